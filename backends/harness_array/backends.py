@@ -1,0 +1,95 @@
+"""The backends ``numpy`` and ``cupy``: one network, two namespaces."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from harness.interfaces import Context, NetworkSpec, Optimizer, State
+from harness_array.devices import Cuda, Host
+from harness_array.network import ArrayNetwork
+
+
+class NumpyBackend:
+    """Networks from scratch on the CPU."""
+
+    interface = 1
+
+    def unavailable(self, device: str) -> str | None:
+        """Return why it cannot run on ``device``: it knows the CPU alone."""
+        return None if device in {"auto", "cpu"} else f"numpy runs on the CPU alone, not on {device!r}"
+
+    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+        """Return nothing: it honours every key."""
+        return []
+
+    def deterministic(self, _device: str) -> bool:
+        """Return True: equal inputs, threads and BLAS kernel give equal bits."""
+        return True
+
+    def environment(self, _device: str) -> Mapping[str, str]:
+        """Return NumPy's version and the BLAS kernel that it uses here."""
+        return {"device": "cpu", "numpy": np.__version__, "blas": numpy_blas()}
+
+    def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> ArrayNetwork:
+        """Return a network in the host's memory."""
+        return ArrayNetwork(Host(), spec, initial, optimizer, context)
+
+
+class CupyBackend:
+    """The same networks on a CUDA device."""
+
+    interface = 1
+
+    def unavailable(self, device: str) -> str | None:
+        """Return why CuPy cannot run here: not installed, no driver, or no such device."""
+        if device != "auto" and device.partition(":")[0] != "cuda":
+            return f"cupy runs on CUDA devices alone, not on {device!r}"
+        if find_spec("cupy") is None:
+            return 'cupy is not installed: pip install "nn-harness[cupy]"'
+        try:
+            import cupy
+
+            count = cupy.cuda.runtime.getDeviceCount()
+        except Exception as error:  # noqa: BLE001 - a missing driver or library shows in many ways; each is the reason
+            return f"no CUDA device: {' '.join(str(error).split()) or type(error).__name__}"
+        index = _index(device)
+        return None if index < count else f"no CUDA device {index}: there are {count}"
+
+    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+        """Return nothing: it honours every key."""
+        return []
+
+    def deterministic(self, _device: str) -> bool:
+        """Return False: reductions on the device promise no order."""
+        return False
+
+    def environment(self, device: str) -> Mapping[str, str]:
+        """Return CuPy's version, the device's name, and the versions of driver and runtime."""
+        import cupy
+
+        properties = cupy.cuda.runtime.getDeviceProperties(_index(device))
+        return {
+            "device": properties["name"].decode(),
+            "cupy": cupy.__version__,
+            "cuda_driver": str(cupy.cuda.runtime.driverGetVersion()),
+            "cuda_runtime": str(cupy.cuda.runtime.runtimeGetVersion()),
+        }
+
+    def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> ArrayNetwork:
+        """Return a network on the device."""
+        return ArrayNetwork(Cuda(_index(context.device)), spec, initial, optimizer, context)
+
+
+def _index(device: str) -> int:
+    """Return the device number of ``"cuda:1"``, 0 where none is given."""
+    return int(device.partition(":")[2] or 0)
+
+
+def numpy_blas() -> str:
+    """Return the BLAS of NumPy's matrix products, with its version and kernel: ``"openblas 0.3.30 Haswell"``."""
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas" and "numpy" in pool["filepath"]:
+            return " ".join(str(pool[key]) for key in ("internal_api", "version", "architecture") if pool.get(key))
+    return "unknown"

@@ -1,0 +1,133 @@
+"""Layers with trainable parameters, and dropout: forward and backward by hand, in preallocated buffers.
+
+A layer's parameters and gradients are views into the network's flat vectors. ``backward`` may overwrite what
+``forward`` returned or was given: by then nobody else needs it.
+"""
+
+from harness.interfaces import Array, BatchNorm, Dropout, Linear
+from harness_array.devices import Device
+
+
+class LinearLayer:
+    """z = x W + b."""
+
+    def __init__(
+        self, device: Device, layer: Linear, rows: int, parameters: tuple[Array, Array], gradients: tuple[Array, Array]
+    ) -> None:
+        self._xp = device.xp
+        self._weight, self._bias = parameters
+        self._weight_gradient, self._bias_gradient = gradients
+        self._out = device.xp.empty((rows, layer.outputs), dtype=self._weight.dtype)
+        self._ones = device.xp.ones(rows, dtype=self._weight.dtype)
+        self._x: Array = None
+        self.needs_input_gradient = True
+        """False for the first layer, whose input is the images: that product is never formed."""
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Return z (rows, outputs) for x (rows, inputs), which is kept for the backward pass."""
+        if training:
+            self._x = x
+        z = self._xp.matmul(x, self._weight, out=self._out[: len(x)])
+        z += self._bias
+        return z
+
+    def backward(self, gradient: Array) -> Array:
+        """Write the gradients of W and b; return that of x, in x's place."""
+        x = self._x
+        self._xp.matmul(x.T, gradient, out=self._weight_gradient)
+        # A product with ones adds up the rows, quicker than a reduction over the first axis.
+        self._xp.matmul(self._ones[: len(gradient)], gradient, out=self._bias_gradient)
+        if self.needs_input_gradient:
+            return self._xp.matmul(gradient, self._weight.T, out=x)
+        return gradient
+
+
+class BatchNormLayer:
+    """y = γ x̂ + β, x̂ = (x - mean) / √(variance + eps), over the rows of a batch."""
+
+    def __init__(
+        self,
+        device: Device,
+        layer: BatchNorm,
+        rows: int,
+        parameters: tuple[Array, Array],
+        gradients: tuple[Array, Array],
+        running: tuple[Array, Array],
+    ) -> None:
+        self._xp = device.xp
+        self._layer = layer
+        self._gamma, self._beta = parameters
+        self._gamma_gradient, self._beta_gradient = gradients
+        self._running_mean, self._running_var = running
+        self._normalised = device.xp.empty((rows, layer.features), dtype=self._gamma.dtype)
+        self._ones = device.xp.ones(rows, dtype=self._gamma.dtype)
+        self._inverse: Array = None  # 1 / √(variance + eps) of the batch, (features,)
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Overwrite x (rows, features) with y, and return it; in training, move the running statistics."""
+        xp, eps = self._xp, self._layer.eps
+        if not training:
+            scale = self._gamma / xp.sqrt(self._running_var + eps)
+            x *= scale
+            x += self._beta - self._running_mean * scale
+            return x
+        rows = len(x)
+        if rows < 2:
+            raise ValueError("batch norm: a training batch of one row has no variance; choose another batch_size")
+        mean = xp.matmul(self._ones[:rows], x) / rows
+        x -= mean
+        variance = xp.einsum("ij,ij->j", x, x) / rows
+        self._move(self._running_mean, mean)
+        self._move(self._running_var, variance * (rows / (rows - 1)))
+        self._inverse = 1.0 / xp.sqrt(variance + eps)
+        normalised = xp.multiply(x, self._inverse, out=self._normalised[:rows])
+        xp.multiply(normalised, self._gamma, out=x)
+        x += self._beta
+        return x
+
+    def backward(self, gradient: Array) -> Array:
+        """Write the gradients of γ and β; overwrite that of y with that of x, and return it.
+
+        ∂x = γ / √(variance + eps) · (∂y - mean(∂y) - x̂ · mean(∂y x̂)) (Ioffe & Szegedy, 2015, section 3)
+        """
+        rows = len(gradient)
+        normalised = self._normalised[:rows]
+        self._xp.matmul(self._ones[:rows], gradient, out=self._beta_gradient)
+        self._gamma_gradient[...] = self._xp.einsum("ij,ij->j", gradient, normalised)
+        normalised *= self._gamma_gradient / rows
+        gradient -= normalised
+        gradient -= self._beta_gradient / rows
+        gradient *= self._gamma * self._inverse
+        return gradient
+
+    def _move(self, running: Array, batch: Array) -> None:
+        running *= 1.0 - self._layer.momentum
+        running += self._layer.momentum * batch
+
+
+class DropoutLayer:
+    """Inverted dropout; the mask depends on the seed, the epoch, the step and the layer's position alone."""
+
+    def __init__(self, device: Device, layer: Dropout, shape: tuple[int, int], position: int) -> None:
+        self._device = device
+        self._keep = 1.0 - layer.rate
+        self._position = position
+        self._mask = device.xp.empty(shape, dtype=bool)
+        self.key: tuple[int, ...] = ()
+        """(seed, epoch, step): set by the network before each training step."""
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """Overwrite x (rows, features) with the kept elements, scaled up; in prediction leave it as it is."""
+        if not training or self._keep == 1.0:
+            return x
+        self._device.keep_mask((*self.key, self._position), self._keep, self._mask[: len(x)])
+        return self._apply(x)
+
+    def backward(self, gradient: Array) -> Array:
+        """Overwrite the gradient with that of x, and return it."""
+        return gradient if self._keep == 1.0 else self._apply(gradient)
+
+    def _apply(self, x: Array) -> Array:
+        self._device.xp.multiply(x, self._mask[: len(x)], out=x)
+        x *= 1.0 / self._keep
+        return x

@@ -1,0 +1,218 @@
+"""A multilayer network from scratch: one flat parameter vector, layers as views into it."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.interfaces import (
+    Activation,
+    Array,
+    BatchNorm,
+    Context,
+    EpochStats,
+    Linear,
+    NetworkSpec,
+    Optimizer,
+    Parameter,
+    State,
+)
+from harness_array.activations import ACTIVATIONS
+from harness_array.devices import Device
+from harness_array.images import AttachedImages
+from harness_array.layers import BatchNormLayer, DropoutLayer, LinearLayer
+from harness_array.loss import SoftmaxCrossEntropy, log_softmax
+from harness_array.updates import update_for
+
+PREDICT_ROWS = 1024
+"""Images predicted at a time, at least: buffers are sized for them."""
+
+_OPTIMIZER = "optimizer."
+
+
+class ArrayNetwork:
+    """`harness.interfaces.Network` over NumPy's or CuPy's namespace."""
+
+    placement = "stream"
+
+    def __init__(
+        self, device: Device, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context
+    ) -> None:
+        self._device = device
+        self._xp = device.xp
+        self._spec = spec
+        self._context = context
+        dtype = np.dtype(context.precision)
+        rows = max(spec.batch_size, PREDICT_ROWS)
+        self._blocks = spec.parameters()
+        self._parameters = device.xp.zeros(spec.parameter_count(), dtype=dtype)
+        self._gradients = device.xp.zeros_like(self._parameters)
+        self._scratch = device.xp.empty_like(self._parameters) if spec.l2 or spec.weight_decay else None
+        self._running: dict[str, Array] = {}
+        self._batch = device.xp.empty((rows, spec.features), dtype=dtype)
+        self._loss = SoftmaxCrossEntropy(device.xp, spec.batch_size, spec.classes, dtype)
+        self._layers = self._build_layers(rows, dtype)
+        self._dropouts = [layer for layer in self._layers if isinstance(layer, DropoutLayer)]
+        self._images: AttachedImages | None = None
+        self._optimizer = optimizer
+        self.load(initial)
+
+    def _build_layers(self, rows: int, dtype: Any) -> list[Any]:
+        device, training_rows = self._device, self._spec.batch_size
+        layers: list[Any] = []
+        width = self._spec.features
+        for index, layer in enumerate(self._spec.layers):
+            if isinstance(layer, Linear):
+                linear = LinearLayer(
+                    device, layer, rows, self._views(self._parameters, index), self._views(self._gradients, index)
+                )
+                linear.needs_input_gradient = bool(layers)
+                layers.append(linear)
+                width = layer.outputs
+            elif isinstance(layer, BatchNorm):
+                running = tuple(
+                    self._statistic(f"{index}.{name}", layer, dtype) for name in ("running_mean", "running_var")
+                )
+                layers.append(
+                    BatchNormLayer(
+                        device,
+                        layer,
+                        training_rows,
+                        self._views(self._parameters, index),
+                        self._views(self._gradients, index),
+                        (running[0], running[1]),
+                    )
+                )
+            elif isinstance(layer, Activation):
+                layers.append(ACTIVATIONS[layer.name](device, (rows, width), dtype))
+            else:
+                layers.append(DropoutLayer(device, layer, (training_rows, width), index))
+        return layers
+
+    def _views(self, vector: Array, index: int) -> tuple[Array, Array]:
+        """Return the views of a layer's weight and bias in a flat vector."""
+        weight, bias = (self._view(vector, block) for block in self._blocks if block.key.startswith(f"{index}."))
+        return weight, bias
+
+    @staticmethod
+    def _view(vector: Array, block: Parameter) -> Array:
+        return vector[block.start : block.stop].reshape(block.shape)
+
+    def _statistic(self, key: str, layer: BatchNorm, dtype: Any) -> Array:
+        self._running[key] = self._xp.zeros(layer.features, dtype=dtype)
+        return self._running[key]
+
+    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        """Keep the set on the host or the device, as the context's placement says."""
+        self._images = AttachedImages(self._device, images, labels, self._context.placement, self._batch)
+        self.placement = self._images.placement
+
+    def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
+        """Train on the attached rows ``order``; nothing leaves the device before the end."""
+        xp, images, batch_size = self._xp, self._attached(), self._spec.batch_size
+        edges = [*range(0, len(order), batch_size), len(order)]
+        losses = xp.empty(len(edges) - 1, dtype=np.float64)
+        correct = xp.zeros((), dtype=np.int64)
+        rows = images.order(order)
+        labels = images.labels[self._device.to_device(order)]
+        # A diverging network overflows: the core finds that in the losses, a warning a step would only be noise.
+        with np.errstate(all="ignore"):
+            for step, (start, stop) in enumerate(pairwise(edges)):
+                for dropout in self._dropouts:
+                    dropout.key = (self._context.seed, epoch, step)
+                loss, right = self._step(images.gather(rows[start:stop]), labels[start:stop], learning_rate)
+                losses[step] = loss
+                correct += right
+        return EpochStats(
+            losses=self._device.to_host(losses),
+            sizes=np.diff(edges),
+            correct=int(correct),
+            peak_device_bytes=self._device.peak_bytes(),
+        )
+
+    def _step(self, x: Array, labels: Array, learning_rate: float) -> tuple[Array, Array]:
+        logits = self._forward(x, training=True)
+        loss, right, gradient = self._loss(logits, labels, mean=self._spec.gradient == "mean")
+        for layer in reversed(self._layers):
+            gradient = layer.backward(gradient)
+        self._add_penalties()
+        self._update.step(self._parameters, self._gradients, learning_rate)
+        return loss, right
+
+    def _forward(self, x: Array, *, training: bool) -> Array:
+        for layer in self._layers:
+            x = layer.forward(x, training=training)
+        return x
+
+    def _add_penalties(self) -> None:
+        """Add l2 · W to the weights' gradients and weight_decay · θ to all."""
+        if self._scratch is None:
+            return
+        if self._spec.weight_decay:
+            self._gradients += self._xp.multiply(self._parameters, self._spec.weight_decay, out=self._scratch)
+        if self._spec.l2:
+            for block in self._blocks:
+                if block.is_weight:
+                    part = slice(block.start, block.stop)
+                    self._gradients[part] += self._xp.multiply(
+                        self._parameters[part], self._spec.l2, out=self._scratch[part]
+                    )
+
+    def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return log-probabilities (rows, classes) of attached rows."""
+        images = self._attached()
+        placed = images.order(rows)
+        return self._predict(len(rows), lambda start, stop: images.gather(placed[start:stop]))
+
+    def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
+        flat = images.reshape(len(images), self._spec.features)
+
+        def load(start: int, stop: int) -> Array:
+            batch = self._batch[: stop - start]
+            batch[...] = self._device.to_device(flat[start:stop]) if self._device.accelerated else flat[start:stop]
+            return batch
+
+        return self._predict(len(images), load)
+
+    def _predict(self, count: int, load: Any) -> NDArray[np.float32]:
+        result = np.empty((count, self._spec.classes), dtype=np.float32)
+        with np.errstate(all="ignore"):
+            for start in range(0, count, len(self._batch)):
+                stop = min(start + len(self._batch), count)
+                logits = self._forward(load(start, stop), training=False)
+                result[start:stop] = self._device.to_host(log_softmax(self._xp, logits))
+        return result
+
+    def state(self) -> State:
+        """Return a copy of parameters, running statistics and optimizer state."""
+        to_host = self._device.to_host
+        state = {block.key: to_host(self._view(self._parameters, block)) for block in self._blocks}
+        state |= {key: to_host(value) for key, value in self._running.items()}
+        return state | {_OPTIMIZER + name: to_host(value) for name, value in self._update.state().items()}
+
+    def load(self, state: State) -> None:
+        """Take over a state; without ``optimizer.*`` the optimizer starts anew."""
+        for block in self._blocks:
+            self._view(self._parameters, block)[...] = self._xp.asarray(state[block.key])
+        for key, value in self._running.items():
+            value[...] = self._xp.asarray(state[key])
+        self._update = update_for(self._device, self._optimizer, self._parameters)
+        kept = {key.removeprefix(_OPTIMIZER): value for key, value in state.items() if key.startswith(_OPTIMIZER)}
+        if kept:
+            self._update.load(kept)
+
+    def synchronize(self) -> None:
+        """Wait for queued device work."""
+        self._device.synchronize()
+
+    def close(self) -> None:
+        """Release the attached images and what the device holds of them."""
+        self._images = None
+        self._device.release()
+
+    def _attached(self) -> AttachedImages:
+        if self._images is None:
+            raise RuntimeError("no images are attached: call attach() first")
+        return self._images

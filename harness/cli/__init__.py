@@ -1,0 +1,56 @@
+"""The command line: the only place that prints or exits."""
+
+import sys
+
+import typer
+
+from harness.cli.looking import datasets, doctor, leaderboard, plugins, schema
+from harness.cli.running import plan, run
+from harness.errors import HarnessError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run, plan, leaderboard, plugins, datasets, doctor, schema):
+    app.command()(command)
+
+
+@app.callback()
+def _options(
+    *,
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    """Train a matrix of neural-network experiments, test them under perturbations, and rank them.
+
+    Exit codes: 0 all well, 1 a trial failed or could not run, 2 a bad command, suite or plugin, 130 interrupted.
+    """
+    del debug  # `main` has seen to it
+    if version:
+        from harness import __version__
+
+        typer.echo(f"harness {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: an error that a person can mend is one line and exit code 2."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    # The switch may stand anywhere; typer knows it in front.
+    arguments = ["--debug"] * debug + [argument for argument in arguments if argument != "--debug"]
+    try:
+        app(arguments, prog_name="harness")
+    except HarnessError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of a pipe has gone (harness leaderboard | head): nothing is wrong.
+        sys.stderr.close()
+        sys.exit(0)

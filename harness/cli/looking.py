@@ -1,0 +1,156 @@
+"""The commands that show: results, and what is installed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.plugins import Component, Registry
+
+
+class Format(StrEnum):
+    """How tables are written."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    csv = "csv"
+    latex = "latex"
+    json = "json"
+
+
+def leaderboard(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    *,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
+    table: Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table. Repeatable.")] = None,
+) -> None:
+    """Show a run's leaderboards and tables."""
+    from harness.errors import HarnessError, nearest
+    from harness.leaderboard import render_all, tables
+    from harness.store import Run
+    from harness.summary import summarise
+
+    found = tables(summarise(Run.open(run)))
+    known = [one.key for one in found]
+    for key in table or ():
+        if key not in known:
+            msg = f"--table {key}: this run has no such table. {nearest(key, known)}"
+            raise HarnessError(msg)
+    typer.echo(render_all([one for one in found if not table or one.key in table], format.value))
+
+
+def schema() -> None:
+    """Print the JSON Schema of a suite, for editors."""
+    import json
+
+    from harness.suite.schema import suite_schema
+
+    typer.echo(json.dumps(suite_schema(), indent=2, ensure_ascii=False))
+
+
+def plugins() -> None:
+    """List what the installed plugins offer, and what is set aside."""
+    from harness.plugins import KINDS, registry
+
+    found = registry()
+    for kind in KINDS:
+        lines = [
+            [name, *_about(component), component.provenance] for name, component in sorted(found.named(kind).items())
+        ]
+        _show(f"{kind}s", lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
+    if found.quarantined:
+        lines = [[one.plugin, f"{one.distribution} {one.version}", one.error] for one in found.quarantined]
+        _show("quarantined: set aside, because of their errors", lines, ["plugin", "from", "error"])
+
+
+def datasets() -> None:
+    """List the datasets, and which are available here."""
+    from harness.datasets.cache import cache_root
+    from harness.plugins import registry
+
+    lines = [[name, _dataset_state(one), one.provenance] for name, one in sorted(registry().named("dataset").items())]
+    _show("datasets", lines, ["name", "here", "from"])
+    typer.echo(f"cache: {cache_root()}")
+
+
+def doctor() -> None:
+    """Show this machine, what is installed, and which backends work here or why not."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    from packaging.requirements import Requirement
+
+    from harness import __version__, environment
+    from harness.datasets.cache import cache_root
+    from harness.plugins import registry
+
+    typer.echo(f"harness {__version__}")
+    for key, value in environment.host().items():
+        typer.echo(f"  {key}: {value}")
+    typer.echo(f"  cache: {cache_root()}\n")
+    lines = []
+    for text in requires("nn-harness") or ():
+        requirement = Requirement(text)
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            found = "not installed"
+        extra = str(requirement.marker).partition("==")[2].strip(" \"'") if requirement.marker else ""
+        lines.append([requirement.name, found, str(requirement.specifier), extra])
+    _show("libraries", lines, ["name", "installed", "wanted", "extra"])
+    installed = registry()
+    for name, component in sorted(installed.named("backend").items()):
+        _, here = _about(component)
+        typer.echo(f"backend {name}: {here}")
+        for key, value in _backend_environment(component).items() if here == "yes" else ():
+            typer.echo(f"  {key}: {value}")
+    _say_quarantined(installed)
+
+
+def _say_quarantined(found: Registry) -> None:
+    for one in found.quarantined:
+        typer.echo(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}")
+
+
+def _about(component: Component) -> list[str]:
+    """Return a backend's library version and whether it works here; nothing for another kind."""
+    from harness.errors import HarnessError
+    from harness.jobs import load_backend
+
+    if component.kind != "backend":
+        return []
+    try:
+        backend = load_backend(component)
+        reason = backend.unavailable("auto")
+    except HarnessError as error:
+        return ["", f"no: {error}"]
+    if reason is not None:
+        return ["", f"no: {reason}"]
+    return [backend.environment("auto").get(component.name, component.version), "yes"]
+
+
+def _backend_environment(component: Component) -> dict[str, Any]:
+    from harness.jobs import load_backend
+
+    return dict(load_backend(component).environment("auto"))
+
+
+def _dataset_state(component: Component) -> str:
+    """Return whether a dataset is to be had without options."""
+    from harness.errors import HarnessError
+    from harness.suite.options import build
+
+    try:
+        reason = build(component, {}, Path.cwd()).unavailable()
+    except HarnessError as error:
+        return f"needs options: {error}"
+    return "yes" if reason is None else f"no: {reason}"
+
+
+def _show(title: str, lines: list[list[str]], headers: list[str]) -> None:
+    from tabulate import tabulate
+
+    typer.echo(f"{title}\n" + tabulate(lines, headers=headers, tablefmt="simple", disable_numparse=True) + "\n")

@@ -1,0 +1,47 @@
+"""Where results came from: what can change a bit or a second, and is recorded with every row."""
+
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def host() -> dict[str, str]:
+    """Return this machine's system, processor and Python."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": str(cores()),
+        "python": platform.python_version(),
+    }
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def git_commit(directory: Path) -> str | None:
+    """Return the commit that ``directory`` has checked out, with "+changes" where files differ; None outside git."""
+    try:
+        commit = _git(directory, "rev-parse", "HEAD")
+        return commit + ("+changes" if _git(directory, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(directory), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603 - a fixed command
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,136 @@
+"""Trained networks on the test rows, clean and perturbed: every network sees the same bits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import metrics
+from harness.interfaces import Network, Perturb, SweepingPerturb
+from harness.rows import Measure
+from harness.seeding import generator
+from harness.specs import PerturbationSpec
+from harness.training import TrialError, checked_predictions
+
+BLOCK = 4096
+"""Test rows perturbed at a time; a block has its own generator, so that it is part of what a perturbation draws."""
+
+Images = NDArray[np.float32]
+Condition = tuple[str | None, float]
+"""A perturbation and a severity; (None, 0.0) for the clean images."""
+
+
+@dataclass(frozen=True)
+class NamedPerturb:
+    """A perturbation with what the suite says of it."""
+
+    spec: PerturbationSpec
+    perturb: Perturb
+
+
+def conditions(perturbations: Sequence[PerturbationSpec]) -> list[Condition]:
+    """Return the clean condition, then each perturbation's severities in the suite's order."""
+    clean: list[Condition] = [(None, 0.0)]
+    return clean + [(spec.name, severity) for spec in perturbations for severity in spec.severities]
+
+
+def evaluate(
+    networks: Sequence[Network],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    classes: int,
+    perturbations: Sequence[NamedPerturb],
+) -> list[dict[str, NDArray[Any]]]:
+    """Return each network's predictions of the test rows, as `harness.specs.Evaluated.predictions` describes them.
+
+    Each block of images is read, and each condition's copy of it made, once for all networks.
+
+    Raises:
+        TrialError: a backend or a perturbation returned what its contract does not allow.
+    """
+    count = len(conditions([named.spec for named in perturbations]))
+    truth = labels[rows]
+    results: list[dict[str, NDArray[Any]]] = [
+        {
+            "rows": rows,
+            "labels": truth,
+            "predicted": np.empty((count, len(rows)), dtype=np.int64),
+            "log_probability": np.empty((count, len(rows)), dtype=np.float32),
+            "confidence": np.empty((count, len(rows)), dtype=np.float32),
+        }
+        for _ in networks
+    ]
+    for block, start in enumerate(range(0, len(rows), BLOCK)):
+        part = slice(start, start + BLOCK)
+        clean = images[rows[part]].astype(np.float32)
+        clean /= np.float32(255)
+        for condition, perturbed in enumerate(_perturbed(clean, block, perturbations)):
+            for network, result in zip(networks, results, strict=True):
+                values = checked_predictions(network.predict_images(perturbed), len(perturbed), classes)
+                predicted = values.argmax(axis=1)
+                index = np.arange(len(values))
+                result["predicted"][condition, part] = predicted
+                result["log_probability"][condition, part] = values[index, truth[part]]
+                result["confidence"][condition, part] = np.exp(values[index, predicted])
+    for result in results:
+        result["confusion"] = np.stack([metrics.confusion_matrix(truth, p, classes) for p in result["predicted"]])
+    return results
+
+
+def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[PerturbationSpec]) -> list[Measure]:
+    """Return the metrics of each condition.
+
+    Raises:
+        TrialError: a log-probability is NaN.
+    """
+    found = []
+    clean = metrics.accuracy(predictions["confusion"][0])
+    for index, (perturbation, severity) in enumerate(conditions(perturbations)):
+        confusion = predictions["confusion"][index]
+        loss = metrics.cross_entropy(predictions["log_probability"][index])
+        if not np.isfinite(loss):
+            msg = f"the test loss under {perturbation or 'no perturbation'} at severity {severity} is {loss}"
+            raise TrialError(msg)
+        accuracy = metrics.accuracy(confusion)
+        right = predictions["predicted"][index] == predictions["labels"]
+        found.append(
+            Measure(
+                perturbation=perturbation,
+                severity=severity,
+                accuracy=accuracy,
+                macro_f1=metrics.macro_f1(confusion),
+                cross_entropy=loss,
+                ece=metrics.expected_calibration_error(predictions["confidence"][index], right),
+                degradation=metrics.degradation(clean, accuracy),
+            )
+        )
+    return found
+
+
+def _perturbed(clean: Images, block: int, perturbations: Sequence[NamedPerturb]) -> Iterator[Images]:
+    """Yield the block's images under each of `conditions`."""
+    yield clean
+    for named in perturbations:
+        spec = named.spec
+        for images in _severities(clean, block, named):
+            if images.shape != clean.shape or images.dtype != np.float32:
+                msg = (
+                    f"perturbation {spec.name!r} returned {images.dtype} {images.shape}; the contract says float32 "
+                    f"{clean.shape}"
+                )
+                raise TrialError(msg)
+            yield images
+
+
+def _severities(clean: Images, block: int, named: NamedPerturb) -> Iterator[Images]:
+    """Yield a perturbation's severities; they share their draws, because each starts from the block's generator."""
+    spec = named.spec
+    perturb: object = named.perturb
+    if isinstance(perturb, SweepingPerturb):
+        yield from perturb.sweep(clean, spec.severities, generator(spec.seed, spec.name, block))
+        return
+    for severity in spec.severities:
+        yield named.perturb(clean.copy(), severity, generator(spec.seed, spec.name, block))

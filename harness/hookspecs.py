@@ -1,0 +1,87 @@
+"""What a plugin can offer (pluggy hook specifications)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from harness.interfaces import Backend, Dataset, Optimizer, Perturb
+
+hookspec = pluggy.HookspecMarker("harness")
+
+
+@hookspec
+def register_backends(register: Callable[[str, Callable[[], Backend] | str], None]) -> None:
+    """Offer backends: call ``register(name, factory)`` once for each.
+
+    Called once, when plugins are loaded. ``factory`` may be ``"module:attribute"``, imported only when a suite asks for
+    it. A name that two distributions offer is reachable as ``distribution:name`` only.
+    """
+
+
+@hookspec
+def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str], None]) -> None:
+    """Offer optimizers: ``register(name, factory)``; the factory's keywords are the options of the TOML table.
+
+    Called once, when plugins are loaded. The annotations of the keywords are enforced; ``ValueError`` refuses a value.
+    """
+
+
+@hookspec
+def register_perturbations(register: Callable[[str, Perturb | str], None]) -> None:
+    """Offer perturbations: ``register(name, perturb)``, where ``perturb(images, severity, rng)`` returns new images.
+
+    Called once, when plugins are loaded. An attribute ``sweep`` of ``perturb`` is used for several severities.
+    """
+
+
+@hookspec
+def register_datasets(register: Callable[[str, Callable[..., Dataset] | str], None]) -> None:
+    """Offer datasets: ``register(name, factory)``; the factory's keywords are the options of the TOML table.
+
+    Called once, when plugins are loaded. The annotations of the keywords are enforced; ``ValueError`` refuses a value.
+    """
+
+
+@hookspec
+def run_started(run: Mapping[str, Any]) -> None:
+    """Observe that trials are about to run.
+
+    Called once a run, in the driver. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already done).
+    """
+
+
+@hookspec
+def trial_started(trial: Mapping[str, Any]) -> None:
+    """Observe that a trial begins.
+
+    Called once a trial, in the driver. ``trial``: ``experiment``, ``seed``, ``backend``, ``epochs`` (at most).
+    """
+
+
+@hookspec
+def epoch_finished(trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
+    """Observe the end of an epoch.
+
+    Called once an epoch, in the driver, best effort: the row's history is what counts. ``trial`` as in
+    `trial_started`; ``epoch``: a row of the history.
+    """
+
+
+@hookspec
+def trial_finished(row: Mapping[str, Any]) -> None:
+    """Observe that a trial has its row, ``done`` or not.
+
+    Called once a trial that ran, in the driver, after the row is on disk. ``row``: the row as stored.
+    """
+
+
+@hookspec
+def run_finished(run: Mapping[str, Any]) -> None:
+    """Observe the end of a run.
+
+    Called once, in the driver. ``run`` as in `run_started`, and ``statuses``: how many rows have each status.
+    """

@@ -1,0 +1,108 @@
+"""Train and evaluate as jobs: functions of a picklable specification, that a pool runs anywhere."""
+
+from functools import lru_cache
+from time import perf_counter
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from harness import environment
+from harness.datasets.cache import CachedDataset
+from harness.errors import HarnessError
+from harness.evaluation import NamedPerturb, evaluate, measures
+from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
+from harness.plugins import Component, registry
+from harness.seeding import initial_state
+from harness.specs import Evaluated, EvaluationSpec, OptimizerSpec, Trained, TrialSpec
+from harness.splits import Split, stratified
+from harness.suite.models import SplitTable
+from harness.suite.options import build
+from harness.training import Report, fit
+
+
+def load_backend(component: Component) -> Backend:
+    """Return a backend.
+
+    Raises:
+        HarnessError: its import or its factory fails, or it was written for another interface.
+    """
+    try:
+        backend: Backend = component.load()()
+    except HarnessError:
+        raise
+    except Exception as error:
+        msg = f"backend {component.name!r} ({component.provenance}): {type(error).__name__}: {error}"
+        raise HarnessError(msg) from error
+    version = getattr(backend, "interface", None)
+    if version != INTERFACE_VERSION:
+        msg = (
+            f"backend {component.name!r} ({component.provenance}) was written for interface {version}; this harness "
+            f"has {INTERFACE_VERSION}: install a version of {component.distribution} that matches"
+        )
+        raise HarnessError(msg)
+    return backend
+
+
+@lru_cache(maxsize=4)
+def split_of(data: CachedDataset, table: SplitTable) -> Split:
+    """Return the split of a cached dataset: the same wherever it is computed."""
+    labels = data.open().labels
+    return stratified(labels, table.train, table.val, table.test, table.seed, class_names=data.class_names)
+
+
+def train(spec: TrialSpec, report: Report) -> Trained:
+    """Train one trial; ``report`` is called with each epoch's record."""
+    data = spec.data.open()
+    split = split_of(spec.data, spec.split)
+    with threadpool_limits(spec.context.threads):
+        network = _build(spec, initial_state(spec.network, spec.seed))
+        try:
+            network.attach(data.images, data.labels)
+            trained = fit(network, spec, split, data.labels, report)
+            where = _environment(spec) | {"placement": network.placement}
+        finally:
+            network.close()
+    return Trained(trained.history, trained.metrics, trained.confusion, trained.state, where)
+
+
+def evaluate_trials(spec: EvaluationSpec) -> list[Evaluated]:
+    """Measure trained trials on their test rows."""
+    first = spec.trials[0][0]
+    data = first.data.open()
+    split = split_of(first.data, first.split)
+    perturbations = [NamedPerturb(one, registry().find("perturbation", one.name).load()) for one in spec.perturbations]
+    started = perf_counter()
+    with threadpool_limits(first.context.threads):
+        networks = [_build(trial, _read_state(path)) for trial, path in spec.trials]
+        try:
+            found = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)
+        finally:
+            for network in networks:
+                network.close()
+        seconds = (perf_counter() - started) / len(networks)
+        return [
+            Evaluated(measures(predictions, spec.perturbations), predictions, seconds, _environment(trial))
+            for predictions, (trial, _) in zip(found, spec.trials, strict=True)
+        ]
+
+
+def _build(spec: TrialSpec, state: State) -> Network:
+    backend = load_backend(registry().find("backend", spec.backend))
+    return backend.build(spec.network, state, build_optimizer(spec.optimizer), spec.context)
+
+
+def build_optimizer(spec: OptimizerSpec) -> Optimizer:
+    """Return the optimizer with its options."""
+    optimizer: Optimizer = build(registry().find("optimizer", spec.name), spec.options, spec.directory)
+    return optimizer
+
+
+def _environment(spec: TrialSpec) -> dict[str, str]:
+    backend = load_backend(registry().find("backend", spec.backend))
+    own = backend.environment(spec.context.device)
+    return environment.host() | {key: str(value) for key, value in own.items()} | {"threads": str(spec.context.threads)}
+
+
+def _read_state(path: object) -> State:
+    with np.load(str(path), allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in arrays.files}

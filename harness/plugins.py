@@ -1,0 +1,178 @@
+"""Finds, loads, quarantines and names plugins."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+import pluggy
+
+from harness import hookspecs
+from harness.errors import HarnessError, nearest
+
+GROUP = "harness"
+Kind = Literal["backend", "optimizer", "perturbation", "dataset"]
+KINDS: tuple[Kind, ...] = ("backend", "optimizer", "perturbation", "dataset")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A backend, optimizer, perturbation or dataset that a distribution offers under a name."""
+
+    kind: Kind
+    name: str
+    distribution: str
+    version: str
+    target: Any = field(repr=False)
+    """The factory (for a perturbation: the callable), or ``"module:attribute"``."""
+
+    @property
+    def provenance(self) -> str:
+        """The distribution and its version, ``"nn-harness 0.1.0"``."""
+        return f"{self.distribution} {self.version}"
+
+    def load(self) -> Any:
+        """Return the factory, imported now if it was registered by its place.
+
+        Raises:
+            HarnessError: the import fails, for whatever reason.
+        """
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            return getattr(import_module(module), attribute)
+        except Exception as error:
+            msg = f"{self.kind} {self.name!r} ({self.provenance}): {self.target}: {type(error).__name__}: {error}"
+            raise HarnessError(msg) from error
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A plugin that was set aside, and why."""
+
+    plugin: str
+    distribution: str
+    version: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that the installed plugins offer."""
+
+    manager: pluggy.PluginManager = field(repr=False)
+    components: tuple[Component, ...]
+    quarantined: tuple[Quarantined, ...]
+
+    def named(self, kind: Kind) -> dict[str, Component]:
+        """Return the components of a kind by the name that a suite uses.
+
+        That is the bare name, but for one that two distributions offer: those are ``distribution:name`` alone.
+        """
+        offered = [component for component in self.components if component.kind == kind]
+        bare = [component.name for component in offered]
+        full = {f"{component.distribution}:{component.name}": component for component in offered}
+        unique = {component.name: component for component in offered if bare.count(component.name) == 1}
+        clashing = {name: component for name, component in full.items() if component.name not in unique}
+        return unique | clashing
+
+    def find(self, kind: Kind, name: str) -> Component:
+        """Return the component that a suite means by ``name``, bare or ``distribution:name``.
+
+        Raises:
+            HarnessError: no plugin offers it, or more than one; the message names the nearest, and any that is
+                quarantined.
+        """
+        known = self.named(kind)
+        if name in known:
+            return known[name]
+        for component in self.components:
+            if component.kind == kind and f"{component.distribution}:{component.name}" == name:
+                return component
+        owners = [c.distribution for c in self.components if c.kind == kind and c.name == name]
+        if owners:
+            choices = " or ".join(f"{owner}:{name}" for owner in owners)
+            msg = f"{kind} {name!r} is offered by {' and '.join(owners)}: write {choices}"
+            raise HarnessError(msg)
+        msg = f"unknown {kind} {name!r}. {nearest(name, known)}{self._quarantine_note()}"
+        raise HarnessError(msg)
+
+    def _quarantine_note(self) -> str:
+        if not self.quarantined:
+            return ""
+        names = ", ".join(f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined)
+        return f" Quarantined: {names}"
+
+
+@cache
+def registry() -> Registry:
+    """Return what is installed; scanned and checked once in a process."""
+    return load(entry_points(group=GROUP))
+
+
+def load(found: Any) -> Registry:
+    """Load each entry point on its own, so that a faulty one is set aside and the others serve."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    components: list[Component] = []
+    quarantined: list[Quarantined] = []
+    for point in sorted(found, key=_place):
+        try:
+            components += _load_one(manager, point, components)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
+            if manager.has_plugin(point.name):
+                manager.unregister(name=point.name)
+            quarantined.append(Quarantined(*_place(point), error=_one_line(error)))
+    return Registry(manager, tuple(components), tuple(quarantined))
+
+
+def _place(point: EntryPoint) -> tuple[str, str, str]:
+    """Return the plugin's name, its distribution and that one's version."""
+    distribution = point.dist
+    if distribution is None:
+        return point.name, "unknown", "0"
+    return point.name, distribution.name, distribution.version
+
+
+def _load_one(manager: pluggy.PluginManager, point: EntryPoint, earlier: Sequence[Component]) -> list[Component]:
+    _, distribution, version = _place(point)
+    plugin = point.load()
+    manager.register(plugin, name=point.name)
+    for caller in manager.get_hookcallers(plugin) or ():
+        if not caller.has_spec():
+            known = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]
+            msg = f"unknown hook {caller.name!r}. {nearest(caller.name, known)}"
+            raise HarnessError(msg)
+    components: list[Component] = []
+    others = [other for other in manager.get_plugins() if other is not plugin]
+    for kind in KINDS:
+        collect = _collector(kind, distribution, version, components, earlier)
+        manager.subset_hook_caller(f"register_{kind}s", others)(register=collect)
+    return components
+
+
+def _collector(
+    kind: Kind, distribution: str, version: str, components: list[Component], earlier: Sequence[Component]
+) -> Callable[[str, Any], None]:
+    def register(name: str, target: Any) -> None:
+        if not name or not isinstance(name, str) or ":" in name:
+            msg = f"register_{kind}s: {name!r} is not a name: a text without ':' is needed"
+            raise HarnessError(msg)
+        if not callable(target) and not (isinstance(target, str) and ":" in target):
+            msg = f"register_{kind}s: {name!r}: {target!r} is neither callable nor 'module:attribute'"
+            raise HarnessError(msg)
+        if any((c.kind, c.distribution, c.name) == (kind, distribution, name) for c in [*earlier, *components]):
+            msg = f"register_{kind}s: {distribution} registers {name!r} twice"
+            raise HarnessError(msg)
+        components.append(Component(kind, name, distribution, version, target))
+
+    return register
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, HarnessError) else f"{type(error).__name__}: {text}"

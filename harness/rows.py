@@ -1,0 +1,98 @@
+"""The row of a trial: what a run keeps of it, done or not."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["planned", "done", "failed", "timed out", "unavailable"]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of the history. Losses are mean cross-entropies in nats; accuracies are fractions.
+
+    ``train_loss`` and ``train_accuracy`` are accumulated over the epoch's batches, in training mode, while the weights
+    move. ``seconds`` is training alone, read after `Network.synchronize`; ``samples_per_second`` follows from it.
+    """
+
+    epoch: int  # from 1
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+    samples_per_second: float
+    validation_seconds: float
+
+
+@dataclass(frozen=True)
+class TrialMetrics:
+    """What training ended with: the values of the epoch whose weights were kept.
+
+    ``best_epoch`` (from 1) has the best monitored value, whether or not its weights were kept. ``seconds`` covers the
+    epochs, training and validation; ``samples_per_second`` is the median of the epochs'.
+    """
+
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_macro_f1: float
+    val_ece: float
+    best_epoch: int
+    epochs: int
+    stopped_early: bool
+    seconds: float
+    samples_per_second: float
+    peak_device_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Test metrics under one perturbation at one severity; ``perturbation`` is None for the clean images.
+
+    ``degradation`` is 100 · (clean accuracy - accuracy) / clean accuracy, in percent; 0 for the clean images.
+    """
+
+    perturbation: str | None
+    severity: float
+    accuracy: float
+    macro_f1: float
+    cross_entropy: float
+    ece: float
+    degradation: float
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """A trained trial on the test rows: the clean measure first, then each perturbation's severities in order."""
+
+    fingerprint: str
+    measures: list[Measure]
+    seconds: float
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One planned trial. ``metrics`` and ``history`` are there once it is done; ``evaluation`` once it is tested."""
+
+    experiment: str
+    seed: int
+    group: str
+    description: str
+    status: Status
+    fingerprint: str
+    backend: str
+    settings: dict[str, Any]
+    """The experiment as resolved: hidden_layers, activation, optimizer, …"""
+    parameters: int
+    """Trainable parameters."""
+    reason: str = ""
+    """Why it is not done: one line, empty otherwise."""
+    components: dict[str, str] = field(default_factory=dict)
+    """Each plugin that took part, "backend numpy" -> "nn-harness 0.1.0"."""
+    environment: dict[str, str] = field(default_factory=dict)
+    history: list[EpochRecord] = field(default_factory=list)
+    metrics: TrialMetrics | None = None
+    evaluation: EvaluationRow | None = None

@@ -1,0 +1,114 @@
+"""What a job needs to know: plain, picklable data, so that a job is a pure function of its specification."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.cache import CachedDataset
+from harness.interfaces import Activation, BatchNorm, Context, Dropout, Layer, Linear, NetworkSpec, State
+from harness.rows import EpochRecord, Measure, TrialMetrics
+from harness.schedules import Schedule
+from harness.suite.models import EarlyStopping, Experiment, SplitTable
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """An optimizer by its name, with its options, and the suite's folder, against which paths resolve."""
+
+    name: str
+    options: Mapping[str, Any]
+    directory: Path
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One experiment with one seed, on one backend."""
+
+    experiment: str
+    seed: int
+    data: CachedDataset
+    split: SplitTable
+    network: NetworkSpec
+    backend: str
+    optimizer: OptimizerSpec
+    learning_rate: float
+    schedule: Schedule
+    epochs: int
+    early_stopping: EarlyStopping | None
+    context: Context
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training returns. ``confusion`` (classes, classes): validation rows, rows of the matrix are the truth."""
+
+    history: list[EpochRecord]
+    metrics: TrialMetrics
+    confusion: NDArray[np.int64]
+    state: State
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PerturbationSpec:
+    """A perturbation by its name, its severities, and the seed that draws it."""
+
+    name: str
+    severities: tuple[float, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """Trained trials, each with the file of its state, to be measured together: they share data and split."""
+
+    trials: tuple[tuple[TrialSpec, Path], ...]
+    perturbations: tuple[PerturbationSpec, ...]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One trial on the test rows: a measure and a row of each array for the clean images, then for every severity."""
+
+    measures: list[Measure]
+    predictions: dict[str, NDArray[Any]]
+    """``rows``, ``labels`` (test rows,); ``predicted``, ``log_probability`` of the truth, ``confidence`` (measures,
+    test rows); ``confusion`` (measures, classes, classes)."""
+    seconds: float
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def network_spec(experiment: Experiment, input_shape: tuple[int, int], classes: int) -> NetworkSpec:
+    """Return the layers of an experiment: each hidden layer is linear → batch norm → activation → dropout."""
+    layers: list[Layer] = []
+    width = input_shape[0] * input_shape[1]
+    for hidden in experiment.hidden_layers:
+        layers.append(Linear(width, hidden))
+        if experiment.batch_norm:
+            layers.append(BatchNorm(hidden))
+        layers.append(Activation(experiment.activation))
+        if experiment.dropout:
+            layers.append(Dropout(experiment.dropout))
+        width = hidden
+    layers.append(Linear(width, classes))
+    return NetworkSpec(
+        input_shape=input_shape,
+        classes=classes,
+        layers=tuple(layers),
+        batch_size=experiment.batch_size,
+        gradient=experiment.gradient,
+        l2=experiment.l2,
+        weight_decay=experiment.weight_decay,
+    )
+
+
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a mapping's canonical JSON, in hexadecimal."""
+    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

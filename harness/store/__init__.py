@@ -1,0 +1,6 @@
+"""The run directory: one row for every planned trial, resumed by the same command."""
+
+from harness.store.opening import locked, set_aside, take_up
+from harness.store.run import Dataset, Run, Stored
+
+__all__ = ["Dataset", "Run", "Stored", "locked", "set_aside", "take_up"]

@@ -1,0 +1,72 @@
+"""Files of a run: written at once or not at all, named without surprises, known by their digest."""
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def safe_name(name: str) -> str:
+    """Return a name as one path component: letters, digits and a few signs stay, the rest is percent-encoded.
+
+    >>> safe_name("M1a[optimizer.learning_rate=0.1]")
+    'M1a[optimizer.learning_rate=0.1]'
+    >>> safe_name("../evil")
+    '%2E.%2Fevil'
+    """
+    encoded = quote(name, safe="[]=,+@() ")
+    return "%2E" + encoded[1:] if encoded.startswith(".") else encoded
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON."""
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Write an ``.npz`` of plain arrays, and return the SHA-256 of its bytes; equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    content = buffer.getvalue()
+    write_bytes(path, content)
+    return sha256(content).hexdigest()
+
+
+def digest_of(path: Path) -> str | None:
+    """Return the SHA-256 of a file, None where there is none."""
+    try:
+        with path.open("rb") as file:
+            hasher = sha256()
+            while chunk := file.read(1 << 20):
+                hasher.update(chunk)
+    except OSError:
+        return None
+    return hasher.hexdigest()
+
+
+def checksum(content: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON."""
+    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,181 @@
+"""The run directory.
+
+::
+
+    run.json                            format, suite, dataset, planned trials, how the run came about
+    trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, log.txt
+
+A trial's row is written last, with the digest of every file that it speaks of: what a row says is there, is there.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import HarnessError
+from harness.rows import TrialRow
+from harness.store.files import checksum, digest_of, safe_name, write_arrays, write_bytes, write_json
+from harness.suite import Suite
+
+FORMAT = 1
+_ROW = TypeAdapter(TrialRow)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a run says of its data."""
+
+    name: str
+    digest: str
+    rows: int
+    class_names: tuple[str, ...]
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A row as found in the run directory, with the digests of its files."""
+
+    row: TrialRow
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory that exists."""
+
+    directory: Path
+    suite: Suite
+    dataset: Dataset
+    planned: list[tuple[str, int]]
+    """Experiment and seed of every trial that was ever asked for, in the suite's order."""
+
+    @classmethod
+    def open(cls, directory: Path) -> "Run":
+        """Return the run in a directory.
+
+        Raises:
+            HarnessError: there is none, or it is of another format.
+        """
+        path = directory / "run.json"
+        try:
+            content = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            msg = f"{directory}: there is no run here: run.json is missing. 'harness run SUITE' makes one"
+            raise HarnessError(msg) from None
+        except (OSError, ValueError) as error:
+            msg = f"{path}: cannot be read: {error}. Restore it, or start anew with --fresh"
+            raise HarnessError(msg) from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            found = content.get("format") if isinstance(content, dict) else None
+            msg = f"{path}: format {found!r}; this harness reads format {FORMAT}. Use the version that wrote it"
+            raise HarnessError(msg)
+        try:
+            suite = Suite.model_validate(content["suite"])
+            dataset = TypeAdapter(Dataset).validate_python(content["dataset"])
+            planned = [(str(name), int(seed)) for name, seed in content["planned"]]
+        except (KeyError, ValueError) as error:
+            msg = f"{path}: damaged: {' '.join(str(error).split())[:200]}. Restore it, or start anew with --fresh"
+            raise HarnessError(msg) from None
+        return cls(directory, suite, dataset, planned)
+
+    def write_header(self, notes: Mapping[str, Any]) -> None:
+        """Write ``run.json``; ``notes`` tell how the run came about."""
+        content = {
+            "format": FORMAT,
+            "suite": self.suite.model_dump(mode="json"),
+            "dataset": asdict(self.dataset),
+            "planned": self.planned,
+            **notes,
+        }
+        write_json(self.directory / "run.json", content)
+
+    def trial_directory(self, experiment: str, seed: int) -> Path:
+        """Return where a trial's files are."""
+        return self.directory / "trials" / safe_name(experiment) / f"seed-{seed}"
+
+    def write(self, row: TrialRow, arrays: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> Stored:
+        """Write a trial's arrays, each mapping into the ``.npz`` that it is named for, then its row.
+
+        Files of an earlier write stay with a row that was trained (one that has metrics).
+        """
+        place = self.trial_directory(row.experiment, row.seed)
+        files: dict[str, str] = {}
+        if row.metrics is not None:
+            earlier = self.read(row.experiment, row.seed)
+            files = dict(earlier.files) if isinstance(earlier, Stored) else {}
+        for name, content in (arrays or {}).items():
+            files[name] = write_arrays(place / name, content)
+        body = {"row": asdict(row), "files": files}
+        write_json(place / "row.json", {"format": FORMAT, "checksum": checksum(json.loads(json.dumps(body))), **body})
+        return Stored(row, files)
+
+    def read(self, experiment: str, seed: int) -> Stored | str | None:
+        """Return a trial's row, None where none was written, or in words what is wrong with the file."""
+        path = self.trial_directory(experiment, seed) / "row.json"
+        try:
+            content = json.loads(path.read_bytes())
+            body = {"row": content["row"], "files": content["files"]}
+            if content["checksum"] != checksum(body):
+                return f"{path}: its checksum does not match"
+            return Stored(_ROW.validate_python(body["row"]), dict(body["files"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+            return f"{path}: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
+
+    def damage(self, stored: Stored) -> str | None:
+        """Return which of a row's files is missing or altered, None if all are as they were written."""
+        place = self.trial_directory(stored.row.experiment, stored.row.seed)
+        for name, digest in stored.files.items():
+            found = digest_of(place / name)
+            if found != digest:
+                return f"{place / name}: {'is missing' if found is None else 'its checksum does not match'}"
+        return None
+
+    def rows(self) -> Iterator[TrialRow]:
+        """Yield every planned trial's row; one that cannot be read is planned again, with the reason."""
+        for experiment, seed in self.planned:
+            stored = self.read(experiment, seed)
+            yield stored.row if isinstance(stored, Stored) else self._placeholder(experiment, seed, stored or "")
+
+    def arrays(self, experiment: str, seed: int, name: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of one of a trial's files, ``"state.npz"``, ``"validation.npz"`` or ``"evaluation.npz"``.
+
+        Raises:
+            HarnessError: it is not there.
+        """
+        path = self.trial_directory(experiment, seed) / name
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        except (OSError, ValueError) as error:
+            msg = f"{path}: cannot be read: {error}. Run the suite again: the trial is repaired"
+            raise HarnessError(msg) from None
+
+    def log(self, experiment: str, seed: int, text: str) -> Path:
+        """Write a trial's log, and return its place."""
+        path = self.trial_directory(experiment, seed) / "log.txt"
+        write_bytes(path, text.encode())
+        return path
+
+    def _placeholder(self, experiment: str, seed: int, reason: str) -> TrialRow:
+        table = self.suite.experiments[experiment]
+        return TrialRow(
+            experiment=experiment,
+            seed=seed,
+            group=table.group,
+            description=table.description,
+            status="planned",
+            fingerprint="",
+            backend=", ".join(table.backends),
+            settings=table.model_dump(mode="json"),
+            parameters=0,
+            reason=reason and f"its row is damaged and will be made again: {reason}",
+        )

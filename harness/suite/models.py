@@ -1,0 +1,147 @@
+"""What a suite says, as validated objects: one model for each table of the TOML file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from harness.interfaces import ActivationName, Gradient, Placement
+from harness.schedules import Constant, NotNegative, Positive, Schedule
+
+
+def _distinct(values: list[int]) -> list[int]:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            msg = f"{value} stands there twice"
+            raise ValueError(msg)
+    return values
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
+ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_length=100)]
+
+
+class Table(BaseModel):
+    """A table of the suite: unknown keys and wrong types are refused, values do not change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class About(Table):
+    """``[suite]``: what the suite is, and the seeds that every experiment is trained with."""
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    seeds: Seeds = [42]
+
+
+class SplitTable(Table):
+    """The stratified partition: fractions that sum to 1, and the seed that draws it."""
+
+    train: Positive = 0.7
+    val: Positive = 0.1
+    test: Positive = 0.2
+    seed: Seed = 42
+
+
+class ComponentTable(Table):
+    """A table that names a plugin's component; its other keys are that component's options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    name: Annotated[str, Field(min_length=1)]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that are the component's own."""
+        return dict(self.model_extra or {})
+
+
+class DatasetTable(ComponentTable):
+    """``[dataset]``: where the images come from, and how they are split."""
+
+    split: SplitTable = SplitTable()
+
+
+class OptimizerTable(ComponentTable):
+    """``optimizer``: the update rule, the learning rate that schedules start from, and the rule's own options."""
+
+    learning_rate: Positive
+
+
+class EarlyStopping(Table):
+    """``early_stopping``: stop when ``monitor`` has not improved for ``patience`` epochs.
+
+    A loss has improved when it is below the best by more than ``min_delta``; an accuracy, when above it by more.
+    ``restore_best`` ends with the weights of the best epoch instead of the last one's.
+    """
+
+    patience: Annotated[int, Field(ge=1)]
+    min_delta: NotNegative = 0.0
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    restore_best: bool = False
+
+
+class Experiment(Table):
+    """``[experiments.NAME]``, merged with ``[defaults]``: a network and its training recipe."""
+
+    group: str = ""
+    description: str = ""
+    backend: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = "numpy"
+    device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")] = "auto"
+    placement: Placement = "auto"
+    hidden_layers: list[Annotated[int, Field(ge=1)]]
+    activation: ActivationName = "relu"
+    batch_norm: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch_size: Annotated[int, Field(ge=1)] = 512
+    gradient: Gradient = "mean"
+    l2: NotNegative = 0.0
+    weight_decay: NotNegative = 0.0
+    optimizer: OptimizerTable
+    schedule: Schedule = Constant()
+    epochs: Annotated[int, Field(ge=1)] = 50
+    early_stopping: EarlyStopping | Literal[False] = False
+
+    @property
+    def backends(self) -> list[str]:
+        """The backends to try, in order."""
+        return [self.backend] if isinstance(self.backend, str) else self.backend
+
+
+class BestOf(Table):
+    """A finalist that validation chooses: the best of the experiments that ``best_of`` (a name or glob) matches."""
+
+    best_of: Annotated[str, Field(min_length=1)]
+    by: Literal["val_accuracy", "val_loss", "val_macro_f1"] = "val_accuracy"
+
+
+class Robustness(Table):
+    """``[[robustness]]``: a perturbation of the test images, its severities, and the seed that draws it."""
+
+    perturbation: Annotated[str, Field(min_length=1)]
+    severities: Annotated[list[NotNegative], Field(min_length=1)]
+    seed: Seed = 42
+
+
+class LeaderboardTable(Table):
+    """``[leaderboard]``: what the tables compare: improvements over ``baseline``, and pairs side by side."""
+
+    baseline: str | None = None
+    compare: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+
+
+class Frame(Table):
+    """Every table of a suite but the experiments, which are merged with the defaults first."""
+
+    suite: About
+    dataset: DatasetTable = DatasetTable(name="digits")
+    finalists: dict[str, Annotated[str, Field(min_length=1)] | BestOf] = {}
+    robustness: list[Robustness] = []
+    leaderboard: LeaderboardTable = LeaderboardTable()
+
+
+class Suite(Frame):
+    """A whole suite, checked: experiments complete, names resolved."""
+
+    experiments: dict[ExperimentName, Experiment]

@@ -1,0 +1,68 @@
+"""The options that a suite gives to a plugin's component, checked against its factory's keywords."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, Field, ValidationError, create_model
+
+from harness.errors import HarnessError, nearest
+from harness.plugins import Component
+
+
+def build(component: Component, options: Mapping[str, Any], directory: Path) -> Any:
+    """Return what the component's factory makes of the options.
+
+    A keyword's annotation is enforced; a `pathlib.Path` is resolved against ``directory``.
+
+    Raises:
+        HarnessError: an unknown or missing option, a wrong type, or a value that the factory refuses. The message
+            begins with the option's name.
+    """
+    factory = component.load()
+    keywords = _keywords(factory)
+    for key in options:
+        if key not in keywords:
+            msg = f"{key}: {component.kind} {component.name!r} has no such option. {nearest(key, keywords)}"
+            raise HarnessError(msg)
+    model = create_model(
+        "Options", __config__=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False), **keywords
+    )
+    try:
+        # By way of JSON, strictly: an array may become a tuple and a text a path, but no text becomes a number.
+        checked = model.model_validate_json(json.dumps(options, default=str), strict=True)
+    except ValidationError as error:
+        item = error.errors(include_url=False)[0]
+        if item["type"] == "missing":
+            msg = f"{item['loc'][0]}: is missing: {component.kind} {component.name!r} needs it"
+        else:
+            msg = f"{item['loc'][0]}: {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+        raise HarnessError(msg) from None
+    values = {key: _resolve(getattr(checked, key), directory) for key in options}
+    try:
+        return factory(**values)
+    except ValueError as error:
+        raise HarnessError(str(error)) from None
+
+
+def _keywords(factory: Any) -> dict[str, Any]:
+    """Return each keyword of the factory with its type and default, as `create_model` takes them."""
+    initialiser = factory.__init__ if inspect.isclass(factory) else factory
+    hints = get_type_hints(initialiser)
+    fields = {}
+    for name, parameter in inspect.signature(factory).parameters.items():
+        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
+            continue
+        default = Field(...) if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints.get(name, Any), default)
+    return fields
+
+
+def _resolve(value: Any, directory: Path) -> Any:
+    if isinstance(value, Path):
+        return (directory / value.expanduser()).resolve()
+    if isinstance(value, list):
+        return [_resolve(item, directory) for item in value]
+    return value

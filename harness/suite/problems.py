@@ -1,0 +1,105 @@
+"""What is wrong with a suite, in one line: file, key path, value, and what would do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import HarnessError, nearest
+from harness.suite.schema import known_keys, suite_schema
+
+Path_ = tuple[str | int, ...]
+
+_BOUNDS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+def spell(path: Sequence[str | int]) -> str:
+    """Return a key path as TOML writes it; a part that TOML would quote is quoted.
+
+    >>> spell(("experiments", "M1a[lr=1]", "hidden_layers", 0))
+    "experiments.'M1a[lr=1]'.hidden_layers[0]"
+    """
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            plain = part.replace("_", "").replace("-", "").isalnum()
+            text += ("." if text else "") + (part if plain else repr(part))
+    return text
+
+
+def problem(suite: Path, path: Sequence[str | int], what: str) -> HarnessError:
+    """Return the error that a person reads: ``file: key.path: what``."""
+    return HarnessError(f"{suite}: {spell(path)}: {what}")
+
+
+def from_validation(suite: Path, error: ValidationError, data: Any, prefix: Path_, shown: Path_) -> HarnessError:
+    """Return pydantic's findings as one line: the first in full, and how many more there are.
+
+    ``prefix`` is where ``data`` stands in the schema, ``shown`` where it stands in the file (the same, but for a value
+    that an experiment has from the defaults, which the caller resolves).
+    """
+    found: dict[Path_, tuple[Path_, Any]] = {}
+    for item in error.errors(include_url=False):
+        path = _path_in_data(item["loc"], data)
+        # A union reports each of its branches: the one that went deepest is the one that was meant.
+        top = path[:1]
+        if top not in found or len(path) > len(found[top][0]):
+            found[top] = (path, item)
+    path, item = next(iter(found.values()))
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return problem(suite, shown + path, _wording(item, prefix + path) + more)
+
+
+def first_path(error: ValidationError, data: Any) -> Path_:
+    """Return where in ``data`` the first finding is."""
+    return _path_in_data(error.errors(include_url=False)[0]["loc"], data)
+
+
+def _path_in_data(loc: Sequence[str | int], data: Any) -> Path_:
+    """Return pydantic's location without the names of models and union branches that it puts in between."""
+    path: list[str | int] = []
+    for position, part in enumerate(loc):
+        may_be_absent = position == len(loc) - 1 and isinstance(data, dict) and str(part).isidentifier()
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            if not may_be_absent:
+                continue
+        path.append(part)
+    return tuple(path)
+
+
+def _wording(item: Any, path: Path_) -> str:
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    wording = f"{value!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    if kind == "extra_forbidden":
+        wording = f"unknown key {path[-1]!r}. {nearest(str(path[-1]), known_keys(suite_schema(), path[:-1]))}"
+    elif kind == "missing":
+        wording = "is missing"
+    elif kind == "union_tag_not_found":
+        wording = "is missing its key 'name'"
+    elif kind == "value_error":
+        wording = str(context["error"])
+    elif kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        wording = f"{value!r} is out of range: it must be {words} {context[key]}"
+    elif kind == "literal_error":
+        wording = _choices(str(path[-1]), value, context["expected"])
+    elif kind == "union_tag_invalid":
+        wording = _choices(str(path[-1]), context["tag"], context["expected_tags"])
+    return wording
+
+
+def _choices(key: str, value: Any, expected: str) -> str:
+    choices = [choice.strip().strip("'") for choice in expected.replace(" or ", ", ").split(",")]
+    if isinstance(value, str):
+        return f"unknown {key} {value!r}. {nearest(value, choices)}"
+    return f"{value!r} is none of its values. Known: {', '.join(choices)}."

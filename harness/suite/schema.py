@@ -1,0 +1,51 @@
+"""The JSON Schema of a suite file, for editors, and what it says of the keys at a place."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.suite.models import Suite
+
+_PARTIAL = ("Experiment", "OptimizerTable", "EarlyStopping")
+"""Tables that an experiment may give in part, because the rest comes from ``[defaults]``."""
+
+
+def suite_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a suite file as a person writes it."""
+    schema = Suite.model_json_schema()
+    schema["title"] = "harness suite"
+    schema["description"] = "A suite: a dataset, experiments, the backends to train them on, and how to test them."
+    for name in _PARTIAL:
+        schema["$defs"][name].pop("required", None)
+    experiment = {"$ref": "#/$defs/Experiment"}
+    schema["properties"]["defaults"] = {**experiment, "description": "What every experiment starts from."}
+    schema["properties"]["experiments"] |= {"minProperties": 1, "additionalProperties": False}
+    return schema
+
+
+def known_keys(schema: dict[str, Any], path: Sequence[str | int]) -> list[str]:
+    """Return the keys that the table at ``path`` may have; of every variant, where there are several."""
+    nodes = _variants(schema, schema)
+    for part in path:
+        nodes = [deeper for node in nodes for deeper in _variants(schema, _descend(node, part))]
+    return sorted({key for node in nodes for key in node.get("properties", {})})
+
+
+def _descend(node: dict[str, Any], part: str | int) -> dict[str, Any]:
+    if isinstance(part, int):
+        return dict(node.get("items", {}))
+    if part in node.get("properties", {}):
+        return dict(node["properties"][part])
+    for inner in node.get("patternProperties", {}).values():
+        return dict(inner)
+    inner = node.get("additionalProperties", {})
+    return dict(inner) if isinstance(inner, dict) else {}
+
+
+def _variants(schema: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the node with its references followed and its alternatives spread out."""
+    if "$ref" in node:
+        return _variants(schema, schema["$defs"][node["$ref"].rsplit("/", 1)[1]])
+    alternatives = node.get("anyOf", []) + node.get("oneOf", [])
+    if alternatives:
+        return [variant for alternative in alternatives for variant in _variants(schema, alternative)]
+    return [node]

@@ -1,0 +1,256 @@
+"""The from-scratch networks against torch's autograd in float64 and finite differences."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from harness_array.backends import CupyBackend, NumpyBackend
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.interfaces import Context
+from harness.optimizers import SGD, Adam
+from harness.seeding import epoch_order, initial_state
+from tests.networks import labelled_images, mlp
+
+ACTIVATIONS = ["relu", "leaky_relu", "gelu", "silu"]
+EXACT = SGD()
+"""At a learning rate of 1, one step of plain gradient descent moves the parameters by the gradient itself."""
+
+
+def network(spec, *, state=None, optimizer=EXACT, precision="float64", seed=0, images=None, **context):
+    built = NumpyBackend().build(
+        spec, state or initial_state(spec, seed), optimizer, Context(seed, precision=precision, **context)
+    )
+    if images is not None:
+        built.attach(*images)
+    return built
+
+
+def gradients_of_one_step(spec, images, labels, state):
+    built = network(spec, state=state, images=(images, labels))
+    stats = built.train_epoch(0, np.arange(len(images)), 1.0)
+    after = built.state()
+    return stats, {block.key: state[block.key] - after[block.key] for block in spec.parameters()}, after
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("batch_norm", [False, True])
+@settings(max_examples=15, deadline=None)
+@given(
+    rows=st.integers(2, 12),
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    classes=st.integers(2, 6),
+    gradient=st.sampled_from(["sum", "mean"]),
+    l2=st.sampled_from([0.0, 0.3]),
+    weight_decay=st.sampled_from([0.0, 0.2]),
+    seed=st.integers(0, 1000),
+)
+def test_loss_and_gradients_match_autograd(
+    activation, batch_norm, rows, sizes, classes, gradient, l2, weight_decay, seed
+):
+    """Any shape, both gradient modes, with and without penalties: float64 losses and gradients agree."""
+    autograd = pytest.importorskip("tests.autograd")
+    spec = mlp(
+        [*sizes, classes] if len(sizes) > 1 else [sizes[0], 3, classes],
+        activation=activation,
+        batch_norm=batch_norm,
+        batch_size=16,
+        gradient=gradient,
+        l2=l2,
+        weight_decay=weight_decay,
+    )
+    images, labels = labelled_images(rows, spec.input_shape, classes, seed)
+    state = {key: value.astype(np.float64) for key, value in initial_state(spec, seed).items()}
+    stats, found, after = gradients_of_one_step(spec, images, labels, state)
+    loss, expected, values = autograd.loss_and_gradients(spec, state, images, labels)
+    assert stats.losses[0] == pytest.approx(loss, rel=1e-11)
+    # Where a batch has almost no variance, normalising magnifies rounding: the tolerance is relative to the largest.
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-7, atol=1e-9 * max(1.0, np.abs(value).max()), err_msg=key)
+    for key in (key for key in after if "running" in key):
+        np.testing.assert_allclose(after[key], values[key].numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_match_finite_differences(activation):
+    """An oracle without any framework: central differences of the loss in every direction."""
+    spec = mlp([5, 4, 4, 3], activation=activation, batch_norm=True, batch_size=6, gradient="mean")
+    images, labels = labelled_images(6, spec.input_shape, 3)
+    state = {key: value.astype(np.float64) for key, value in initial_state(spec, 4).items()}
+    _, found, _ = gradients_of_one_step(spec, images, labels, state)
+    step = 1e-6
+    for key, gradient in found.items():
+        for index in np.ndindex(gradient.shape):
+            losses = []
+            for sign in (1, -1):
+                moved = {name: value.copy() for name, value in state.items()}
+                moved[key][index] += sign * step
+                stats, _, _ = gradients_of_one_step(spec, images, labels, moved)
+                losses.append(stats.losses[0])
+            assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(gradient[index], rel=1e-4, abs=1e-7)
+
+
+def test_every_row_is_used_once_and_the_last_batch_is_smaller():
+    """37 rows in batches of 16: steps of 16, 16 and 5, each with its own loss."""
+    autograd = pytest.importorskip("tests.autograd")
+    spec = mlp([6, 5, 3], batch_size=16, gradient="sum")
+    images, labels = labelled_images(50, spec.input_shape, 3)
+    order = epoch_order(3, 0, np.arange(13, 50))
+    state = {key: value.astype(np.float64) for key, value in initial_state(spec, 0).items()}
+    built = network(spec, state=state, images=(images, labels))
+    stats = built.train_epoch(0, order, 0.01)
+    assert stats.sizes.tolist() == [16, 16, 5]
+    for step, rows in enumerate((order[:16], order[16:32], order[32:])):
+        loss, gradients, _ = autograd.loss_and_gradients(spec, state, images[rows], labels[rows])
+        assert stats.losses[step] == pytest.approx(loss, rel=1e-12)
+        state = {key: value - 0.01 * gradients[key] for key, value in state.items()}
+    for key, value in built.state().items():
+        np.testing.assert_allclose(value, state[key], rtol=1e-11)
+
+
+def test_correct_counts_the_predictions_before_each_update():
+    """With a learning rate too small to matter, the count is that of the untrained network."""
+    spec = mlp([6, 5, 3], batch_size=8)
+    images, labels = labelled_images(40, spec.input_shape, 3)
+    built = network(spec, images=(images, labels))
+    before = built.predict(np.arange(40)).argmax(axis=1)
+    stats = built.train_epoch(0, np.arange(40), 1e-12)
+    assert stats.correct == int((before == labels).sum())
+
+
+def test_prediction_is_log_softmax_in_evaluation_mode():
+    """Dropout is off, running statistics are used, and rows sum to one, however many are asked for."""
+    autograd = pytest.importorskip("tests.autograd")
+    torch = pytest.importorskip("torch")
+    spec = mlp([6, 5, 3], batch_norm=True, dropout=0.5, batch_size=8)
+    images, labels = labelled_images(3000, spec.input_shape, 3)
+    built = network(spec, images=(images, labels), optimizer=Adam())
+    for epoch in range(2):
+        built.train_epoch(epoch, np.arange(64), 0.01)
+    rows = np.arange(2999, -1, -1)
+    found = built.predict(rows)
+    logits = autograd.forward(spec, autograd.tensors(built.state()), images[rows], training=False)
+    np.testing.assert_allclose(found, torch.log_softmax(logits.detach(), dim=1).numpy(), rtol=1e-6, atol=1e-6)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.exp(found).sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_array_equal(built.predict(rows), found)
+    np.testing.assert_allclose(
+        built.predict_images(images.astype(np.float32) / np.float32(255))[rows], found, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_dropout_masks_depend_on_seed_epoch_and_step_alone():
+    """Equal keys, equal losses; another seed, epoch or step, another mask; nothing touches NumPy's global generator."""
+    spec = mlp([6, 40, 3], dropout=0.5, batch_size=8)
+    images, labels = labelled_images(16, spec.input_shape, 3)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - the global generator is what must not move
+
+    def losses(seed, epoch, order):
+        state = initial_state(spec, 0)
+        return network(spec, state=state, seed=seed, images=(images, labels)).train_epoch(epoch, order, 1e-9).losses
+
+    twice = np.tile(np.arange(8), 2)
+    first = losses(0, 0, twice)
+    np.testing.assert_array_equal(first, losses(0, 0, twice))
+    assert first[0] != pytest.approx(first[1], rel=1e-5)
+    assert first[0] != pytest.approx(losses(1, 0, twice)[0], rel=1e-5)
+    assert first[0] != pytest.approx(losses(0, 1, twice)[0], rel=1e-5)
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002 - as above
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5])
+def test_dropout_keeps_the_expectation(rate):
+    """Inverted dropout: the kept part is 1 - rate, and what is kept is divided by it."""
+    from harness_array.devices import Host
+
+    mask = np.empty((1000, 1000), dtype=bool)
+    Host().keep_mask((1, 2, 3), 1.0 - rate, mask)
+    # Five standard deviations of a mean of a million draws, and what 16 bits round off.
+    assert mask.mean() == pytest.approx(1.0 - rate, abs=5 * np.sqrt(rate * (1 - rate) / 1e6) + 1 / 65_536)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9), Adam()])
+def test_state_round_trip_continues_bit_identically(optimizer):
+    """Save after an epoch, load into a new network, and the second epoch is the same to the last bit."""
+    spec = mlp([6, 5, 3], batch_norm=True, dropout=0.2, activation="silu", batch_size=8, weight_decay=1e-3)
+    images = labelled_images(40, spec.input_shape, 3)
+    whole = network(spec, optimizer=optimizer, precision="float32", images=images)
+    whole.train_epoch(0, np.arange(40), 0.01)
+    resumed = network(spec, optimizer=optimizer, precision="float32", images=images, state=whole.state())
+    for one in (whole, resumed):
+        one.train_epoch(1, np.arange(40), 0.01)
+    for key, value in whole.state().items():
+        np.testing.assert_array_equal(resumed.state()[key], value, err_msg=key)
+
+
+def test_a_third_partys_optimizer_is_used_through_its_generic_form():
+    """A subclass is not taken for the rule that it derives from."""
+
+    class Halved(SGD):
+        def update(self, parameters, gradients, state, learning_rate):
+            return super().update(parameters, gradients, state, learning_rate / 2)
+
+    spec = mlp([6, 5, 3], batch_size=8)
+    images = labelled_images(8, spec.input_shape, 3)
+    half, full = (network(spec, optimizer=rule, images=images) for rule in (Halved(), SGD()))
+    half.train_epoch(0, np.arange(8), 0.2)
+    full.train_epoch(0, np.arange(8), 0.1)
+    for key, value in full.state().items():
+        np.testing.assert_allclose(half.state()[key], value, rtol=1e-14)
+
+
+@pytest.mark.parametrize("placement", ["stream", "resident", "auto"])
+def test_placement_does_not_change_a_bit(placement):
+    """The images' place is not part of what is computed."""
+    spec = mlp([12, 5, 3], shape=(3, 4), batch_size=8)
+    images = labelled_images(20, (3, 4), 3)
+    one, other = (network(spec, images=images, placement=p, optimizer=Adam()) for p in (placement, "stream"))
+    assert one.placement == ("resident" if placement == "resident" else "stream")
+    for built in (one, other):
+        built.train_epoch(0, np.arange(20)[::-1], 0.01)
+    for key, value in one.state().items():
+        np.testing.assert_array_equal(other.state()[key], value)
+
+
+def test_a_diverging_network_reports_it_in_its_losses_without_a_warning():
+    """pytest turns warnings into errors: an overflow must show as a loss that is not finite, and nowhere else."""
+    spec = mlp([6, 5, 3], batch_size=8, gradient="sum")
+    built = network(spec, images=labelled_images(80, spec.input_shape, 3), precision="float32")
+    stats = [built.train_epoch(epoch, np.arange(80), 1e30) for epoch in range(2)]
+    assert not np.isfinite(stats[-1].losses).all()
+
+
+def test_batch_norm_refuses_a_training_batch_of_one_row():
+    """The plan refuses it first; a network built by hand says so itself."""
+    spec = mlp([6, 5, 3], batch_norm=True, batch_size=8)
+    built = network(spec, images=labelled_images(9, spec.input_shape, 3))
+    with pytest.raises(ValueError, match="a training batch of one row has no variance"):
+        built.train_epoch(0, np.arange(9), 0.1)
+
+
+def test_an_unused_network_says_that_nothing_is_attached():
+    """A mistake in a plugin's own test, most likely."""
+    with pytest.raises(RuntimeError, match=r"call attach\(\) first"):
+        network(mlp([6, 5, 3])).predict(np.arange(3))
+
+
+def test_weights_start_with_the_variance_of_he():
+    """N(0, 2 / fan_in), the same for every backend; batch norm starts as the identity."""
+    spec = mlp([400, 300, 10], batch_norm=True)
+    state = initial_state(spec, 1)
+    assert state["0.weight"].std() == pytest.approx(np.sqrt(2 / 400), rel=0.01)
+    assert not state["0.bias"].any()
+    assert (state["1.weight"] == 1).all()
+    assert (state["1.running_var"] == 1).all()
+    assert initial_state(replace(spec, batch_size=9), 1)["0.weight"].tobytes() == state["0.weight"].tobytes()
+    assert initial_state(spec, 2)["0.weight"].tobytes() != state["0.weight"].tobytes()
+
+
+def test_cupy_says_why_it_is_unavailable():
+    """Without a GPU, or on a device that is none of CUDA's, there is a reason in words and no exception."""
+    backend = CupyBackend()
+    assert "runs on CUDA devices alone" in backend.unavailable("cpu")
+    reason = backend.unavailable("auto")
+    assert reason is None or "not installed" in reason or "no CUDA device" in reason
+    assert "runs on the CPU alone" in NumpyBackend().unavailable("cuda")

@@ -1,0 +1,42 @@
+"""Schedules against their formulas, and torch's where it has the same one."""
+
+import pytest
+from pydantic import TypeAdapter
+
+from harness.schedules import Schedule
+
+
+def rates(epochs=20, initial=0.1, **table):
+    schedule = TypeAdapter(Schedule).validate_python(table)
+    return [schedule.rate(initial, epoch, epochs) for epoch in range(epochs)]
+
+
+@pytest.mark.parametrize(
+    ("table", "theirs", "options"),
+    [
+        ({"name": "constant"}, "ConstantLR", {"factor": 1.0}),
+        ({"name": "exponential", "gamma": 0.9}, "ExponentialLR", {"gamma": 0.9}),
+        ({"name": "step", "step_size": 3, "gamma": 0.5}, "StepLR", {"step_size": 3, "gamma": 0.5}),
+        ({"name": "cosine", "floor": 0.01}, "CosineAnnealingLR", {"T_max": 20, "eta_min": 0.01}),
+    ],
+)
+def test_agrees_with_torch(table, theirs, options):
+    """Twenty epochs of the same schedule."""
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = getattr(torch.optim.lr_scheduler, theirs)(optimizer, **options)
+    expected = []
+    for _ in range(20):
+        expected.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    assert rates(**table) == pytest.approx(expected, rel=1e-12)
+
+
+def test_linear_decay_stops_at_its_floor():
+    """The paper's M1e: 1e-5 an epoch, never below 1e-6."""
+    found = rates(epochs=120, initial=0.001, name="linear", decay=1e-5, floor=1e-6)
+    assert found[0] == 0.001
+    assert found[10] == pytest.approx(0.0009)
+    assert found[99] == pytest.approx(1e-5)
+    assert found[100:] == [1e-6] * 20
