@@ -1,0 +1,111 @@
+"""Plugins are found, checked one by one, set aside when faulty, and named by their distribution."""
+
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.plugins import GROUP, load
+from tests.plugins_on_disk import distribution
+
+GOOD = """
+import harness
+
+@harness.hookimpl
+def register_optimizers(register):
+    register("{name}", "{module}:Rule")
+
+class Rule:
+    pass
+"""
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Return a function that installs distributions and loads what is there then."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(*plugins):
+        for name, version, source in plugins:
+            module = name.replace("-", "_")
+            monkeypatch.delitem(sys.modules, module, raising=False)
+            distribution(tmp_path, name, version, {module: source}, {module: module})
+        return load(entry_points(group=GROUP))
+
+    return install
+
+
+def faulty(registry):
+    return {one.distribution: one for one in registry.quarantined}
+
+
+def test_first_party_plugins_come_by_entry_points(installed):
+    """What the harness ships with is found as a third party's plugin is, and nothing is set aside."""
+    registry = installed()
+    assert {"numpy", "cupy", "torch"} <= set(registry.named("backend"))
+    assert {"sgd", "adam", "adamw"} <= set(registry.named("optimizer"))
+    assert {"digits", "files"} <= set(registry.named("dataset"))
+    assert "gaussian_noise" in registry.named("perturbation")
+    assert {one.distribution for one in registry.components} == {"nn-harness"}
+    assert not registry.quarantined
+
+
+def test_a_third_partys_component_is_named_with_its_distribution_and_version(installed):
+    """Provenance is what a row records."""
+    registry = installed(("harness-lion", "1.2.3", GOOD.format(name="lion", module="harness_lion")))
+    assert registry.find("optimizer", "lion").provenance == "harness-lion 1.2.3"
+    assert registry.find("optimizer", "harness-lion:lion").load().__name__ == "Rule"
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        (
+            "import harness\n@harness.hookimpl\ndef register_optimisers(register): pass",
+            "unknown hook 'register_optimisers'. Did you mean 'register_optimizers'?",
+        ),
+        ("import harness\n@harness.hookimpl\ndef register_backends(registry): pass", "registry"),
+        ("import harness\n@harness.hookimpl\ndef register_backends(register): register('x', 3)", "'x': 3 is neither"),
+        ("import harness\n@harness.hookimpl\ndef register_backends(register): register('a:b', int)", "'a:b' is not a name"),
+        ("import harness\n@harness.hookimpl\ndef register_backends(register): 1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_faulty_plugin_is_set_aside_with_its_error_and_the_others_serve(installed, source, error):
+    """One that raises on import, has an unknown hook or a wrong signature costs itself alone."""
+    registry = installed(("harness-bad", "0.1", source), ("harness-fine", "1.0", GOOD.format(name="fine", module="harness_fine")))
+    assert error in faulty(registry)["harness-bad"].error
+    assert faulty(registry)["harness-bad"].version == "0.1"
+    assert "\n" not in faulty(registry)["harness-bad"].error
+    assert "fine" in registry.named("optimizer")
+    assert "numpy" in registry.named("backend")
+    assert not registry.manager.has_plugin("harness_bad")
+
+
+def test_a_name_that_two_distributions_offer_is_reachable_with_its_distribution_alone(installed):
+    """The bare name would be a guess."""
+    registry = installed(*(
+        (f"harness-{name}", "1.0", GOOD.format(name="lion", module=f"harness_{name}")) for name in ("one", "two")
+    ))
+    assert {"harness-one:lion", "harness-two:lion"} <= set(registry.named("optimizer"))
+    assert "lion" not in registry.named("optimizer")
+    assert registry.find("optimizer", "harness-two:lion").distribution == "harness-two"
+    with pytest.raises(HarnessError, match="offered by harness-one and harness-two: write harness-one:lion or harness-two:lion"):
+        registry.find("optimizer", "lion")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_with_what_is_set_aside(installed):
+    """A plugin that failed to load is the likeliest reason for a name that is missing."""
+    registry = installed(("harness-bad", "0.1", "import no_such_module"))
+    with pytest.raises(HarnessError, match=r"unknown optimizer 'adan'. Did you mean 'adam'\? Known: .*Quarantined: harness_bad"):
+        registry.find("optimizer", "adan")
+
+
+def test_a_component_that_fails_when_it_is_first_asked_for_is_an_error_of_its_own(installed):
+    """Lazy registration moves the import, not the message."""
+    source = GOOD.format(name="late", module="harness_late_missing")
+    registry = installed(("harness-late", "2.0", source))
+    with pytest.raises(HarnessError, match=r"optimizer 'late' \(harness-late 2.0\): harness_late_missing:Rule: ModuleNotFound"):
+        registry.find("optimizer", "late").load()
