@@ -9,6 +9,6 @@ block = re.search(r"## Run it.*?```sh\n(.*?)```", text, flags=re.DOTALL)
 if block is None:
     sys.exit('README.md: there is no ```sh block under "## Run it"')
 commands = [line for line in block[1].splitlines() if line.startswith("pip install")]
-if len(commands) != 2:  # noqa: PLR2004 - the two that the project promises
+if len(commands) != 2:
     sys.exit(f"README.md: two commands are promised, {len(commands)} found")
 print("\n".join(commands))  # noqa: T201 - that is its purpose

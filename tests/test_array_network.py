@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from harness_array.backends import CupyBackend, NumpyBackend
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.interfaces import Context
 from harness.optimizers import SGD, Adam
 from harness.seeding import epoch_order, initial_state
+from harness_array.backends import CupyBackend, NumpyBackend
 from tests.networks import labelled_images, mlp
 
 ACTIVATIONS = ["relu", "leaky_relu", "gelu", "silu"]
@@ -214,7 +214,7 @@ def test_placement_does_not_change_a_bit(placement):
 
 
 def test_a_diverging_network_reports_it_in_its_losses_without_a_warning():
-    """pytest turns warnings into errors: an overflow must show as a loss that is not finite, and nowhere else."""
+    """Pytest turns warnings into errors: an overflow must show as a loss that is not finite, and nowhere else."""
     spec = mlp([6, 5, 3], batch_size=8, gradient="sum")
     built = network(spec, images=labelled_images(80, spec.input_shape, 3), precision="float32")
     stats = [built.train_epoch(epoch, np.arange(80), 1e30) for epoch in range(2)]

@@ -69,13 +69,21 @@ def test_a_third_partys_component_is_named_with_its_distribution_and_version(ins
         ),
         ("import harness\n@harness.hookimpl\ndef register_backends(registry): pass", "registry"),
         ("import harness\n@harness.hookimpl\ndef register_backends(register): register('x', 3)", "'x': 3 is neither"),
-        ("import harness\n@harness.hookimpl\ndef register_backends(register): register('a:b', int)", "'a:b' is not a name"),
-        ("import harness\n@harness.hookimpl\ndef register_backends(register): 1 / 0", "ZeroDivisionError: division by zero"),
+        (
+            "import harness\n@harness.hookimpl\ndef register_backends(register): register('a:b', int)",
+            "'a:b' is not a name",
+        ),
+        (
+            "import harness\n@harness.hookimpl\ndef register_backends(register): 1 / 0",
+            "ZeroDivisionError: division by zero",
+        ),
     ],
 )
 def test_a_faulty_plugin_is_set_aside_with_its_error_and_the_others_serve(installed, source, error):
     """One that raises on import, has an unknown hook or a wrong signature costs itself alone."""
-    registry = installed(("harness-bad", "0.1", source), ("harness-fine", "1.0", GOOD.format(name="fine", module="harness_fine")))
+    registry = installed(
+        ("harness-bad", "0.1", source), ("harness-fine", "1.0", GOOD.format(name="fine", module="harness_fine"))
+    )
     assert error in faulty(registry)["harness-bad"].error
     assert faulty(registry)["harness-bad"].version == "0.1"
     assert "\n" not in faulty(registry)["harness-bad"].error
@@ -86,20 +94,24 @@ def test_a_faulty_plugin_is_set_aside_with_its_error_and_the_others_serve(instal
 
 def test_a_name_that_two_distributions_offer_is_reachable_with_its_distribution_alone(installed):
     """The bare name would be a guess."""
-    registry = installed(*(
-        (f"harness-{name}", "1.0", GOOD.format(name="lion", module=f"harness_{name}")) for name in ("one", "two")
-    ))
+    registry = installed(
+        *((f"harness-{name}", "1.0", GOOD.format(name="lion", module=f"harness_{name}")) for name in ("one", "two"))
+    )
     assert {"harness-one:lion", "harness-two:lion"} <= set(registry.named("optimizer"))
     assert "lion" not in registry.named("optimizer")
     assert registry.find("optimizer", "harness-two:lion").distribution == "harness-two"
-    with pytest.raises(HarnessError, match="offered by harness-one and harness-two: write harness-one:lion or harness-two:lion"):
+    with pytest.raises(
+        HarnessError, match="offered by harness-one and harness-two: write harness-one:lion or harness-two:lion"
+    ):
         registry.find("optimizer", "lion")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_with_what_is_set_aside(installed):
     """A plugin that failed to load is the likeliest reason for a name that is missing."""
     registry = installed(("harness-bad", "0.1", "import no_such_module"))
-    with pytest.raises(HarnessError, match=r"unknown optimizer 'adan'. Did you mean 'adam'\? Known: .*Quarantined: harness_bad"):
+    with pytest.raises(
+        HarnessError, match=r"unknown optimizer 'adan'. Did you mean 'adam'\? Known: .*Quarantined: harness_bad"
+    ):
         registry.find("optimizer", "adan")
 
 
@@ -107,5 +119,7 @@ def test_a_component_that_fails_when_it_is_first_asked_for_is_an_error_of_its_ow
     """Lazy registration moves the import, not the message."""
     source = GOOD.format(name="late", module="harness_late_missing")
     registry = installed(("harness-late", "2.0", source))
-    with pytest.raises(HarnessError, match=r"optimizer 'late' \(harness-late 2.0\): harness_late_missing:Rule: ModuleNotFound"):
+    with pytest.raises(
+        HarnessError, match=r"optimizer 'late' \(harness-late 2.0\): harness_late_missing:Rule: ModuleNotFound"
+    ):
         registry.find("optimizer", "late").load()

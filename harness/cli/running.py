@@ -163,7 +163,7 @@ def _load(
 
 
 def _default_directory(suite: Path, dataset: str | None) -> Path:
-    from harness.store.files import safe_name
+    from harness.files import safe_name
 
     return Path("runs") / safe_name(suite.stem + (f"-{dataset}" if dataset else ""))
 

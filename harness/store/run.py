@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
+from harness.files import checksum, digest_of, safe_name, write_arrays, write_bytes, write_json
 from harness.rows import TrialRow
-from harness.store.files import checksum, digest_of, safe_name, write_arrays, write_bytes, write_json
 from harness.suite import Suite
 
 FORMAT = 1

@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.errors import HarnessError, nearest
+from harness.errors import nearest
 from harness.interfaces import Dataset
-from harness.plugins import Kind, Registry
+from harness.plugins import Registry
+from harness.suite.components import check_components
 from harness.suite.finalists import matching
 from harness.suite.models import BestOf, Experiment, ExperimentName, Frame, Suite
-from harness.suite.options import build
-from harness.suite.problems import first_path, from_validation, problem, spell
+from harness.suite.problems import first_path, from_validation, problem
 from harness.suite.reading import merge_experiment, override, read
 
 _NAMES: TypeAdapter[str] = TypeAdapter(ExperimentName)
@@ -52,7 +52,7 @@ def load_suite(
     suite = Suite.model_construct(**dict(frame), experiments=experiments)
     _check_training(path, suite)
     _check_references(path, suite)
-    return LoadedSuite(path, suite, _check_components(path, suite, registry, raw))
+    return LoadedSuite(path, suite, check_components(path, suite, registry, raw))
 
 
 def _validate(path: Path, model: type[Frame], data: dict[str, Any]) -> Frame:
@@ -140,35 +140,3 @@ def _check_references(path: Path, suite: Suite) -> None:
     for where, name in mentioned:
         if name not in suite.experiments:
             raise problem(path, where, f"there is no experiment {name!r}. {nearest(name, suite.experiments)}")
-
-
-def _check_components(path: Path, suite: Suite, registry: Registry, raw: dict[str, Any]) -> Dataset:
-    """Refuse a plugin's component that is not there, or an option that it has not; return the dataset."""
-
-    def check(kind: Kind, name: str, place: Sequence[str | int], options: dict[str, Any] | None = None) -> Any:
-        try:
-            component = registry.find(kind, name)
-        except HarnessError as error:
-            raise problem(path, place, str(error)) from None
-        if options is None:
-            return None
-        try:
-            return build(component, options, path.parent)
-        except HarnessError as error:
-            msg = f"{path}: {spell(place[:-1])}.{error}"
-            raise HarnessError(msg) from None
-
-    for name, experiment in suite.experiments.items():
-        given = raw["experiments"][name]
-
-        def place(*keys: str, given: dict[str, Any] = given, name: str = name) -> tuple[str, ...]:
-            return ("experiments", name, *keys) if keys[0] in given else ("defaults", *keys)
-
-        for backend in experiment.backends:
-            check("backend", backend, place("backend"))
-        optimizer = experiment.optimizer
-        check("optimizer", optimizer.name, place("optimizer", "name"), optimizer.options)
-    for index, robustness in enumerate(suite.robustness):
-        check("perturbation", robustness.perturbation, ("robustness", index, "perturbation"))
-    dataset: Dataset = check("dataset", suite.dataset.name, ("dataset", "name"), suite.dataset.options)
-    return dataset

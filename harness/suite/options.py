@@ -12,21 +12,31 @@ from harness.errors import HarnessError, nearest
 from harness.plugins import Component
 
 
+class OptionError(HarnessError):
+    """An option that its component does not take: ``key`` is the option, ``what`` the complaint."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(f"{key}: {what}")
+        self.key = key
+        self.what = what
+
+
 def build(component: Component, options: Mapping[str, Any], directory: Path) -> Any:
     """Return what the component's factory makes of the options.
 
     A keyword's annotation is enforced; a `pathlib.Path` is resolved against ``directory``.
 
     Raises:
-        HarnessError: an unknown or missing option, a wrong type, or a value that the factory refuses. The message
-            begins with the option's name.
+        OptionError: an unknown or missing option, a wrong type, or a value that the factory refuses: with a
+            ``ValueError`` whose text is ``option: complaint``.
+        HarnessError: the component cannot be imported.
     """
     factory = component.load()
     keywords = _keywords(factory)
     for key in options:
         if key not in keywords:
-            msg = f"{key}: {component.kind} {component.name!r} has no such option. {nearest(key, keywords)}"
-            raise HarnessError(msg)
+            what = f"{component.kind} {component.name!r} has no such option. {nearest(key, keywords)}"
+            raise OptionError(key, what)
     model = create_model(
         "Options", __config__=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False), **keywords
     )
@@ -36,15 +46,16 @@ def build(component: Component, options: Mapping[str, Any], directory: Path) -> 
     except ValidationError as error:
         item = error.errors(include_url=False)[0]
         if item["type"] == "missing":
-            msg = f"{item['loc'][0]}: is missing: {component.kind} {component.name!r} needs it"
+            what = f"is missing: {component.kind} {component.name!r} needs it"
         else:
-            msg = f"{item['loc'][0]}: {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
-        raise HarnessError(msg) from None
+            what = f"{item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+        raise OptionError(str(item["loc"][0]), what) from None
     values = {key: _resolve(getattr(checked, key), directory) for key in options}
     try:
         return factory(**values)
     except ValueError as error:
-        raise HarnessError(str(error)) from None
+        key, _, what = str(error).partition(": ")
+        raise (OptionError(key, what) if key in keywords else OptionError("name", str(error))) from None
 
 
 def _keywords(factory: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files of a run: written at once or not at all, named without surprises, known by their digest."""
+"""Files that last: written at once or not at all, named without surprises, known by their digest."""
 
 import io
 import json

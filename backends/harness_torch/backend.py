@@ -1,0 +1,106 @@
+"""The backend ``torch``; this module alone must not need torch, so that it can say that torch is missing."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from harness.interfaces import Context, NetworkSpec, Optimizer, State
+    from harness_torch.network import TorchNetwork
+
+
+class TorchBackend:
+    """Networks of torch's modules, differentiated by autograd, on the CPU or a CUDA device."""
+
+    interface = 1
+
+    def unavailable(self, device: str) -> str | None:
+        """Return why it cannot run on ``device``: an unknown one, no torch, no CUDA. Cheap unless CUDA is asked for."""
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            return f"torch runs on 'auto', 'cpu', 'cuda' or 'cuda:<number>', not on {device!r}"
+        if find_spec("torch") is None:
+            return 'torch is not installed: pip install "nn-harness[torch]"'
+        return _cuda_missing(device) if device.startswith("cuda") else None
+
+    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+        """Return nothing: it honours every key."""
+        return []
+
+    def deterministic(self, device: str) -> bool:
+        """Return True on the CPU: equal inputs and threads give equal bits. CUDA's reductions promise no order."""
+        return resolve(device).type == "cpu"
+
+    def environment(self, device: str) -> Mapping[str, str]:
+        """Return torch's version, its BLAS or CUDA, and the device's name."""
+        import torch
+
+        found = {"torch": torch.__version__}
+        place = resolve(device)
+        if place.type == "cpu":
+            return found | {"device": "cpu", "blas": _blas()}
+        cuda = {
+            "device": torch.cuda.get_device_name(place),
+            "cuda": torch.version.cuda,
+            "cuda_driver": _cuda_driver(),
+            "float32_matmul": torch.get_float32_matmul_precision(),  # "highest": no TF32
+        }
+        return found | {key: value for key, value in cuda.items() if value}
+
+    def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> TorchNetwork:
+        """Return a network on the context's device."""
+        from harness_torch.network import TorchNetwork
+
+        return TorchNetwork(resolve(context.device), spec, initial, optimizer, context)
+
+
+def resolve(device: str) -> torch.device:
+    """Return the device that a name means here; ``"auto"`` is CUDA's first where there is one."""
+    import torch
+
+    if device == "auto":
+        device = "cpu" if _cuda_missing("cuda") else "cuda"
+    return torch.device(device)
+
+
+def _cuda_missing(device: str) -> str | None:
+    """Return why a CUDA device cannot be used, in one line, or None."""
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return f"torch cannot be imported: {' '.join(str(error).split())}"
+    with warnings.catch_warnings(record=True) as said:  # torch warns of a driver that is too old, and says why
+        warnings.simplefilter("always")
+        available = torch.cuda.is_available()
+    if not available:
+        if torch.version.cuda is None:
+            return f"no CUDA device: torch {torch.__version__} is a build without CUDA"
+        why = " ".join(str(said[0].message).split()) if said else "torch finds no GPU, or no driver for one"
+        return f"no CUDA device: {why}"
+    index, count = int(device.partition(":")[2] or 0), torch.cuda.device_count()
+    return None if index < count else f"no CUDA device {index}: there are {count}"
+
+
+def _blas() -> str:
+    """Return the library of the CPU's matrix products and the instructions in use: ``"mkl 2024.2 AVX512"``."""
+    import torch
+
+    configuration = torch.__config__.show()
+    mkl = re.search(r"Math Kernel Library Version (\S+?)-", configuration)
+    other = re.search(r"BLAS_INFO=(\w+)", configuration)
+    library = f"mkl {mkl[1]}" if mkl else other[1] if other else "unknown"
+    return f"{library} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _cuda_driver() -> str | None:
+    """Return the version of NVIDIA's kernel driver, where Linux shows it."""
+    shown = Path("/proc/driver/nvidia/version")
+    version = re.search(r"\d+\.\d+(\.\d+)?", shown.read_text(encoding="utf-8")) if shown.exists() else None
+    return version[0] if version else None

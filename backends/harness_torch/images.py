@@ -1,0 +1,110 @@
+"""The attached images: where they are kept, and how a batch of them becomes floats in [0, 1] on the device."""
+
+from itertools import cycle
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.interfaces import Placement
+
+RESIDENT_SHARE = 0.5
+"""``placement = "auto"`` keeps the set on an accelerator if it takes at most this part of the free memory."""
+
+COPY_ROWS = 16_384
+"""Images copied to the device at a time, when the set becomes resident."""
+
+
+def to_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
+    """Return a copy on the device; the array may be read-only, strided or 0-d."""
+    return torch.from_numpy(np.array(array, order="C")).to(device)
+
+
+class AttachedImages:
+    """uint8 images on the host or the device, gathered and scaled a batch at a time into one reused float buffer."""
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        placement: Placement,
+        batch: Tensor,
+    ) -> None:
+        rows, features = batch.shape
+        self._device = batch.device
+        self._batch = batch  # (rows, features)
+        # A tensor beside the batch: dividing by a Python number, CUDA would multiply by its rounded reciprocal.
+        self._scale = torch.full((), 255, dtype=batch.dtype, device=batch.device)
+        self._labels = to_tensor(labels, batch.device)
+        self._host = np.asarray(images).reshape(len(images), features)
+        self.placement: Literal["stream", "resident"] = self._place(placement, self._host.nbytes)
+        self._resident = self._copy_all() if self.placement == "resident" else None
+        self._gathered = torch.empty((rows, features), dtype=torch.uint8, device=batch.device)
+        streams_to_device = self.placement == "stream" and batch.is_cuda
+        self._staging = cycle([_Staging(self._gathered) for _ in range(2)]) if streams_to_device else None
+
+    def _place(self, placement: Placement, size: int) -> Literal["stream", "resident"]:
+        if placement != "auto":
+            return placement
+        if self._device.type != "cuda":
+            return "stream"
+        free, _ = torch.cuda.mem_get_info(self._device)
+        return "resident" if size <= RESIDENT_SHARE * free else "stream"
+
+    def _copy_all(self) -> Tensor:
+        """Return the set on the device; the host never holds a second one."""
+        resident = torch.empty(self._host.shape, dtype=torch.uint8, device=self._device)
+        for start in range(0, len(self._host), COPY_ROWS):
+            part = slice(start, start + COPY_ROWS)
+            resident[part].copy_(torch.from_numpy(np.array(self._host[part])))
+        return resident
+
+    def order(self, rows: NDArray[np.int64]) -> Any:
+        """Return row numbers where `gather` wants them: beside the images. One transfer an epoch."""
+        return rows if self._resident is None else to_tensor(rows, self._device)
+
+    def labels(self, rows: NDArray[np.int64]) -> Tensor:
+        """Return the labels of ``rows`` (n,) on the device."""
+        return self._labels.index_select(0, to_tensor(rows, self._device))
+
+    def gather(self, rows: Any) -> Tensor:
+        """Return the images of ``rows`` (n,), part of what `order` returned, as floats (n, features) in [0, 1].
+
+        The buffer is reused by the next call.
+        """
+        count = len(rows)
+        gathered = self._gathered[:count]
+        if self._resident is not None:
+            torch.index_select(self._resident, 0, rows, out=gathered)
+        elif self._staging is not None:
+            next(self._staging).send(self._host, rows, gathered)
+        else:
+            _take(self._host, rows, gathered)
+        return self._batch[:count].copy_(gathered).div_(self._scale)
+
+
+class _Staging:
+    """Pinned memory that a batch passes through on its way to a CUDA device.
+
+    The copy is asynchronous, so the memory may be written again only when the copy is over: the event tells. Two of
+    these in turn let the host gather a batch while the device still works on the last.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        self._memory = torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+        self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch leaves it so
+
+    def send(self, images: NDArray[np.uint8], rows: NDArray[np.int64], target: Tensor) -> None:
+        """Gather ``rows`` and queue their copy to ``target`` on the device."""
+        self._copied.synchronize()  # returns at once before the first record
+        staged = self._memory[: len(rows)]
+        _take(images, rows, staged)
+        target.copy_(staged, non_blocking=True)
+        self._copied.record(torch.cuda.current_stream(target.device))
+
+
+def _take(images: NDArray[np.uint8], rows: NDArray[np.int64], out: Tensor) -> None:
+    """Gather on the host; mode "clip" lets NumPy write straight into ``out``: the rows are the core's, and in range."""
+    np.take(images, rows, axis=0, out=out.numpy(), mode="clip")

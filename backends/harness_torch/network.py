@@ -1,0 +1,176 @@
+"""A multilayer network of torch's modules, trained by autograd, its parameters one flat vector."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy, log_softmax
+
+from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State
+from harness_torch.dropout import DeviceMasks, HostMasks, Masks
+from harness_torch.images import AttachedImages, to_tensor
+from harness_torch.modules import build_modules
+from harness_torch.updates import update_for
+
+PREDICT_ROWS = 4096
+"""Images predicted at a time, at most."""
+
+_OPTIMIZER = "optimizer."
+
+
+class TorchNetwork:
+    """`harness.interfaces.Network` on the CPU or a CUDA device.
+
+    Of torch's global state it sets the number of threads, and on CUDA restarts the statistic of peak memory, so that
+    one trial's peak is not reported by the next. Precisions such as TF32 stay as torch has them: off, by default.
+    """
+
+    placement = "stream"
+
+    def __init__(
+        self, device: torch.device, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context
+    ) -> None:
+        self._device = device
+        self._spec = spec
+        self._context = context
+        self._optimizer = optimizer
+        self._use_threads()
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        dtype = getattr(torch, context.precision)
+        self._parameters = torch.zeros(spec.parameter_count(), dtype=dtype, device=device)
+        self._gradients = torch.zeros_like(self._parameters)
+        self._masks: Masks = DeviceMasks(device) if device.type == "cuda" else HostMasks()
+        self._modules, self._tensors = build_modules(spec, self._parameters, self._gradients, self._masks)
+        self._weights = [
+            tuple(flat[block.start : block.stop] for flat in (self._gradients, self._parameters))
+            for block in spec.parameters()
+            if block.is_weight
+        ]
+        rows = max(spec.batch_size, PREDICT_ROWS)
+        self._batch = torch.empty((rows, spec.features), dtype=dtype, device=device)
+        self._images: AttachedImages | None = None
+        self.load(initial)
+
+    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        """Keep the set on the host or the device, as the context's placement says."""
+        self._images = AttachedImages(images, labels, self._context.placement, self._batch)
+        self.placement = self._images.placement
+
+    def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
+        """Train on the attached rows ``order``; nothing leaves the device before the end.
+
+        Raises:
+            ValueError: a batch of one row reaches a batch norm.
+        """
+        self._use_threads()
+        self._modules.train()
+        images = self._attached()
+        edges = [*range(0, len(order), self._spec.batch_size), len(order)]
+        sizes = np.diff(edges)
+        rows = images.order(order)
+        labels = images.labels(order)
+        losses = torch.empty(len(sizes), dtype=torch.float64, device=self._device)
+        predicted = torch.empty_like(labels)
+        highest = torch.empty(labels.shape, dtype=self._parameters.dtype, device=self._device)
+        for step, (start, stop) in enumerate(pairwise(edges)):
+            self._masks.restart((self._context.seed, epoch, step))
+            batch = slice(start, stop)
+            loss, logits = self._step(images.gather(rows[batch]), labels[batch], learning_rate)
+            losses[step] = loss
+            torch.max(logits, dim=1, out=(highest[batch], predicted[batch]))
+        correct = (predicted == labels).sum(dtype=torch.float64)
+        measured = torch.cat([losses, correct[None]]).cpu().numpy()  # the one transfer
+        return EpochStats(
+            losses=measured[:-1] / sizes if self._spec.gradient == "sum" else measured[:-1],
+            sizes=sizes,
+            correct=int(measured[-1]),
+            peak_device_bytes=torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else None,
+        )
+
+    def _step(self, x: Tensor, labels: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
+        """Return the loss, a sum or a mean as the gradient is, and the logits, both from before the update."""
+        logits = self._modules(x)
+        loss = cross_entropy(logits, labels, reduction=self._spec.gradient)
+        self._start_gradients()
+        torch.autograd.backward(loss)
+        with torch.no_grad():
+            self._update.step(self._parameters, self._gradients, learning_rate)
+        return loss.detach(), logits.detach()
+
+    def _start_gradients(self) -> None:
+        """Set the gradients to those of the penalties; autograd adds the loss's."""
+        if self._spec.weight_decay:
+            torch.mul(self._parameters, self._spec.weight_decay, out=self._gradients)
+        else:
+            self._gradients.zero_()
+        if self._spec.l2:
+            for gradient, weight in self._weights:
+                gradient.add_(weight, alpha=self._spec.l2)
+
+    def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return log-probabilities (rows, classes) of attached rows."""
+        images = self._attached()
+        placed = images.order(rows)
+        return self._predict(len(rows), lambda part: images.gather(placed[part]))
+
+    def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
+        flat = images.reshape(len(images), self._spec.features)
+
+        def load(part: slice) -> Tensor:
+            values = np.require(flat[part], requirements=["C", "W"])  # torch warns of read-only memory
+            return self._batch[: len(values)].copy_(torch.from_numpy(values))
+
+        return self._predict(len(images), load)
+
+    def _predict(self, count: int, load: Callable[[slice], Tensor]) -> NDArray[np.float32]:
+        self._use_threads()
+        self._modules.eval()
+        result = np.empty((count, self._spec.classes), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, count, PREDICT_ROWS):
+                part = slice(start, min(start + PREDICT_ROWS, count))
+                torch.from_numpy(result[part]).copy_(log_softmax(self._modules(load(part)), dim=1))
+        return result
+
+    def state(self) -> State:
+        """Return a copy of parameters, running statistics and optimizer state."""
+        optimizer = {_OPTIMIZER + name: value for name, value in self._update.state().items()}
+        return {key: np.array(value.cpu().numpy()) for key, value in (self._tensors | optimizer).items()}
+
+    def load(self, state: State) -> None:
+        """Take over a state; without ``optimizer.*`` the optimizer starts anew."""
+        for key, tensor in self._tensors.items():
+            tensor.copy_(to_tensor(state[key], self._device))
+        self._update = update_for(self._optimizer, self._parameters)
+        kept: dict[str, Any] = {
+            key.removeprefix(_OPTIMIZER): value for key, value in state.items() if key.startswith(_OPTIMIZER)
+        }
+        if kept:
+            self._update.load(kept)
+
+    def synchronize(self) -> None:
+        """Wait for queued device work."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    def close(self) -> None:
+        """Release the attached images and what the device holds of them."""
+        self._images = None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _attached(self) -> AttachedImages:
+        if self._images is None:
+            raise RuntimeError("no images are attached: call attach() first")
+        return self._images
+
+    def _use_threads(self) -> None:
+        """Take the context's threads; several networks may take turns in one process."""
+        if torch.get_num_threads() != self._context.threads:
+            torch.set_num_threads(self._context.threads)

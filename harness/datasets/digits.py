@@ -1,0 +1,30 @@
+"""Scikit-learn's handwritten digits: 1,797 real images of 8 × 8 pixels, no download."""
+
+from importlib.metadata import version
+
+import numpy as np
+
+from harness.interfaces import LabelledImages
+
+
+class Digits:
+    """The test set of UCI's optical recognition of handwritten digits (Alpaydin & Kaynak, 1998), 0 … 9."""
+
+    def unavailable(self) -> str | None:
+        """Return None: scikit-learn carries it."""
+        return None
+
+    def source(self) -> str:
+        """Return scikit-learn's version."""
+        return f"scikit-learn {version('scikit-learn')}"
+
+    def load(self) -> LabelledImages:
+        """Return the images; their 17 levels 0 … 16 become round(x · 255 / 16)."""
+        from sklearn.datasets import load_digits
+
+        found = load_digits()
+        return LabelledImages(
+            images=np.rint(found.images * (255.0 / 16.0)).astype(np.uint8),
+            labels=found.target.astype(np.int64),
+            class_names=tuple(str(name) for name in found.target_names),
+        )

@@ -1,0 +1,123 @@
+"""A run's rows by experiment: means over seeds, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from harness.leaderboard.model import RunSummary, Statistic
+from harness.rows import Measure, TrialMetrics, TrialRow
+
+HIGH_SEVERITY = 0.3
+"""The paper averages accuracy over severities from here on."""
+
+Condition = tuple[str | None, float]
+
+
+@dataclass(frozen=True)
+class ExperimentRows:
+    """An experiment's trials, one a seed."""
+
+    name: str
+    rows: list[TrialRow]
+
+    @property
+    def first(self) -> TrialRow:
+        """Any of its rows: they share their settings."""
+        return self.rows[0]
+
+    @cached_property
+    def done(self) -> list[TrialRow]:
+        """The trials that were trained and not lost afterwards."""
+        return [row for row in self.rows if row.status == "done"]
+
+    @cached_property
+    def tested(self) -> list[TrialRow]:
+        """The trials that were measured on test rows."""
+        return [row for row in self.done if row.evaluation]
+
+    def validation(self, key: str | Callable[[TrialMetrics], float]) -> Statistic | None:
+        """Return a statistic of the done trials' metrics."""
+        get = (lambda metrics: getattr(metrics, key)) if isinstance(key, str) else key
+        return Statistic.of([float(get(row.metrics)) for row in self.done if row.metrics])
+
+    def test(self, key: str, condition: Condition = (None, 0.0)) -> Statistic | None:
+        """Return a statistic of the tested trials' measure under a condition."""
+        found = [getattr(measure, key) for row in self.tested for measure in measures(row, condition)]
+        return Statistic.of([float(value) for value in found])
+
+    def over_severities(self, key: str, perturbation: str, chosen: Callable[[float], bool]) -> Statistic | None:
+        """Return a statistic of each tested trial's mean over the severities that are chosen."""
+        means = []
+        for row in self.tested:
+            values = [
+                getattr(m, key) for m in all_measures(row) if m.perturbation == perturbation and chosen(m.severity)
+            ]
+            if values:
+                means.append(fmean(values))
+        return Statistic.of(means)
+
+    @property
+    def status(self) -> str:
+        """How the trials stand: ``done``, or how many are not, and the first reason."""
+        left = [row for row in self.rows if row.status != "done"]
+        if not left:
+            return "done"
+        told = f"{left[0].status}: {left[0].reason}" if left[0].reason else left[0].status
+        return told if len(self.rows) == 1 else f"{len(self.done)} of {len(self.rows)} done; {told}"
+
+    @property
+    def backend(self) -> str:
+        """The backends that its trials ran on."""
+        return ", ".join(dict.fromkeys(row.backend for row in self.rows))
+
+    @property
+    def architecture(self) -> str:
+        """The widths of its hidden layers."""
+        return str(self.first.settings.get("hidden_layers", ""))
+
+
+def by_experiment(summary: RunSummary) -> list[ExperimentRows]:
+    """Return the run's experiments, in the suite's order."""
+    grouped: dict[str, list[TrialRow]] = {}
+    for row in summary.rows:
+        grouped.setdefault(row.experiment, []).append(row)
+    return [ExperimentRows(name, rows) for name, rows in grouped.items()]
+
+
+def all_measures(row: TrialRow) -> list[Measure]:
+    """Return a tested row's measures."""
+    return row.evaluation.measures if row.evaluation else []
+
+
+def measures(row: TrialRow, condition: Condition) -> list[Measure]:
+    """Return a row's measure under a condition, as a list of one or none."""
+    return [m for m in all_measures(row) if (m.perturbation, m.severity) == condition][:1]
+
+
+def perturbations(experiments: list[ExperimentRows]) -> dict[str, list[float]]:
+    """Return the perturbations that rows were measured under, with their severities in order."""
+    found: dict[str, dict[float, None]] = {}
+    for experiment in experiments:
+        for row in experiment.tested:
+            for measure in all_measures(row):
+                if measure.perturbation is not None:
+                    found.setdefault(measure.perturbation, {})[measure.severity] = None
+    return {name: sorted(severities) for name, severities in found.items()}
+
+
+def difference(first: Statistic | None, second: Statistic | None) -> float | None:
+    """Return how much the first mean is above the second, None where one is missing."""
+    return first.mean - second.mean if first and second else None
+
+
+def counts(experiments: list[ExperimentRows]) -> dict[str, Any]:
+    """Return how many trials are planned, done and tested."""
+    return {
+        "planned": sum(len(one.rows) for one in experiments),
+        "done": sum(len(one.done) for one in experiments),
+        "tested": sum(len(one.tested) for one in experiments),
+    }

@@ -1,0 +1,98 @@
+"""What tables are made from, and what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite, sqrt
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from harness.rows import TrialRow
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run, as its tables want it."""
+
+    title: str
+    dataset: str
+    """``"digits, 1,797 images"``."""
+    rows: list[TrialRow]
+    """Every planned trial, in the suite's order."""
+    finalists: dict[str, list[str]]
+    """The experiments that were tested under each label; empty: all are tested."""
+    baseline: str | None
+    """The experiment that improvements are over."""
+    compare: list[tuple[str, str]]
+    """Pairs to set side by side."""
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A mean over seeds, its sample standard deviation (None for one seed), and how many seeds."""
+
+    mean: float
+    std: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Statistic | None:
+        """Return the statistic of some values, None of none."""
+        if not values:
+            return None
+        mean = sum(values) / len(values)
+        if len(values) == 1:
+            return cls(mean, None, 1)
+        return cls(mean, sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))
+
+    @property
+    def sortable(self) -> float:
+        """The mean, with what is not a number behind everything."""
+        return self.mean if isfinite(self.mean) else float("inf")
+
+
+class Kind(StrEnum):
+    """What a column holds; it decides how text is made of it."""
+
+    text = "text"
+    count = "count"
+    percent = "percent"  # a fraction, shown in percent with two decimals
+    points = "points"  # a difference of fractions, shown in percentage points with its sign
+    relative = "relative"  # a change in percent, shown with its sign
+    degradation = "degradation"  # in percent already, two decimals
+    loss = "loss"  # nats, four decimals
+    seconds = "seconds"
+    rate = "rate"  # a second, no decimals
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key in data, its heading for people, and what it holds."""
+
+    key: str
+    heading: str
+    kind: Kind = Kind.text
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: raw values in ``frame`` (numbers as `Statistic`, int or float, texts, None), one column for each key."""
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    frame: pd.DataFrame
+    note: str = ""
+
+
+def make_table(key: str, title: str, columns: Sequence[Column], lines: list[dict[str, Any]], note: str = "") -> Table:
+    """Return a table of lines, each a mapping from column keys to raw values; what a line lacks is None."""
+    import pandas as pd
+
+    data = {column.key: pd.Series([line.get(column.key) for line in lines], dtype=object) for column in columns}
+    return Table(key, title, tuple(columns), pd.DataFrame(data), note)

@@ -1,0 +1,241 @@
+"""The paper's tables in shape, for any suite; all tables of a run together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.leaderboard.experiments import (
+    HIGH_SEVERITY,
+    ExperimentRows,
+    by_experiment,
+    counts,
+    difference,
+    perturbations,
+)
+from harness.leaderboard.model import Column, Kind, RunSummary, Statistic, Table, make_table
+from harness.leaderboard.ranked import leaderboards
+
+
+def tables(summary: RunSummary) -> list[Table]:
+    """Return every table of a run: the leaderboards, then validation, comparison, test, robustness and speed."""
+    experiments = by_experiment(summary)
+    return [
+        *leaderboards(summary),
+        _validation(summary, experiments),
+        *_comparison(summary, experiments),
+        _test(summary, experiments),
+        *_robustness(summary, experiments),
+        _speed(summary, experiments),
+    ]
+
+
+def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
+    """The paper's Tables 2 and 4: training and validation of every experiment."""
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("group", "Group"),
+        Column("architecture", "Architecture"),
+        Column("activation", "Act."),
+        Column("train_accuracy", "Train %", Kind.percent),
+        Column("val_accuracy", "Val %", Kind.percent),
+        Column("val_loss", "Val loss", Kind.loss),
+        Column("gap", "Gap, pp", Kind.points),
+        Column("best_epoch", "Best epoch", Kind.count),
+        Column("epochs", "Epochs", Kind.count),
+        Column("parameters", "Parameters", Kind.count),
+        Column("status", "Status"),
+    ]
+    lines = [
+        {
+            "experiment": one.name,
+            "group": one.first.group,
+            "architecture": one.architecture,
+            "activation": one.first.settings.get("activation"),
+            "train_accuracy": one.validation("train_accuracy"),
+            "val_accuracy": one.validation("val_accuracy"),
+            "val_loss": one.validation("val_loss"),
+            "gap": one.validation(lambda metrics: metrics.train_accuracy - metrics.val_accuracy),
+            "best_epoch": one.validation("best_epoch"),
+            "epochs": one.validation("epochs"),
+            "parameters": one.first.parameters or None,
+            "status": one.status,
+        }
+        for one in experiments
+    ]
+    told = counts(experiments)
+    title = f"Training and validation · {summary.dataset} · {told['done']} of {told['planned']} trials done"
+    return make_table("validation", title, columns, lines)
+
+
+def _comparison(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
+    """The paper's Table 3: pairs side by side; Δ is the second less the first, the loss's in percent of the first's."""
+    named = {one.name: one for one in experiments}
+    lines: list[dict[str, Any]] = []
+    for pair in summary.compare:
+        if not all(name in named for name in pair):
+            continue
+        both = [_line_of_pair(named[name]) for name in pair]
+        lines += both
+        change: dict[str, Any] = {"experiment": f"Δ {pair[0]}–{pair[1]}", "backend": ""}
+        for key in ("train_accuracy", "val_accuracy"):
+            change[f"{key}_change"] = difference(both[1][key], both[0][key])
+        first, second = both[0]["val_loss"], both[1]["val_loss"]
+        if first and second and first.mean:
+            change["val_loss_change"] = 100.0 * (second.mean - first.mean) / first.mean
+        lines.append(change)
+    if not lines:
+        return []
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("backend", "Backend"),
+        Column("train_accuracy", "Train %", Kind.percent),
+        Column("train_accuracy_change", "Δ, pp", Kind.points),
+        Column("val_accuracy", "Val %", Kind.percent),
+        Column("val_accuracy_change", "Δ, pp", Kind.points),
+        Column("val_loss", "Val loss", Kind.loss),
+        Column("val_loss_change", "Δ, %", Kind.relative),
+    ]
+    return [make_table("comparison", f"Side by side · {summary.dataset}", columns, lines)]
+
+
+def _line_of_pair(one: ExperimentRows) -> dict[str, Any]:
+    values = {key: one.validation(key) for key in ("train_accuracy", "val_accuracy", "val_loss")}
+    return {"experiment": one.name, "backend": one.backend, **values}
+
+
+def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
+    """The paper's Table 5: the finalists on the test rows."""
+    labels = {name: label for label, names in summary.finalists.items() for name in names}
+    base = next((one for one in experiments if one.name == summary.baseline), None)
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("finalist", "Finalist"),
+        Column("description", "Description"),
+        Column("accuracy", "Accuracy %", Kind.percent),
+        Column("macro_f1", "Macro-F1 %", Kind.percent),
+        Column("cross_entropy", "Cross-entropy", Kind.loss),
+        Column("ece", "ECE", Kind.loss),
+    ]
+    if base:
+        columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
+    columns.append(Column("status", "Status"))
+    lines = []
+    for one in experiments:
+        if summary.finalists and one.name not in labels:
+            continue
+        line: dict[str, Any] = {
+            "experiment": one.name,
+            "finalist": labels.get(one.name),
+            "description": one.first.description,
+            **{key: one.test(key) for key in ("accuracy", "macro_f1", "cross_entropy", "ece")},
+            "status": one.status,
+        }
+        if base and base is not one:
+            line["over_baseline"] = difference(line["accuracy"], base.test("accuracy"))
+        lines.append(line)
+    told = counts(experiments)
+    title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {told['planned']} trials tested"
+    return make_table("test", title, columns, lines, _selection_note(summary, experiments))
+
+
+def _selection_note(summary: RunSummary, experiments: list[ExperimentRows]) -> str:
+    """Say where validation would choose another finalist of the same family than the suite names."""
+    notes = []
+    for label, names in summary.finalists.items():
+        family = [one for one in experiments if one.name.startswith(label) and one.done]
+        if len(family) < 2 or not names:
+            continue
+        best = max(family, key=lambda one: _mean(one.validation("val_accuracy")))
+        if best.name not in names:
+            chosen = next((one for one in family if one.name == names[0]), None)
+            ours = _mean(chosen.validation("val_accuracy")) if chosen else None
+            versus = f" ({_mean(best.validation('val_accuracy')):.2%} against {ours:.2%})" if ours is not None else ""
+            notes.append(f"Validation would choose {best.name} for {label}, the suite names {names[0]}{versus}.")
+    empty = [label for label, names in summary.finalists.items() if not names]
+    if empty:
+        notes.append(f"Not chosen yet, because not all candidates are done: {', '.join(empty)}.")
+    return " ".join(notes)
+
+
+def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
+    """The paper's Table 6: accuracy and degradation at each severity, a table for each perturbation."""
+    found = []
+    several = perturbations(experiments)
+    for name, severities in several.items():
+        suffix = "" if len(several) == 1 else f"-{name}"
+        high = [severity for severity in severities if severity >= HIGH_SEVERITY]
+        accuracy = [Column("experiment", "Experiment")]
+        accuracy += [Column(f"accuracy_{severity:g}", f"{severity:g}", Kind.percent) for severity in severities]
+        if high:
+            accuracy.append(Column("mean_at_high_severity", f"mean ≥ {HIGH_SEVERITY}", Kind.percent))
+        fall = [Column("experiment", "Experiment")]
+        fall += [Column(f"degradation_{s:g}", f"{s:g}", Kind.degradation) for s in severities if s > 0]
+        fall.append(Column("mean_degradation", "mean", Kind.degradation))
+        lines = []
+        for one in experiments:
+            if not one.tested:
+                continue
+            line: dict[str, Any] = {"experiment": one.name}
+            for severity in severities:
+                line[f"accuracy_{severity:g}"] = one.test("accuracy", (name, severity))
+                line[f"degradation_{severity:g}"] = one.test("degradation", (name, severity))
+            line["mean_at_high_severity"] = one.over_severities("accuracy", name, lambda s: s >= HIGH_SEVERITY)
+            line["mean_degradation"] = one.over_severities("degradation", name, lambda s: s > 0)
+            lines.append(line)
+        about = f"{name}, by severity · {summary.dataset}"
+        found.append(make_table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines))
+        found.append(make_table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines))
+    return found
+
+
+def _speed(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
+    """Training speed: ranked only where all rows come from one environment."""
+    environments = {tuple(sorted(_machine(row.environment).items())) for one in experiments for row in one.done}
+    comparable = len(environments) <= 1
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("backend", "Backend"),
+        Column("device", "Device"),
+        Column("parameters", "Parameters", Kind.count),
+        Column("samples_per_second", "Samples/s", Kind.rate),
+        Column("seconds", "Seconds", Kind.seconds),
+        Column("epochs", "Epochs", Kind.count),
+        Column("peak_device_bytes", "Peak device bytes", Kind.count),
+    ]
+    lines = [
+        {
+            "experiment": one.name,
+            "backend": one.backend,
+            "device": one.done[0].environment.get("device") if one.done else None,
+            "parameters": one.first.parameters or None,
+            "samples_per_second": one.validation("samples_per_second"),
+            "seconds": one.validation("seconds"),
+            "epochs": one.validation("epochs"),
+            "peak_device_bytes": _peak(one),
+        }
+        for one in experiments
+    ]
+    if not any(line["peak_device_bytes"] for line in lines):
+        columns.pop()
+    if comparable:
+        lines.sort(key=lambda line: -_mean(line["samples_per_second"]))
+        note = ""
+    else:
+        note = f"The rows come from {len(environments)} environments: their times are not comparable, and not ranked."
+    return make_table("speed", f"Training speed · {summary.dataset}", columns, lines, note)
+
+
+_MACHINE = ("system", "processor", "cores", "python", "threads")
+"""What must be equal for times to be comparable; the libraries are what is being compared."""
+
+
+def _machine(environment: dict[str, str]) -> dict[str, str]:
+    return {key: environment.get(key, "") for key in _MACHINE}
+
+
+def _peak(one: ExperimentRows) -> int | None:
+    return max((row.metrics.peak_device_bytes or 0 for row in one.done if row.metrics), default=0) or None
+
+
+def _mean(statistic: Statistic | None) -> float:
+    return statistic.mean if statistic else float("-inf")

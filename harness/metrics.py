@@ -1,0 +1,96 @@
+"""Classification metrics: plain functions of NumPy arrays, with float64 sums."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLIP = 1e-8
+"""Probabilities of the truth are clipped to [1e-8, 1 - 1e-8] in the cross-entropy."""
+
+Integers = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
+
+
+def confusion_matrix(labels: Integers, predicted: Integers, classes: int) -> NDArray[np.int64]:
+    """Return how often each class (row) was predicted as each (column), (classes, classes).
+
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)
+    array([[1, 1],
+           [0, 1]])
+    """
+    pairs = np.asarray(labels, dtype=np.int64) * classes + np.asarray(predicted, dtype=np.int64)
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+
+
+def accuracy(confusion: NDArray[np.int64]) -> float:
+    """Return the fraction of images on the diagonal of a (classes, classes) confusion matrix.
+
+    >>> accuracy(np.array([[3, 1], [0, 4]]))
+    0.875
+    """
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each class's precision and recall, both (classes,); 0 where the denominator is 0.
+
+    >>> precision_recall(np.array([[3, 1], [0, 4]]))
+    (array([1. , 0.8]), array([0.75, 1.  ]))
+    """
+    right = np.diag(confusion).astype(np.float64)
+    return _ratio(right, confusion.sum(axis=0)), _ratio(right, confusion.sum(axis=1))
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """Return the mean F1 of the classes that are present in the truth; a class's is 0 where its denominator is 0.
+
+    F1 = 2 · precision · recall / (precision + recall) = 2 · right / (predicted + present)
+
+    >>> round(macro_f1(np.array([[3, 1], [0, 4]])), 4)
+    0.873
+    """
+    present = confusion.sum(axis=1)
+    f1 = _ratio(2.0 * np.diag(confusion), confusion.sum(axis=0) + present)
+    return float(f1[present > 0].mean())
+
+
+def cross_entropy(log_probability: Floats) -> float:
+    """Return the mean of -log p, in nats, for the log-probabilities (rows,) of the true classes.
+
+    p is clipped to [1e-8, 1 - 1e-8], as in the paper; a NaN stays NaN.
+
+    >>> round(cross_entropy(np.log([0.5, 0.25])), 4)
+    1.0397
+    """
+    clipped = np.clip(np.asarray(log_probability, dtype=np.float64), np.log(CLIP), np.log1p(-CLIP))
+    return float(-clipped.mean())
+
+
+def expected_calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:
+    """Return the mean gap between confidence and accuracy over equal bins of confidence (Guo et al., 2017, eq. 3).
+
+    ``confidence`` (rows,) is the predicted class's probability; a bin holds its upper edge, weighs by its rows.
+
+    >>> expected_calibration_error(np.array([0.75, 0.75]), np.array([True, False]))
+    0.25
+    """
+    confidence = np.asarray(confidence, dtype=np.float64)
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    claimed = np.bincount(place, weights=confidence, minlength=bins)
+    right = np.bincount(place, weights=np.asarray(correct, dtype=np.float64), minlength=bins)
+    return float(np.abs(claimed - right).sum() / len(confidence))
+
+
+def degradation(clean_accuracy: float, accuracy: float) -> float:
+    """Return by how many percent of the clean accuracy the accuracy fell; 0 where the clean one is 0.
+
+    >>> degradation(0.8, 0.6)
+    25.000000000000007
+    """
+    return 100.0 * (clean_accuracy - accuracy) / clean_accuracy if clean_accuracy else 0.0
+
+
+def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
+    result = np.zeros(len(numerator), dtype=np.float64)
+    return np.divide(numerator, denominator, out=result, where=denominator != 0)
