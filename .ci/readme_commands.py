@@ -11,4 +11,4 @@ if block is None:
 commands = [line for line in block[1].splitlines() if line.startswith("pip install")]
 if len(commands) != 2:
     sys.exit(f"README.md: two commands are promised, {len(commands)} found")
-print("\n".join(commands))  # noqa: T201 - that is its purpose
+print("\n".join(commands))

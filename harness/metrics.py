@@ -93,4 +93,5 @@ def degradation(clean_accuracy: float, accuracy: float) -> float:
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
     result = np.zeros(len(numerator), dtype=np.float64)
-    return np.divide(numerator, denominator, out=result, where=denominator != 0)
+    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    return result

@@ -28,7 +28,7 @@ class Split:
         for name in SETS:
             rows = getattr(self, name)
             hasher.update(f"{name} {len(rows)}\n".encode())
-            hasher.update(np.ascontiguousarray(rows, dtype="<i8"))
+            hasher.update(rows.astype("<i8").tobytes())
         return hasher.hexdigest()
 
 

@@ -75,8 +75,8 @@ class StepwiseNetwork(ABC):
         """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
         return _log_softmax(self.forward(images.reshape(len(images), self.spec.features)))
 
-    def synchronize(self) -> None:
-        """Return: a step ends before it returns."""
+    def synchronize(self) -> None:  # noqa: B027 - a default, not a gap: a step ends before it returns
+        """Wait for queued device work: there is none."""
 
     def close(self) -> None:
         """Let go of the images."""
@@ -84,7 +84,8 @@ class StepwiseNetwork(ABC):
 
     def _scaled(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         images, _ = self._attached()
-        return images[rows].reshape(len(rows), self.spec.features) / np.float32(255)
+        flat = images[rows].reshape(len(rows), self.spec.features)
+        return np.divide(flat, 255, dtype=np.float32)
 
     def _attached(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         if self._images is None or self._labels is None:

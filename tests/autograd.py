@@ -1,4 +1,4 @@
-"""The oracle of the from-scratch networks: the same network written with torch's functions, differentiated by autograd."""
+"""The oracle of the from-scratch networks: the same network in torch's functions, differentiated by autograd."""
 
 import torch
 from torch.nn import functional

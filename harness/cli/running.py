@@ -38,6 +38,9 @@ Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of a tri
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run directory. Default: runs/SUITE[-DATASET]")
 ]
+SHOWN = ("overview", "validation", "comparison", "robustness")
+"""The tables that a run ends with; `harness leaderboard` has the others too."""
+
 Fresh = Annotated[bool, typer.Option("--fresh", help="Keep the run that is there aside, and start anew.")]
 
 
@@ -86,13 +89,17 @@ def run(
             raise typer.Exit(130) from None
         for damage in outcome.repaired:
             typer.echo(f"repaired: {damage}; the trial was run again", err=True)
-        typer.echo(render_all(tables(summarise(here)), "terminal"))
+        shown = [table for table in tables(summarise(here)) if table.key.partition("-")[0] in SHOWN]
+        typer.echo(render_all(shown, "terminal"))
     for row in outcome.rows:
         if row.status != "done":
             log = here.trial_directory(row.experiment, row.seed) / "log.txt"
             where = f" (traceback: {log})" if log.exists() else ""
             typer.echo(f"{row.experiment} seed {row.seed} {row.status}: {row.reason}{where}", err=True)
-    typer.echo(f"results: {directory}   again: harness leaderboard {directory}", err=True)
+    typer.echo(
+        f"results: {directory}\nevery table, also as Markdown, CSV, LaTeX or JSON: harness leaderboard {directory}",
+        err=True,
+    )
     if not outcome.all_well:
         raise typer.Exit(1)
 

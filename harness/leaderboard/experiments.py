@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -98,7 +98,7 @@ def measures(row: TrialRow, condition: Condition) -> list[Measure]:
     return [m for m in all_measures(row) if (m.perturbation, m.severity) == condition][:1]
 
 
-def perturbations(experiments: list[ExperimentRows]) -> dict[str, list[float]]:
+def perturbations(experiments: Sequence[ExperimentRows]) -> dict[str, list[float]]:
     """Return the perturbations that rows were measured under, with their severities in order."""
     found: dict[str, dict[float, None]] = {}
     for experiment in experiments:
@@ -114,7 +114,7 @@ def difference(first: Statistic | None, second: Statistic | None) -> float | Non
     return first.mean - second.mean if first and second else None
 
 
-def counts(experiments: list[ExperimentRows]) -> dict[str, Any]:
+def counts(experiments: Sequence[ExperimentRows]) -> dict[str, Any]:
     """Return how many trials are planned, done and tested."""
     return {
         "planned": sum(len(one.rows) for one in experiments),

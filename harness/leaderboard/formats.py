@@ -7,15 +7,16 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import tabulate as tabulate_settings
 from tabulate import tabulate
 
-from harness.leaderboard.model import Column, Kind, Statistic, Table
+from harness.leaderboard.model import Column, Kind, Ranked, Statistic, Table
 
 _TEXT_WIDTH = 60
 """A text on a terminal is cut to this; the other formats have it whole."""
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
-    Kind.count: (1.0, ",.0f"),
+    Kind.number: (1.0, ",.0f"),
     Kind.percent: (100.0, ".2f"),
     Kind.points: (100.0, "+.2f"),
     Kind.relative: (1.0, "+.2f"),
@@ -25,6 +26,7 @@ _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.rate: (1.0, ",.0f"),
 }
 _MISSING = "–"
+tabulate_settings.MIN_PADDING = 0  # a heading needs no more room than its words: tables stay within a terminal
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -87,11 +89,10 @@ def _csv(table: Table, *, titled: bool) -> str:
 
 
 def _grid(table: Table, style: str, escape: Callable[[str], str]) -> str:
-    columns = list(table.columns)
-    lines = [
-        [escape(_shown(value, column.kind)) for column, value in zip(columns, line, strict=True)]
-        for line in table.frame.itertuples(index=False, name=None)
-    ]
+    # A status is worth a column where it says something.
+    columns = [c for c in table.columns if c.key != "status" or set(table.frame["status"]) != {"done"}]
+    records = table.frame.to_dict("records")
+    lines = [[escape(_shown(line[column.key], column.kind)) for column in columns] for line in records]
     align = ["left" if column.kind is Kind.text else "right" for column in columns]
     headings = [escape(column.heading) for column in columns]
     return tabulate(lines, headers=headings, tablefmt=style, colalign=align if lines else None, disable_numparse=True)
@@ -100,6 +101,8 @@ def _grid(table: Table, style: str, escape: Callable[[str], str]) -> str:
 def _shown(value: Any, kind: Kind) -> str:
     if value is None:
         return "" if kind is Kind.text else _MISSING
+    if isinstance(value, Ranked):
+        return f"{_shown(value.value, kind)} ({value.rank})"
     if kind is Kind.text:
         return str(value)
     factor, pattern = _NUMBERS[kind]
@@ -121,15 +124,23 @@ def _records(table: Table) -> list[dict[str, Any]]:
     return found
 
 
+def _statistic(value: Any) -> Statistic | None:
+    value = value.value if isinstance(value, Ranked) else value
+    return value if isinstance(value, Statistic) else None
+
+
 def _has_spread(value: Any) -> bool:
-    return isinstance(value, Statistic) and value.std is not None
+    statistic = _statistic(value)
+    return statistic is not None and statistic.std is not None
 
 
 def _raw(column: Column, value: Any, *, with_spread: bool) -> dict[str, Any]:
-    statistic = value if isinstance(value, Statistic) else None
+    statistic = _statistic(value)
     plain = statistic.mean if statistic else value
     # NaN is no JSON: a value that is not a number is none.
     record = {column.key: None if isinstance(plain, float) and not math.isfinite(plain) else plain}
+    if isinstance(value, Ranked):
+        record[f"{column.key}_rank"] = value.rank
     if with_spread:
         record[f"{column.key}_std"] = statistic.std if statistic else None
         record[f"{column.key}_n"] = statistic.n if statistic else None

@@ -56,11 +56,19 @@ class Statistic:
         return self.mean if isfinite(self.mean) else float("inf")
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """A value with its rank among the experiments that have one; 1 is best, equal means share a rank."""
+
+    value: Statistic
+    rank: int
+
+
 class Kind(StrEnum):
     """What a column holds; it decides how text is made of it."""
 
     text = "text"
-    count = "count"
+    number = "number"
     percent = "percent"  # a fraction, shown in percent with two decimals
     points = "points"  # a difference of fractions, shown in percentage points with its sign
     relative = "relative"  # a change in percent, shown with its sign
@@ -81,7 +89,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: raw values in ``frame`` (numbers as `Statistic`, int or float, texts, None), one column for each key."""
+    """A table: raw values in ``frame`` (numbers as `Statistic`, `Ranked`, int or float, texts, None), a column a key."""
 
     key: str
     title: str

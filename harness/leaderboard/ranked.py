@@ -1,20 +1,13 @@
-"""The leaderboards: every planned experiment, ranked by one metric on the test rows."""
+"""The leaderboards: every planned experiment, ranked by metrics on the test rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.leaderboard.experiments import (
-    HIGH_SEVERITY,
-    ExperimentRows,
-    by_experiment,
-    counts,
-    difference,
-    perturbations,
-)
-from harness.leaderboard.model import Column, Kind, RunSummary, Statistic, Table, make_table
+from harness.leaderboard.experiments import ExperimentRows, counts, difference, perturbations
+from harness.leaderboard.model import Column, Kind, Ranked, RunSummary, Statistic, Table, make_table
 
 Value = Callable[[ExperimentRows], Statistic | None]
 
@@ -25,109 +18,138 @@ class Ranking:
 
     key: str
     title: str
+    heading: str
     kind: Kind
     test: Value
     validation: Value | None
     higher_is_better: bool
 
 
+def _clean(key: str, title: str, heading: str, kind: Kind, test: str, validation: str) -> Ranking:
+    better_up = kind is Kind.percent
+    return Ranking(key, title, heading, kind, lambda e: e.test(test), lambda e: e.validation(validation), better_up)
+
+
 CLEAN = (
-    Ranking("accuracy", "accuracy", Kind.percent, lambda e: e.test("accuracy"), lambda e: e.validation("val_accuracy"), True),
-    Ranking("macro-f1", "macro-F1", Kind.percent, lambda e: e.test("macro_f1"), lambda e: e.validation("val_macro_f1"), True),
-    Ranking("cross-entropy", "cross-entropy", Kind.loss, lambda e: e.test("cross_entropy"), lambda e: e.validation("val_loss"), False),
-)  # fmt: skip
+    _clean("accuracy", "accuracy", "Accuracy %", Kind.percent, "accuracy", "val_accuracy"),
+    _clean("macro-f1", "macro-F1", "Macro-F1 %", Kind.percent, "macro_f1", "val_macro_f1"),
+    _clean("cross-entropy", "cross-entropy", "CE", Kind.loss, "cross_entropy", "val_loss"),
+)
 
 
-def leaderboards(summary: RunSummary) -> list[Table]:
-    """Return the leaderboards of accuracy, macro-F1 and cross-entropy, and of degradation under each perturbation."""
-    experiments = by_experiment(summary)
-    found = [_leaderboard(summary, experiments, ranking, []) for ranking in CLEAN]
-    several = perturbations(experiments)
-    for name, severities in several.items():
-        key = "degradation" if len(several) == 1 else f"degradation-{name}"
-
-        def mean_degradation(one: ExperimentRows, name: str = name) -> Statistic | None:
-            return one.over_severities("degradation", name, lambda severity: severity > 0)
-
-        def high_accuracy(one: ExperimentRows, name: str = name) -> Statistic | None:
-            return one.over_severities("accuracy", name, lambda severity: severity >= HIGH_SEVERITY)
-
-        ranking = Ranking(key, f"degradation under {name}", Kind.degradation, mean_degradation, None, False)
-        extra: list[tuple[Column, Value]] = []
-        if any(severity >= HIGH_SEVERITY for severity in severities):
-            heading = f"Acc. % at ≥ {HIGH_SEVERITY}"
-            extra.append((Column("accuracy_at_high_severity", heading, Kind.percent), high_accuracy))
-        found.append(_leaderboard(summary, experiments, ranking, extra))
-    return found
+def rankings(experiments: Sequence[ExperimentRows]) -> list[Ranking]:
+    """Return what a run can be ranked by: the clean metrics, and the mean degradation under each perturbation."""
+    names = list(perturbations(experiments))
+    return [*CLEAN, *(_degradation(name, alone=len(names) == 1) for name in names)]
 
 
-def _leaderboard(
-    summary: RunSummary, experiments: list[ExperimentRows], ranking: Ranking, extra: list[tuple[Column, Value]]
-) -> Table:
-    base = next((one for one in experiments if one.name == summary.baseline), None)
-    unit = {Kind.percent: " %", Kind.degradation: " %"}.get(ranking.kind, "")
+def _degradation(name: str, *, alone: bool) -> Ranking:
+    return Ranking(
+        key="degradation" if alone else f"degradation-{name}",
+        title=f"degradation under {name}",
+        heading="Degr. %" if alone else f"Degr. %, {name}",
+        kind=Kind.degradation,
+        test=lambda e: e.over_severities("degradation", name, lambda severity: severity > 0),
+        validation=None,
+        higher_is_better=False,
+    )
+
+
+def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
+    """Return one table of all rankings: each value with its rank, best accuracy first."""
+    found = rankings(experiments)
+    base = _baseline(summary, experiments)
+    columns = [Column("experiment", "Experiment"), Column("group", "Group"), Column("backend", "Backend")]
+    columns += [Column(_name(ranking), ranking.heading, ranking.kind) for ranking in found]
+    if base:
+        columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
+    columns += [Column("val_accuracy", "Val %", Kind.percent), Column("status", "Status")]
+    places = {ranking.key: _ranks(experiments, ranking) for ranking in found}
+    lines = []
+    for one in _ordered(experiments, CLEAN[0]):
+        line = _about(one) | {"val_accuracy": one.validation("val_accuracy")}
+        for ranking in found:
+            value = ranking.test(one)
+            line[_name(ranking)] = Ranked(value, places[ranking.key][one.name]) if value else None
+        if base and base is not one:
+            line["over_baseline"] = difference(one.test("accuracy"), base.test("accuracy"))
+        lines.append(line)
+    return make_table("overview", _title(summary, experiments, "value on the test rows (rank)"), columns, lines)
+
+
+def leaderboards(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> list[Table]:
+    """Return a leaderboard of each ranking."""
+    return [_leaderboard(summary, experiments, ranking) for ranking in rankings(experiments)]
+
+
+def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ranking: Ranking) -> Table:
+    base = _baseline(summary, experiments) if ranking.kind is Kind.percent else None
+    unit = "" if ranking.kind is Kind.loss else " %"
     columns = [
-        Column("rank", "#", Kind.count),
+        Column("rank", "#", Kind.number),
         Column("experiment", "Experiment"),
         Column("group", "Group"),
         Column("backend", "Backend"),
         Column("test", f"Test{unit}", ranking.kind),
     ]
-    if base and ranking.kind is Kind.percent:
+    if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
-    columns += [column for column, _ in extra]
     if ranking.validation:
         columns.append(Column("validation", f"Validation{unit}", ranking.kind))
     columns.append(Column("status", "Status"))
+    ranks = _ranks(experiments, ranking)
     lines = []
     for one in _ordered(experiments, ranking):
-        test = ranking.test(one)
-        line: dict[str, Any] = {
-            "experiment": one.name,
-            "group": one.first.group,
-            "backend": one.backend,
-            "test": test,
-            "validation": ranking.validation(one) if ranking.validation else None,
-            "status": _status(one),
-        }
+        line = _about(one) | {"rank": ranks.get(one.name), "test": ranking.test(one)}
+        line["validation"] = ranking.validation(one) if ranking.validation else None
         if base and base is not one:
-            line["over_baseline"] = difference(test, ranking.test(base))
-        line |= {column.key: value(one) for column, value in extra}
+            line["over_baseline"] = difference(line["test"], ranking.test(base))
         lines.append(line)
-    _rank(lines)
+    return make_table(ranking.key, _title(summary, experiments, ranking.title), columns, lines)
+
+
+def _about(one: ExperimentRows) -> dict[str, Any]:
+    status = "not a finalist" if one.status == "done" and not one.tested else one.status
+    return {"experiment": one.name, "group": one.first.group, "backend": one.backend, "status": status}
+
+
+def _title(summary: RunSummary, experiments: Sequence[ExperimentRows], what: str) -> str:
     told = counts(experiments)
-    title = (
-        f"Leaderboard: {ranking.title} · {summary.title} · {summary.dataset} · "
-        f"{told['done']} of {told['planned']} trials done, {told['tested']} tested"
+    return (
+        f"{summary.title} · {summary.dataset} · {told['done']} of {told['planned']} trials done, "
+        f"{told['tested']} tested · {what}"
     )
-    return make_table(ranking.key, title, columns, lines)
 
 
-def _ordered(experiments: list[ExperimentRows], ranking: Ranking) -> list[ExperimentRows]:
+def _ordered(experiments: Sequence[ExperimentRows], ranking: Ranking) -> list[ExperimentRows]:
     """Return the tested ones, best first; then the others by validation; then those without a value."""
-    sign = -1.0 if ranking.higher_is_better else 1.0
 
     def key(one: ExperimentRows) -> tuple[int, float]:
         for place, read in enumerate((ranking.test, ranking.validation)):
             value = read(one) if read else None
             if value:
-                return place, value.sortable * (sign if value.sortable != float("inf") else 1.0)
+                return place, _badness(value, ranking)
         return 2, 0.0
 
     return sorted(experiments, key=key)
 
 
-def _rank(lines: list[dict[str, Any]]) -> None:
-    """Number the tested lines; equal means share a rank."""
-    for position, line in enumerate(lines):
-        if line["test"] is None:
-            return
-        before = lines[position - 1] if position else None
-        tied = before is not None and before["test"].mean == line["test"].mean
-        line["rank"] = before["rank"] if tied and before else position + 1
+def _ranks(experiments: Sequence[ExperimentRows], ranking: Ranking) -> dict[str, int]:
+    """Return the rank of each tested experiment: one more than the number of those that are better."""
+    values = {one.name: ranking.test(one) for one in experiments}
+    bad = {name: _badness(value, ranking) for name, value in values.items() if value}
+    return {name: 1 + sum(other < mine for other in bad.values()) for name, mine in bad.items()}
 
 
-def _status(one: ExperimentRows) -> str:
-    if one.status == "done" and not one.tested:
-        return "done, not a finalist"
-    return one.status
+def _badness(value: Statistic, ranking: Ranking) -> float:
+    """Return a number that is lower where the value is better; what is no number is worst."""
+    mean = value.sortable
+    return -mean if ranking.higher_is_better and mean != float("inf") else mean
+
+
+def _baseline(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> ExperimentRows | None:
+    return next((one for one in experiments if one.name == summary.baseline), None)
+
+
+def _name(ranking: Ranking) -> str:
+    return ranking.key.replace("-", "_")

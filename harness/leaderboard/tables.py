@@ -13,19 +13,20 @@ from harness.leaderboard.experiments import (
     perturbations,
 )
 from harness.leaderboard.model import Column, Kind, RunSummary, Statistic, Table, make_table
-from harness.leaderboard.ranked import leaderboards
+from harness.leaderboard.ranked import leaderboards, overview
 
 
 def tables(summary: RunSummary) -> list[Table]:
-    """Return every table of a run: the leaderboards, then validation, comparison, test, robustness and speed."""
+    """Return every table of a run: the overview, validation, comparison, test, robustness and speed; leaderboards."""
     experiments = by_experiment(summary)
     return [
-        *leaderboards(summary),
+        overview(summary, experiments),
         _validation(summary, experiments),
         *_comparison(summary, experiments),
         _test(summary, experiments),
         *_robustness(summary, experiments),
         _speed(summary, experiments),
+        *leaderboards(summary, experiments),
     ]
 
 
@@ -40,9 +41,9 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
         Column("val_accuracy", "Val %", Kind.percent),
         Column("val_loss", "Val loss", Kind.loss),
         Column("gap", "Gap, pp", Kind.points),
-        Column("best_epoch", "Best epoch", Kind.count),
-        Column("epochs", "Epochs", Kind.count),
-        Column("parameters", "Parameters", Kind.count),
+        Column("best_epoch", "Best", Kind.number),
+        Column("epochs", "Epochs", Kind.number),
+        Column("parameters", "Parameters", Kind.number),
         Column("status", "Status"),
     ]
     lines = [
@@ -196,11 +197,11 @@ def _speed(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
         Column("experiment", "Experiment"),
         Column("backend", "Backend"),
         Column("device", "Device"),
-        Column("parameters", "Parameters", Kind.count),
+        Column("parameters", "Parameters", Kind.number),
         Column("samples_per_second", "Samples/s", Kind.rate),
         Column("seconds", "Seconds", Kind.seconds),
-        Column("epochs", "Epochs", Kind.count),
-        Column("peak_device_bytes", "Peak device bytes", Kind.count),
+        Column("epochs", "Epochs", Kind.number),
+        Column("peak_device_bytes", "Peak device bytes", Kind.number),
     ]
     lines = [
         {
@@ -218,7 +219,7 @@ def _speed(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     if not any(line["peak_device_bytes"] for line in lines):
         columns.pop()
     if comparable:
-        lines.sort(key=lambda line: -_mean(line["samples_per_second"]))
+        lines.sort(key=_samples_per_second, reverse=True)
         note = ""
     else:
         note = f"The rows come from {len(environments)} environments: their times are not comparable, and not ranked."
@@ -235,6 +236,10 @@ def _machine(environment: dict[str, str]) -> dict[str, str]:
 
 def _peak(one: ExperimentRows) -> int | None:
     return max((row.metrics.peak_device_bytes or 0 for row in one.done if row.metrics), default=0) or None
+
+
+def _samples_per_second(line: dict[str, Any]) -> float:
+    return _mean(line["samples_per_second"])
 
 
 def _mean(statistic: Statistic | None) -> float:

@@ -1,0 +1,49 @@
+"""The contracts between the core and its plugins.
+
+This package imports nothing of ours. A change to it that an existing plugin could notice raises `INTERFACE_VERSION`.
+"""
+
+from harness.interfaces.backend import Array, Backend, EpochStats, Network, Optimizer, State
+from harness.interfaces.data import Dataset, LabelledImages, Perturb, SweepingPerturb
+from harness.interfaces.network import (
+    Activation,
+    ActivationName,
+    BatchNorm,
+    Context,
+    Dropout,
+    Gradient,
+    Layer,
+    Linear,
+    NetworkSpec,
+    Parameter,
+    Placement,
+    Precision,
+)
+
+INTERFACE_VERSION = 1
+
+__all__ = [
+    "INTERFACE_VERSION",
+    "Activation",
+    "ActivationName",
+    "Array",
+    "Backend",
+    "BatchNorm",
+    "Context",
+    "Dataset",
+    "Dropout",
+    "EpochStats",
+    "Gradient",
+    "LabelledImages",
+    "Layer",
+    "Linear",
+    "Network",
+    "NetworkSpec",
+    "Optimizer",
+    "Parameter",
+    "Perturb",
+    "Placement",
+    "Precision",
+    "State",
+    "SweepingPerturb",
+]

@@ -1,0 +1,120 @@
+"""Backends, the networks that they build, and the optimizers that both use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.interfaces.network import Context, NetworkSpec
+
+Array = Any
+"""An array of any namespace of the array API: NumPy, CuPy, PyTorch, JAX, …"""
+
+State = dict[str, NDArray[Any]]
+"""All that prediction and resuming need, as NumPy arrays on the host.
+
+``"<layer>.weight"`` (in, out) and ``"<layer>.bias"`` (out,) of a linear layer; ``weight``, ``bias``, ``running_mean``,
+``running_var`` (features,) of a batch norm; ``"optimizer.<name>"`` for each entry of the optimizer's state, vectors in
+the order of `NetworkSpec.parameters`. The number is the layer's position in `NetworkSpec.layers`.
+"""
+
+
+@dataclass(frozen=True)
+class EpochStats:
+    """What one epoch of training measured: one transfer from the device an epoch.
+
+    ``losses`` (steps,): each batch's mean cross-entropy, before its update, float64. ``sizes`` (steps,): rows in each
+    batch. ``correct``: rows classified rightly, before their batch's update, in training mode. ``peak_device_bytes``:
+    the most memory held on an accelerator so far, or None where there is none.
+    """
+
+    losses: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    correct: int
+    peak_device_bytes: int | None = None
+
+
+class Optimizer(Protocol):
+    """An update rule: pure, elementwise over one flat parameter vector of any array namespace.
+
+    ``parameters`` and ``gradients`` have one shape, (n,) or (trials, n), and one floating dtype. ``learning_rate`` is a
+    float or an array that broadcasts. No branch depends on an array's values, and no argument is modified.
+    """
+
+    def init(self, parameters: Array) -> dict[str, Array]:
+        """Return the state before the first step: vectors like ``parameters``, the step count a 0-d array."""
+        ...
+
+    def update(
+        self, parameters: Array, gradients: Array, state: dict[str, Array], learning_rate: Any
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return the new parameters and the new state."""
+        ...
+
+
+class Network(Protocol):
+    """A network on a device, with its optimizer's state and the images attached to it."""
+
+    placement: str
+    """Where the attached images are: ``"stream"`` or ``"resident"``; valid after `attach`."""
+
+    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        """Give the whole set, once, before training: images (rows, height, width), perhaps memory-mapped."""
+        ...
+
+    def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
+        """Train on the attached rows ``order``, in that order, batch by batch; ``epoch`` counts from 0."""
+        ...
+
+    def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return log-probabilities (rows, classes) of attached rows, in evaluation mode."""
+        ...
+
+    def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the same for images (rows, height, width) in [0, 1] that are not attached."""
+        ...
+
+    def state(self) -> State:
+        """Return a copy of parameters, statistics and optimizer state."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Take over a state that `state` returned; a state without ``optimizer.*`` resets the optimizer."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait for queued device work; called before every reading of the clock."""
+        ...
+
+    def close(self) -> None:
+        """Release device memory; the network is not used afterwards."""
+        ...
+
+
+class Backend(Protocol):
+    """Builds networks on one kind of device. Registered as a factory, or as ``"module:factory"``."""
+
+    interface: int
+    """The `INTERFACE_VERSION` that it was written for."""
+
+    def unavailable(self, device: str) -> str | None:
+        """Return why it cannot run on ``device`` here, in one line, or None."""
+        ...
+
+    def unsupported(self, spec: NetworkSpec) -> list[str]:
+        """Return the keys of the experiment that it cannot honour (``"dropout"``, …); asked when planning."""
+        ...
+
+    def deterministic(self, device: str) -> bool:
+        """Say whether equal inputs give equal bits on ``device``."""
+        ...
+
+    def environment(self, device: str) -> Mapping[str, str]:
+        """Return versions and the device's name; asked in the worker."""
+        ...
+
+    def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> Network:
+        """Return a network that starts from ``initial``."""
+        ...

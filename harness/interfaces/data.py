@@ -1,0 +1,51 @@
+"""Datasets, and perturbations of their images."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Perturb = Callable[[NDArray[np.float32], float, np.random.Generator], NDArray[np.float32]]
+"""A perturbation: images (rows, height, width) in [0, 1], a severity ≥ 0 and a generator to a new array of the same
+shape, dtype and range. Severity 0 returns the images as they are. All randomness comes from the generator."""
+
+
+@runtime_checkable
+class SweepingPerturb(Protocol):
+    """A perturbation that draws once for all severities."""
+
+    def sweep(
+        self, images: NDArray[np.float32], severities: Sequence[float], rng: np.random.Generator
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield, for each severity in turn, what a single call with a fresh copy of ``rng`` would return."""
+        ...
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images (rows, height, width) uint8, labels (rows,) int64 in 0 … classes - 1, and a name for each class."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+
+class Dataset(Protocol):
+    """Labelled images. Registered as a factory whose keywords are the TOML options.
+
+    An option annotated as `pathlib.Path` (or a list of them) is resolved against the suite's folder.
+    """
+
+    def unavailable(self) -> str | None:
+        """Return why it cannot be loaded here, in one line, or None."""
+        ...
+
+    def source(self) -> str:
+        """Return a cheap text that changes when the content may have: paths, sizes and times, or a version."""
+        ...
+
+    def load(self) -> LabelledImages:
+        """Read the images; called only when the cache does not hold this `source`."""
+        ...

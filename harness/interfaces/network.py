@@ -1,0 +1,128 @@
+"""What a network is to be: its layers, its parameters, how it is trained, where it runs."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+Precision = Literal["float32", "float64"]
+Placement = Literal["auto", "stream", "resident"]
+Gradient = Literal["sum", "mean"]
+ActivationName = Literal["relu", "leaky_relu", "gelu", "silu"]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """x W + b, W (inputs, outputs)."""
+
+    inputs: int
+    outputs: int
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """Batch normalisation (Ioffe & Szegedy, 2015) over the rows of a batch.
+
+    Training normalises by the batch's biased variance; the running variance, used in prediction, is the unbiased one:
+    running <- (1 - momentum) running + momentum · batch.
+    """
+
+    features: int
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise nonlinearity.
+
+    relu: max(0, x); leaky_relu: x for x > 0, else 0.01 x; gelu: x Φ(x), exact, by erf (Hendrycks & Gimpel, 2016);
+    silu: x σ(x) (Elfwing et al., 2018).
+    """
+
+    name: ActivationName
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Inverted dropout (Srivastava et al., 2014): training zeroes with probability ``rate``, divides the rest."""
+
+    rate: float
+
+
+Layer = Linear | BatchNorm | Activation | Dropout
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One block of the flat parameter vector: its key in a `State`, its shape and place, and whether ``l2`` applies."""
+
+    key: str
+    shape: tuple[int, ...]
+    start: int
+    is_weight: bool
+
+    @property
+    def stop(self) -> int:
+        """One past the block's last element."""
+        return self.start + prod(self.shape)
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What a backend is to build and how it is to train it; the same for every backend.
+
+    ``gradient``: whether a batch's gradient is the sum or the mean of its rows' (the reported loss is always a mean).
+    A last, smaller batch is not rescaled. ``l2`` · W is added to the gradient of the linear layers' weights, and
+    ``weight_decay`` · θ to that of every parameter, both before the optimizer sees it; neither enters the loss.
+    """
+
+    input_shape: tuple[int, int]
+    classes: int
+    layers: tuple[Layer, ...]
+    batch_size: int
+    gradient: Gradient = "mean"
+    l2: float = 0.0
+    weight_decay: float = 0.0
+
+    @property
+    def features(self) -> int:
+        """Pixels of one image."""
+        return prod(self.input_shape)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Return the blocks of the flat parameter vector, in its order: layer by layer, weight before bias."""
+        blocks: list[Parameter] = []
+        start = 0
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Linear):
+                shapes = {"weight": (layer.inputs, layer.outputs), "bias": (layer.outputs,)}
+            elif isinstance(layer, BatchNorm):
+                shapes = {"weight": (layer.features,), "bias": (layer.features,)}
+            else:
+                continue
+            for name, shape in shapes.items():
+                is_weight = isinstance(layer, Linear) and name == "weight"
+                blocks.append(Parameter(f"{index}.{name}", shape, start, is_weight))
+                start = blocks[-1].stop
+        return tuple(blocks)
+
+    def parameter_count(self) -> int:
+        """Return the length of the flat parameter vector."""
+        return self.parameters()[-1].stop
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and how a network runs: nothing here changes what is computed beyond rounding, but for ``seed``.
+
+    ``device``: ``"auto"`` (the backend's best), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ….
+    ``precision``: of parameters and arithmetic; float64 is for tests.
+    ``placement``: where the images are kept, ``"stream"`` (host, copied batch by batch), ``"resident"`` (device) or
+    ``"auto"`` (resident on a device where they fit).
+    """
+
+    seed: int
+    device: str = "auto"
+    threads: int = 1
+    precision: Precision = "float32"
+    placement: Placement = "auto"
