@@ -19,22 +19,27 @@ for command in (run, plan, leaderboard, plugins, datasets, doctor, schema):
     app.command()(command)
 
 
+def _show_version(value: bool) -> None:
+    if value:
+        from harness import __version__
+
+        typer.echo(f"harness {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     *,
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+    version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+    ),
 ) -> None:
     """Train a matrix of neural-network experiments, test them under perturbations, and rank them.
 
     Exit codes: 0 all well, 1 a trial failed or could not run, 2 a bad command, suite or plugin, 130 interrupted.
     """
-    del debug  # `main` has seen to it
-    if version:
-        from harness import __version__
-
-        typer.echo(f"harness {__version__}")
-        raise typer.Exit
+    del debug, version  # `main` has seen to the one, its callback to the other
 
 
 def main() -> None:

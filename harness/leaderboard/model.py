@@ -89,7 +89,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: raw values in ``frame`` (numbers as `Statistic`, `Ranked`, int or float, texts, None), a column a key."""
+    """A table: raw values in ``frame`` (`Statistic`, `Ranked`, int, float, text or None), a column for each key."""
 
     key: str
     title: str

@@ -1,0 +1,106 @@
+"""The house rules: what the core may name and load, how long its files are, how quick its help."""
+
+import ast
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CORE = sorted((ROOT / "harness").rglob("*.py"))
+OURS = [path for folder in ("harness", "backends", "perturbations") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imports(path):
+    """Return the modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def code_without_documentation(path):
+    """Return a file's code as Python would print it again, docstrings and comments gone."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [
+                one for one in body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+            ] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_names_no_framework(path):
+    """Frameworks belong to plugins; only documentation may mention them."""
+    found = re.findall(r"torch|cupy|harness_array|harness_noise|jax|tensorflow", code_without_documentation(path))
+    assert not found
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_holds_one_concept(path):
+    """About 250 lines at most."""
+    assert len(path.read_text().splitlines()) <= 260
+
+
+def test_the_contracts_and_the_metrics_import_nothing_of_ours():
+    """Everything else may import them."""
+    for path in [*(ROOT / "harness" / "interfaces").glob("*.py"), ROOT / "harness" / "metrics.py"]:
+        ours = [
+            name for name in imports(path) if name.startswith("harness") and not name.startswith("harness.interfaces")
+        ]
+        assert not ours, path
+
+
+def test_imports_run_one_way():
+    """Cli → runner → jobs → training, evaluation → interfaces: nothing lower imports what is higher."""
+    higher = {
+        "training.py": ("jobs", "planning", "runner", "store", "cli", "leaderboard", "plugins"),
+        "evaluation.py": ("jobs", "planning", "runner", "store", "cli", "leaderboard", "plugins"),
+        "jobs.py": ("planning", "runner", "store", "cli", "leaderboard"),
+        "runner.py": ("cli", "leaderboard"),
+    }
+    for name, forbidden in higher.items():
+        found = {part.split(".")[1] for part in imports(ROOT / "harness" / name) if part.startswith("harness.")}
+        assert not found & set(forbidden), name
+
+
+def test_only_the_command_line_prints():
+    """Everything else returns values or raises."""
+    for path in CORE:
+        if "cli" not in path.parts:
+            assert not re.search(r"^\s*(print\(|sys\.exit|typer\.echo)", path.read_text(), flags=re.MULTILINE), path
+
+
+def python(code, **options):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **options).stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "forbidden"),
+    [
+        ("import harness", ["numpy", "torch", "cupy", "pandas", "pydantic", "sklearn"]),
+        ("import harness.cli", ["numpy", "torch", "cupy", "pandas", "pydantic", "sklearn"]),
+        ("import harness.jobs", ["torch", "cupy", "pandas", "sklearn", "tabulate"]),
+        ("from harness.plugins import registry; registry()", ["numpy", "torch", "cupy", "pandas", "sklearn"]),
+    ],
+)
+def test_heavy_libraries_are_loaded_when_they_are_needed(code, forbidden):
+    """A worker carries no tables, the command line nothing that reads the thread variables."""
+    loaded = python(f"{code}\nimport sys\nprint(*sys.modules)").split()
+    assert not set(forbidden) & set(loaded)
+
+
+def test_help_is_quick():
+    """Under half a second; the best of five, because the machine has other things to do."""
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "harness", "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.5

@@ -1,0 +1,289 @@
+"""A run: every planned trial is a row, nothing is done twice, nothing is lost."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness import hookimpl, metrics
+from harness.errors import HarnessError
+from harness.plugins import registry
+from harness.store import Run, locked
+from tests.tiny import TINY, run_suite
+
+
+def without_times(row):
+    """Return a row without what a clock said."""
+    history = [replace(one, seconds=0, samples_per_second=0, validation_seconds=0) for one in row.history]
+    evaluation = row.evaluation and replace(row.evaluation, seconds=0)
+    figures = row.metrics and replace(row.metrics, seconds=0, samples_per_second=0)
+    return replace(row, history=history, metrics=figures, evaluation=evaluation)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Return the folder of a run that is done, its outcome and the run; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, *run_suite(folder)
+
+
+def test_every_planned_trial_has_a_row_with_what_made_it(finished):
+    """Status, fingerprint, provenance, environment, history and metrics."""
+    _, outcome, run = finished
+    assert outcome.all_well
+    assert [(row.experiment, row.seed) for row in run.rows()] == [("A", 1), ("B", 1), ("C", 1)]
+    for row in run.rows():
+        assert row.status == "done"
+        assert len(row.fingerprint) == 64
+        assert row.components.keys() == {f"optimizer {row.settings['optimizer']['name']}", "backend numpy"}
+        assert row.components["backend numpy"].startswith("nn-harness ")
+        assert {"numpy", "blas", "threads", "processor", "python", "placement"} <= row.environment.keys()
+        assert [one.epoch for one in row.history] == [1, 2, 3]
+        assert row.metrics.val_loss == row.history[-1].val_loss
+        assert row.metrics.seconds == pytest.approx(sum(o.seconds + o.validation_seconds for o in row.history))
+
+
+def test_only_finalists_are_tested_and_validation_chooses_among_candidates(finished):
+    """best_of takes the better of B and C by validation accuracy; the other's test rows are never read."""
+    _, _, run = finished
+    rows = {row.experiment: row for row in run.rows()}
+    better, worse = sorted("BC", key=lambda name: -rows[name].metrics.val_accuracy)
+    assert rows["A"].evaluation
+    assert rows[better].evaluation
+    assert rows[worse].evaluation is None
+    assert not (run.trial_directory(worse, 1) / "evaluation.npz").exists()
+
+
+def test_stored_predictions_give_the_stored_metrics(finished):
+    """Row id, class, log-probability of the truth and confidence, for each severity: everything follows from them."""
+    _, _, run = finished
+    row = next(row for row in run.rows() if row.experiment == "A")
+    arrays = run.arrays("A", 1, "evaluation.npz")
+    assert len(arrays["rows"]) == run.dataset.sizes["test"] == arrays["predicted"].shape[1]
+    conditions = [(one.perturbation, one.severity) for one in row.evaluation.measures]
+    assert conditions == [(None, 0.0), ("gaussian_noise", 0.0), ("gaussian_noise", 0.3)]
+    for index, measure in enumerate(row.evaluation.measures):
+        right = arrays["predicted"][index] == arrays["labels"]
+        assert measure.accuracy == right.mean()
+        assert measure.cross_entropy == metrics.cross_entropy(arrays["log_probability"][index])
+        assert measure.ece == metrics.expected_calibration_error(arrays["confidence"][index], right)
+        assert measure.macro_f1 == metrics.macro_f1(arrays["confusion"][index])
+        assert arrays["confusion"][index].sum() == len(right)
+    clean, still, noisy = row.evaluation.measures
+    assert (clean.accuracy, clean.cross_entropy) == (still.accuracy, still.cross_entropy)
+    assert noisy.degradation == pytest.approx(100 * (clean.accuracy - noisy.accuracy) / clean.accuracy)
+    assert noisy.accuracy < clean.accuracy
+
+
+def test_the_stored_state_predicts_what_was_measured(finished):
+    """A network built from state.npz gives the validation confusion matrix that is stored beside it."""
+    from harness.interfaces import Context
+    from harness.jobs import split_of
+    from harness.optimizers import Adam
+    from harness.planning import make_plan
+    from harness.suite import load_suite
+    from harness_array.backends import NumpyBackend
+
+    folder, _, run = finished
+    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry())
+    spec = next(one.spec for one in plan.trials if one.spec.experiment == "C")
+    network = NumpyBackend().build(spec.network, run.arrays("C", 1, "state.npz"), Adam(), Context(1))
+    data = plan.data.open()
+    network.attach(data.images, data.labels)
+    rows = split_of(plan.data, spec.split).val
+    found = metrics.confusion_matrix(data.labels[rows], network.predict(rows).argmax(axis=1), 10)
+    np.testing.assert_array_equal(found, run.arrays("C", 1, "validation.npz")["confusion"])
+
+
+def test_equal_fingerprints_give_byte_identical_results(finished, tmp_path):
+    """The same suite elsewhere: equal rows but for the clock, and equal bytes of every array file."""
+    _, _, run = finished
+    _, again = run_suite(tmp_path)
+    for one, other in zip(run.rows(), again.rows(), strict=True):
+        assert json.dumps(without_times(one), default=vars) == json.dumps(without_times(other), default=vars)
+        for path in run.trial_directory(one.experiment, 1).glob("*.npz"):
+            assert path.read_bytes() == (again.trial_directory(one.experiment, 1) / path.name).read_bytes()
+
+
+class Watcher:
+    """An observer that counts."""
+
+    def __init__(self):
+        self.trained = []
+        self.epochs = 0
+
+    @hookimpl
+    def epoch_finished(self, trial, epoch):  # noqa: ARG002 - the hook's signature
+        """Count an epoch."""
+        self.epochs += 1
+
+    @hookimpl
+    def trial_finished(self, row):
+        """Note a trial."""
+        self.trained.append(row["experiment"])
+
+
+@pytest.fixture
+def watcher():
+    """Return an observer of the runs of a test."""
+    watching = Watcher()
+    registry().manager.register(watching)
+    yield watching
+    registry().manager.unregister(watching)
+
+
+def test_the_same_command_again_runs_nothing(tmp_path, watcher):
+    """A row with the fingerprint serves; not a byte of it is written again."""
+    _, run = run_suite(tmp_path)
+    assert watcher.trained == ["A", "B", "C"]
+    assert watcher.epochs == 9
+    before = {path: path.stat().st_mtime_ns for path in run.directory.rglob("*.npz")}
+    run_suite(tmp_path)
+    assert watcher.trained == ["A", "B", "C"]
+    assert before == {path: path.stat().st_mtime_ns for path in run.directory.rglob("*.npz")}
+
+
+def test_what_is_added_is_all_that_runs(tmp_path, watcher):
+    """Seeds and experiments train what is new; a severity trains nothing and measures anew."""
+    run_suite(tmp_path, only=["A"])
+    assert watcher.trained == ["A"]
+    _, run = run_suite(tmp_path, only=["B"])
+    assert watcher.trained == ["A", "B"]
+    assert [row.experiment for row in run.rows()] == ["A", "B"]
+    _, run = run_suite(tmp_path, only=["A"], seeds=[1, 2])
+    assert watcher.trained == ["A", "B", "A"]
+    assert run.planned == [("A", 1), ("A", 2), ("B", 1)]
+    outcome, _ = run_suite(tmp_path, TINY.replace("[0.0, 0.3]", "[0.0, 0.3, 0.5]"), only=["A"])
+    assert watcher.trained == ["A", "B", "A"]
+    assert [one.severity for one in outcome.rows[0].evaluation.measures] == [0.0, 0.0, 0.3, 0.5]
+
+
+@pytest.mark.parametrize(
+    "harm", ["truncate the row", "flip a bit of the row", "delete the state", "flip a bit of the state"]
+)
+def test_a_damaged_row_is_noticed_reported_and_run_again(tmp_path, watcher, harm):
+    """Its checksum tells; the other rows stay."""
+    first, run = run_suite(tmp_path)
+    place = run.trial_directory("B", 1)
+    path = place / ("row.json" if "row" in harm else "state.npz")
+    content = bytearray(path.read_bytes())
+    if "delete" in harm:
+        path.unlink()
+    elif "truncate" in harm:
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        digit = next(i for i in range(len(content) // 2, len(content)) if chr(content[i]).isdigit())
+        content[digit] ^= 1
+        path.write_bytes(content)
+    watcher.trained.clear()
+    outcome, _ = run_suite(tmp_path)
+    assert watcher.trained == ["B"]
+    assert len(outcome.repaired) == 1
+    assert str(path) in outcome.repaired[0]
+    assert [without_times(row) for row in outcome.rows] == [without_times(row) for row in first.rows]
+
+
+def test_a_diverging_trial_is_a_row_and_the_others_go_on(tmp_path):
+    """The reason names epoch and step; the exit code will tell."""
+    text = TINY.replace("learning_rate = 0.1, momentum = 0.9", "learning_rate = 1e30")
+    outcome, run = run_suite(tmp_path, text)
+    rows = {row.experiment: row for row in outcome.rows}
+    assert rows["B"].status == "failed"
+    assert rows["B"].reason.startswith("diverged at epoch 1, step ")
+    assert "TrialError" in (run.trial_directory("B", 1) / "log.txt").read_text()
+    assert rows["A"].status == rows["C"].status == "done"
+    assert not outcome.all_well
+    assert rows["C"].evaluation is None, "best_of needs all candidates done"
+
+
+def test_a_backend_that_is_not_available_is_a_row_with_its_reason(tmp_path):
+    """A list takes the first that works; where none does, the trial is unavailable."""
+    text = TINY.replace("[experiments.A]", '[experiments.A]\nbackend = ["cupy", "numpy"]\ndevice = "cpu"').replace(
+        "[experiments.B]", '[experiments.B]\nbackend = "cupy"\ndevice = "cpu"'
+    )
+    outcome, _ = run_suite(tmp_path, text)
+    rows = {row.experiment: row for row in outcome.rows}
+    assert (rows["A"].status, rows["A"].backend) == ("done", "numpy")
+    assert (rows["B"].status, rows["B"].backend) == ("unavailable", "cupy")
+    assert "runs on CUDA devices alone" in rows["B"].reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs = 3", "epochs = 4", "experiments.A.epochs was 3, and is 4 here"),
+        ("[experiments.B]", "[experiments.D]", "experiments.B is not in this one"),
+        (
+            "[defaults]",
+            "[dataset]\nname = 'digits'\nsplit = { seed = 5 }\n[defaults]",
+            "dataset.split.seed was 42, and is 5",
+        ),
+    ],
+)
+def test_another_suites_run_is_not_touched(tmp_path, old, new, said):
+    """The directory is refused with the difference, and every byte stays."""
+    text = TINY.replace('two = { best_of = "[BC]" }', "").replace('compare = [["A", "B"]]', "")
+    _, run = run_suite(tmp_path, text)
+    before = {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
+    with pytest.raises(HarnessError, match="holds another suite") as caught:
+        run_suite(tmp_path, text.replace(old, new))
+    assert said in str(caught.value)
+    assert "--fresh" in str(caught.value)
+    assert before == {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_something_else_is_not_touched(tmp_path):
+    """--out ~ would be a pity."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("dear")
+    with pytest.raises(HarnessError, match=r"holds 'thesis.tex', and no run"):
+        run_suite(tmp_path)
+
+
+def test_a_second_driver_is_refused(tmp_path):
+    """The lock goes with its process, so that a killed driver leaves none."""
+    with locked(tmp_path / "run"), pytest.raises(HarnessError, match="another harness is running here"):
+        run_suite(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no run here: run.json is missing"),
+        ("{", "cannot be read"),
+        ('{"format": 99}', "format 99; this harness reads format 1"),
+        ('{"format": 1}', "damaged: 'suite'"),
+        ("[]", "format None; this harness reads format 1"),
+    ],
+)
+def test_what_is_no_run_is_refused_in_words(tmp_path, content, said):
+    """Missing, cut off, of the future, damaged."""
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(HarnessError, match=said):
+        Run.open(tmp_path)
+
+
+def test_batch_norm_over_a_last_batch_of_one_row_is_refused_when_planning(tmp_path):
+    """1,253 training rows in batches of 313 leave one: known before the first epoch."""
+    with pytest.raises(HarnessError, match=r"experiments.C.batch_size: 313 leaves a last batch of one row out of 1253"):
+        run_suite(tmp_path, TINY.replace("batch_size = 128", "batch_size = 313"))
+
+
+def test_early_stopping_waits_and_may_restore_the_best(tmp_path):
+    """The epoch that triggers the stop is recorded; restored weights give the best epoch's figures."""
+    text = TINY.replace("epochs = 3", "epochs = 60\nearly_stopping = { patience = 2 }").replace(
+        "[experiments.B]", "[experiments.B]\nearly_stopping = { restore_best = true }"
+    ).replace("momentum = 0.9", "momentum = 0.99")  # fmt: skip
+    outcome, run = run_suite(tmp_path, text, only=["A", "B"])
+    for row in outcome.rows:
+        losses = [one.val_loss for one in row.history]
+        best = int(np.argmin(losses))
+        assert row.metrics.stopped_early
+        assert row.metrics.best_epoch == best + 1
+        assert len(losses) == best + 3
+        kept = losses[best] if row.experiment == "B" else losses[-1]
+        assert row.metrics.val_loss == kept
+        confusion = run.arrays(row.experiment, 1, "validation.npz")["confusion"]
+        assert metrics.accuracy(confusion) == pytest.approx(row.metrics.val_accuracy)

@@ -1,0 +1,60 @@
+"""A tiny suite on digits, for tests of what surrounds the training."""
+
+from harness.planning import make_plan
+from harness.plugins import registry
+from harness.pools import InProcess
+from harness.runner import execute
+from harness.store import Dataset, Run, locked, take_up
+from harness.suite import load_suite
+
+TINY = """
+[suite]
+name = "tiny"
+seeds = [1]
+
+[defaults]
+hidden_layers = [16]
+batch_size = 128
+optimizer = { name = "adam", learning_rate = 0.01 }
+epochs = 3
+
+[experiments.A]
+group = "first"
+
+[experiments.B]
+optimizer = { name = "sgd", learning_rate = 0.1, momentum = 0.9 }
+
+[experiments.C]
+activation = "silu"
+batch_norm = true
+dropout = 0.2
+
+[finalists]
+one = "A"
+two = { best_of = "[BC]" }
+
+[[robustness]]
+perturbation = "gaussian_noise"
+severities = [0.0, 0.3]
+
+[leaderboard]
+baseline = "A"
+compare = [["A", "B"]]
+"""
+
+
+def run_suite(folder, text=TINY, *, plugins=None, only=(), **options):
+    """Run a suite's text in ``folder / "run"``; return the outcome and the run."""
+    path = folder / "tiny.toml"
+    path.write_text(text)
+    plugins = plugins or registry()
+    loaded = load_suite(path, plugins, **options)
+    plan = make_plan(loaded, plugins, only=only)
+    data = plan.data
+    about = Dataset(loaded.suite.dataset.name, data.digest, data.rows, data.class_names, plan.sizes)
+    planned = [(one.row.experiment, one.row.seed) for one in plan.trials]
+    run = Run(folder / "run", loaded.suite, about, planned)
+    with locked(run.directory):
+        run = take_up(run)
+        run.write_header({})
+        return execute(run, plan, plugins, InProcess()), run
