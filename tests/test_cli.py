@@ -1,0 +1,243 @@
+"""The command line as a person meets it: in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.plugins_on_disk import distribution
+from tests.tiny import TINY
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def harness(tmp_path):
+    """Return a function that runs the command in an empty folder that holds ``tiny.toml``."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+
+    def run(*arguments, code=0, **environment):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | environment,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr + done.stdout
+        assert code == 1 or "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """Return the folder of a finished run of suites/quick.toml, and what its command printed."""
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("quick")
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", ROOT / "suites" / "quick.toml"],
+        capture_output=True, text=True, cwd=folder, check=True,
+    )  # fmt: skip
+    return folder, done
+
+
+def test_quick_suite_runs_and_shows_its_leaderboard(quick):
+    """Five experiments on two backends; results to stdout, progress to stderr."""
+    folder, done = quick
+    assert "Digits, quick · digits, 1,797 images · 5 of 5 trials done, 4 tested" in done.stdout
+    assert "[5/5] M3b seed 42 on torch: 15 epochs" in done.stderr
+    assert "results: runs/quick" in done.stderr
+    rows = [json.loads(path.read_text())["row"] for path in sorted(folder.glob("runs/quick/trials/*/*/row.json"))]
+    assert [row["status"] for row in rows] == ["done"] * 5
+    for row in rows:
+        assert row["metrics"]["val_accuracy"] > 0.9
+        if row["evaluation"]:
+            accuracy = [one["accuracy"] for one in row["evaluation"]["measures"]]
+            assert accuracy[0] == accuracy[1] > 0.9
+            assert accuracy[-1] < accuracy[-2] < accuracy[-3] < accuracy[0]
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "latex", "json"])
+def test_leaderboard_has_every_trial_in_every_format(quick, form):
+    """What is planned appears, whatever became of it."""
+    folder, _ = quick
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "leaderboard", "runs/quick", "--format", form, "--table", "accuracy"],
+        capture_output=True, text=True, cwd=folder, check=True,
+    )  # fmt: skip
+    for name in ("M0", "M1b", "M1g", "M2", "M3b"):
+        assert name in done.stdout
+    if form == "json":
+        assert len(json.loads(done.stdout)["accuracy"]["rows"]) == 5
+    if form == "csv":
+        assert list(pd.read_csv(pd.io.common.StringIO(done.stdout))["experiment"]).count("M0") == 1
+
+
+def test_the_same_command_again_resumes_and_plan_says_so(harness):
+    """Nothing is trained twice; plan tells what is done."""
+    assert "3 to run" in harness("plan", "tiny.toml").stdout
+    harness("run", "tiny.toml")
+    assert "3 trials, 3 already done" in harness("run", "tiny.toml").stderr
+    assert "3 done, 0 to run" in harness("plan", "tiny.toml").stdout
+
+
+def test_options_choose_experiments_seeds_settings_and_directory(harness, tmp_path):
+    """--only, --seeds, --set, --out."""
+    harness("run", "tiny.toml", "--only", "A", "--seeds", "3,4", "--set", "experiments.A.epochs=1", "--out", "mine")
+    found = sorted(str(path.relative_to(tmp_path / "mine")) for path in tmp_path.glob("mine/trials/*/*/row.json"))
+    assert found == ["trials/A/seed-3/row.json", "trials/A/seed-4/row.json"]
+    row = json.loads((tmp_path / "mine" / found[0]).read_text())["row"]
+    assert len(row["history"]) == 1
+
+
+def test_fresh_keeps_the_earlier_run_aside(harness, tmp_path):
+    """Nothing is ever written over."""
+    harness("run", "tiny.toml", "--only", "A")
+    before = (tmp_path / "runs/tiny/trials/A/seed-1/row.json").read_bytes()
+    done = harness("run", "tiny.toml", "--only", "A", "--fresh", "--set", "experiments.A.epochs=1")
+    aside = next(path for path in (tmp_path / "runs").iterdir() if path.name.startswith("tiny."))
+    assert f"the run that was there is now in runs/{aside.name}" in done.stderr
+    assert (aside / "trials/A/seed-1/row.json").read_bytes() == before
+
+
+def test_a_failed_trial_is_exit_code_1_with_its_reason_and_its_log(harness):
+    """The others are done, the tables are shown."""
+    done = harness("run", "tiny.toml", "--set", "experiments.B.optimizer.learning_rate=1e30", code=1)
+    assert "B seed 1 failed: diverged at epoch 1, step" in done.stderr
+    assert "runs/tiny/trials/B/seed-1/log.txt" in done.stderr
+    assert "2 of 3 trials done" in done.stdout
+
+
+BAD = {
+    "no such suite": (["run", "tyni.toml"], "tyni.toml: there is no such file. Did you mean 'tiny.toml'?"),
+    "unknown dataset": (
+        ["run", "tiny.toml", "--dataset", "digit"],
+        "dataset.name: unknown dataset 'digit'. Did you mean",
+    ),
+    "only matches nothing": (["run", "tiny.toml", "--only", "D*"], "--only D*: matches no experiment. Known: A, B, C."),
+    "seeds that are words": (
+        ["run", "tiny.toml", "--seeds", "1,two"],
+        "--seeds 1,two: not whole numbers between commas",
+    ),
+    "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "suite.seeds: 1 stands there twice"),
+    "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
+    "files that are missing": (
+        ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],
+        "x.npy: there is no such file",
+    ),
+    "files without options": (
+        ["run", "tiny.toml", "--dataset", "files"],
+        "dataset.images: is missing: dataset 'files' needs it",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_is_one_line_and_exit_code_2(harness, tmp_path, case):
+    """No traceback, and nothing is written."""
+    arguments, message = BAD[case]
+    done = harness(*arguments, code=2)
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    """Wherever the switch stands."""
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "none.toml", "--debug"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+    assert "HarnessError: none.toml: there is no such file" in done.stderr
+
+
+def test_the_shipped_suite_says_what_would_do_without_its_dataset(harness):
+    """full.toml's own dataset comes with a loader of its own."""
+    pytest.importorskip("torch")
+    done = harness("plan", ROOT / "suites" / "full.toml", code=2)
+    assert "dataset.name: unknown dataset 'emnist-bymerge'. Known: digits, files." in done.stderr
+
+
+def test_files_of_ones_own_beside_the_suite(harness, tmp_path):
+    """Paths are the suite's neighbours, wherever the command is typed."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    images = rng.integers(0, 60, (300, 5, 5)) + 80 * labels[:, None, None]
+    (tmp_path / "deep").mkdir()
+    np.save(tmp_path / "deep" / "x.npy", images.astype(np.uint8))
+    np.save(tmp_path / "deep" / "y.npy", labels)
+    table = '[dataset]\nname = "files"\nimages = "x.npy"\nlabels = "y.npy"\n'
+    (tmp_path / "deep" / "mine.toml").write_text(TINY + table)
+    done = harness("run", "deep/mine.toml", "--set", "defaults.epochs=40")
+    assert "files, 300 images" in done.stdout
+    rows = [json.loads(path.read_text())["row"] for path in tmp_path.glob("runs/mine/trials/*/*/row.json")]
+    assert max(row["metrics"]["val_accuracy"] for row in rows) > 0.9
+
+
+def test_plugins_names_what_is_there_what_is_not_and_what_is_set_aside(harness, tmp_path):
+    """Version, availability or its reason, distribution; and a faulty plugin with its error."""
+    distribution(
+        tmp_path / "site", "harness-bad", "0.1", {"harness_bad": "import no_such_module"}, {"bad": "harness_bad"}
+    )
+    done = harness("plugins", PYTHONPATH=str(tmp_path / "site"))
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
+    assert f"{np.__version__}" in lines["numpy"]
+    assert "yes" in lines["numpy"]
+    assert "nn-harness" in lines["numpy"]
+    assert {"sgd", "adam", "adamw", "gaussian_noise", "digits", "files", "cupy", "torch"} <= lines.keys()
+    assert "harness-bad 0.1" in lines["bad"]
+    assert "No module named 'no_such_module'" in lines["bad"]
+
+
+def test_datasets_doctor_and_schema(harness):
+    """What is here, what works here, what a suite may say."""
+    found = harness("datasets").stdout
+    assert "digits" in found
+    assert "needs options" in found
+    found = harness("doctor").stdout
+    assert "backend numpy: yes" in found
+    assert "blas: openblas" in found
+    assert "scikit-learn" in found
+    schema = json.loads(harness("schema").stdout)
+    assert "hidden_layers" in schema["$defs"]["Experiment"]["properties"]
+
+
+def test_version(harness):
+    """Of the distribution."""
+    assert harness("--version").stdout.startswith("harness ")
+
+
+def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(tmp_path):
+    """Exit code 130; the finished trial's row is there."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    command = [sys.executable, "-m", "harness", "run", "tiny.toml", "--set", "experiments.B.epochs=100000"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    row = tmp_path / "runs/tiny/trials/A/seed-1/row.json"
+    deadline = time.monotonic() + 60
+    while not (row.exists() and json.loads(row.read_text())["row"]["status"] == "done"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command resumes" in errors
+    assert "Traceback" not in errors
+    again = subprocess.run(
+        [sys.executable, "-m", "harness", "plan", "tiny.toml", "--set", "experiments.B.epochs=100000"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "1 done, 2 to run" in again.stdout

@@ -1,0 +1,59 @@
+"""The memory that a worker takes for itself, however large the set that it trains on."""
+
+import subprocess
+import sys
+
+import pytest
+
+WORKER = """
+import sys, threading, time
+from pathlib import Path
+import numpy as np
+from harness.datasets.cache import CachedDataset
+from harness.interfaces import Context
+from harness.jobs import train
+from harness.schedules import Constant
+from harness.specs import OptimizerSpec, TrialSpec, network_spec
+from harness.suite.models import Experiment, SplitTable
+
+peak = 0
+def watch():
+    global peak
+    while True:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("RssAnon"):
+                peak = max(peak, int(line.split()[1]))
+        time.sleep(0.002)
+threading.Thread(target=watch, daemon=True).start()
+
+folder = Path(sys.argv[1])
+data = CachedDataset("large", folder, "x", 800_000, (28, 28), tuple(map(str, range(47))))
+experiment = Experiment.model_validate(
+    {"hidden_layers": [400, 240, 120], "optimizer": {"name": "adam", "learning_rate": 0.001}, "epochs": 1}
+)
+spec = TrialSpec(
+    experiment="M1g", seed=1, data=data, split=SplitTable(), network=network_spec(experiment, (28, 28), 47),
+    backend="numpy", optimizer=OptimizerSpec("adam", {}, Path()), learning_rate=0.001, schedule=Constant(), epochs=1,
+    early_stopping=None, context=Context(1), fingerprint="x",
+)
+train(spec, lambda record: None)
+print(peak)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
+def test_a_numpy_worker_on_800000_images_stays_under_250_mb(tmp_path, record_property):
+    """Images are memory-mapped: anonymous memory (RssAnon) holds parameters, buffers, labels and one validation set."""
+    import numpy as np
+
+    images = np.lib.format.open_memmap(tmp_path / "images.npy", mode="w+", dtype=np.uint8, shape=(800_000, 28, 28))
+    rng = np.random.default_rng(0)
+    for start in range(0, 800_000, 20_000):
+        images[start : start + 20_000] = rng.integers(0, 256, (20_000, 28, 28), dtype=np.uint8)
+    images.flush()
+    np.save(tmp_path / "labels.npy", np.arange(800_000) % 47)
+    done = subprocess.run([sys.executable, "-c", WORKER, str(tmp_path)], capture_output=True, text=True, check=True)
+    megabytes = int(done.stdout) / 1024
+    record_property("peak_rss_anon_mb", megabytes)
+    assert megabytes < 250
