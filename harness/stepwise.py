@@ -1,52 +1,103 @@
-"""A base class for a first backend: write ``step`` and ``forward``, and the rest of `Network` is there."""
+"""Base classes for a first backend: write ``step`` and ``forward``, and the rest of the contract is there."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces import Context, EpochStats, NetworkSpec, State
+from harness.interfaces import Context, EpochStats, Network, NetworkSpec, Optimizer, Parameter, State
 
 PREDICT_ROWS = 4096
 """Images predicted at a time."""
 
+_OPTIMIZER = "optimizer."
+
+
+class StepwiseBackend:
+    """A `harness.interfaces.Backend` on the CPU that is always there and honours every key: override what differs."""
+
+    interface = 1
+    network: ClassVar[type["StepwiseNetwork"]]
+    """What it builds."""
+
+    def unavailable(self, device: str) -> str | None:
+        """Return why it cannot run on ``device``: it knows the CPU."""
+        return None if device in {"auto", "cpu"} else f"{type(self).__name__} runs on the CPU alone, not on {device!r}"
+
+    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+        """Return the keys of the experiment that it cannot honour: none."""
+        return []
+
+    def deterministic(self, _device: str) -> bool:
+        """Return True: equal inputs give equal bits."""
+        return True
+
+    def environment(self, _device: str) -> Mapping[str, str]:
+        """Return versions and the device's name."""
+        return {"device": "cpu", "numpy": np.__version__}
+
+    def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> Network:
+        """Return a network that starts from ``initial``."""
+        return self.network(spec, initial, optimizer, context)
+
 
 class StepwiseNetwork(ABC):
-    """A `harness.interfaces.Network` that feeds float32 batches from the host, one step at a time.
+    """A `harness.interfaces.Network` that is fed float batches from the host, one step at a time.
 
-    A subclass gives `step`, `forward`, `state` and `load`. It keeps nothing on a device between steps but what it keeps
-    itself, and overrides `synchronize` if its work is queued.
+    A subclass gives `step`, which ends with `descend`, and `forward`; both read ``values``. One whose framework keeps
+    the weights itself overrides `state` and `load` too, and `synchronize` if its work is queued.
     """
 
     placement = "stream"
+    values: dict[str, NDArray[Any]]
+    """The arrays by their key in a `State`: parameters, as views into one flat vector, and running statistics."""
+    _flat: NDArray[Any]
+    _moments: dict[str, Any]
 
-    def __init__(self, spec: NetworkSpec, context: Context) -> None:
+    def __init__(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> None:
         self.spec = spec
         self.context = context
-        self.epoch = 0
-        """The epoch that `step` is in, from 0."""
-        self.index = 0
-        """The step within the epoch, from 0: with the seed and the epoch it keys a dropout mask."""
+        self.optimizer = optimizer
+        self.position = (0, 0)
+        """The epoch and the step that `step` is in, from 0: with the seed they key a dropout mask."""
         self._images: NDArray[np.uint8] | None = None
         self._labels: NDArray[np.int64] | None = None
+        self.load(initial)
 
     @abstractmethod
-    def step(self, x: NDArray[np.float32], y: NDArray[np.int64], learning_rate: float) -> tuple[float, int]:
+    def step(self, x: NDArray[Any], y: NDArray[np.int64], learning_rate: float) -> tuple[float, int]:
         """Train on x (rows, features) in [0, 1] and y (rows,); return the mean loss and the number right, before it."""
 
     @abstractmethod
-    def forward(self, x: NDArray[np.float32]) -> NDArray[Any]:
+    def forward(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return logits, or log-probabilities, (rows, classes) of x (rows, features), in evaluation mode."""
 
-    @abstractmethod
+    def descend(self, gradients: Mapping[str, NDArray[Any]], learning_rate: float) -> None:
+        """Update the parameters by their gradients, after adding what ``l2`` and ``weight_decay`` say."""
+        gradient = np.empty_like(self._flat)
+        for block in self.spec.parameters():
+            penalty = self.spec.weight_decay + (self.spec.l2 if block.is_weight else 0.0)
+            self._view(gradient, block)[...] = gradients[block.key] + penalty * self.values[block.key]
+        self._flat[...], self._moments = self.optimizer.update(self._flat, gradient, self._moments, learning_rate)
+
     def state(self) -> State:
         """Return a copy of parameters, statistics and optimizer state."""
+        moments = {_OPTIMIZER + name: value for name, value in self._moments.items()}
+        return {key: np.array(value) for key, value in (self.values | moments).items()}
 
-    @abstractmethod
     def load(self, state: State) -> None:
         """Take over a state that `state` returned; without ``optimizer.*`` the optimizer starts anew."""
+        self._flat = np.empty(self.spec.parameter_count(), dtype=self.context.precision)
+        self.values = {key: np.array(value) for key, value in state.items() if not key.startswith(_OPTIMIZER)}
+        for block in self.spec.parameters():
+            view = self._view(self._flat, block)
+            view[...] = state[block.key]
+            self.values[block.key] = view
+        kept = {key.removeprefix(_OPTIMIZER): np.array(state[key]) for key in state if key.startswith(_OPTIMIZER)}
+        self._moments = kept or self.optimizer.init(self._flat)
 
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         """Keep the set where it is, on the host."""
@@ -57,9 +108,8 @@ class StepwiseNetwork(ABC):
         _, labels = self._attached()
         edges = [*range(0, len(order), self.spec.batch_size), len(order)]
         losses, correct = [], 0
-        self.epoch = epoch
         for index, (start, stop) in enumerate(pairwise(edges)):
-            self.index = index
+            self.position = (epoch, index)
             rows = order[start:stop]
             loss, right = self.step(self._scaled(rows), labels[rows], learning_rate)
             losses.append(float(loss))
@@ -73,7 +123,8 @@ class StepwiseNetwork(ABC):
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
-        return _log_softmax(self.forward(images.reshape(len(images), self.spec.features)))
+        flat = images.reshape(len(images), self.spec.features)
+        return _log_softmax(self.forward(flat.astype(self.context.precision, copy=False)))
 
     def synchronize(self) -> None:  # noqa: B027 - a default, not a gap: a step ends before it returns
         """Wait for queued device work: there is none."""
@@ -82,10 +133,14 @@ class StepwiseNetwork(ABC):
         """Let go of the images."""
         self._images = self._labels = None
 
-    def _scaled(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    @staticmethod
+    def _view(vector: NDArray[Any], block: Parameter) -> NDArray[Any]:
+        return vector[block.start : block.stop].reshape(block.shape)
+
+    def _scaled(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         images, _ = self._attached()
         flat = images[rows].reshape(len(rows), self.spec.features)
-        return np.divide(flat, 255, dtype=np.float32)
+        return np.divide(flat, 255, dtype=self.context.precision)
 
     def _attached(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         if self._images is None or self._labels is None:
