@@ -51,12 +51,15 @@ def render_all(tables: Sequence[Table], format_: str) -> str:
 
 
 def _terminal(table: Table) -> str:
-    def escape(text: str) -> str:
-        shown = "".join(sign if sign.isprintable() else "?" for sign in text)
+    def printable(text: str) -> str:
+        return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+    def cell(text: str) -> str:
+        shown = printable(text)
         return shown if len(shown) <= _TEXT_WIDTH else shown[: _TEXT_WIDTH - 1] + "…"
 
-    body = _grid(table, "rounded_outline", escape)
-    return "\n".join(filter(None, [table.title, body, table.note]))
+    body = _grid(table, "rounded_outline", cell)
+    return "\n".join(filter(None, [printable(table.title), body, printable(table.note)]))
 
 
 def _markdown(table: Table) -> str:
@@ -82,9 +85,9 @@ def _csv(table: Table, *, titled: bool) -> str:
     import pandas as pd
 
     records = _records(table)
-    text = pd.DataFrame(records, columns=list(records[0]) if records else [c.key for c in table.columns]).to_csv(
-        index=False
-    )
+    columns = list(records[0]) if records else [column.key for column in table.columns]
+    # dtype=object: a whole number stays one where another line has none.
+    text = pd.DataFrame(records, columns=columns, dtype=object).to_csv(index=False)
     return f"# {table.key}: {table.title}\n{text}" if titled else text
 
 

@@ -1,0 +1,157 @@
+"""The cache: one entry a content, found by its source, rebuilt when damaged, never half written."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from harness.datasets import cache
+from harness.datasets.cache import materialise
+from harness.errors import HarnessError
+from harness.interfaces import LabelledImages
+
+
+class Drawn:
+    """A dataset of random images that counts how often it is read."""
+
+    def __init__(self, source="one", seed=0, **changed):
+        self.told, self.loads, self._changed = source, 0, changed
+        rng = np.random.default_rng(seed)
+        self._images = rng.integers(0, 256, (20, 4, 3), dtype=np.uint8)
+
+    def unavailable(self):
+        """It is always there."""
+
+    def source(self):
+        """Return what it was told."""
+        return self.told
+
+    def load(self):
+        """Return the images."""
+        self.loads += 1
+        parts = {"images": self._images, "labels": np.arange(20) % 2, "class_names": ("a", "b")} | self._changed
+        return LabelledImages(**parts)
+
+
+def test_a_source_is_read_once_and_its_images_are_mapped(tmp_path):
+    """The second time nothing is loaded; what is opened is the same."""
+    first = Drawn()
+    entry = materialise("drawn", {}, first, tmp_path)
+    second = Drawn()
+    again = materialise("drawn", {}, second, tmp_path)
+    assert (first.loads, second.loads) == (1, 0)
+    assert again == entry
+    opened = again.open()
+    assert np.array_equal(opened.images, first._images)
+    assert opened.labels.tolist() == [0, 1] * 10
+    assert opened.class_names == ("a", "b")
+    assert isinstance(opened.images.base, np.memmap)
+
+
+def test_writing_to_opened_images_changes_no_file(tmp_path):
+    """The map is copy-on-write."""
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    opened = entry.open()
+    opened.images[:] = 0
+    assert entry.open().images.any()
+
+
+def test_options_and_sources_that_give_one_content_share_an_entry(tmp_path):
+    """The key is the content's digest; another content is another entry."""
+    entries = [
+        materialise("drawn", {}, Drawn(), tmp_path),
+        materialise("drawn", {"size": 3}, Drawn(), tmp_path),
+        materialise("drawn", {}, Drawn("touched"), tmp_path),
+        materialise("drawn", {}, Drawn("other", seed=1), tmp_path),
+    ]
+    assert len({entry.digest for entry in entries[:3]}) == 1
+    assert entries[3].digest != entries[0].digest
+    assert len(list((tmp_path / "datasets").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "images.npy").unlink(),
+        lambda folder: os.truncate(folder / "images.npy", 200),
+        lambda folder: os.truncate(folder / "meta.json", 10),
+        lambda folder: (folder / "meta.json").write_text("[]"),
+    ],
+)
+def test_a_damaged_entry_is_built_again(tmp_path, damage):
+    """Whatever is missing or cut."""
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    damage(entry.directory)
+    dataset = Drawn()
+    again = materialise("drawn", {}, dataset, tmp_path)
+    assert dataset.loads == 1
+    assert again == entry
+    assert np.array_equal(again.open().images, dataset._images)
+
+
+def test_a_damaged_index_is_built_again(tmp_path):
+    """It is only a shortcut."""
+    materialise("drawn", {}, Drawn(), tmp_path)
+    (index,) = (tmp_path / "sources").iterdir()
+    index.write_text("{")
+    dataset = Drawn()
+    materialise("drawn", {}, dataset, tmp_path)
+    assert dataset.loads == 1
+    assert json.loads(index.read_text())["name"] == "drawn"
+
+
+def _write_for_ever(folder, started):
+    large = np.zeros((200_000, 28, 28), dtype=np.uint8)
+    started.set()
+    for number in range(1000):
+        cache._write(folder / "datasets" / str(number), LabelledImages(large, np.arange(200_000) % 2, ("a", "b")))
+
+
+def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
+    """Killed at three moments while it writes 157 MB: what stands under an entry's name is whole."""
+    spawn = multiprocessing.get_context("spawn")
+    for wait in (0.02, 0.1, 0.2):
+        started = spawn.Event()
+        process = spawn.Process(target=_write_for_ever, args=(tmp_path, started))
+        process.start()
+        assert started.wait(60)
+        time.sleep(wait)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        for folder in (tmp_path / "datasets").glob("[!.]*"):
+            assert cache._entry("drawn", tmp_path, folder.name), "an entry is not whole"
+        shutil.rmtree(tmp_path / "datasets")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"images": np.zeros((20, 4), dtype=np.uint8)},
+            "images are uint8 (20, 4); the contract says uint8 (rows, height, width)",
+        ),
+        ({"images": np.zeros((20, 4, 3))}, "images are float64 (20, 4, 3); the contract says uint8"),
+        ({"labels": np.zeros(19, dtype=np.int64)}, "labels are int64 (19,); the contract says int64 (20,)"),
+        ({"labels": np.arange(20)}, "labels are not all in 0 … 1, the 2 classes that it names"),
+        ({"labels": np.zeros(20, dtype=np.int64)}, "class 'b' has no image"),
+    ],
+)
+def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, told):
+    """Named, with what came and what the contract says; nothing is cached."""
+    with pytest.raises(HarnessError) as caught:
+        materialise("drawn", {}, Drawn(**changed), tmp_path)
+    assert str(caught.value).startswith(f"dataset 'drawn': {told}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_to_says_where_else(tmp_path):
+    """A file stands where the folder should be."""
+    root = tmp_path / "cache"
+    root.write_text("")
+    with pytest.raises(HarnessError, match=r"the cache cannot be written to: .*HARNESS_CACHE_DIR"):
+        materialise("drawn", {}, Drawn(), root)
