@@ -23,6 +23,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def anonymous_bytes() -> int | None:
+    """Return this process's anonymous memory: what it holds besides mapped files; None where nobody tells."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    line = next((line for line in status.splitlines() if line.startswith("RssAnon:")), None)
+    return int(line.split()[1]) * 1024 if line else None
+
+
 def git_commit(directory: Path) -> str | None:
     """Return the commit that ``directory`` has checked out, with "+changes" where files differ; None outside git."""
     try:

@@ -12,6 +12,10 @@ class HarnessError(Exception):
     """
 
 
+class TrialError(Exception):
+    """A trial that cannot go on; the message, one line, is its row's reason."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the sentence that helps with an unknown name: the nearest known one, then what there is.
 

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import metrics
+from harness.errors import TrialError
 from harness.interfaces import Network, Perturb, SweepingPerturb
 from harness.rows import Measure
 from harness.seeding import generator
 from harness.specs import PerturbationSpec
-from harness.training import TrialError, checked_predictions
+from harness.training import checked_predictions
 
 BLOCK = 4096
 """Test rows perturbed at a time; a block has its own generator, so that it is part of what a perturbation draws."""

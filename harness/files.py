@@ -26,24 +26,28 @@ def safe_name(name: str) -> str:
     return "%2E" + encoded[1:] if encoded.startswith(".") else encoded
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part."""
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new, never a part.
+
+    ``durable``: wait until the disk has it, so that it outlives a loss of power too.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON."""
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+def write_json(path: Path, content: Any, *, durable: bool = True) -> None:
+    """Write indented JSON, as `write_bytes` does."""
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), durable=durable)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -50,7 +50,8 @@ def register_datasets(register: Callable[[str, Callable[..., Dataset] | str], No
 def run_started(run: Mapping[str, Any]) -> None:
     """Observe that trials are about to run.
 
-    Called once a run, in the driver. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already done).
+    Called once a run, in the driver. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already done),
+    ``pending`` (to be trained).
     """
 
 
@@ -76,6 +77,14 @@ def trial_finished(row: Mapping[str, Any]) -> None:
     """Observe that a trial has its row, ``done`` or not.
 
     Called once a trial that ran, in the driver, after the row is on disk. ``row``: the row as stored.
+    """
+
+
+@hookspec
+def trial_evaluated(row: Mapping[str, Any]) -> None:
+    """Observe that a trained trial was measured on its test rows, or could not be.
+
+    Called once a trial that was measured, in the driver, when all have trained. ``row``: the row as stored.
     """
 
 

@@ -1,5 +1,8 @@
 """Train and evaluate as jobs: functions of a picklable specification, that a pool runs anywhere."""
 
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
 
@@ -7,17 +10,22 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from harness import environment
+from harness.checkpoints import Checkpoints
 from harness.datasets.cache import CachedDataset
+from harness.environment import anonymous_bytes
 from harness.errors import HarnessError
 from harness.evaluation import NamedPerturb, evaluate, measures
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
 from harness.plugins import Component, registry
+from harness.rows import EpochRecord
 from harness.seeding import initial_state
-from harness.specs import Evaluated, EvaluationSpec, OptimizerSpec, Trained, TrialSpec
+from harness.specs import Evaluated, EvaluationSpec, OptimizerSpec, PerturbationSpec, Trained, TrainSpec, TrialSpec
 from harness.splits import Split, stratified
 from harness.suite.models import SplitTable
 from harness.suite.options import build
 from harness.training import Report, fit
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_backend(component: Component) -> Backend:
@@ -50,30 +58,49 @@ def split_of(data: CachedDataset, table: SplitTable) -> Split:
     return stratified(labels, table.train, table.val, table.test, table.seed, class_names=data.class_names)
 
 
-def train(spec: TrialSpec, report: Report) -> Trained:
-    """Train one trial; ``report`` is called with each epoch's record."""
+def train(spec: TrainSpec, report: Report) -> list[Trained]:
+    """Train trials, one after the other; ``report`` is called with each epoch's record."""
+    return [_train_one(trial, report) for trial in spec.trials]
+
+
+def _train_one(spec: TrialSpec, report: Report) -> Trained:
     data = spec.data.open()
     split = split_of(spec.data, spec.split)
+
+    def told(record: EpochRecord) -> None:
+        _LOG.info(
+            "epoch %d: loss %.6g, accuracy %.4f, val loss %.6g, val accuracy %.4f, %.0f samples/s",
+            record.epoch,
+            record.train_loss,
+            record.train_accuracy,
+            record.val_loss,
+            record.val_accuracy,
+            record.samples_per_second,
+        )
+        report(record)
+
     with threadpool_limits(spec.context.threads):
-        network = _build(spec, initial_state(spec.network, spec.seed))
+        network = build_network(spec, initial_state(spec.network, spec.seed))
         try:
             network.attach(data.images, data.labels)
-            trained = fit(network, spec, split, data.labels, report)
             where = _environment(spec) | {"placement": network.placement}
+            checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
+            trained = fit(network, spec, split, data.labels, told, checkpoints)
+            memory = anonymous_bytes()
         finally:
             network.close()
-    return Trained(trained.history, trained.metrics, trained.confusion, trained.state, where)
+    return replace(trained, environment=where, anonymous_bytes=memory)
 
 
-def evaluate_trials(spec: EvaluationSpec) -> list[Evaluated]:
+def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
     """Measure trained trials on their test rows."""
     first = spec.trials[0][0]
     data = first.data.open()
     split = split_of(first.data, first.split)
-    perturbations = [NamedPerturb(one, registry().find("perturbation", one.name).load()) for one in spec.perturbations]
+    perturbations = named_perturbs(spec.perturbations)
     started = perf_counter()
     with threadpool_limits(first.context.threads):
-        networks = [_build(trial, _read_state(path)) for trial, path in spec.trials]
+        networks = [build_network(trial, _read_state(path)) for trial, path in spec.trials]
         try:
             found = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)
         finally:
@@ -86,9 +113,15 @@ def evaluate_trials(spec: EvaluationSpec) -> list[Evaluated]:
         ]
 
 
-def _build(spec: TrialSpec, state: State) -> Network:
+def build_network(spec: TrialSpec, state: State) -> Network:
+    """Return a trial's network, from a state."""
     backend = load_backend(registry().find("backend", spec.backend))
     return backend.build(spec.network, state, build_optimizer(spec.optimizer), spec.context)
+
+
+def named_perturbs(specs: Sequence[PerturbationSpec]) -> list[NamedPerturb]:
+    """Return perturbations with what the suite says of them."""
+    return [NamedPerturb(one, registry().find("perturbation", one.name).load()) for one in specs]
 
 
 def build_optimizer(spec: OptimizerSpec) -> Optimizer:

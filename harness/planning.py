@@ -1,23 +1,20 @@
 """From a suite to its trials: which would run, on which backend, and which cannot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from harness.datasets.cache import CachedDataset, cache_root, materialise
 from harness.errors import HarnessError, nearest
+from harness.fingerprints import stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
-from harness.jobs import load_backend, split_of
+from harness.jobs import split_of
 from harness.plugins import Registry
+from harness.probing import Ask, Question
 from harness.rows import TrialRow
-from harness.specs import OptimizerSpec, PerturbationSpec, TrialSpec, fingerprint, network_spec
-from harness.suite import Experiment, LoadedSuite, Suite
+from harness.specs import OptimizerSpec, PerturbationSpec, TrialSpec, network_spec
+from harness.splits import SETS
+from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import matching
-
-PRESENTATION = {"group", "description"}
-"""Settings that name an experiment without changing what it computes."""
-PLACE = {"backend", "device", "placement"}
-"""Settings that say where it is computed: the fingerprint has the backend that was chosen, the environment the rest."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,8 @@ class PlannedTrial:
 
     row: TrialRow
     spec: TrialSpec | None
+    devices: tuple[str, ...] = ()
+    """The devices that it may be trained on."""
 
 
 @dataclass(frozen=True)
@@ -38,61 +37,70 @@ class Plan:
     """Rows in train, val and test."""
 
 
-def make_plan(loaded: LoadedSuite, registry: Registry, *, only: Sequence[str] = (), threads: int = 1) -> Plan:
+def make_plan(
+    loaded: LoadedSuite,
+    registry: Registry,
+    ask: Ask,
+    *,
+    only: Sequence[str] = (),
+    threads: int = 1,
+    device: str | None = None,
+) -> Plan:
     """Return the plan of a suite; its dataset is loaded into the cache.
 
-    ``only``: names or globs of experiments; all without.
+    ``ask`` finds out which backend can do what here. ``only``: names or globs of experiments; all without. ``device``
+    stands for ``"auto"`` in the suite.
 
     Raises:
         HarnessError: the dataset is not to be had or cannot be split, ``only`` matches nothing, or an experiment cannot
             be trained on it.
     """
     suite = loaded.suite
-    chosen = choose(suite, only)
+    experiments = {name: suite.experiments[name] for name in choose(suite, only)}
     data = open_dataset(loaded)
     try:
         split = split_of(data, suite.dataset.split)
     except HarnessError as error:
         msg = f"{loaded.path}: dataset {suite.dataset.name!r}: {error}"
         raise HarnessError(msg) from None
-    base = {
-        "interface": INTERFACE_VERSION,
+    basis = {
+        "interface": str(INTERFACE_VERSION),
         "dataset": data.digest,
         "split": split.digest(),
         "precision": Context(seed=0).precision,
     }
-    trials = []
-    for name in chosen:
-        experiment = suite.experiments[name]
+    questions = []
+    for name, experiment in experiments.items():
         network = network_spec(experiment, data.shape, len(data.class_names))
         _check_last_batch(loaded, name, network, len(split.train))
-        backend, reason = _choose_backend(registry, experiment, network)
-        optimizer = registry.find("optimizer", experiment.optimizer.name)
-        components = {f"optimizer {experiment.optimizer.name}": optimizer.provenance}
-        if backend:
-            components[f"backend {backend}"] = registry.find("backend", backend).provenance
-        settings = experiment.model_dump(mode="json")
-        meaning = {key: value for key, value in settings.items() if key not in PRESENTATION | PLACE}
+        place = device if device and experiment.device == "auto" else experiment.device
+        questions.append(Question(tuple(experiment.backends), place, network, _optimizer_spec(loaded, name)))
+    trials = []
+    for (name, experiment), question, answer in zip(experiments.items(), questions, ask(questions), strict=True):
+        optimizer = experiment.optimizer.name
+        components = {f"optimizer {optimizer}": registry.find("optimizer", optimizer).provenance}
+        if answer.backend:
+            components[f"backend {answer.backend}"] = registry.find("backend", answer.backend).provenance
+        first = TrialRow(
+            experiment=name,
+            seed=0,
+            group=experiment.group,
+            description=experiment.description,
+            status="planned" if answer.backend else "unavailable",
+            fingerprint="",
+            backend=answer.backend or ", ".join(experiment.backends),
+            settings=experiment.model_dump(mode="json"),
+            parameters=question.network.parameter_count(),
+            reason=answer.reason,
+            basis=basis,
+            components=components,
+        )
         for seed in suite.suite.seeds:
-            row = TrialRow(
-                experiment=name,
-                seed=seed,
-                group=experiment.group,
-                description=experiment.description,
-                status="planned" if backend else "unavailable",
-                fingerprint=fingerprint(
-                    base | {"settings": meaning, "seed": seed, "backend": backend, "components": components}
-                ),
-                backend=backend or ", ".join(experiment.backends),
-                settings=settings,
-                parameters=network.parameter_count(),
-                reason=reason,
-                components=components,
-            )
-            spec = _trial_spec(loaded, row, data, network, threads) if backend else None
-            trials.append(PlannedTrial(row, spec))
-    sizes = {name: len(getattr(split, name)) for name in ("train", "val", "test")}
-    return Plan(data, trials, sizes)
+            row = stamped(replace(first, seed=seed))
+            context = Context(seed, device=question.device, threads=threads, placement=experiment.placement)
+            spec = _trial_spec(loaded, row, data, question.network, context) if answer.backend else None
+            trials.append(PlannedTrial(row, spec, answer.devices))
+    return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS})
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:
@@ -134,38 +142,6 @@ def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
     return tuple(PerturbationSpec(one.perturbation, tuple(one.severities), one.seed) for one in suite.robustness)
 
 
-def evaluation_fingerprint(trial: str, perturbations: Sequence[PerturbationSpec], registry: Registry) -> str:
-    """Return the fingerprint of an evaluation: the trial's, and every perturbation with its version and severities."""
-    content: list[dict[str, Any]] = [
-        {
-            "name": spec.name,
-            "from": registry.find("perturbation", spec.name).provenance,
-            "severities": spec.severities,
-            "seed": spec.seed,
-        }
-        for spec in perturbations
-    ]
-    return fingerprint({"trial": trial, "perturbations": content})
-
-
-def _choose_backend(registry: Registry, experiment: Experiment, network: NetworkSpec) -> tuple[str | None, str]:
-    """Return the first backend that is available and can honour the experiment, or None and each one's reason."""
-    reasons = []
-    for name in experiment.backends:
-        try:
-            backend = load_backend(registry.find("backend", name))
-            reason = backend.unavailable(experiment.device)
-            if reason is None:
-                keys = backend.unsupported(network)
-                if not keys:
-                    return name, ""
-                reason = f"{name} cannot honour {', '.join(keys)}"
-        except HarnessError as error:
-            reason = str(error)
-        reasons.append(reason)
-    return None, "; ".join(reasons)
-
-
 def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
     """Refuse a batch norm over a last batch of one row, which has no variance."""
     if rows % network.batch_size == 1 and any(isinstance(layer, BatchNorm) for layer in network.layers):
@@ -177,10 +153,9 @@ def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows
 
 
 def _trial_spec(
-    loaded: LoadedSuite, row: TrialRow, data: CachedDataset, network: NetworkSpec, threads: int
+    loaded: LoadedSuite, row: TrialRow, data: CachedDataset, network: NetworkSpec, context: Context
 ) -> TrialSpec:
     experiment = loaded.suite.experiments[row.experiment]
-    optimizer = experiment.optimizer
     return TrialSpec(
         experiment=row.experiment,
         seed=row.seed,
@@ -188,11 +163,16 @@ def _trial_spec(
         split=loaded.suite.dataset.split,
         network=network,
         backend=row.backend,
-        optimizer=OptimizerSpec(optimizer.name, optimizer.options, loaded.path.parent),
-        learning_rate=optimizer.learning_rate,
+        optimizer=_optimizer_spec(loaded, row.experiment),
+        learning_rate=experiment.optimizer.learning_rate,
         schedule=experiment.schedule,
         epochs=experiment.epochs,
         early_stopping=experiment.early_stopping or None,
-        context=Context(row.seed, device=experiment.device, threads=threads, placement=experiment.placement),
+        context=context,
         fingerprint=row.fingerprint,
     )
+
+
+def _optimizer_spec(loaded: LoadedSuite, experiment: str) -> OptimizerSpec:
+    table = loaded.suite.experiments[experiment].optimizer
+    return OptimizerSpec(table.name, table.options, loaded.path.parent)

@@ -90,9 +90,13 @@ class TrialRow:
     """Trainable parameters."""
     reason: str = ""
     """Why it is not done: one line, empty otherwise."""
+    basis: dict[str, str] = field(default_factory=dict)
+    """The digests of dataset and split, the precision, the plugin interface: what all trials of a suite share."""
     components: dict[str, str] = field(default_factory=dict)
     """Each plugin that took part, "backend numpy" -> "nn-harness 0.1.0"."""
     environment: dict[str, str] = field(default_factory=dict)
+    anonymous_bytes: int | None = None
+    """What its process held besides mapped files when training ended."""
     history: list[EpochRecord] = field(default_factory=list)
     metrics: TrialMetrics | None = None
     evaluation: EvaluationRow | None = None

@@ -1,9 +1,7 @@
 """What a job needs to know: plain, picklable data, so that a job is a pure function of its specification."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +41,24 @@ class TrialSpec:
     early_stopping: EarlyStopping | None
     context: Context
     fingerprint: str
+    checkpoint: tuple[Path, float] | None = None
+    """Where it keeps its checkpoint, and how many seconds there are between two."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"{self.experiment} seed {self.seed} on {self.backend}"
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """Trials to train in one job: they share data, split, backend and device."""
+
+    trials: tuple[TrialSpec, ...]
+
+    def on(self, device: str) -> "TrainSpec":
+        """Return the same on a device."""
+        return TrainSpec(tuple(moved(trial, device) for trial in self.trials))
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,8 @@ class Trained:
     confusion: NDArray[np.int64]
     state: State
     environment: dict[str, str] = field(default_factory=dict)
+    anonymous_bytes: int | None = None
+    """The process's anonymous memory when training ended, where the system tells."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,10 @@ class EvaluationSpec:
 
     trials: tuple[tuple[TrialSpec, Path], ...]
     perturbations: tuple[PerturbationSpec, ...]
+
+    def on(self, device: str) -> "EvaluationSpec":
+        """Return the same on a device."""
+        return replace(self, trials=tuple((moved(trial, device), path) for trial, path in self.trials))
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,6 @@ def network_spec(experiment: Experiment, input_shape: tuple[int, int], classes: 
     )
 
 
-def fingerprint(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a mapping's canonical JSON, in hexadecimal."""
-    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def moved(trial: TrialSpec, device: str) -> TrialSpec:
+    """Return a trial on a device."""
+    return replace(trial, context=replace(trial.context, device=device))

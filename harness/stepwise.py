@@ -1,7 +1,7 @@
 """Base classes for a first backend: write ``step`` and ``forward``, and the rest of the contract is there."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -27,9 +27,13 @@ class StepwiseBackend:
         """Return why it cannot run on ``device``: it knows the CPU."""
         return None if device in {"auto", "cpu"} else f"{type(self).__name__} runs on the CPU alone, not on {device!r}"
 
-    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+    def unsupported(self, _spec: NetworkSpec, _optimizer: Optimizer) -> list[str]:
         """Return the keys of the experiment that it cannot honour: none."""
         return []
+
+    def devices(self, _device: str) -> Sequence[str]:
+        """Return the devices to train on: the CPU."""
+        return ["cpu"]
 
     def deterministic(self, _device: str) -> bool:
         """Return True: equal inputs give equal bits."""

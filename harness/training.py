@@ -1,76 +1,101 @@
 """The one training loop, for every backend."""
 
+import logging
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import metrics
+from harness.checkpoints import Checkpoint, Checkpoints
+from harness.errors import TrialError
 from harness.interfaces import EpochStats, Network, State
 from harness.rows import EpochRecord, TrialMetrics
 from harness.seeding import epoch_order
 from harness.specs import Trained, TrialSpec
 from harness.splits import Split
+from harness.suite.models import EarlyStopping
+
+_LOG = logging.getLogger(__name__)
 
 Report = Callable[[EpochRecord], None]
 
 
-class TrialError(Exception):
-    """A trial that cannot go on; the message is its row's reason."""
+class Course:
+    """How a trial goes: which epoch is best, and whether it is time to stop."""
 
-
-class Patience:
-    """Counts the epochs since the monitored value last improved by more than ``min_delta``."""
-
-    def __init__(self, patience: int, min_delta: float) -> None:
-        self._patience = patience
-        self._min_delta = min_delta
-        self._best = np.inf
+    def __init__(self, stopping: EarlyStopping | None) -> None:
+        self._stopping = stopping
+        self._best = self._reference = np.inf
         self._waited = 0
+        self.best_epoch = 0
+        """The epoch, from 1, with the best monitored value."""
+        self.exhausted = False
+        """Whether the monitored value has not improved for as long as patience allows."""
 
-    def exhausted(self, value: float) -> bool:
-        """Take the epoch's value, lower being better, and say whether training should stop."""
-        if value < self._best - self._min_delta:
-            self._best = value
-            self._waited = 0
-        else:
-            self._waited += 1
-        return self._waited >= self._patience
+    def take(self, record: EpochRecord) -> bool:
+        """Take an epoch's record, and say whether it is the best so far."""
+        by_accuracy = self._stopping is not None and self._stopping.monitor == "val_accuracy"
+        value = -record.val_accuracy if by_accuracy else record.val_loss
+        if self._stopping:
+            improved = value < self._reference - self._stopping.min_delta
+            self._reference = value if improved else self._reference
+            self._waited = 0 if improved else self._waited + 1
+            self.exhausted = self._waited >= self._stopping.patience
+        is_best = value < self._best
+        if is_best:
+            self._best, self.best_epoch = value, record.epoch
+        return is_best
 
 
-def fit(network: Network, trial: TrialSpec, split: Split, labels: NDArray[np.int64], report: Report) -> Trained:
+def fit(
+    network: Network,
+    trial: TrialSpec,
+    split: Split,
+    labels: NDArray[np.int64],
+    report: Report,
+    checkpoints: Checkpoints | None = None,
+) -> Trained:
     """Train a network that has its images attached; ``labels`` (rows,) are those of the whole set.
+
+    It goes on from a checkpoint that is there, and writes others now and then.
 
     Raises:
         TrialError: the loss became NaN or infinite, or the backend returned what its contract does not allow.
     """
-    stopping = trial.early_stopping
-    by_accuracy = stopping is not None and stopping.monitor == "val_accuracy"
-    patience = Patience(stopping.patience, stopping.min_delta) if stopping else None
+    restores = trial.early_stopping is not None and trial.early_stopping.restore_best
+    course = Course(trial.early_stopping)
     history: list[EpochRecord] = []
-    best, best_epoch, best_state = np.inf, 0, None
-    stopped = False
+    best_state: State | None = None
+    found = checkpoints.read() if checkpoints else None
+    if found:
+        network.load(found.state)
+        history, best_state = list(found.history), found.best
+        for record in history:
+            course.take(record)
+    predictions: NDArray[np.float32] | None = None
     peak: int | None = None
-    for epoch in range(trial.epochs):
-        record, stats, log_probabilities = _run_epoch(network, trial, epoch, split, labels)
+    while len(history) < trial.epochs and not course.exhausted:
+        record, stats, predictions = _run_epoch(network, trial, len(history), split, labels)
         peak = stats.peak_device_bytes if stats.peak_device_bytes is not None else peak
         history.append(record)
         report(record)
-        monitored = -record.val_accuracy if by_accuracy else record.val_loss
-        if monitored < best:
-            best, best_epoch = monitored, epoch
-            if stopping and stopping.restore_best:
-                best_state = network.state()
-        if patience and patience.exhausted(monitored):
-            stopped = epoch + 1 < trial.epochs
-            break
+        if course.take(record) and restores:
+            best_state = checked_state(network.state())
+        if checkpoints and checkpoints.due:
+            try:
+                checkpoints.write(Checkpoint(history, checked_state(network.state()), best_state))
+            except OSError as error:  # a convenience: the trial can end without it
+                _LOG.warning("no checkpoint: %s", error)
     kept = history[-1]
     if best_state is not None:
-        kept = history[best_epoch]
+        kept = history[course.best_epoch - 1]
         network.load(best_state)
-        log_probabilities = checked_predictions(network.predict(split.val), len(split.val), trial.network.classes)
-    confusion, ece = _validation(log_probabilities, labels[split.val])
+    if predictions is None or best_state is not None:
+        predictions = checked_predictions(network.predict(split.val), len(split.val), trial.network.classes)
+    confusion, ece = _validation(predictions, labels[split.val])
     summary = TrialMetrics(
         train_loss=kept.train_loss,
         train_accuracy=kept.train_accuracy,
@@ -78,15 +103,32 @@ def fit(network: Network, trial: TrialSpec, split: Split, labels: NDArray[np.int
         val_accuracy=kept.val_accuracy,
         val_macro_f1=metrics.macro_f1(confusion),
         val_ece=ece,
-        best_epoch=best_epoch + 1,
+        best_epoch=course.best_epoch,
         epochs=len(history),
-        stopped_early=stopped,
+        stopped_early=len(history) < trial.epochs,
         seconds=sum(record.seconds + record.validation_seconds for record in history),
         samples_per_second=float(np.median([record.samples_per_second for record in history])),
         peak_device_bytes=peak,
     )
-    state: State = network.state()
-    return Trained(history=history, metrics=summary, confusion=confusion, state=state)
+    return Trained(history=history, metrics=summary, confusion=confusion, state=checked_state(network.state()))
+
+
+def checked_state(state: Any) -> State:
+    """Return a network's state as it is.
+
+    Raises:
+        TrialError: it is not a mapping of names to NumPy arrays of numbers.
+    """
+    if not isinstance(state, dict):
+        msg = f"the backend's state is {type(state).__name__}; the contract says a dict of NumPy arrays"
+        raise TrialError(msg)
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+            what = f"{value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+            msg = f"the backend's state has {what} under {key!r}; the contract says NumPy arrays of numbers by name"
+            raise TrialError(msg)
+    checked: State = state
+    return checked
 
 
 def checked_predictions(values: NDArray[np.float32], rows: int, classes: int) -> NDArray[np.float32]:
@@ -133,7 +175,10 @@ def _run_epoch(
     return record, stats, log_probabilities
 
 
-def _check(stats: EpochStats, rows: int, batch_size: int, epoch: int) -> None:
+def _check(stats: Any, rows: int, batch_size: int, epoch: int) -> None:
+    if not isinstance(stats, EpochStats):
+        msg = f"the backend's epoch returned {type(stats).__name__}; the contract says EpochStats"
+        raise TrialError(msg)
     steps = -(-rows // batch_size)
     if np.shape(stats.losses) != (steps,) or np.shape(stats.sizes) != (steps,) or int(np.sum(stats.sizes)) != rows:
         msg = (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,7 +56,8 @@ def test_quick_suite_runs_and_shows_its_leaderboard(quick):
     """Five experiments on two backends; results to stdout, progress to stderr."""
     folder, done = quick
     assert "Digits, quick · digits, 1,797 images · 5 of 5 trials done, 4 tested" in done.stdout
-    assert "[5/5] M3b seed 42 on torch: 15 epochs" in done.stderr
+    assert re.search(r"\[\d/5\] M3b seed 42 on torch: 15 epochs in ", done.stderr)
+    assert "[5/5] " in done.stderr
     assert "results: runs/quick" in done.stderr
     rows = [json.loads(path.read_text())["row"] for path in sorted(folder.glob("runs/quick/trials/*/*/row.json"))]
     assert [row["status"] for row in rows] == ["done"] * 5
@@ -232,7 +234,9 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
+    interrupted = time.monotonic()
     _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - interrupted < 2.0
     assert process.returncode == 130
     assert "the same command resumes" in errors
     assert "Traceback" not in errors
@@ -240,4 +244,6 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
         [sys.executable, "-m", "harness", "plan", "tiny.toml", "--set", "experiments.B.epochs=100000"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "1 done, 2 to run" in again.stdout
+    states = {line.split()[0]: line for line in again.stdout.splitlines() if line}
+    assert " done" in states["A"]
+    assert " run " in states["B"]

@@ -1,7 +1,7 @@
 """A run: every planned trial is a row, nothing is done twice, nothing is lost."""
 
 import json
-from dataclasses import replace
+import re
 
 import numpy as np
 import pytest
@@ -10,15 +10,7 @@ from harness import hookimpl, metrics
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.store import Run, locked
-from tests.tiny import TINY, run_suite
-
-
-def without_times(row):
-    """Return a row without what a clock said."""
-    history = [replace(one, seconds=0, samples_per_second=0, validation_seconds=0) for one in row.history]
-    evaluation = row.evaluation and replace(row.evaluation, seconds=0)
-    figures = row.metrics and replace(row.metrics, seconds=0, samples_per_second=0)
-    return replace(row, history=history, metrics=figures, evaluation=evaluation)
+from tests.tiny import TINY, run_suite, without_times
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +74,13 @@ def test_the_stored_state_predicts_what_was_measured(finished):
     from harness.jobs import split_of
     from harness.optimizers import Adam
     from harness.planning import make_plan
+    from harness.pools import InProcess
+    from harness.probing import asking
     from harness.suite import load_suite
     from harness_array.backends import NumpyBackend
 
     folder, _, run = finished
-    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry())
+    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), asking(InProcess()))
     spec = next(one.spec for one in plan.trials if one.spec.experiment == "C")
     network = NumpyBackend().build(spec.network, run.arrays("C", 1, "state.npz"), Adam(), Context(1))
     data = plan.data.open()
@@ -136,11 +130,11 @@ def watcher():
 def test_the_same_command_again_runs_nothing(tmp_path, watcher):
     """A row with the fingerprint serves; not a byte of it is written again."""
     _, run = run_suite(tmp_path)
-    assert watcher.trained == ["A", "B", "C"]
+    assert watcher.trained == ["C", "A", "B"], "the largest first"
     assert watcher.epochs == 9
     before = {path: path.stat().st_mtime_ns for path in run.directory.rglob("*.npz")}
     run_suite(tmp_path)
-    assert watcher.trained == ["A", "B", "C"]
+    assert len(watcher.trained) == 3
     assert before == {path: path.stat().st_mtime_ns for path in run.directory.rglob("*.npz")}
 
 
@@ -212,25 +206,49 @@ def test_a_backend_that_is_not_available_is_a_row_with_its_reason(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("epochs = 3", "epochs = 4", "experiments.A.epochs was 3, and is 4 here"),
-        ("[experiments.B]", "[experiments.D]", "experiments.B is not in this one"),
+        ('name = "tiny"', 'name = "other"', "holds a run of suite 'tiny', not 'other'"),
         (
             "[defaults]",
-            "[dataset]\nname = 'digits'\nsplit = { seed = 5 }\n[defaults]",
-            "dataset.split.seed was 42, and is 5",
+            '[dataset]\nname = "files"\nimages = "x.npy"\nlabels = "y.npy"\n[defaults]',
+            "holds a run of dataset 'digits', not 'files'",
         ),
     ],
 )
 def test_another_suites_run_is_not_touched(tmp_path, old, new, said):
     """The directory is refused with the difference, and every byte stays."""
-    text = TINY.replace('two = { best_of = "[BC]" }', "").replace('compare = [["A", "B"]]', "")
-    _, run = run_suite(tmp_path, text)
+    labels = np.arange(300) % 10
+    np.save(tmp_path / "x.npy", np.zeros((300, 8, 8), dtype=np.uint8))
+    np.save(tmp_path / "y.npy", labels)
+    _, run = run_suite(tmp_path, only=["A"])
     before = {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
-    with pytest.raises(HarnessError, match="holds another suite") as caught:
-        run_suite(tmp_path, text.replace(old, new))
-    assert said in str(caught.value)
+    with pytest.raises(HarnessError, match=said) as caught:
+        run_suite(tmp_path, TINY.replace(old, new))
     assert "--fresh" in str(caught.value)
     assert before == {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
+
+
+def test_a_changed_experiment_runs_again_and_nothing_is_lost(tmp_path, watcher):
+    """What differs is told; the earlier row is kept aside, and serves again when the change is taken back."""
+    first, run = run_suite(tmp_path)
+    watcher.trained.clear()
+    changed = TINY.replace("momentum = 0.9 }", "momentum = 0.5 }")
+    outcome, _ = run_suite(tmp_path, changed)
+    assert watcher.trained == ["B"]
+    assert outcome.changed == ["B seed 1: optimizer.momentum was 0.9, is 0.5"]
+    assert len(list(run.directory.glob("superseded/B/seed-1/*/state.npz"))) == 1
+    again, _ = run_suite(tmp_path)
+    assert watcher.trained == ["B"]
+    assert again.changed == ["B seed 1: optimizer.momentum was 0.5, is 0.9"]
+    assert [without_times(row) for row in again.rows] == [without_times(row) for row in first.rows]
+
+
+def test_other_data_and_another_split_run_everything_again(tmp_path, watcher):
+    """What the digests tell apart is trained anew, and told in words."""
+    run_suite(tmp_path, only=["A"])
+    text = TINY.replace("[defaults]", '[dataset]\nname = "digits"\nsplit = { seed = 5 }\n[defaults]')
+    outcome, _ = run_suite(tmp_path, text, only=["A"])
+    assert watcher.trained == ["A", "A"]
+    assert re.fullmatch(r"A seed 1: the split was \w{12}, is \w{12}", outcome.changed[0])
 
 
 def test_a_folder_of_something_else_is_not_touched(tmp_path):

@@ -1,8 +1,11 @@
 """A tiny suite on digits, for tests of what surrounds the training."""
 
+from dataclasses import replace
+
 from harness.planning import make_plan
 from harness.plugins import registry
 from harness.pools import InProcess
+from harness.probing import asking
 from harness.runner import execute
 from harness.store import Dataset, Run, locked, take_up
 from harness.suite import load_suite
@@ -43,13 +46,14 @@ compare = [["A", "B"]]
 """
 
 
-def run_suite(folder, text=TINY, *, plugins=None, only=(), **options):
+def run_suite(folder, text=TINY, *, plugins=None, only=(), pool=None, conditions=None, **options):
     """Run a suite's text in ``folder / "run"``; return the outcome and the run."""
     path = folder / "tiny.toml"
     path.write_text(text)
     plugins = plugins or registry()
     loaded = load_suite(path, plugins, **options)
-    plan = make_plan(loaded, plugins, only=only)
+    pool = pool or InProcess()
+    plan = make_plan(loaded, plugins, asking(pool), only=only)
     data = plan.data
     about = Dataset(loaded.suite.dataset.name, data.digest, data.rows, data.class_names, plan.sizes)
     planned = [(one.row.experiment, one.row.seed) for one in plan.trials]
@@ -57,4 +61,12 @@ def run_suite(folder, text=TINY, *, plugins=None, only=(), **options):
     with locked(run.directory):
         run = take_up(run)
         run.write_header({})
-        return execute(run, plan, plugins, InProcess()), run
+        return execute(run, plan, plugins, pool, conditions), run
+
+
+def without_times(row):
+    """Return a row without what a clock or a process said."""
+    history = [replace(one, seconds=0, samples_per_second=0, validation_seconds=0) for one in row.history]
+    evaluation = row.evaluation and replace(row.evaluation, seconds=0)
+    figures = row.metrics and replace(row.metrics, seconds=0, samples_per_second=0)
+    return replace(row, history=history, metrics=figures, evaluation=evaluation, anonymous_bytes=None)

@@ -1,6 +1,6 @@
 """The backends ``numpy`` and ``cupy``: one network, two namespaces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -20,9 +20,13 @@ class NumpyBackend:
         """Return why it cannot run on ``device``: it knows the CPU alone."""
         return None if device in {"auto", "cpu"} else f"numpy runs on the CPU alone, not on {device!r}"
 
-    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+    def unsupported(self, _spec: NetworkSpec, _optimizer: Optimizer) -> list[str]:
         """Return nothing: it honours every key."""
         return []
+
+    def devices(self, _device: str) -> Sequence[str]:
+        """Return the CPU."""
+        return ["cpu"]
 
     def deterministic(self, _device: str) -> bool:
         """Return True: equal inputs, threads and BLAS kernel give equal bits."""
@@ -57,9 +61,16 @@ class CupyBackend:
         index = _index(device)
         return None if index < count else f"no CUDA device {index}: there are {count}"
 
-    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+    def unsupported(self, _spec: NetworkSpec, _optimizer: Optimizer) -> list[str]:
         """Return nothing: it honours every key."""
         return []
+
+    def devices(self, device: str) -> Sequence[str]:
+        """Return the CUDA device that is named, all for ``"auto"``."""
+        import cupy
+
+        count = cupy.cuda.runtime.getDeviceCount()
+        return [f"cuda:{index}" for index in (range(count) if device == "auto" else [_index(device)])]
 
     def deterministic(self, _device: str) -> bool:
         """Return False: reductions on the device promise no order."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import torch
 
@@ -30,9 +30,19 @@ class TorchBackend:
             return 'torch is not installed: pip install "nn-harness[torch]"'
         return _cuda_missing(device) if device.startswith("cuda") else None
 
-    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+    def unsupported(self, _spec: NetworkSpec, _optimizer: Optimizer) -> list[str]:
         """Return nothing: it honours every key."""
         return []
+
+    def devices(self, device: str) -> Sequence[str]:
+        """Return the device that is named; for ``"auto"`` every CUDA device, or the CPU where there is none."""
+        import torch
+
+        place = resolve(device)
+        if place.type == "cpu":
+            return ["cpu"]
+        count = torch.cuda.device_count()
+        return [f"cuda:{index}" for index in (range(count) if device == "auto" else [place.index or 0])]
 
     def deterministic(self, device: str) -> bool:
         """Return True on the CPU: equal inputs and threads give equal bits. CUDA's reductions promise no order."""

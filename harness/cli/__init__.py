@@ -4,8 +4,9 @@ import sys
 
 import typer
 
-from harness.cli.looking import datasets, doctor, leaderboard, plugins, schema
-from harness.cli.running import plan, run
+from harness.cli.looking import datasets, doctor, leaderboard, plugins, runs, schema
+from harness.cli.planning import plan, why
+from harness.cli.running import run
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -15,7 +16,7 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, plan, leaderboard, plugins, datasets, doctor, schema):
+for command in (run, plan, why, runs, leaderboard, plugins, datasets, doctor, schema):
     app.command()(command)
 
 

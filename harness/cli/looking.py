@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.completion import complete_run
+from harness.cli.options import table
+
 if TYPE_CHECKING:
     from harness.plugins import Component, Registry
 
@@ -23,24 +26,45 @@ class Format(StrEnum):
 
 
 def leaderboard(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run)],
     *,
     format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
-    table: Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table. Repeatable.")] = None,
+    tables: Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table. Repeatable.")] = None,
 ) -> None:
     """Show a run's leaderboards and tables."""
     from harness.errors import HarnessError, nearest
-    from harness.leaderboard import render_all, tables
+    from harness.leaderboard import render_all
+    from harness.leaderboard import tables as all_tables
     from harness.store import Run
     from harness.summary import summarise
 
-    found = tables(summarise(Run.open(run)))
+    found = all_tables(summarise(Run.open(run)))
     known = [one.key for one in found]
-    for key in table or ():
+    for key in tables or ():
         if key not in known:
             msg = f"--table {key}: this run has no such table. {nearest(key, known)}"
             raise HarnessError(msg)
-    typer.echo(render_all([one for one in found if not table or one.key in table], format.value))
+    typer.echo(render_all([one for one in found if not tables or one.key in tables], format.value))
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the runs are.")] = Path("runs"),
+) -> None:
+    """List the runs in a folder: state, age, size."""
+    from time import time
+
+    from harness.durations import spoken
+    from harness.errors import HarnessError
+    from harness.store import listed
+
+    if not folder.is_dir():
+        msg = f"{folder}: there is no such folder. 'harness run SUITE' makes runs/"
+        raise HarnessError(msg)
+    lines = [
+        [str(one.directory), one.suite, one.state, f"{spoken(max(0.0, time() - one.changed))} ago", _size(one.size)]
+        for one in listed(folder)
+    ]
+    table("", lines, ["run", "suite", "state", "last changed", "size"]) if lines else typer.echo(f"{folder}: no runs")
 
 
 def schema() -> None:
@@ -61,10 +85,10 @@ def plugins() -> None:
         lines = [
             [name, *_about(component), component.provenance] for name, component in sorted(found.named(kind).items())
         ]
-        _show(f"{kind}s", lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
+        table(f"{kind}s", lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
     if found.quarantined:
         lines = [[one.plugin, f"{one.distribution} {one.version}", one.error] for one in found.quarantined]
-        _show("quarantined: set aside, because of their errors", lines, ["plugin", "from", "error"])
+        table("quarantined: set aside, because of their errors", lines, ["plugin", "from", "error"])
 
 
 def datasets() -> None:
@@ -73,7 +97,7 @@ def datasets() -> None:
     from harness.plugins import registry
 
     lines = [[name, _dataset_state(one), one.provenance] for name, one in sorted(registry().named("dataset").items())]
-    _show("datasets", lines, ["name", "here", "from"])
+    table("datasets", lines, ["name", "here", "from"])
     typer.echo(f"cache: {cache_root()}")
 
 
@@ -100,7 +124,7 @@ def doctor() -> None:
             found = "not installed"
         extra = str(requirement.marker).partition("==")[2].strip(" \"'") if requirement.marker else ""
         lines.append([requirement.name, found, str(requirement.specifier), extra])
-    _show("libraries", lines, ["name", "installed", "wanted", "extra"])
+    table("libraries", lines, ["name", "installed", "wanted", "extra"])
     installed = registry()
     for name, component in sorted(installed.named("backend").items()):
         _, here = _about(component)
@@ -150,7 +174,5 @@ def _dataset_state(component: Component) -> str:
     return "yes" if reason is None else f"no: {reason}"
 
 
-def _show(title: str, lines: list[list[str]], headers: list[str]) -> None:
-    from tabulate import tabulate
-
-    typer.echo(f"{title}\n" + tabulate(lines, headers=headers, tablefmt="simple", disable_numparse=True) + "\n")
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

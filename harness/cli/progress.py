@@ -1,20 +1,47 @@
-"""What a run says while it goes: plain lines on standard error, as an observer of the run's hooks."""
+"""What a run says while it goes: an observer of its hooks that writes to standard error."""
 
+from __future__ import annotations
+
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
 from harness import hookimpl
+from harness.durations import spoken
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 EPOCH_SECONDS = 10.0
-"""A long trial says at most this often where it stands."""
+"""Without a terminal, running trials say at most this often where they stand."""
+REFRESHES = 2
+"""Redrawings of a terminal a second: one takes some milliseconds."""
 
 
-class Progress:
-    """Prints a line when a trial ends, and now and then one while it goes."""
+def display(*, quiet: bool) -> Quiet:
+    """Return what shows a run: nothing, a live picture on a terminal, lines elsewhere."""
+    if quiet:
+        return Quiet()
+    return Live() if sys.stderr.isatty() else Lines()
+
+
+class Quiet:
+    """Says nothing."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+
+class Lines(Quiet):
+    """Prints a line with the time when a trial ends, and now and then one while it goes."""
 
     def __init__(self) -> None:
         self._trials = 0
@@ -25,8 +52,8 @@ class Progress:
     def run_started(self, run: Mapping[str, Any]) -> None:
         """Say how much there is to do."""
         self._trials = run["trials"]
-        self._ended = run["reused"]
-        reused = f", {self._ended} already done" if self._ended else ""
+        self._ended = run["trials"] - run["pending"]
+        reused = f", {run['reused']} already done" if run["reused"] else ""
         self._say(f"{self._trials} trials{reused}; results in {run['directory']}")
 
     @hookimpl
@@ -43,18 +70,116 @@ class Progress:
     def trial_finished(self, row: Mapping[str, Any]) -> None:
         """Say how a trial ended."""
         self._ended += 1
-        metrics = row["metrics"]
-        if metrics:
-            epochs = f"{metrics['epochs']} epoch{'s' if metrics['epochs'] > 1 else ''}"
-            told = f"{epochs} in {metrics['seconds']:.1f} s, val accuracy {metrics['val_accuracy']:.2%}"
-        else:
-            told = f"{row['status']}: {row['reason']}"
-        self._say(f"[{self._ended}/{self._trials}] {_name(row)}: {told}")
+        self._say(f"[{self._ended}/{self._trials}] {_name(row)}: {_ending(row)}")
 
     def _say(self, text: str) -> None:
         self._last_line = monotonic()
         typer.echo(f"{datetime.now().astimezone():%H:%M:%S} {text}", err=True)
 
 
+class Live(Lines):
+    """On a terminal: below the lines of trials that have ended, one for each that runs, and the whole."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live as Picture
+
+        super().__init__()
+        self._started = monotonic()
+        self._running: dict[tuple[str, int], _Running] = {}
+        self._console = Console(stderr=True, highlight=False)
+        self._picture = Picture(
+            console=self._console, get_renderable=self._render, refresh_per_second=REFRESHES, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._picture.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was, but for the lines."""
+        self._picture.stop()
+
+    @hookimpl
+    def trial_started(self, trial: Mapping[str, Any]) -> None:
+        """Give a trial its line."""
+        self._running[trial["experiment"], trial["seed"]] = _Running(trial)
+
+    @hookimpl
+    def epoch_finished(self, trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
+        """Bring its line up to date."""
+        running = self._running.get((trial["experiment"], trial["seed"]))
+        if running:
+            running.epoch = epoch
+
+    @hookimpl
+    def trial_finished(self, row: Mapping[str, Any]) -> None:
+        """Take its line away."""
+        self._running.pop((row["experiment"], row["seed"]), None)
+        super().trial_finished(row)
+
+    def _say(self, text: str) -> None:
+        self._console.print(f"{datetime.now().astimezone():%H:%M:%S} {text}", markup=False)
+
+    def _render(self) -> RenderableType:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for heading in ("trial", "epoch", "", "train loss", "val loss", "val acc", "samples/s", "left"):
+            table.add_column(heading, justify="left" if heading in {"trial", ""} else "right", no_wrap=True)
+        # The dictionary may grow in the other thread meanwhile.
+        for running in list(self._running.values()):
+            done, most = running.done
+            cells: list[RenderableType] = [
+                _name(running.trial),
+                f"{done}/{most}",
+                ProgressBar(most, done, width=12),
+                *running.figures(),
+            ]
+            table.add_row(*cells)
+        whole = f"{self._ended} of {self._trials} trials ended"
+        elapsed = spoken(monotonic() - self._started)
+        table.add_row(whole, "", ProgressBar(max(self._trials, 1), self._ended, width=12), "", "", "", "", elapsed)
+        return table
+
+
+class _Running:
+    """A trial that runs, and the last that was heard of it."""
+
+    def __init__(self, trial: Mapping[str, Any]) -> None:
+        self.trial = trial
+        self.epoch: Mapping[str, Any] | None = None
+        self._started = monotonic()
+
+    @property
+    def done(self) -> tuple[int, int]:
+        """Epochs that have ended, and how many there are at most."""
+        return (self.epoch["epoch"] if self.epoch else 0), self.trial["epochs"]
+
+    def figures(self) -> list[str]:
+        """Return the last epoch's figures, and how long the rest takes at most."""
+        if self.epoch is None:
+            return ["", "", "", "", ""]
+        epoch, (done, most) = self.epoch, self.done
+        left = (most - done) * (epoch["seconds"] + epoch["validation_seconds"])
+        return [
+            f"{epoch['train_loss']:.4f}",
+            f"{epoch['val_loss']:.4f}",
+            f"{epoch['val_accuracy']:.2%}",
+            f"{epoch['samples_per_second']:,.0f}",
+            f"≤ {spoken(left)}",
+        ]
+
+
 def _name(trial: Mapping[str, Any]) -> str:
     return f"{trial['experiment']} seed {trial['seed']} on {trial['backend']}"
+
+
+def _ending(row: Mapping[str, Any]) -> str:
+    metrics = row["metrics"]
+    if row["status"] != "done" or not metrics:
+        return f"{row['status']}: {row['reason']}"
+    epochs = f"{metrics['epochs']} epoch{'s' if metrics['epochs'] > 1 else ''}"
+    return f"{epochs} in {spoken(metrics['seconds'])}, val accuracy {metrics['val_accuracy']:.2%}"

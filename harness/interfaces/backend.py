@@ -1,6 +1,6 @@
 """Backends, the networks that they build, and the optimizers that both use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -103,8 +103,19 @@ class Backend(Protocol):
         """Return why it cannot run on ``device`` here, in one line, or None."""
         ...
 
-    def unsupported(self, spec: NetworkSpec) -> list[str]:
-        """Return the keys of the experiment that it cannot honour (``"dropout"``, …); asked when planning."""
+    def unsupported(self, spec: NetworkSpec, optimizer: Optimizer) -> list[str]:
+        """Return the keys of the experiment that it cannot honour (``"dropout"``, ``"optimizer"``, …).
+
+        Asked when planning, in a worker, where `unavailable` has no objection.
+        """
+        ...
+
+    def devices(self, device: str) -> Sequence[str]:
+        """Return the devices here that ``device`` may stand for: ``["cpu"]``, ``["cuda:0", "cuda:1"]``.
+
+        Asked where `unavailable` has no objection. A trial is trained on one of them; on each but ``"cpu"`` one trial
+        at a time.
+        """
         ...
 
     def deterministic(self, device: str) -> bool:

@@ -1,6 +1,7 @@
 """The run directory: one row for every planned trial, resumed by the same command."""
 
+from harness.store.listing import Listed, listed
 from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import Dataset, Run, Stored
 
-__all__ = ["Dataset", "Run", "Stored", "locked", "set_aside", "take_up"]
+__all__ = ["Dataset", "Listed", "Run", "Stored", "listed", "locked", "set_aside", "take_up"]

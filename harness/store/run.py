@@ -3,14 +3,17 @@
 ::
 
     run.json                            format, suite, dataset, planned trials, how the run came about
-    trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, log.txt
+    trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, log.txt, checkpoint.npz
+    superseded/<experiment>/seed-<seed>/<fingerprint>/    the same, of a trial that means something else now
 
 A trial's row is written last, with the digest of every file that it speaks of: what a row says is there, is there.
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,19 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
-from harness.files import checksum, digest_of, safe_name, write_arrays, write_bytes, write_json
+from harness.files import checksum, digest_of, safe_name, write_arrays, write_json
 from harness.rows import TrialRow
 from harness.suite import Suite
 
 FORMAT = 1
 _ROW = TypeAdapter(TrialRow)
+
+
+def unwritable(place: Path, error: OSError) -> HarnessError:
+    """Return the error of a directory that cannot be written to."""
+    if error.errno == ENOSPC:
+        return HarnessError(f"{place}: the disk is full. Free some space: the same command resumes")
+    return HarnessError(f"{place}: cannot be written to: {error.strerror}. Name another directory with --out")
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,10 @@ class Run:
             "planned": self.planned,
             **notes,
         }
-        write_json(self.directory / "run.json", content)
+        try:
+            write_json(self.directory / "run.json", content)
+        except OSError as error:
+            raise unwritable(self.directory, error) from None
 
     def trial_directory(self, experiment: str, seed: int) -> Path:
         """Return where a trial's files are."""
@@ -104,16 +117,24 @@ class Run:
         """Write a trial's arrays, each mapping into the ``.npz`` that it is named for, then its row.
 
         Files of an earlier write stay with a row that was trained (one that has metrics).
+
+        Raises:
+            HarnessError: the directory cannot be written to.
         """
         place = self.trial_directory(row.experiment, row.seed)
         files: dict[str, str] = {}
         if row.metrics is not None:
             earlier = self.read(row.experiment, row.seed)
             files = dict(earlier.files) if isinstance(earlier, Stored) else {}
-        for name, content in (arrays or {}).items():
-            files[name] = write_arrays(place / name, content)
-        body = {"row": asdict(row), "files": files}
-        write_json(place / "row.json", {"format": FORMAT, "checksum": checksum(json.loads(json.dumps(body))), **body})
+        try:
+            for name, content in (arrays or {}).items():
+                files[name] = write_arrays(place / name, content)
+            body = {"row": asdict(row), "files": files}
+            told = {"format": FORMAT, "checksum": checksum(json.loads(json.dumps(body))), **body}
+            # A row that says no more than the plan may be lost with the power: it is made again.
+            write_json(place / "row.json", told, durable=row.metrics is not None)
+        except OSError as error:
+            raise unwritable(place, error) from None
         return Stored(row, files)
 
     def read(self, experiment: str, seed: int) -> Stored | str | None:
@@ -159,11 +180,32 @@ class Run:
             msg = f"{path}: cannot be read: {error}. Run the suite again: the trial is repaired"
             raise HarnessError(msg) from None
 
-    def log(self, experiment: str, seed: int, text: str) -> Path:
-        """Write a trial's log, and return its place."""
-        path = self.trial_directory(experiment, seed) / "log.txt"
-        write_bytes(path, text.encode())
-        return path
+    def log(self, experiment: str, seed: int) -> Path:
+        """Return the place of a trial's log."""
+        return self.trial_directory(experiment, seed) / "log.txt"
+
+    def checkpoint(self, experiment: str, seed: int) -> Path:
+        """Return the place of a trial's checkpoint, while it is under way."""
+        return self.trial_directory(experiment, seed) / "checkpoint.npz"
+
+    def supersede(self, stored: TrialRow, fingerprint: str) -> None:
+        """Put a trial that means something else now aside, and bring back the one with ``fingerprint``, if it is there.
+
+        Nothing that was trained is lost when a setting changes, or changes back.
+        """
+        place = self.trial_directory(stored.experiment, stored.seed)
+        shelf = self.directory / "superseded" / safe_name(stored.experiment) / f"seed-{stored.seed}"
+        aside, earlier = shelf / stored.fingerprint[:16], shelf / fingerprint[:16]
+        if stored.metrics is not None:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            if aside.exists():
+                shutil.rmtree(aside)
+            place.rename(aside)
+        elif place.exists():
+            shutil.rmtree(place)
+        if earlier.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            earlier.rename(place)
 
     def _placeholder(self, experiment: str, seed: int, reason: str) -> TrialRow:
         table = self.suite.experiments[experiment]

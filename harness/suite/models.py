@@ -4,8 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from harness.durations import seconds
 from harness.interfaces import ActivationName, Gradient, Placement
 from harness.schedules import Constant, NotNegative, Positive, Schedule
+
+
+def _duration(text: str) -> str:
+    seconds(text)
+    return text
 
 
 def _distinct(values: list[int]) -> list[int]:
@@ -16,6 +22,8 @@ def _distinct(values: list[int]) -> list[int]:
     return values
 
 
+Duration = Annotated[str, AfterValidator(_duration)]
+"""``"90"`` or ``"90s"``, ``"30m"``, ``"2h"``, ``"1.5d"``."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
 ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_length=100)]
@@ -28,11 +36,12 @@ class Table(BaseModel):
 
 
 class About(Table):
-    """``[suite]``: what the suite is, and the seeds that every experiment is trained with."""
+    """``[suite]``: what the suite is, the seeds of every experiment, and how long a trial may take."""
 
     name: Annotated[str, Field(min_length=1)]
     description: str = ""
     seeds: Seeds = [42]
+    timeout: Duration | None = None
 
 
 class SplitTable(Table):

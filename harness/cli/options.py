@@ -1,0 +1,131 @@
+"""What several commands share: the options that change a suite, and what is made of them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.completion import complete_experiment, complete_suite
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.planning import Plan
+    from harness.plugins import Registry
+    from harness.pools import Pool
+    from harness.store import Run
+    from harness.suite import LoadedSuite
+
+SuitePath = Annotated[
+    Path, typer.Argument(metavar="SUITE", help="The suite's TOML file.", autocompletion=complete_suite)
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY.PATH=VALUE", help="Override a key of the suite: experiments.M0.epochs=5. Repeatable."
+    ),
+]
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="Use this dataset, with the suite's split.")
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="NAME",
+        help="Only these experiments, a name or a glob: 'M1*'. Repeatable.",
+        autocompletion=complete_experiment,
+    ),
+]
+Seeds = Annotated[
+    str | None, typer.Option("--seeds", metavar="1,2,3", help="Train with these seeds instead of the suite's.")
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="NAME", help="Where the suite says no device: cpu, cuda, cuda:1, …"),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=0, help="Trials at a time, a process each; 0: in this one. Default: the cores."),
+]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of a trial's matrix products.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The run directory. Default: runs/SUITE[-DATASET]")
+]
+
+
+def settle_threads(threads: int) -> None:
+    """Set what the numeric libraries read when they load: it must stand before the first of them is imported."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+
+
+@contextmanager
+def pool_of(jobs: int | None, threads: int) -> Iterator[Pool]:
+    """Give a pool of ``jobs`` processes, by default as many as the cores have room for; it ends with the block."""
+    from harness.environment import cores
+    from harness.pools import InProcess, Processes
+
+    slots = max(1, cores() // threads) if jobs is None else jobs
+    pool: Pool = Processes(slots) if slots else InProcess()
+    try:
+        yield pool
+    finally:
+        pool.stop()
+
+
+def load(
+    suite: Path, plugins: Registry, assignments: list[str] | None, dataset: str | None, seeds: str | None
+) -> LoadedSuite:
+    """Return the suite as the command line changes it."""
+    from harness.suite import load_suite
+
+    numbers = None
+    if seeds is not None:
+        try:
+            numbers = [int(seed) for seed in seeds.split(",")]
+        except ValueError:
+            msg = f"--seeds {seeds}: not whole numbers between commas, as in 1,2,3"
+            raise HarnessError(msg) from None
+    return load_suite(suite, plugins, assignments=assignments or (), dataset=dataset, seeds=numbers)
+
+
+def duration(option: str, text: str | None) -> float | None:
+    """Return the seconds that an option means."""
+    from harness.durations import seconds
+
+    try:
+        return None if text is None else seconds(text)
+    except ValueError as error:
+        msg = f"{option}: {error}"
+        raise HarnessError(msg) from None
+
+
+def run_directory(suite: Path, dataset: str | None, out: Path | None) -> Path:
+    """Return where a suite's run is."""
+    from harness.files import safe_name
+
+    return out or Path("runs") / safe_name(suite.stem + (f"-{dataset}" if dataset else ""))
+
+
+def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
+    """Return the run that a plan asks for."""
+    from harness.store import Dataset, Run
+
+    data = made.data
+    about = Dataset(loaded.suite.dataset.name, data.digest, data.rows, data.class_names, made.sizes)
+    planned = [(one.row.experiment, one.row.seed) for one in made.trials]
+    return Run(directory, loaded.suite, about, planned)
+
+
+def table(title: str, lines: list[list[Any]], headers: list[str]) -> None:
+    """Print a table."""
+    from tabulate import tabulate
+
+    heading = f"{title}\n" if title else ""
+    typer.echo(heading + tabulate(lines, headers=headers, tablefmt="simple", disable_numparse=True) + "\n")

@@ -1,0 +1,169 @@
+"""The commands that look ahead: what would run, how long it would take, whether it works, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.completion import complete_experiment
+from harness.cli.options import (
+    Assignments,
+    DatasetName,
+    Device,
+    Jobs,
+    Only,
+    Out,
+    Seeds,
+    SuitePath,
+    Threads,
+    load,
+    planned_run,
+    pool_of,
+    run_directory,
+    settle_threads,
+    table,
+)
+
+if TYPE_CHECKING:
+    from harness.forecast import Forecast, Timings
+    from harness.planning import Plan
+    from harness.store import Run
+    from harness.suite import LoadedSuite
+
+
+def plan(
+    suite: SuitePath,
+    *,
+    assignments: Assignments = None,
+    dataset: DatasetName = None,
+    only: Only = None,
+    seeds: Seeds = None,
+    device: Device = None,
+    jobs: Jobs = None,
+    threads: Threads = 1,
+    out: Out = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Train some batches of what has never run here, to predict its time.")
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Train one batch of every experiment on every backend: does it work?")
+    ] = False,
+) -> None:
+    """Show what would run, what is done, what no backend here can honour, and how long it would take."""
+    settle_threads(threads)
+    from harness.forecast import Timings, timings_path
+    from harness.foresight import probe as time_some
+    from harness.foresight import smoke as try_all
+    from harness.planning import make_plan
+    from harness.plugins import registry
+    from harness.probing import asking
+    from harness.store import take_up
+
+    plugins = registry()
+    loaded = load(suite, plugins, assignments, dataset, seeds)
+    with pool_of(jobs, threads) as pool:
+        made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device)
+        here = planned_run(run_directory(suite, dataset, out), loaded, made)
+        if here.directory.exists():
+            here = take_up(here)
+        timings = Timings(timings_path())
+        problems = time_some(made, pool, timings) if probe else {}
+        _show_plan(loaded, made, here, timings, problems, pool.slots)
+        if smoke:
+            tried = try_all(loaded, plugins, pool, only=only or (), threads=threads, device=device)
+            lines = [[one.experiment, one.backend, one.result] for one in tried]
+            table("\nsmoke: one batch of each", lines, ["Experiment", "Backend", "Result"])
+            problems |= {one.experiment: one.result for one in tried if one.failed}
+    if problems:
+        raise typer.Exit(1)
+
+
+def _show_plan(
+    loaded: LoadedSuite, made: Plan, here: Run, timings: Timings, problems: dict[str, str], slots: int
+) -> None:
+    from harness.durations import spoken
+    from harness.forecast import estimates, makespan
+    from harness.runner import look_up
+    from harness.training_phase import cost
+
+    lines, counts, ahead = [], {"run": 0, "done": 0, "unavailable": 0}, []
+    for one in made.trials:
+        row, found = one.row, look_up(here, one)
+        state = "done" if found.stored else "run" if one.spec else "unavailable"
+        counts[state] += 1
+        forecast = timings.forecast(one.spec, row, made.sizes["train"]) if one.spec and state == "run" else None
+        if state == "run":
+            ahead.append((cost(one), forecast))
+        note = row.reason or problems.get(row.experiment, "")
+        if found.damage:
+            note = f"damaged, will run again: {found.damage}"
+        elif found.differences and one.spec:
+            note = f"changed: {'; '.join(found.differences)}"
+        epochs = one.spec.epochs if one.spec else ""
+        told = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
+        lines.append([*told, *_told(forecast), note])
+    sizes = made.sizes
+    typer.echo(
+        f"{loaded.suite.suite.name}: {len(lines)} trials, {counts['done']} done, {counts['run']} to run, "
+        f"{counts['unavailable']} unavailable\n"
+        f"dataset {loaded.suite.dataset.name}: {made.data.rows:,} images, {len(made.data.class_names)} classes, "
+        f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
+    )
+    unknown = sum(forecast is None for _, forecast in ahead)
+    if ahead and unknown < len(ahead):
+        most = "at most " if any(forecast and forecast.at_most for _, forecast in ahead) else ""
+        guessed = f", {unknown} of them guessed from the others" if unknown else ""
+        together = f"{slots} at a time" if slots > 1 else "one at a time"
+        typer.echo(f"predicted: {most}{spoken(makespan(estimates(ahead), slots))} for training, {together}{guessed}")
+    elif ahead:
+        typer.echo("predicted: unknown, as nothing like it has run on this machine: --probe finds out")
+    headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", ""]
+    table("", lines, headers)
+
+
+def _told(forecast: Forecast | None) -> list[str]:
+    from harness.durations import spoken
+
+    if forecast is None:
+        return ["", ""]
+    memory = f"{forecast.anonymous_bytes / 2**20:,.0f} MB" if forecast.anonymous_bytes else ""
+    return [f"{'≤ ' if forecast.at_most else ''}{spoken(forecast.seconds)}", memory]
+
+
+def why(
+    suite: SuitePath,
+    trial: Annotated[
+        str,
+        typer.Argument(metavar="TRIAL", help="An experiment, or EXPERIMENT/SEED.", autocompletion=complete_experiment),
+    ],
+    *,
+    assignments: Assignments = None,
+    dataset: DatasetName = None,
+    seeds: Seeds = None,
+    device: Device = None,
+    out: Out = None,
+) -> None:
+    """Say why a trial would run again, or that its stored row serves."""
+    settle_threads(1)
+    from harness.errors import HarnessError
+    from harness.foresight import reason
+    from harness.planning import make_plan
+    from harness.plugins import registry
+    from harness.probing import asking
+    from harness.store import take_up
+
+    name, _, seed = trial.partition("/")
+    plugins = registry()
+    loaded = load(suite, plugins, assignments, dataset, seeds)
+    with pool_of(1, 1) as pool:
+        made = make_plan(loaded, plugins, asking(pool), only=[name], device=device)
+    here = planned_run(run_directory(suite, dataset, out), loaded, made)
+    if here.directory.exists():
+        here = take_up(here)
+    chosen = [one for one in made.trials if not seed or str(one.row.seed) == seed]
+    if not chosen:
+        msg = f"{trial}: there is no such seed. Known: {', '.join(str(one.row.seed) for one in made.trials)}."
+        raise HarnessError(msg)
+    for one in chosen:
+        typer.echo(f"{one.row.experiment} seed {one.row.seed}: {reason(here, one, plugins)}")

@@ -1,0 +1,52 @@
+"""Which task runs when: as many at a time as the pool takes, on every device but the CPU one at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.pools import Pool, Task
+from harness.pools.tasks import Report
+
+SHARED = "cpu"
+"""The device that several tasks may use at a time."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """The run is to stop here."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A task whose argument can be moved to a device (it has a method ``on``), and the devices that it may use."""
+
+    task: Task
+    devices: tuple[str, ...]
+    started: Callable[[], None] | None = None
+    report: Report | None = None
+
+
+def together(pool: Pool, works: Sequence[Work]) -> Iterator[tuple[int, Any]]:
+    """Run tasks, and yield the number and the result of each as it ends.
+
+    They are started in their order, but for those whose devices are all in use.
+    """
+    waiting = list(range(len(works)))
+    running: dict[Future[Any], tuple[int, str]] = {}
+    while waiting or running:
+        while waiting and len(running) < pool.slots:
+            busy = {device for _, device in running.values() if device != SHARED}
+            possible = ((i, d) for i in waiting for d in works[i].devices or (SHARED,) if d not in busy)
+            chosen = next(possible, None)
+            if chosen is None:
+                break
+            index, device = chosen
+            waiting.remove(index)
+            work = works[index]
+            if work.started:
+                work.started()
+            task = replace(work.task, argument=work.task.argument.on(device))
+            running[pool.submit(task, work.report)] = chosen
+        for future in pool.wait():
+            index, _ = running.pop(future)
+            yield index, future.result()

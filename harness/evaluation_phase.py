@@ -1,0 +1,112 @@
+"""The evaluation phase: finalists on the test rows, several a job, so that a block of noise is made once for all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from harness.dispatch import Stopped, Work, together
+from harness.fingerprints import evaluation_fingerprint
+from harness.jobs import evaluate_trials
+from harness.observers import Observers
+from harness.planning import Plan, perturbation_specs
+from harness.plugins import Registry
+from harness.pools import Failure, Pool, Task
+from harness.rows import EvaluationRow, TrialRow
+from harness.selection import tested
+from harness.specs import Evaluated, EvaluationSpec, PerturbationSpec, TrialSpec
+from harness.store import Run
+from harness.training_phase import Conditions
+
+_TOGETHER = 8
+"""Trials that one job measures at most: they share the noise, but each needs memory."""
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A trained trial that is to be measured."""
+
+    row: TrialRow
+    spec: TrialSpec
+    devices: tuple[str, ...]
+    fingerprint: str
+
+
+def evaluate_all(
+    run: Run,
+    plan: Plan,
+    asked: Sequence[TrialRow],
+    registry: Registry,
+    pool: Pool,
+    observers: Observers,
+    conditions: Conditions,
+) -> Iterator[TrialRow]:
+    """Measure the finalists that have no evaluation yet under what the suite asks for; yield their new rows.
+
+    Finalists are chosen among all of the run's rows, and measured if this command asked for them.
+    """
+    perturbations = perturbation_specs(run.suite)
+    planned = {(one.row.experiment, one.row.seed): one for one in plan.trials if one.spec}
+    wanted = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
+    due: list[_Due] = []
+    for row in asked:
+        one = planned.get((row.experiment, row.seed))
+        if one is None or one.spec is None or (row.experiment, row.seed) not in wanted:
+            continue
+        print_ = evaluation_fingerprint(row.fingerprint, perturbations, registry)
+        if row.evaluation is None or row.evaluation.fingerprint != print_:
+            due.append(_Due(row, one.spec, one.devices, print_))
+    groups = _grouped(due, pool.slots)
+    while groups:
+        alone: list[list[_Due]] = []
+        works = [Work(_task(run, group, perturbations, conditions), group[0].devices) for group in groups]
+        for index, result in together(pool, works):
+            group = groups[index]
+            if isinstance(result, Failure) and len(group) > 1:
+                # One of them failed all: alone, each shows whether it was the one.
+                alone += [[one] for one in group]
+                continue
+            for member, measured in zip(group, [result] if isinstance(result, Failure) else result, strict=True):
+                row = (
+                    _failed(run, member.row, measured)
+                    if isinstance(measured, Failure)
+                    else _tested(run, member, measured)
+                )
+                observers.trial_evaluated(row=asdict(row))
+                yield row
+                if conditions.fail_fast and row.status != "done":
+                    raise Stopped
+        groups = alone
+
+
+def _grouped(due: list[_Due], slots: int) -> list[list[_Due]]:
+    """Return groups to measure together: of one backend and device, as many as there are slots, none too large."""
+    kinds: dict[Any, list[_Due]] = {}
+    for one in due:
+        kinds.setdefault((one.spec.backend, one.devices), []).append(one)
+    groups = []
+    for members in kinds.values():
+        size = min(_TOGETHER, -(-len(members) // slots))
+        groups += [members[start : start + size] for start in range(0, len(members), size)]
+    return groups
+
+
+def _task(run: Run, group: list[_Due], perturbations: tuple[PerturbationSpec, ...], conditions: Conditions) -> Task:
+    trials = tuple((one.spec, run.trial_directory(one.row.experiment, one.row.seed) / "state.npz") for one in group)
+    first = group[0].row
+    return Task(
+        evaluate_trials,
+        EvaluationSpec(trials, perturbations),
+        "evaluate " + ", ".join(one.spec.title for one in group),
+        log=run.log(first.experiment, first.seed),
+        timeout=conditions.timeout and conditions.timeout * len(group),
+    )
+
+
+def _failed(run: Run, row: TrialRow, failure: Failure) -> TrialRow:
+    return run.write(replace(row, status=failure.of_row, reason=failure.reason, evaluation=None)).row
+
+
+def _tested(run: Run, due: _Due, result: Evaluated) -> TrialRow:
+    evaluation = EvaluationRow(due.fingerprint, result.measures, result.seconds, result.environment)
+    arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions}
+    return run.write(replace(due.row, evaluation=evaluation), arrays).row

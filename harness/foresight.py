@@ -1,0 +1,120 @@
+"""Looking ahead: rehearsals of a plan's trials, and why a trial would run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from harness.dispatch import Work, together
+from harness.fingerprints import evaluation_fingerprint
+from harness.forecast import Timings, rehearsed
+from harness.planning import Plan, PlannedTrial, choose, make_plan, perturbation_specs
+from harness.plugins import Registry
+from harness.pools import Failure, Pool, Task
+from harness.probing import asking
+from harness.rehearsal import RehearsalSpec, Rehearsed, rehearse
+from harness.rows import TrialRow
+from harness.runner import look_up
+from harness.selection import tested
+from harness.specs import PerturbationSpec
+from harness.store import Run, Stored
+from harness.suite import LoadedSuite
+
+PROBE_BATCHES = 8
+"""Batches that a probe times."""
+
+
+class Tried(NamedTuple):
+    """An experiment on a backend, how its one batch went, and whether that was a failure."""
+
+    experiment: str
+    backend: str
+    result: str
+    failed: bool
+
+
+def probe(plan: Plan, pool: Pool, timings: Timings) -> dict[str, str]:
+    """Time some batches of each experiment that has not run here; return those that failed, and how."""
+    unknown: dict[str, PlannedTrial] = {}
+    for one in plan.trials:
+        if one.spec and not timings.has(one.spec):
+            unknown.setdefault(one.row.experiment, one)
+    problems = {}
+    for planned, result in _rehearse(list(unknown.values()), pool, PROBE_BATCHES, ()):
+        if isinstance(result, Failure):
+            problems[planned.row.experiment] = f"{result.of_row}: {result.reason}"
+        elif planned.spec:
+            timings.add(rehearsed(planned.spec, planned.row, result.seconds_per_image, result.anonymous_bytes))
+    return problems
+
+
+def smoke(
+    loaded: LoadedSuite,
+    registry: Registry,
+    pool: Pool,
+    *,
+    only: Sequence[str] = (),
+    threads: int = 1,
+    device: str | None = None,
+) -> list[Tried]:
+    """Train and measure one batch of every experiment on every backend that it names."""
+    suite = loaded.suite
+    pairs = [(name, backend) for name in choose(suite, only) for backend in suite.experiments[name].backends]
+    each = {
+        f"{name} on {backend}": suite.experiments[name].model_copy(update={"backend": backend})
+        for name, backend in pairs
+    }
+    about = suite.suite.model_copy(update={"seeds": suite.suite.seeds[:1]})
+    apart = replace(loaded, suite=suite.model_copy(update={"suite": about, "experiments": each}))
+    plan = make_plan(apart, registry, asking(pool), threads=threads, device=device)
+    results = {one.row.experiment: f"unavailable: {one.row.reason}" for one in plan.trials if not one.spec}
+    failed = set()
+    able = [one for one in plan.trials if one.spec]
+    for planned, result in _rehearse(able, pool, 1, perturbation_specs(suite)):
+        if isinstance(result, Failure):
+            failed.add(planned.row.experiment)
+        told = f"{result.of_row}: {result.reason}" if isinstance(result, Failure) else "works"
+        results[planned.row.experiment] = told
+    return [
+        Tried(name, backend, results[title], title in failed)
+        for (name, backend), title in zip(pairs, each, strict=True)
+    ]
+
+
+def _rehearse(
+    trials: Sequence[PlannedTrial], pool: Pool, batches: int, perturbations: tuple[PerturbationSpec, ...]
+) -> list[tuple[PlannedTrial, Rehearsed | Failure]]:
+    works = [
+        Work(Task(rehearse, RehearsalSpec(one.spec, batches, perturbations), f"rehearse {one.spec.title}"), one.devices)
+        for one in trials
+        if one.spec
+    ]
+    return [(trials[index], result) for index, result in together(pool, works)]
+
+
+def reason(run: Run, planned: PlannedTrial, registry: Registry) -> str:
+    """Say, in words, what the next run would do with a trial, and why."""
+    row = planned.row
+    if planned.spec is None:
+        return f"cannot run here: {row.reason}"
+    found = look_up(run, planned)
+    if found.stored:
+        return f"its stored row serves{_test_results(run, found.stored.row, registry)}"
+    if found.damage:
+        return f"will be trained again, because its row is damaged: {found.damage}"
+    if found.differences:
+        return f"will be trained again, because its row is of another trial: {'; '.join(found.differences)}"
+    stored = run.read(row.experiment, row.seed)
+    if isinstance(stored, Stored) and stored.row.reason:
+        return f"will be trained again, because it {stored.row.status}: {stored.row.reason}"
+    return "will be trained, because it has no row yet"
+
+
+def _test_results(run: Run, row: TrialRow, registry: Registry) -> str:
+    """Say what becomes of the test results of a row that serves; nothing where it is no finalist."""
+    if (row.experiment, row.seed) not in {(one.experiment, one.seed) for one in tested(run.suite, list(run.rows()))}:
+        return ""
+    if row.evaluation is None:
+        return "; it will be measured, because it has no test results yet"
+    if row.evaluation.fingerprint != evaluation_fingerprint(row.fingerprint, perturbation_specs(run.suite), registry):
+        return "; it will be measured again, because perturbations, their versions or their severities differ"
+    return ", and so do its test results"

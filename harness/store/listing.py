@@ -1,0 +1,56 @@
+"""The runs in a folder: what state each is in, since when, and how much room it takes."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from harness.errors import HarnessError
+from harness.store.run import Run
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run, seen from outside. ``changed`` is in seconds since 1970, ``size`` in bytes."""
+
+    directory: Path
+    suite: str
+    state: str
+    changed: float
+    size: int
+
+
+def listed(folder: Path) -> Iterator[Listed]:
+    """Yield the runs right below a folder, and the folder itself if it is one, by name."""
+    for header in sorted([*folder.glob("run.json"), *folder.glob("*/run.json")]):
+        directory = header.parent
+        stats = [path.stat() for path in directory.rglob("*") if path.is_file()]
+        suite, state = _state(directory)
+        yield Listed(directory, suite, state, max(one.st_mtime for one in stats), sum(one.st_size for one in stats))
+
+
+def _state(directory: Path) -> tuple[str, str]:
+    """Return the suite's name, and how many trials have which status, and whether more are on their way."""
+    try:
+        run = Run.open(directory)
+    except HarnessError as error:
+        return "", f"unreadable: {str(error).removeprefix(str(directory)).lstrip('/: ')}"
+    statuses = Counter(row.status for row in run.rows())
+    done = statuses.pop("done", 0)
+    told = [f"{done} of {len(run.planned)} done", *(f"{count} {status}" for status, count in statuses.items())]
+    state = "running" if _held(directory) else "complete" if done == len(run.planned) else "incomplete"
+    return run.suite.suite.name, f"{state}: {', '.join(told)}"
+
+
+def _held(directory: Path) -> bool:
+    """Say whether a driver holds the run's lock now."""
+    place = directory / ".lock"
+    if not place.exists():
+        return False
+    try:
+        with FileLock(place, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True

@@ -1,0 +1,111 @@
+"""The training phase: longest trials first, failures told apart, every trial's row written as it ends."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from harness.dispatch import Stopped, Work, together
+from harness.forecast import Timings, estimates
+from harness.jobs import train
+from harness.observers import Observers
+from harness.planning import PlannedTrial
+from harness.pools import Failure, Pool, Task
+from harness.rows import EpochRecord, TrialRow
+from harness.specs import Trained, TrainSpec, TrialSpec
+from harness.store import Run
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions trials run."""
+
+    timeout: float | None = None
+    """Seconds that a trial may take."""
+    fail_fast: bool = False
+    """Whether the first trial that fails ends the run."""
+    checkpoint_seconds: float = 120.0
+    """Seconds between two checkpoints of a trial."""
+
+
+def train_all(
+    run: Run,
+    pending: Sequence[PlannedTrial],
+    pool: Pool,
+    observers: Observers,
+    conditions: Conditions,
+    timings: Timings | None = None,
+) -> Iterator[TrialRow]:
+    """Train trials and yield the row of each, written, as it ends; what they took is noted in ``timings``.
+
+    A trial whose process died is run once more when all others have ended, by itself: it may have been the memory, or
+    somebody else's fault.
+
+    Raises:
+        Stopped: a trial failed, and the conditions say to stop then.
+    """
+    again: list[PlannedTrial] = []
+    alone = False
+    waiting = _longest_first(run, pending, timings)
+    while waiting:
+        for planned, result in _run(run, waiting, pool, observers, conditions):
+            if isinstance(result, Failure) and result.status == "died" and not alone:
+                again.append(planned)
+                continue
+            row = _ended(run, planned, result)
+            if timings and planned.spec:
+                timings.record(planned.spec, row, run.dataset.sizes["train"])
+            observers.trial_finished(row=asdict(row))
+            yield row
+            if conditions.fail_fast and row.status != "done":
+                raise Stopped
+        alone = True
+        waiting = [again.pop(0)] if again else []
+
+
+def _longest_first(run: Run, pending: Sequence[PlannedTrial], timings: Timings | None) -> list[PlannedTrial]:
+    rows = run.dataset.sizes["train"]
+    known = [
+        (cost(one), timings.forecast(one.spec, one.row, rows) if timings and one.spec else None) for one in pending
+    ]
+    ordered = sorted(zip(estimates(known), pending, strict=True), key=lambda pair: -pair[0])
+    return [planned for _, planned in ordered]
+
+
+def cost(planned: PlannedTrial) -> int:
+    """Return a measure of how long a trial takes at most: parameters × epochs × images."""
+    return planned.row.parameters * planned.spec.epochs * planned.spec.data.rows if planned.spec else 0
+
+
+def _run(
+    run: Run, trials: Sequence[PlannedTrial], pool: Pool, observers: Observers, conditions: Conditions
+) -> Iterator[tuple[PlannedTrial, Trained | Failure]]:
+    works = [_work(run, planned, planned.spec, observers, conditions) for planned in trials if planned.spec]
+    for index, result in together(pool, works):
+        yield trials[index], result if isinstance(result, Failure) else result[0]
+
+
+def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers, conditions: Conditions) -> Work:
+    experiment, seed = spec.experiment, spec.seed
+    about = {"experiment": experiment, "seed": seed, "backend": spec.backend, "epochs": spec.epochs}
+
+    def report(said: EpochRecord) -> None:
+        observers.epoch_finished(trial=about, epoch=asdict(said))
+
+    spec = replace(spec, checkpoint=(run.checkpoint(experiment, seed), conditions.checkpoint_seconds))
+    task = Task(train, TrainSpec((spec,)), f"train {spec.title}", run.log(experiment, seed), conditions.timeout)
+    return Work(task, planned.devices, started=lambda: observers.trial_started(trial=about), report=report)
+
+
+def _ended(run: Run, planned: PlannedTrial, result: Trained | Failure) -> TrialRow:
+    if isinstance(result, Failure):
+        return run.write(replace(planned.row, status=result.of_row, reason=result.reason)).row
+    trained = replace(
+        planned.row,
+        status="done",
+        environment=result.environment,
+        anonymous_bytes=result.anonymous_bytes,
+        history=result.history,
+        metrics=result.metrics,
+    )
+    row = run.write(trained, {"state.npz": result.state, "validation.npz": {"confusion": result.confusion}}).row
+    run.checkpoint(row.experiment, row.seed).unlink(missing_ok=True)
+    return row
