@@ -33,20 +33,26 @@ def together(pool: Pool, works: Sequence[Work]) -> Iterator[tuple[int, Any]]:
     """
     waiting = list(range(len(works)))
     running: dict[Future[Any], tuple[int, str]] = {}
-    while waiting or running:
-        while waiting and len(running) < pool.slots:
-            busy = {device for _, device in running.values() if device != SHARED}
-            possible = ((i, d) for i in waiting for d in works[i].devices or (SHARED,) if d not in busy)
-            chosen = next(possible, None)
-            if chosen is None:
-                break
-            index, device = chosen
-            waiting.remove(index)
-            work = works[index]
-            if work.started:
-                work.started()
-            task = replace(work.task, argument=work.task.argument.on(device))
-            running[pool.submit(task, work.report)] = chosen
-        for future in pool.wait():
-            index, _ = running.pop(future)
-            yield index, future.result()
+    _start(pool, works, waiting, running)
+    while running:
+        ended = [(running.pop(future)[0], future.result()) for future in pool.wait()]
+        # First the pool gets new work, then the caller the results: nothing idles while results are written.
+        _start(pool, works, waiting, running)
+        yield from ended
+
+
+def _start(pool: Pool, works: Sequence[Work], waiting: list[int], running: dict[Future[Any], tuple[int, str]]) -> None:
+    """Start what fits, and move it from ``waiting`` to ``running``."""
+    while waiting and len(running) < pool.slots:
+        busy = {device for _, device in running.values() if device != SHARED}
+        possible = ((i, d) for i in waiting for d in works[i].devices or (SHARED,) if d not in busy)
+        chosen = next(possible, None)
+        if chosen is None:
+            return
+        index, device = chosen
+        waiting.remove(index)
+        work = works[index]
+        if work.started:
+            work.started()
+        task = replace(work.task, argument=work.task.argument.on(device))
+        running[pool.submit(task, work.report)] = chosen

@@ -1,7 +1,7 @@
 """The evaluation phase: finalists on the test rows, several a job, so that a block of noise is made once for all."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.dispatch import Stopped, Work, together
@@ -14,7 +14,7 @@ from harness.pools import Failure, Pool, Task
 from harness.rows import EvaluationRow, TrialRow
 from harness.selection import tested
 from harness.specs import Evaluated, EvaluationSpec, PerturbationSpec, TrialSpec
-from harness.store import Run
+from harness.store import Run, plain
 from harness.training_phase import Conditions
 
 _TOGETHER = 8
@@ -71,7 +71,7 @@ def evaluate_all(
                     if isinstance(measured, Failure)
                     else _tested(run, member, measured)
                 )
-                observers.trial_evaluated(row=asdict(row))
+                observers.trial_evaluated(row=plain(row))
                 yield row
                 if conditions.fail_fast and row.status != "done":
                     raise Stopped

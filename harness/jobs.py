@@ -7,7 +7,6 @@ from functools import lru_cache
 from time import perf_counter
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from harness import environment
 from harness.checkpoints import Checkpoints
@@ -23,6 +22,7 @@ from harness.specs import Evaluated, EvaluationSpec, OptimizerSpec, Perturbation
 from harness.splits import Split, stratified
 from harness.suite.models import SplitTable
 from harness.suite.options import build
+from harness.threads import limited
 from harness.training import Report, fit
 
 _LOG = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def _train_one(spec: TrialSpec, report: Report) -> Trained:
         )
         report(record)
 
-    with threadpool_limits(spec.context.threads):
+    with limited(spec.context.threads):
         network = build_network(spec, initial_state(spec.network, spec.seed))
         try:
             network.attach(data.images, data.labels)
@@ -99,7 +99,7 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
     split = split_of(first.data, first.split)
     perturbations = named_perturbs(spec.perturbations)
     started = perf_counter()
-    with threadpool_limits(first.context.threads):
+    with limited(first.context.threads):
         networks = [build_network(trial, _read_state(path)) for trial, path in spec.trials]
         try:
             found = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)

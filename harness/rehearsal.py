@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from threadpoolctl import threadpool_limits
-
 from harness.environment import anonymous_bytes
 from harness.evaluation import evaluate, measures
 from harness.jobs import build_network, named_perturbs, split_of
@@ -11,6 +9,7 @@ from harness.pools.tasks import Report
 from harness.seeding import initial_state
 from harness.specs import PerturbationSpec, TrialSpec, moved
 from harness.splits import Split
+from harness.threads import limited
 from harness.training import fit
 
 
@@ -47,7 +46,7 @@ def rehearse(spec: RehearsalSpec, _report: Report) -> Rehearsed:
     rows = min(spec.batches * trial.network.batch_size, len(whole.train))
     val = whole.val[: max(1, rows * len(whole.val) // len(whole.train))]
     few = Split(train=whole.train[:rows], val=val, test=val)
-    with threadpool_limits(trial.context.threads):
+    with limited(trial.context.threads):
         network = build_network(trial, initial_state(trial.network, trial.seed))
         try:
             network.attach(data.images, data.labels)

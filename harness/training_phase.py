@@ -11,7 +11,7 @@ from harness.planning import PlannedTrial
 from harness.pools import Failure, Pool, Task
 from harness.rows import EpochRecord, TrialRow
 from harness.specs import Trained, TrainSpec, TrialSpec
-from harness.store import Run
+from harness.store import Run, plain
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def train_all(
             row = _ended(run, planned, result)
             if timings and planned.spec:
                 timings.record(planned.spec, row, run.dataset.sizes["train"])
-            observers.trial_finished(row=asdict(row))
+            observers.trial_finished(row=plain(row))
             yield row
             if conditions.fail_fast and row.status != "done":
                 raise Stopped

@@ -1,8 +1,11 @@
-"""What every test has: a cache of its own for the session, and one thread for the libraries."""
+"""What tests share: a cache of their own for the session, and an observer of runs."""
 
 import os
 
 import pytest
+
+from harness import hookimpl
+from harness.plugins import registry
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,3 +19,30 @@ def cache(tmp_path_factory):
         del os.environ["HARNESS_CACHE_DIR"]
     else:
         os.environ["HARNESS_CACHE_DIR"] = before
+
+
+class Watcher:
+    """An observer that counts."""
+
+    def __init__(self):
+        self.trained = []
+        self.epochs = 0
+
+    @hookimpl
+    def epoch_finished(self, trial, epoch):  # noqa: ARG002 - the hook's signature
+        """Count an epoch."""
+        self.epochs += 1
+
+    @hookimpl
+    def trial_finished(self, row):
+        """Note a trial."""
+        self.trained.append(row["experiment"])
+
+
+@pytest.fixture
+def watcher():
+    """Return an observer of the runs of a test."""
+    watching = Watcher()
+    registry().manager.register(watching)
+    yield watching
+    registry().manager.unregister(watching)

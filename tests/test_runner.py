@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from harness import hookimpl, metrics
+from harness import metrics
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.store import Run, locked
@@ -98,33 +98,6 @@ def test_equal_fingerprints_give_byte_identical_results(finished, tmp_path):
         assert json.dumps(without_times(one), default=vars) == json.dumps(without_times(other), default=vars)
         for path in run.trial_directory(one.experiment, 1).glob("*.npz"):
             assert path.read_bytes() == (again.trial_directory(one.experiment, 1) / path.name).read_bytes()
-
-
-class Watcher:
-    """An observer that counts."""
-
-    def __init__(self):
-        self.trained = []
-        self.epochs = 0
-
-    @hookimpl
-    def epoch_finished(self, trial, epoch):  # noqa: ARG002 - the hook's signature
-        """Count an epoch."""
-        self.epochs += 1
-
-    @hookimpl
-    def trial_finished(self, row):
-        """Note a trial."""
-        self.trained.append(row["experiment"])
-
-
-@pytest.fixture
-def watcher():
-    """Return an observer of the runs of a test."""
-    watching = Watcher()
-    registry().manager.register(watching)
-    yield watching
-    registry().manager.unregister(watching)
 
 
 def test_the_same_command_again_runs_nothing(tmp_path, watcher):

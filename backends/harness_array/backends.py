@@ -1,6 +1,7 @@
 """The backends ``numpy`` and ``cupy``: one network, two namespaces."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
@@ -98,6 +99,7 @@ def _index(device: str) -> int:
     return int(device.partition(":")[2] or 0)
 
 
+@cache
 def numpy_blas() -> str:
     """Return the BLAS of NumPy's matrix products, with its version and kernel: ``"openblas 0.3.30 Haswell"``."""
     for pool in threadpool_info():

@@ -9,7 +9,7 @@ from harness.pools.tasks import Report, Task
 
 
 class InProcess:
-    """Runs each task at once, when it is submitted.
+    """Runs a task when it is waited for.
 
     A time limit is noticed when the job next reports. A job that ends the interpreter ends the driver with it.
     """
@@ -17,27 +17,33 @@ class InProcess:
     slots = 1
 
     def __init__(self) -> None:
-        self._done: list[Future[Any]] = []
+        self._submitted: list[tuple[Task, Report | None, Future[Any]]] = []
 
     def submit(self, task: Task, report: Report | None = None) -> Future[Any]:
-        """Run a task, and return its finished future."""
-        started = monotonic()
-
-        def watched(said: Any) -> None:
-            if report:
-                report(said)
-            if task.timeout is not None and monotonic() - started > task.timeout:
-                raise TimedOutError
-
+        """Take a task for the next `wait`."""
         future: Future[Any] = Future()
-        future.set_result(perform(task, watched, own_process=False))
-        self._done.append(future)
+        self._submitted.append((task, report, future))
         return future
 
     def wait(self) -> list[Future[Any]]:
-        """Return the tasks that were submitted since the last call."""
-        done, self._done = self._done, []
-        return done
+        """Run what was submitted since the last call."""
+        submitted, self._submitted = self._submitted, []
+        for task, report, future in submitted:
+            future.set_result(_run(task, report))
+        return [future for _, _, future in submitted]
 
     def stop(self) -> None:
-        """Do nothing: nothing runs between calls."""
+        """Forget what was submitted: nothing runs between calls."""
+        self._submitted = []
+
+
+def _run(task: Task, report: Report | None) -> Any:
+    started = monotonic()
+
+    def watched(said: Any) -> None:
+        if report:
+            report(said)
+        if task.timeout is not None and monotonic() - started > task.timeout:
+            raise TimedOutError
+
+    return perform(task, watched, own_process=False)

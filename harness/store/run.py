@@ -22,12 +22,20 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError
-from harness.files import checksum, digest_of, safe_name, write_arrays, write_json
+from harness.files import checksum, digest_of, safe_name, write_arrays, write_bytes, write_json
 from harness.rows import TrialRow
 from harness.suite import Suite
 
 FORMAT = 1
 _ROW = TypeAdapter(TrialRow)
+_PRECIOUS_SECONDS = 1.0
+"""Trials that took longer outlive a loss of power once their row is written; all outlive the end of every process."""
+
+
+def plain(row: TrialRow) -> dict[str, Any]:
+    """Return a row as JSON has it: dicts, lists, numbers, texts."""
+    content: dict[str, Any] = _ROW.dump_python(row, mode="json")
+    return content
 
 
 def unwritable(place: Path, error: OSError) -> HarnessError:
@@ -122,17 +130,18 @@ class Run:
             HarnessError: the directory cannot be written to.
         """
         place = self.trial_directory(row.experiment, row.seed)
+        # What is made again in no time may be lost with the power: to wait for the disk would take longer.
+        durable = row.metrics is not None and row.metrics.seconds >= _PRECIOUS_SECONDS
         files: dict[str, str] = {}
         if row.metrics is not None:
             earlier = self.read(row.experiment, row.seed)
             files = dict(earlier.files) if isinstance(earlier, Stored) else {}
         try:
             for name, content in (arrays or {}).items():
-                files[name] = write_arrays(place / name, content)
-            body = {"row": asdict(row), "files": files}
-            told = {"format": FORMAT, "checksum": checksum(json.loads(json.dumps(body))), **body}
-            # A row that says no more than the plan may be lost with the power: it is made again.
-            write_json(place / "row.json", told, durable=row.metrics is not None)
+                files[name] = write_arrays(place / name, content, durable=durable)
+            body = {"row": plain(row), "files": files}
+            told = {"format": FORMAT, "checksum": checksum(body), **body}
+            write_bytes(place / "row.json", json.dumps(told).encode(), durable=durable)
         except OSError as error:
             raise unwritable(place, error) from None
         return Stored(row, files)

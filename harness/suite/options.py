@@ -3,10 +3,11 @@
 import inspect
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from harness.errors import HarnessError, nearest
 from harness.plugins import Component
@@ -32,14 +33,11 @@ def build(component: Component, options: Mapping[str, Any], directory: Path) -> 
         HarnessError: the component cannot be imported.
     """
     factory = component.load()
-    keywords = _keywords(factory)
+    keywords, model = _model(factory)
     for key in options:
         if key not in keywords:
             what = f"{component.kind} {component.name!r} has no such option. {nearest(key, keywords)}"
             raise OptionError(key, what)
-    model = create_model(
-        "Options", __config__=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False), **keywords
-    )
     try:
         # By way of JSON, strictly: an array may become a tuple and a text a path, but no text becomes a number.
         checked = model.model_validate_json(json.dumps(options, default=str), strict=True)
@@ -58,17 +56,19 @@ def build(component: Component, options: Mapping[str, Any], directory: Path) -> 
         raise (OptionError(key, what) if key in keywords else OptionError("name", str(error))) from None
 
 
-def _keywords(factory: Any) -> dict[str, Any]:
-    """Return each keyword of the factory with its type and default, as `create_model` takes them."""
+@cache
+def _model(factory: Any) -> tuple[frozenset[str], type[BaseModel]]:
+    """Return the names of a factory's keywords, and a model that checks their values by their annotations."""
     initialiser = factory.__init__ if inspect.isclass(factory) else factory
     hints = get_type_hints(initialiser)
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(factory).parameters.items():
         if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
             continue
         default = Field(...) if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, Any), default)
-    return fields
+    settings = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+    return frozenset(fields), create_model("Options", __config__=settings, **fields)
 
 
 def _resolve(value: Any, directory: Path) -> Any:

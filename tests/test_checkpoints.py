@@ -1,0 +1,137 @@
+"""Checkpoints: an interrupted trial goes on, and ends with the bits of one that was not interrupted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.checkpoints import Checkpoints
+from harness.interfaces import Context
+from harness.jobs import build_network, split_of
+from harness.planning import make_plan
+from harness.plugins import registry
+from harness.pools import InProcess
+from harness.probing import asking
+from harness.seeding import initial_state
+from harness.suite import load_suite
+from harness.training import fit
+from tests.tiny import TINY
+
+EPOCHS = 12
+WHERE = {"blas": "some kernel"}
+
+
+class Interrupted(Exception):  # noqa: N818 - a stand-in for a kill
+    """The process ends here."""
+
+
+def trial_of(folder, experiment, **changes):
+    """Return a trial of the tiny suite, made longer."""
+    (folder / "tiny.toml").write_text(TINY)
+    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), asking(InProcess()))
+    spec = next(one.spec for one in plan.trials if one.spec.experiment == experiment)
+    return replace(spec, epochs=EPOCHS, context=Context(seed=1), **changes)
+
+
+def trained(spec, checkpoints=None, until=None):
+    """Train a trial; end it after epoch ``until`` as a kill would."""
+    data = spec.data.open()
+    network = build_network(spec, initial_state(spec.network, spec.seed))
+    network.attach(data.images, data.labels)
+
+    def report(record):
+        if record.epoch == until:
+            raise Interrupted
+
+    return fit(network, spec, split_of(spec.data, spec.split), data.labels, report, checkpoints)
+
+
+def every_epoch(folder, spec, fingerprint=None, where=WHERE):
+    """Return checkpoints that are always due."""
+    return Checkpoints(folder / "checkpoint.npz", 0.0, fingerprint or spec.fingerprint, where)
+
+
+def assert_same(one, other):
+    """Hold two results together but for the clock."""
+    timeless = {"seconds": 0, "samples_per_second": 0}
+    assert replace(one.metrics, **timeless) == replace(other.metrics, **timeless)
+    losses = [(record.epoch, record.train_loss, record.val_loss, record.learning_rate) for record in one.history]
+    assert losses == [(r.epoch, r.train_loss, r.val_loss, r.learning_rate) for r in other.history]
+    assert one.state.keys() == other.state.keys()
+    for key, value in one.state.items():
+        assert value.tobytes() == other.state[key].tobytes(), key
+    np.testing.assert_array_equal(one.confusion, other.confusion)
+
+
+RESTORING = {"patience": 3, "restore_best": True}
+
+
+@pytest.mark.parametrize("experiment", ["A", "B", "C"])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("stopping", [None, RESTORING])
+def test_a_resumed_trial_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, experiment, backend, stopping):
+    """Moments, running statistics, dropout masks, patience and the best state so far: all go on."""
+    if backend == "torch":
+        pytest.importorskip("torch")
+    from harness.suite.models import EarlyStopping
+
+    stopping = EarlyStopping(**stopping) if stopping else None
+    spec = trial_of(tmp_path, experiment, backend=backend, early_stopping=stopping)
+    whole = trained(spec)
+    for until in (3, 7, 8):
+        with pytest.raises(Interrupted):
+            trained(spec, every_epoch(tmp_path, spec), until)
+        assert len(every_epoch(tmp_path, spec).read().history) == until - 1
+    assert_same(trained(spec, every_epoch(tmp_path, spec)), whole)
+
+
+def test_a_trial_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
+    """The checkpoint of the last epoch holds everything."""
+    spec = trial_of(tmp_path, "A")
+    whole = trained(spec, every_epoch(tmp_path, spec))
+    assert_same(trained(spec, every_epoch(tmp_path, spec), until=1), whole)
+
+
+@pytest.mark.parametrize(
+    "harm", ["flipped bit", "cut short", "empty", "another trial", "another environment", "not there"]
+)
+def test_a_checkpoint_that_does_not_serve_is_passed_over(tmp_path, harm):
+    """The trial starts anew, and ends as ever."""
+    spec = trial_of(tmp_path, "A")
+    whole = trained(spec)
+    with pytest.raises(Interrupted):
+        trained(spec, every_epoch(tmp_path, spec), until=5)
+    path = tmp_path / "checkpoint.npz"
+    content = bytearray(path.read_bytes())
+    checkpoints = every_epoch(tmp_path, spec)
+    if harm == "flipped bit":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    elif harm == "cut short":
+        path.write_bytes(content[:-100])
+    elif harm == "empty":
+        path.write_bytes(b"")
+    elif harm == "not there":
+        path.unlink()
+    elif harm == "another trial":
+        checkpoints = every_epoch(tmp_path, spec, fingerprint="0" * 64)
+    else:
+        checkpoints = every_epoch(tmp_path, spec, where={"blas": "another kernel"})
+    assert checkpoints.read() is None
+    assert_same(trained(spec, checkpoints), whole)
+
+
+def test_checkpoints_are_written_when_they_are_due(tmp_path):
+    """Not before: a short trial writes none."""
+    spec = trial_of(tmp_path, "A")
+    trained(spec, Checkpoints(tmp_path / "checkpoint.npz", 60.0, spec.fingerprint, WHERE))
+    assert not (tmp_path / "checkpoint.npz").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_nothing(tmp_path, caplog):
+    """It is a convenience: the trial ends without it, and its log says so."""
+    spec = trial_of(tmp_path, "A")
+    (tmp_path / "file").write_text("in the way")
+    checkpoints = Checkpoints(tmp_path / "file" / "checkpoint.npz", 0.0, spec.fingerprint, WHERE)
+    assert_same(trained(spec, checkpoints), trained(spec))
+    assert "no checkpoint: " in caplog.text

@@ -1,0 +1,157 @@
+"""Forecasts from what ran on this machine before, rehearsals, and reasons."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from harness.forecast import Timing, Timings, estimates, makespan, rehearsed
+from harness.foresight import probe, reason, smoke
+from harness.planning import make_plan, perturbation_specs
+from harness.plugins import registry
+from harness.pools import InProcess
+from harness.probing import asking
+from harness.runner import execute
+from harness.store import Dataset, Run
+from harness.suite import load_suite
+from tests.tiny import TINY, run_suite
+
+
+def plan_of(folder, text=TINY):
+    """Return the tiny suite and its plan."""
+    (folder / "tiny.toml").write_text(text)
+    loaded = load_suite(folder / "tiny.toml", registry())
+    return loaded, make_plan(loaded, registry(), asking(InProcess()))
+
+
+def test_a_trial_that_ran_is_forecast_by_its_own_time(tmp_path):
+    """Seconds by image and epoch, epochs as they were; other epochs and more images scale. A and B are one network."""
+    _, plan = plan_of(tmp_path)
+    outcome, _ = run_suite(tmp_path)
+    timings = Timings(tmp_path / "timings.jsonl")
+    rows = {row.experiment: row for row in outcome.rows}
+    for one in plan.trials:
+        timings.record(one.spec, rows[one.row.experiment], plan.sizes["train"])
+    again = Timings(tmp_path / "timings.jsonl")
+    seconds = {name: row.metrics.seconds for name, row in rows.items()}
+    seconds["A"] = seconds["B"] = (seconds["A"] + seconds["B"]) / 2
+    for one in plan.trials:
+        found = again.forecast(one.spec, one.row, plan.sizes["train"])
+        assert found.seconds == pytest.approx(seconds[one.row.experiment])
+        assert found.anonymous_bytes >= rows[one.row.experiment].anonymous_bytes
+        assert not found.at_most
+        assert again.has(one.spec)
+        twice = again.forecast(replace(one.spec, epochs=6), replace(one.row, settings={}), 2 * plan.sizes["train"])
+        assert twice.seconds == pytest.approx(4 * seconds[one.row.experiment])
+
+
+def test_a_network_that_never_ran_is_scaled_from_the_nearest_of_its_backend(tmp_path):
+    """By parameters; another backend's timings say nothing."""
+    _, plan = plan_of(tmp_path)
+    first, second, _ = plan.trials
+    timings = Timings(tmp_path / "timings.jsonl")
+    assert timings.forecast(first.spec, first.row, 1000) is None
+    timings.add(rehearsed(first.spec, replace(first.row, parameters=500), 1e-6, 50))
+    larger = replace(second.row, parameters=1000)
+    other = replace(second.spec, network=replace(second.spec.network, batch_size=7))
+    assert timings.forecast(other, larger, 1000).seconds == pytest.approx(2e-6 * 1000 * 3)
+    assert timings.forecast(replace(other, backend="torch"), larger, 1000) is None
+
+
+def test_foreign_and_broken_lines_are_passed_over(tmp_path):
+    """Another machine's, another version's, half a line."""
+    _, plan = plan_of(tmp_path)
+    one = plan.trials[0]
+    path = tmp_path / "timings.jsonl"
+    timing = vars(rehearsed(one.spec, one.row, 1e-6, None))
+    lines = [json.dumps(timing | {"processor": "another"}), json.dumps({"version": 7}), json.dumps(timing)[:50]]
+    path.write_text("\n".join(lines))
+    assert Timings(path).forecast(one.spec, one.row, 1000) is None
+    assert set(timing) == set(Timing.__dataclass_fields__)
+
+
+def test_estimates_turn_costs_into_seconds():
+    """By what the others' costs took; without any, the costs themselves order the trials."""
+    from harness.forecast import Forecast
+
+    assert estimates([(10, Forecast(2.0, False, None)), (30, None)]) == [2.0, 6.0]
+    assert estimates([(10, None), (30, None)]) == [10.0, 30.0]
+    assert makespan([5.0, 1.0, 1.0], 8) == 5.0
+
+
+def test_the_longest_trial_by_earlier_rows_starts_first(tmp_path, watcher):
+    """What ran before counts more than the number of parameters, by which C is the longest."""
+    loaded, plan = plan_of(tmp_path)
+    timings = Timings(tmp_path / "timings.jsonl")
+    for one in plan.trials:
+        timings.add(rehearsed(one.spec, one.row, 1e-4 if one.row.experiment == "C" else 1e-3, None))
+    about = Dataset("digits", plan.data.digest, plan.data.rows, plan.data.class_names, plan.sizes)
+    run = Run(tmp_path / "run", loaded.suite, about, [(one.row.experiment, one.row.seed) for one in plan.trials])
+    execute(run, plan, registry(), InProcess(), timings=timings)
+    assert watcher.trained == ["A", "B", "C"]
+
+
+def test_a_probe_makes_forecasts_without_a_run(tmp_path):
+    """Some batches of each network that has never run here; a second probe has nothing to do."""
+    _, plan = plan_of(tmp_path)
+    timings = Timings(tmp_path / "timings.jsonl")
+    assert probe(plan, InProcess(), timings) == {}
+    for one in plan.trials:
+        assert timings.forecast(one.spec, one.row, plan.sizes["train"]).seconds > 0
+    before = (tmp_path / "timings.jsonl").read_text()
+    probe(plan, InProcess(), timings)
+    assert (tmp_path / "timings.jsonl").read_text() == before
+
+
+def test_smoke_finds_a_mistake_in_the_last_experiment(tmp_path):
+    """Every experiment on every backend that it names: works, fails with its reason, or cannot run here."""
+    text = TINY.replace("[experiments.A]", '[experiments.A]\nbackend = ["cupy", "numpy"]\ndevice = "cpu"').replace(
+        "dropout = 0.2", "dropout = 0.2\noptimizer.learning_rate = 1e38"
+    )
+    loaded, _ = plan_of(tmp_path, text)
+    tried = {(one.experiment, one.backend): one for one in smoke(loaded, registry(), InProcess())}
+    assert list(tried) == [("A", "cupy"), ("A", "numpy"), ("B", "numpy"), ("C", "numpy")]
+    assert tried["A", "cupy"].result.startswith("unavailable: cupy runs on CUDA devices alone")
+    assert not tried["A", "cupy"].failed
+    assert (tried["A", "numpy"].result, tried["B", "numpy"].result) == ("works", "works")
+    assert tried["C", "numpy"].failed
+    assert "diverged at epoch 1" in tried["C", "numpy"].result
+
+
+def test_smoke_notices_a_perturbation_that_breaks_its_contract(tmp_path, monkeypatch):
+    """One batch is measured too, on validation rows."""
+    import harness_noise.gaussian
+
+    monkeypatch.setattr(
+        harness_noise.gaussian.gaussian_noise, "sweep", lambda images, s, _: iter([images[:1]] * len(s))
+    )
+    loaded, _ = plan_of(tmp_path)
+    assert perturbation_specs(loaded.suite)
+    tried = smoke(loaded, registry(), InProcess(), only=["A"])
+    assert "failed: perturbation 'gaussian_noise' returned float32 (1, 8, 8)" in tried[0].result
+
+
+def test_reasons_say_what_the_next_run_would_do(tmp_path):
+    """New, served, changed in a setting, damaged, failed, test results missing or outdated."""
+    loaded, plan = plan_of(tmp_path)
+    outcome, run = run_suite(tmp_path, only=["A", "B"])
+    assert outcome.all_well
+
+    def why(name, text=TINY):
+        changed, made = plan_of(tmp_path, text)
+        planned = next(one for one in made.trials if one.row.experiment == name)
+        return reason(replace(run, suite=changed.suite), planned, registry())
+
+    assert why("A") == "its stored row serves, and so do its test results"
+    assert why("B") == "its stored row serves"
+    assert why("C") == "will be trained, because it has no row yet"
+    assert why("B", TINY.replace("momentum = 0.9", "momentum = 0.8")) == (
+        "will be trained again, because its row is of another trial: optimizer.momentum was 0.9, is 0.8"
+    )
+    assert "perturbations, their versions or their severities differ" in why("A", TINY.replace("0.3]", "0.4]"))
+    (run.trial_directory("B", 1) / "state.npz").unlink()
+    assert "because its row is damaged: " in why("B")
+    failing = TINY.replace("learning_rate = 0.1, momentum = 0.9", "learning_rate = 1e30")
+    run_suite(tmp_path, failing, only=["B"])
+    assert "will be trained again, because it failed: diverged at epoch 1, step" in why("B", failing)
+    assert loaded.suite.experiments.keys() == {one.row.experiment for one in plan.trials}
