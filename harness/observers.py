@@ -35,7 +35,7 @@ class Observers:
                 place = f"{implementation.plugin_name}.{name}"
                 try:
                     implementation.function(*(arguments[key] for key in implementation.argnames))
-                except Exception as error:  # noqa: BLE001 - it watches a run, it does not take part in it
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - it watches a run, no more
                     self.faulty.setdefault(place, f"{type(error).__name__}: {' '.join(str(error).split())}")
 
         return call
