@@ -1,0 +1,25 @@
+"""The conformance kit: tests that certify a plugin, loaded only by who asks for them.
+
+From the command line, wherever harness and the plugin are installed::
+
+    pytest --pyargs harness.conformance --harness-backend NAME
+
+or in a plugin's own suite::
+
+    from harness.conformance import BackendConformance
+
+    class TestMine(BackendConformance):
+        name = "mine"
+"""
+
+from harness.conformance.backend import BackendConformance
+from harness.conformance.dataset import DatasetConformance
+from harness.conformance.optimizer import OptimizerConformance
+from harness.conformance.perturbation import PerturbationConformance
+
+__all__ = [
+    "BackendConformance",
+    "DatasetConformance",
+    "OptimizerConformance",
+    "PerturbationConformance",
+]

@@ -1,0 +1,23 @@
+"""What every part of a backend's tests shares."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from harness.conformance.bench import Bench
+from harness.conformance.target import Conformance, Target
+from harness.plugins import Kind
+
+
+class BackendTests(Conformance):
+    """Tests that are given a bench."""
+
+    kind: ClassVar[Kind] = "backend"
+
+    @pytest.fixture
+    def bench(self, target: Target) -> Iterator[Bench]:
+        """Return the backend beside the reference, on one thread as in a worker; skip where it is unavailable."""
+        with threadpool_limits(1):
+            yield Bench(target)

@@ -1,0 +1,76 @@
+"""What a backend says of itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.conformance.backend_base import BackendTests
+from harness.conformance.bench import Bench
+from harness.conformance.clauses import require, require_equal
+from harness.conformance.recipes import ACTIVATIONS, RULES
+from harness.interfaces import INTERFACE_VERSION
+from harness.suite.models import Experiment
+
+_VARIED: list[dict[str, Any]] = [
+    {},
+    *({"activation": name} for name in ACTIVATIONS),
+    {"hidden_layers": []},
+    {"batch_norm": True},
+    {"dropout": 0.5},
+    {"gradient": "sum"},
+    {"l2": 0.1},
+    {"weight_decay": 0.1},
+]
+
+
+class Declarations(BackendTests):
+    """Interface version, keys, devices, environment."""
+
+    def test_was_written_for_this_interface(self, bench: Bench) -> None:
+        """Backend.interface is the `INTERFACE_VERSION` that it was written for."""
+        require_equal(bench.backend.interface, INTERFACE_VERSION, "Backend.interface", "the version")
+
+    def test_says_why_it_cannot_run_on_a_device_that_is_not_there(self, bench: Bench) -> None:
+        """Backend.unavailable returns a reason in one line; it does not raise."""
+        clause = "Backend.unavailable returns why it cannot run on a device, in one line"
+        reason = bench.backend.unavailable("nosuchdevice")
+        require(isinstance(reason, str) and reason.strip(), clause, "a reason for 'nosuchdevice'", repr(reason))
+        require("\n" not in str(reason), clause, "one line", repr(reason))
+
+    def test_names_the_devices_that_it_trains_on(self, bench: Bench) -> None:
+        """Backend.devices returns devices that `unavailable` has no objection to."""
+        clause = "Backend.devices returns the devices here that a name may stand for"
+        devices = list(bench.backend.devices(bench.device))
+        require(devices and all(isinstance(one, str) for one in devices), clause, "names of devices", devices)
+        for device in devices:
+            require_equal(bench.backend.unavailable(device), None, clause, f"unavailable({device!r}) to be")
+
+    def test_tells_its_environment(self, bench: Bench) -> None:
+        """Backend.environment returns texts by name, ``device`` among them."""
+        clause = "Backend.environment returns versions and the device's name"
+        found = bench.backend.environment(bench.device)
+        require(isinstance(found, Mapping), clause, "a mapping", type(found).__name__)
+        texts = all(isinstance(key, str) and isinstance(value, str) for key, value in found.items())
+        require(texts, clause, "texts by name", found)
+        require("device" in found, clause, "the key 'device'", f"the keys {sorted(found)}")
+
+    def test_declares_whether_it_is_deterministic(self, bench: Bench) -> None:
+        """Backend.deterministic returns True or False."""
+        said = bench.backend.deterministic(bench.device)
+        clause = "Backend.deterministic says whether equal inputs give equal bits"
+        require(isinstance(said, bool), clause, "True or False", repr(said))
+
+    def test_unsupported_names_keys_of_an_experiment(self, bench: Bench) -> None:
+        """Backend.unsupported returns a list of keys as a suite writes them, for whatever it is asked."""
+        clause = "Backend.unsupported returns the keys of the experiment that it cannot honour"
+        known = sorted(Experiment.model_fields)
+        recipes = [bench.plain.varied(**keys) for keys in _VARIED]
+        for recipe in [*recipes, *(bench.plain.varied(rule) for rule in RULES.values())]:
+            named = bench.backend.unsupported(recipe.spec(bench.data), recipe.rule.optimizer)
+            require(isinstance(named, list), clause, "a list", f"{type(named).__name__} {named!r}")
+            for key in named:
+                require(key in known, clause, f"keys among {', '.join(known)}", repr(key))
+
+    def test_says_where_the_images_are(self, bench: Bench) -> None:
+        """Network.placement is ``stream`` or ``resident``, valid after `attach`."""
+        found = getattr(bench.build(bench.plain), "placement", None)
+        require(found in {"stream", "resident"}, "Network.placement", "'stream' or 'resident'", repr(found))

@@ -1,0 +1,147 @@
+"""A backend under test beside the NumPy reference: the same network, state and rows in both."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.conformance.clauses import broken, require, require_close, require_equal
+from harness.conformance.recipes import BATCH, RULES, Recipe, plainest, sample
+from harness.conformance.target import Target
+from harness.errors import HarnessError
+from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, State
+from harness.jobs import load_backend
+from harness.seeding import generator, initial_state
+
+SEED = 42
+ROUNDING = 3e-5
+"""How far float32 may be from the float64 reference, relative to the largest value of an array."""
+
+Rows = NDArray[np.int64]
+
+
+class Bench:
+    """Builds networks of a backend and of the reference."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.device = target.device
+        try:
+            self.backend: Backend = load_backend(target.component())
+        except HarnessError as error:
+            pytest.fail(str(error), pytrace=False)
+        reason = self.backend.unavailable(self.device)
+        if reason is not None:
+            pytest.skip(f"{target.name} is unavailable: {reason}")
+        self.data = sample()
+        found = plainest(self.backend, self.data)
+        if isinstance(found, list):
+            clause = "Backend.unsupported names what it cannot honour: what is left must be something"
+            broken(clause, "an experiment that it honours", f"unsupported() names {found} whatever is tried")
+        self.plain: Recipe = found
+
+    def supported(self, recipe: Recipe) -> Recipe:
+        """Return a recipe, or skip the test if the backend declares that it cannot honour it."""
+        keys = self.backend.unsupported(recipe.spec(self.data), recipe.rule.optimizer)
+        if keys:
+            pytest.skip(f"unsupported() names {', '.join(keys)}")
+        return recipe
+
+    def honoured(self, recipe: Recipe, **keys: Any) -> Recipe:
+        """Return a recipe with these keys if the backend honours them, else the recipe as it is."""
+        varied = recipe.varied(**keys)
+        return recipe if self.backend.unsupported(varied.spec(self.data), varied.rule.optimizer) else varied
+
+    def stateful(self) -> Recipe:
+        """Return a recipe with all that a state may hold: an optimizer's moments, a batch norm's statistics."""
+        recipe = self.plain
+        for rule in RULES.values():
+            if not recipe.rule.optimizer.init(np.zeros(1)):
+                recipe = self.honoured(recipe, rule=rule)
+        return self.honoured(recipe, batch_norm=True)
+
+    def build(self, recipe: Recipe, data: LabelledImages | None = None) -> Network:
+        """Return a network of the backend under test, in float32, with images attached."""
+        data = data or self.data
+        spec = recipe.spec(data)
+        context = Context(SEED, device=self.device)
+        network = self.backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
+        network.attach(data.images, data.labels)
+        return network
+
+    def reference(self, recipe: Recipe) -> Network:
+        """Return the reference's network, in float64, with images attached."""
+        from harness_array.backends import NumpyBackend
+
+        spec = recipe.spec(self.data)
+        context = Context(SEED, device="cpu", precision="float64")
+        network = NumpyBackend().build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
+        network.attach(self.data.images, self.data.labels)
+        return network
+
+    def batches(self, count: int = 6) -> list[Rows]:
+        """Return the rows of some batches."""
+        order = generator(SEED, "conformance").permutation(len(self.data.labels)).astype(np.int64)
+        return [order[index * BATCH : (index + 1) * BATCH] for index in range(count)]
+
+    def trained(self, recipe: Recipe) -> State:
+        """Return a float32 state of the reference after some steps: statistics and moments are not trivial."""
+        network = self.reference(recipe)
+        network.train_epoch(0, np.concatenate(self.batches(4)), recipe.rate)
+        return rounded(network.state())
+
+    def check_steps(
+        self, recipe: Recipe, orders: Iterable[Rows], clause: str, rates: Iterable[float] | None = None
+    ) -> None:
+        """Require that epochs, each begun from the reference's state, end as the reference's do."""
+        reference, tested = self.reference(recipe), self.build(recipe)
+        given = iter(rates) if rates is not None else iter(lambda: recipe.rate, None)
+        for epoch, (order, rate) in enumerate(zip(orders, given, strict=False)):
+            state = rounded(reference.state())
+            reference.load(state)
+            wanted = reference.train_epoch(epoch, order, rate)
+            try:
+                tested.load(state)
+                got = tested.train_epoch(epoch, order, rate)
+            except Exception as error:
+                error.add_note(f"contract: {clause}")
+                raise
+            check_stats(got, wanted, clause)
+            check_states(state, tested.state(), reference.state(), clause)
+
+
+def rounded(state: State) -> State:
+    """Return a float64 state in float32, whole numbers as they are."""
+    return {key: value.astype(np.float32) if value.dtype.kind == "f" else value for key, value in state.items()}
+
+
+def check_stats(got: EpochStats, wanted: EpochStats, clause: str) -> None:
+    """Require the reference's statistics of an epoch."""
+    require(isinstance(got, EpochStats), clause, "EpochStats from train_epoch", type(got).__name__)
+    require_equal(np.asarray(got.sizes).tolist(), wanted.sizes.tolist(), clause, "a step for each batch, of sizes")
+    require_close(got.losses, wanted.losses, ROUNDING * float(wanted.losses.max()), clause, "a step's mean loss of")
+    require_equal(int(got.correct), wanted.correct, clause, "rows classified rightly before their update:")
+
+
+def check_states(before: State, got: State, wanted: State, clause: str) -> None:
+    """Require the reference's state, to within what float32 makes of the way from ``before``."""
+    require_equal(sorted(got), sorted(wanted), clause, "a state with the keys")
+    # A bias that batch norm takes away again has no gradient but rounding, which Adam and its like make large.
+    idle = {f"{int(key.split('.')[0]) - 1}.bias" for key in wanted if key.endswith(".running_mean")}
+    for key, oracle in wanted.items():
+        if key in idle:
+            continue
+        if key.startswith("optimizer."):
+            require_close(got[key], oracle, ROUNDING * _largest(oracle), clause, f"{key}")
+            continue
+        spacing = float(np.spacing(np.float32(_largest(oracle))))
+        moved = oracle - before[key]
+        tolerance = ROUNDING * _largest(moved) + 2 * spacing
+        change = np.asarray(got[key], dtype=np.float64) - before[key]
+        require_close(change, moved, tolerance, clause, f"{key} to change by")
+
+
+def _largest(values: Any) -> float:
+    return float(np.abs(values).max(initial=0.0))

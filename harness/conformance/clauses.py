@@ -1,0 +1,57 @@
+"""How a failure is told: what was expected, what came, and which clause of the contract says so."""
+
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+
+
+def broken(clause: str, expected: str, got: object) -> NoReturn:
+    """Fail the test; the message is all that is shown."""
+    pytest.fail(f"expected {expected}; got {got}; contract: {clause}", pytrace=False)
+
+
+def require(holds: object, clause: str, expected: str, got: object) -> None:
+    """Fail the test unless something holds."""
+    if not holds:
+        broken(clause, expected, got)
+
+
+def require_equal(got: object, wanted: object, clause: str, what: str) -> None:
+    """Fail the test unless two values are equal."""
+    require(got == wanted, clause, f"{what} {wanted!r}", repr(got))
+
+
+def require_close(got: ArrayLike, wanted: ArrayLike, tolerance: float, clause: str, what: str) -> None:
+    """Fail the test where an array is further than ``tolerance`` from what is wanted; NaN is close to nothing."""
+    found, oracle = np.asarray(got, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    require(found.shape == oracle.shape, clause, f"{what} of shape {oracle.shape}", f"shape {found.shape}")
+    difference = np.abs(found - oracle)
+    if bool((difference <= tolerance).all()):
+        return
+    where = np.unravel_index(int(np.argmax(np.where(np.isnan(difference), np.inf, difference))), difference.shape)
+    place = f" at {[int(index) for index in where]}" if where else ""
+    broken(
+        clause,
+        f"{what} {oracle[where]:.6g}{place}, within {tolerance:.2g}",
+        f"{found[where]:.6g}{_factor(found, oracle, tolerance)}",
+    )
+
+
+def require_same(got: Any, wanted: Any, clause: str, what: str) -> None:
+    """Fail the test unless two arrays have the same dtype, shape and bits."""
+    require_equal((str(got.dtype), got.shape), (str(wanted.dtype), wanted.shape), clause, f"{what}: dtype and shape")
+    differ = int(np.count_nonzero(~((got == wanted) | ((got != got) & (wanted != wanted)))))  # noqa: PLR0124 - NaN
+    require(not differ, clause, what, f"{differ} of {got.size} values that differ")
+
+
+def _factor(found: Any, oracle: Any, tolerance: float) -> str:
+    """Return the sentence that recognises a multiple: a wrong sign, a sum for a mean."""
+    size = float((oracle * oracle).sum())
+    if oracle.size < 2 or not size or not np.isfinite(found).all():
+        return ""
+    factor = float((found * oracle).sum()) / size
+    if abs(factor - 1.0) < 1e-3 or (np.abs(found - factor * oracle) > 100 * tolerance).any():
+        return ""
+    return f" (all of it is {factor:.4g} times the reference's)"

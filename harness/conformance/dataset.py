@@ -1,0 +1,109 @@
+"""What a dataset must do to be certified."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from harness.conformance.clauses import require, require_equal, require_same
+from harness.conformance.target import Conformance, Target
+from harness.datasets.cache import materialise
+from harness.errors import HarnessError
+from harness.interfaces import Dataset, LabelledImages
+from harness.plugins import Kind
+from harness.splits import stratified
+from harness.suite.models import SplitTable
+
+_CONTENT = "LabelledImages"
+
+
+class DatasetConformance(Conformance):
+    """Tests of a dataset; skipped, but for `Dataset.unavailable` itself, where it is unavailable."""
+
+    kind: ClassVar[Kind] = "dataset"
+
+    @pytest.fixture
+    def dataset(self, target: Target) -> Dataset:
+        """Return the dataset with its options."""
+        dataset: Dataset = target.build()
+        return dataset
+
+    @pytest.fixture
+    def loaded(self, dataset: Dataset) -> LabelledImages:
+        """Return its images; skip where they are not to be had."""
+        reason = dataset.unavailable()
+        if reason is not None:
+            pytest.skip(f"unavailable: {reason}")
+        loaded = dataset.load()
+        require(isinstance(loaded, LabelledImages), "Dataset.load", "LabelledImages", type(loaded).__name__)
+        return loaded
+
+    def test_says_in_one_line_why_it_is_unavailable(self, dataset: Dataset) -> None:
+        """Dataset.unavailable returns None, or a reason in one line; it does not raise."""
+        reason = dataset.unavailable()
+        holds = reason is None or (isinstance(reason, str) and reason.strip() and "\n" not in reason)
+        clause = "Dataset.unavailable returns why it cannot be loaded here, in one line, or None"
+        require(holds, clause, "None or one line", repr(reason))
+
+    def test_images_and_labels_have_the_types_of_the_contract(self, loaded: LabelledImages) -> None:
+        """LabelledImages: images (rows, height, width) uint8, labels (rows,) int64."""
+        images, labels = loaded.images, loaded.labels
+        for name, array, dtype, axes in (("images", images, "uint8", 3), ("labels", labels, "int64", 1)):
+            require(isinstance(array, np.ndarray), _CONTENT, f"{name} in a NumPy array", type(array).__name__)
+            told = f"{array.dtype} {array.shape}"
+            fits = str(array.dtype) == dtype and array.ndim == axes
+            require(fits, _CONTENT, f"{name} {dtype} with {axes} axes", told)
+        require_equal(len(labels), len(images), _CONTENT, "labels, one an image:")
+
+    def test_every_class_occurs_and_has_a_name_of_its_own(self, loaded: LabelledImages) -> None:
+        """LabelledImages: labels in 0 … classes - 1, all of them, and a name for each class."""
+        names, labels = loaded.class_names, loaded.labels
+        require(isinstance(names, tuple), _CONTENT, "a tuple of class names", type(names).__name__)
+        require(all(isinstance(name, str) for name in names), _CONTENT, "texts as class names", names)
+        require(len(names) >= 2, _CONTENT, "two classes at least", f"{len(names)}")
+        require_equal(len(set(names)), len(names), _CONTENT, "class names that differ:")
+        found = np.unique(labels)
+        wanted = f"the labels 0 … {len(names) - 1}, all of them, for {len(names)} class names"
+        require(np.array_equal(found, np.arange(len(names))), _CONTENT, wanted, f"{found[:20].tolist()}")
+
+    def test_is_the_same_whenever_it_is_loaded(self, dataset: Dataset, loaded: LabelledImages) -> None:
+        """Dataset.source changes when the content may have, and the content only then."""
+        again = dataset.load()
+        clause = "Dataset.load returns the same content while source() is the same"
+        require_same(again.images, loaded.images, clause, "the same images twice")
+        require_same(again.labels, loaded.labels, clause, "the same labels twice")
+        require_equal(again.class_names, loaded.class_names, clause, "class names")
+        source = dataset.source()
+        require(isinstance(source, str) and source, "Dataset.source", "a text", repr(source))
+        require_equal(dataset.source(), source, "Dataset.source is the same while the content is", "the source")
+
+    @pytest.mark.usefixtures("loaded")
+    def test_goes_through_the_cache(
+        self, target: Target, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A dataset is loaded once, cached by the digest of its content, and read back equal."""
+        monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
+        clause = "the cache takes what load() returns, and loads no more while source() is the same"
+        try:
+            first = materialise(target.name, target.options, dataset, tmp_path / "one")
+            second = materialise(target.name, target.options, target.build(), tmp_path / "two")
+        except HarnessError as error:
+            require(False, clause, "a cached dataset", f"the error {error}")
+            return
+        require_equal(second.digest, first.digest, clause, "in another cache, the digest")
+        opened, wanted = first.open(), dataset.load()
+        require_same(np.asarray(opened.images), wanted.images, clause, "the images read back")
+        require_same(opened.labels, wanted.labels, clause, "the labels read back")
+
+    def test_can_be_split(self, loaded: LabelledImages) -> None:
+        """The stratified partition has every class in every part."""
+        table = SplitTable()
+        try:
+            names = loaded.class_names
+            split = stratified(loaded.labels, table.train, table.val, table.test, table.seed, class_names=names)
+        except HarnessError as error:
+            require(False, "a dataset has enough images of each class for a split", "a split", f"the error {error}")
+            return
+        parts = len(split.train) + len(split.val) + len(split.test)
+        require_equal(parts, len(loaded.labels), "a split has every row once", "rows:")

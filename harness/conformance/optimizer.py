@@ -1,0 +1,223 @@
+"""What an optimizer must do to be certified."""
+
+import io
+import pickle
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.conformance.clauses import require, require_close, require_equal, require_same
+from harness.conformance.target import Conformance, Target
+from harness.interfaces import Array, Optimizer
+from harness.plugins import Kind
+
+Vector = NDArray[Any]
+_STEPS = 20
+_RATE = 0.01
+_SCALES = np.array([1.0, 0.3, 2.0, 0.7, 1.5, 0.1])
+
+
+def quadratic(x: Vector) -> Vector:
+    """Return the gradient of ½ Σ s x², s between 0.1 and 2."""
+    return np.asarray(_SCALES * x)
+
+
+def rosenbrock(x: Vector) -> Vector:
+    """Return the gradient of Σ 100 (x₂ - x₁²)² + (1 - x₁)² over consecutive pairs (Rosenbrock, 1960), scaled down."""
+    first, second = x[..., ::2], x[..., 1::2]
+    gradient = np.empty_like(x)
+    gradient[..., ::2] = -400.0 * first * (second - first * first) - 2.0 * (1.0 - first)
+    gradient[..., 1::2] = 200.0 * (second - first * first)
+    return gradient / 100.0
+
+
+SURFACES = {"quadratic": quadratic, "Rosenbrock": rosenbrock}
+
+
+def start(trials: int = 1, dtype: Any = np.float64) -> Vector:
+    """Return starting points (trials, 6), or (6,) for one."""
+    points = np.random.default_rng(3).uniform(-1.5, 1.5, (trials, len(_SCALES))).astype(dtype)
+    return points[0] if trials == 1 else points
+
+
+def descend(rule: Optimizer, x: Vector, gradient: Callable[[Vector], Vector], convert: Any = np.asarray) -> Vector:
+    """Return the parameters after some steps, in the arrays that ``convert`` makes of NumPy's."""
+    parameters, state = convert(x), rule.init(convert(x))
+    for _ in range(_STEPS):
+        gradients = convert(gradient(np.asarray(parameters)).astype(x.dtype))
+        parameters, state = rule.update(parameters, gradients, state, _RATE)
+    return np.asarray(parameters)
+
+
+class OptimizerConformance(Conformance):
+    """Tests of an optimizer: pure, elementwise, one rule for every array library.
+
+    A subclass may give ``reference``, a static method (parameters, gradients of each step, learning rate) ->
+    parameters by someone else's hand.
+    """
+
+    kind: ClassVar[Kind] = "optimizer"
+    reference: ClassVar[Any] = None
+
+    @pytest.fixture
+    def rule(self, target: Target) -> Optimizer:
+        """Return the optimizer with its options."""
+        rule: Optimizer = target.build()
+        return rule
+
+    def test_agrees_with_its_reference(self, rule: Optimizer) -> None:
+        """Optimizer.update is the rule that the reference computes."""
+        if self.reference is None:
+            pytest.skip("the test class gives no reference")
+        gradients = list(np.random.default_rng(5).standard_normal((_STEPS, len(_SCALES))))
+        x = start()
+        parameters, state = x, rule.init(x)
+        for gradient in gradients:
+            parameters, state = rule.update(parameters, gradient, state, _RATE)
+        wanted = self.reference(x.copy(), gradients, _RATE)
+        require_close(parameters, wanted, 1e-9, "Optimizer.update: the rule of its reference", "a parameter of")
+
+    @pytest.mark.parametrize("library", ["torch", "jax"])
+    @pytest.mark.parametrize("surface", SURFACES)
+    def test_is_one_rule_for_every_array_library(self, rule: Optimizer, library: str, surface: str) -> None:
+        """Optimizer: over a vector of any array namespace."""
+        if find_spec(library) is None:
+            pytest.skip(f"{library} is not installed")
+        convert = import_module("torch").tensor if library == "torch" else import_module("jax.numpy").asarray
+        x = start(dtype=np.float32)
+        wanted = descend(rule, x, SURFACES[surface])
+        got = descend(rule, x, SURFACES[surface], convert)
+        clause = "Optimizer: one rule over a vector of any array namespace (array_api_compat.array_namespace finds it)"
+        require_close(got, wanted, 1e-4, clause, f"from {library}'s arrays what NumPy's give:")
+
+    def test_has_no_branch_on_values(self, rule: Optimizer) -> None:
+        """Optimizer: no branch depends on an array's values, so that it can be captured and compiled."""
+        if find_spec("jax") is None:
+            pytest.skip("jax is not installed")
+        jax = import_module("jax")
+        x = jax.numpy.asarray(start(dtype=np.float32))
+        clause = "Optimizer: no branch depends on an array's values"
+        try:
+            found, _ = jax.jit(rule.update)(x, x, rule.init(x), jax.numpy.asarray(_RATE, dtype=x.dtype))
+        except jax.errors.JAXTypeError as error:
+            require(False, clause, "an update that jax.jit compiles", f"{type(error).__name__}: {error}".split("\n")[0])
+        else:
+            wanted, _ = rule.update(x, x, rule.init(x), _RATE)
+            require_close(np.asarray(found), np.asarray(wanted), 1e-5, clause, "compiled, a parameter of")
+
+    def test_descends(self, rule: Optimizer) -> None:
+        """Optimizer.update goes down a convex quadratic at a small rate."""
+        x = start()
+        before, after = (float((_SCALES * at * at).sum() / 2) for at in (x, descend(rule, x, quadratic)))
+        clause = "Optimizer.update descends along the gradients"
+        require(after < before, clause, f"less than {before:.4g} after {_STEPS} steps on a quadratic", f"{after:.4g}")
+
+    def test_leaves_its_arguments_as_they_were(self, rule: Optimizer) -> None:
+        """Optimizer: no argument is modified."""
+        x = start()
+        parameters, state = rule.update(x, quadratic(x), rule.init(x), _RATE)
+        gradients = quadratic(parameters)
+        given = {"parameters": parameters, "gradients": gradients, **{f"state {k}": v for k, v in state.items()}}
+        before = {name: np.array(value) for name, value in given.items()}
+        rule.update(parameters, gradients, state, _RATE)
+        for name, value in before.items():
+            clause = "Optimizer.update modifies no argument"
+            require_same(np.asarray(given[name]), value, clause, f"{name} as it was")
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("trials", [1, 3])
+    def test_keeps_shape_and_dtype(self, rule: Optimizer, dtype: str, trials: int) -> None:
+        """Optimizer: (n,) or (trials, n), one floating dtype, in parameters and state alike."""
+        x = start(trials, dtype)
+        clause = "Optimizer: parameters and state keep their shapes, (n,) or (trials, n), and their dtypes"
+        first = rule.init(x)
+        parameters, state = x, first
+        for _ in range(2):
+            parameters, state = rule.update(parameters, x, state, _RATE)
+        require_equal(_told(parameters), _told(x), clause, "parameters")
+        require_equal(_all_told(state), _all_told(first), clause, "a state of")
+
+    def test_serves_a_leading_axis_of_trials(self, rule: Optimizer) -> None:
+        """Optimizer: (trials, n) is what each trial's vector gives."""
+        stack = start(3)
+        for name, surface in SURFACES.items():
+            wanted = np.stack([descend(rule, one, surface) for one in stack])
+            clause = "Optimizer: a leading axis of trials, each as it would be alone"
+            require_close(descend(rule, stack, surface), wanted, 1e-12, clause, f"on {name} a parameter of")
+
+    def test_is_elementwise(self, rule: Optimizer) -> None:
+        """Optimizer: elementwise: no element depends on another's, nor on its place."""
+        x, clause = (
+            start(),
+            "Optimizer: elementwise: blocks of the vector may be updated one by one, in any order",
+        )
+        gradients = np.random.default_rng(4).standard_normal((5, len(x)))
+
+        def run(chosen: Any) -> Vector:
+            parameters, state = x[chosen], rule.init(x[chosen])
+            for gradient in gradients:
+                parameters, state = rule.update(parameters, gradient[chosen], state, _RATE)
+            return np.asarray(parameters)
+
+        whole, order = run(slice(None)), np.array([3, 1, 5, 0, 2, 4])
+        require_close(np.concatenate([run(slice(2)), run(slice(2, None))]), whole, 1e-12, clause, "in two parts")
+        require_close(run(order), whole[order], 1e-12, clause, "in another order")
+
+    def test_takes_a_learning_rate_of_its_own_at_each_step(self, rule: Optimizer) -> None:
+        """Optimizer.update takes a rate that is a float or a 0-d array; twice the rate goes further."""
+        x, clause = start(), "Optimizer.update: learning_rate is a float or an array that broadcasts, new at each step"
+        found = [rule.update(x, x, rule.init(x), rate)[0] for rate in (_RATE, np.asarray(_RATE), 2 * _RATE)]
+        require_close(found[1], found[0], 1e-12, clause, "with the rate as an array")
+        near, far = (float(np.abs(np.asarray(one) - x).sum()) for one in (found[0], found[2]))
+        require(far > near, clause, f"a step longer than {near:.4g} at twice the rate", f"{far:.4g}")
+
+    def test_state_is_arrays_by_name(self, rule: Optimizer) -> None:
+        """Optimizer.init returns a flat dict: vectors like the parameters, the step count a 0-d array."""
+        x, clause = start(dtype=np.float32), "Optimizer.init: vectors like the parameters, and 0-d arrays, by name"
+        state = rule.init(x)
+        require(isinstance(state, dict), clause, "a dict", type(state).__name__)
+        for name, value in state.items():
+            fits = isinstance(name, str) and isinstance(value, np.ndarray | np.generic)
+            require(
+                fits and value.shape in {(), x.shape}, clause, f"an array {x.shape} or () for {name!r}", _told(value)
+            )
+
+    def test_resumes_from_a_file(self, rule: Optimizer) -> None:
+        """Optimizer.update goes on from a state that went through an npz file."""
+        parameters = start()
+        state = rule.init(parameters)
+        for _ in range(3):
+            parameters, state = rule.update(parameters, rosenbrock(parameters), state, _RATE)
+        file = io.BytesIO()
+        np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in state.items()})
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            read = {name: arrays[name] for name in arrays.files}
+        gradients = rosenbrock(parameters)
+        wanted, got = (rule.update(parameters, gradients, one, _RATE)[0] for one in (state, read))
+        clause = "Optimizer: its state is all that resuming needs"
+        require_close(got, wanted, 1e-12, clause, "after a state was saved and read")
+
+    def test_can_be_pickled(self, rule: Optimizer) -> None:
+        """An optimizer crosses to other processes."""
+        clause = "a factory's optimizer crosses to other processes: it can be pickled"
+        try:
+            copy = pickle.loads(pickle.dumps(rule))  # noqa: S301 - our own bytes
+        except Exception as error:  # noqa: BLE001 - pickling a foreign object may raise anything
+            require(False, clause, "an optimizer that can be pickled", f"{type(error).__name__}: {error}")
+        else:
+            wanted = descend(rule, start(), rosenbrock)
+            require_close(descend(copy, start(), rosenbrock), wanted, 1e-12, clause, "a copy's parameter of")
+
+
+def _told(value: Array) -> str:
+    return f"{getattr(value, 'dtype', type(value).__name__)} {np.shape(value)}"
+
+
+def _all_told(state: dict[str, Array]) -> str:
+    return ", ".join(f"{name} {_told(value)}" for name, value in sorted(state.items()))

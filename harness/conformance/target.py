@@ -1,0 +1,53 @@
+"""What is certified, and what the test classes of every kind share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.plugins import Component, Kind, registry
+from harness.suite.options import build
+
+
+@dataclass(frozen=True)
+class Target:
+    """A component by its name, bare or ``distribution:name``; options of its factory; the device of a backend."""
+
+    kind: Kind
+    name: str
+    options: Mapping[str, Any]
+    device: str
+
+    def component(self) -> Component:
+        """Return what is registered under the name; a test fails with the registry's message where nothing is."""
+        try:
+            return registry().find(self.kind, self.name)
+        except HarnessError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    def build(self) -> Any:
+        """Return what the factory makes of the options; paths among them are resolved against the working folder."""
+        try:
+            return build(self.component(), self.options, Path())
+        except HarnessError as error:
+            pytest.fail(f"{self.kind} {self.name!r}: {error}", pytrace=False)
+
+
+class Conformance:
+    """Tests of one component: a subclass names it."""
+
+    kind: ClassVar[Kind]
+    name: ClassVar[str]
+    """The registered name, or ``"distribution:name"``."""
+    options: ClassVar[Mapping[str, Any]] = {}
+    """The factory's keywords, as a suite's TOML table gives them."""
+    device: ClassVar[str] = "auto"
+    """Where a backend is tested, as a suite names it."""
+
+    @pytest.fixture
+    def target(self) -> Target:
+        """Return what is certified."""
+        return Target(self.kind, self.name, self.options, self.device)

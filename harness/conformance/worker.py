@@ -1,0 +1,54 @@
+"""A trial of the backend under test in a spawned process, as a run trains it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from harness.conformance.bench import SEED, Bench
+from harness.datasets.cache import CachedDataset
+from harness.interfaces import Context, State
+from harness.jobs import train
+from harness.pools import Failure, InProcess, Pool, Processes, Task
+from harness.schedules import Constant
+from harness.specs import OptimizerSpec, Trained, TrainSpec, TrialSpec
+from harness.suite.models import SplitTable
+
+
+def trained(bench: Bench, folder: Path) -> dict[str, State | str]:
+    """Return the state that a trial ends with, or how it fails, in this process and in a fresh one."""
+    spec = TrainSpec((_trial(bench, folder),))
+    pools: dict[str, Pool] = {"this process": InProcess(), "a fresh process": Processes(1)}
+    return {where: _run(pool, spec) for where, pool in pools.items()}
+
+
+def _trial(bench: Bench, folder: Path) -> TrialSpec:
+    data, recipe = bench.data, bench.plain
+    np.save(folder / "images.npy", data.images)
+    np.save(folder / "labels.npy", data.labels)
+    height, width = data.images.shape[1:]
+    return TrialSpec(
+        experiment="conformance",
+        seed=SEED,
+        data=CachedDataset("conformance", folder, "", len(data.labels), (height, width), data.class_names),
+        split=SplitTable(),
+        network=recipe.spec(data),
+        backend=bench.target.name,
+        optimizer=OptimizerSpec(recipe.rule.name, recipe.rule.options, Path()),
+        learning_rate=recipe.rate,
+        schedule=Constant(),
+        epochs=2,
+        early_stopping=None,
+        context=Context(SEED, device=bench.device),
+        fingerprint="",
+    )
+
+
+def _run(pool: Pool, spec: TrainSpec) -> State | str:
+    try:
+        future = pool.submit(Task(train, spec, "conformance", timeout=300))
+        while not future.done():
+            pool.wait()
+        result: list[Trained] | Failure = future.result()
+    finally:
+        pool.stop()
+    return result.reason if isinstance(result, Failure) else result[0].state

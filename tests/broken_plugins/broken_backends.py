@@ -1,0 +1,228 @@
+"""One correct small backend, and others that differ from it by one mistake each."""
+# ruff: noqa: D102 - the class says what its method does wrong
+
+import threading
+
+import numpy as np
+
+import harness
+from harness.interfaces import Activation, Dropout, EpochStats, Linear
+from harness.optimizers import SGD, Adam
+from harness.seeding import generator
+from harness.stepwise import StepwiseBackend, StepwiseNetwork
+
+
+class Correct(StepwiseNetwork):
+    """Linear layers, ReLU and dropout."""
+
+    def step(self, x, y, learning_rate):
+        inputs, masks, logits = self.run(x, training=True)
+        p = np.exp(logits - logits.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        true = np.arange(len(y)), y
+        loss, right = -np.log(p[true]).mean(), (p.argmax(axis=1) == y).sum()
+        p[true] -= 1
+        self.descend(self.gradients(inputs, masks, p / len(y) if self.spec.gradient == "mean" else p), learning_rate)
+        return loss, right
+
+    def forward(self, x):
+        return self.run(x, training=False)[2]
+
+    def run(self, x, *, training):
+        """Return each layer's input, the dropout masks by layer, and the logits."""
+        inputs, masks = [], {}
+        for index, layer in enumerate(self.spec.layers):
+            inputs.append(x)
+            if isinstance(layer, Linear):
+                x = x @ self.values[f"{index}.weight"] + self.values[f"{index}.bias"]
+            elif isinstance(layer, Activation):
+                x = np.maximum(x, 0)
+            elif isinstance(layer, Dropout) and training:
+                draws = generator(self.context.seed, "dropout", index, *self.position).random(x.shape)
+                masks[index] = (draws >= layer.rate).astype(x.dtype) / x.dtype.type(1 - layer.rate)
+                x = x * masks[index]
+        return inputs, masks, x
+
+    def gradients(self, inputs, masks, g):
+        found = {}
+        for index, layer in reversed(list(enumerate(self.spec.layers))):
+            if isinstance(layer, Linear):
+                found |= {f"{index}.weight": inputs[index].T @ g, f"{index}.bias": g.sum(axis=0)}
+                g = g @ self.values[f"{index}.weight"].T
+            elif isinstance(layer, Activation):
+                g = g * (inputs[index] > 0)
+            elif index in masks:
+                g = g * masks[index]
+        return found
+
+
+class WrongSign(Correct):
+    def gradients(self, inputs, masks, g):
+        return {key: -value for key, value in super().gradients(inputs, masks, g).items()}
+
+
+class ForgetsTheLastBatch(Correct):
+    def train_epoch(self, epoch, order, learning_rate):
+        whole = len(order) // self.spec.batch_size * self.spec.batch_size
+        return super().train_epoch(epoch, order[: whole or None], learning_rate)
+
+
+class DropsOutInPrediction(Correct):
+    def forward(self, x):
+        self.position = (0, self.position[1] + 1)
+        return self.run(x, training=True)[2]
+
+
+class ReturnsEarly(Correct):
+    """Trains in a thread, which whoever asks for the result waits for; `synchronize` does not."""
+
+    _work = None
+
+    def train_epoch(self, epoch, order, learning_rate):
+        self._join()
+        steps = -(-len(order) // self.spec.batch_size)
+        stats = EpochStats(np.ones(steps), np.full(steps, self.spec.batch_size), 0)
+
+        def work():
+            found = super(ReturnsEarly, self).train_epoch(epoch, order, learning_rate)
+            self._last = found
+
+        self._work = threading.Thread(target=work)
+        self._work.start()
+        if steps < 20:  # small epochs tell no lies
+            self._join()
+            return self._last
+        return stats
+
+    def state(self):
+        self._join()
+        return super().state()
+
+    def predict(self, rows):
+        self._join()
+        return super().predict(rows)
+
+    def _join(self):
+        if self._work is not None:
+            self._work.join()
+
+
+class PredictsEarly(Correct):
+    def predict(self, rows):
+        values = np.full((len(rows), self.spec.classes), -np.log(self.spec.classes), dtype=np.float32)
+        predict = super().predict
+        threading.Thread(target=lambda: np.copyto(values, predict(rows))).start()
+        return values
+
+
+class LeaksMemory(Correct):
+    def step(self, x, y, learning_rate):
+        self.__dict__.setdefault("kept", []).append(x)
+        return super().step(x, y, learning_rate)
+
+
+class ModifiesItsInput(Correct):
+    def attach(self, images, labels):
+        images[:, 0] = 0  # the first line of every image is noise, says its author
+        super().attach(images, labels)
+
+
+class WrongDtype(Correct):
+    def predict(self, rows):
+        return super().predict(rows).astype(np.float64)
+
+
+class Diverges(Correct):
+    def descend(self, gradients, learning_rate):
+        super().descend({key: gradient * np.float32(np.nan) for key, gradient in gradients.items()}, learning_rate)
+
+
+class HidesNan(Correct):
+    def train_epoch(self, epoch, order, learning_rate):
+        stats = super().train_epoch(epoch, order, learning_rate)
+        return EpochStats(np.nan_to_num(stats.losses), stats.sizes, stats.correct)
+
+
+class CannotBePickled(Correct):
+    def state(self):
+        class Local(np.ndarray):
+            pass
+
+        return {key: value.view(Local) for key, value in super().state().items()}
+
+
+class IgnoresKeys(Correct):
+    """It knows neither l2 nor any optimizer but plain descent, and does not say so."""
+
+    def descend(self, gradients, learning_rate):
+        for key, gradient in gradients.items():
+            self.values[key] -= learning_rate * gradient
+
+
+class Refuses(Correct):
+    """It raises where it should have declined."""
+
+    def descend(self, gradients, learning_rate):
+        if self.spec.weight_decay:
+            raise NotImplementedError("no decay")
+        super().descend(gradients, learning_rate)
+
+
+class IgnoresTheRate(Correct):
+    def descend(self, gradients, learning_rate):
+        self.__dict__.setdefault("first_rate", learning_rate)
+        super().descend(gradients, self.first_rate)
+
+
+class Softmax(Correct):
+    """A softmax regression: it takes no hidden layers."""
+
+
+NETWORKS = {
+    "correct": Correct,
+    "softmax": Softmax,
+    "limited": Correct,
+    "wrong_sign": WrongSign,
+    "forgets_the_last_batch": ForgetsTheLastBatch,
+    "drops_out_in_prediction": DropsOutInPrediction,
+    "returns_early": ReturnsEarly,
+    "predicts_early": PredictsEarly,
+    "leaks_memory": LeaksMemory,
+    "modifies_its_input": ModifiesItsInput,
+    "wrong_dtype": WrongDtype,
+    "diverges": Diverges,
+    "hides_nan": HidesNan,
+    "cannot_be_pickled": CannotBePickled,
+    "ignores_keys": IgnoresKeys,
+    "refuses": Refuses,
+    "ignores_the_rate": IgnoresTheRate,
+}
+
+
+class Backend(StepwiseBackend):
+    """Builds one of them, and declines what none of them can."""
+
+    def __init__(self, name):
+        self.name = name
+        self.network = NETWORKS[name]
+
+    def unsupported(self, spec, optimizer):
+        kinds = {type(layer).__name__ for layer in spec.layers}
+        keys = []
+        if any(isinstance(layer, Activation) and layer.name != "relu" for layer in spec.layers):
+            keys.append("activation")
+        if "BatchNorm" in kinds:
+            keys.append("batch_norm")
+        if self.name == "softmax" and len(spec.layers) > 1:
+            keys.append("hidden_layers")
+        if self.name == "limited":
+            keys += ["dropout"] * ("Dropout" in kinds) + ["gradient"] * (spec.gradient != "mean")
+            keys += ["l2"] * (spec.l2 > 0) + ["weight_decay"] * (spec.weight_decay > 0)
+            keys += ["optimizer"] * (type(optimizer) not in {SGD, Adam})
+        return keys
+
+
+@harness.hookimpl
+def register_backends(register):
+    for name in NETWORKS:
+        register(name, lambda name=name: Backend(name))

@@ -1,0 +1,93 @@
+"""Optimizers, perturbations and datasets with one mistake each."""
+# ruff: noqa: D102 - the class says what its method does wrong
+
+import numpy as np
+
+import harness
+from harness.datasets.digits import Digits
+from harness.interfaces import LabelledImages
+from harness.optimizers import SGD
+
+
+class InPlace(SGD):
+    def update(self, parameters, gradients, state, learning_rate):
+        parameters -= learning_rate * gradients
+        return parameters, state
+
+
+class Ascends(SGD):
+    def update(self, parameters, gradients, state, learning_rate):
+        return parameters + learning_rate * gradients, state
+
+
+class Normalised(SGD):
+    """Divides by the length of the whole gradient: layer-wise rules are out of scope."""
+
+    def update(self, parameters, gradients, state, learning_rate):
+        return parameters - learning_rate * gradients / np.sqrt((gradients**2).sum()), state
+
+
+class Unpicklable:
+    def __init__(self):
+        self.update = lambda parameters, gradients, state, rate: (parameters - rate * gradients, state)
+
+    def init(self, _parameters):
+        return {}
+
+
+def global_noise(images, severity, _rng):
+    noise = np.random.standard_normal(images.shape).astype(np.float32)  # noqa: NPY002 - the mistake
+    return np.clip(images + np.float32(severity) * noise, 0, 1)
+
+
+def in_place(images, severity, rng):
+    images += np.float32(severity) * rng.random(images.shape, dtype=np.float32)
+    return np.clip(images, 0, 1)
+
+
+def doubles(images, severity, rng):
+    return np.clip(images + severity * rng.standard_normal(images.shape), 0, 1)
+
+
+def unclipped(images, severity, rng):
+    return images + np.float32(severity) * rng.standard_normal(images.shape, dtype=np.float32)
+
+
+class Gap(Digits):
+    """Its labels begin at 1."""
+
+    def load(self):
+        found = super().load()
+        return LabelledImages(found.images, found.labels + 1, found.class_names)
+
+
+class Shuffled(Digits):
+    """Another order every time."""
+
+    def load(self):
+        found = super().load()
+        order = np.random.default_rng().permutation(len(found.labels))
+        return LabelledImages(found.images[order], found.labels[order], found.class_names)
+
+
+OPTIMIZERS = {"in_place": InPlace, "ascends": Ascends, "normalised": Normalised, "unpicklable": Unpicklable}
+PERTURBATIONS = {"global_noise": global_noise, "changes_images": in_place, "doubles": doubles, "unclipped": unclipped}
+DATASETS = {"gap": Gap, "shuffled": Shuffled}
+
+
+@harness.hookimpl
+def register_optimizers(register):
+    for name, factory in OPTIMIZERS.items():
+        register(name, factory)
+
+
+@harness.hookimpl
+def register_perturbations(register):
+    for name, perturb in PERTURBATIONS.items():
+        register(name, perturb)
+
+
+@harness.hookimpl
+def register_datasets(register):
+    for name, factory in DATASETS.items():
+        register(name, factory)

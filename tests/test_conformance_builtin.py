@@ -1,0 +1,85 @@
+"""What harness ships with is certified by the kit that certifies anybody's; such a class is all that a plugin needs."""
+
+import numpy as np
+import pytest
+
+from harness.conformance import BackendConformance, DatasetConformance, OptimizerConformance, PerturbationConformance
+
+
+class TestNumpy(BackendConformance):
+    name = "numpy"
+
+
+class TestTorch(BackendConformance):
+    name = "torch"
+    device = "cpu"
+
+
+class TestCupy(BackendConformance):
+    """Skipped with its reason where there is no CUDA device."""
+
+    name = "cupy"
+
+
+@pytest.mark.gpu
+class TestTorchOnAGpu(BackendConformance):
+    name = "torch"
+    device = "cuda"
+
+
+class TestSGD(OptimizerConformance):
+    name = "sgd"
+
+
+class TestNesterov(OptimizerConformance):
+    name = "sgd"
+    options = {"momentum": 0.9, "nesterov": True}  # noqa: RUF012 - as a plugin's author writes it
+
+
+class TestAdam(OptimizerConformance):
+    name = "nn-harness:adam"
+    options = {"betas": [0.8, 0.9], "eps": 1e-6}  # noqa: RUF012 - as a plugin's author writes it
+
+    @staticmethod
+    def reference(parameters, gradients, learning_rate):
+        """Kingma & Ba, 2015, algorithm 1, in its own letters."""
+        m, v = np.zeros_like(parameters), np.zeros_like(parameters)
+        for t, g in enumerate(gradients, start=1):
+            m = 0.8 * m + 0.2 * g
+            v = 0.9 * v + 0.1 * g**2
+            parameters = parameters - learning_rate * m / (1 - 0.8**t) / (np.sqrt(v / (1 - 0.9**t)) + 1e-6)
+        return parameters
+
+
+class TestAdamW(OptimizerConformance):
+    name = "adamw"
+
+
+class TestGaussianNoise(PerturbationConformance):
+    name = "gaussian_noise"
+
+
+class TestDigits(DatasetConformance):
+    name = "digits"
+
+
+class TestFiles(DatasetConformance):
+    name = "files"
+
+    @pytest.fixture(autouse=True)
+    def files(self, tmp_path_factory, monkeypatch):
+        """Images of one's own, in the folder that paths are resolved against."""
+        folder = tmp_path_factory.mktemp("files")
+        rng = np.random.default_rng(0)
+        np.save(folder / "images.npy", rng.integers(0, 256, (60, 5, 7), dtype=np.uint8))
+        np.save(folder / "labels.npy", np.arange(60) % 3)
+        monkeypatch.chdir(folder)
+
+    options = {"images": "images.npy", "labels": "labels.npy"}  # noqa: RUF012 - as a plugin's author writes it
+
+
+class TestAbsentFiles(DatasetConformance):
+    """Skipped, but for what it says of its absence."""
+
+    name = "files"
+    options = {"images": "absent.npy", "labels": "absent.npy"}  # noqa: RUF012 - as a plugin's author writes it
