@@ -1,6 +1,7 @@
 """Finds, loads, quarantines and names plugins."""
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +15,10 @@ from harness import hookspecs
 from harness.errors import HarnessError, nearest
 
 GROUP = "harness"
+OWN = "nn-harness"
+"""The distribution of the first-party plugins."""
+DISABLE = "HARNESS_DISABLE_PLUGINS"
+"""The environment variable that names plugins not to load; workers inherit it."""
 Kind = Literal["backend", "optimizer", "perturbation", "dataset"]
 KINDS: tuple[Kind, ...] = ("backend", "optimizer", "perturbation", "dataset")
 
@@ -67,6 +72,8 @@ class Registry:
     manager: pluggy.PluginManager = field(repr=False)
     components: tuple[Component, ...]
     quarantined: tuple[Quarantined, ...]
+    disabled: tuple[str, ...] = ()
+    """Plugins that are installed and were not loaded, each as ``"name (distribution version)"``."""
 
     def named(self, kind: Kind) -> dict[str, Component]:
         """Return the components of a kind by the name that a suite uses.
@@ -98,36 +105,42 @@ class Registry:
             choices = " or ".join(f"{owner}:{name}" for owner in owners)
             msg = f"{kind} {name!r} is offered by {' and '.join(owners)}: write {choices}"
             raise HarnessError(msg)
-        msg = f"unknown {kind} {name!r}. {nearest(name, known)}{self._quarantine_note()}"
+        msg = f"unknown {kind} {name!r}. {nearest(name, known)}{self._absent()}"
         raise HarnessError(msg)
 
-    def _quarantine_note(self) -> str:
-        if not self.quarantined:
-            return ""
-        names = ", ".join(f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined)
-        return f" Quarantined: {names}"
+    def _absent(self) -> str:
+        """Name the plugins that might have offered it, and why they do not."""
+        faulty = ", ".join(f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined)
+        off = ", ".join(self.disabled)
+        return (f" Quarantined: {faulty}." if faulty else "") + (f" Disabled: {off}." if off else "")
 
 
 @cache
 def registry() -> Registry:
-    """Return what is installed; scanned and checked once in a process."""
-    return load(entry_points(group=GROUP))
+    """Return what is installed and not disabled; scanned and checked once in a process."""
+    return load(entry_points(group=GROUP), os.environ.get(DISABLE, ""))
 
 
-def load(found: Any) -> Registry:
-    """Load each entry point on its own, so that a faulty one is set aside and the others serve."""
+def load(found: Any, disable: str = "") -> Registry:
+    """Load each entry point on its own, so that a faulty one is set aside and the others serve.
+
+    ``disable`` names those that are not to be loaded, between commas; ``"*"`` stands for all but harness's own.
+    """
+    names = {name.strip() for name in disable.split(",")}
+    off = [point for point in found if point.name in names or ("*" in names and _place(point)[1] != OWN)]
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     components: list[Component] = []
     quarantined: list[Quarantined] = []
-    for point in sorted(found, key=_place):
+    for point in sorted((point for point in found if point not in off), key=_place):
         try:
             components += _load_one(manager, point, components)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
             if manager.has_plugin(point.name):
                 manager.unregister(name=point.name)
             quarantined.append(Quarantined(*_place(point), error=_one_line(error)))
-    return Registry(manager, tuple(components), tuple(quarantined))
+    told = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
+    return Registry(manager, tuple(components), tuple(quarantined), tuple(told))
 
 
 def _place(point: EntryPoint) -> tuple[str, str, str]:

@@ -205,6 +205,22 @@ def test_plugins_names_what_is_there_what_is_not_and_what_is_set_aside(harness, 
     assert "No module named 'no_such_module'" in lines["bad"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [(["--no-plugins"], {}), ([], {"HARNESS_DISABLE_PLUGINS": "bad"})],
+    ids=["all", "one by name"],
+)
+def test_plugins_can_be_disabled(harness, tmp_path, arguments, environment):
+    """A faulty one need not be uninstalled; workers do without it too."""
+    modules = {"harness_bad": "print('loaded'); import no_such_module"}
+    distribution(tmp_path / "site", "harness-bad", "0.1", modules, {"bad": "harness_bad"})
+    found = harness("plugins", *arguments, PYTHONPATH=str(tmp_path / "site"), **environment)
+    assert "disabled: bad (harness-bad 0.1)" in found.stdout
+    assert "no_such_module" not in found.stdout
+    done = harness("run", "tiny.toml", "--only", "A", *arguments, PYTHONPATH=str(tmp_path / "site"), **environment)
+    assert "loaded" not in done.stdout + done.stderr + (tmp_path / "runs/tiny/trials/A/seed-1/log.txt").read_text()
+
+
 def test_datasets_doctor_and_schema(harness):
     """What is here, what works here, what a suite may say."""
     found = harness("datasets").stdout
@@ -247,3 +263,68 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
     states = {line.split()[0]: line for line in again.stdout.splitlines() if line}
     assert " done" in states["A"]
     assert " run " in states["B"]
+
+
+def test_runs_are_listed_with_state_age_and_size(harness, tmp_path):
+    """Complete, incomplete, unreadable; a folder that is not there is told in a line."""
+    assert "runs: there is no such folder. 'harness run SUITE' makes runs/" in harness("runs", code=2).stderr
+    harness("run", "tiny.toml")
+    harness(
+        "run",
+        "tiny.toml",
+        "--only",
+        "B",
+        "--set",
+        "experiments.B.optimizer.learning_rate=1e30",
+        "--out",
+        "runs/b",
+        code=1,
+    )
+    (tmp_path / "runs/broken").mkdir()
+    (tmp_path / "runs/broken/run.json").write_text("{")
+    lines = {line.split()[0]: line for line in harness("runs").stdout.splitlines() if line.startswith("runs/")}
+    assert re.search(r"tiny +complete: 3 of 3 done +\d+(\.\d)? s ago +0\.\d MB", lines["runs/tiny"])
+    assert "incomplete: 0 of 1 done, 1 failed" in lines["runs/b"]
+    assert "unreadable: " in lines["runs/broken"]
+
+
+def test_plan_predicts_probes_and_smokes(harness):
+    """Nothing is known of a new machine; some batches tell; one batch of each finds a mistake, exit code 1."""
+    assert "predicted: unknown" in harness("plan", "tiny.toml", HARNESS_CACHE_DIR="own").stdout
+    told = harness("plan", "tiny.toml", "--probe", HARNESS_CACHE_DIR="own").stdout
+    assert re.search(r"predicted: \d+\.\d s for training", told)
+    assert re.search(r"C +1 +numpy +1,242 +3 +run +\d\.\d s +\d+ MB", told)
+    bad = harness(
+        "plan", "tiny.toml", "--smoke", "--set", "experiments.C.optimizer={name='sgd',learning_rate=1e38}", code=1
+    )
+    assert re.search(r"A +numpy +works", bad.stdout)
+    assert re.search(r"C +numpy +failed: diverged at epoch 1", bad.stdout)
+
+
+def test_why_names_what_differs(harness):
+    """Or that the stored row serves; a trial that is not there is told in a line."""
+    harness("run", "tiny.toml")
+    assert harness("why", "tiny.toml", "A").stdout == "A seed 1: its stored row serves, and so do its test results\n"
+    told = harness("why", "tiny.toml", "B/1", "--set", "experiments.B.epochs=5").stdout
+    assert told == "B seed 1: will be trained again, because its row is of another trial: epochs was 3, is 5\n"
+    assert "B/7: there is no such seed. Known: 1." in harness("why", "tiny.toml", "B/7", code=2).stderr
+    assert "matches no experiment. Known: A, B, C." in harness("why", "tiny.toml", "X", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("harness pl", {"plan", "plugins"}),
+        ("harness run t", {"tiny.toml"}),
+        ("harness run tiny.toml --only ", {"A", "B", "C"}),
+        ("harness why tiny.toml B", {"B"}),
+        ("harness leaderboard runs/", {"runs/tiny"}),
+    ],
+)
+def test_the_shell_completes_commands_suites_runs_and_experiments(harness, tmp_path, words, expected):
+    """As bash asks: no plugin is loaded, nothing is run."""
+    (tmp_path / "runs/tiny").mkdir(parents=True)
+    (tmp_path / "runs/tiny/run.json").write_text("{}")
+    position = str(len(words.split(" ")) - 1)
+    asked = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": position}
+    assert set(harness(**asked).stdout.split()) == expected

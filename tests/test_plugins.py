@@ -123,3 +123,19 @@ def test_a_component_that_fails_when_it_is_first_asked_for_is_an_error_of_its_ow
         HarnessError, match=r"optimizer 'late' \(harness-late 2.0\): harness_late_missing:Rule: ModuleNotFound"
     ):
         registry.find("optimizer", "late").load()
+
+
+def test_plugins_that_are_disabled_are_not_loaded_and_are_named(installed):
+    """By name, or all but harness's own; whoever looks for what they offer is told."""
+    installed(("harness-lion", "1.2.3", GOOD.format(name="lion", module="harness_lion")))
+    for disable in ("harness_lion", " harness_lion , other", "*"):
+        sys.modules.pop("harness_lion")
+        registry = load(entry_points(group=GROUP), disable)
+        assert "harness_lion" not in sys.modules or sys.modules.setdefault("harness_lion", None) is None
+        assert registry.disabled == ("harness_lion (harness-lion 1.2.3)",)
+        assert "adam" in registry.named("optimizer")
+        with pytest.raises(
+            HarnessError, match=r"unknown optimizer 'lion'.* Disabled: harness_lion \(harness-lion 1.2.3\)"
+        ):
+            registry.find("optimizer", "lion")
+        sys.modules["harness_lion"] = None

@@ -1,5 +1,6 @@
 """The command line: the only place that prints or exits."""
 
+import os
 import sys
 
 import typer
@@ -8,6 +9,7 @@ from harness.cli.looking import datasets, doctor, leaderboard, plugins, runs, sc
 from harness.cli.planning import plan, why
 from harness.cli.running import run
 from harness.errors import HarnessError
+from harness.plugins import DISABLE
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +34,9 @@ def _show_version(value: bool) -> None:
 def _options(
     *,
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    no_plugins: bool = typer.Option(
+        False, "--no-plugins", help="Load harness's own plugins alone. HARNESS_DISABLE_PLUGINS=NAME,… disables some."
+    ),
     version: bool = typer.Option(
         False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
     ),
@@ -41,14 +46,17 @@ def _options(
     Exit codes: 0 all well, 1 a trial failed or could not run, 2 a bad command, suite or plugin, 130 interrupted.
     """
     del debug, version  # `main` has seen to the one, its callback to the other
+    if no_plugins:
+        os.environ[DISABLE] = ",".join(["*", *filter(None, [os.environ.get(DISABLE)])])
 
 
 def main() -> None:
     """Run the command line: an error that a person can mend is one line and exit code 2."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
-    # The switch may stand anywhere; typer knows it in front.
-    arguments = ["--debug"] * debug + [argument for argument in arguments if argument != "--debug"]
+    # These may stand anywhere; typer knows them in front.
+    switches = ("--debug", "--no-plugins")
+    arguments = sorted(arguments, key=lambda argument: argument not in switches)
     try:
         app(arguments, prog_name="harness")
     except HarnessError as error:

@@ -5,11 +5,9 @@ Completion reads files and loads no plugin: it must answer while somebody holds 
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
-from typing import Any
-
-import typer
 
 
 def complete_suite(incomplete: str) -> list[str]:
@@ -30,13 +28,16 @@ def complete_run(incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(map(str, found)) if name.startswith(incomplete)]
 
 
-def complete_experiment(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_experiment(incomplete: str) -> list[str]:
     """Return the names of the experiments in the suite that the command line names."""
-    return [name for name in _experiments(ctx.params.get("suite")) if name.startswith(incomplete)]
+    return [name for name in _experiments() if name.startswith(incomplete)]
 
 
-def _experiments(suite: Any) -> list[str]:
+def _experiments() -> list[str]:
+    # The words as the shell hands them over: a line that ends in "--only" is none that could be parsed.
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    suites = [word for word in line.split() if word.endswith(".toml")]
     try:
-        return list(tomllib.loads(Path(suite).read_text(encoding="utf-8"))["experiments"])
-    except (OSError, TypeError, KeyError, ValueError):
+        return list(tomllib.loads(Path(suites[0]).read_text(encoding="utf-8"))["experiments"])
+    except (OSError, IndexError, TypeError, KeyError, ValueError):
         return []

@@ -90,6 +90,9 @@ def plugins() -> None:
         lines = [[one.plugin, f"{one.distribution} {one.version}", one.error] for one in found.quarantined]
         table("quarantined: set aside, because of their errors", lines, ["plugin", "from", "error"])
 
+    if found.disabled:
+        typer.echo(f"disabled: {', '.join(found.disabled)}")
+
 
 def datasets() -> None:
     """List the datasets, and which are available here."""
@@ -131,10 +134,12 @@ def doctor() -> None:
         typer.echo(f"backend {name}: {here}")
         for key, value in _backend_environment(component).items() if here == "yes" else ():
             typer.echo(f"  {key}: {value}")
-    _say_quarantined(installed)
+    _say_absent(installed)
 
 
-def _say_quarantined(found: Registry) -> None:
+def _say_absent(found: Registry) -> None:
+    for text in found.disabled:
+        typer.echo(f"plugin {text} is disabled")
     for one in found.quarantined:
         typer.echo(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}")
 
