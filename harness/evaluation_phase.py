@@ -29,6 +29,7 @@ class _Due:
     spec: TrialSpec
     devices: tuple[str, ...]
     fingerprint: str
+    components: dict[str, str]
 
 
 def evaluate_all(
@@ -47,6 +48,9 @@ def evaluate_all(
     perturbations = perturbation_specs(run.suite)
     planned = {(one.row.experiment, one.row.seed): one for one in plan.trials if one.spec}
     wanted = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
+    components = {
+        f"perturbation {one.name}": registry.find("perturbation", one.name).provenance for one in perturbations
+    }
     due: list[_Due] = []
     for row in asked:
         one = planned.get((row.experiment, row.seed))
@@ -54,7 +58,7 @@ def evaluate_all(
             continue
         print_ = evaluation_fingerprint(row.fingerprint, perturbations, registry)
         if row.evaluation is None or row.evaluation.fingerprint != print_:
-            due.append(_Due(row, one.spec, one.devices, print_))
+            due.append(_Due(row, one.spec, one.devices, print_, components))
     groups = _grouped(due, pool.slots)
     while groups:
         alone: list[list[_Due]] = []
@@ -107,6 +111,6 @@ def _failed(run: Run, row: TrialRow, failure: Failure) -> TrialRow:
 
 
 def _tested(run: Run, due: _Due, result: Evaluated) -> TrialRow:
-    evaluation = EvaluationRow(due.fingerprint, result.measures, result.seconds, result.environment)
+    evaluation = EvaluationRow(due.fingerprint, result.measures, result.seconds, result.environment, due.components)
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions}
     return run.write(replace(due.row, evaluation=evaluation), arrays).row

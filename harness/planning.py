@@ -8,7 +8,7 @@ from harness.errors import HarnessError, nearest
 from harness.fingerprints import stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
 from harness.jobs import split_of
-from harness.plugins import Registry
+from harness.plugins import Kind, Registry
 from harness.probing import Ask, Question
 from harness.rows import TrialRow
 from harness.specs import OptimizerSpec, PerturbationSpec, TrialSpec, network_spec
@@ -77,10 +77,12 @@ def make_plan(
         questions.append(Question(tuple(experiment.backends), place, network, _optimizer_spec(loaded, name)))
     trials = []
     for (name, experiment), question, answer in zip(experiments.items(), questions, ask(questions), strict=True):
-        optimizer = experiment.optimizer.name
-        components = {f"optimizer {optimizer}": registry.find("optimizer", optimizer).provenance}
-        if answer.backend:
-            components[f"backend {answer.backend}"] = registry.find("backend", answer.backend).provenance
+        parts: list[tuple[Kind, str | None]] = [
+            ("dataset", suite.dataset.name),
+            ("optimizer", experiment.optimizer.name),
+            ("backend", answer.backend),
+        ]
+        components = {f"{kind} {part}": registry.find(kind, part).provenance for kind, part in parts if part}
         first = TrialRow(
             experiment=name,
             seed=0,

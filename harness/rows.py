@@ -71,6 +71,8 @@ class EvaluationRow:
     measures: list[Measure]
     seconds: float
     environment: dict[str, str] = field(default_factory=dict)
+    components: dict[str, str] = field(default_factory=dict)
+    """Each perturbation, "perturbation gaussian_noise" -> "nn-harness 0.1.0"."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from harness import metrics
+from harness import __version__, metrics
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.store import Run, locked
@@ -28,8 +28,11 @@ def test_every_planned_trial_has_a_row_with_what_made_it(finished):
     for row in run.rows():
         assert row.status == "done"
         assert len(row.fingerprint) == 64
-        assert row.components.keys() == {f"optimizer {row.settings['optimizer']['name']}", "backend numpy"}
-        assert row.components["backend numpy"].startswith("nn-harness ")
+        parts = {f"optimizer {row.settings['optimizer']['name']}", "backend numpy", "dataset digits"}
+        assert row.components.keys() == parts
+        assert all(origin == f"nn-harness {__version__}" for origin in row.components.values())
+        if row.evaluation:
+            assert row.evaluation.components == {"perturbation gaussian_noise": f"nn-harness {__version__}"}
         assert {"numpy", "blas", "threads", "processor", "python", "placement"} <= row.environment.keys()
         assert [one.epoch for one in row.history] == [1, 2, 3]
         assert row.metrics.val_loss == row.history[-1].val_loss

@@ -214,6 +214,16 @@ class OptimizerConformance(Conformance):
             wanted = descend(rule, start(), rosenbrock)
             require_close(descend(copy, start(), rosenbrock), wanted, 1e-12, clause, "a copy's parameter of")
 
+    def test_can_be_hashed(self, target: Target, rule: Optimizer) -> None:
+        """Optimizers with equal options hash alike: a jitted backend keeps what it compiled for one."""
+        clause = "an optimizer is immutable and hashable: a frozen dataclass of its options is"
+        try:
+            hashes = hash(rule), hash(target.build())
+        except TypeError as error:
+            require(False, clause, "a hash", f"TypeError: {error}")
+        else:
+            require_equal(hashes[1], hashes[0], clause, "another with the same options to have the hash")
+
 
 def _told(value: Array) -> str:
     return f"{getattr(value, 'dtype', type(value).__name__)} {np.shape(value)}"

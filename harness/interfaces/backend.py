@@ -27,7 +27,8 @@ class EpochStats:
 
     ``losses`` (steps,): each batch's mean cross-entropy, before its update, float64. ``sizes`` (steps,): rows in each
     batch. ``correct``: rows classified rightly, before their batch's update, in training mode. ``peak_device_bytes``:
-    the most memory held on an accelerator so far, or None where there is none.
+    the most memory held on an accelerator so far, or None where there is none. A network that diverged reports losses
+    that are not finite, or raises: the core ends the trial with either.
     """
 
     losses: NDArray[np.float64]
@@ -38,6 +39,8 @@ class EpochStats:
 
 class Optimizer(Protocol):
     """An update rule: pure, elementwise over one flat parameter vector of any array namespace.
+
+    It is immutable, hashable and picklable: a frozen dataclass of its options is all three.
 
     ``parameters`` and ``gradients`` have one shape, (n,) or (trials, n), and one floating dtype. ``learning_rate`` is a
     float or an array that broadcasts. No branch depends on an array's values, and no argument is modified.
