@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
-from threadpoolctl import threadpool_limits
 
 from harness.conformance.bench import Bench
 from harness.conformance.target import Conformance, Target
 from harness.plugins import Kind
+from harness.threads import limited
 
 
 class BackendTests(Conformance):
@@ -19,5 +19,5 @@ class BackendTests(Conformance):
     @pytest.fixture
     def bench(self, target: Target) -> Iterator[Bench]:
         """Return the backend beside the reference, on one thread as in a worker; skip where it is unavailable."""
-        with threadpool_limits(1):
+        with limited(1):
             yield Bench(target)

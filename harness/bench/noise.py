@@ -1,0 +1,121 @@
+"""The noise floor of a machine: how far a case seems to differ from itself."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from harness.bench.cases import Case
+from harness.bench.measurements import Machine, Measurement
+from harness.bench.prepared import prepare
+from harness.bench.rounds import interleaved
+from harness.datasets.cache import cache_root
+from harness.errors import HarnessError
+from harness.files import write_json
+
+QUANTILE = 0.95
+"""Of the pairs of runs, how many the floor covers."""
+PROCESSES = 8
+"""In which a calibration runs, half of them for either side."""
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """The fraction by which two equal runs of a backend may differ on a machine, and how that was found."""
+
+    machine: Machine
+    backend: str
+    floor: float
+    case: str
+    rounds: int
+    processes: int
+
+    @property
+    def key(self) -> str:
+        """What it holds for: see `floor_key`."""
+        return floor_key(self.machine, self.backend)
+
+
+_FLOORS = TypeAdapter(dict[str, NoiseFloor])
+
+
+def floor_key(machine: Machine, backend: str) -> str:
+    """Return what a floor holds for: two backends on one GPU, of no BLAS that they name, differ in their noise."""
+    return f"{machine.key} {backend}"
+
+
+def floor_of(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the fraction that the ratio of two runs stays within in `QUANTILE` of all pairs, one run of each side.
+
+    ``first``, ``second`` (runs,): seconds of the same case. Ratios r and 1 / r deviate equally: by e^|log r| - 1. It is
+    the noise of a single pair; what is compared are medians of several runs, which leaves room for a slow drift.
+
+    >>> round(floor_of([1.0, 1.0, 1.0], [1.1, 1.1, 1.1]), 6)
+    0.1
+    """
+    one, other = (np.log(np.asarray(seconds, dtype=np.float64)) for seconds in (first, second))
+    deviations = np.abs(one[:, None] - other[None, :])  # (runs, runs)
+    return float(np.expm1(np.quantile(deviations, QUANTILE)))
+
+
+def calibrate(case: Case, rounds: int, *, processes: int = PROCESSES) -> NoiseFloor:
+    """Measure a case against itself, in turns, ``rounds`` runs each in fresh ``processes``.
+
+    A comparison is between processes: what differs from one to the next, where memory lies, say, is part of its noise,
+    and within one would not be seen.
+
+    Raises:
+        HarnessError: it cannot run here.
+    """
+    sessions = []
+    # One process for each session, spawned: a fork would inherit what the libraries hold.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        for _ in range(processes):
+            try:
+                sessions.append(pool.submit(session, case, rounds).result())
+            except BrokenProcessPool:
+                msg = f"{case.title}: its process ended without a result"
+                raise HarnessError(msg) from None
+    first, second = ([one for found in sessions[start::2] for one in found.seconds] for start in (0, 1))
+    return NoiseFloor(sessions[0].machine, case.backend, floor_of(first, second), case.title, rounds, processes)
+
+
+def session(case: Case, rounds: int) -> Measurement:
+    """Measure one case alone."""
+    with prepare(case) as ready:
+        return ready.measured(interleaved([ready.run], rounds)[0])
+
+
+def noise_path() -> Path:
+    """Return where the floors are kept."""
+    return cache_root() / "noise.json"
+
+
+def floors() -> dict[str, NoiseFloor]:
+    """Return the floors that the cache holds, by machine and backend; a file that does not read counts as none."""
+    try:
+        return _FLOORS.validate_python(json.loads(noise_path().read_bytes()))
+    except (OSError, ValueError):
+        return {}
+
+
+def keep(floor: NoiseFloor) -> Path:
+    """Put a floor in the place of the former one; return the file.
+
+    Raises:
+        HarnessError: the cache cannot be written to.
+    """
+    every = floors() | {floor.key: floor}
+    path = noise_path()
+    try:
+        write_json(path, {key: asdict(one) for key, one in every.items()})
+    except OSError as error:
+        msg = f"{path}: cannot be written: {error.strerror}. Name another place with HARNESS_CACHE_DIR"
+        raise HarnessError(msg) from None
+    return path

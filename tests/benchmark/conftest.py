@@ -1,0 +1,64 @@
+"""Which cases are measured: every installed backend, third parties' too, on each network, as options choose."""
+
+import pytest
+
+from harness.bench import NETWORKS, ROWS, Case, cases_for
+from harness.errors import HarnessError
+from harness.jobs import load_backend
+from harness.plugins import registry
+
+CASES = pytest.StashKey[list[Case]]()
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("harness benchmarks")
+    group.addoption("--bench-backend", action="append", metavar="NAME", help="only this backend (repeatable)")
+    group.addoption(
+        "--bench-network", action="append", metavar="NAME", help=f"one of {', '.join(NETWORKS)} (repeatable)"
+    )
+    group.addoption("--bench-device", default="auto", metavar="NAME", help="auto (the backend's best), cpu, cuda, …")
+    group.addoption("--bench-rounds", type=int, default=7, metavar="N", help="runs of a case (7)")
+    group.addoption("--bench-rows", type=int, default=ROWS, metavar="N", help=f"images of a run ({ROWS})")
+    group.addoption("--bench-threads", type=int, default=1, metavar="N", help="threads of a matrix product (1)")
+
+
+def pytest_configure(config):
+    """Choose the cases; a name that nobody knows ends the command here, in one line."""
+    option = config.option
+    try:
+        config.stash[CASES] = cases_for(
+            option.bench_backend or (),
+            option.bench_network or (),
+            device=option.bench_device,
+            threads=option.bench_threads,
+            rows=option.bench_rows,
+        )
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_generate_tests(metafunc):
+    """Give a benchmark its cases, each marked by its device and skipped, with the reason, where it cannot run."""
+    if "case" in metafunc.fixturenames:
+        cases = metafunc.config.stash[CASES]
+        metafunc.parametrize(
+            "case", [pytest.param(case, marks=marks(case), id=case.title.replace(" ", "-")) for case in cases]
+        )
+
+
+def marks(case):
+    """Return the markers of a case."""
+    answer = case.ask()
+    if answer.backend is None:
+        return [*(getattr(pytest.mark, kind) for kind in kinds(case)), pytest.mark.skip(reason=answer.reason)]
+    return [pytest.mark.cpu if answer.devices[0] == "cpu" else pytest.mark.gpu]
+
+
+def kinds(case):
+    """Return where a case that cannot run would: on both where nobody knows, so that no selection loses it unseen."""
+    if case.device != "auto":
+        return ["cpu" if case.device == "cpu" else "gpu"]
+    try:
+        return ["gpu"] if load_backend(registry().find("backend", case.backend)).unavailable("cpu") else ["cpu"]
+    except Exception:  # noqa: BLE001 - a backend that does not even load
+        return ["cpu", "gpu"]

@@ -1,0 +1,12 @@
+"""Samples a second of every backend and network: measured and recorded, never judged by an absolute time."""
+
+from harness.bench import prepare
+
+
+def test_speed(benchmark, case, request):
+    """Warm runs, each waited for; what is not a time stands in the extra information."""
+    benchmark.group = f"{case.network} {case.work}"
+    with prepare(case) as prepared:
+        benchmark.pedantic(prepared.run, rounds=request.config.option.bench_rounds, iterations=1)
+        if benchmark.stats:  # none with --benchmark-disable
+            benchmark.extra_info.update(prepared.measured(benchmark.stats.stats.data).described())

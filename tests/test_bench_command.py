@@ -1,0 +1,167 @@
+"""`harness bench`, `pytest tests/benchmark` and the check of a GPU machine, each in a process of its own."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from harness import bench
+from harness.cli.benching import bench as bench_command
+from harness.errors import HarnessError
+from tests.plugins_on_disk import distribution
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Return a function that runs ``python -m``, with a cache of the test's own."""
+
+    def run(*arguments, code=0, cwd=tmp_path, **environment):
+        done = subprocess.run(
+            [sys.executable, "-m", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=os.environ | {"HARNESS_CACHE_DIR": str(tmp_path / "cache")} | environment,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+QUICK = ("--backend", "numpy", "--network", "M0", "--rows", "1024", "--rounds", "2")
+
+
+def test_the_command_measures_keeps_and_compares(command, tmp_path):
+    """A table; no verdict without a calibration; with one, and a baseline that was faster, exit code 3."""
+    done = command("harness", "bench", *QUICK, "--save", "base.json")
+    assert "training, samples/s: median ± half the interquartile range" in done.stdout
+    assert "prediction, samples/s" in done.stdout
+    assert "measuring 2 cases in 2 rounds" in done.stderr
+    again = ("harness", "bench", "--read", "base.json", "--compare", "base.json", "--fail-on-slower")
+    done = command(*again)
+    assert "no verdict where the machine's noise is not known: 'harness bench --calibrate' finds it" in done.stderr
+    saved = bench.read(tmp_path / "base.json")
+    machine = saved[0].machine
+    floor = bench.NoiseFloor(machine, "numpy", 0.01, "numpy M0 train", 5, 8)
+    (tmp_path / "cache").mkdir(exist_ok=True)
+    (tmp_path / "cache" / "noise.json").write_text(json.dumps({floor.key: asdict(floor)}))
+    assert "within the noise (±" in command(*again).stdout
+    steady = [replace(one, seconds=(1.0, 1.0)) for one in saved]
+    bench.save(tmp_path / "now.json", steady)
+    bench.save(tmp_path / "fast.json", [replace(one, seconds=(0.9, 0.9)) for one in steady])
+    slower = ("harness", "bench", "--read", "now.json", "--compare", "fast.json")
+    assert "numpy M0 train    0.900    slower (±1.0%)" in command(*slower).stdout
+    assert command(*slower, "--fail-on-slower", code=3).stdout
+    told = json.loads(command(*slower, "--format", "json").stdout)
+    assert [one["verdict"] for one in told["comparisons"]] == ["slower", "slower"]
+    assert told["measurements"][0]["samples_per_second"] == 1024
+    bench.save(tmp_path / "else.json", [replace(one, machine=replace(machine, cores="999")) for one in steady])
+    refused = command("harness", "bench", "--read", "now.json", "--compare", "else.json", code=2)
+    assert refused.stderr.startswith("error: else.json: numpy M0 train: measured on another machine: cores '999', not ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fail-on-slower"], "--fail-on-slower: slower than what? Name a baseline with --compare FILE"),
+        (["--calibrate", "--save", "x"], "--calibrate: goes with neither --read, --save nor --compare"),
+        (["--compare", "none.json"], "none.json: cannot be read: No such file or directory"),
+    ],
+)
+def test_a_bad_command_is_one_line(arguments, message):
+    """Refused before anything is measured."""
+    names = {part[2:].replace("-", "_"): True for part in arguments if part.startswith("--")}
+    names |= {key: Path(arguments[-1]) for key in names if key in {"save", "compare"}}
+    with pytest.raises(HarnessError) as caught:
+        bench_command(**names)
+    assert message in str(caught.value)
+
+
+def test_a_chosen_backend_that_is_not_here_is_exit_code_1(command):
+    """Its reason stands on stderr."""
+    done = command("harness", "bench", *QUICK, "--device", "cuda", code=1)
+    assert "numpy (M0): numpy runs on the CPU alone, not on 'cuda'" in done.stderr
+
+
+def test_benchmarks_measure_a_third_partys_backend(command, tmp_path):
+    """``pytest tests/benchmark`` finds what is installed, marks its device, records where it ran, says why it skips."""
+    distribution(
+        tmp_path / "site",
+        "their-backend",
+        "3.1",
+        {
+            "theirs": """
+            import harness
+            from harness_array.backends import NumpyBackend
+
+            class Theirs(NumpyBackend):
+                def unavailable(self, device):
+                    return None if device in {"auto", "x:0"} else "runs on an accelerator alone"
+
+                def devices(self, device):
+                    return ["x:0"]
+
+                def unsupported(self, spec, optimizer):
+                    return ["dropout"] if len(spec.layers) > 7 else []
+
+            @harness.hookimpl
+            def register_backends(register):
+                register("theirs", Theirs)
+            """
+        },
+        {"theirs": "theirs"},
+    )
+    path = tmp_path / "out.json"
+    done = command(
+        "pytest", "tests/benchmark", "-rs", "-m", "gpu", "-p", "no:cacheprovider",
+        "--bench-backend", "theirs", "--bench-backend", "numpy", "--bench-network", "M0", "--bench-network", "M3b",
+        "--bench-rows", "1024", "--bench-rounds", "2", "--benchmark-json", path,
+        cwd=ROOT, PYTHONPATH=str(tmp_path / "site"),
+    )  # fmt: skip
+    assert "2 passed, 2 skipped, 4 deselected" in done.stdout
+    assert "theirs cannot honour dropout" in done.stdout
+    found = json.loads(path.read_text())["benchmarks"]
+    assert [one["name"] for one in found] == ["test_speed[theirs-M0-train]", "test_speed[theirs-M0-predict]"]
+    for one in found:
+        told = one["extra_info"]
+        assert told.keys() >= {"device", "driver", "kernel", "threads", "samples_per_second", "provenance", "network"}
+        assert told["provenance"] == "their-backend 3.1"
+        assert told["samples_per_second"] == pytest.approx(1024 / one["stats"]["median"])
+    assert [one.title for one in bench.read(path)] == ["theirs M0 train", "theirs M0 predict"]
+
+
+def test_plain_pytest_collects_no_benchmark(command):
+    """They have a configuration of their own."""
+    done = command("pytest", "--collect-only", "-q", "tests", "--ignore-glob=tests/test_*", cwd=ROOT, code=5)
+    assert "benchmark/" not in done.stdout
+
+
+def test_an_unknown_backend_ends_the_benchmarks_in_one_line(command):
+    """As the command line would say it."""
+    done = command("pytest", "tests/benchmark", "--bench-backend", "nunpy", cwd=ROOT, code=4)
+    assert "unknown backend 'nunpy'. Did you mean 'numpy'" in done.stderr
+
+
+def test_gpu_check_says_that_there_is_no_gpu(tmp_path):
+    """And does nothing else: no step, exit code 1, a JSON that says so."""
+    script = ROOT / "scripts" / "gpu_check.py"
+    if runpy.run_path(str(script))["cuda_devices"]()[0]:
+        pytest.skip("there is a CUDA device here")
+    done = subprocess.run([ROOT / "scripts" / "gpu-check.sh", tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no CUDA device is here" in done.stderr
+    told = json.loads((tmp_path / "gpu-check.json").read_text())
+    assert not told["all_well"]
+    assert "steps" not in told
+    usage = subprocess.run([ROOT / "scripts" / "gpu-check.sh"], capture_output=True, text=True, check=False)
+    assert usage.returncode == 2
+    assert usage.stderr.strip() == "scripts/gpu-check.sh [--cpu] [WHEELS_DIR] OUT_DIR"
