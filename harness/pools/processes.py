@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError, get_context
-from multiprocessing.connection import Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener
 from queue import SimpleQueue
 from typing import Any
 
@@ -63,7 +63,8 @@ class Processes:
         self._count = 0
         self._slots_made = 0
         self._stopped = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def submit(self, task: Task, report: Report | None = None) -> Future[Any]:
         """Start a task in a process that is free."""
@@ -98,6 +99,10 @@ class Processes:
             _kill(slot)
         for slot in list(self._used.values()):
             self._discard(slot)
+        # A thread that waits on a closed socket may come to wait on the next one that gets its number: wake it first.
+        with suppress(OSError, EOFError):
+            Client(self._listener.address).close()
+        self._acceptor.join(_GRACE)
         self._listener.close()
 
     def _new_slot(self) -> _Slot:
