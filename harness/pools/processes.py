@@ -94,6 +94,8 @@ class Processes:
 
     def stop(self) -> None:
         """Kill every process; nothing that a job does on ending is waited for."""
+        if self._stopped:
+            return
         self._stopped = True
         for slot in self._used.values():
             _kill(slot)

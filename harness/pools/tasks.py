@@ -59,5 +59,5 @@ class Pool(Protocol):
         ...
 
     def stop(self) -> None:
-        """End whatever runs, at once; the pool is not used afterwards."""
+        """End whatever runs, at once; the pool is not used afterwards, but may be stopped again."""
         ...
