@@ -94,11 +94,11 @@ def _rehearse(
 def reason(run: Run, planned: PlannedTrial, registry: Registry) -> str:
     """Say, in words, what the next run would do with a trial, and why."""
     row = planned.row
-    if planned.spec is None:
-        return f"cannot run here: {row.reason}"
     found = look_up(run, planned)
     if found.stored:
         return f"its stored row serves{_test_results(run, found.stored.row, registry)}"
+    if planned.spec is None:
+        return f"cannot run here: {row.reason}"
     if found.damage:
         return f"will be trained again, because its row is damaged: {found.damage}"
     if found.differences:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.dispatch import Stopped
 from harness.evaluation_phase import evaluate_all
-from harness.fingerprints import differences
+from harness.fingerprints import differences, stamped
 from harness.forecast import Timings
 from harness.observers import Observers
 from harness.planning import Plan, PlannedTrial
@@ -51,9 +51,12 @@ def look_up(run: Run, planned: PlannedTrial) -> Found:
         return Found(None, damage=stored)
     if stored is None or stored.row.metrics is None:
         return Found(None)
-    if stored.row.fingerprint != planned.row.fingerprint:
-        told = differences(stored.row, planned.row) if planned.spec else [planned.row.reason]
-        return Found(None, differences=tuple(told))
+    row = planned.row
+    if planned.spec is None:
+        # It cannot run here, and need not if it ran elsewhere: a row serves whatever backend made it.
+        row = stamped(replace(row, backend=stored.row.backend, components=stored.row.components))
+    if stored.row.fingerprint != row.fingerprint:
+        return Found(None, differences=tuple(differences(stored.row, row)))
     damage = run.damage(stored)
     if damage:
         return Found(None, damage=damage)

@@ -227,6 +227,16 @@ def test_other_data_and_another_split_run_everything_again(tmp_path, watcher):
     assert re.fullmatch(r"A seed 1: the split was \w{12}, is \w{12}", outcome.changed[0])
 
 
+def test_a_row_that_was_made_elsewhere_serves_where_its_backend_is_not(tmp_path, watcher):
+    """A run is not thrown away because it is looked at on a machine without its device."""
+    first, run = run_suite(tmp_path)
+    again, _ = run_suite(tmp_path, TINY.replace("[defaults]", '[defaults]\ndevice = "cuda"'))
+    assert len(watcher.trained) == 3
+    assert [without_times(row) for row in again.rows] == [without_times(row) for row in first.rows]
+    assert not again.changed
+    assert not (run.directory / "superseded").exists()
+
+
 def test_a_folder_of_something_else_is_not_touched(tmp_path):
     """--out ~ would be a pity."""
     (tmp_path / "run").mkdir()

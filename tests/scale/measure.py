@@ -1,0 +1,104 @@
+"""What the harness costs beside its trials, and how well it uses two cores, on a machine that has nothing else to do.
+
+    python -m tests.scale.measure
+
+Prints each figure beside what it should be; the exit code is 1 where one is missed. Times of a busy machine say nothing:
+the suite of tests holds what does not depend on time (`tests.scale.test_scale`).
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+HARNESS = [sys.executable, "-m", "harness"]
+HEAD = '[suite]\nname = "scale"\nseeds = [1, 2]\n[defaults]\nbackend = "numpy"\n'
+ADAM = 'optimizer = { name = "adam", learning_rate = 0.001 }\n'
+PAPER = {"M0": [128, 64], "M1a": [128, 64], "M1b": [128, 64], "M1g": [400, 240, 120], "M1h": [370, 370]}
+
+
+def timed(folder: Path, *arguments: str) -> float:
+    """Run a command, and return the seconds that it took."""
+    started = time.perf_counter()
+    subprocess.run([*HARNESS, *arguments], cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def trained_seconds(run: Path) -> list[float]:
+    """Return the seconds that each of a run's trials took by itself."""
+    rows = [json.loads(path.read_text())["row"] for path in run.glob("trials/*/*/row.json")]
+    return [row["metrics"]["seconds"] for row in rows]
+
+
+def write_many(folder: Path, trials: int) -> None:
+    """Write a suite of tiny trials of one epoch, two for each experiment."""
+    rates = "".join(
+        f"[experiments.E{i}]\noptimizer.learning_rate = {0.001 * (i + 1):.4f}\n" for i in range(trials // 2)
+    )
+    settings = f"hidden_layers = [8]\nepochs = 1\n{ADAM}[finalists]\none = 'E0'\n"
+    (folder / "many.toml").write_text(HEAD + settings + rates)
+
+
+def write_busy(folder: Path) -> None:
+    """Write a suite of the paper's networks on digits, forty times over, and its data."""
+    images, labels = load_digits(return_X_y=True)
+    np.save(folder / "x.npy", np.tile(images.reshape(-1, 8, 8).astype(np.uint8) * 15, (40, 1, 1)))
+    np.save(folder / "y.npy", np.tile(labels, 40))
+    data = '[dataset]\nname = "files"\nimages = "x.npy"\nlabels = "y.npy"\n[finalists]\none = "M0"\n'
+    tables = "".join(f"[experiments.{name}]\nhidden_layers = {layers}\n" for name, layers in PAPER.items())
+    (folder / "busy.toml").write_text(f"{HEAD}hidden_layers = [8]\nepochs = 12\n{ADAM}{data}{tables}")
+
+
+def beside(folder: Path, trials: int = 2000) -> dict[str, tuple[float, float, str]]:
+    """Measure many tiny trials: each figure with its bound."""
+    write_many(folder, trials)
+    planned = median(timed(folder, "plan", "many.toml") for _ in range(3))
+    first = timed(folder, "run", "many.toml", "--jobs", "1", "--quiet")
+    again = timed(folder, "run", "many.toml", "--jobs", "1", "--quiet")
+    seconds = trained_seconds(folder / "runs" / "many")
+    assert len(seconds) == trials
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    # A run that has nothing to do takes what start and end take: the rest is trials, and what is beside them.
+    outside = (first - again - sum(seconds)) / trials * 1000
+    return {
+        f"seconds to plan {trials:,} trials": (planned, 2.0, "at most"),
+        "milliseconds a trial outside it": (outside, 5.0, "at most"),
+        "megabytes of the largest process": (megabytes, 300.0, "at most"),
+    }
+
+
+def throughput(folder: Path) -> dict[str, tuple[float, float, str]]:
+    """Measure one process against two: the median ratio of three rounds, start and end included."""
+    write_busy(folder)
+    timed(folder, "run", "busy.toml", "--only", "M0", "--out", "warm", "--quiet")
+    ratios = []
+    for number in range(3):
+        one, two = (
+            timed(folder, "run", "busy.toml", "--jobs", jobs, "--out", f"{number}-{jobs}", "--quiet")
+            for jobs in ("1", "2")
+        )
+        ratios.append(one / two)
+        print(f"  one process {one:.1f} s, two {two:.1f} s")
+    return {"times the throughput with two processes": (median(ratios), 1.85, "at least")}
+
+
+def main() -> None:
+    """Measure, print, and say by the exit code whether all is as it should be."""
+    with tempfile.TemporaryDirectory() as name:
+        figures = beside(Path(name)) | throughput(Path(name))
+    met = []
+    for what, (figure, bound, sense) in figures.items():
+        met.append(figure <= bound if sense == "at most" else figure >= bound)
+        print(f"{'met   ' if met[-1] else 'missed'} {figure:8.2f} {what} ({sense} {bound:g})")
+    sys.exit(0 if all(met) else 1)
+
+
+if __name__ == "__main__":
+    main()
