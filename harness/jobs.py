@@ -42,6 +42,12 @@ def load_backend(component: Component) -> Backend:
         msg = f"backend {component.name!r} ({component.provenance}): {type(error).__name__}: {error}"
         raise HarnessError(msg) from error
     version = getattr(backend, "interface", None)
+    if version is None:
+        msg = (
+            f"backend {component.name!r} ({component.provenance}) does not say which interface it was written for: set "
+            f"interface = {INTERFACE_VERSION}"
+        )
+        raise HarnessError(msg)
     if version != INTERFACE_VERSION:
         msg = (
             f"backend {component.name!r} ({component.provenance}) was written for interface {version}; this harness "

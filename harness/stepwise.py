@@ -19,7 +19,8 @@ _OPTIMIZER = "optimizer."
 class StepwiseBackend:
     """A `harness.interfaces.Backend` on the CPU that is always there and honours every key: override what differs."""
 
-    interface = 1
+    interface: int
+    """The `INTERFACE_VERSION` that the subclass was written for: it sets it, so that a later one can be told apart."""
     network: ClassVar[type["StepwiseNetwork"]]
     """What it builds."""
 
@@ -51,7 +52,8 @@ class StepwiseBackend:
 class StepwiseNetwork(ABC):
     """A `harness.interfaces.Network` that is fed float batches from the host, one step at a time.
 
-    A subclass gives `step`, which ends with `descend`, and `forward`; both read ``values``. One whose framework keeps
+    A subclass gives `step`, which ends with `descend`, and `forward`; both read ``values``. What `step` returns is
+    read when the epoch ends. One whose framework keeps
     the weights itself overrides `state` and `load` too, and `synchronize` if its work is queued.
     """
 
@@ -111,14 +113,17 @@ class StepwiseNetwork(ABC):
         """Call `step` for each batch of the order; the last may be smaller."""
         _, labels = self._attached()
         edges = [*range(0, len(order), self.spec.batch_size), len(order)]
-        losses, correct = [], 0
+        losses: list[Any] = []
+        rights: list[Any] = []
         for index, (start, stop) in enumerate(pairwise(edges)):
             self.position = (epoch, index)
             rows = order[start:stop]
             loss, right = self.step(self._scaled(rows), labels[rows], learning_rate)
-            losses.append(float(loss))
-            correct += int(right)
-        return EpochStats(np.asarray(losses, dtype=np.float64), np.diff(edges), correct)
+            losses.append(loss)
+            rights.append(right)
+        # Read only now: a framework that queues its steps need not be waited for after each.
+        sizes, correct = np.diff(edges), sum(int(right) for right in rights)
+        return EpochStats(np.array([float(loss) for loss in losses]), sizes, correct)
 
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of attached rows."""

@@ -1,6 +1,7 @@
 """The house rules: what the core may name and load, how long its files are, how quick its help."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -82,7 +83,10 @@ def test_only_the_command_line_prints():
 
 
 def python(code, **options):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **options).stdout
+    # Other people's plugins, where some are installed, may load what they like.
+    environment = os.environ | {"HARNESS_DISABLE_PLUGINS": "*"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, **options).stdout
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from harness.errors import HarnessError
+from harness.jobs import load_backend
 from harness.plugins import GROUP, load
 from tests.plugins_on_disk import distribution
 
@@ -139,3 +140,30 @@ def test_plugins_that_are_disabled_are_not_loaded_and_are_named(installed):
         ):
             registry.find("optimizer", "lion")
         sys.modules["harness_lion"] = None
+
+
+@pytest.mark.parametrize(
+    ("interface", "told"),
+    [
+        ("", "does not say which interface it was written for: set interface = 1"),
+        (
+            "interface = 0",
+            "was written for interface 0; this harness has 1: install a version of harness-old that matches",
+        ),
+    ],
+)
+def test_a_backend_of_another_interface_is_refused_in_words(installed, interface, told):
+    """Before anything is asked of it."""
+    source = f"""
+        import harness
+        from harness.stepwise import StepwiseBackend
+        @harness.hookimpl
+        def register_backends(register):
+            register("old", Old)
+        class Old(StepwiseBackend):
+            network = None
+            {interface}
+    """
+    component = installed(("harness-old", "0.1", source)).find("backend", "old")
+    with pytest.raises(HarnessError, match=told):
+        load_backend(component)

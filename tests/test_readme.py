@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,13 @@ import pytest
 from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.suite import load_suite
+from tests import documents
 from tests.plugins_on_disk import distribution
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
-def block(language, containing):
-    """Return the README's code block of a language that contains a text."""
-    found = [text for text in re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL) if containing in text]
-    assert len(found) == 1
-    return found[0]
+block = partial(documents.block, "README.md")
 
 
 def test_the_explained_suite_loads_and_its_mistake_is_answered_as_shown(tmp_path):

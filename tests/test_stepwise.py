@@ -35,6 +35,7 @@ class Softmax(StepwiseNetwork):
 class Backend(StepwiseBackend):
     """Builds it."""
 
+    interface = 1
     network = Softmax
 
 

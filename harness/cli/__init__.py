@@ -6,6 +6,7 @@ import sys
 import typer
 
 from harness.cli.benching import bench
+from harness.cli.creating import new
 from harness.cli.looking import datasets, doctor, leaderboard, plugins, runs, schema
 from harness.cli.planning import plan, why
 from harness.cli.running import run
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, plan, why, runs, leaderboard, plugins, datasets, doctor, schema, bench):
+for command in (run, plan, why, runs, leaderboard, plugins, datasets, doctor, schema, bench, new):
     app.command()(command)
 
 

@@ -64,7 +64,10 @@ class Network(Protocol):
     """Where the attached images are: ``"stream"`` or ``"resident"``; valid after `attach`."""
 
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-        """Give the whole set, once, before training: images (rows, height, width), perhaps memory-mapped."""
+        """Give the whole set, once, before training: images (rows, height, width), perhaps memory-mapped.
+
+        Not called before an evaluation, which gives its images to `predict_images`.
+        """
         ...
 
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
@@ -109,7 +112,8 @@ class Backend(Protocol):
     def unsupported(self, spec: NetworkSpec, optimizer: Optimizer) -> list[str]:
         """Return the keys of the experiment that it cannot honour (``"dropout"``, ``"optimizer"``, …).
 
-        Asked when planning, in a worker, where `unavailable` has no objection.
+        ``"classes"`` and ``"input_shape"`` are those of a dataset that does not fit. Asked when planning, in a worker,
+        where `unavailable` has no objection.
         """
         ...
 
@@ -130,5 +134,5 @@ class Backend(Protocol):
         ...
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> Network:
-        """Return a network that starts from ``initial``."""
+        """Return a network that starts from ``initial``: the core's weights, or what `Network.state` returned."""
         ...

@@ -116,6 +116,7 @@ class Context:
     """Where and how a network runs: nothing here changes what is computed beyond rounding, but for ``seed``.
 
     ``device``: ``"auto"`` (the backend's best), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ….
+    ``threads``: of a matrix product; ``OMP_NUM_THREADS`` and its like say the same before a plugin is imported.
     ``precision``: of parameters and arithmetic; float64 is for tests, and a backend need not have it.
     ``placement``: where the images are kept, ``"stream"`` (host, copied batch by batch), ``"resident"`` (device) or
     ``"auto"`` (resident on a device where they fit).

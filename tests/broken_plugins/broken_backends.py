@@ -202,6 +202,8 @@ NETWORKS = {
 class Backend(StepwiseBackend):
     """Builds one of them, and declines what none of them can."""
 
+    interface = 1
+
     def __init__(self, name):
         self.name = name
         self.network = NETWORKS[name]

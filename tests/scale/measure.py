@@ -2,8 +2,8 @@
 
     python -m tests.scale.measure
 
-Prints each figure beside what it should be; the exit code is 1 where one is missed. Times of a busy machine say nothing:
-the suite of tests holds what does not depend on time (`tests.scale.test_scale`).
+Prints each figure beside what it should be; the exit code is 1 where one is missed. Times of a busy machine say
+nothing: the suite of tests holds what does not depend on time (`tests.scale.test_scale`).
 """
 
 import json

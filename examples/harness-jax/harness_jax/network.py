@@ -1,0 +1,129 @@
+"""A network as two pure functions, compiled: one training step, one prediction."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from harness.interfaces import Activation, BatchNorm, Context, Dropout, Linear, NetworkSpec, Optimizer, State
+from harness.stepwise import StepwiseNetwork
+
+Arrays = dict[str, Array]
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "silu": jax.nn.silu,
+}
+
+
+def apply(spec: NetworkSpec, flat: Array, running: Arrays, x: Array, draws: Array | None) -> tuple[Array, Arrays]:
+    """Return logits (rows, classes) of x (rows, features), and the running statistics; ``draws`` means training."""
+    values = {block.key: flat[block.start : block.stop].reshape(block.shape) for block in spec.parameters()}
+    moved = dict(running)
+    for index, layer in enumerate(spec.layers):
+        weight, bias, mean, variance = (f"{index}.{name}" for name in ("weight", "bias", "running_mean", "running_var"))
+        if isinstance(layer, Linear):
+            x = jnp.matmul(x, values[weight], precision="highest") + values[bias]
+        elif isinstance(layer, Activation):
+            x = ACTIVATIONS[layer.name](x)
+        elif isinstance(layer, BatchNorm):
+            center, spread = running[mean], running[variance]
+            if draws is not None:
+                center, spread = x.mean(axis=0), x.var(axis=0)
+                unbiased = spread * len(x) / max(len(x) - 1, 1)
+                moved[mean] = (1 - layer.momentum) * running[mean] + layer.momentum * center
+                moved[variance] = (1 - layer.momentum) * running[variance] + layer.momentum * unbiased
+            x = (x - center) / jnp.sqrt(spread + layer.eps) * values[weight] + values[bias]
+        elif isinstance(layer, Dropout) and draws is not None:
+            kept = jax.random.bernoulli(jax.random.fold_in(draws, index), 1 - layer.rate, x.shape)
+            x = jnp.where(kept, x / (1 - layer.rate), 0)
+    return x, moved
+
+
+@partial(jax.jit, static_argnames="spec")
+def predict(spec: NetworkSpec, flat: Array, running: Arrays, x: Array) -> Array:
+    """Return logits (rows, classes), in evaluation mode."""
+    return apply(spec, flat, running, x, None)[0]
+
+
+@partial(jax.jit, static_argnames=("spec", "optimizer"))
+def train(
+    spec: NetworkSpec,
+    optimizer: Optimizer,
+    changing: tuple[Array, Arrays, Arrays],
+    x: Array,
+    y: Array,
+    learning_rate: Array,
+    key: tuple[int, int, int],
+) -> tuple[tuple[Array, Arrays, Arrays], Array, Array]:
+    """Return parameters, statistics and moments after a step; the mean loss and the number right before it.
+
+    Compiled once for each size of batch; trials that differ in their seed alone share that.
+    """
+    flat, running, moments = changing
+    seed, epoch, step = key
+
+    def loss_of(flat: Array) -> tuple[Array, tuple[Array, Arrays]]:
+        draws = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), epoch), step)
+        logits, moved = apply(spec, flat, running, x, draws)
+        log_p = jax.nn.log_softmax(logits)
+        return -jnp.take_along_axis(log_p, y[:, None], axis=1).mean(), (logits, moved)
+
+    (loss, (logits, moved)), gradient = jax.value_and_grad(loss_of, has_aux=True)(flat)
+    if spec.gradient == "sum":
+        gradient = gradient * len(x)
+    penalties = [
+        jnp.full(block.stop - block.start, spec.weight_decay + spec.l2 * block.is_weight, flat.dtype)
+        for block in spec.parameters()
+    ]
+    gradient = gradient + jnp.concatenate(penalties) * flat
+    flat, moments = optimizer.update(flat, gradient, moments, learning_rate)
+    return (flat, moved, moments), loss, (logits.argmax(axis=1) == y).sum()
+
+
+class JaxNetwork(StepwiseNetwork):
+    """Replaces the base class's arrays by JAX's: the flat vector, the running statistics, the optimizer's state."""
+
+    _changing: tuple[Array, Arrays, Arrays]
+
+    def __init__(
+        self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context, device: jax.Device
+    ) -> None:
+        self._put = partial(jax.device_put, device=device)
+        super().__init__(spec, initial, optimizer, context)
+
+    def step(self, x: NDArray[Any], y: NDArray[np.int64], learning_rate: float) -> tuple[Any, Any]:
+        """Train on one batch; JAX still computes the loss and the number right when it returns."""
+        labels, key = y.astype(np.int32), (self.context.seed, *self.position)
+        self._changing, loss, right = train(self.spec, self.optimizer, self._changing, x, labels, learning_rate, key)
+        return loss, right
+
+    def forward(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return logits (rows, classes) of x (rows, features)."""
+        flat, running, _ = self._changing
+        return np.asarray(predict(self.spec, flat, running, x))
+
+    def state(self) -> State:
+        """Return a copy of parameters, statistics and optimizer state."""
+        flat, running, moments = jax.device_get(self._changing)
+        state = {block.key: flat[block.start : block.stop].reshape(block.shape) for block in self.spec.parameters()}
+        state |= running | {f"optimizer.{name}": value for name, value in moments.items()}
+        return {key: np.array(value) for key, value in state.items()}
+
+    def load(self, state: State) -> None:
+        """Take over a state that `state` returned; without ``optimizer.*`` the optimizer starts anew."""
+        dtype = self.context.precision
+        flat = self._put(np.concatenate([state[block.key].ravel() for block in self.spec.parameters()]).astype(dtype))
+        running = {key: value.astype(dtype) for key, value in state.items() if ".running_" in key}
+        kept = {key.removeprefix("optimizer."): state[key] for key in state if key.startswith("optimizer.")}
+        self._changing = flat, self._put(running), self._put(kept) if kept else self.optimizer.init(flat)
+
+    def synchronize(self) -> None:
+        """Wait for queued steps."""
+        jax.block_until_ready(self._changing)

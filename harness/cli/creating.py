@@ -1,0 +1,43 @@
+"""The command that starts a plugin or a suite."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    """What can be started."""
+
+    backend = "backend"
+    optimizer = "optimizer"
+    perturbation = "perturbation"
+    dataset = "dataset"
+    suite = "suite"
+
+
+def new(
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="backend, optimizer, perturbation, dataset or suite.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What suites will call it.")],
+    *,
+    directory: Annotated[
+        Path, typer.Option("--directory", "-d", metavar="DIR", help="Where to put it. Default: here.")
+    ] = Path(),
+) -> None:
+    """Start a plugin, a package in harness-NAME/, or a suite, NAME.toml."""
+    from harness.plugins import registry
+    from harness.scaffold import create
+
+    written = create(kind.value, name, directory, registry())
+    for path in written:
+        typer.echo(path)
+    if kind is Kind.suite:
+        suite = quote(str(written[0]))
+        commands = [f"harness plan {suite}", f"harness run {suite}"]
+    else:
+        commands = [f"cd {quote(str(directory / f'harness-{name}'))}", 'pip install -e ".[test]"', "pytest"]
+    typer.echo("\nNext:\n" + "\n".join(f"  {command}" for command in commands))

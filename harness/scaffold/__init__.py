@@ -1,0 +1,98 @@
+"""Starts a plugin, or a suite, from templates: complete, installable, and passing its own tests."""
+
+import re
+from importlib.resources import files
+from importlib.util import find_spec
+from keyword import iskeyword
+from pathlib import Path
+from string import Template
+from typing import Literal, get_args
+
+from harness.errors import HarnessError
+from harness.plugins import Registry
+
+Scaffold = Literal["backend", "optimizer", "perturbation", "dataset", "suite"]
+SCAFFOLDS: tuple[Scaffold, ...] = get_args(Scaffold)
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 24
+"""With more, a line of the templates would be longer than their formatter has it."""
+
+_PACKAGE = {
+    "pyproject.toml": "package/pyproject.toml",
+    "README.md": "package/README.md",
+    ".gitignore": "package/gitignore",
+    ".github/workflows/ci.yml": "package/ci.yml",
+    "${module}/__init__.py": "package/__init__.py",
+    "${module}/py.typed": "package/py.typed",
+    "${module}/${kind}.py": "${kind}/component.py",
+    "tests/test_${kind}.py": "${kind}/tests.py",
+}
+"""Where each file of a package comes from."""
+
+
+def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> list[Path]:
+    """Write ``harness-<name>/``, a package that offers ``name``, or ``<name>.toml``, a suite; return what was written.
+
+    Raises:
+        HarnessError: the name is no good or taken, or what would be written is there already.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        fitting = "-".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789-")[:_LONGEST].rstrip("-")
+        guess = f" {fitting!r} would do" if fitting else ""
+        rule = f"lower-case letters, digits and single dashes, a letter first, {_LONGEST} at most"
+        msg = f"{name!r} is no name for a {kind}: {rule}.{guess}"
+        raise HarnessError(msg)
+    if kind == "suite":
+        return _write({f"{name}.toml": "suite/suite.toml"}, directory, directory / f"{name}.toml", {"name": name})
+    function, class_name = name.replace("-", "_"), "".join(part.capitalize() for part in name.split("-"))
+    words = {
+        "kind": kind,
+        "name": name,
+        "module": f"harness_{function}",
+        "function": function,
+        "class_name": class_name,
+        "target": function if kind == "perturbation" else class_name,
+        "hook": f"register_{kind}s",
+        "library": "array-api-compat>=1.12" if kind == "optimizer" else "numpy>=2.1",
+    }
+    if iskeyword(words["target"]):
+        msg = f"{name!r} is no name for a {kind}: {words['target']} is a word of Python's own. Choose another"
+        raise HarnessError(msg)
+    _refuse_taken(kind, name, words["module"], registry)
+    usage = _read(f"{kind}/usage.toml").substitute(words).rstrip()
+    return _write(_PACKAGE, directory / f"harness-{name}", directory / f"harness-{name}", words | {"usage": usage})
+
+
+def _refuse_taken(kind: Scaffold, name: str, module: str, registry: Registry) -> None:
+    """Refuse a name under which two plugins would be in each other's way."""
+    for found in registry.components:
+        if (found.kind, found.name) == (kind, name):
+            msg = f"{kind} {name!r} is offered by {found.provenance} already: choose another name"
+            raise HarnessError(msg)
+    if find_spec(module) is not None:
+        msg = f"{kind} {name!r}: its package {module} would hide an installed one of that name: choose another name"
+        raise HarnessError(msg)
+
+
+def _write(sources: dict[str, str], folder: Path, made: Path, words: dict[str, str]) -> list[Path]:
+    if made.exists():
+        msg = f"{made}: exists already, and is left as it is: choose another name, or another --directory"
+        raise HarnessError(msg)
+    written = []
+    for target, source in sources.items():
+        path = folder / Template(target).substitute(words)
+        text = _read(Template(source).substitute(words)).substitute(words)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            msg = f"{path}: cannot be written: {error.strerror}"
+            raise HarnessError(msg) from error
+        written.append(path)
+    return written
+
+
+def _read(source: str) -> Template:
+    found = files("harness.scaffold").joinpath("templates", f"{source}.template")
+    return Template(found.read_text(encoding="utf-8"))

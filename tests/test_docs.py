@@ -1,0 +1,137 @@
+"""What docs/plugins.md says is true: its backend is certified, its errors are the real ones, its other code works."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import hookspecs
+from harness.interfaces import Backend, Dataset, Network, Optimizer
+from harness.plugins import registry
+from harness.scaffold import create
+from tests import documents
+from tests.plugins_on_disk import distribution
+
+DOCS = (Path(__file__).parent.parent / "docs" / "plugins.md").read_text()
+
+
+block = partial(documents.block, "docs/plugins.md")
+
+
+def command(*arguments, cwd, code=0):
+    """Run a module of this Python; return what it printed, both ways."""
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=cwd, env=os.environ | {"COLUMNS": "200"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Return the folder of the tutorial's package, with its backend, as if it were installed."""
+    create("backend", "mine", tmp_path, registry())
+    folder = tmp_path / "harness-mine"
+    assert block("python", "class TestMine").strip() in (folder / "tests" / "test_backend.py").read_text()
+    (folder / "harness_mine" / "backend.py").write_text(block("python", "Softmax regression"))
+    return distribution(folder, "harness-mine", "0.1.0", {}, {"harness_mine": "harness_mine"})
+
+
+def test_the_tutorials_backend_has_thirty_lines():
+    """Blank lines apart."""
+    assert len([line for line in block("python", "Softmax regression").splitlines() if line.strip()]) <= 30
+
+
+@pytest.mark.slow
+def test_the_tutorials_backend_is_certified(package):
+    """By its own tests, and from the command line."""
+    assert " passed" in command("pytest", "-q", "-p", "no:cacheprovider", cwd=package)
+    line = next(line for line in block("sh", "--pyargs").splitlines() if line.startswith("pytest"))
+    assert " passed" in command(*line.split(), "-q", "-p", "no:cacheprovider", cwd=package)
+
+
+def test_the_tutorials_mistake_is_answered_as_shown(package):
+    """In the same words; the figures may differ in their last digits on another machine."""
+    module = package / "harness_mine" / "backend.py"
+    source, taken = module.read_text(), '        if self.spec.gradient == "mean":\n            delta /= len(y)\n'
+    assert taken in source
+    module.write_text(source.replace(taken, ""))
+    chosen = ("-x", "-k", "agree_with_the_reference")
+    told = command("pytest", "-q", "-p", "no:cacheprovider", *chosen, cwd=package, code=1)
+    shown = block("text", "16 times the reference's").strip()
+    assert without_decimals(shown) in without_decimals(told)
+
+
+def without_decimals(text):
+    """Return a text with its decimal numbers taken out."""
+    return re.sub(r"-?\d+(\.\d+)?e-\d+|-?\d+\.\d+", "…", text)
+
+
+def test_the_tutorials_suite_is_planned_as_it_says(package):
+    """Two experiments run; the third names what it cannot honour."""
+    (package / "mine.toml").write_text(block("toml", "Mine and theirs"))
+    told = command("harness", "plan", "mine.toml", cwd=package)
+    assert "mine cannot honour hidden_layers" in told
+    assert "3 trials, 0 done, 2 to run, 1 unavailable" in told
+
+
+def test_another_interface_version_is_refused_in_the_words_shown(package):
+    """In the row's reason, where a suite names it."""
+    module = package / "harness_mine" / "backend.py"
+    module.write_text(module.read_text().replace("interface = 1", "interface = 0"))
+    (package / "mine.toml").write_text(block("toml", "Mine and theirs"))
+    assert block("text", "was written for interface 0").strip() in command("harness", "plan", "mine.toml", cwd=package)
+
+
+def test_the_optimizer_descends():
+    """By the learning rate, against the sign."""
+    names = {}
+    exec(block("python", "class SignDescent"), names)  # noqa: S102 - our own page
+    rule = names["SignDescent"]()
+    x = np.array([1.0, -2.0])
+    assert rule.update(x, x, rule.init(x), 0.1)[0].tolist() == [0.9, -1.9]
+
+
+def test_the_observer_writes_a_line_a_trial(tmp_path):
+    """Installed as a plugin, in a run."""
+    source = block("python", "trials.jsonl")
+    distribution(tmp_path, "harness-lines", "0.1.0", {"harness_lines": source}, {"lines": "harness_lines"})
+    (tmp_path / "two.toml").write_text(
+        '[suite]\nname = "two"\nseeds = [1, 2]\n[defaults]\nhidden_layers = []\nepochs = 1\n'
+        'optimizer = { name = "sgd", learning_rate = 0.1 }\n[experiments.a]\n'
+    )
+    command("harness", "run", "two.toml", "--jobs", "0", cwd=tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
+    assert lines == [["a", 1, "done"], ["a", 2, "done"]]
+
+
+def test_every_member_of_the_contracts_has_its_line():
+    """Nothing that a plugin writes is left out."""
+    members = [
+        name
+        for contract in (Backend, Network, Optimizer, Dataset)
+        for name in (*vars(contract), *contract.__annotations__)
+        if not name.startswith("_")
+    ]
+    hooks = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "harness_spec")]
+    assert {"train_epoch", "interface", "source"} <= set(members)
+    assert {"register_backends", "trial_evaluated"} <= set(hooks)
+    for name in {*members, *hooks}:
+        assert re.search(rf"`{name}[`(]", DOCS), name
+
+
+def test_links_lead_somewhere():
+    """Headings, and files of the repository."""
+    titles = re.findall(r"^#+ (.*)", DOCS, flags=re.MULTILINE)
+    headings = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+    for link in re.findall(r"\]\(#([^)]*)\)", DOCS):
+        assert link in headings, link
+    for path in re.findall(r"`((?:examples|backends|scripts)/[\w./-]+)`", DOCS):
+        assert (Path(__file__).parent.parent / path).exists(), path

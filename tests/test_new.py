@@ -1,0 +1,135 @@
+"""`harness new`: what it writes is complete, clean, and passes its own tests; what it refuses, and how."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.plugins import registry
+from harness.scaffold import SCAFFOLDS, create
+from harness.suite import load_suite
+from tests.plugins_on_disk import distribution
+
+KINDS = [kind for kind in SCAFFOLDS if kind != "suite"]
+
+
+def command(*arguments, cwd, code=0, **environment):
+    """Run a module of this Python; return what it printed, both ways."""
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_passes_its_own_tests(kind, tmp_path):
+    """As generated, with nothing but its entry point added to the path."""
+    told = command("harness", "new", kind, "my-own", cwd=tmp_path)
+    folder = tmp_path / "harness-my-own"
+    files = sorted(str(path.relative_to(tmp_path)) for path in folder.rglob("*") if path.is_file())
+    assert sorted(told.splitlines()[: len(files)]) == files
+    assert told.endswith('Next:\n  cd harness-my-own\n  pip install -e ".[test]"\n  pytest\n')
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    points = project["entry-points"]["harness"]
+    assert points == {"harness_my_own": "harness_my_own"}
+    distribution(folder, project["name"], project["version"], {}, points)
+    tested = command("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+    assert " passed" in tested
+    listed = command("harness", "plugins", cwd=folder)
+    assert "my-own" in listed
+    assert "harness-my-own 0.1.0" in listed
+    assert "quarantined" not in listed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_is_formatted_and_without_lint(kind, tmp_path):
+    """By its own configuration, whatever the length of its name."""
+    pytest.importorskip("ruff")
+    for name in ("x", "abcdefgh-jklmnopq-stuvwx"):
+        create(kind, name, tmp_path, registry())
+        folder = tmp_path / f"harness-{name}"
+        command("ruff", "check", ".", cwd=folder)
+        command("ruff", "format", "--check", ".", cwd=folder)
+
+
+@pytest.mark.slow
+def test_new_packages_are_typed(tmp_path):
+    """Strictly, all kinds at once: mypy's start is what takes the time."""
+    pytest.importorskip("mypy")
+    for kind in KINDS:
+        create(kind, f"a-{kind}", tmp_path, registry())
+        shutil.move(tmp_path / f"harness-a-{kind}" / f"harness_a_{kind}", tmp_path)
+    command("mypy", "--strict", *(f"harness_a_{kind}" for kind in KINDS), cwd=tmp_path)
+
+
+def test_a_backend_with_a_wrong_gradient_is_told_so(tmp_path):
+    """The tests that come with a package say what is expected, what came, and which clause says so."""
+    create("backend", "wrong", tmp_path, registry())
+    folder = tmp_path / "harness-wrong"
+    module = folder / "harness_wrong" / "backend.py"
+    module.write_text(module.read_text().replace("a.T @ delta", "-a.T @ delta"))
+    distribution(folder, "harness-wrong", "0.1.0", {}, {"harness_wrong": "harness_wrong"})
+    told = command("pytest", "-q", "-p", "no:cacheprovider", "-k", "agree_with_the_reference", cwd=folder, code=1)
+    assert "all of it is -1 times the reference's" in told
+    assert "contract: Network.train_epoch" in told
+
+
+def test_a_new_suite_is_planned(tmp_path):
+    """One file, with the line that editors read, and every value explained."""
+    told = command("harness", "new", "suite", "mine", "-d", tmp_path / "suites", cwd=tmp_path)
+    path = tmp_path / "suites" / "mine.toml"
+    assert told == f"{path}\n\nNext:\n  harness plan {path}\n  harness run {path}\n"
+    assert path.read_text().startswith("#:schema ./suite.schema.json")
+    assert list(load_suite(path, registry()).suite.experiments) == ["baseline", "momentum", "wider"]
+    assert "mine: 9 trials, 0 done, 9 to run" in command("harness", "plan", path, cwd=tmp_path)
+
+
+RULE = "lower-case letters, digits and single dashes, a letter first, 24 at most."
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("backend", "My Net", f"'My Net' is no name for a backend: {RULE} 'my-net' would do"),
+        ("dataset", "my--set", f"'my--set' is no name for a dataset: {RULE} 'my-set' would do"),
+        ("suite", "..", f"'..' is no name for a suite: {RULE}"),
+        ("optimizer", "sgd", "optimizer 'sgd' is offered by nn-harness "),
+        ("backend", "array", "backend 'array': its package harness_array would hide an installed one of that name"),
+        ("perturbation", "lambda", "'lambda' is no name for a perturbation: lambda is a word of Python's own"),
+    ],
+)
+def test_refuses_a_name(kind, name, message, tmp_path):
+    """The message says what would do; nothing is written."""
+    with pytest.raises(HarnessError) as caught:
+        create(kind, name, tmp_path, registry())
+    assert str(caught.value).startswith(message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_leaves_what_exists_as_it_is(tmp_path):
+    """One line, exit code 2."""
+    (tmp_path / "harness-mine").mkdir()
+    told = command("harness", "new", "dataset", "mine", cwd=tmp_path, code=2)
+    assert told == (
+        "error: harness-mine: exists already, and is left as it is: choose another name, or another --directory\n"
+    )
+    assert not list((tmp_path / "harness-mine").iterdir())
+    (tmp_path / "mine.toml").write_text("mine")
+    told = command("harness", "new", "suite", "mine", cwd=tmp_path, code=2)
+    assert told.startswith("error: mine.toml: exists already")
+    assert (tmp_path / "mine.toml").read_text() == "mine"
+
+
+def test_says_why_it_cannot_write(tmp_path):
+    """A file in the way of the parent folder."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match=r"mine\.toml: cannot be written: "):
+        create("suite", "mine", Path(tmp_path / "file"), registry())
