@@ -16,6 +16,16 @@ class TrialError(Exception):
     """A trial that cannot go on; the message, one line, is its row's reason."""
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error in one line: its message, after its type unless the message was written for people.
+
+    >>> one_line(ValueError("no  such thing")), one_line(TrialError("diverged"))
+    ('ValueError: no such thing', 'diverged')
+    """
+    text = " ".join(str(error).split())
+    return text if isinstance(error, HarnessError | TrialError) else f"{type(error).__name__}: {text}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the sentence that helps with an unknown name: the nearest known one, then what there is.
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pluggy
 
+from harness.errors import one_line
+
 OBSERVED = ("run_started", "trial_started", "epoch_finished", "trial_finished", "trial_evaluated", "run_finished")
 
 
@@ -36,6 +38,6 @@ class Observers:
                 try:
                     implementation.function(*(arguments[key] for key in implementation.argnames))
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - it watches a run, no more
-                    self.faulty.setdefault(place, f"{type(error).__name__}: {' '.join(str(error).split())}")
+                    self.faulty.setdefault(place, one_line(error))
 
         return call

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pluggy
 
 from harness import hookspecs
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, nearest, one_line
 
 GROUP = "harness"
 OWN = "nn-harness"
@@ -138,7 +138,7 @@ def load(found: Any, disable: str = "") -> Registry:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
             if manager.has_plugin(point.name):
                 manager.unregister(name=point.name)
-            quarantined.append(Quarantined(*_place(point), error=_one_line(error)))
+            quarantined.append(Quarantined(*_place(point), error=one_line(error)))
     told = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
     return Registry(manager, tuple(components), tuple(quarantined), tuple(told))
 
@@ -184,8 +184,3 @@ def _collector(
         components.append(Component(kind, name, distribution, version, target))
 
     return register
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, HarnessError) else f"{type(error).__name__}: {text}"

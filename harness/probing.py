@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, one_line
 from harness.interfaces import NetworkSpec
 from harness.jobs import build_optimizer, load_backend
 from harness.plugins import registry
@@ -82,6 +82,6 @@ def _answer(question: Question) -> Answer:
         except HarnessError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - a faulty backend costs its own experiments
-            reason = f"{name}: {type(error).__name__}: {' '.join(str(error).split())}"
+            reason = f"{name}: {one_line(error)}"
         reasons.append(reason)
     return Answer(None, reason="; ".join(reasons))

@@ -8,7 +8,7 @@ from time import perf_counter
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
 from harness.bench.prepared import Prepared, prepare
-from harness.errors import HarnessError
+from harness.errors import one_line
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def measure(cases: Sequence[Case], rounds: int) -> Measured:
             try:
                 ready.append(stack.enter_context(prepare(case)))
             except Exception as error:  # noqa: BLE001 - whatever a backend raises is its own case's result
-                failed[case] = _one_line(error)
+                failed[case] = one_line(error)
         seconds = interleaved([_guarded(one, failed) for one in ready], rounds)
         measurements = [
             one.measured(taken) for one, taken in zip(ready, seconds, strict=True) if one.case not in failed
@@ -65,11 +65,6 @@ def _guarded(prepared: Prepared, failed: dict[Case, str]) -> Callable[[], None]:
         try:
             prepared.run()
         except Exception as error:  # noqa: BLE001 - see above
-            failed[prepared.case] = _one_line(error)
+            failed[prepared.case] = one_line(error)
 
     return run
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, HarnessError) else f"{type(error).__name__}: {text}"

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness.errors import HarnessError, TrialError
+from harness.errors import one_line
 from harness.pools.tasks import Failure, Report, Task
 
 _LOG = logging.getLogger(__name__)
@@ -47,12 +47,6 @@ def perform(task: Task, report: Report, *, own_process: bool) -> Any:
 def timed_out(task: Task) -> Failure:
     """Return the failure of a task that has taken longer than it may."""
     return Failure("timed out", f"took longer than {task.timeout:g} s")
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error in one line: its message, after its type unless the message was written for people."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, HarnessError | TrialError) else f"{type(error).__name__}: {text}"
 
 
 class _Log(io.FileIO):

@@ -22,8 +22,9 @@ from typing import Any
 
 from pebble import CONSTS, ProcessExpired, ProcessPool
 
+from harness.errors import one_line
 from harness.pools import worker
-from harness.pools.perform import one_line, timed_out
+from harness.pools.perform import timed_out
 from harness.pools.tasks import Failure, Report, Task
 
 _GRACE = 1.0

@@ -8,7 +8,8 @@ from multiprocessing.connection import Client, Connection
 from time import monotonic
 from typing import Any
 
-from harness.pools.perform import one_line, perform
+from harness.errors import one_line
+from harness.pools.perform import perform
 from harness.pools.tasks import Failure, Task
 
 REPORT_SECONDS = 0.1
