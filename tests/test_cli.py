@@ -317,6 +317,8 @@ def test_why_names_what_differs(harness):
         ("harness pl", {"plan", "plugins"}),
         ("harness run t", {"tiny.toml"}),
         ("harness run tiny.toml --only ", {"A", "B", "C"}),
+        ("harness run larger.toml --only ", {"A", "B", "C", "D[epochs=1]", "D[epochs=2]"}),
+        ("harness run broken.toml --only ", set()),
         ("harness why tiny.toml B", {"B"}),
         ("harness leaderboard runs/", {"runs/tiny"}),
     ],
@@ -325,6 +327,9 @@ def test_the_shell_completes_commands_suites_runs_and_experiments(harness, tmp_p
     """As bash asks: no plugin is loaded, nothing is run."""
     (tmp_path / "runs/tiny").mkdir(parents=True)
     (tmp_path / "runs/tiny/run.json").write_text("{}")
+    larger = '[suite]\nextends = "tiny.toml"\n[experiments.D]\ngrid = { epochs = [1, 2] }\n'
+    (tmp_path / "larger.toml").write_text(larger)
+    (tmp_path / "broken.toml").write_text("[experiments")
     position = str(len(words.split(" ")) - 1)
     asked = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": position}
     assert set(harness(**asked).stdout.split()) == expected

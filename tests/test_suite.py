@@ -293,7 +293,7 @@ def test_a_faulty_override_is_refused(load, assignment, message):
         load(GOOD, assignments=[assignment])
 
 
-@pytest.mark.parametrize("name", ["full", "quick"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in SUITES.glob("*.toml")))
 def test_shipped_suites_load_and_name_their_schema(name):
     """Editors complete keys because the first line says where the schema is."""
     path = SUITES / f"{name}.toml"
@@ -338,3 +338,47 @@ def test_the_paper_as_it_was_run():
     assert (suite.experiments["M3a"].dropout, suite.experiments["M3b"].dropout) == (0.2, 0.3)
     assert suite.experiments["M3b"].batch_norm
     assert not any(one.early_stopping and one.early_stopping.restore_best for one in suite.experiments.values())
+
+
+def shipped(name):
+    return load_suite(SUITES / f"{name}.toml", registry(), dataset="digits").suite
+
+
+def test_the_paper_as_it_was_written():
+    """What its text says otherwise, and nothing else."""
+    full, written = shipped("full").experiments, shipped("as-written").experiments
+    changed = {}
+    for name, one in full.items():
+        before, after = one.model_dump(), written[name].model_dump()
+        changed |= {(name, key): after[key] for key in before if before[key] != after[key]}
+    assert changed == {
+        ("M0", "epochs"): 50,
+        ("M1f", "schedule"): {"name": "exponential", "gamma": 0.95},
+        ("M3a", "weight_decay"): 0.01,
+        ("M3b", "weight_decay"): 0.01,
+    }
+
+
+def test_gradient_reduction_has_the_papers_two_and_a_grid_of_the_mean():
+    """The paper's two are full.toml's but for what names them; the others differ in reduction and learning rate."""
+    full, found = shipped("full").experiments, shipped("gradient-reduction").experiments
+    named = {"group", "description"}
+    for name in ("M1a", "M1b"):
+        assert found[name].model_dump(exclude=named) == full[name].model_dump(exclude=named)
+    for name, one in found.items():
+        paper = full["M1a" if name.startswith(("M1a", "SGD")) else "M1b"]
+        other = {"gradient", "optimizer"}
+        assert one.model_dump(exclude=named | other) == paper.model_dump(exclude=named | other)
+        assert one.gradient == ("sum" if name in {"M1a", "M1b"} else "mean")
+        assert one.optimizer.options == paper.optimizer.options
+    rates = [one.optimizer.learning_rate for name, one in found.items() if name.startswith("SGD")]
+    assert rates == [0.001, 0.01, 0.1, 0.5]
+
+
+def test_batch_size_varies_nothing_else():
+    """From 128 to 2,048, the paper's Adam experiment."""
+    full, found = shipped("full").experiments["M1b"], shipped("batch-size").experiments
+    assert [one.batch_size for one in found.values()] == [128, 256, 512, 1024, 2048]
+    for one in found.values():
+        other = {"group", "description", "batch_size"}
+        assert one.model_dump(exclude=other) == full.model_dump(exclude=other)

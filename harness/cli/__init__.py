@@ -10,6 +10,7 @@ from harness.cli.creating import new
 from harness.cli.looking import datasets, doctor, leaderboard, plugins, runs, schema
 from harness.cli.planning import plan, why
 from harness.cli.running import run
+from harness.cli.verifying import verify
 from harness.errors import HarnessError
 from harness.plugins import DISABLE
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, plan, why, runs, leaderboard, plugins, datasets, doctor, schema, bench, new):
+for command in (run, plan, why, runs, leaderboard, verify, plugins, datasets, doctor, schema, bench, new):
     app.command()(command)
 
 
@@ -45,8 +46,8 @@ def _options(
 ) -> None:
     """Train a matrix of neural-network experiments, test them under perturbations, and rank them.
 
-    Exit codes: 0 all well, 1 a trial failed or could not run, 2 a bad command, suite or plugin, 3 a comparison
-    not met, 130 interrupted.
+    Exit codes: 0 all well, 1 a trial failed or could not run, 2 a bad command, suite or plugin, 3 an
+    expectation or comparison not met, 130 interrupted.
     """
     del debug, version  # `main` has seen to the one, its callback to the other
     if no_plugins:

@@ -6,7 +6,6 @@ Completion reads files and loads no plugin: it must answer while somebody holds 
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 
 
@@ -36,8 +35,14 @@ def complete_experiment(incomplete: str) -> list[str]:
 def _experiments() -> list[str]:
     # The words as the shell hands them over: a line that ends in "--only" is none that could be parsed.
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
-    suites = [word for word in line.split() if word.endswith(".toml")]
-    try:
-        return list(tomllib.loads(Path(suites[0]).read_text(encoding="utf-8"))["experiments"])
-    except (OSError, IndexError, TypeError, KeyError, ValueError):
+    path = next((Path(word) for word in line.split() if word.endswith(".toml")), None)
+    if path is None:
         return []
+    from harness.errors import HarnessError
+    from harness.suite.grid import expand
+    from harness.suite.inheritance import lineage
+
+    try:
+        return list(expand(path, lineage(path)[-1][1]["experiments"]).tables)
+    except (HarnessError, AttributeError, KeyError, TypeError):
+        return []  # a suite that is being written: nothing to complete, and nobody to tell

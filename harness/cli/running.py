@@ -102,6 +102,7 @@ def run(
 
 def _conclude(here: Run, outcome: Outcome) -> None:
     """Show the leaderboards, what failed and why, and where everything is."""
+    from harness.cli.verifying import conclusion
     from harness.leaderboard import render_all, tables
     from harness.summary import summarise
 
@@ -124,6 +125,9 @@ def _conclude(here: Run, outcome: Outcome) -> None:
         f"every table, also as Markdown, CSV, LaTeX or JSON: harness leaderboard {here.directory}",
         err=True,
     )
+    expectations = conclusion(here)
+    if expectations:
+        typer.echo(expectations, err=True)
 
 
 def _notes(suite: Path) -> dict[str, object]:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from harness.durations import seconds
 from harness.interfaces import ActivationName, Gradient, Placement
 from harness.schedules import Constant, NotNegative, Positive, Schedule
+from harness.suite.relations import Metric
 
 
 def _duration(text: str) -> str:
@@ -26,6 +27,9 @@ Duration = Annotated[str, AfterValidator(_duration)]
 """``"90"`` or ``"90s"``, ``"30m"``, ``"2h"``, ``"1.5d"``."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
+Text = Annotated[str, Field(min_length=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
 ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_length=100)]
 
 
@@ -36,9 +40,14 @@ class Table(BaseModel):
 
 
 class About(Table):
-    """``[suite]``: what the suite is, the seeds of every experiment, and how long a trial may take."""
+    """``[suite]``: what the suite is, the seeds of every experiment, and how long a trial may take.
+
+    ``extends`` names a suite file beside this one, which this one changes: tables merge key by key, one that has a
+    ``name`` replaces the inherited one whole (as it does in an experiment), and ``[[expect]]`` adds to the inherited.
+    """
 
     name: Annotated[str, Field(min_length=1)]
+    extends: Annotated[str, Field(min_length=1)] | None = None
     description: str = ""
     seeds: Seeds = [42]
     timeout: Duration | None = None
@@ -140,6 +149,37 @@ class LeaderboardTable(Table):
     compare: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
 
 
+class Expect(Table):
+    """``[[expect]]``: what ``harness verify`` checks: a row of a published table, or relations between experiments.
+
+    A figure has ``experiment``, ``metric``, ``value`` and ``source``. ``value`` may be a list, and each of ``metric``,
+    ``severity`` and ``tolerance`` then one of the same length: a table's row. ``minus`` makes it the difference to that
+    experiment's. It belongs to ``dataset`` (the suite file's own, whatever ``--dataset`` says) of so many ``images``:
+    of another one it is not comparable. ``perturbation`` and ``severity`` apply to metrics of test rows.
+
+    A ``relation`` is ``EXPERIMENT.METRIC > EXPERIMENT.METRIC + NUMBER``, or several, on whatever dataset.
+    """
+
+    relation: Text | Annotated[list[Text], Field(min_length=1)] | None = None
+    experiment: Text | None = None
+    minus: Text | None = None
+    metric: Metric | list[Metric] | None = None
+    perturbation: Text | None = None
+    severity: NotNegative | list[NotNegative] | None = None
+    value: Finite | Annotated[list[Finite], Field(min_length=1)] | None = None
+    tolerance: NotNegative | list[NotNegative] | None = None
+    source: Text | None = None
+    dataset: Text | None = None
+    images: Count | None = None
+
+
+class ExpectationsTable(Table):
+    """``[expectations]``: what every ``[[expect]]`` with a value starts from: ``images``, ``tolerance`` by metric."""
+
+    images: Count | None = None
+    tolerance: dict[Metric, NotNegative] = {}
+
+
 class Frame(Table):
     """Every table of a suite but the experiments, which are merged with the defaults first."""
 
@@ -148,6 +188,8 @@ class Frame(Table):
     finalists: dict[str, Annotated[str, Field(min_length=1)] | BestOf] = {}
     robustness: list[Robustness] = []
     leaderboard: LeaderboardTable = LeaderboardTable()
+    expectations: ExpectationsTable = ExpectationsTable()
+    expect: list[Expect] = []
 
 
 class Suite(Frame):

@@ -1,6 +1,6 @@
 """What is wrong with a suite, in one line: file, key path, value, and what would do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,12 @@ def problem(suite: Path, path: Sequence[str | int], what: str) -> HarnessError:
     return HarnessError(f"{suite}: {spell(path)}: {what}")
 
 
-def from_validation(suite: Path, error: ValidationError, data: Any, prefix: Path_, shown: Path_) -> HarnessError:
+def from_validation(
+    suite: Path, error: ValidationError, data: Any, prefix: Path_, shown: Callable[[Path_], Path_]
+) -> HarnessError:
     """Return pydantic's findings as one line: the first in full, and how many more there are.
 
-    ``prefix`` is where ``data`` stands in the schema, ``shown`` where it stands in the file (the same, but for a value
-    that an experiment has from the defaults, which the caller resolves).
+    ``prefix`` is where ``data`` stands in the schema; ``shown`` says of a path in ``data`` where it stands in the file.
     """
     found: dict[Path_, tuple[Path_, Any]] = {}
     for item in error.errors(include_url=False):
@@ -55,12 +56,9 @@ def from_validation(suite: Path, error: ValidationError, data: Any, prefix: Path
             found[top] = (path, item)
     path, item = next(iter(found.values()))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return problem(suite, shown + path, _wording(item, prefix + path) + more)
-
-
-def first_path(error: ValidationError, data: Any) -> Path_:
-    """Return where in ``data`` the first finding is."""
-    return _path_in_data(error.errors(include_url=False)[0]["loc"], data)
+    place = shown(path)
+    in_schema = place if place[:1] == ("defaults",) else prefix + path
+    return problem(suite, place, _wording(item, in_schema) + more)
 
 
 def _path_in_data(loc: Sequence[str | int], data: Any) -> Path_:
@@ -92,7 +90,9 @@ def _wording(item: Any, path: Path_) -> str:
         key, words = _BOUNDS[kind]
         wording = f"{value!r} is out of range: it must be {words} {context[key]}"
     elif kind == "literal_error":
-        wording = _choices(str(path[-1]), value, context["expected"])
+        # Of a list's element, the list's name; of a key, no name but that.
+        names = ["key"] if item["loc"][-1] == "[key]" else [part for part in path if isinstance(part, str)]
+        wording = _choices(names[-1], value, context["expected"])
     elif kind == "union_tag_invalid":
         wording = _choices(str(path[-1]), context["tag"], context["expected_tags"])
     return wording

@@ -54,7 +54,7 @@ def override(table: dict[str, Any], assignments: Sequence[str], dataset: str | N
             if isinstance(experiments, dict) and name not in experiments:
                 msg = f"--set {assignment}: there is no experiment {name!r}. {nearest(name, experiments)}"
                 raise HarnessError(msg)
-        result = _put(result, change)
+        result = put(result, change)
     return result
 
 
@@ -92,12 +92,13 @@ def _parse(assignment: str) -> dict[str, Any]:
     raise HarnessError(msg)
 
 
-def _put(table: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def put(table: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Return the table with the changes put in, key by key; a table that has a ``name`` replaces the old one whole."""
     result = dict(table)
     for key, value in change.items():
         inner = result.get(key)
-        if isinstance(value, dict) and isinstance(inner, dict) and "name" not in value:
-            result[key] = _put(inner, value)
+        if isinstance(value, dict) and isinstance(inner, dict) and not isinstance(value.get("name"), str):
+            result[key] = put(inner, value)
         else:
             result[key] = value
     return result

@@ -8,6 +8,14 @@ from harness.suite.models import Suite
 _PARTIAL = ("Experiment", "OptimizerTable", "EarlyStopping")
 """Tables that an experiment may give in part, because the rest comes from ``[defaults]``."""
 
+_GRID = {
+    "type": "object",
+    "title": "Grid",
+    "description": 'One experiment for every combination: { "optimizer.learning_rate" = [0.01, 0.1] }.',
+    "minProperties": 1,
+    "additionalProperties": {"type": "array", "minItems": 1, "items": {"not": {"type": "object"}}},
+}
+
 
 def suite_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a suite file as a person writes it."""
@@ -16,10 +24,20 @@ def suite_schema() -> dict[str, Any]:
     schema["description"] = "A suite: a dataset, experiments, the backends to train them on, and how to test them."
     for name in _PARTIAL:
         schema["$defs"][name].pop("required", None)
-    experiment = {"$ref": "#/$defs/Experiment"}
-    schema["properties"]["defaults"] = {**experiment, "description": "What every experiment starts from."}
+    defaults = schema["$defs"]["Experiment"]
+    schema["$defs"]["Defaults"] = defaults | {"title": "Defaults", "description": "What every experiment starts from."}
+    schema["$defs"]["Experiment"] = defaults | {"properties": defaults["properties"] | {"grid": _GRID}}
+    schema["properties"]["defaults"] = {"$ref": "#/$defs/Defaults"}
     schema["properties"]["experiments"] |= {"minProperties": 1, "additionalProperties": False}
+    schema["properties"]["suite"] |= _suite_in_part(schema)
     return schema
+
+
+def _suite_in_part(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what lets a suite that extends another leave out its name."""
+    about = schema["$defs"]["About"]
+    about.pop("required", None)
+    return {"anyOf": [{"required": ["name"]}, {"required": ["extends"]}]}
 
 
 def known_keys(schema: dict[str, Any], path: Sequence[str | int]) -> list[str]:

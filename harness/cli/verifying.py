@@ -1,0 +1,55 @@
+"""The command that holds a run against its suite's expectations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.completion import complete_run
+from harness.cli.looking import Format
+
+if TYPE_CHECKING:
+    from harness.store import Run
+
+
+def verify(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run)],
+    *,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
+    missed: Annotated[bool, typer.Option("--missed", help="Only the expectations that are missed.")] = False,
+) -> None:
+    """Check a run against its suite's expectations: what each is, what the run has, and the verdict.
+
+    Figures of other data than the run's are not comparable; relations are judged on any. Exit code 3: one is missed.
+    """
+    from harness.leaderboard import render_all
+    from harness.store import Run
+    from harness.summary import summarise
+    from harness.verdicts import only_missed, tables
+    from harness.verification import spoken
+    from harness.verification import verify as judge
+
+    here = Run.open(run)
+    found = judge(here)
+    if not found.figures and not found.claims:
+        typer.echo(f"{here.suite.suite.name}: its suite expects nothing: it has no [[expect]]", err=True)
+        return
+    summary = summarise(here)
+    shown = tables(only_missed(found) if missed else found, summary.title, summary.dataset)
+    if shown:
+        typer.echo(render_all(shown, format.value))
+    typer.echo(spoken(found), err=True)
+    if found.missed:
+        raise typer.Exit(3)
+
+
+def conclusion(here: Run) -> str | None:
+    """Return the line with which a run says what became of its suite's expectations; None where there are none."""
+    if not here.suite.expect:
+        return None
+    from harness.verification import spoken
+    from harness.verification import verify as judge
+
+    return f"{spoken(judge(here))}: harness verify {here.directory}"

@@ -1,0 +1,115 @@
+"""Grids: one experiment's table as a template of several, and where each of their settings stands in the file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from harness.suite.problems import problem
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an experiment comes from: its template, and for each key of the grid the position of its value."""
+
+    template: str
+    keys: Mapping[str, int]
+
+    def place(self, rest: Place) -> Place:
+        """Return where the setting at ``rest`` within the experiment stands in the file."""
+        for key, position in self.keys.items():
+            parts = tuple(key.split("."))
+            shared = min(len(parts), len(rest))
+            if shared and parts[:shared] == rest[:shared]:
+                return ("experiments", self.template, "grid", key, position, *rest[len(parts) :])
+        return ("experiments", self.template, *rest)
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """The experiments' tables, each without a grid, and the origin of each."""
+
+    tables: dict[str, dict[str, Any]]
+    origins: dict[str, Origin]
+
+    def place(self, name: str, *rest: str | int) -> Place:
+        """Return where a setting of an experiment stands in the file."""
+        return self.origins[name].place(rest)
+
+
+def expand(path: Path, tables: Mapping[str, Any]) -> Expanded:
+    """Return the experiments, each ``grid`` as one experiment for every combination of its values.
+
+    ``grid = { "optimizer.learning_rate" = [0.01, 0.1] }`` in ``M1a`` gives ``M1a[optimizer.learning_rate=0.01]`` and
+    ``M1a[optimizer.learning_rate=0.1]``, in the template's place; the last key of several varies fastest.
+
+    Raises:
+        HarnessError: a grid is no table of lists, is empty, or two experiments would have one name.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    origins: dict[str, Origin] = {}
+    for template, table in tables.items():
+        own: Place = ("experiments", template)
+        if not isinstance(table, dict):
+            raise problem(path, own, f"{table!r} is not a table")
+        points = _points(path, (*own, "grid"), table["grid"]) if "grid" in table else [{}]
+        for point in points:
+            name = template + (
+                f"[{','.join(f'{key}={_spell(value)}' for key, (_, value) in point.items())}]" * bool(point)
+            )
+            origin = Origin(template, {key: position for key, (position, _) in point.items()})
+            if name in found:
+                place = (*own, "grid") if point else own
+                raise problem(path, place, f"there would be two experiments {name!r}. Remove one of the equal values")
+            values = {key: value for key, value in table.items() if key != "grid"}
+            for key, (_, value) in point.items():
+                values = _put(values, key.split("."), value)
+            found[name], origins[name] = values, origin
+    return Expanded(found, origins)
+
+
+def _points(path: Path, place: Place, grid: Any) -> Iterator[dict[str, tuple[int, Any]]]:
+    """Yield the combinations: each key's value, with its position in the key's list."""
+    example = 'Write { "optimizer.learning_rate" = [0.01, 0.1] }'
+    if not isinstance(grid, dict):
+        raise problem(path, place, f"{grid!r} is not a table. {example}")
+    if not grid:
+        raise problem(path, place, f"it is empty. {example}, or leave it out")
+    for key, values in grid.items():
+        if isinstance(values, dict):
+            inner = next(iter(values), "key")
+            what = f'{values!r} is not a list of values. Quote a key with dots: "{key}.{inner}" = […]'
+            raise problem(path, (*place, key), what)
+        if not isinstance(values, list):
+            raise problem(path, (*place, key), f"{values!r} is not a list of values. Write [{_spell(values)}]")
+        if not values:
+            raise problem(path, (*place, key), "it has no values. Give at least one, or leave the key out")
+        for position, value in enumerate(values):
+            if isinstance(value, dict):
+                inner = next(iter(value), "key")
+                what = f'{value!r} has no place in a name. Vary its keys one by one, as in "{key}.{inner}"'
+                raise problem(path, (*place, key, position), what)
+    choices = [list(enumerate(values)) for values in grid.values()]
+    return (dict(zip(grid, point, strict=True)) for point in product(*choices))
+
+
+def _put(table: dict[str, Any], parts: list[str], value: Any) -> dict[str, Any]:
+    first, *rest = parts
+    if not rest:
+        return table | {first: value}
+    inner = table.get(first)
+    return table | {first: _put(inner if isinstance(inner, dict) else {}, rest, value)}
+
+
+def _spell(value: Any) -> str:
+    """Return a value as it stands in a name: as TOML writes it, texts without quotes, lists without spaces.
+
+    >>> _spell([128, 64]), _spell(False), _spell(1e-5), _spell("sum")
+    ('[128,64]', 'false', '1e-05', 'sum')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{','.join(map(_spell, value))}]" if isinstance(value, list) else str(value)

@@ -1,0 +1,64 @@
+"""A suite that extends another: what it inherits, and what it changes."""
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.suite.problems import problem
+from harness.suite.reading import put, read
+
+
+def lineage(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the tables of a suite file and of those that it extends, each complete; the suite's own is the last.
+
+    An ``[[expect]]`` is given the dataset of the file that it stands in.
+
+    Raises:
+        HarnessError: a file is missing, unreadable, not TOML, or extends itself.
+    """
+    return _lineage(path, ())
+
+
+def _lineage(path: Path, below: tuple[Path, ...]) -> list[tuple[Path, dict[str, Any]]]:
+    table = read(path)
+    about = table.get("suite")
+    base = about.get("extends") if isinstance(about, dict) else None
+    if not isinstance(base, str):  # a wrong type is refused with the suite's other values
+        return [(path, _with_datasets(table))]
+    below = (*below, path.resolve())
+    place = path.parent / base
+    if place.resolve() in below:
+        raise problem(path, ("suite", "extends"), f"{base!r} extends this suite itself. Name another")
+    try:
+        above = _lineage(place, below)
+    except HarnessError as error:
+        if not place.is_file():
+            raise problem(path, ("suite", "extends"), str(error)) from None
+        raise
+    inherited = above[-1][1]
+    own = _with_datasets(table, inherited)
+    return [*above, (path, _merge(inherited, own))]
+
+
+def _merge(inherited: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    merged = put(inherited, {key: value for key, value in own.items() if key not in {"suite", "expect"}})
+    # [suite] has a name, but is no component whose options would mean nothing to another.
+    before, after = inherited.get("suite"), own.get("suite")
+    merged["suite"] = before | after if isinstance(before, dict) and isinstance(after, dict) else after
+    lists = [table["expect"] for table in (inherited, own) if "expect" in table]
+    if lists and all(isinstance(one, list) for one in lists):
+        merged["expect"] = [line for one in lists for line in one]
+    elif lists:
+        merged["expect"] = lists[-1]
+    return merged
+
+
+def _with_datasets(table: dict[str, Any], inherited: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a file's table, the dataset of its figures noted before an option can replace it."""
+    expect = table.get("expect")
+    if not isinstance(expect, list):
+        return table
+    named = [one["dataset"] for one in (table, inherited or {}) if isinstance(one.get("dataset"), dict)]
+    dataset = next((one["name"] for one in named if "name" in one), "digits")
+    lines = [{"dataset": dataset} | line if isinstance(line, dict) and "value" in line else line for line in expect]
+    return table | {"expect": lines}

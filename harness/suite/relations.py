@@ -1,0 +1,127 @@
+"""Relations between metrics, as a suite writes them: ``M3b.test_accuracy > M0.test_accuracy + 0.01``."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from harness.errors import nearest
+
+Metric = Literal[
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_f1",
+    "val_ece",
+    "gap",
+    "epochs",
+    "best_epoch",
+    "parameters",
+    "test_accuracy",
+    "test_macro_f1",
+    "test_cross_entropy",
+    "test_ece",
+    "degradation",
+    "seconds",
+    "samples_per_second",
+    "peak_device_bytes",
+    "anonymous_bytes",
+]
+"""What may be expected of an experiment: `TrialMetrics`, `Measure` and `TrialRow` say what each is. ``gap`` is the
+training accuracy less the validation accuracy; ``degradation`` is in percent, accuracies are fractions."""
+
+MEASURED = frozenset({"test_accuracy", "test_macro_f1", "test_cross_entropy", "test_ece", "degradation"})
+"""The metrics of test rows: a perturbation may apply to them."""
+OF_THE_MACHINE = frozenset({"seconds", "samples_per_second", "peak_device_bytes", "anonymous_bytes"})
+"""The metrics that another machine changes: relations within a run may have them, figures may not."""
+
+Operator = Literal["<", "<=", ">", ">="]
+
+_TERM = r"""(?:"(?P<{0}double>[^"]+)"|'(?P<{0}single>[^']+)'|(?P<{0}bare>[\w-]+))\.(?P<{0}metric>\w+)"""
+_NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
+_RELATION = re.compile(
+    rf"\s*{_TERM.format('left_')}\s*(?P<operator><=|>=|<|>)\s*"
+    rf"(?:(?P<constant>-?{_NUMBER})|{_TERM.format('right_')}\s*(?:(?P<sign>[+-])\s*(?P<offset>{_NUMBER}))?)\s*"
+)
+
+
+@dataclass(frozen=True)
+class Term:
+    """An experiment's metric."""
+
+    experiment: str
+    metric: Metric
+
+    def __str__(self) -> str:
+        quoted = self.experiment if re.fullmatch(r"[\w-]+", self.experiment) else f'"{self.experiment}"'
+        return f"{quoted}.{self.metric}"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """``left`` compared with ``right + offset``; with ``offset`` alone where ``right`` is None."""
+
+    left: Term
+    operator: Operator
+    right: Term | None
+    offset: float = 0.0
+
+    @property
+    def terms(self) -> list[Term]:
+        """Both sides, or the one that is there."""
+        return [self.left] if self.right is None else [self.left, self.right]
+
+    def holds(self, margin: float) -> bool:
+        """Say whether it is true where ``left - (right + offset)`` is ``margin``; never of what is not a number.
+
+        >>> parse("A.val_loss <= B.val_loss").holds(0.0)
+        True
+        """
+        if self.operator == "<":
+            return margin < 0
+        if self.operator == "<=":
+            return margin <= 0
+        return margin > 0 if self.operator == ">" else margin >= 0
+
+    def __str__(self) -> str:
+        if self.right is None:
+            return f"{self.left} {self.operator} {self.offset:g}"
+        offset = f" {'+' if self.offset > 0 else '-'} {abs(self.offset):g}" if self.offset else ""
+        return f"{self.left} {self.operator} {self.right}{offset}"
+
+
+def parse(text: str) -> Relation:
+    """Return the relation that a text means.
+
+    An experiment whose name has other signs than letters, digits, ``_`` and ``-`` stands in quotes.
+
+    >>> str(parse("'M1a[lr=0.1]'.val_accuracy  >= M1b.val_accuracy - 0.003"))
+    '"M1a[lr=0.1]".val_accuracy >= M1b.val_accuracy - 0.003'
+
+    Raises:
+        ValueError: it is none, or names a metric that there is not.
+    """
+    found = _RELATION.fullmatch(text)
+    if found is None:
+        msg = (
+            f"{text!r} is no relation. Write EXPERIMENT.METRIC, one of < <= > >=, then EXPERIMENT.METRIC (with + or - "
+            "a number) or a number; a name with brackets, dots or spaces in quotes"
+        )
+        raise ValueError(msg)
+    part = found.groupdict()
+    operator: Operator = next(one for one in get_args(Operator) if one == part["operator"])
+    left = _term(part, "left_")
+    if part["constant"] is not None:
+        return Relation(left, operator, None, float(part["constant"]))
+    offset = float(f"{part['sign']}{part['offset']}") if part["offset"] else 0.0
+    return Relation(left, operator, _term(part, "right_"), offset)
+
+
+def _term(part: dict[str, str | None], side: str) -> Term:
+    name = part[f"{side}double"] or part[f"{side}single"] or part[f"{side}bare"] or ""
+    known: list[Metric] = list(get_args(Metric))
+    for metric in known:
+        if metric == part[f"{side}metric"]:
+            return Term(name, metric)
+    msg = f"unknown metric {part[f'{side}metric']!r}. {nearest(part[f'{side}metric'] or '', known)}"
+    raise ValueError(msg)
