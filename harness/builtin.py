@@ -22,6 +22,12 @@ def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str]
 
 @hookimpl
 def register_datasets(register: Callable[[str, Callable[..., Dataset] | str], None]) -> None:
-    """Offer the datasets that need no download."""
+    """Offer the digits that scikit-learn carries, EMNIST's six sets, and files of one's own."""
     register("digits", "harness.datasets.digits:Digits")
     register("files", "harness.datasets.files:Files")
+    register("emnist-bymerge", "harness.datasets.emnist.dataset:ByMerge")
+    register("emnist-byclass", "harness.datasets.emnist.dataset:ByClass")
+    register("emnist-balanced", "harness.datasets.emnist.dataset:Balanced")
+    register("emnist-letters", "harness.datasets.emnist.dataset:Letters")
+    register("emnist-digits", "harness.datasets.emnist.dataset:EmnistDigits")
+    register("emnist-mnist", "harness.datasets.emnist.dataset:EmnistMnist")

@@ -11,7 +11,7 @@ def summarise(run: Run) -> RunSummary:
     pairs = [(first, second) for first, second in run.suite.leaderboard.compare]
     return RunSummary(
         title=run.suite.suite.name,
-        dataset=f"{run.dataset.name}, {run.dataset.rows:,} images",
+        dataset=run.dataset.title or f"{run.dataset.name}, {run.dataset.rows:,} images",
         rows=rows,
         finalists=finalists(run.suite, rows),
         baseline=run.suite.leaderboard.baseline,

@@ -6,6 +6,9 @@ import pytest
 
 from harness import hookimpl
 from harness.plugins import registry
+from tests.emnist import command, tiny
+
+__all__ = ["command", "tiny"]
 
 
 @pytest.fixture(scope="session", autouse=True)

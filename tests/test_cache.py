@@ -109,7 +109,9 @@ def _write_for_ever(folder, started):
     large = np.zeros((200_000, 28, 28), dtype=np.uint8)
     started.set()
     for number in range(1000):
-        cache._write(folder / "datasets" / str(number), LabelledImages(large, np.arange(200_000) % 2, ("a", "b")))
+        large[0, 0, 0] = number % 256
+        loaded = LabelledImages(large, np.arange(200_000) % 2, ("a", "b"))
+        cache._store(folder, "drawn", cache._streamed("drawn", loaded))
 
 
 def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
@@ -124,7 +126,7 @@ def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         for folder in (tmp_path / "datasets").glob("[!.]*"):
-            assert cache._entry("drawn", tmp_path, folder.name), "an entry is not whole"
+            assert cache._whole(folder), "an entry is not whole"
         shutil.rmtree(tmp_path / "datasets")
 
 

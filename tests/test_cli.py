@@ -167,11 +167,12 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "HarnessError: none.toml: there is no such file" in done.stderr
 
 
-def test_the_shipped_suite_says_what_would_do_without_its_dataset(harness):
-    """full.toml's own dataset comes with a loader of its own."""
+def test_the_shipped_suite_says_what_would_do_without_its_dataset(harness, tmp_path):
+    """The folder that is named for it, and which files are looked for there."""
     pytest.importorskip("torch")
-    done = harness("plan", ROOT / "suites" / "full.toml", code=2)
-    assert "dataset.name: unknown dataset 'emnist-bymerge'. Known: digits, files." in done.stderr
+    done = harness("plan", ROOT / "suites" / "full.toml", "--data-dir", ".", code=2)
+    told = f"{tmp_path}: holds neither emnist-bymerge-train-images-idx3-ubyte[.gz] nor gzip.zip"
+    assert f"dataset 'emnist-bymerge': directory: {told}" in done.stderr
 
 
 def test_files_of_ones_own_beside_the_suite(harness, tmp_path):

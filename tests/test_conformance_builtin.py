@@ -78,6 +78,19 @@ class TestFiles(DatasetConformance):
     options = {"images": "images.npy", "labels": "labels.npy"}  # noqa: RUF012 - as a plugin's author writes it
 
 
+class TestEmnist(DatasetConformance):
+    """Of a set of its form with 300 images."""
+
+    name = "emnist-bymerge"
+    options = {"directory": "data", "drop_per_class": 10}  # noqa: RUF012 - as a plugin's author writes it
+
+    @pytest.fixture(autouse=True)
+    def files(self, tiny, tmp_path, monkeypatch):
+        """The official files, in the folder that paths are resolved against."""
+        tiny.write(tmp_path / "data")
+        monkeypatch.chdir(tmp_path)
+
+
 class TestAbsentFiles(DatasetConformance):
     """Skipped, but for what it says of its absence."""
 

@@ -123,7 +123,8 @@ def faulty(tmp_path):
         text = SUITE + "".join(f'[experiments.{name}]\nbackend = "{name}"\n' for name in names)
         (tmp_path / "faults.toml").write_text(text)
         command = [sys.executable, "-m", "harness", "run", "faults.toml", *arguments]
-        environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+        # A cache of its own: what other tests' trials took would decide which is started first.
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "HARNESS_CACHE_DIR": str(tmp_path / "cache")}
         return subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
         )

@@ -7,7 +7,8 @@ import typer
 
 from harness.cli.benching import bench
 from harness.cli.creating import new
-from harness.cli.looking import datasets, doctor, leaderboard, plugins, runs, schema
+from harness.cli.datasets import datasets
+from harness.cli.looking import doctor, leaderboard, plugins, runs, schema
 from harness.cli.planning import plan, why
 from harness.cli.running import run
 from harness.cli.verifying import verify
@@ -21,8 +22,9 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, plan, why, runs, leaderboard, verify, plugins, datasets, doctor, schema, bench, new):
+for command in (run, plan, why, runs, leaderboard, verify, plugins, doctor, schema, bench, new):
     app.command()(command)
+app.add_typer(datasets, name="datasets")
 
 
 def _show_version(value: bool) -> None:

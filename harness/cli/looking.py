@@ -94,16 +94,6 @@ def plugins() -> None:
         typer.echo(f"disabled: {', '.join(found.disabled)}")
 
 
-def datasets() -> None:
-    """List the datasets, and which are available here."""
-    from harness.datasets.cache import cache_root
-    from harness.plugins import registry
-
-    lines = [[name, _dataset_state(one), one.provenance] for name, one in sorted(registry().named("dataset").items())]
-    table("datasets", lines, ["name", "here", "from"])
-    typer.echo(f"cache: {cache_root()}")
-
-
 def doctor() -> None:
     """Show this machine, what is installed, and which backends work here or why not."""
     from importlib.metadata import PackageNotFoundError, requires, version
@@ -165,18 +155,6 @@ def _backend_environment(component: Component) -> dict[str, Any]:
     from harness.jobs import load_backend
 
     return dict(load_backend(component).environment("auto"))
-
-
-def _dataset_state(component: Component) -> str:
-    """Return whether a dataset is to be had without options."""
-    from harness.errors import HarnessError
-    from harness.suite.options import build
-
-    try:
-        reason = build(component, {}, Path.cwd()).unavailable()
-    except HarnessError as error:
-        return f"needs options: {error}"
-    return "yes" if reason is None else f"no: {reason}"
 
 
 def _size(count: int) -> str:

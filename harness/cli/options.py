@@ -33,6 +33,10 @@ Assignments = Annotated[
 DatasetName = Annotated[
     str | None, typer.Option("--dataset", metavar="NAME", help="Use this dataset, with the suite's split.")
 ]
+DataDirectory = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", help="Where the dataset's files are. Also: HARNESS_DATA_DIR."),
+]
 Only = Annotated[
     list[str] | None,
     typer.Option(
@@ -80,9 +84,16 @@ def pool_of(jobs: int | None, threads: int) -> Iterator[Pool]:
 
 
 def load(
-    suite: Path, plugins: Registry, assignments: list[str] | None, dataset: str | None, seeds: str | None
+    suite: Path,
+    plugins: Registry,
+    assignments: list[str] | None,
+    dataset: str | None,
+    seeds: str | None,
+    data_directory: Path | None = None,
 ) -> LoadedSuite:
-    """Return the suite as the command line changes it."""
+    """Return the suite as the command line changes it; ``data_directory`` is of where the command is typed."""
+    import json
+
     from harness.suite import load_suite
 
     numbers = None
@@ -92,7 +103,11 @@ def load(
         except ValueError:
             msg = f"--seeds {seeds}: not whole numbers between commas, as in 1,2,3"
             raise HarnessError(msg) from None
-    return load_suite(suite, plugins, assignments=assignments or (), dataset=dataset, seeds=numbers)
+    changes = list(assignments or ())
+    if data_directory is not None:
+        place = str(data_directory.expanduser().resolve())
+        changes.insert(0, f"dataset.directory={json.dumps(place, ensure_ascii=False)}")
+    return load_suite(suite, plugins, assignments=changes, dataset=dataset, seeds=numbers)
 
 
 def duration(option: str, text: str | None) -> float | None:
@@ -118,7 +133,8 @@ def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
     from harness.store import Dataset, Run
 
     data = made.data
-    about = Dataset(loaded.suite.dataset.name, data.digest, data.rows, data.class_names, made.sizes)
+    name = loaded.suite.dataset.name
+    about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked)
     planned = [(one.row.experiment, one.row.seed) for one in made.trials]
     return Run(directory, loaded.suite, about, planned)
 

@@ -9,6 +9,7 @@ import typer
 from harness.cli.completion import complete_experiment
 from harness.cli.options import (
     Assignments,
+    DataDirectory,
     DatasetName,
     Device,
     Jobs,
@@ -37,6 +38,7 @@ def plan(
     *,
     assignments: Assignments = None,
     dataset: DatasetName = None,
+    data_directory: DataDirectory = None,
     only: Only = None,
     seeds: Seeds = None,
     device: Device = None,
@@ -61,7 +63,7 @@ def plan(
     from harness.store import take_up
 
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds)
+    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory)
     with pool_of(jobs, threads) as pool:
         made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device)
         here = planned_run(run_directory(suite, dataset, out), loaded, made)
@@ -107,7 +109,7 @@ def _show_plan(
     typer.echo(
         f"{loaded.suite.suite.name}: {len(lines)} trials, {counts['done']} done, {counts['run']} to run, "
         f"{counts['unavailable']} unavailable\n"
-        f"dataset {loaded.suite.dataset.name}: {made.data.rows:,} images, {len(made.data.class_names)} classes, "
+        f"dataset {loaded.suite.dataset.name}: {here.dataset.title}, {len(made.data.class_names)} classes, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
     )
     unknown = sum(forecast is None for _, forecast in ahead)
@@ -140,6 +142,7 @@ def why(
     *,
     assignments: Assignments = None,
     dataset: DatasetName = None,
+    data_directory: DataDirectory = None,
     seeds: Seeds = None,
     device: Device = None,
     out: Out = None,
@@ -155,7 +158,7 @@ def why(
 
     name, _, seed = trial.partition("/")
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds)
+    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory)
     with pool_of(1, 1) as pool:
         made = make_plan(loaded, plugins, asking(pool), only=[name], device=device)
     here = planned_run(run_directory(suite, dataset, out), loaded, made)

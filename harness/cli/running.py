@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from harness.cli.options import (
     Assignments,
+    DataDirectory,
     DatasetName,
     Device,
     Jobs,
@@ -28,6 +30,9 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.plugins import Registry
     from harness.runner import Outcome
     from harness.store import Run
 
@@ -40,6 +45,7 @@ def run(
     *,
     assignments: Assignments = None,
     dataset: DatasetName = None,
+    data_directory: DataDirectory = None,
     only: Only = None,
     seeds: Seeds = None,
     device: Device = None,
@@ -72,7 +78,7 @@ def run(
     from harness.training_phase import Conditions
 
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds)
+    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory)
     limit = duration("--timeout", timeout) or duration("suite.timeout", loaded.suite.suite.timeout)
     conditions = Conditions(limit, fail_fast, duration("--checkpoint", checkpoint) or 0.0)
     directory = run_directory(suite, dataset, out)
@@ -88,8 +94,7 @@ def run(
             with locked(directory):
                 here = take_up(planned)
                 here.write_header(_notes(suite))
-                with shown:
-                    plugins.manager.register(shown)
+                with shown, _observing(plugins, shown):
                     outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()))
         except KeyboardInterrupt:
             pool.stop()
@@ -98,6 +103,16 @@ def run(
     _conclude(here, outcome)
     if not outcome.all_well:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _observing(plugins: Registry, observer: object) -> Iterator[None]:
+    """Let an observer see what happens within the block."""
+    plugins.manager.register(observer)
+    try:
+        yield
+    finally:
+        plugins.manager.unregister(observer)
 
 
 def _conclude(here: Run, outcome: Outcome) -> None:

@@ -3,18 +3,20 @@
 ::
 
     datasets/<digest>/      images.npy, labels.npy, meta.json
-    sources/<key>.json      which digest a dataset with its options and its source has
+    sources/<key>.json      a dataset with its options and its source: digest, title, and what it was held against
+    downloads/              what datasets download
 """
 
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +24,10 @@ from platformdirs import user_cache_path
 
 from harness.errors import HarnessError
 from harness.files import checksum, write_json
-from harness.interfaces import Dataset, LabelledImages
+from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
 
-_HASHED_ROWS = 16_384
-"""Images that the digest takes at a time: it never copies a whole set."""
+_BLOCK_ROWS = 16_384
+"""Images that are hashed and written at a time: a set is never copied whole."""
 
 
 def cache_root() -> Path:
@@ -44,6 +46,10 @@ class CachedDataset:
     rows: int
     shape: tuple[int, int]
     class_names: tuple[str, ...]
+    title: str = ""
+    """``"digits, 1,797 images"``."""
+    checked: str = ""
+    """What it was held against when it was read: ``"checksums"``, ``"counts"``, or nothing."""
 
     def open(self) -> LabelledImages:
         """Return the images, memory-mapped and shared by all processes of the machine, and the labels.
@@ -56,7 +62,9 @@ class CachedDataset:
 
 
 def materialise(name: str, options: Mapping[str, object], dataset: Dataset, root: Path) -> CachedDataset:
-    """Return a dataset from the cache; it is loaded and put there if its source is new, or the entry damaged.
+    """Return a dataset from the cache; it is read and put there if its source is new, or the entry damaged.
+
+    A `StreamedDataset` goes there block by block, any other at once.
 
     Raises:
         HarnessError: the dataset's files are faulty, it returned other than `LabelledImages` promises, or the cache
@@ -64,88 +72,149 @@ def materialise(name: str, options: Mapping[str, object], dataset: Dataset, root
     """
     key = checksum({"name": name, "options": json.loads(json.dumps(options, default=str)), "source": dataset.source()})
     index = root / "sources" / f"{key}.json"
-    try:
-        known = _entry(name, root, json.loads(index.read_bytes())["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        known = None
+    known = _known(root, index)
     if known:
         return known
-    loaded = dataset.load()
-    _check(name, loaded)
-    digest = _digest(loaded)
+    stream = dataset.stream() if isinstance(dataset, StreamedDataset) else _streamed(name, dataset.load())
+    _check_labels(name, stream)
+    title = stream.title or f"{name}, {len(stream.labels):,} images"
     try:
-        if _entry(name, root, digest) is None:
-            _write(root / "datasets" / digest, loaded)
-        write_json(index, {"name": name, "digest": digest})
+        digest = _store(root, name, stream)
+        write_json(index, {"name": name, "digest": digest, "title": title, "checked": stream.checked})
     except OSError as error:
-        msg = f"{root}: the cache cannot be written to: {error.strerror}. Name another place with HARNESS_CACHE_DIR"
+        place = "Name another place with HARNESS_CACHE_DIR"
+        if error.errno == ENOSPC:
+            needed = len(stream.labels) * (stream.shape[0] * stream.shape[1] + 8) / 1e6
+            msg = f"{root}: the disk is full: {name} takes {needed:,.1f} MB there. Free some space, or n{place[1:]}"
+        else:
+            msg = f"{root}: the cache cannot be written to: {error.strerror}. {place}"
         raise HarnessError(msg) from None
-    entry = _entry(name, root, digest)
+    entry = _known(root, index)
     if entry is None:
         msg = f"{root / 'datasets' / digest}: the cache entry just written does not read back. Is the disk sound?"
         raise HarnessError(msg)
     return entry
 
 
-def _entry(name: str, root: Path, digest: str) -> CachedDataset | None:
-    """Return the cache's entry if it is whole: its files as large as they were written."""
-    directory = root / "datasets" / digest
+def cached(root: Path) -> list[CachedDataset]:
+    """Return the whole entries of a cache, by name and title; one content may be there under several."""
+    found = {entry for index in (root / "sources").glob("*.json") if (entry := _known(root, index))}
+    return sorted(found, key=lambda entry: (entry.name, entry.title))
+
+
+def _known(root: Path, index: Path) -> CachedDataset | None:
+    """Return the entry that a source's file speaks of, if it is whole."""
     try:
-        meta = json.loads((directory / "meta.json").read_bytes())
-        whole = all((directory / file).stat().st_size == size for file, size in meta["files"].items())
-        height, width = meta["shape"]
-        entry = CachedDataset(name, directory, digest, meta["rows"], (height, width), tuple(meta["class_names"]))
+        told = json.loads(index.read_bytes())
+        name, digest = str(told["name"]), str(told["digest"])
+        directory = root / "datasets" / digest
+        meta = _whole(directory)
+        if meta is None:
+            return None
+        rows, (height, width), names = meta["rows"], meta["shape"], tuple(meta["class_names"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return entry if whole else None
+    title = told.get("title", f"{name}, {rows:,} images")
+    return CachedDataset(name, directory, digest, rows, (height, width), names, title, told.get("checked", ""))
 
 
-def _write(directory: Path, loaded: LabelledImages) -> None:
-    """Write an entry under a temporary name, then rename it; whoever else came first has the same content."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=".new-"))
+def _whole(directory: Path) -> dict[str, Any] | None:
+    """Return what an entry says of itself if it is whole: its files as large as they were written."""
     try:
-        arrays: dict[str, NDArray[Any]] = {"images.npy": loaded.images, "labels.npy": loaded.labels}
-        files = {}
-        for file, array in arrays.items():
-            with (temporary / file).open("wb") as handle:
-                np.save(handle, array, allow_pickle=False)
-                handle.flush()
-                os.fsync(handle.fileno())
-            files[file] = (temporary / file).stat().st_size
-        rows, height, width = loaded.images.shape
-        meta = {"rows": rows, "shape": [height, width], "class_names": list(loaded.class_names), "files": files}
+        meta: dict[str, Any] = json.loads((directory / "meta.json").read_bytes())
+        whole = all((directory / file).stat().st_size == size for file, size in meta["files"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return meta if whole else None
+
+
+def _store(root: Path, name: str, stream: ImageStream) -> str:
+    """Write an entry under a temporary name while its content is hashed, then rename it; return the digest.
+
+    Whoever else came first has the same content.
+    """
+    parent = root / "datasets"
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=parent, prefix=".new-"))
+    try:
+        rows, (height, width) = len(stream.labels), stream.shape
+        hasher = sha256(repr(((rows, height, width), stream.class_names)).encode())
+        with (temporary / "images.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (rows, height, width)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in _checked_blocks(name, stream):
+                hasher.update(block)
+                file.write(block)
+            _to_disk(file)
+        hasher.update(stream.labels.astype("<i8").tobytes())
+        with (temporary / "labels.npy").open("wb") as file:
+            np.save(file, stream.labels, allow_pickle=False)
+            _to_disk(file)
+        files = {path.name: path.stat().st_size for path in sorted(temporary.iterdir())}
+        meta = {"rows": rows, "shape": [height, width], "class_names": list(stream.class_names), "files": files}
         write_json(temporary / "meta.json", meta)
-        if directory.exists():
-            shutil.rmtree(directory)
-        temporary.rename(directory)
-    except OSError:
-        # A writer that came first leaves a whole entry, which the caller reads; anything else is its error to tell.
-        if not (directory / "meta.json").exists():
-            raise
+        directory = parent / hasher.hexdigest()
+        if _whole(directory) is None:
+            shutil.rmtree(directory, ignore_errors=True)
+            try:
+                temporary.rename(directory)
+            except OSError:
+                if _whole(directory) is None:  # it is no other writer that came first
+                    raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    return directory.name
 
 
-def _digest(loaded: LabelledImages) -> str:
-    hasher = sha256(repr((loaded.images.shape, loaded.class_names)).encode())
-    for start in range(0, len(loaded.images), _HASHED_ROWS):
-        hasher.update(loaded.images[start : start + _HASHED_ROWS].tobytes())
-    hasher.update(loaded.labels.astype("<i8").tobytes())
-    return hasher.hexdigest()
+def _to_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
-def _check(name: str, loaded: LabelledImages) -> None:
-    """Refuse what `LabelledImages` does not allow."""
-    images, labels, classes = loaded.images, loaded.labels, len(loaded.class_names)
+def _checked_blocks(name: str, stream: ImageStream) -> Iterator[memoryview]:
+    """Yield the pixels of each block, one after the other; refuse what the contract does not allow."""
+    rows = 0
+    for block in stream.blocks():
+        if block.dtype != np.uint8 or block.shape[1:] != stream.shape:
+            msg = (
+                f"dataset {name!r}: images are {block.dtype} {block.shape}; the contract says uint8 "
+                "(rows, height, width)"
+            )
+            raise HarnessError(msg)
+        rows += len(block)
+        yield np.ascontiguousarray(block).reshape(-1).data
+    if rows != len(stream.labels):
+        msg = f"dataset {name!r}: its blocks hold {rows:,} images for {len(stream.labels):,} labels"
+        raise HarnessError(msg)
+
+
+def _streamed(name: str, loaded: LabelledImages) -> ImageStream:
+    """Return images that are there already as a stream of them."""
+    images, labels = loaded.images, loaded.labels
     if images.dtype != np.uint8 or images.ndim != 3:
         what = f"images are {images.dtype} {images.shape}; the contract says uint8 (rows, height, width)"
     elif labels.dtype != np.int64 or labels.shape != (len(images),):
         what = f"labels are {labels.dtype} {labels.shape}; the contract says int64 ({len(images)},)"
+    else:
+
+        def blocks() -> Iterator[NDArray[np.uint8]]:
+            return (images[start : start + _BLOCK_ROWS] for start in range(0, len(images), _BLOCK_ROWS))
+
+        height, width = images.shape[1:]
+        return ImageStream((height, width), labels, loaded.class_names, blocks, loaded.title, loaded.checked)
+    msg = f"dataset {name!r}: {what}"
+    raise HarnessError(msg)
+
+
+def _check_labels(name: str, stream: ImageStream) -> None:
+    """Refuse what `LabelledImages` does not allow."""
+    labels, classes = stream.labels, len(stream.class_names)
+    if labels.dtype != np.int64 or labels.ndim != 1:
+        what = f"labels are {labels.dtype} {labels.shape}; the contract says int64 (rows,)"
     elif not len(labels) or labels.min() < 0 or labels.max() >= classes:
         what = f"labels are not all in 0 … {classes - 1}, the {classes} classes that it names"
     elif np.bincount(labels, minlength=classes).min() == 0:
-        absent = loaded.class_names[int(np.bincount(labels, minlength=classes).argmin())]
+        absent = stream.class_names[int(np.bincount(labels, minlength=classes).argmin())]
         what = f"class {absent!r} has no image"
     else:
         return

@@ -4,7 +4,16 @@ This package imports nothing of ours. A change to it that an existing plugin cou
 """
 
 from harness.interfaces.backend import Array, Backend, EpochStats, Network, Optimizer, State
-from harness.interfaces.data import Dataset, LabelledImages, Perturb, SweepingPerturb
+from harness.interfaces.data import (
+    Dataset,
+    Holding,
+    ImageStream,
+    LabelledImages,
+    Perturb,
+    StoredDataset,
+    StreamedDataset,
+    SweepingPerturb,
+)
 from harness.interfaces.network import (
     Activation,
     ActivationName,
@@ -34,6 +43,8 @@ __all__ = [
     "Dropout",
     "EpochStats",
     "Gradient",
+    "Holding",
+    "ImageStream",
     "LabelledImages",
     "Layer",
     "Linear",
@@ -45,5 +56,7 @@ __all__ = [
     "Placement",
     "Precision",
     "State",
+    "StoredDataset",
+    "StreamedDataset",
     "SweepingPerturb",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -30,6 +31,25 @@ class LabelledImages:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
+    title: str = ""
+    """What tables, plans and records call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``. Without: name, rows."""
+    checked: str = ""
+    """What the content was held against when it was read: ``"checksums"``, ``"counts"``, … Nothing: "" ."""
+
+
+@dataclass(frozen=True)
+class ImageStream:
+    """`LabelledImages` whose images come in blocks, uint8 (any number, height, width), so that none holds them all.
+
+    ``blocks`` is called once; together its blocks have a row for each label.
+    """
+
+    shape: tuple[int, int]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    blocks: Callable[[], Iterator[NDArray[np.uint8]]]
+    title: str = ""
+    checked: str = ""
 
 
 class Dataset(Protocol):
@@ -48,4 +68,35 @@ class Dataset(Protocol):
 
     def load(self) -> LabelledImages:
         """Read the images; called only when the cache does not hold this `source`."""
+        ...
+
+
+@runtime_checkable
+class StreamedDataset(Protocol):
+    """A dataset that is too large to be read at once; the cache then takes `stream` in the place of `Dataset.load`."""
+
+    def stream(self) -> ImageStream:
+        """Return the images and labels that ``load`` would return."""
+        ...
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Files of a dataset on this machine: where, how many bytes, and what they were held against."""
+
+    place: Path
+    size: int
+    checked: str
+
+
+@runtime_checkable
+class StoredDataset(Protocol):
+    """A dataset that is made of files, some of which may be downloaded."""
+
+    def holding(self) -> Holding | None:
+        """Return what is here, looked through now, or None; raises as ``load`` does where it is faulty."""
+        ...
+
+    def fetch(self) -> Path:
+        """Download what is not here yet, check it, and return where it is."""
         ...

@@ -21,7 +21,7 @@ class RunSummary:
 
     title: str
     dataset: str
-    """``"digits, 1,797 images"``."""
+    """``"digits, 1,797 images"``, ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
     rows: list[TrialRow]
     """Every planned trial, in the suite's order."""
     finalists: dict[str, list[str]]

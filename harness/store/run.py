@@ -54,6 +54,10 @@ class Dataset:
     rows: int
     class_names: tuple[str, ...]
     sizes: dict[str, int]
+    title: str = ""
+    """What tables call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
+    checked: str = ""
+    """What its content was held against when it was read: ``"checksums"``, ``"counts"``, or nothing."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,196 @@
+"""The commands about datasets: what is here, the download, and what a dataset is in numbers and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.options import DataDirectory, settle_threads, table
+
+if TYPE_CHECKING:
+    from harness.datasets.cache import CachedDataset
+    from harness.datasets.description import Description
+    from harness.plugins import Component
+
+datasets = typer.Typer(rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as 'harness datasets' lists it.")]
+
+
+@datasets.callback(invoke_without_command=True)
+def show(context: typer.Context) -> None:
+    """List the datasets: what is here, where, how large, and what it was held against."""
+    if context.invoked_subcommand is not None:
+        return
+    from harness.datasets.cache import cache_root, cached
+    from harness.plugins import registry
+
+    lines = [[name, *_state(one), one.provenance] for name, one in sorted(registry().named("dataset").items())]
+    table("datasets", lines, ["name", "here", "where", "size", "checked", "from"])
+    root = cache_root()
+    entries = [
+        [one.name, one.title, _size(_bytes(one.directory)), one.checked, one.digest[:12]] for one in cached(root)
+    ]
+    if entries:
+        table("read already, in the cache", entries, ["name", "what", "size", "checked", "digest"])
+    typer.echo(f"cache: {root}")
+
+
+@datasets.command()
+def fetch(name: Name) -> None:
+    """Download a dataset into the cache, and check it. What is there and whole is not downloaded again."""
+    from harness.errors import HarnessError
+    from harness.interfaces import StoredDataset
+    from harness.plugins import registry
+
+    built = _build(registry().find("dataset", name), {})
+    if not isinstance(built, StoredDataset):
+        msg = f"dataset {name!r}: there is nothing to download for it"
+        raise HarnessError(msg)
+    try:
+        path = built.fetch()
+    except HarnessError as error:
+        msg = f"dataset {name!r}: {error}"
+        raise HarnessError(msg) from None
+    typer.echo(f"{name}: {path}, {_size(path.stat().st_size)}, checksums verified")
+
+
+@datasets.command()
+def describe(
+    name: Name,
+    *,
+    data_directory: DataDirectory = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Take files that are not the official ones.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set an option of the dataset: drop_per_class=100. Repeatable."
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Draw one image of each class, and the classes' sizes, as PNG."),
+    ] = None,
+) -> None:
+    """Show a dataset in numbers: images of each class, pixels, and the split of 70 % / 10 % / 20 %."""
+    settle_threads(1)
+    from harness.datasets.cache import cache_root, materialise
+    from harness.datasets.description import describe as measure
+    from harness.errors import HarnessError
+    from harness.plugins import registry
+    from harness.suite.models import SplitTable
+
+    options = _options(data_directory, assignments, partial=partial)
+    built = _build(registry().find("dataset", name), options)
+    reason = built.unavailable()
+    if reason is not None:
+        msg = f"dataset {name!r}: {reason}"
+        raise HarnessError(msg)
+    try:
+        data = materialise(name, options, built, cache_root())
+        described = measure(data, SplitTable())
+    except HarnessError as error:
+        msg = f"dataset {name!r}: {error}"
+        raise HarnessError(msg) from None
+    drawn = _draw(figures, data, described) if figures else []
+    _tell(described, data.checked)
+    for path in drawn:
+        typer.echo(f"figure: {path}")
+
+
+def _tell(described: Description, checked: str) -> None:
+    names, counts = described.class_names, described.counts
+    table("", [[name, f"{count:,}", f"{count / counts.sum():.2%}"] for name, count in zip(names, counts, strict=True)],
+          ["class", "images", "share"])  # fmt: skip
+    height, width = described.shape
+    largest, smallest = described.largest, described.smallest
+    facts = [
+        ["images", f"{counts.sum():,} of {height} × {width} pixels"],
+        ["held against", checked or "nothing: it has no official form"],
+        ["classes", f"{len(names)}"],
+        ["images a class", f"mean {counts.mean():,.0f}, standard deviation {counts.std():,.0f}"],
+        ["largest class", f"{names[largest]!r} (number {largest}): {counts[largest]:,}"],
+        ["smallest class", f"{names[smallest]!r} (number {smallest}): {counts[smallest]:,}"],
+        ["largest to smallest", f"{described.ratio:.2f} : 1"],
+        ["pixels in [0, 1]", f"mean {described.pixel_mean:.4f}, standard deviation {described.pixel_std:.4f}"],
+    ]
+    table(described.title, facts, ["", ""])
+    lines = [
+        [one.name, f"{one.images:,}", f"{one.share:.1%}", f"{one.smallest:,}", f"{one.largest:,}"]
+        for one in described.split
+    ]
+    table("split, class by class (seed 42)", lines, ["set", "images", "share", "min/class", "max/class"])
+
+
+def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Path]:
+    """Write the figures into a folder, and return their paths."""
+    from harness.datasets.description import examples
+    from harness.datasets.figures import grid, histogram
+    from harness.errors import HarnessError
+    from harness.files import safe_name, write_bytes
+
+    content = {"classes": grid(examples(data), data.class_names), "counts": histogram(described)}
+    paths = {what: folder / f"{safe_name(data.name)}-{what}.png" for what in content}
+    try:
+        for what, path in paths.items():
+            write_bytes(path, content[what], durable=False)
+    except OSError as error:
+        msg = f"--figures {folder}: cannot be written to: {error.strerror}"
+        raise HarnessError(msg) from None
+    return list(paths.values())
+
+
+def _options(directory: Path | None, assignments: list[str] | None, *, partial: bool) -> dict[str, Any]:
+    """Return the dataset's options that a command line gives."""
+    from harness.suite.reading import override
+
+    given = [f"dataset.{assignment}" for assignment in assignments or ()]
+    options: dict[str, Any] = override({"dataset": {}}, given, None)["dataset"]
+    if directory is not None:
+        options["directory"] = str(directory.expanduser().resolve())
+    return options | ({"partial": True} if partial else {})
+
+
+def _build(component: Component, options: dict[str, Any]) -> Any:
+    from harness.errors import HarnessError
+    from harness.suite.options import build
+
+    try:
+        return build(component, options, Path.cwd())
+    except HarnessError as error:
+        msg = f"dataset {component.name!r}: {error}"
+        raise HarnessError(msg) from None
+
+
+def _state(component: Component) -> list[str]:
+    """Return whether a dataset is here without options, where, how large it is, and what it was held against."""
+    from harness.errors import HarnessError
+    from harness.interfaces import StoredDataset
+    from harness.suite.options import build
+
+    try:
+        built = build(component, {}, Path.cwd())
+    except HarnessError as error:
+        return [f"needs options: {error}", "", "", ""]
+    try:
+        reason = built.unavailable()
+        if reason is not None:
+            return [f"no: {reason}", "", "", ""]
+        if not isinstance(built, StoredDataset):
+            return ["yes", "", "", ""]
+        held = built.holding()
+    except HarnessError as error:
+        return [f"faulty: {error}", "", "", ""]
+    if held is None:
+        return [f"no: 'harness datasets fetch {component.name}' downloads it", "", "", ""]
+    return ["yes", str(held.place), _size(held.size), held.checked]
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

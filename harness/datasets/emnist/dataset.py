@@ -1,0 +1,188 @@
+"""The six sets as datasets: upright images, both official halves pooled, train first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.emnist import reading, variants
+from harness.datasets.emnist.sources import Members, find, named_directory
+from harness.datasets.emnist.survey import Survey, survey
+from harness.datasets.emnist.variants import SIDE, Variant
+from harness.errors import HarnessError
+from harness.interfaces import Holding, ImageStream, LabelledImages
+from harness.seeding import generator
+
+_DROP_SEED = 42
+
+
+class Emnist:
+    """One of the sets, from a folder that the user names, the archive in the cache, or the download.
+
+    ``directory``: holds the idx files, gzipped or not, or the archive ``gzip.zip``; without, ``HARNESS_DATA_DIR``.
+    ``partial``: take files that are not the official ones, too; what the set is called says so.
+    ``drop_per_class``: leave out so many images of each class, drawn at random, the same ones always.
+    """
+
+    variant: ClassVar[Variant]
+
+    def __init__(self, *, directory: Path | None = None, partial: bool = False, drop_per_class: int = 0) -> None:
+        if drop_per_class < 0:
+            msg = f"drop_per_class: {drop_per_class}: at least 0 is needed"
+            raise ValueError(msg)
+        self._directory, self._partial, self._drop = directory, partial, drop_per_class
+
+    def unavailable(self) -> str | None:
+        """Return what is wrong with the folder that is named; without one, a download is tried when it is needed."""
+        named = named_directory(self._directory)
+        try:
+            if named:
+                find(self.variant, *named)
+        except HarnessError as error:
+            return str(error)
+        return None
+
+    def source(self) -> str:
+        """Return each file's path, size and time of change in a folder that is named, else the archive's checksum."""
+        from harness.datasets.emnist.download import ARCHIVE
+
+        named = named_directory(self._directory)
+        if not named:
+            return f"{self.variant.key} of the archive md5 {ARCHIVE.md5}"
+        members = find(self.variant, *named)
+        status = {key: member.path.stat() for key, member in members.items()}
+        return "\n".join(
+            f"{member} {status[key].st_size} {status[key].st_mtime_ns}" for key, member in sorted(members.items())
+        )
+
+    def load(self) -> LabelledImages:
+        """Return what `stream` gives, all of it in memory."""
+        stream = self.stream()
+        images = np.concatenate(list(stream.blocks()))
+        return LabelledImages(images, stream.labels, stream.class_names, stream.title, stream.checked)
+
+    def stream(self) -> ImageStream:
+        """Check the files, read the labels, and return the images block by block.
+
+        Raises:
+            HarnessError: they are not to be had, faulty, or not the official ones without ``partial``.
+        """
+        found = survey(self.variant, self._members())
+        problem = found.problem()
+        if problem and not self._partial:
+            raise HarnessError(problem)
+        labels = self._labels(found)
+        kept = self._kept(labels)
+
+        def blocks() -> Iterator[NDArray[np.uint8]]:
+            start = 0
+            for part in found.counts:
+                for block in reading.images(found.members[part, "images"]):
+                    wanted = kept[start : start + len(block)]
+                    start += len(block)
+                    yield block if wanted.all() else block[wanted]
+
+        chosen = labels[kept]
+        title = found.title(len(chosen))
+        return ImageStream((SIDE, SIDE), chosen, self.variant.class_names, blocks, title, found.checked)
+
+    def holding(self) -> Holding | None:
+        """Return the files that are here, with their headers and checksums read now."""
+        from harness.datasets.emnist.download import archive_path
+
+        named = named_directory(self._directory) or (archive_path(), "the cache")
+        if not named[0].exists():
+            return None
+        found = survey(self.variant, find(self.variant, *named))
+        rows = sum(found.counts.values())
+        part = "" if found.complete else f", {rows:,} of {self.variant.count:,} images"
+        place = next(iter(found.members.values())).path
+        size = sum(member.size for member in found.members.values())
+        return Holding(place if place.name.endswith(".zip") else place.parent, size, found.checked + part)
+
+    def fetch(self) -> Path:
+        """Download the archive unless it is here, and hold this set's files against their checksums.
+
+        Raises:
+            HarnessError: it cannot be downloaded, or is not the official one.
+        """
+        from harness.datasets.emnist.download import fetch
+
+        path = fetch()
+        problem = survey(self.variant, find(self.variant, path, "the download")).problem()
+        if problem:
+            raise HarnessError(problem)
+        return path
+
+    def _members(self) -> Members:
+        from harness.datasets.emnist.download import fetch
+
+        named = named_directory(self._directory)
+        return find(self.variant, *(named or (fetch(), "the download")))
+
+    def _labels(self, found: Survey) -> NDArray[np.int64]:
+        """Return the pooled labels (rows,) from 0."""
+        pooled = []
+        for part in found.counts:
+            member = found.members[part, "labels"]
+            labels = reading.labels(member).astype(np.int64) - self.variant.first_label
+            classes = len(self.variant.class_names)
+            if labels.min() < 0 or labels.max() >= classes:
+                first = self.variant.first_label
+                value = labels[(labels < 0) | (labels >= classes)][0] + first
+                known = f"{first} … {first + classes - 1}"
+                msg = f"{member}: holds the label {value}: those of {self.variant.title} are {known}"
+                raise HarnessError(msg)
+            pooled.append(labels)
+        return np.concatenate(pooled)
+
+    def _kept(self, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return a mask (rows,) of the images that ``drop_per_class`` leaves."""
+        kept = np.ones(len(labels), dtype=np.bool_)
+        if not self._drop:
+            return kept
+        for index, name in enumerate(self.variant.class_names):
+            rows = np.flatnonzero(labels == index)
+            if len(rows) <= self._drop:
+                msg = f"drop_per_class: {self._drop} leaves none of the {len(rows)} images of class {name!r}"
+                raise HarnessError(msg)
+            kept[generator(_DROP_SEED, "drop_per_class", index).choice(rows, self._drop, replace=False)] = False
+        return kept
+
+
+class ByMerge(Emnist):
+    """814,255 images of 47 classes: letters whose cases look alike are one. The paper's."""
+
+    variant = variants.BYMERGE
+
+
+class ByClass(Emnist):
+    """814,255 images of 62 classes: digits, capitals and small letters."""
+
+    variant = variants.BYCLASS
+
+
+class Balanced(Emnist):
+    """131,600 images of ByMerge's 47 classes, 2,800 of each."""
+
+    variant = variants.BALANCED
+
+
+class Letters(Emnist):
+    """145,600 images of 26 classes, 5,600 of each: capitals and small letters together."""
+
+    variant = variants.LETTERS
+
+
+class EmnistDigits(Emnist):
+    """280,000 images of the ten digits, 28,000 of each."""
+
+    variant = variants.DIGITS
+
+
+class EmnistMnist(Emnist):
+    """70,000 images of the ten digits, 7,000 of each, in MNIST's format."""
+
+    variant = variants.MNIST

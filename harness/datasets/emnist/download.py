@@ -1,0 +1,152 @@
+"""The download of the official archive: checked before it is used, from the first mirror that has it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any, Self
+
+from harness.datasets.cache import cache_root
+from harness.datasets.emnist.sources import ARCHIVE_NAME, shown
+from harness.errors import HarnessError
+
+_TIMEOUT = 30
+"""Seconds without an answer after which a mirror is given up."""
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The file that every set is in: its mirrors in order, its size in bytes, and its checksum."""
+
+    urls: tuple[str, ...]
+    size: int
+    md5: str
+
+
+ARCHIVE = Archive(
+    (
+        "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip",
+        "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/gzip.zip",
+    ),
+    561_753_746,
+    "58c8d27c78d21e728a6bc7b3cc06412e",
+)
+
+
+def archive_path() -> Path:
+    """Return where the cache keeps the archive."""
+    return cache_root() / "downloads" / "emnist" / ARCHIVE_NAME
+
+
+def fetch() -> Path:
+    """Return the archive in the cache, checked; it is downloaded first if it is not there, or damaged.
+
+    One process downloads at a time. What an earlier one left half done is removed, and the download begins anew.
+
+    Raises:
+        HarnessError: no mirror gives the official archive; it says how to fetch it by hand.
+    """
+    import pooch
+    from filelock import FileLock
+
+    path = archive_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            for other in path.parent.iterdir():
+                if other.name not in {path.name, f"{path.stem}.lock"}:
+                    other.unlink()
+            problems = []
+            for url in ARCHIVE.urls:
+                try:
+                    with _Bar(url) as bar:
+                        pooch.retrieve(url, f"md5:{ARCHIVE.md5}", path.name, path.parent, downloader=_downloader(bar))
+                except _MirrorError as refused:
+                    problems.append(f"{url}: {refused}")
+                else:
+                    return path
+    except OSError as error:
+        what = "the disk is full" if error.errno == ENOSPC else f"cannot be written to: {error.strerror}"
+        msg = f"{path.parent}: {what}: the archive takes {ARCHIVE.size / 1e6:,.0f} MB. Name another cache with "
+        raise HarnessError(msg + "HARNESS_CACHE_DIR") from None
+    raise HarnessError("; ".join(problems) + f". {_by_hand(path)}")
+
+
+def _by_hand(path: Path) -> str:
+    return (
+        f"By hand: get {ARCHIVE_NAME} from {ARCHIVE.urls[0]} ({ARCHIVE.size:,} bytes, md5 {ARCHIVE.md5}), and put it "
+        f"at {path}, or name its folder with --data-dir"
+    )
+
+
+class _MirrorError(Exception):
+    """A mirror that does not give the archive; the text says why."""
+
+
+def _downloader(bar: "_Bar") -> Callable[[str, str, Any], None]:
+    """Return what pooch calls with a URL and a temporary file's name; it checks the answer before it is taken."""
+
+    def download(url: str, output: str, _: Any) -> None:
+        import pooch
+        import requests
+
+        try:
+            pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)(url, output, None)
+        except requests.exceptions.HTTPError as error:
+            raise _MirrorError(str(error).partition(" for url")[0]) from None
+        except requests.exceptions.RequestException as error:
+            msg = f"cannot be reached ({type(error).__name__})"
+            raise _MirrorError(msg) from None
+        content = Path(output)
+        size = content.stat().st_size
+        with content.open("rb") as file:
+            begins = file.read(20)
+        if begins[:2] != b"PK":
+            msg = f"answers with {size:,} bytes that begin with {shown(begins)}, no zip archive"
+            raise _MirrorError(msg)
+        found = pooch.file_hash(output, alg="md5")
+        if found != ARCHIVE.md5:
+            msg = f"not the official archive: {size:,} bytes, md5 {found}"
+            raise _MirrorError(msg)
+
+    return download
+
+
+class _Bar:
+    """What pooch tells how far a download is: shown on a terminal, ended where it is longer than the archive."""
+
+    def __init__(self, url: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+        self.total = 0
+        self._done = 0
+        columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        console = Console(stderr=True)
+        self._picture = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._picture.add_task(url, total=None)
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._picture.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+        self._picture.stop()
+
+    def update(self, size: int) -> None:
+        """Count some bytes more; pooch gives whole chunks."""
+        self._done += size
+        if self._done > ARCHIVE.size + 2 * _CHUNK:
+            msg = f"answers with more than the archive's {ARCHIVE.size:,} bytes"
+            raise _MirrorError(msg)
+        self._picture.update(self._task, completed=self._done, total=self.total or None)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._done = 0
+
+    def close(self) -> None:
+        """End."""

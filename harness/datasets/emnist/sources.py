@@ -1,0 +1,143 @@
+"""Where the idx files are: in a folder, gzipped or not, or in the official archive."""
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+from harness.datasets.emnist.variants import PARTS, Variant
+from harness.errors import HarnessError
+
+ARCHIVE_NAME = "gzip.zip"
+DATA_DIRECTORY = "HARNESS_DATA_DIR"
+ROLES = ("images", "labels")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of a set's files; ``inner`` is its name within the archive ``path``."""
+
+    path: Path
+    size: int
+    inner: str | None = None
+
+    def __str__(self) -> str:
+        """Return what errors call it."""
+        return f"{self.path}: {self.inner}" if self.inner else str(self.path)
+
+    @property
+    def gzipped(self) -> bool:
+        """Whether its name says that it is as it was published."""
+        return (self.inner or self.path.name).endswith(".gz")
+
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        """Give the bytes as they are kept: a buffered reader.
+
+        Raises:
+            HarnessError: they cannot be read, or what reads them finds them damaged.
+        """
+        try:
+            if self.inner is None:
+                with self.path.open("rb") as file:
+                    yield file
+            else:
+                with ZipFile(self.path) as archive, archive.open(self.inner) as file:
+                    yield file
+        except (OSError, EOFError, zlib.error, BadZipFile, NotImplementedError, RuntimeError) as error:
+            refused = isinstance(error, OSError) and error.strerror
+            what = f"cannot be read: {refused}" if refused else f"damaged: {' '.join(str(error).split())}. Get it again"
+            msg = f"{self}: {what}"
+            raise HarnessError(msg) from None
+
+
+Members = dict[tuple[str, str], Member]
+"""A set's files by ``("train" | "test", "images" | "labels")``; what is absent is not in it."""
+
+
+def named_directory(directory: Path | None) -> tuple[Path, str] | None:
+    """Return the folder that the user names, and what names it; None if none is named."""
+    if directory is not None:
+        return directory, "directory"
+    named = os.environ.get(DATA_DIRECTORY)
+    return (Path(named).expanduser().resolve(), DATA_DIRECTORY) if named else None
+
+
+def find(variant: Variant, place: Path, what: str) -> Members:
+    """Return a set's files in a folder, in its ``gzip`` folder, or in the archive there; ``place`` may be the archive.
+
+    Raises:
+        HarnessError: there is none; ``what`` says who named the place.
+    """
+    if place.is_file():
+        return in_archive(variant, place)
+    if not place.is_dir():
+        msg = f"{what}: {place}: there is no such folder"
+        raise HarnessError(msg)
+    found: Members = {}
+    for part, role in ((part, role) for part in PARTS for role in ROLES):
+        name = variant.file_name(part, role)
+        candidates = [folder / file for folder in (place, place / "gzip") for file in (f"{name}.gz", name)]
+        path = next((path for path in candidates if path.is_file()), None)
+        if path is not None:
+            found[part, role] = Member(path, path.stat().st_size)
+    if not found and (place / ARCHIVE_NAME).is_file():
+        return in_archive(variant, place / ARCHIVE_NAME)
+    if not found:
+        msg = f"{what}: {place}: holds neither {variant.file_name('train', 'images')}[.gz] nor {ARCHIVE_NAME}"
+        raise HarnessError(msg)
+    return found
+
+
+def in_archive(variant: Variant, path: Path) -> Members:
+    """Return a set's files in an archive; nothing is unpacked to where a name in it leads.
+
+    Raises:
+        HarnessError: it is no zip archive, has a member that would leave its folder, or none of this set.
+    """
+    try:
+        with ZipFile(path) as archive:
+            inside = archive.infolist()
+    except (OSError, BadZipFile, NotImplementedError, ValueError) as error:
+        told = f"damaged: {' '.join(str(error).split())}" if _begins(path)[:2] == b"PK" else "not a zip archive"
+        msg = f"{path}: {told}: begins with {shown(_begins(path))}. Get it again"
+        raise HarnessError(msg) from None
+    for info in inside:
+        inner = PurePosixPath(info.filename.replace("\\", "/"))
+        if inner.is_absolute() or ".." in inner.parts or ":" in info.filename:
+            msg = f"{path}: holds {info.filename!r}, which would leave its folder: not the official archive. Remove it"
+            raise HarnessError(msg)
+    by_name = {PurePosixPath(info.filename).name: info for info in inside}
+    found: Members = {}
+    for part, role in ((part, role) for part in PARTS for role in ROLES):
+        name = f"{variant.file_name(part, role)}.gz"
+        if name in by_name:
+            found[part, role] = Member(path, by_name[name].file_size, by_name[name].filename)
+    if not found:
+        msg = f"{path}: holds no {variant.file_name('train', 'images')}.gz: not the official archive"
+        raise HarnessError(msg)
+    return found
+
+
+def shown(content: bytes) -> str:
+    """Return how a file begins, for people: text where it is text.
+
+    >>> shown(b"<!DOCTYPE html>"), shown(bytes([31, 139])), shown(b"")
+    ("'<!DOCTYPE html>'", '1f 8b', 'nothing')
+    """
+    start = content[:20]
+    if start.isascii() and start.decode("ascii").replace("\n", " ").isprintable() and start:
+        return repr(start.decode("ascii"))
+    return start[:4].hex(" ") or "nothing"
+
+
+def _begins(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(20)
+    except OSError:
+        return b""

@@ -1,0 +1,334 @@
+"""EMNIST's sets from files: upright, official or named as a part, and every way in which a file can be wrong."""
+
+import gzip
+import json
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from harness.datasets.cache import cache_root, cached, materialise
+from harness.datasets.emnist import variants
+from harness.datasets.emnist.dataset import ByMerge, Emnist
+from harness.errors import HarnessError
+from harness.interfaces import StoredDataset, StreamedDataset
+from harness.plugins import registry
+from tests.emnist import SUITE, TinySet, idx, upright
+
+TRAIN_IMAGES = "emnist-bymerge-train-images-idx3-ubyte"
+TRAIN_LABELS = "emnist-bymerge-train-labels-idx1-ubyte"
+PARTIAL = "To use it all the same, and have every table say so: partial = true in [dataset]"
+
+
+def refused(function, *arguments):
+    """Return the one line that a call is refused with."""
+    with pytest.raises(HarnessError) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def read(**options):
+    """Return the dataset, by way of the cache."""
+    return materialise("emnist-bymerge", options, ByMerge(**options), cache_root())
+
+
+def test_images_come_out_upright_and_both_halves_are_pooled_train_first(tiny, tmp_path):
+    """An L stands; the files hold it lying on its side."""
+    loaded = read(directory=tiny.write(tmp_path / "data")).open()
+    assert np.array_equal(loaded.images[0], upright(0, 0))
+    assert not np.array_equal(loaded.images[0], loaded.images[0].T)
+    assert np.array_equal(loaded.images, tiny.images)
+    assert np.array_equal(loaded.labels, tiny.labels)
+    assert loaded.class_names == ("L", "a", "b")
+    direct = ByMerge(directory=tmp_path / "data").load()
+    assert np.array_equal(direct.images, loaded.images)
+
+
+@pytest.mark.parametrize("layout", ["gzipped", "plain", "gzip folder", "archive", "the archive itself", "cache"])
+def test_every_source_gives_the_same_and_says_what_it_was_held_against(tiny, tmp_path, layout):
+    """Of a plain file no official checksum is known: its counts are held against the official ones."""
+    folder = tmp_path / "data"
+    if layout in {"gzipped", "plain", "gzip folder"}:
+        tiny.write(folder / "gzip" if layout == "gzip folder" else folder, zipped=layout != "plain")
+    elif layout == "cache":
+        path = cache_root() / "downloads" / "emnist" / "gzip.zip"
+        path.parent.mkdir(parents=True)
+        path.write_bytes((tmp_path / "official" / "gzip.zip").read_bytes())
+        folder = None
+    else:
+        path = tiny.archive(folder / "gzip.zip")
+        folder = path if layout == "the archive itself" else folder
+    entry = read(directory=folder)
+    assert np.array_equal(entry.open().images, tiny.images)
+    assert entry.title == "EMNIST ByMerge, 300 images"
+    assert entry.checked == ("counts" if layout == "plain" else "checksums")
+
+
+def test_labels_that_count_from_one_become_classes_from_zero(tiny, tmp_path, monkeypatch):
+    """Letters have them so."""
+    letters = TinySet(first_label=1)
+    monkeypatch.setattr(ByMerge, "variant", letters.variant)
+    assert np.array_equal(read(directory=letters.write(tmp_path / "data")).open().labels, tiny.labels)
+
+
+def test_a_named_folder_comes_before_the_environments(tiny, tmp_path, monkeypatch):
+    """``directory``, then ``HARNESS_DATA_DIR``, then the cache; a folder without the set is an error."""
+    monkeypatch.setenv("HARNESS_DATA_DIR", str(tmp_path / "empty"))
+    assert ByMerge().unavailable() == f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: there is no such folder"
+    (tmp_path / "empty").mkdir()
+    told = f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: holds neither {TRAIN_IMAGES}[.gz] nor gzip.zip"
+    assert ByMerge().unavailable() == told
+    assert read(directory=tiny.write(tmp_path / "data")).rows == 300
+    monkeypatch.setenv("HARNESS_DATA_DIR", str(tmp_path / "data"))
+    assert ByMerge().unavailable() is None
+    assert read().rows == 300
+
+
+def cut_to(folder, tiny, rows):
+    """Make the training part one of its first ``rows`` images, as somebody else might have made it."""
+    images, labels = tiny.images[:rows].transpose(0, 2, 1), tiny.labels[:rows]
+    (folder / f"{TRAIN_IMAGES}.gz").write_bytes(gzip.compress(idx(images)))
+    (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(idx(labels)))
+
+
+def test_a_part_is_refused_unless_it_may_be_one(tiny, tmp_path):
+    """With the file, both counts, and what would do."""
+    folder = tiny.write(tmp_path / "data")
+    cut_to(folder, tiny, 30)
+    told = refused(ByMerge(directory=folder).stream)
+    what = "holds 30 images, the official file 210: not EMNIST ByMerge"
+    assert told == f"{folder / TRAIN_IMAGES}.gz: {what}. {PARTIAL}"
+    entry = read(directory=folder, partial=True)
+    assert entry.title == "EMNIST ByMerge, 120 of 300 images"
+    assert entry.checked == "checksums of 2 of 4 files"
+    assert np.array_equal(entry.open().images, np.concatenate([tiny.images[:30], tiny.images[210:]]))
+    for role in (TRAIN_IMAGES, TRAIN_LABELS):
+        (folder / f"{role}.gz").unlink()
+    assert "the train part: holds 0 images, the official file 210" in refused(ByMerge(directory=folder).stream)
+    assert read(directory=folder, partial=True).title == "EMNIST ByMerge, 90 of 300 images"
+
+
+def test_official_counts_with_other_checksums_are_refused_too(tiny, tmp_path):
+    """A partial set of all images says that they are not the official ones."""
+    folder = tiny.write(tmp_path / "data")
+    file = folder / f"{TRAIN_IMAGES}.gz"
+    file.write_bytes(gzip.compress(tiny.plain[TRAIN_IMAGES], compresslevel=1, mtime=0))
+    told = refused(ByMerge(directory=folder).stream)
+    official = tiny.variant.official("train", "images")
+    known = f"officially {official.size:,} bytes with sha256 {official.sha256}. Get it again. {PARTIAL}"
+    assert told == f"{file}: damaged or altered: {file.stat().st_size:,} bytes; {known}"
+    file.write_bytes(flipped(tiny.gzipped[TRAIN_IMAGES]))
+    found = sha256(file.read_bytes()).hexdigest()
+    told = refused(ByMerge(directory=folder).stream)
+    assert told == f"{file}: damaged or altered: {official.size:,} bytes with sha256 {found}; {known}"
+    file.write_bytes(gzip.compress(tiny.plain[TRAIN_IMAGES], compresslevel=1, mtime=0))
+    entry = read(directory=folder, partial=True)
+    assert entry.title == "EMNIST ByMerge, 300 images, not the official files"
+    assert entry.checked == "counts, checksums of 3 of 4 files"
+
+
+def test_some_of_each_class_are_dropped_the_same_always(tiny, tmp_path):
+    """100 of each of ByMerge's 47 classes leave the paper's 809,555."""
+    folder = tiny.write(tmp_path / "data")
+    entry, again = read(directory=folder, drop_per_class=10), read(directory=folder, drop_per_class=10, partial=True)
+    opened = entry.open()
+    assert np.bincount(opened.labels).tolist() == [90, 90, 90]
+    assert entry.title == "EMNIST ByMerge, 270 of 300 images"
+    assert entry.digest == again.digest
+    everything = {tuple(image[0, :2]) for image in tiny.images}
+    assert {tuple(image[0, :2]) for image in opened.images} < everything
+    assert (opened.images[:, 0, 1] == opened.labels).all()
+    told = refused(ByMerge(directory=folder, drop_per_class=100).stream)
+    assert told == "drop_per_class: 100 leaves none of the 100 images of class 'L'"
+    with pytest.raises(ValueError, match="drop_per_class: -1: at least 0 is needed"):
+        ByMerge(drop_per_class=-1)
+    assert variants.BYMERGE.count - 100 * len(variants.BYMERGE.class_names) == 809_555
+
+
+def flipped(content):
+    """Return the bytes with one bit in their midst turned."""
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def repacked(change):
+    """Return a damage within a gzip file that is itself sound."""
+    return lambda content: gzip.compress(change(gzip.decompress(content)))
+
+
+PAGE = b"<!DOCTYPE html><html>404</html>"
+DAMAGES = {
+    "a flipped byte": (flipped, "damaged or altered: ", ""),
+    "cut short": (lambda content: content[:-9], "damaged or altered: ", "damaged: "),
+    "a page": (lambda _: PAGE, "begins with '<!DOCTYPE html><", "begins with '<!DOCTYPE html><"),
+    "nothing": (lambda _: b"", "begins with nothing: no idx file of images", "begins with nothing"),
+    "a gzip bomb": (
+        repacked(lambda plain: plain + bytes(500_000_000)),
+        "damaged or altered: ",
+        "too long: it goes on after what its idx header announces",
+    ),
+    "a header that promises too much": (
+        repacked(lambda plain: plain[:4] + b"\xff\xff\xff\xff" + plain[8:]),
+        "its idx header announces 4,294,967,295 images, the official file has 210",
+        "its idx header announces 4,294,967,295 images, the official file has 210",
+    ),
+    "too few rows": (
+        repacked(lambda plain: plain[:-1]),
+        "damaged or altered: ",
+        "cut short: it ends before what its idx header announces",
+    ),
+    "other pixels": (
+        repacked(lambda plain: plain[:11] + b"\x1b" + plain[12:]),
+        "its idx header announces 210 x 27 x 28 values: EMNIST's images are of 28 x 28 pixels",
+        "its idx header announces 210 x 27 x 28 values",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("partial", [False, True], ids=["official", "partial"])
+def test_a_damaged_file_is_told_in_a_line_and_the_next_attempt_works(tiny, tmp_path, command, damage, partial):
+    """Exit code 2, the file's name, nothing left in the cache; a bomb's zeros are never unpacked."""
+    change, *told = DAMAGES[damage]
+    folder = tiny.write(tmp_path / "data")
+    file = folder / f"{TRAIN_IMAGES}.gz"
+    whole = file.read_bytes()
+    file.write_bytes(change(whole))
+    arguments = ["plan", "suite.toml", "--data-dir", "data", *(["--set", "dataset.partial=true"] if partial else [])]
+    errors = command(*arguments, code=2).err
+    assert errors.startswith(f"error: suite.toml: dataset 'emnist-bymerge': {file}: {told[partial]}")
+    assert errors.count("\n") == 1
+    assert not list((cache_root() / "datasets").glob("*"))
+    file.write_bytes(whole)
+    assert "dataset emnist-bymerge: EMNIST ByMerge, 300 images, 3 classes, " in command(*arguments).out
+
+
+def test_labels_that_do_not_fit_are_told(tiny, tmp_path):
+    """Their number, and their values."""
+    folder = tiny.write(tmp_path / "data", zipped=False)
+    (folder / TRAIN_LABELS).write_bytes(idx(tiny.labels[:209]))
+    told = refused(ByMerge(directory=folder).stream)
+    assert told == f"{folder / TRAIN_LABELS}: 209 labels for the 210 images of {folder / TRAIN_IMAGES}"
+    (folder / TRAIN_LABELS).write_bytes(idx(np.full(210, 7)))
+    told = refused(ByMerge(directory=folder).stream)
+    assert told == f"{folder / TRAIN_LABELS}: holds the label 7: those of EMNIST ByMerge are 0 … 2"
+    (folder / TRAIN_LABELS).unlink()
+    told = refused(ByMerge(directory=folder).stream)
+    assert told == f"{TRAIN_LABELS}[.gz]: is missing beside {folder / TRAIN_IMAGES}"
+
+
+ARCHIVES = {
+    "a page": (lambda path, _: path.write_bytes(PAGE), "not a zip archive: begins with '<!DOCTYPE html><html'"),
+    "cut short": (lambda path, _: path.write_bytes(path.read_bytes()[:-30]), "damaged: File is not a zip file"),
+    "a way out": (
+        lambda path, tiny: tiny.archive(path, **{"../../evil": b"evil"}),
+        "holds '../../evil', which would leave its folder: not the official archive. Remove it",
+    ),
+    "an absolute way out": (
+        lambda path, tiny: tiny.archive(path, **{"/evil": b"evil"}),
+        "holds '/evil', which would leave its folder",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", ARCHIVES)
+def test_a_damaged_archive_is_told_in_a_line_and_the_next_attempt_works(tiny, tmp_path, command, damage):
+    """Exit code 2; nothing is written to where a member's name leads."""
+    change, told = ARCHIVES[damage]
+    path = tiny.archive(tmp_path / "deep" / "data" / "gzip.zip")
+    change(path, tiny)
+    errors = command("plan", "suite.toml", "--data-dir", "deep/data", code=2).err
+    assert f"{path}: {told}" in errors
+    assert errors.count("\n") == 1
+    assert not list(tmp_path.rglob("evil"))
+    tiny.archive(path)
+    command("plan", "suite.toml", "--data-dir", "deep/data")
+
+
+def test_a_flipped_byte_in_an_archives_member_is_found(tiny, tmp_path):
+    """By zip's own checksum, or ours."""
+    path = tiny.archive(tmp_path / "data" / "gzip.zip")
+    content = bytearray(path.read_bytes())
+    content[content.index(tiny.gzipped[TRAIN_IMAGES][:50]) + 40] ^= 1
+    path.write_bytes(bytes(content))
+    told = refused(ByMerge(directory=path).stream)
+    assert told.startswith(f"{path}: gzip/{TRAIN_IMAGES}.gz: damaged")
+
+
+def test_a_part_is_named_in_plans_records_and_tables(tiny, tmp_path, command):
+    """And ``--data-dir`` serves a suite of another dataset too, with ``--dataset``."""
+    folder = tiny.write(tmp_path / "data")
+    cut_to(folder, tiny, 30)
+    part = "EMNIST ByMerge, 120 of 300 images"
+    options = ["--data-dir", "data", "--set", "dataset.partial=true"]
+    assert f"dataset emnist-bymerge: {part}, 3 classes, 84 train / " in command("plan", "suite.toml", *options).out
+    done = command("run", "suite.toml", *options, "--jobs", "0")
+    titles = [line for line in done.out.splitlines() if " · " in line]
+    assert len(titles) >= 2
+    assert all(part in line for line in titles)
+    record = json.loads((tmp_path / "runs/suite/run.json").read_text())["dataset"]
+    assert (record["title"], record["checked"]) == (part, "checksums of 2 of 4 files")
+    assert part in command("leaderboard", "runs/suite", "-f", "markdown").out
+    (tmp_path / "other.toml").write_text(SUITE.replace('"emnist-bymerge"', '"digits"'))
+    assert part in command("plan", "other.toml", "--dataset", "emnist-bymerge", *options).out
+    told = command("plan", "other.toml", "--data-dir", "data", code=2).err
+    assert "other.toml: dataset.directory: dataset 'digits' has no such option. There is none." in told
+
+
+def test_all_six_sets_are_registered_with_their_official_counts():
+    """Two or three files of each; classes as NIST maps them."""
+    named = registry().named("dataset")
+    counts = {}
+    for key in ("bymerge", "byclass", "balanced", "letters", "digits", "mnist"):
+        factory = named[f"emnist-{key}"].load()
+        assert issubclass(factory, Emnist)
+        dataset = factory()
+        assert isinstance(dataset, StreamedDataset)
+        assert isinstance(dataset, StoredDataset)
+        assert factory.variant.key == key
+        counts[key] = (factory.variant.count, len(factory.variant.class_names))
+    assert counts == {
+        "bymerge": (814_255, 47),
+        "byclass": (814_255, 62),
+        "balanced": (131_600, 47),
+        "letters": (145_600, 26),
+        "digits": (280_000, 10),
+        "mnist": (70_000, 10),
+    }
+
+
+def test_the_list_says_what_is_here_where_and_what_it_was_held_against(tiny, tmp_path, command, monkeypatch):
+    """Looked through when it is listed: a faulty file shows."""
+    assert "no: 'harness datasets fetch emnist-bymerge' downloads it" in command("datasets").out
+    folder = tiny.write(tmp_path / "data")
+    monkeypatch.setenv("HARNESS_DATA_DIR", str(folder))
+    (line,) = [line for line in command("datasets").out.splitlines() if line.startswith("emnist-bymerge")]
+    assert line.split()[:2] == ["emnist-bymerge", "yes"]
+    assert str(folder) in line
+    assert "checksums" in line
+    read()
+    listed = command("datasets").out.partition("read already")[2]
+    assert "EMNIST ByMerge, 300 images" in listed
+    assert [entry.title for entry in cached(cache_root())] == ["EMNIST ByMerge, 300 images"]
+    cut_to(folder, tiny, 30)
+    assert "checksums of 2 of 4 files, 120 of 300 images" in command("datasets").out
+    (folder / f"{TRAIN_IMAGES}.gz").write_bytes(PAGE)
+    assert f"faulty: {folder / TRAIN_IMAGES}.gz: begins with" in command("datasets").out
+
+
+def test_a_class_without_an_image_is_told(tiny, tmp_path):
+    """A part may lack one; the split could not have it."""
+    folder = tiny.write(tmp_path / "data")
+    cut_to(folder, tiny, 30)
+    (folder / "emnist-bymerge-test-images-idx3-ubyte.gz").unlink()
+    (folder / "emnist-bymerge-test-labels-idx1-ubyte.gz").unlink()
+    (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(idx(np.arange(30) % 2)))
+    assert refused(lambda: read(directory=folder, partial=True)) == "dataset 'emnist-bymerge': class 'b' has no image"
+
+
+def test_a_variants_files_have_the_official_names():
+    """As they stand in the archive."""
+    assert replace(variants.LETTERS).file_name("test", "labels") == "emnist-letters-test-labels-idx1-ubyte"
+    assert variants.BYMERGE.file_name("train", "images") == TRAIN_IMAGES

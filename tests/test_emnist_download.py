@@ -1,0 +1,269 @@
+"""The download: from a server of the test's own, with every answer that is not the archive."""
+
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from hashlib import md5
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.datasets.cache import cache_root, materialise
+from harness.datasets.emnist import download
+from harness.datasets.emnist.dataset import ByMerge
+from tests.test_interruption import mounted
+
+PAGE = b"<!DOCTYPE html><html><body>The site is being moved</body></html>"
+
+
+class Server:
+    """Answers with ``answer``: a status, the length that it announces, and the bytes that it sends; counts requests."""
+
+    def __init__(self, content):
+        server = self
+        self.answer, self.requests = (200, len(content), content), 0
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.requests += 1
+                status, length, content = server.answer
+                self.send_response(status)
+                if length is not None:
+                    self.send_header("Content-Length", str(length))
+                self.end_headers()
+                for start in range(0, len(content), 1 << 16):
+                    try:
+                        self.wfile.write(content[start : start + (1 << 16)])
+                    except ConnectionError:
+                        return
+
+            def log_message(self, *_):
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/gzip.zip"
+
+    def close(self):
+        """Stop."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def official(tiny, tmp_path):  # noqa: ARG001 - it makes the archive
+    """Return the archive's bytes."""
+    return (tmp_path / "official" / "gzip.zip").read_bytes()
+
+
+@pytest.fixture
+def server(official, monkeypatch):
+    """Return a server of the archive, the only mirror."""
+    serving = Server(official)
+    monkeypatch.setattr(download, "ARCHIVE", replace(download.ARCHIVE, urls=(serving.url,)))
+    yield serving
+    serving.close()
+
+
+def by_hand():
+    """Return the sentence that an error ends with."""
+    archive = download.ARCHIVE
+    return (
+        f"By hand: get gzip.zip from {archive.urls[0]} ({archive.size:,} bytes, md5 {archive.md5}), and put it at "
+        f"{download.archive_path()}, or name its folder with --data-dir\n"
+    )
+
+
+def test_fetch_downloads_checks_and_keeps(tiny, server, command):
+    """The second time nothing is downloaded; the images are read out of the archive."""
+    done = command("datasets", "fetch", "emnist-bymerge")
+    size = download.ARCHIVE.size / 1e6
+    assert done.out == f"emnist-bymerge: {download.archive_path()}, {size:,.1f} MB, checksums verified\n"
+    command("datasets", "fetch", "emnist-bymerge")
+    assert server.requests == 1
+    assert "checksums" in command("datasets").out
+    entry = materialise("emnist-bymerge", {}, ByMerge(), cache_root())
+    assert np.array_equal(entry.open().images, tiny.images)
+    assert entry.checked == "checksums"
+    assert sorted(path.name for path in download.archive_path().parent.iterdir() if path.suffix != ".lock") == [
+        "gzip.zip"
+    ]
+
+
+def test_the_first_use_downloads(server, command):
+    """And a set that is in the cache needs the archive no more."""
+    assert "EMNIST ByMerge, 300 images" in command("plan", "suite.toml").out
+    assert server.requests == 1
+    download.archive_path().unlink()
+    assert "EMNIST ByMerge, 300 images" in command("plan", "suite.toml").out
+    assert server.requests == 1
+
+
+ANSWERS = {
+    "a page": (
+        lambda _: (200, len(PAGE), PAGE),
+        "answers with 64 bytes that begin with '<!DOCTYPE html><html', no zip",
+    ),
+    "no such page": (lambda _: (404, len(PAGE), PAGE), "404 Client Error: Not Found"),
+    "a server that is ill": (lambda _: (503, 0, b""), "503 Server Error: Service Unavailable"),
+    "nothing": (lambda _: (200, 0, b""), "answers with 0 bytes that begin with nothing, no zip archive"),
+    "cut short": (lambda zip_: (200, len(zip_), zip_[:-100]), "cannot be reached (ChunkedEncodingError)"),
+    "cut short, unannounced": (lambda zip_: (200, None, zip_[:-100]), "not the official archive: "),
+    "a flipped byte": (
+        lambda zip_: (200, len(zip_), zip_[:200] + bytes([zip_[200] ^ 1]) + zip_[201:]),
+        "not the official archive: ",
+    ),
+    "without end": (lambda zip_: (200, None, zip_ + bytes(2_000_000)), "answers with more than the archive's "),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_is_not_the_archive_is_refused_and_the_next_attempt_works(server, official, command, answer):
+    """Exit code 2 and one line with the address, what came, and how to do it by hand; no part of it stays."""
+    make, told = ANSWERS[answer]
+    server.answer = make(official)
+    errors = command("datasets", "fetch", "emnist-bymerge", code=2).err
+    (line,) = [line for line in errors.splitlines(keepends=True) if line.startswith("error: ")]
+    assert line.startswith(f"error: dataset 'emnist-bymerge': {server.url}: {told}")
+    assert line.endswith(by_hand())
+    assert [path.name for path in download.archive_path().parent.iterdir() if path.suffix != ".lock"] == []
+    server.answer = (200, len(official), official)
+    command("datasets", "fetch", "emnist-bymerge")
+    assert download.archive_path().read_bytes() == official
+
+
+def test_mirrors_are_tried_in_order(server, official, command, monkeypatch):
+    """The first that has the archive serves."""
+    first = Server(PAGE)
+    nowhere = "http://127.0.0.1:9/gzip.zip"
+    monkeypatch.setattr(download, "ARCHIVE", replace(download.ARCHIVE, urls=(nowhere, first.url, server.url)))
+    command("datasets", "fetch", "emnist-bymerge")
+    assert (first.requests, server.requests) == (1, 1)
+    assert download.archive_path().read_bytes() == official
+    first.close()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_offline_a_line_says_what_to_fetch_where_and_where_to_put_it(command):
+    """Its address, size, checksum and place; the archive that is put there serves."""
+    told = command("plan", "suite.toml", code=2).err.splitlines(keepends=True)[-1]
+    place = "error: suite.toml: dataset 'emnist-bymerge': http://127.0.0.1:9/gzip.zip: cannot be reached"
+    assert told == f"{place} (ConnectionError). {by_hand()}"
+    official = Path("official/gzip.zip").read_bytes()
+    download.archive_path().write_bytes(official)
+    command("plan", "suite.toml")
+
+
+def test_a_damaged_archive_in_the_cache_is_downloaded_again(server, official, command):
+    """And what a killed download left is removed."""
+    path = download.archive_path()
+    path.parent.mkdir(parents=True)
+    path.write_bytes(official[:-1] + b"?")
+    (path.parent / "tmpkilled").write_bytes(official[:100])
+    command("plan", "suite.toml")
+    assert server.requests == 1
+    assert path.read_bytes() == official
+    assert not (path.parent / "tmpkilled").exists()
+
+
+def test_an_archive_with_a_way_out_is_refused_though_its_checksum_is_right(
+    tiny, server, tmp_path, command, monkeypatch
+):
+    """Nothing is written outside; such an archive cannot be the official one."""
+    evil = tiny.archive(tmp_path / "evil.zip", **{"../../../evil": b"evil"}).read_bytes()
+    server.answer = (200, len(evil), evil)
+    archive = replace(download.ARCHIVE, size=len(evil), md5=md5(evil, usedforsecurity=False).hexdigest())
+    monkeypatch.setattr(download, "ARCHIVE", archive)
+    told = command("datasets", "fetch", "emnist-bymerge", code=2).err
+    assert "holds '../../../evil', which would leave its folder: not the official archive. Remove it" in told
+    assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_needs_no_download_says_so(command):
+    """And an unknown name is answered with the known ones."""
+    told = command("datasets", "fetch", "digits", code=2).err
+    assert told == "error: dataset 'digits': there is nothing to download for it\n"
+    assert "Did you mean 'emnist-letters'?" in command("datasets", "fetch", "emnist-leters", code=2).err
+
+
+CACHING = """
+import sys
+from pathlib import Path
+import numpy as np
+from harness.datasets.cache import cache_root, materialise
+from harness.datasets.files import Files
+from harness.errors import HarnessError
+
+try:
+    entry = materialise("files", {}, Files(images=Path("images.npy"), labels=Path("labels.npy")), cache_root())
+except HarnessError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+print(entry.title)
+"""
+
+
+def test_a_full_disk_while_caching_is_told_in_a_line_and_the_next_attempt_works(tmp_path):
+    """How much it takes is said, and nothing half written stays to fill the disk."""
+    np.save(tmp_path / "images.npy", np.ones((4000, 28, 28), dtype=np.uint8))
+    np.save(tmp_path / "labels.npy", np.arange(4000) % 3)
+    (tmp_path / "caching.py").write_text(CACHING)
+    run = f"HARNESS_CACHE_DIR=disk {sys.executable} caching.py"
+    done = mounted(
+        tmp_path,
+        f"""mount -t tmpfs -o size=1m tmpfs disk
+        {run}; echo "code $?"; ls -A disk/datasets; echo listed
+        mount -o remount,size=20m disk
+        {run}; echo "code $?" """,
+    )
+    told = "error: disk: the disk is full: files takes 3.2 MB there. Free some space, or name another place with "
+    assert done.stderr == f"{told}HARNESS_CACHE_DIR\n"
+    assert done.stdout == "code 2\nlisted\nfiles, 4,000 images\ncode 0\n"
+
+
+DOWNLOADING = """
+import sys
+from dataclasses import replace
+from harness.datasets.emnist import download
+from harness.errors import HarnessError
+
+download.ARCHIVE = replace(download.ARCHIVE, urls=(sys.argv[1],), size=3_000_000)
+try:
+    download.fetch()
+except HarnessError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+def test_a_full_disk_while_downloading_is_told_in_a_line(tmp_path):
+    """And no part of the archive stays."""
+    serving = Server(b"PK" + bytes(3_000_000 - 2))
+    (tmp_path / "downloading.py").write_text(DOWNLOADING)
+    run = f"HARNESS_CACHE_DIR=disk {sys.executable} downloading.py {serving.url}"
+    done = mounted(
+        tmp_path, f"mount -t tmpfs -o size=1m tmpfs disk\n{run}; echo code $?; ls disk/downloads/emnist; echo listed"
+    )
+    serving.close()
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    told = "disk/downloads/emnist: the disk is full: the archive takes 3 MB. Name another cache with HARNESS_CACHE_DIR"
+    assert line == f"error: {told}"
+    assert "Traceback" not in done.stderr
+    assert done.stdout == "code 2\ngzip.lock\nlisted\n"
+
+
+@pytest.mark.network
+def test_the_real_archive_downloads_and_its_checksum_holds(tmp_path):
+    """562 MB from NIST."""
+    subprocess.run(
+        [sys.executable, "-m", "harness", "datasets", "fetch", "emnist-bymerge"],
+        env=os.environ | {"HARNESS_CACHE_DIR": str(tmp_path)}, check=True,
+    )  # fmt: skip
