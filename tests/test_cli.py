@@ -30,7 +30,8 @@ def harness(tmp_path):
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env=os.environ | environment,
+            # In this process: `tests.test_faults` and its like have the workers.
+            env=os.environ | {"HARNESS_JOBS": "0"} | environment,
             check=False,
         )
         assert done.returncode == code, done.stderr + done.stdout

@@ -51,12 +51,14 @@ def findings(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PASSING)
 def test_a_backend_that_keeps_the_contract_passes(findings, name):
     """Limited ones too: keys that they decline are not tested."""
     assert findings[name] == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "test", "message"),
     [

@@ -55,7 +55,13 @@ Device = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=0, help="Trials at a time, a process each; 0: in this one. Default: the cores."),
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=0,
+        envvar="HARNESS_JOBS",
+        help="Trials at a time, a process each; 0: in this one. Default: the cores.",
+    ),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of a trial's matrix products.")]
 Out = Annotated[
