@@ -96,7 +96,9 @@ class Timings:
         parameters.
         """
         kind = (spec.backend, spec.context.threads)
-        alike = self._networks.get((*kind, _digest(spec.network)), [])[-_RECENT:]
+        alike = self._networks.get((*kind, _digest(spec.network)), [])
+        # Whole trials say more than a rehearsal's few batches.
+        alike = ([one for one in alike if one.epochs] or alike)[-_RECENT:]
         scale = 1.0
         if not alike:
             others = self._backends.get(kind, [])

@@ -23,6 +23,10 @@ PROBE_BATCHES = 8
 """Batches that a probe times."""
 
 
+PATIENCE_SECONDS = 300.0
+"""A rehearsal that takes longer hangs."""
+
+
 class Tried(NamedTuple):
     """An experiment on a backend, how its one batch went, and whether that was a failure."""
 
@@ -84,7 +88,15 @@ def _rehearse(
     trials: Sequence[PlannedTrial], pool: Pool, batches: int, perturbations: tuple[PerturbationSpec, ...]
 ) -> list[tuple[PlannedTrial, Rehearsed | Failure]]:
     works = [
-        Work(Task(rehearse, RehearsalSpec(one.spec, batches, perturbations), f"rehearse {one.spec.title}"), one.devices)
+        Work(
+            Task(
+                rehearse,
+                RehearsalSpec(one.spec, batches, perturbations),
+                f"rehearse {one.spec.title}",
+                timeout=PATIENCE_SECONDS,
+            ),
+            one.devices,
+        )
         for one in trials
         if one.spec
     ]

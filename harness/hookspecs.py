@@ -73,6 +73,14 @@ def epoch_finished(trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
 
 
 @hookspec
+def trial_lost(trial: Mapping[str, Any], reason: str) -> None:
+    """Observe that a trial's process died, and that it will be run once more, by itself, when the others have ended.
+
+    Called at most once a trial, in the driver. ``trial`` as in `trial_started`; ``reason``: one line.
+    """
+
+
+@hookspec
 def trial_finished(row: Mapping[str, Any]) -> None:
     """Observe that a trial has its row, ``done`` or not.
 

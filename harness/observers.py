@@ -7,7 +7,15 @@ import pluggy
 
 from harness.errors import one_line
 
-OBSERVED = ("run_started", "trial_started", "epoch_finished", "trial_finished", "trial_evaluated", "run_finished")
+OBSERVED = (
+    "run_started",
+    "trial_started",
+    "epoch_finished",
+    "trial_lost",
+    "trial_finished",
+    "trial_evaluated",
+    "run_finished",
+)
 
 
 class Observers:
@@ -25,6 +33,7 @@ class Observers:
     run_started: Callable[..., None]
     trial_started: Callable[..., None]
     epoch_finished: Callable[..., None]
+    trial_lost: Callable[..., None]
     trial_finished: Callable[..., None]
     trial_evaluated: Callable[..., None]
     run_finished: Callable[..., None]

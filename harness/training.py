@@ -71,6 +71,7 @@ def fit(
     best_state: State | None = None
     found = checkpoints.read() if checkpoints else None
     if found:
+        _LOG.info("goes on from its checkpoint after epoch %d", len(found.history))
         network.load(found.state)
         history, best_state = list(found.history), found.best
         for record in history:

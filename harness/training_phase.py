@@ -1,7 +1,9 @@
 """The training phase: longest trials first, failures told apart, every trial's row written as it ends."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from harness.dispatch import Stopped, Work, together
 from harness.forecast import Timings, estimates
@@ -49,6 +51,7 @@ def train_all(
         for planned, result in _run(run, waiting, pool, observers, conditions):
             if isinstance(result, Failure) and result.status == "died" and not alone:
                 again.append(planned)
+                _lost(run, planned, result, observers)
                 continue
             row = _ended(run, planned, result)
             if timings and planned.spec:
@@ -59,6 +62,18 @@ def train_all(
                 raise Stopped
         alone = True
         waiting = [again.pop(0)] if again else []
+
+
+def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observers) -> None:
+    """Tell that a trial will be run once more, its log too."""
+    if planned.spec:
+        with suppress(OSError), run.log(planned.row.experiment, planned.row.seed).open("a", encoding="utf-8") as log:
+            log.write(f"{failure.reason}: it will be run once more, by itself\n")
+        observers.trial_lost(trial=_about(planned.spec), reason=failure.reason)
+
+
+def _about(spec: TrialSpec) -> dict[str, Any]:
+    return {"experiment": spec.experiment, "seed": spec.seed, "backend": spec.backend, "epochs": spec.epochs}
 
 
 def _longest_first(run: Run, pending: Sequence[PlannedTrial], timings: Timings | None) -> list[PlannedTrial]:
@@ -85,7 +100,7 @@ def _run(
 
 def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers, conditions: Conditions) -> Work:
     experiment, seed = spec.experiment, spec.seed
-    about = {"experiment": experiment, "seed": seed, "backend": spec.backend, "epochs": spec.epochs}
+    about = _about(spec)
 
     def report(said: EpochRecord) -> None:
         observers.epoch_finished(trial=about, epoch=asdict(said))

@@ -133,6 +133,10 @@ BAD = {
         "--seeds 1,two: not whole numbers between commas",
     ),
     "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "suite.seeds: 1 stands there twice"),
+    "no such command": (["rnu"], "No such command 'rnu'. Did you mean 'run'?. 'harness -h' shows what there is"),
+    "an option that is no number": (["run", "tiny.toml", "--jobs", "two"], "Invalid value for '--jobs' / '-j'"),
+    "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. 'harness why -h' shows what there is"),
+    "a suite in place of a run": (["leaderboard", "tiny.toml"], "tiny.toml: there is no run here: run.json is missing"),
     "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
     "files that are missing": (
         ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],
@@ -310,7 +314,7 @@ def test_why_names_what_differs(harness):
     told = harness("why", "tiny.toml", "B/1", "--set", "experiments.B.epochs=5").stdout
     assert told == "B seed 1: will be trained again, because its row is of another trial: epochs was 3, is 5\n"
     assert "B/7: there is no such seed. Known: 1." in harness("why", "tiny.toml", "B/7", code=2).stderr
-    assert "matches no experiment. Known: A, B, C." in harness("why", "tiny.toml", "X", code=2).stderr
+    assert "X: there is no such experiment. Known: A, B, C." in harness("why", "tiny.toml", "X", code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,11 @@ def test_the_live_picture_has_a_line_for_each_running_trial_and_one_for_all():
         assert figure in first
     assert "0/50" in second
     assert whole.startswith("1 of 3 trials ended")
-    live.trial_finished(row=TRIAL | {"status": "failed", "reason": "it broke", "metrics": None})
+    assert whole.endswith(" s so far")
+    live.trial_lost(trial=TRIAL | {"seed": 8}, reason="worker died (signal 9)")
     assert len(shown()) == 3
+    live.trial_finished(row=TRIAL | {"status": "failed", "reason": "it broke", "metrics": None})
+    assert len(shown()) == 2
     assert shown()[-1].startswith("2 of 3 trials ended")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 import typer
 
@@ -14,6 +15,9 @@ from harness.cli.running import run
 from harness.cli.verifying import verify
 from harness.errors import HarnessError
 from harness.plugins import DISABLE
+
+_WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises of a command that it cannot make sense of: click's UsageError, wherever typer keeps it."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,7 +68,14 @@ def main() -> None:
     switches = ("--debug", "--no-plugins")
     arguments = sorted(arguments, key=lambda argument: argument not in switches)
     try:
-        app(arguments, prog_name="harness")
+        # Not standalone: what is wrong with a command is told in one line too.
+        code = app(arguments or ["--help"], prog_name="harness", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except _WrongUse as error:
+        typer.echo(f"error: {_told(error)}", err=True)
+        sys.exit(2)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
     except HarnessError as error:
         if debug:
             raise
@@ -74,3 +85,10 @@ def main() -> None:
         # The reader of a pipe has gone (harness leaderboard | head): nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+
+
+def _told(error: Any) -> str:
+    """Return what is wrong with a command in one line, and which help would do."""
+    command = error.ctx.command_path if error.ctx else "harness"
+    text = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+    return f"{text}. '{command} -h' shows what there is"

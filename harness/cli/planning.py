@@ -149,16 +149,20 @@ def why(
 ) -> None:
     """Say why a trial would run again, or that its stored row serves."""
     settle_threads(1)
-    from harness.errors import HarnessError
+    from harness.errors import HarnessError, nearest
     from harness.foresight import reason
     from harness.planning import make_plan
     from harness.plugins import registry
     from harness.probing import asking
     from harness.store import take_up
+    from harness.suite.finalists import matching
 
     name, _, seed = trial.partition("/")
     plugins = registry()
     loaded = load(suite, plugins, assignments, dataset, seeds, data_directory)
+    if not matching(name, loaded.suite.experiments):
+        msg = f"{trial}: there is no such experiment. {nearest(name, loaded.suite.experiments)}"
+        raise HarnessError(msg)
     with pool_of(1, 1) as pool:
         made = make_plan(loaded, plugins, asking(pool), only=[name], device=device)
     here = planned_run(run_directory(suite, dataset, out), loaded, made)

@@ -67,6 +67,11 @@ class Lines(Quiet):
             )
 
     @hookimpl
+    def trial_lost(self, trial: Mapping[str, Any], reason: str) -> None:
+        """Say that a trial's process died."""
+        self._say(f"{_name(trial)}: {reason}; it will be run once more, by itself")
+
+    @hookimpl
     def trial_finished(self, row: Mapping[str, Any]) -> None:
         """Say how a trial ended."""
         self._ended += 1
@@ -124,6 +129,12 @@ class Live(Lines):
             running.epoch = epoch
 
     @hookimpl
+    def trial_lost(self, trial: Mapping[str, Any], reason: str) -> None:
+        """Take its line away."""
+        self._running.pop((trial["experiment"], trial["seed"]), None)
+        super().trial_lost(trial, reason)
+
+    @hookimpl
     def trial_finished(self, row: Mapping[str, Any]) -> None:
         """Take its line away."""
         self._running.pop((row["experiment"], row["seed"]), None)
@@ -145,13 +156,13 @@ class Live(Lines):
             cells: list[RenderableType] = [
                 _name(running.trial),
                 f"{done}/{most}",
-                ProgressBar(most, done, width=12),
+                ProgressBar(most, done, width=8),
                 *running.figures(),
             ]
             table.add_row(*cells)
         whole = f"{self._ended} of {self._trials} trials ended"
-        elapsed = spoken(monotonic() - self._started)
-        table.add_row(whole, "", ProgressBar(max(self._trials, 1), self._ended, width=12), "", "", "", "", elapsed)
+        elapsed = f"{spoken(monotonic() - self._started)} so far"
+        table.add_row(whole, "", ProgressBar(max(self._trials, 1), self._ended, width=8), "", "", "", "", elapsed)
         return table
 
 

@@ -72,7 +72,7 @@ class ExperimentRows:
     @property
     def backend(self) -> str:
         """The backends that its trials ran on."""
-        return ", ".join(dict.fromkeys(row.backend for row in self.rows))
+        return ", ".join(dict.fromkeys(row.backend for row in self.done or self.rows))
 
     @property
     def architecture(self) -> str:

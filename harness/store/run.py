@@ -88,7 +88,7 @@ class Run:
         path = directory / "run.json"
         try:
             content = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             msg = f"{directory}: there is no run here: run.json is missing. 'harness run SUITE' makes one"
             raise HarnessError(msg) from None
         except (OSError, ValueError) as error:
