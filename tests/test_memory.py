@@ -13,7 +13,7 @@ from harness.datasets.cache import CachedDataset
 from harness.interfaces import Context
 from harness.jobs import train
 from harness.schedules import Constant
-from harness.specs import OptimizerSpec, TrialSpec, network_spec
+from harness.specs import OptimizerSpec, TrainSpec, TrialSpec, network_spec
 from harness.suite.models import Experiment, SplitTable
 
 peak = 0
@@ -36,7 +36,7 @@ spec = TrialSpec(
     backend="numpy", optimizer=OptimizerSpec("adam", {}, Path()), learning_rate=0.001, schedule=Constant(), epochs=1,
     early_stopping=None, context=Context(1), fingerprint="x",
 )
-train(spec, lambda record: None)
+train(TrainSpec((spec,)), lambda record: None)
 print(peak)
 """
 
