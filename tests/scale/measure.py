@@ -7,7 +7,6 @@ nothing: the suite of tests holds what does not depend on time (`tests.scale.tes
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,15 @@ from sklearn.datasets import load_digits
 HARNESS = [sys.executable, "-m", "harness"]
 HEAD = '[suite]\nname = "scale"\nseeds = [1, 2]\n[defaults]\nbackend = "numpy"\n'
 ADAM = 'optimizer = { name = "adam", learning_rate = 0.001 }\n'
+LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+process.returncode = os.waitstatus_to_exitcode(status)
+sys.exit(process.returncode)
+"""
+"""A new process counts the memory of the one that it was forked from: this one is small."""
 PAPER = {"M0": [128, 64], "M1a": [128, 64], "M1b": [128, 64], "M1g": [400, 240, 120], "M1h": [370, 370]}
 
 
@@ -36,15 +44,11 @@ class Ran(NamedTuple):
 def run(folder: Path, *arguments: str) -> Ran:
     """Run a command."""
     started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as told:
-        process = subprocess.Popen([*HARNESS, *arguments], cwd=folder, stdout=told, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - started
-        told.seek(0)
-        said = told.read()
-    assert process.returncode == 0, said
-    return Ran(said, seconds, usage.ru_maxrss / 1024)
+    command = [sys.executable, "-c", LAUNCHER, *HARNESS, *arguments]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    told, _, kilobytes = done.stdout.rstrip().rpartition("\n")
+    return Ran(told, time.perf_counter() - started, int(kilobytes) / 1024)
 
 
 def trained_seconds(run: Path) -> list[float]:
