@@ -16,6 +16,7 @@ from pathlib import Path
 run = Path(sys.argv[1])
 rows = [json.loads(path.read_text())["row"] for path in run.glob("trials/*/*/row.json")]
 found = {json.dumps(row["environment"] | row["components"], sort_keys=True) for row in rows if row["metrics"]}
-header = json.loads((run / "run.json").read_text())
-print(json.dumps({"dataset": header["dataset"], "trials": [json.loads(one) for one in sorted(found)]}, indent=1))
+dataset = json.loads((run / "run.json").read_text())["dataset"]
+dataset.pop("class_names")
+print(json.dumps({"dataset": dataset, "trials": [json.loads(one) for one in sorted(found)]}, indent=1, ensure_ascii=False))
 PYTHON
