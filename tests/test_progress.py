@@ -80,7 +80,7 @@ def test_the_live_picture_has_a_line_for_each_running_trial_and_one_for_all():
         return console.file.getvalue().splitlines()
 
     heading, first, second, whole = shown()
-    assert heading.split() == ["trial", "epoch", "train", "loss", "val", "loss", "val", "acc", "samples/s", "left"]
+    assert heading.split() == ["trial", "epoch", "left", "val", "acc", "val", "loss", "train", "loss", "samples/s"]
     assert first.split()[:5] == ["M1g", "seed", "7", "on", "numpy"]
     for figure in ("10/50", "0.4100", "0.4300", "86.51%", "98,765", "≤ 1 m 0 s"):
         assert figure in first

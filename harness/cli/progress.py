@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
+from tabulate import tabulate
 
 from harness import hookimpl
 from harness.durations import spoken
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 EPOCH_SECONDS = 10.0
 """Without a terminal, running trials say at most this often where they stand."""
-REFRESHES = 1
-"""Redrawings of a terminal a second: one with sixteen trials takes nine milliseconds of a core."""
+REFRESHES = 2
+"""Redrawings of a terminal a second."""
+_HEADINGS = ("trial", "epoch", "", "left", "val acc", "val loss", "train loss", "samples/s")
+"""A narrow terminal cuts off the last of them."""
+_ALIGNED = ("left", "right", "left", "right", "right", "right", "right", "right")
+_BAR = 8
 
 
 def display(*, quiet: bool) -> Quiet:
@@ -144,26 +149,16 @@ class Live(Lines):
         self._console.print(f"{datetime.now().astimezone():%H:%M:%S} {text}", markup=False)
 
     def _render(self) -> RenderableType:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
+        from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for heading in ("trial", "epoch", "", "train loss", "val loss", "val acc", "samples/s", "left"):
-            table.add_column(heading, justify="left" if heading in {"trial", ""} else "right", no_wrap=True)
         # The dictionary may grow in the other thread meanwhile.
-        for running in list(self._running.values()):
-            done, most = running.done
-            cells: list[RenderableType] = [
-                _name(running.trial),
-                f"{done}/{most}",
-                ProgressBar(most, done, width=8),
-                *running.figures(),
-            ]
-            table.add_row(*cells)
+        lines = [running.cells() for running in list(self._running.values())]
         whole = f"{self._ended} of {self._trials} trials ended"
         elapsed = f"{spoken(monotonic() - self._started)} so far"
-        table.add_row(whole, "", ProgressBar(max(self._trials, 1), self._ended, width=8), "", "", "", "", elapsed)
-        return table
+        lines.append([whole, "", _bar(self._ended, self._trials), elapsed, "", "", "", ""])
+        # Laid out by tabulate, in a tenth of the time that rich takes to measure and draw a table of its own.
+        drawn = tabulate(lines, _HEADINGS, tablefmt="plain", disable_numparse=True, colalign=_ALIGNED)
+        return Text(drawn, no_wrap=True, overflow="ellipsis")
 
 
 class _Running:
@@ -179,19 +174,27 @@ class _Running:
         """Epochs that have ended, and how many there are at most."""
         return (self.epoch["epoch"] if self.epoch else 0), self.trial["epochs"]
 
-    def figures(self) -> list[str]:
-        """Return the last epoch's figures, and how long the rest takes at most."""
+    def cells(self) -> list[str]:
+        """Return its line: where it stands, the last epoch's figures, and how long the rest takes at most."""
+        done, most = self.done
+        begun = [_name(self.trial), f"{done}/{most}", _bar(done, most)]
         if self.epoch is None:
-            return ["", "", "", "", ""]
-        epoch, (done, most) = self.epoch, self.done
+            return [*begun, "", "", "", "", ""]
+        epoch = self.epoch
         left = (most - done) * (epoch["seconds"] + epoch["validation_seconds"])
         return [
-            f"{epoch['train_loss']:.4f}",
-            f"{epoch['val_loss']:.4f}",
-            f"{epoch['val_accuracy']:.2%}",
-            f"{epoch['samples_per_second']:,.0f}",
+            *begun,
             f"≤ {spoken(left)}",
+            f"{epoch['val_accuracy']:.2%}",
+            f"{epoch['val_loss']:.4f}",
+            f"{epoch['train_loss']:.4f}",
+            f"{epoch['samples_per_second']:,.0f}",
         ]
+
+
+def _bar(done: int, most: int) -> str:
+    full = round(_BAR * done / max(most, 1))
+    return "━" * full + "╌" * (_BAR - full)
 
 
 def _name(trial: Mapping[str, Any]) -> str:
