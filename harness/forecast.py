@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.datasets.cache import cache_root
 from harness.environment import host
 from harness.files import checksum
 from harness.interfaces import NetworkSpec
+from harness.places import cache_root
 from harness.rows import TrialRow
 from harness.specs import TrialSpec
 

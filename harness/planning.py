@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.datasets.cache import CachedDataset, cache_root, materialise
+from harness.datasets.cache import CachedDataset, materialise
 from harness.errors import HarnessError, nearest
 from harness.fingerprints import stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
 from harness.jobs import split_of
+from harness.places import cache_root
 from harness.plugins import Kind, Registry
 from harness.probing import Ask, Question
 from harness.rows import TrialRow

@@ -17,7 +17,9 @@ def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     before = os.environ.get("HARNESS_CACHE_DIR")
     os.environ["HARNESS_CACHE_DIR"] = str(folder)
+    os.environ["HARNESS_NO_TUNE"] = "1"  # every process with a new cache would measure its kernels
     yield folder
+    del os.environ["HARNESS_NO_TUNE"]
     if before is None:
         del os.environ["HARNESS_CACHE_DIR"]
     else:

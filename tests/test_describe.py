@@ -5,9 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from harness.datasets.cache import cache_root, materialise
+from harness.datasets.cache import materialise
 from harness.datasets.description import describe, examples
 from harness.datasets.digits import Digits
+from harness.places import cache_root
 from harness.suite.models import SplitTable
 
 

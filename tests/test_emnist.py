@@ -8,11 +8,12 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from harness.datasets.cache import cache_root, cached, materialise
+from harness.datasets.cache import cached, materialise
 from harness.datasets.emnist import variants
 from harness.datasets.emnist.dataset import ByMerge, Emnist
 from harness.errors import HarnessError
 from harness.interfaces import StoredDataset, StreamedDataset
+from harness.places import cache_root
 from harness.plugins import registry
 from tests.emnist import SUITE, TinySet, idx, upright
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets.cache import cache_root, materialise
+from harness.datasets.cache import materialise
 from harness.datasets.emnist import download
 from harness.datasets.emnist.dataset import ByMerge
+from harness.places import cache_root
 from tests.test_interruption import mounted
 
 PAGE = b"<!DOCTYPE html><html><body>The site is being moved</body></html>"
@@ -198,7 +199,8 @@ CACHING = """
 import sys
 from pathlib import Path
 import numpy as np
-from harness.datasets.cache import cache_root, materialise
+from harness.datasets.cache import materialise
+from harness.places import cache_root
 from harness.datasets.files import Files
 from harness.errors import HarnessError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets.cache import cache_root, materialise
+from harness.datasets.cache import materialise
 from harness.datasets.emnist.dataset import ByMerge
+from harness.places import cache_root
 
 REAL = Path(__file__).parent.parent.parent / "shared" / "data" / "emnist-bymerge"
 ROOT = Path(__file__).parent.parent
@@ -66,7 +67,8 @@ def watch():
         time.sleep(0.002)
 threading.Thread(target=watch, daemon=True).start()
 
-from harness.datasets.cache import cache_root, materialise
+from harness.datasets.cache import materialise
+from harness.places import cache_root
 from harness.datasets.emnist.dataset import ByMerge
 {prepare}
 dataset = ByMerge(directory=Path(sys.argv[1]), partial=sys.argv[2] == "partial", drop_per_class=int(sys.argv[3]))

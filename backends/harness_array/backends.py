@@ -5,9 +5,9 @@ from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
-from threadpoolctl import threadpool_info
 
 from harness.interfaces import Context, NetworkSpec, Optimizer, State
+from harness.kernels.rate import numpy_blas
 from harness_array.devices import Cuda, Host
 from harness_array.network import ArrayNetwork
 
@@ -35,7 +35,7 @@ class NumpyBackend:
 
     def environment(self, _device: str) -> Mapping[str, str]:
         """Return NumPy's version and the BLAS kernel that it uses here."""
-        return {"device": "cpu", "numpy": np.__version__, "blas": numpy_blas()}
+        return {"device": "cpu", "numpy": np.__version__, "blas": _blas()}
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> ArrayNetwork:
         """Return a network in the host's memory."""
@@ -100,9 +100,6 @@ def _index(device: str) -> int:
 
 
 @cache
-def numpy_blas() -> str:
+def _blas() -> str:
     """Return the BLAS of NumPy's matrix products, with its version and kernel: ``"openblas 0.3.30 Haswell"``."""
-    for pool in threadpool_info():
-        if pool["user_api"] == "blas" and "numpy" in pool["filepath"]:
-            return " ".join(str(pool[key]) for key in ("internal_api", "version", "architecture") if pool.get(key))
-    return "unknown"
+    return " ".join(numpy_blas().values()) or "unknown"

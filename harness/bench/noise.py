@@ -15,9 +15,9 @@ from harness.bench.cases import Case
 from harness.bench.measurements import Machine, Measurement
 from harness.bench.prepared import prepare
 from harness.bench.rounds import interleaved
-from harness.datasets.cache import cache_root
 from harness.errors import HarnessError
 from harness.files import write_json
+from harness.places import cache_root
 
 QUANTILE = 0.95
 """Of the pairs of runs, how many the floor covers."""

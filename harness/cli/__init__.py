@@ -14,6 +14,7 @@ from harness.cli.planning import plan, why
 from harness.cli.running import run
 from harness.cli.verifying import verify
 from harness.errors import HarnessError
+from harness.kernels import TUNING_OFF
 from harness.plugins import DISABLE
 
 _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
@@ -46,6 +47,11 @@ def _options(
     no_plugins: bool = typer.Option(
         False, "--no-plugins", help="Load harness's own plugins alone. HARNESS_DISABLE_PLUGINS=NAME,… disables some."
     ),
+    no_tune: bool = typer.Option(
+        False,
+        "--no-tune",
+        help="Let OpenBLAS choose its kernel, instead of the fastest measured. Also: HARNESS_NO_TUNE=1.",
+    ),
     version: bool = typer.Option(
         False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
     ),
@@ -56,6 +62,8 @@ def _options(
     expectation or comparison not met, 130 interrupted.
     """
     del debug, version  # `main` has seen to the one, its callback to the other
+    if no_tune:
+        os.environ[TUNING_OFF] = "1"
     if no_plugins:
         os.environ[DISABLE] = ",".join(["*", *filter(None, [os.environ.get(DISABLE)])])
 
@@ -65,7 +73,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     # These may stand anywhere; typer knows them in front.
-    switches = ("--debug", "--no-plugins")
+    switches = ("--debug", "--no-plugins", "--no-tune")
     arguments = sorted(arguments, key=lambda argument: argument not in switches)
     try:
         # Not standalone: what is wrong with a command is told in one line too.

@@ -24,7 +24,8 @@ def show(context: typer.Context) -> None:
     """List the datasets: what is here, where, how large, and what it was held against."""
     if context.invoked_subcommand is not None:
         return
-    from harness.datasets.cache import cache_root, cached
+    from harness.datasets.cache import cached
+    from harness.places import cache_root
     from harness.plugins import registry
 
     lines = [[name, *_state(one), one.provenance] for name, one in sorted(registry().named("dataset").items())]
@@ -76,9 +77,10 @@ def describe(
 ) -> None:
     """Show a dataset in numbers: images of each class, pixels, and the split of 70 % / 10 % / 20 %."""
     settle_threads(1)
-    from harness.datasets.cache import cache_root, materialise
+    from harness.datasets.cache import materialise
     from harness.datasets.description import describe as measure
     from harness.errors import HarnessError
+    from harness.places import cache_root
     from harness.plugins import registry
     from harness.suite.models import SplitTable
 

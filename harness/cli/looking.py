@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.options import table
+from harness.cli.options import settle, table
 
 if TYPE_CHECKING:
     from harness.plugins import Component, Registry
@@ -101,12 +102,14 @@ def doctor() -> None:
     from packaging.requirements import Requirement
 
     from harness import __version__, environment
-    from harness.datasets.cache import cache_root
+    from harness.places import cache_root
     from harness.plugins import registry
 
+    kernel = _kernel()
     typer.echo(f"harness {__version__}")
     for key, value in environment.host().items():
         typer.echo(f"  {key}: {value}")
+    typer.echo(f"  kernel of NumPy's matrix products: {kernel}")
     typer.echo(f"  cache: {cache_root()}\n")
     lines = []
     for text in requires("nn-harness") or ():
@@ -125,6 +128,19 @@ def doctor() -> None:
         for key, value in _backend_environment(component).items() if here == "yes" else ():
             typer.echo(f"  {key}: {value}")
     _say_absent(installed)
+
+
+def _kernel() -> str:
+    """Settle the kernel, and say which it is and why."""
+    from harness.kernels import TUNING_OFF, VARIABLE
+
+    named, found = os.environ.get(VARIABLE), settle(1)
+    if found is None:
+        off = f"left to OpenBLAS, as --no-tune or {TUNING_OFF} says"
+        return f"{named}, as {VARIABLE} says" if named else off if os.environ.get(TUNING_OFF) else "unknown"
+    rates = [f"{name} {rate / 1e9:.0f}" for name, rate in sorted(found.rates.items(), key=lambda one: -one[1])]
+    why = "measured fastest" if found.fastest else "its own choice"
+    return f"{found.fastest or found.own}, {why} ({', '.join(rates)} GFLOP/s a thread)"
 
 
 def _say_absent(found: Registry) -> None:

@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.kernels import Kernel
     from harness.planning import Plan
     from harness.plugins import Registry
     from harness.pools import Pool
@@ -73,6 +74,17 @@ def settle_threads(threads: int) -> None:
     """Set what the numeric libraries read when they load: it must stand before the first of them is imported."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+
+
+def settle(threads: int) -> Kernel | None:
+    """Settle the threads, and the kernel of NumPy's matrix products: before NumPy is imported, here or in a worker.
+
+    Return what is known of the kernels, None where the choice is not ours.
+    """
+    from harness.kernels import settle_kernel
+
+    settle_threads(threads)
+    return settle_kernel(say=lambda text: typer.echo(text, err=True))
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from harness.cli.options import (
     planned_run,
     pool_of,
     run_directory,
+    settle,
     settle_threads,
     table,
 )
@@ -53,7 +54,7 @@ def plan(
     ] = False,
 ) -> None:
     """Show what would run, what is done, what no backend here can honour, and how long it would take."""
-    settle_threads(threads)
+    settle(threads)
     from harness.forecast import Timings, timings_path
     from harness.foresight import probe as time_some
     from harness.foresight import smoke as try_all

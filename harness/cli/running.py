@@ -26,7 +26,7 @@ from harness.cli.options import (
     planned_run,
     pool_of,
     run_directory,
-    settle_threads,
+    settle,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(
 
     The same command again resumes: what is done is not done again.
     """
-    settle_threads(threads)
+    settle(threads)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever asks us to end gets the same clean end
     from harness.cli.progress import display
     from harness.forecast import Timings, timings_path

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from harness.errors import HarnessError
 from harness.files import checksum, write_json
@@ -28,12 +27,6 @@ from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDat
 
 _BLOCK_ROWS = 16_384
 """Images that are hashed and written at a time: a set is never copied whole."""
-
-
-def cache_root() -> Path:
-    """Return the cache's folder: ``HARNESS_CACHE_DIR``, or the user's cache."""
-    named = os.environ.get("HARNESS_CACHE_DIR")
-    return Path(named) if named else user_cache_path("nn-harness")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Self
 
-from harness.datasets.cache import cache_root
 from harness.datasets.emnist.sources import ARCHIVE_NAME, shown
 from harness.errors import HarnessError
+from harness.places import cache_root
 
 _TIMEOUT = 30
 """Seconds without an answer after which a mirror is given up."""
