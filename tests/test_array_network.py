@@ -34,6 +34,13 @@ def gradients_of_one_step(spec, images, labels, state):
     return stats, {block.key: state[block.key] - after[block.key] for block in spec.parameters()}, after
 
 
+def darken(images, first, last):
+    """Make the first and the last pixels of images black."""
+    flat = images.reshape(len(images), -1)
+    flat[:, :first] = 0
+    flat[:, max(0, flat.shape[1] - last) :] = 0
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("batch_norm", [False, True])
 @settings(max_examples=15, deadline=None)
@@ -45,11 +52,12 @@ def gradients_of_one_step(spec, images, labels, state):
     l2=st.sampled_from([0.0, 0.3]),
     weight_decay=st.sampled_from([0.0, 0.2]),
     seed=st.integers(0, 1000),
+    margins=st.tuples(st.integers(0, 5), st.integers(0, 5)),
 )
 def test_loss_and_gradients_match_autograd(
-    activation, batch_norm, rows, sizes, classes, gradient, l2, weight_decay, seed
+    activation, batch_norm, rows, sizes, classes, gradient, l2, weight_decay, seed, margins
 ):
-    """Any shape, both gradient modes, with and without penalties: float64 losses and gradients agree."""
+    """Any shape, black margins, both gradient modes, with and without penalties: losses and gradients agree."""
     autograd = pytest.importorskip("tests.autograd")
     spec = mlp(
         [*sizes, classes] if len(sizes) > 1 else [sizes[0], 3, classes],
@@ -61,6 +69,7 @@ def test_loss_and_gradients_match_autograd(
         weight_decay=weight_decay,
     )
     images, labels = labelled_images(rows, spec.input_shape, classes, seed)
+    darken(images, *(min(margin, spec.features // 3) for margin in margins))
     state = {key: value.astype(np.float64) for key, value in initial_state(spec, seed).items()}
     stats, found, after = gradients_of_one_step(spec, images, labels, state)
     loss, expected, values = autograd.loss_and_gradients(spec, state, images, labels)
@@ -211,6 +220,27 @@ def test_placement_does_not_change_a_bit(placement):
         built.train_epoch(0, np.arange(20)[::-1], 0.01)
     for key, value in one.state().items():
         np.testing.assert_array_equal(other.state()[key], value)
+
+
+def test_leaving_black_margins_out_changes_nothing(monkeypatch):
+    """Batches with other margins, one of them black: steps and predictions are those of whole images."""
+    spec = mlp([90, 7, 4], batch_size=8)
+    images, labels = labelled_images(32, spec.input_shape, 4)
+    for start, margins in zip(range(0, 32, 8), [(20, 9), (0, 0), (90, 0), (3, 33)], strict=True):
+        darken(images[start : start + 8], *margins)
+
+    def trained():
+        built = network(spec, optimizer=Adam(), images=(images, labels))
+        losses = [built.train_epoch(epoch, np.arange(32), 0.01).losses for epoch in range(3)]
+        return built.predict(np.arange(32)), np.concatenate(losses), built.state()
+
+    predictions, losses, state = trained()
+    monkeypatch.setattr("harness_array.images._lit", lambda images: slice(0, images.shape[1]))
+    whole_predictions, whole_losses, whole_state = trained()
+    np.testing.assert_allclose(losses, whole_losses, rtol=1e-12)
+    np.testing.assert_allclose(predictions, whole_predictions, rtol=1e-6)
+    for key, value in whole_state.items():
+        np.testing.assert_allclose(state[key], value, rtol=1e-9, atol=1e-12, err_msg=key)
 
 
 def test_a_diverging_network_reports_it_in_its_losses_without_a_warning():

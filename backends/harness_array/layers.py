@@ -22,19 +22,23 @@ class LinearLayer:
         self._x: Array = None
         self.needs_input_gradient = True
         """False for the first layer, whose input is the images: that product is never formed."""
+        self.inputs = slice(0, layer.inputs)
+        """Which of its inputs x has: the first layer's others are zero, and take no part in any product."""
 
     def forward(self, x: Array, *, training: bool) -> Array:
-        """Return z (rows, outputs) for x (rows, inputs), which is kept for the backward pass."""
+        """Return z (rows, outputs) for x (rows, `inputs`), which is kept for the backward pass."""
         if training:
             self._x = x
-        z = self._xp.matmul(x, self._weight, out=self._out[: len(x)])
+        z = self._xp.matmul(x, self._weight[self.inputs], out=self._out[: len(x)])
         z += self._bias
         return z
 
     def backward(self, gradient: Array) -> Array:
         """Write the gradients of W and b; return that of x, in x's place."""
-        x = self._x
-        self._xp.matmul(x.T, gradient, out=self._weight_gradient)
+        x, inputs = self._x, self.inputs
+        self._xp.matmul(x.T, gradient, out=self._weight_gradient[inputs])
+        self._weight_gradient[: inputs.start] = 0.0
+        self._weight_gradient[inputs.stop :] = 0.0
         # A product with ones adds up the rows, quicker than a reduction over the first axis.
         self._xp.matmul(self._ones[: len(gradient)], gradient, out=self._bias_gradient)
         if self.needs_input_gradient:

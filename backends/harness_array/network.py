@@ -53,6 +53,7 @@ class ArrayNetwork:
         self._batch = device.xp.empty((rows, spec.features), dtype=dtype)
         self._loss = SoftmaxCrossEntropy(device.xp, spec.batch_size, spec.classes, dtype)
         self._layers = self._build_layers(rows, dtype)
+        self._first: LinearLayer = self._layers[0]
         self._dropouts = [layer for layer in self._layers if isinstance(layer, DropoutLayer)]
         self._images: AttachedImages | None = None
         self._optimizer = optimizer
@@ -121,7 +122,8 @@ class ArrayNetwork:
             for step, (start, stop) in enumerate(pairwise(edges)):
                 for dropout in self._dropouts:
                     dropout.key = (self._context.seed, epoch, step)
-                loss, right = self._step(images.gather(rows[start:stop]), labels[start:stop], learning_rate)
+                x, self._first.inputs = images.gather(rows[start:stop])
+                loss, right = self._step(x, labels[start:stop], learning_rate)
                 losses[step] = loss
                 correct += right
         return EpochStats(
@@ -163,11 +165,17 @@ class ArrayNetwork:
         """Return log-probabilities (rows, classes) of attached rows."""
         images = self._attached()
         placed = images.order(rows)
-        return self._predict(len(rows), lambda start, stop: images.gather(placed[start:stop]))
+
+        def load(start: int, stop: int) -> Array:
+            x, self._first.inputs = images.gather(placed[start:stop])
+            return x
+
+        return self._predict(len(rows), load)
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
         flat = images.reshape(len(images), self._spec.features)
+        self._first.inputs = slice(0, self._spec.features)
 
         def load(start: int, stop: int) -> Array:
             batch = self._batch[: stop - start]
