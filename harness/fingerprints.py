@@ -11,8 +11,8 @@ from harness.specs import PerturbationSpec
 
 _PRESENTATION = {"group", "description"}
 """Settings that name an experiment without changing what it computes."""
-_PLACE = {"backend", "device", "placement"}
-"""Settings that say where it is computed: the meaning has the backend that was chosen, the environment the rest."""
+_ELSEWHERE = {"backend", "device", "placement", "precision"}
+"""Settings that the meaning has elsewhere, the backend as it was chosen and the precision, or the environment has."""
 
 
 def stamped(row: TrialRow) -> TrialRow:
@@ -21,7 +21,7 @@ def stamped(row: TrialRow) -> TrialRow:
 
 
 def _meaning(row: TrialRow) -> dict[str, Any]:
-    settings = {key: value for key, value in row.settings.items() if key not in _PRESENTATION | _PLACE}
+    settings = {key: value for key, value in row.settings.items() if key not in _PRESENTATION | _ELSEWHERE}
     return {
         **row.basis,
         "seed": row.seed,

@@ -15,7 +15,6 @@ from typing import Any
 
 from harness.environment import host
 from harness.files import checksum
-from harness.interfaces import NetworkSpec
 from harness.places import cache_root
 from harness.rows import TrialRow
 from harness.specs import TrialSpec
@@ -87,7 +86,7 @@ class Timings:
 
     def has(self, spec: TrialSpec) -> bool:
         """Say whether the same network has run on the same backend."""
-        return (spec.backend, spec.context.threads, _digest(spec.network)) in self._networks
+        return (spec.backend, spec.context.threads, _digest(spec)) in self._networks
 
     def forecast(self, spec: TrialSpec, row: TrialRow, train_rows: int) -> Forecast | None:
         """Return what a trial is expected to take, None where nothing like it has run here.
@@ -96,7 +95,7 @@ class Timings:
         parameters.
         """
         kind = (spec.backend, spec.context.threads)
-        alike = self._networks.get((*kind, _digest(spec.network)), [])
+        alike = self._networks.get((*kind, _digest(spec)), [])
         # Whole trials say more than a rehearsal's few batches.
         alike = ([one for one in alike if one.epochs] or alike)[-_RECENT:]
         scale = 1.0
@@ -155,7 +154,7 @@ def _timing(spec: TrialSpec, row: TrialRow, epochs: int, per_image: float, memor
         processor=host()["processor"],
         backend=spec.backend,
         threads=spec.context.threads,
-        network=_digest(spec.network),
+        network=_digest(spec),
         parameters=row.parameters,
         recipe=_recipe(row),
         epochs=epochs,
@@ -164,8 +163,10 @@ def _timing(spec: TrialSpec, row: TrialRow, epochs: int, per_image: float, memor
     )
 
 
-def _digest(network: NetworkSpec) -> str:
-    return checksum(repr(network))[:16]
+def _digest(spec: TrialSpec) -> str:
+    """Return what the time of an image depends on, besides backend and threads."""
+    precision = "" if spec.context.precision == "float32" else spec.context.precision
+    return checksum(repr(spec.network) + precision)[:16]
 
 
 def _recipe(row: TrialRow) -> str:

@@ -68,14 +68,14 @@ def make_plan(
         "interface": str(INTERFACE_VERSION),
         "dataset": data.digest,
         "split": split.digest(),
-        "precision": Context(seed=0).precision,
     }
     questions = []
     for name, experiment in experiments.items():
         network = network_spec(experiment, data.shape, len(data.class_names))
         _check_last_batch(loaded, name, network, len(split.train))
         place = device if device and experiment.device == "auto" else experiment.device
-        questions.append(Question(tuple(experiment.backends), place, network, _optimizer_spec(loaded, name)))
+        optimizer = _optimizer_spec(loaded, name)
+        questions.append(Question(tuple(experiment.backends), place, network, optimizer, experiment.precision))
     trials = []
     for (name, experiment), question, answer in zip(experiments.items(), questions, ask(questions), strict=True):
         parts: list[tuple[Kind, str | None]] = [
@@ -95,12 +95,12 @@ def make_plan(
             settings=experiment.model_dump(mode="json"),
             parameters=question.network.parameter_count(),
             reason=answer.reason,
-            basis=basis,
+            basis=basis | {"precision": experiment.precision},
             components=components,
         )
         for seed in suite.suite.seeds:
             row = stamped(replace(first, seed=seed))
-            context = Context(seed, device=question.device, threads=threads, placement=experiment.placement)
+            context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
             spec = _trial_spec(loaded, row, data, question.network, context) if answer.backend else None
             trials.append(PlannedTrial(row, spec, answer.devices))
     return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.errors import HarnessError, one_line
-from harness.interfaces import NetworkSpec
+from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
 from harness.jobs import build_optimizer, load_backend
 from harness.plugins import registry
 from harness.pools import Failure, Pool, Task
@@ -20,6 +20,7 @@ class Question:
     device: str
     network: NetworkSpec
     optimizer: OptimizerSpec
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ def _run(pool: Pool, questions: list[Question]) -> list[Answer] | Failure:
     return result
 
 
+def _precisions(backend: Backend) -> Sequence[Precision]:
+    """Return what a backend has: whoever does not say has float32."""
+    told: object = backend
+    return told.precisions if isinstance(told, ReducedPrecision) else ("float32",)
+
+
 def _answer(question: Question) -> Answer:
     reasons = []
     for name in question.backends:
@@ -75,7 +82,10 @@ def _answer(question: Question) -> Answer:
             backend = load_backend(registry().find("backend", name))
             reason = backend.unavailable(question.device)
             if reason is None:
-                keys = backend.unsupported(question.network, build_optimizer(question.optimizer))
+                keys = [
+                    *backend.unsupported(question.network, build_optimizer(question.optimizer)),
+                    *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
+                ]
                 if not keys:
                     return Answer(name, tuple(backend.devices(question.device)))
                 reason = f"{name} cannot honour {', '.join(keys)}"

@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from harness import __version__, metrics
 from harness.errors import HarnessError
+from harness.fingerprints import differences
 from harness.plugins import registry
 from harness.store import Run, locked
 from tests.tiny import TINY, run_suite, without_times
@@ -165,6 +167,21 @@ def test_a_diverging_trial_is_a_row_and_the_others_go_on(tmp_path):
     assert rows["A"].status == rows["C"].status == "done"
     assert not outcome.all_well
     assert rows["C"].evaluation is None, "best_of needs all candidates done"
+
+
+def test_a_precision_is_honoured_or_declined_and_recorded(tmp_path):
+    """Numpy has float32 alone; torch's row says bfloat16, which is another trial than float32's."""
+    pytest.importorskip("torch")
+    text = TINY.replace("[experiments.B]", '[experiments.B]\nbackend = "torch"\nprecision = "bfloat16"')
+    text = text.replace("[experiments.C]", '[experiments.C]\nprecision = "bfloat16"')
+    outcome, _ = run_suite(tmp_path, text)
+    rows = {row.experiment: row for row in outcome.rows}
+    assert [rows[name].status for name in "ABC"] == ["done", "done", "unavailable"]
+    assert rows["C"].reason == "numpy cannot honour precision 'bfloat16'"
+    assert [rows[name].basis["precision"] for name in "AB"] == ["float32", "bfloat16"]
+    assert rows["B"].metrics.val_accuracy > 0.8
+    float32 = replace(rows["B"], basis=rows["A"].basis)
+    assert differences(rows["B"], float32) == ["precision was 'bfloat16', is 'float32'"]
 
 
 def test_a_backend_that_is_not_available_is_a_row_with_its_reason(tmp_path):

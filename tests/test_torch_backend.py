@@ -341,6 +341,29 @@ def test_dropout_zeroes_its_share_and_divides_the_rest(rate, source, device):
 
 
 @on_each_device
+@pytest.mark.parametrize("hidden", [{}, {"batch_norm": True, "activation": "silu", "dropout": 0.3}])
+def test_bfloat16_rounds_the_products_and_nothing_else(hidden, device):
+    """Losses stay within bfloat16's eight bits of float32's; parameters, moments and predictions are float32."""
+    spec = mlp([36, 24, 16, 5], batch_size=32, **hidden)
+    keys = {"images": labelled_images(96, spec.input_shape, 5), "optimizer": Adam(), "device": device}
+    exact, rounded = (network(spec, precision=precision, **keys) for precision in ("float32", "bfloat16"))
+    losses = [one.train_epoch(0, np.arange(96), 0.001).losses for one in (exact, rounded)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
+    assert not np.array_equal(*losses)
+    state = rounded.state()
+    assert {value.dtype.name for value in state.values()} <= {"float32", "int32", "int64"}
+    predictions = rounded.predict(np.arange(96))
+    assert predictions.dtype == np.float32
+    np.testing.assert_allclose(np.exp(predictions).sum(axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(predictions, exact.predict(np.arange(96)), atol=0.05)
+    if device == "cpu":
+        again = network(spec, precision="bfloat16", **keys)
+        again.train_epoch(0, np.arange(96), 0.001)
+        for key, value in again.state().items():
+            np.testing.assert_array_equal(value, state[key], err_msg=key)
+
+
+@on_each_device
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_pixels_are_divided_by_255_exactly(precision, device):
     """Every value of a byte, to the last bit of NumPy's division, wherever the images are."""

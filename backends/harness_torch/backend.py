@@ -21,6 +21,7 @@ class TorchBackend:
     """Networks of torch's modules, differentiated by autograd, on the CPU or a CUDA device."""
 
     interface = 1
+    precisions = ("float32", "bfloat16")
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: an unknown one, no torch, no CUDA. Cheap unless CUDA is asked for."""

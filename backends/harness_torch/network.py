@@ -41,7 +41,8 @@ class TorchNetwork:
         self._use_threads()
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        dtype = getattr(torch, context.precision)
+        self._mixed = context.precision == "bfloat16"
+        dtype = torch.float32 if self._mixed else getattr(torch, context.precision)
         self._parameters = torch.zeros(spec.parameter_count(), dtype=dtype, device=device)
         self._gradients = torch.zeros_like(self._parameters)
         self._masks: Masks = DeviceMasks(device) if device.type == "cuda" else HostMasks()
@@ -53,7 +54,8 @@ class TorchNetwork:
         ]
         self._predict_rows = PREDICT_ROWS[device.type]
         rows = max(spec.batch_size, self._predict_rows)
-        self._batch = torch.empty((rows, spec.features), dtype=dtype, device=device)
+        pixels = torch.bfloat16 if self._mixed else dtype  # the first product takes them so
+        self._batch = torch.empty((rows, spec.features), dtype=pixels, device=device)
         self._images: AttachedImages | None = None
         self.load(initial)
 
@@ -95,13 +97,20 @@ class TorchNetwork:
 
     def _step(self, x: Tensor, labels: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
         """Return the loss, a sum or a mean as the gradient is, and the logits, both from before the update."""
-        logits = self._modules(x)
+        logits = self._logits(x)
         loss = cross_entropy(logits, labels, reduction=self._spec.gradient)
         self._start_gradients()
         torch.autograd.backward(loss)
         with torch.no_grad():
             self._update.step(self._parameters, self._gradients, learning_rate)
         return loss.detach(), logits.detach()
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """Return the logits (rows, classes) in the parameters' precision; "bfloat16" is that of the products alone."""
+        if not self._mixed:
+            return self._modules(x)  # type: ignore[no-any-return] # a Sequential of modules that return tensors
+        with torch.autocast(self._device.type, torch.bfloat16):
+            return self._modules(x).float()  # type: ignore[no-any-return] # see above
 
     def _start_gradients(self) -> None:
         """Set the gradients to those of the penalties; autograd adds the loss's."""
@@ -136,7 +145,7 @@ class TorchNetwork:
         with torch.inference_mode():
             for start in range(0, count, self._predict_rows):
                 part = slice(start, min(start + self._predict_rows, count))
-                torch.from_numpy(result[part]).copy_(log_softmax(self._modules(load(part)), dim=1))
+                torch.from_numpy(result[part]).copy_(log_softmax(self._logits(load(part)), dim=1))
         return result
 
     def state(self) -> State:

@@ -1,15 +1,15 @@
 """How a backend trains: gradients, rows, keys, rates."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench, Rows
-from harness.conformance.clauses import require, require_close
+from harness.conformance.clauses import require, require_close, require_equal
 from harness.conformance.recipes import ACTIVATIONS, BATCH, PLAIN_SGD, RULES
-from harness.interfaces import EpochStats, Network
+from harness.interfaces import EpochStats, Network, Precision, ReducedPrecision
 
 KEYS: dict[str, dict[str, Any]] = {
     **{name: {"activation": name} for name in ACTIVATIONS},
@@ -50,6 +50,22 @@ class Training(BackendTests):
         recipe = bench.supported(bench.plain.varied(RULES[name]))
         clause = f"Backend.build trains with the optimizer that it is given, here {recipe.rule.optimizer!r}."
         bench.check_steps(recipe, bench.batches(), clause + _declare("optimizer"))
+
+    @pytest.mark.parametrize("precision", [name for name in get_args(Precision) if name not in {"float32", "float64"}])
+    def test_trains_in_the_precisions_that_it_names(self, bench: Bench, precision: Precision) -> None:
+        """ReducedPrecision.precisions: products are rounded, parameters and everything else stay float32."""
+        backend: object = bench.backend
+        if not isinstance(backend, ReducedPrecision) or precision not in backend.precisions:
+            pytest.skip(f"it does not offer {precision}")
+        clause = f"ReducedPrecision.precisions with {precision}: float32 but for the products, which are rounded"
+        order = np.concatenate(bench.batches(1))
+        networks = bench.build(bench.plain), bench.build(bench.plain, precision=precision)
+        exact, rounded = (network.train_epoch(0, order, bench.plain.rate).losses for network in networks)
+        require_close(rounded, exact, 0.02, clause, "the loss of a step in float32")
+        require(not np.array_equal(rounded, exact), clause, "another loss than that of float32", "the same")
+        for key, value in networks[1].state().items():
+            if value.dtype.kind == "f":
+                require_equal(str(value.dtype), "float32", clause, f"the type of {key}")
 
     def test_uses_every_row_of_the_order_once(self, bench: Bench) -> None:
         """Network.train_epoch trains on every row of ``order``, in that order, the last smaller batch too."""

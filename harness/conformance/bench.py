@@ -11,7 +11,7 @@ from harness.conformance.clauses import broken, require, require_close, require_
 from harness.conformance.recipes import BATCH, RULES, Recipe, plainest, sample
 from harness.conformance.target import Target
 from harness.errors import HarnessError
-from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, State
+from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, Precision, State
 from harness.jobs import load_backend
 from harness.seeding import generator, initial_state
 
@@ -62,11 +62,11 @@ class Bench:
                 recipe = self.honoured(recipe, rule=rule)
         return self.honoured(recipe, batch_norm=True)
 
-    def build(self, recipe: Recipe, data: LabelledImages | None = None) -> Network:
-        """Return a network of the backend under test, in float32, with images attached."""
+    def build(self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32") -> Network:
+        """Return a network of the backend under test with images attached."""
         data = data or self.data
         spec = recipe.spec(data)
-        context = Context(SEED, device=self.device)
+        context = Context(SEED, device=self.device, precision=precision)
         network = self.backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
         network.attach(data.images, data.labels)
         return network

@@ -3,7 +3,7 @@
 This package imports nothing of ours. A change to it that an existing plugin could notice raises `INTERFACE_VERSION`.
 """
 
-from harness.interfaces.backend import Array, Backend, EpochStats, Network, Optimizer, State
+from harness.interfaces.backend import Array, Backend, EpochStats, Network, Optimizer, ReducedPrecision, State
 from harness.interfaces.data import (
     Dataset,
     Holding,
@@ -55,6 +55,7 @@ __all__ = [
     "Perturb",
     "Placement",
     "Precision",
+    "ReducedPrecision",
     "State",
     "StoredDataset",
     "StreamedDataset",

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces.network import Context, NetworkSpec
+from harness.interfaces.network import Context, NetworkSpec, Precision
 
 Array = Any
 """An array of any namespace of the array API: NumPy, CuPy, PyTorch, JAX, …"""
@@ -136,3 +136,11 @@ class Backend(Protocol):
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> Network:
         """Return a network that starts from ``initial``: the core's weights, or what `Network.state` returned."""
         ...
+
+
+@runtime_checkable
+class ReducedPrecision(Protocol):
+    """A backend that has other precisions than float32 to offer; an experiment that asks another for one cannot run."""
+
+    precisions: Sequence[Precision]
+    """Which ``precision`` of an experiment it honours: ``("float32", "bfloat16")``."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-Precision = Literal["float32", "float64"]
+Precision = Literal["float32", "float64", "bfloat16"]
 Placement = Literal["auto", "stream", "resident"]
 Gradient = Literal["sum", "mean"]
 ActivationName = Literal["relu", "leaky_relu", "gelu", "silu"]
@@ -117,7 +117,8 @@ class Context:
 
     ``device``: ``"auto"`` (the backend's best), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ….
     ``threads``: of a matrix product; ``OMP_NUM_THREADS`` and its like say the same before a plugin is imported.
-    ``precision``: of parameters and arithmetic; float64 is for tests, and a backend need not have it.
+    ``precision``: of parameters and arithmetic; float64 is for tests, and a backend need not have it. ``"bfloat16"`` is
+    that of matrix products alone, all else stays float32; asked of a `ReducedPrecision` only.
     ``placement``: where the images are kept, ``"stream"`` (host, copied batch by batch), ``"resident"`` (device) or
     ``"auto"`` (resident on a device where they fit).
     """

@@ -114,6 +114,7 @@ class Experiment(Table):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch_size: Annotated[int, Field(ge=1)] = 512
     gradient: Gradient = "mean"
+    precision: Literal["float32", "bfloat16"] = "float32"
     l2: NotNegative = 0.0
     weight_decay: NotNegative = 0.0
     optimizer: OptimizerTable
