@@ -133,3 +133,17 @@ def test_a_mistake_is_one_line_with_the_file_that_it_stands_in(load, tmp_path, c
         load(**{"base": BASE} | texts)
     assert expected in str(caught.value).replace(f"{tmp_path}/", "")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_is_expected_need_not_be_inherited(tmp_path, own):
+    """Neither figures nor claims, only the tolerances; a suite that extends that one inherits from it again."""
+    (tmp_path / "base.toml").write_text(BASE)
+    child = CHILD.replace("[[expect]]", "[expectations]\ninherit = false\n\n[[expect]]", 1)
+    (tmp_path / "child.toml").write_text(child if own else child.partition("[[expect]]")[0])
+    (tmp_path / "grandchild.toml").write_text('[suite]\nextends = "child.toml"\nname = "grandchild"\n')
+    for name in ("child", "grandchild"):
+        suite = load_suite(tmp_path / f"{name}.toml", registry()).suite
+        assert [one.source for one in suite.expect] == (["child"] if own else [])
+        assert suite.expectations.tolerance == {"val_accuracy": 0.1}
+        assert suite.expectations.inherit == (name == "grandchild")

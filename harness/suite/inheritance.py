@@ -11,7 +11,8 @@ from harness.suite.reading import put, read
 def lineage(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Return the tables of a suite file and of those that it extends, each complete; the suite's own is the last.
 
-    An ``[[expect]]`` is given the dataset of the file that it stands in.
+    An ``[[expect]]`` is given the dataset of the file that it stands in. ``inherit = false`` in ``[expectations]``
+    leaves out what the extended suites expect, and holds for its own file alone.
 
     Raises:
         HarnessError: a file is missing, unreadable, not TOML, or extends itself.
@@ -41,11 +42,18 @@ def _lineage(path: Path, below: tuple[Path, ...]) -> list[tuple[Path, dict[str, 
 
 
 def _merge(inherited: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(inherited.get("expectations"), dict):
+        kept = {key: value for key, value in inherited["expectations"].items() if key != "inherit"}
+        inherited = inherited | {"expectations": kept}
     merged = put(inherited, {key: value for key, value in own.items() if key not in {"suite", "expect"}})
     # [suite] has a name, but is no component whose options would mean nothing to another.
     before, after = inherited.get("suite"), own.get("suite")
     merged["suite"] = before | after if isinstance(before, dict) and isinstance(after, dict) else after
-    lists = [table["expect"] for table in (inherited, own) if "expect" in table]
+    expectations = own.get("expectations")
+    takes_over = not isinstance(expectations, dict) or expectations.get("inherit") is not False
+    lists = [table["expect"] for table in ((inherited, own) if takes_over else (own,)) if "expect" in table]
+    if not takes_over and not lists:
+        merged.pop("expect", None)
     if lists and all(isinstance(one, list) for one in lists):
         merged["expect"] = [line for one in lists for line in one]
     elif lists:

@@ -175,8 +175,12 @@ class Expect(Table):
 
 
 class ExpectationsTable(Table):
-    """``[expectations]``: what every ``[[expect]]`` with a value starts from: ``images``, ``tolerance`` by metric."""
+    """``[expectations]``: what every ``[[expect]]`` with a value starts from: ``images``, ``tolerance`` by metric.
 
+    ``inherit = false``: this suite expects nothing of what the suite that it extends expects.
+    """
+
+    inherit: bool = True
     images: Count | None = None
     tolerance: dict[Metric, NotNegative] = {}
 

@@ -1,0 +1,87 @@
+"""Print the tolerances of published figures, from a run of several seeds: those of ``suites/full.toml``.
+
+    python scripts/tolerances.py runs/full --unsettled M1a,M1d
+
+A tolerance is 3 · √2 · √(sampling² + spread²), rounded up: the published figure and ours are both measured, each on a
+sample and from a seed. spread: the root mean square, over experiments, of the standard deviations over seeds: of five
+seeds one deviation is rough, that of ten experiments is not. sampling: the binomial √(p (1 - p) / n) of an accuracy on
+the published number of images.
+"""
+
+import argparse
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from harness.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
+from harness.leaderboard.model import Statistic
+from harness.store import Run
+from harness.summary import summarise
+
+FACTOR = 3 * math.sqrt(2)
+PUBLISHED = {"train_accuracy": (566_667, 0.90), "val_accuracy": (80_933, 0.87), "test_accuracy": (161_955, 0.88)}
+"""The images of the paper's sets, and about the accuracy there."""
+
+
+def spread(statistics: Iterable[Statistic | None]) -> float:
+    """Return the root mean square of standard deviations over seeds.
+
+    Raises:
+        SystemExit: one has none, because a trial is missing or there is one seed alone.
+    """
+    deviations = [one.std if one else None for one in statistics]
+    known = [one for one in deviations if one is not None]
+    if len(known) < len(deviations):
+        raise SystemExit("every experiment needs two seeds or more that are done")
+    return float(np.sqrt(np.mean(np.square(known))))
+
+
+def gap(one: ExperimentRows) -> Statistic | None:
+    """Return the training accuracy less the validation accuracy."""
+    metrics = [row.metrics for row in one.done if row.metrics]
+    return Statistic.of([each.train_accuracy - each.val_accuracy for each in metrics])
+
+
+def told(metric: str, deviation: float) -> str:
+    """Return a line of the table."""
+    images, share = PUBLISHED.get(metric, (0, 0.0))
+    sampling = math.sqrt(share * (1 - share) / images) if images else 0.0
+    tolerance = math.ceil(FACTOR * math.hypot(sampling, deviation) * 1e3) / 1e3
+    return f"{metric:40} spread {deviation:.5f}  sampling {sampling:.5f}  tolerance {tolerance:.3f}"
+
+
+def lines(run: Run, unsettled: set[str]) -> list[str]:
+    """Return the table."""
+    experiments = by_experiment(summarise(run))
+    found = []
+    for title, group in (
+        ("", [one for one in experiments if one.name not in unsettled]),
+        (", unsettled", [one for one in experiments if one.name in unsettled]),
+    ):
+        if group:
+            trained = ("train_accuracy", "val_accuracy", "val_loss")
+            found += [told(metric, spread(one.validation(metric) for one in group)) + title for metric in trained]
+            found.append(told("gap", spread(map(gap, group))) + title)
+    tested = [one for one in experiments if one.tested]
+    metrics = ("accuracy", "macro_f1", "cross_entropy")
+    found += [told(f"test_{metric}", spread(one.test(metric) for one in tested)) for metric in metrics]
+    for name, severities in perturbations(tested).items():
+        for severity in severities:
+            deviation = spread(one.test("accuracy", (name, severity)) for one in tested)
+            found.append(told(f"test_accuracy, {name} {severity:g}", deviation))
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a finished run's directory")
+    parser.add_argument("--unsettled", default="", help="experiments that are kept apart, between commas")
+    given = parser.parse_args()
+    print("\n".join(lines(Run.open(given.run), set(filter(None, given.unsettled.split(","))))))
+
+
+if __name__ == "__main__":
+    main()
