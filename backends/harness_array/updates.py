@@ -102,7 +102,7 @@ class AdamUpdate:
         beta1, beta2 = self._rule.betas
         self._step += 1
         root_correction = (1.0 - beta2**self._step) ** 0.5
-        rate = learning_rate / (1.0 - beta1**self._step)
+        rate = learning_rate * root_correction / (1.0 - beta1**self._step)
         for start in range(0, parameters.size, self._block):
             part = slice(start, start + self._block)
             gradient, m, v = gradients[part], self._m[part], self._v[part]
@@ -115,9 +115,9 @@ class AdamUpdate:
             gradient *= gradient
             gradient *= 1.0 - beta2
             v += gradient
+            # m̂ / (√v̂ + ε), numerator and denominator times √(1 - β₂ᵗ): a pass less over the block.
             xp.sqrt(v, out=scratch)
-            scratch *= 1.0 / root_correction
-            scratch += eps
+            scratch += eps * root_correction
             xp.divide(m, scratch, out=scratch)
             scratch *= rate
             parameters[part] -= scratch
