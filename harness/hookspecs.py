@@ -51,7 +51,7 @@ def run_started(run: Mapping[str, Any]) -> None:
     """Observe that trials are about to run.
 
     Called once a run, in the driver. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already done),
-    ``pending`` (to be trained).
+    ``pending`` (to be trained), ``predicted_seconds`` (of their training; None where nothing like it has run here).
     """
 
 

@@ -1,20 +1,21 @@
 """Runs a plan: trains what has no row that serves, chooses the finalists, measures them, and keeps every row."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.dispatch import Stopped
 from harness.evaluation_phase import evaluate_all
 from harness.fingerprints import differences, stamped
-from harness.forecast import Timings
+from harness.forecast import Forecast, Timings, estimates, makespan
 from harness.observers import Observers
 from harness.planning import Plan, PlannedTrial
 from harness.plugins import Registry
 from harness.pools import Pool
 from harness.rows import TrialRow
 from harness.store import Run, Stored
-from harness.training_phase import Conditions, train_all
+from harness.training_phase import Conditions, foreknown, train_all
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def execute(
         "trials": len(plan.trials),
         "reused": sum(row.status == "done" for row in rows.values()),
         "pending": len(pending),
+        "predicted_seconds": _predicted(foreknown(pending, timings, plan.sizes["train"]), pool.slots),
     }
     observers.run_started(run=about)
     try:
@@ -113,6 +115,11 @@ def execute(
     finally:
         observers.run_finished(run=about | {"statuses": dict(Counter(row.status for row in rows.values()))})
     return Outcome(list(rows.values()), repaired, changed, observers.faulty)
+
+
+def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> float | None:
+    """Return how long the training will take, None where nothing like it has run here."""
+    return makespan(estimates(known), slots) if any(forecast for _, forecast in known) else None
 
 
 def _replaced(run: Run, planned: PlannedTrial) -> Found:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.dispatch import Stopped, Work, together
-from harness.forecast import Timings, estimates
+from harness.forecast import Forecast, Timings, estimates
 from harness.jobs import train
 from harness.observers import Observers
 from harness.planning import PlannedTrial
@@ -77,12 +77,19 @@ def _about(spec: TrialSpec) -> dict[str, Any]:
 
 
 def _longest_first(run: Run, pending: Sequence[PlannedTrial], timings: Timings | None) -> list[PlannedTrial]:
-    rows = run.dataset.sizes["train"]
-    known = [
-        (cost(one), timings.forecast(one.spec, one.row, rows) if timings and one.spec else None) for one in pending
-    ]
+    known = foreknown(pending, timings, run.dataset.sizes["train"])
     ordered = sorted(zip(estimates(known), pending, strict=True), key=lambda pair: -pair[0])
     return [planned for _, planned in ordered]
+
+
+def foreknown(
+    pending: Sequence[PlannedTrial], timings: Timings | None, train_rows: int
+) -> list[tuple[int, Forecast | None]]:
+    """Return each trial's cost in operations, and its forecast where there is one."""
+    return [
+        (cost(one), timings.forecast(one.spec, one.row, train_rows) if timings and one.spec else None)
+        for one in pending
+    ]
 
 
 def cost(planned: PlannedTrial) -> int:

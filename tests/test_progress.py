@@ -49,6 +49,25 @@ def test_lines_tell_the_time_the_count_and_what_failed(tmp_path, capsys):
     assert len(said) == 5
 
 
+def test_the_first_line_predicts_what_has_run_before(tmp_path, capsys):
+    """Nothing of the first run on a machine; then the time that training will take."""
+    from harness.forecast import Timings
+
+    timings = Timings(tmp_path / "timings.jsonl")
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with Lines() as lines:
+            registry().manager.register(lines)
+            try:
+                run_suite(folder, timings=timings)
+            finally:
+                registry().manager.unregister(lines)
+    first, second = (line for line in capsys.readouterr().err.splitlines() if "; results in" in line)
+    assert "of training" not in first
+    assert re.search(r"3 trials; about [\d.]+ s of training; results in", second)
+
+
 def test_a_long_trial_says_now_and_then_where_it_stands(capsys, monkeypatch):
     """Once in ten seconds, whatever the number of epochs."""
     now = [100.0]
@@ -69,7 +88,7 @@ def test_the_live_picture_has_a_line_for_each_running_trial_and_one_for_all():
     from rich.console import Console
 
     live = Live()
-    live.run_started(run={"trials": 3, "pending": 2, "reused": 1, "directory": "runs/x"})
+    live.run_started(run={"trials": 3, "pending": 2, "reused": 1, "predicted_seconds": 90.0, "directory": "runs/x"})
     live.trial_started(trial=TRIAL)
     live.trial_started(trial=TRIAL | {"seed": 8})
     live.epoch_finished(trial=TRIAL, epoch=EPOCH)
@@ -86,7 +105,7 @@ def test_the_live_picture_has_a_line_for_each_running_trial_and_one_for_all():
         assert figure in first
     assert "0/50" in second
     assert whole.startswith("1 of 3 trials ended")
-    assert whole.endswith(" s so far")
+    assert whole.endswith(" s of about 1 m 30 s")
     live.trial_lost(trial=TRIAL | {"seed": 8}, reason="worker died (signal 9)")
     assert len(shown()) == 3
     live.trial_finished(row=TRIAL | {"status": "failed", "reason": "it broke", "metrics": None})

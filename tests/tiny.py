@@ -46,7 +46,7 @@ compare = [["A", "B"]]
 """
 
 
-def run_suite(folder, text=TINY, *, plugins=None, only=(), pool=None, conditions=None, **options):
+def run_suite(folder, text=TINY, *, plugins=None, only=(), pool=None, conditions=None, timings=None, **options):
     """Run a suite's text in ``folder / "run"``; return the outcome and the run."""
     path = folder / "tiny.toml"
     path.write_text(text)
@@ -61,7 +61,7 @@ def run_suite(folder, text=TINY, *, plugins=None, only=(), pool=None, conditions
     with locked(run.directory):
         run = take_up(run)
         run.write_header({})
-        return execute(run, plan, plugins, pool, conditions), run
+        return execute(run, plan, plugins, pool, conditions, timings), run
 
 
 def without_times(row):

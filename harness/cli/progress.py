@@ -51,6 +51,7 @@ class Lines(Quiet):
     def __init__(self) -> None:
         self._trials = 0
         self._ended = 0
+        self._predicted: float | None = None
         self._last_line = monotonic()
 
     @hookimpl
@@ -59,7 +60,9 @@ class Lines(Quiet):
         self._trials = run["trials"]
         self._ended = run["trials"] - run["pending"]
         reused = f", {run['reused']} already done" if run["reused"] else ""
-        self._say(f"{self._trials} trials{reused}; results in {run['directory']}")
+        self._predicted = run["predicted_seconds"]
+        predicted = f"; about {spoken(self._predicted)} of training" if self._predicted is not None else ""
+        self._say(f"{self._trials} trials{reused}{predicted}; results in {run['directory']}")
 
     @hookimpl
     def epoch_finished(self, trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
@@ -154,7 +157,8 @@ class Live(Lines):
         # The dictionary may grow in the other thread meanwhile.
         lines = [running.cells() for running in list(self._running.values())]
         whole = f"{self._ended} of {self._trials} trials ended"
-        elapsed = f"{spoken(monotonic() - self._started)} so far"
+        predicted = f" of about {spoken(self._predicted)}" if self._predicted is not None else ""
+        elapsed = f"{spoken(monotonic() - self._started)}{predicted}"
         lines.append([whole, "", _bar(self._ended, self._trials), elapsed, "", "", "", ""])
         # Laid out by tabulate, in a tenth of the time that rich takes to measure and draw a table of its own.
         drawn = tabulate(lines, _HEADINGS, tablefmt="plain", disable_numparse=True, colalign=_ALIGNED)
