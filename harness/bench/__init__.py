@@ -1,10 +1,10 @@
 """Benchmarks: cases of one network on one backend, measured in turns, compared above the machine's noise alone."""
 
-from harness.bench.cases import NETWORKS, ROWS, WORKS, Case, Work, cases_for
+from harness.bench.cases import ALSO, NETWORKS, PRECISIONS, ROWS, WORKS, Case, Work, cases_for, known_networks
 from harness.bench.comparison import Comparison, compare
-from harness.bench.measurements import Machine, Measurement, read, save
+from harness.bench.measurements import Machine, Measurement, check_place, read, save
 from harness.bench.noise import NoiseFloor, calibrate, floors, keep
-from harness.bench.prepared import Prepared, prepare
+from harness.bench.prepared import Prepared, UnavailableError, prepare
 from harness.bench.rounds import Measured, interleaved, measure
 
 __all__ = [

@@ -1,0 +1,36 @@
+"""Whether this process had the cores that it wanted."""
+
+from pathlib import Path
+from time import process_time
+
+TOLERATED = 0.05
+"""The share of time that threads may wait for a core before a time is held disturbed."""
+
+_TASKS = Path("/proc/self/task")
+
+
+def waited() -> float | None:
+    """Return the seconds that this process's threads, all together, were ready to run and had no core; None untold.
+
+    Linux counts them for each thread (``schedstat``); those of threads that have ended are not in it.
+    """
+    try:
+        parts = [(task / "schedstat").read_text(encoding="ascii").split() for task in _TASKS.iterdir()]
+        return sum(int(part[1]) for part in parts) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+class Waiting:
+    """What share of the time since it was made this process's threads waited for a core."""
+
+    def __init__(self) -> None:
+        self._waited, self._cpu = waited(), process_time()
+
+    def share(self) -> float | None:
+        """Return the seconds waited over the seconds that threads ran or waited; None where the system does not tell."""
+        now = waited()
+        if now is None or self._waited is None:
+            return None
+        late, ran = max(0.0, now - self._waited), process_time() - self._cpu
+        return late / (late + ran) if late + ran > 0 else 0.0
