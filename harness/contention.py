@@ -28,7 +28,7 @@ class Waiting:
         self._waited, self._cpu = waited(), process_time()
 
     def share(self) -> float | None:
-        """Return the seconds waited over the seconds that threads ran or waited; None where the system does not tell."""
+        """Return the seconds waited over the seconds that threads ran or waited; None where nobody tells."""
         now = waited()
         if now is None or self._waited is None:
             return None

@@ -24,6 +24,7 @@ class Eager:
 
     title: ClassVar[str] = "plain PyTorch"
     reference: ClassVar[bool] = True
+    precision: ClassVar[str] = "float32"
 
     def unavailable(self, device: str) -> str | None:
         """Return why torch cannot run on ``device`` here."""
@@ -58,6 +59,7 @@ class Bfloat16(Eager):
 
     title = "PyTorch, bfloat16 autocast"
     reference = False
+    precision = "bfloat16"
 
     def build(self, spec: NetworkSpec, learning_rate: float, context: Context) -> PlainNetwork:
         """Return a network on the context's device."""
@@ -74,9 +76,7 @@ class PlainNetwork:
         self._device = resolve(context.device)
         self._batch_size = spec.batch_size
         self._model = torch.nn.Sequential(*_modules(spec)).to(self._device)
-        self._optimizer = torch.optim.Adam(
-            self._model.parameters(), lr=learning_rate, weight_decay=spec.weight_decay
-        )
+        self._optimizer = torch.optim.Adam(self._model.parameters(), lr=learning_rate, weight_decay=spec.weight_decay)
         self._x = self._y = torch.empty(0)
 
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
@@ -95,7 +95,7 @@ class PlainNetwork:
         """Return the batches of an epoch, shuffled."""
         import torch
 
-        for rows in torch.randperm(len(self._x), device=self._device).split(self._batch_size):
+        for rows in torch.randperm(len(self._x), device=self._device).split(self._batch_size):  # type: ignore[no-untyped-call]
             yield self._x[rows], self._y[rows]
 
     def precision(self) -> AbstractContextManager[Any]:

@@ -14,9 +14,7 @@ def repeatable(products: Sequence[Product], device: torch.device, dtype: torch.d
     def matrix(rows: int, columns: int) -> torch.Tensor:
         return torch.rand((rows, columns), generator=generator, device=device).to(dtype)
 
-    operands = [
-        (matrix(m, k), matrix(k, n), torch.empty((m, n), dtype=dtype, device=device)) for m, k, n in products
-    ]
+    operands = [(matrix(m, k), matrix(k, n), torch.empty((m, n), dtype=dtype, device=device)) for m, k, n in products]
 
     def run() -> None:
         for left, right, out in operands:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -50,9 +50,9 @@ ALSO = {"M2": "M1g"}
 class Case:
     """What does what, on which network, and where: ``rows`` images on a device as a suite names it.
 
-    ``backend`` is the component's name, whatever its kind. ``processes`` do the same at the same time, each with ``threads``
-    and all of the rows. ``kernel`` and ``variables`` choose another kernel of the matrix library than it would take.
-    ``perturbations`` are those of an evaluation.
+    ``backend`` is the component's name, whatever its kind. ``processes`` do the same at the same time, each with
+    ``threads`` and all of the rows. ``kernel`` and ``variables`` choose another kernel of the matrix library than it
+    would take. ``perturbations`` are those of an evaluation.
     """
 
     backend: str
@@ -87,7 +87,7 @@ class Case:
 
     def context(self, device: str) -> Context:
         """Return where and how the network runs."""
-        precision = next((one for one in get_args(Precision) if one == self.precision), "float32")
+        precision = cast("Precision", self.precision if self.precision in get_args(Precision) else "float32")
         return Context(SEED, device=device, threads=self.threads, precision=precision)
 
     def optimizer(self) -> OptimizerSpec:

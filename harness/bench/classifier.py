@@ -22,6 +22,7 @@ class MLPClassifierPeer:
 
     title: ClassVar[str] = "scikit-learn MLPClassifier"
     reference: ClassVar[bool] = False
+    precision: ClassVar[str] = "float32"
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: it knows the CPU alone."""

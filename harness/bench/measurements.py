@@ -86,7 +86,8 @@ class Measurement:
     @property
     def title(self) -> str:
         """What people call the case."""
-        return case_title(self.backend, self.network, self.work, self.precision, self.kernel, self.processes)
+        precision = "float32" if self.kind == "peer" else self.precision  # a peer's name says its own
+        return case_title(self.backend, self.network, self.work, precision, self.kernel, self.processes)
 
     @property
     def median_seconds(self) -> float:

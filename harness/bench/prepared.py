@@ -48,6 +48,8 @@ class Prepared:
     cleanup: ExitStack = field(repr=False)
     label: str = ""
     """What tables call it, where that is not its name."""
+    precision: str = ""
+    """Of its matrix products, where that is not the case's."""
     reference: bool = False
     """Whether backends are told in multiples of it."""
     kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -55,8 +57,9 @@ class Prepared:
 
     @property
     def samples(self) -> int:
-        """Images of one run."""
-        return self.case.rows
+        """Images of one run; of products, those of whole steps."""
+        case = self.case
+        return _steps(case) * case.spec().batch_size if case.work == "products" else case.rows
 
     def measured(self, seconds: Sequence[float]) -> Measurement:
         """Return what runs of so many seconds say."""
@@ -74,12 +77,12 @@ class Prepared:
             seconds=tuple(seconds),
             kind=case.kind,
             processes=case.processes,
-            precision=case.precision,
+            precision=self.precision or case.precision,
             kernel=case.kernel,
             label=self.label,
             reference=self.reference,
             operations=operations(case.spec()) if counted else None,
-            conditions=1 + len(SEVERITIES) * len(case.perturbations),
+            conditions=(case.kind == "backend") + len(SEVERITIES) * len(case.perturbations) or 1,
         )
 
     def close(self) -> None:
@@ -145,7 +148,7 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
     if case.work == "products":
         if not isinstance(backend, MultiplyingBackend):
             raise UnavailableError(case, "it has no matrix_products to measure")
-        multiply, steps = backend.matrix_products(step_products(spec), context), -(-case.rows // spec.batch_size)
+        multiply, steps = backend.matrix_products(step_products(spec), context), _steps(case)
         images()
         return Prepared(case, lambda: _repeat(multiply, steps), told, cleanup, kernels=backend.matrix_kernels())
     network = backend.build(spec, initial_state(spec, SEED), build_optimizer(case.optimizer()), context)
@@ -192,7 +195,7 @@ def _peer(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
         network.synchronize()
 
     told = _circumstances(case, peer.environment(case.device))
-    return Prepared(case, train, told, cleanup, peer.title, peer.reference)
+    return Prepared(case, train, told, cleanup, peer.title, peer.precision, peer.reference)
 
 
 def _perturbation(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
@@ -225,6 +228,10 @@ def _circumstances(case: Case, own: Mapping[str, str]) -> dict[str, str]:
 def _provenance(case: Case) -> str:
     kind = case.kind
     return "" if kind == "dataset" else registry().find(kind, case.backend).provenance
+
+
+def _steps(case: Case) -> int:
+    return -(-case.rows // case.spec().batch_size)
 
 
 def _repeat(function: Callable[[], None], times: int) -> None:

@@ -43,6 +43,8 @@ class Peer(Protocol):
     """What tables call it: ``"plain PyTorch"``."""
     reference: bool
     """Whether backends are told in multiples of it: of several, the first that runs counts."""
+    precision: str
+    """Of its matrix products: what is not ``"float32"`` is not held against float32's limit."""
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device`` here, in one line, or None."""
