@@ -21,6 +21,17 @@ def waited() -> float | None:
         return None
 
 
+def contended(*, beside: bool, share: float | None) -> str:
+    """Return why a time is not to be ranked, in one line; nothing where nothing shared the machine with it.
+
+    >>> contended(beside=True, share=0.123)
+    'ran beside other trials; its threads waited for a core for 12% of the time'
+    """
+    waits = share is not None and share > TOLERATED
+    told = ["ran beside other trials"] if beside else []
+    return "; ".join([*told, f"its threads waited for a core for {share:.0%} of the time"] if waits else told)
+
+
 class Waiting:
     """What share of the time since it was made this process's threads waited for a core."""
 

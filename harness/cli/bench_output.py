@@ -51,7 +51,10 @@ def say_missing(reasons: Mapping[Case, str], what: str = "") -> None:
 
 
 def _text(one: Shown, form: BenchFormat) -> str:
+    import tabulate as settings
     from tabulate import tabulate
+
+    settings.MIN_PADDING = 0  # a heading needs no more room than its words
 
     align = ["left", *["right"] * (len(one.headings) - 1)]
     style = "rounded_outline" if form is BenchFormat.terminal else "github"
