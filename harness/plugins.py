@@ -21,10 +21,9 @@ DISABLE = "HARNESS_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load; workers inherit it."""
 Kind = Literal["backend", "optimizer", "perturbation", "dataset", "peer"]
 KINDS: tuple[Kind, ...] = ("backend", "optimizer", "perturbation", "dataset")
-"""What suites name and the conformance kit certifies; peers are for `harness bench` alone."""
-
-
-_PEER: Kind = "peer"
+"""What suites name and the conformance kit certifies."""
+PEER: Kind = "peer"
+"""What `harness bench` alone knows."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def _load_one(manager: pluggy.PluginManager, point: EntryPoint, earlier: Sequenc
             raise HarnessError(msg)
     components: list[Component] = []
     others = [other for other in manager.get_plugins() if other is not plugin]
-    for kind in (*KINDS, _PEER):
+    for kind in (*KINDS, PEER):
         collect = _collector(kind, distribution, version, components, earlier)
         manager.subset_hook_caller(f"register_{kind}s", others)(register=collect)
     return components

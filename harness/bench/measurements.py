@@ -62,7 +62,8 @@ class Measurement:
     kind: str = "backend"
     processes: int = 1
     precision: str = "float32"
-    kernel: str = ""
+    variant: str = ""
+    """The kernel of the matrix library, where another is chosen than it would take."""
     label: str = ""
     """What tables call it, where that is not its name."""
     reference: bool = False
@@ -87,7 +88,7 @@ class Measurement:
     def title(self) -> str:
         """What people call the case."""
         precision = "float32" if self.kind == "peer" else self.precision  # a peer's name says its own
-        return case_title(self.backend, self.network, self.work, precision, self.kernel, self.processes)
+        return case_title(self.backend, self.network, self.work, precision, self.variant, self.processes)
 
     @property
     def median_seconds(self) -> float:

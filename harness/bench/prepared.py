@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from harness.bench.storage import SyntheticImages, stored
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
-from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Network, Peer
+from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Network, Peer, Precision
 from harness.jobs import build_optimizer, load_backend, named_perturbs
 from harness.plugins import registry
 from harness.seeding import epoch_order, initial_state
@@ -78,7 +78,7 @@ class Prepared:
             kind=case.kind,
             processes=case.processes,
             precision=self.precision or case.precision,
-            kernel=case.kernel,
+            variant=case.kernel,
             label=self.label,
             reference=self.reference,
             operations=operations(case.spec()) if counted else None,
@@ -148,6 +148,7 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
     if case.work == "products":
         if not isinstance(backend, MultiplyingBackend):
             raise UnavailableError(case, "it has no matrix_products to measure")
+        context = replace(context, precision=cast("Precision", case.precision))
         multiply, steps = backend.matrix_products(step_products(spec), context), _steps(case)
         images()
         return Prepared(case, lambda: _repeat(multiply, steps), told, cleanup, kernels=backend.matrix_kernels())

@@ -111,13 +111,11 @@ class Session:
         )
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes: whatever they hold ends with them."""
         for process, connection in self._workers:
+            process.kill()
             connection.close()
-            process.join(5)
-            if process.is_alive():
-                process.kill()
-                process.join()
+            process.join()
         self._workers = []
 
     def _start(self) -> None:

@@ -57,9 +57,9 @@ def own_of(one: Measurement, measurements: Iterable[Measurement]) -> Measurement
     """Return the products of the library that a training used: its backend's, or, of a peer, the same by name."""
     found = [other for other in _products(one, measurements) if other.precision == one.precision]
     if one.kind == "backend":
-        return next((other for other in found if other.backend == one.backend and not other.kernel), None)
+        return next((other for other in found if other.backend == one.backend and not other.variant), None)
     same = [other for other in found if other.machine.blas == one.machine.blas != "unknown"]
-    return next(iter(sorted(same, key=lambda other: other.kernel)), None)
+    return next(iter(sorted(same, key=lambda other: other.variant)), None)
 
 
 def _standing(one: Measurement, measurements: Sequence[Measurement]) -> Standing:

@@ -48,7 +48,7 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
     machines = dict.fromkeys(f"{one.machine.processor}, {one.machine.cores} cores" for one in measurements)
     users: dict[str, dict[str, None]] = {}
     for one in measurements:
-        if one.kind in {"backend", "peer"} and not one.kernel:
+        if one.kind in {"backend", "peer"} and not one.variant:
             place = "" if one.machine.device == "cpu" else f" on {one.machine.device}"
             users.setdefault(f"{one.machine.blas}{place}", {})[one.backend] = None
     libraries = [f"{library} ({', '.join(names)})" for library, names in users.items()]
@@ -121,7 +121,7 @@ def who(one: Measurement) -> str:
     if one.label:
         return one.label
     precision = f" {one.precision}" if one.precision != "float32" else ""
-    return one.backend + precision + (f" ({one.kernel})" if one.kernel else "")
+    return one.backend + precision + (f" ({one.variant})" if one.variant else "")
 
 
 def _library(one: Measurement) -> str:
