@@ -8,6 +8,7 @@ from harness.bench.measurements import Measurement
 from harness.bench.overhead import Overhead
 from harness.bench.standings import Standing, cores_of, limit_of, rate, standings
 
+_NOTHING = "–"
 MARK = "! "
 """Before a figure that was disturbed."""
 
@@ -100,8 +101,15 @@ def _trainings(measurements: Sequence[Measurement]) -> list[Shown]:
         ]
         note = f"Limit, the fastest float32 products by processes × threads: {'; '.join(told)}." if told else ""
         title = f"Training {network_title(network)}: samples/s, median ± half the interquartile range"
-        tables.append(Shown(title, headings, [_line(one) for one in lines], note))
+        tables.append(_without_empty(Shown(title, headings, [_line(one) for one in lines], note)))
     return tables
+
+
+def _without_empty(table: Shown) -> Shown:
+    """Leave out the columns that say nothing in any line."""
+    kept = [index for index in range(len(table.headings)) if {line[index] for line in table.lines} != {_NOTHING}]
+    lines = [[line[index] for index in kept] for line in table.lines]
+    return Shown(table.title, [table.headings[index] for index in kept], lines, table.note)
 
 
 def _line(one: Standing) -> list[str]:
@@ -110,9 +118,9 @@ def _line(one: Standing) -> list[str]:
         place(one.one),
         _samples_alone(one.one),
         f"{one.one.spread:.1%}",
-        f"{one.times_reference:.2f}" if one.times_reference is not None else "–",
-        f"{one.of_limit:.0%}" if one.of_limit is not None else "–",
-        f"{one.of_own:.0%}" if one.of_own is not None else "–",
+        f"{one.times_reference:.2f}" if one.times_reference is not None else _NOTHING,
+        f"{one.of_limit:.0%}" if one.of_limit is not None else _NOTHING,
+        f"{one.of_own:.0%}" if one.of_own is not None else _NOTHING,
     ]
 
 
@@ -136,7 +144,7 @@ def _by_network(
     networks = list(dict.fromkeys(one.network for one in found))
     cells = {(who(one), place(one), one.network): cell(one) for one in found}
     lines = [
-        [name, where, *(cells.get((name, where, network), "–") for network in networks)]
+        [name, where, *(cells.get((name, where, network), _NOTHING) for network in networks)]
         for name, where in dict.fromkeys((who(one), place(one)) for one in found)
     ]
     return Shown(title, ["", "processes × threads", *map(network_title, networks)], lines)
@@ -166,7 +174,7 @@ def _around(measurements: Sequence[Measurement]) -> Shown | None:
         mine = [one for one in found if who(one) == name]
         starts = sorted(second for one in mine for second in one.startup_seconds)
         peaks = [one.peak_anonymous_bytes for one in mine if one.peak_anonymous_bytes is not None]
-        peak = f"{max(peaks) / 1e6:,.0f}" if peaks else "–"
+        peak = f"{max(peaks) / 1e6:,.0f}" if peaks else _NOTHING
         lines.append([name, f"{starts[len(starts) // 2]:.2f}", str(len(starts)), peak])
     headings = ["", "start to a standing network, s", "processes", "peak anonymous memory, MB"]
     note = "Start: the median process. Memory: the largest process, mapped images not counted."
@@ -203,4 +211,4 @@ def _mark(one: Measurement) -> str:
 
 
 def _or_dash(seconds: float | None) -> str:
-    return f"{seconds * 1e3:,.1f}" if seconds is not None else "–"
+    return f"{seconds * 1e3:,.1f}" if seconds is not None else _NOTHING
