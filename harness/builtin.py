@@ -1,4 +1,4 @@
-"""The core's own plugin: optimizers and datasets, offered as a third party would offer them."""
+"""The core's own plugin: optimizers, datasets and a peer, offered as a third party would offer them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.interfaces import Dataset, Optimizer
+    from harness.interfaces import Dataset, Optimizer, Peer
 
 
 @hookimpl
@@ -31,3 +31,9 @@ def register_datasets(register: Callable[[str, Callable[..., Dataset] | str], No
     register("emnist-letters", "harness.datasets.emnist.dataset:Letters")
     register("emnist-digits", "harness.datasets.emnist.dataset:EmnistDigits")
     register("emnist-mnist", "harness.datasets.emnist.dataset:EmnistMnist")
+
+
+@hookimpl
+def register_peers(register: Callable[[str, Callable[[], Peer] | str], None]) -> None:
+    """Offer scikit-learn's MLPClassifier."""
+    register("sklearn-mlp", "harness.bench.classifier:MLPClassifierPeer")

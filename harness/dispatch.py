@@ -23,6 +23,8 @@ class Work:
     task: Task
     devices: tuple[str, ...]
     started: Callable[[], None] | None = None
+    beside: Callable[[], None] | None = None
+    """Called whenever another task has come to run at the same time."""
     report: Report | None = None
 
 
@@ -56,3 +58,8 @@ def _start(pool: Pool, works: Sequence[Work], waiting: list[int], running: dict[
             work.started()
         task = replace(work.task, argument=work.task.argument.on(device))
         running[pool.submit(task, work.report)] = chosen
+        if len(running) > 1:
+            for number, _ in running.values():
+                beside = works[number].beside
+                if beside:
+                    beside()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backend, Dataset, Optimizer, Perturb
+    from harness.interfaces import Backend, Dataset, Optimizer, Peer, Perturb
 
 hookspec = pluggy.HookspecMarker("harness")
 
@@ -43,6 +43,14 @@ def register_datasets(register: Callable[[str, Callable[..., Dataset] | str], No
     """Offer datasets: ``register(name, factory)``; the factory's keywords are the options of the TOML table.
 
     Called once, when plugins are loaded. The annotations of the keywords are enforced; ``ValueError`` refuses a value.
+    """
+
+
+@hookspec
+def register_peers(register: Callable[[str, Callable[[], Peer] | str], None]) -> None:
+    """Offer peers, which `harness bench` measures beside the backends: ``register(name, factory)``.
+
+    Called once, when plugins are loaded. ``factory`` may be ``"module:attribute"``, imported only when it is measured.
     """
 
 

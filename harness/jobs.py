@@ -10,6 +10,7 @@ import numpy as np
 
 from harness import environment
 from harness.checkpoints import Checkpoints
+from harness.contention import Waiting
 from harness.datasets.cache import CachedDataset
 from harness.environment import anonymous_bytes
 from harness.errors import HarnessError
@@ -91,11 +92,12 @@ def _train_one(spec: TrialSpec, report: Report) -> Trained:
             network.attach(data.images, data.labels)
             where = _environment(spec) | {"placement": network.placement}
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
+            waiting = Waiting()
             trained = fit(network, spec, split, data.labels, told, checkpoints)
-            memory = anonymous_bytes()
+            memory, waited = anonymous_bytes(), waiting.share()
         finally:
             network.close()
-    return replace(trained, environment=where, anonymous_bytes=memory)
+    return replace(trained, environment=where, anonymous_bytes=memory, waited=waited)
 
 
 def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:

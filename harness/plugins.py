@@ -19,13 +19,16 @@ OWN = "nn-harness"
 """The distribution of the first-party plugins."""
 DISABLE = "HARNESS_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load; workers inherit it."""
-Kind = Literal["backend", "optimizer", "perturbation", "dataset"]
+Kind = Literal["backend", "optimizer", "perturbation", "dataset", "peer"]
 KINDS: tuple[Kind, ...] = ("backend", "optimizer", "perturbation", "dataset")
+"""What suites name and the conformance kit certifies."""
+PEER: Kind = "peer"
+"""What `harness bench` alone knows."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """A backend, optimizer, perturbation or dataset that a distribution offers under a name."""
+    """A backend, optimizer, perturbation, dataset or peer that a distribution offers under a name."""
 
     kind: Kind
     name: str
@@ -162,7 +165,7 @@ def _load_one(manager: pluggy.PluginManager, point: EntryPoint, earlier: Sequenc
             raise HarnessError(msg)
     components: list[Component] = []
     others = [other for other in manager.get_plugins() if other is not plugin]
-    for kind in KINDS:
+    for kind in (*KINDS, PEER):
         collect = _collector(kind, distribution, version, components, earlier)
         manager.subset_hook_caller(f"register_{kind}s", others)(register=collect)
     return components

@@ -101,4 +101,6 @@ class TrialRow:
     """What its process held besides mapped files when training ended."""
     history: list[EpochRecord] = field(default_factory=list)
     metrics: TrialMetrics | None = None
+    contended: str = ""
+    """Why the times of its training are not to be ranked; empty where it had the machine to itself."""
     evaluation: EvaluationRow | None = None

@@ -72,6 +72,8 @@ class Trained:
     environment: dict[str, str] = field(default_factory=dict)
     anonymous_bytes: int | None = None
     """The process's anonymous memory when training ended, where the system tells."""
+    waited: float | None = None
+    """The share of the time of training for which its threads were ready and had no core, where the system tells."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
-"""How many threads the numeric libraries of this process may take."""
+"""How many threads the numeric libraries of this process may take, and which BLAS NumPy has."""
 
 import sys
 from contextlib import AbstractContextManager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_info
+
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What says so to those that are not loaded yet."""
 
 
 def limited(threads: int) -> AbstractContextManager[Any]:
@@ -18,3 +21,18 @@ def limited(threads: int) -> AbstractContextManager[Any]:
 def _controller(_loaded: int) -> ThreadpoolController:
     """Return what controls the libraries that are loaded: searched again after an import."""
     return ThreadpoolController()
+
+
+@cache
+def numpy_blas() -> str:
+    """Return the BLAS of NumPy's matrix products, with its version and kernel: ``"openblas 0.3.30 Haswell"``."""
+    return " ".join(numpy_library().values()) or "unknown"
+
+
+def numpy_library() -> dict[str, str]:
+    """Return the name, version and kernel of the BLAS of NumPy's matrix products; empty where nobody knows."""
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas" and "numpy" in pool["filepath"]:
+            found = {"name": pool["internal_api"], "version": pool["version"], "kernel": pool.get("architecture")}
+            return {key: str(value) for key, value in found.items() if value}
+    return {}

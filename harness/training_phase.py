@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
+from harness.contention import contended
 from harness.dispatch import Stopped, Work, together
 from harness.forecast import Forecast, Timings, estimates
 from harness.jobs import train
@@ -48,12 +50,12 @@ def train_all(
     alone = False
     waiting = _longest_first(run, pending, timings)
     while waiting:
-        for planned, result in _run(run, waiting, pool, observers, conditions):
+        for planned, result, beside in _run(run, waiting, pool, observers, conditions):
             if isinstance(result, Failure) and result.status == "died" and not alone:
                 again.append(planned)
                 _lost(run, planned, result, observers)
                 continue
-            row = _ended(run, planned, result)
+            row = _ended(run, planned, result, beside=beside)
             if timings and planned.spec:
                 timings.record(planned.spec, row, run.dataset.sizes["train"])
             observers.trial_finished(row=plain(row))
@@ -99,10 +101,16 @@ def cost(planned: PlannedTrial) -> int:
 
 def _run(
     run: Run, trials: Sequence[PlannedTrial], pool: Pool, observers: Observers, conditions: Conditions
-) -> Iterator[tuple[PlannedTrial, Trained | Failure]]:
-    works = [_work(run, planned, planned.spec, observers, conditions) for planned in trials if planned.spec]
+) -> Iterator[tuple[PlannedTrial, Trained | Failure, bool]]:
+    """Yield each trial with its result, as it ends, and whether others ran beside it."""
+    accompanied: set[int] = set()
+    works = [
+        replace(_work(run, planned, planned.spec, observers, conditions), beside=partial(accompanied.add, index))
+        for index, planned in enumerate(trials)
+        if planned.spec
+    ]
     for index, result in together(pool, works):
-        yield trials[index], result if isinstance(result, Failure) else result[0]
+        yield trials[index], result if isinstance(result, Failure) else result[0], index in accompanied
 
 
 def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers, conditions: Conditions) -> Work:
@@ -117,7 +125,7 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
     return Work(task, planned.devices, started=lambda: observers.trial_started(trial=about), report=report)
 
 
-def _ended(run: Run, planned: PlannedTrial, result: Trained | Failure) -> TrialRow:
+def _ended(run: Run, planned: PlannedTrial, result: Trained | Failure, *, beside: bool) -> TrialRow:
     if isinstance(result, Failure):
         return run.write(replace(planned.row, status=result.of_row, reason=result.reason)).row
     trained = replace(
@@ -127,6 +135,7 @@ def _ended(run: Run, planned: PlannedTrial, result: Trained | Failure) -> TrialR
         anonymous_bytes=result.anonymous_bytes,
         history=result.history,
         metrics=result.metrics,
+        contended=contended(beside=beside, share=result.waited),
     )
     row = run.write(trained, {"state.npz": result.state, "validation.npz": {"confusion": result.confusion}}).row
     run.checkpoint(row.experiment, row.seed).unlink(missing_ok=True)

@@ -28,6 +28,7 @@ _TEST = {
     "degradation": "degradation",
 }
 _OF_THE_ROW = ("parameters", "anonymous_bytes")
+_TIMES = frozenset({"seconds", "samples_per_second"})
 _MACHINE = ("system", "processor", "cores", "python", "threads", "device")
 """What must be equal for times and memory to be compared."""
 
@@ -142,7 +143,7 @@ def _judge_claim(claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], rea
     margin = above and Statistic(above.mean - relation.offset, above.std, above.n)
     if margin is None:
         verdict = Verdict.not_run
-    elif _times_of_several_machines(relation.terms, trials):
+    elif _incomparable_times(relation.terms, trials):
         verdict = Verdict.not_comparable
     else:
         verdict = Verdict.met if relation.holds(margin.mean) else Verdict.missed
@@ -177,10 +178,13 @@ def _value(row: TrialRow, metric: Metric, condition: Condition) -> float | None:
     return None if value is None else float(value)
 
 
-def _times_of_several_machines(terms: Sequence[Term], trials: Mapping[str, Mapping[int, TrialRow]]) -> bool:
+def _incomparable_times(terms: Sequence[Term], trials: Mapping[str, Mapping[int, TrialRow]]) -> bool:
+    """Say whether figures of the machine are of several, or times of trials that shared it with others."""
     if not any(term.metric in OF_THE_MACHINE for term in terms):
         return False
     rows = [row for term in terms for row in trials.get(term.experiment, {}).values()]
+    if any(term.metric in _TIMES for term in terms) and any(row.contended for row in rows):
+        return True
     return len({tuple(row.environment.get(key, "") for key in _MACHINE) for row in rows}) > 1
 
 

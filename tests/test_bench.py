@@ -2,6 +2,7 @@
 
 # ruff: noqa: D102 - the contract says what a recording network and backend are asked
 
+import json
 from dataclasses import replace
 from importlib.metadata import distribution as installed
 
@@ -140,36 +141,23 @@ def test_images_are_the_same_everywhere():
 def test_rounds_are_interleaved_and_change_direction():
     """A drift falls on all alike."""
     order = []
-    seconds = rounds.interleaved([lambda name=name: order.append(name) for name in "abc"], 3)
+    seconds = rounds.interleaved([rounds.timed(lambda name=name: order.append(name)) for name in "abc"], 3)
     assert "".join(order) == "abccbaabc"
     assert [len(one) for one in seconds] == [3, 3, 3]
 
 
-def test_one_failing_case_costs_itself_alone(log, monkeypatch):
-    """One cannot honour a network, one raises in its second run; the third is measured."""
-    calls = []
-
-    def predict(_network, rows):
-        calls.append(len(rows))
-        if len(calls) == 2:
-            raise MemoryError("no\nmore")
-        return rows
-
-    monkeypatch.setattr(RecordingNetwork, "predict", predict)
-    cases = bench.cases_for(["x"], ["M0", "M3b"], rows=600)
-    measured = bench.measure(cases, 2)
-    assert [one.title for one in measured.measurements] == ["x M0 train"]
-    assert {case.title: reason for case, reason in measured.failed.items()} == {"x M0 predict": "MemoryError: no more"}
-    assert set(measured.unavailable.values()) == {"x cannot honour dropout"}
-    assert log[-1] == ("close",)
-
-
 def test_unknown_names_are_refused():
     """With the nearest known."""
-    with pytest.raises(HarnessError, match=r"^unknown network 'M1'\. Did you mean 'M1g'\? Known: M0, M1g, M3b\.$"):
+    with pytest.raises(HarnessError, match=r"^unknown network 'M1'\. Did you mean 'M1g'\? Known: M0, M1g, M2, M3b\.$"):
         bench.cases_for(networks=["M1"])
     with pytest.raises(HarnessError, match=r"unknown backend 'nunpy'\. Did you mean 'numpy'"):
         bench.cases_for(["nunpy"])
+    with pytest.raises(HarnessError, match=r"unknown precision 'float16'\. Did you mean 'bfloat16'"):
+        bench.cases_for(precisions=["float16"])
+    with pytest.raises(HarnessError, match=r"unknown work 'training'\. Did you mean 'train'"):
+        bench.chosen(works=["training"])
+    with pytest.raises(HarnessError, match=r"unknown peer 'sklearn'\. Did you mean 'sklearn-mlp'"):
+        bench.chosen(peers=["sklearn"])
     with pytest.raises(HarnessError, match="numpy M0 train: numpy runs on the CPU alone, not on 'cuda'"):
         bench.prepare(bench.Case("numpy", "M0", "train", device="cuda"))
 
@@ -268,11 +256,38 @@ def test_what_is_not_comparable_is_refused():
 
 
 def test_a_file_gives_back_what_was_saved(tmp_path):
-    """To the last bit, in folders that did not exist."""
-    measurements = [measurement([0.1, 1 / 3], numpy="2"), measurement([3.0], backend="x")]
-    path = tmp_path / "new" / "file.json"
+    """To the last bit."""
+    measurements = [
+        measurement([0.1, 1 / 3], numpy="2"),
+        replace(measurement([3.0], backend="x"), processes=2, startup_seconds=(0.1, 0.2), waited=1 / 3, label="X"),
+    ]
+    path = tmp_path / "file.json"
     bench.save(path, measurements)
     assert bench.read(path) == measurements
+
+
+def test_a_file_of_an_earlier_harness_is_read(tmp_path):
+    """It knew neither peers nor several processes."""
+    path = tmp_path / "file.json"
+    bench.save(path, [measurement([0.5])])
+    content = json.loads(path.read_text())
+    known = ("backend", "network", "work", "provenance", "rows", "threads", "machine", "environment", "seconds")
+    content["measurements"] = [{key: one[key] for key in known} for one in content["measurements"]]
+    path.write_text(json.dumps(content))
+    assert bench.read(path) == [measurement([0.5])]
+
+
+def test_a_file_without_its_folder_is_refused(tmp_path):
+    """No folder is made: a slip of the keyboard would leave one."""
+    path = tmp_path / "nope" / "x.json"
+    with pytest.raises(HarnessError) as caught:
+        bench.save(path, [measurement([1.0])])
+    assert str(caught.value) == (
+        f"{path}: there is no folder {path.parent}. Make it first (mkdir -p {path.parent}), or name another place"
+    )
+    assert not path.parent.exists()
+    with pytest.raises(HarnessError, match=r"is a folder\. Name a file in it: .*bench\.json"):
+        bench.check_place(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -37,14 +38,15 @@ def command(tmp_path):
     return run
 
 
-QUICK = ("--backend", "numpy", "--network", "M0", "--rows", "1024", "--rounds", "2")
+WORKS = ("--work", "train", "--work", "predict")
+QUICK = ("--backend", "numpy", "--peer", "none", "--network", "M0", *WORKS, "--rows", "1024", "--rounds", "2")
 
 
 def test_the_command_measures_keeps_and_compares(command, tmp_path):
     """A table; no verdict without a calibration; with one, and a baseline that was faster, exit code 3."""
-    done = command("harness", "bench", *QUICK, "--save", "base.json")
-    assert "training, samples/s: median ± half the interquartile range" in done.stdout
-    assert "prediction, samples/s" in done.stdout
+    done = command("harness", "bench", *QUICK, "--threads", "1", "--save", "base.json")
+    assert "Training M0: samples/s, median ± half the interquartile range" in done.stdout
+    assert "Prediction: images/s" in done.stdout
     assert "measuring 2 cases in 2 rounds" in done.stderr
     again = ("harness", "bench", "--read", "base.json", "--compare", "base.json", "--fail-on-slower")
     done = command(*again)
@@ -59,7 +61,7 @@ def test_the_command_measures_keeps_and_compares(command, tmp_path):
     bench.save(tmp_path / "now.json", steady)
     bench.save(tmp_path / "fast.json", [replace(one, seconds=(0.9, 0.9)) for one in steady])
     slower = ("harness", "bench", "--read", "now.json", "--compare", "fast.json")
-    assert "numpy M0 train    0.900    slower (±1.0%)" in command(*slower).stdout
+    assert "│ numpy M0 train   │ 0.900 │ slower (±1.0%) │" in command(*slower).stdout
     assert command(*slower, "--fail-on-slower", code=3).stdout
     told = json.loads(command(*slower, "--format", "json").stdout)
     assert [one["verdict"] for one in told["comparisons"]] == ["slower", "slower"]
@@ -75,12 +77,18 @@ def test_the_command_measures_keeps_and_compares(command, tmp_path):
         (["--fail-on-slower"], "--fail-on-slower: slower than what? Name a baseline with --compare FILE"),
         (["--calibrate", "--save", "x"], "--calibrate: goes with neither --read, --save nor --compare"),
         (["--compare", "none.json"], "none.json: cannot be read: No such file or directory"),
+        (["--save", "nope/x.json"], "nope/x.json: there is no folder nope. Make it first (mkdir -p nope)"),
+        (
+            ["--calibrate", "--rounds", 1],
+            "--rounds 1: with one run in each process, --calibrate would not see how runs of one process differ",
+        ),
     ],
 )
 def test_a_bad_command_is_one_line(arguments, message):
     """Refused before anything is measured."""
-    names = {part[2:].replace("-", "_"): True for part in arguments if part.startswith("--")}
+    names = {part[2:].replace("-", "_"): True for part in arguments if str(part).startswith("--")}
     names |= {key: Path(arguments[-1]) for key in names if key in {"save", "compare"}}
+    names |= {key: arguments[-1] for key in names if key == "rounds"}
     with pytest.raises(HarnessError) as caught:
         bench_command(**names)
     assert message in str(caught.value)
@@ -90,6 +98,28 @@ def test_a_chosen_backend_that_is_not_here_is_exit_code_1(command):
     """Its reason stands on stderr."""
     done = command("harness", "bench", *QUICK, "--device", "cuda", code=1)
     assert "numpy (M0): numpy runs on the CPU alone, not on 'cuda'" in done.stderr
+
+
+def test_one_run_sets_backends_beside_peers_and_the_limit(command):
+    """The ratio to plain use of as many cores, the share of the limit; the file gives the same tables."""
+    peers = ("--peer", "torch-eager", "--peer", "sklearn-mlp")
+    chosen = ("--backend", "numpy", "--network", "M0", "--work", "train", "--work", "products", *peers)
+    few = ("--rows", "1024", "--rounds", "1")
+    done = command("harness", "bench", *chosen, *few, "--save", "all.json", "--format", "json", "--jobs", "2")
+    told = json.loads(done.stdout)
+    standing = {one["case"]: one for one in told["standings"]}
+    assert standing.keys() == {"numpy M0 train, 2 processes", "torch-eager M0 train", "sklearn-mlp M0 train"}
+    two = standing["numpy M0 train, 2 processes"]
+    assert two["times_reference"] > 0
+    assert two["of_limit"] > 0
+    assert two["of_own_library"] > 0
+    assert standing["torch-eager M0 train"]["times_reference"] == 1
+    assert [one["threads"] for one in told["standings"]] == [1, 2, 2]
+    again = command("harness", "bench", "--read", "all.json", "--format", "markdown").stdout
+    assert "**Training M0: samples/s, median ± half the interquartile range**" in again
+    assert "× plain PyTorch" in again
+    assert re.search(r"\| numpy +\| +2 × 1 \|", again)
+    assert "Machine: " in again
 
 
 def test_benchmarks_measure_a_third_partys_backend(command, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness import hookspecs
-from harness.interfaces import Backend, Dataset, Network, Optimizer
+from harness.interfaces import Backend, Dataset, MultiplyingBackend, Network, Optimizer, Peer
 from harness.plugins import registry
 from harness.scaffold import create
 from tests import documents
@@ -116,7 +116,7 @@ def test_every_member_of_the_contracts_has_its_line():
     """Nothing that a plugin writes is left out."""
     members = [
         name
-        for contract in (Backend, Network, Optimizer, Dataset)
+        for contract in (Backend, MultiplyingBackend, Network, Optimizer, Dataset, Peer)
         for name in (*vars(contract), *contract.__annotations__)
         if not name.startswith("_")
     ]

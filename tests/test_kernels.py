@@ -2,17 +2,17 @@
 
 import json
 import os
-import platform
 import subprocess
 import sys
 
 import pytest
 
-from harness.kernels import TUNING_OFF, VARIABLE, Kernel, choice, chosen, settle_kernel
-from harness.kernels.rate import multiply_rate, numpy_blas
+from harness.kernels import TUNING_OFF, VARIABLE, Kernel, candidates, choice, chosen, settle_kernel
+from harness.kernels.rate import multiply_rate
+from harness.threads import numpy_library
 from tests.tiny import TINY
 
-SHOW = "from harness.kernels import settle_kernel; settle_kernel(); from harness.kernels.rate import numpy_blas as b; import json; print(json.dumps(b()))"  # noqa: E501 - one program
+SHOW = "from harness.kernels import settle_kernel; settle_kernel(); import numpy; from harness.threads import numpy_library as b; import json; print(json.dumps(b()))"  # noqa: E501 - one program
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def keep(path, fastest):
 
 def kernels_here():
     """Return two kernels that this processor runs, its own choice first."""
-    own = numpy_blas()
-    others = [one for one in ("Haswell", "ARMV8") if one in choice._CANDIDATES.get(platform.machine(), ())]
-    others = [one for one in others if one != own.get("kernel") and (choice._rate(one) or {}).get("kernel") == one]
+    own = numpy_library()
+    others = [one for one in candidates() if one != own.get("kernel")]
+    others = [one for one in others if (choice._rate(one) or {}).get("kernel") == one]
     if own.get("name") != "openblas" or not others:
         pytest.skip("NumPy's BLAS here has no second kernel to choose")
     return own["kernel"], others[0]
@@ -45,7 +45,7 @@ def kernels_here():
 def test_the_rate_is_that_of_a_matrix_product():
     """Within what a core can do, and what it says of the library is what NumPy loaded."""
     assert 1e8 < multiply_rate(0.05) < 1e13
-    assert numpy_blas()["name"] in {"openblas", "mkl", "blis"}
+    assert numpy_library()["name"] in {"openblas", "mkl", "blis"}
 
 
 def test_it_is_measured_once_and_then_applied(tuning):
@@ -75,7 +75,7 @@ def test_a_kernel_that_is_not_there_does_not_count(monkeypatch):
         return None if kernel == "Crashes" else real(kernel)
 
     monkeypatch.setattr(choice, "_rate", rate)
-    monkeypatch.setitem(choice._CANDIDATES, platform.machine(), ("NoSuchKernel", "Crashes"))
+    monkeypatch.setattr(choice, "candidates", lambda: ["NoSuchKernel", "Crashes"])
     found = settle_kernel()
     assert set(found.rates) == {found.own}
     assert found.fastest is None
@@ -86,7 +86,7 @@ def test_a_small_advantage_is_left_alone(monkeypatch):
     """Noise does not choose a kernel; a clear advantage does."""
     rates = {None: ("Own", 100.0), "Haswell": ("Haswell", 101.0), "SkylakeX": ("SkylakeX", 90.0)}
     monkeypatch.setattr(choice, "_rate", lambda kernel: _said(*rates.get(kernel, ("Own", 99.0))))
-    monkeypatch.setattr(choice.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(choice, "candidates", lambda: ["Haswell", "SkylakeX", "Cooperlake"])
     assert choice._measure() == Kernel(None, "Own", {"Own": 100.0, "Haswell": 101.0, "SkylakeX": 90.0})
     rates["Haswell"] = ("Haswell", 110.0)
     assert choice._measure().fastest == "Haswell"

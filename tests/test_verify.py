@@ -158,6 +158,8 @@ def test_times_of_two_machines_are_not_compared(suite):
     assert [one.verdict.value for one in found] == ["not comparable", "met"]
     rows = rows_of({"A": 0.9, "B": 0.8}, environment={"cores": "2"})
     assert [one.verdict.value for one in judge(suite(text), DIGITS, rows).claims] == ["met", "met"]
+    rows = rows_of({"A": 0.9, "B": 0.8}, environment={"cores": "2"}, contended="ran beside other trials")
+    assert [one.verdict.value for one in judge(suite(text), DIGITS, rows).claims] == ["not comparable", "met"]
 
 
 def test_the_tables_have_percent_and_nats_apart_and_raw_values_in_data(suite):

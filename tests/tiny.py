@@ -69,4 +69,4 @@ def without_times(row):
     history = [replace(one, seconds=0, samples_per_second=0, validation_seconds=0) for one in row.history]
     evaluation = row.evaluation and replace(row.evaluation, seconds=0)
     figures = row.metrics and replace(row.metrics, seconds=0, samples_per_second=0)
-    return replace(row, history=history, metrics=figures, evaluation=evaluation, anonymous_bytes=None)
+    return replace(row, history=history, metrics=figures, evaluation=evaluation, anonymous_bytes=None, contended="")

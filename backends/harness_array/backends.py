@@ -1,15 +1,15 @@
 """The backends ``numpy`` and ``cupy``: one network, two namespaces."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
 import numpy as np
 
-from harness.interfaces import Context, NetworkSpec, Optimizer, State
-from harness.kernels.rate import numpy_blas
+from harness.interfaces import Context, NetworkSpec, Optimizer, Product, State
+from harness.threads import numpy_blas
 from harness_array.devices import Cuda, Host
 from harness_array.network import ArrayNetwork
+from harness_array.products import openblas_kernels, repeatable
 
 
 class NumpyBackend:
@@ -35,11 +35,19 @@ class NumpyBackend:
 
     def environment(self, _device: str) -> Mapping[str, str]:
         """Return NumPy's version and the BLAS kernel that it uses here."""
-        return {"device": "cpu", "numpy": np.__version__, "blas": _blas()}
+        return {"device": "cpu", "numpy": np.__version__, "blas": numpy_blas()}
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> ArrayNetwork:
         """Return a network in the host's memory."""
         return ArrayNetwork(Host(), spec, initial, optimizer, context)
+
+    def matrix_products(self, products: Sequence[Product], context: Context) -> Callable[[], None]:
+        """Return a function that does each product once, by `numpy.matmul`."""
+        return repeatable(Host(), products, context.precision)
+
+    def matrix_kernels(self) -> Mapping[str, Mapping[str, str]]:
+        """Return those of its BLAS."""
+        return openblas_kernels(numpy_blas())
 
 
 class CupyBackend:
@@ -93,13 +101,15 @@ class CupyBackend:
         """Return a network on the device."""
         return ArrayNetwork(Cuda(_index(context.device)), spec, initial, optimizer, context)
 
+    def matrix_products(self, products: Sequence[Product], context: Context) -> Callable[[], None]:
+        """Return a function that does each product once, by cuBLAS."""
+        return repeatable(Cuda(_index(context.device)), products, context.precision)
+
+    def matrix_kernels(self) -> Mapping[str, Mapping[str, str]]:
+        """Return none: cuBLAS chooses by the device."""
+        return {}
+
 
 def _index(device: str) -> int:
     """Return the device number of ``"cuda:1"``, 0 where none is given."""
     return int(device.partition(":")[2] or 0)
-
-
-@cache
-def _blas() -> str:
-    """Return the BLAS of NumPy's matrix products, with its version and kernel: ``"openblas 0.3.30 Haswell"``."""
-    return " ".join(numpy_blas().values()) or "unknown"

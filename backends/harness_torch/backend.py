@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
 
-    from harness.interfaces import Context, NetworkSpec, Optimizer, State
+    from harness.interfaces import Context, NetworkSpec, Optimizer, Product, State
     from harness_torch.network import TorchNetwork
 
 
@@ -70,6 +70,19 @@ class TorchBackend:
         from harness_torch.network import TorchNetwork
 
         return TorchNetwork(resolve(context.device), spec, initial, optimizer, context)
+
+    def matrix_products(self, products: Sequence[Product], context: Context) -> Callable[[], None]:
+        """Return a function that does each product once, by `torch.mm`."""
+        import torch
+
+        from harness_torch.products import repeatable
+
+        torch.set_num_threads(context.threads)
+        return repeatable(products, resolve(context.device), getattr(torch, context.precision))
+
+    def matrix_kernels(self) -> Mapping[str, Mapping[str, str]]:
+        """Return none: torch's libraries choose by the processor."""
+        return {}
 
 
 def resolve(device: str) -> torch.device:

@@ -1,14 +1,19 @@
-"""Benchmarks: cases of one network on one backend, measured in turns, compared above the machine's noise alone."""
+"""Benchmarks: backends and peers at the same work in turns, held against plain use, the machine, and a baseline."""
 
-from harness.bench.cases import NETWORKS, ROWS, WORKS, Case, Work, cases_for
+from harness.bench.cases import NETWORKS, PRECISIONS, ROWS, WORKS, Case, Work, cases_for
+from harness.bench.choosing import EVERY, Placement, chosen, placements
 from harness.bench.comparison import Comparison, compare
-from harness.bench.measurements import Machine, Measurement, read, save
+from harness.bench.measurements import Machine, Measurement, check_place, read, save
 from harness.bench.noise import NoiseFloor, calibrate, floors, keep
-from harness.bench.prepared import Prepared, prepare
+from harness.bench.overhead import Overhead, overhead
+from harness.bench.prepared import Prepared, UnavailableError, prepare
 from harness.bench.rounds import Measured, interleaved, measure
+from harness.bench.standings import Standing, standings
 
 __all__ = [
+    "EVERY",
     "NETWORKS",
+    "PRECISIONS",
     "ROWS",
     "WORKS",
     "Case",
@@ -17,16 +22,25 @@ __all__ = [
     "Measured",
     "Measurement",
     "NoiseFloor",
+    "Overhead",
+    "Placement",
     "Prepared",
+    "Standing",
+    "UnavailableError",
     "Work",
     "calibrate",
     "cases_for",
+    "check_place",
+    "chosen",
     "compare",
     "floors",
     "interleaved",
     "keep",
     "measure",
+    "overhead",
+    "placements",
     "prepare",
     "read",
     "save",
+    "standings",
 ]

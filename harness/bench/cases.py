@@ -1,4 +1,4 @@
-"""What is measured: a training epoch, or prediction, of one network on one backend."""
+"""What is measured: the work of a backend, a peer or a perturbation, on one network, in one place."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,27 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.errors import HarnessError, nearest
-from harness.interfaces import LabelledImages, NetworkSpec
+from harness.interfaces import Context, LabelledImages, NetworkSpec, Precision
 from harness.plugins import registry
 from harness.probing import Answer, Question, probe
 from harness.seeding import generator
 from harness.specs import OptimizerSpec, network_spec
 from harness.suite.models import Experiment
 
-Work = Literal["train", "predict"]
+Kind = Literal["backend", "peer", "perturbation", "dataset"]
+Work = Literal["train", "predict", "evaluate", "products", "perturb", "load"]
 WORKS: tuple[Work, ...] = ("train", "predict")
+"""What a backend does for a suite all the time."""
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+"""Those that a case may have."""
 
 SHAPE = (28, 28)
 CLASSES = 47
+SEED = 0
 ROWS = 51_200
 """Images of one run: a hundred batches."""
+SEVERITIES = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Of every perturbation, in an evaluation."""
 
 
 def _experiment(**keys: Any) -> Experiment:
@@ -34,15 +41,19 @@ NETWORKS: Mapping[str, Experiment] = {
     "M1g": _experiment(hidden_layers=[400, 240, 120]),
     "M3b": _experiment(hidden_layers=[400, 400], activation="silu", batch_norm=True, dropout=0.3, weight_decay=1e-4),
 }
-"""The paper's networks, all trained by Adam in batches of 512, so that they differ in nothing but their layers.
-
-M1g is M2's network too.
-"""
+"""The paper's networks, all trained by Adam in batches of 512, so that they differ in nothing but their layers."""
+ALSO = {"M2": "M1g"}
+"""Networks that are another's, layer by layer."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A backend, a network, what it does, and where: ``rows`` images on a device as a suite names it."""
+    """What does what, on which network, and where: ``rows`` images on a device as a suite names it.
+
+    ``backend`` is the component's name, whatever its kind. ``processes`` do the same at the same time, each with
+    ``threads`` and all of the rows. ``kernel`` and ``variables`` choose another kernel of the matrix library than it
+    would take. ``perturbations`` are those of an evaluation.
+    """
 
     backend: str
     network: str
@@ -50,11 +61,17 @@ class Case:
     device: str = "auto"
     threads: int = 1
     rows: int = ROWS
+    kind: Kind = "backend"
+    processes: int = 1
+    precision: Precision = "float32"
+    kernel: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
+    perturbations: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """What people call it: ``"numpy M0 train"``."""
-        return f"{self.backend} {self.network} {self.work}"
+        """What people call it: ``"numpy M0 train"``, ``"numpy M0 train, 2 processes"``."""
+        return case_title(self.backend, self.network, self.work, self.precision, self.kernel, self.processes)
 
     @property
     def learning_rate(self) -> float:
@@ -65,15 +82,25 @@ class Case:
         """Return the network to build."""
         return network_spec(NETWORKS[self.network], SHAPE, CLASSES)
 
+    def context(self, device: str) -> Context:
+        """Return where and how the network runs."""
+        return Context(SEED, device=device, threads=self.threads, precision=self.precision)
+
     def optimizer(self) -> OptimizerSpec:
         """Return the optimizer to train it with."""
         table = NETWORKS[self.network].optimizer
         return OptimizerSpec(table.name, table.options, Path())
 
     def ask(self) -> Answer:
-        """Return the devices here that it may use, or the reason why it cannot run; loads the backend's framework."""
-        question = Question((self.backend,), self.device, self.spec(), self.optimizer())
+        """Return the devices here that a backend may use, or the reason why it cannot run; loads its framework."""
+        question = Question((self.backend,), self.device, self.spec(), self.optimizer(), self.precision)
         return probe([question], _nobody)[0]
+
+
+def case_title(name: str, network: str, work: str, precision: str, kernel: str, processes: int) -> str:
+    """Return what people call a case: what is as usual is not said."""
+    words = [name, network, work, precision if precision != "float32" else "", f"({kernel})" if kernel else ""]
+    return " ".join(filter(None, words)) + (f", {processes} processes" if processes > 1 else "")
 
 
 def cases_for(
@@ -84,24 +111,41 @@ def cases_for(
     device: str = "auto",
     threads: int = 1,
     rows: int = ROWS,
+    processes: int = 1,
+    precisions: Sequence[str] = ("float32",),
 ) -> list[Case]:
     """Return the cases of some backends and networks, by default of all that are installed and known.
 
     Raises:
-        HarnessError: no plugin offers such a backend, or there is no such network.
+        HarnessError: no plugin offers such a backend, or there is no such network or precision.
     """
     for name in backends:
         registry().find("backend", name)
-    for name in networks:
-        if name not in NETWORKS:
-            msg = f"unknown network {name!r}. {nearest(name, NETWORKS)}"
+    for name in precisions:
+        if name not in PRECISIONS:
+            msg = f"unknown precision {name!r}. {nearest(name, PRECISIONS)}"
             raise HarnessError(msg)
     return [
-        Case(backend, network, work, device, threads, rows)
-        for backend in dict.fromkeys(backends or sorted(registry().named("backend")))
-        for network in dict.fromkeys(networks or NETWORKS)
+        Case(name, network, work, device, threads, rows, processes=processes, precision=precision)
+        for name in dict.fromkeys(backends or sorted(registry().named("backend")))
+        for precision in [known for known in PRECISIONS if known in precisions]
+        for network in known_networks(networks)
         for work in works
     ]
+
+
+def known_networks(names: Sequence[str]) -> list[str]:
+    """Return the networks that some names mean, each once; all without a name.
+
+    Raises:
+        HarnessError: there is no such network.
+    """
+    known = {name: name for name in NETWORKS} | ALSO
+    for name in names:
+        if name not in known:
+            msg = f"unknown network {name!r}. {nearest(name, known)}"
+            raise HarnessError(msg)
+    return list(dict.fromkeys(known[name] for name in names or NETWORKS))
 
 
 @cache

@@ -9,6 +9,8 @@ from typing import Any, Self
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from harness.bench.cases import case_title
+from harness.contention import TOLERATED
 from harness.errors import HarnessError
 from harness.files import checksum, write_json
 
@@ -42,7 +44,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A case's runs: ``rows`` images each, the ``seconds`` of each, and the circumstances."""
+    """A case's runs: ``rows`` images in each process, the ``seconds`` of each run, and the circumstances.
+
+    Files written before a field with a default was there are read as if they had that.
+    """
 
     backend: str
     network: str
@@ -54,6 +59,25 @@ class Measurement:
     machine: Machine
     environment: dict[str, str]
     seconds: tuple[float, ...]
+    kind: str = "backend"
+    processes: int = 1
+    precision: str = "float32"
+    variant: str = ""
+    """The kernel of the matrix library, where another is chosen than it would take."""
+    label: str = ""
+    """What tables call it, where that is not its name."""
+    reference: bool = False
+    """Whether backends are told in multiples of it."""
+    operations: float | None = None
+    """Floating-point operations an image takes at least: its matrix products."""
+    conditions: int = 1
+    """Under how many conditions each image is predicted or made: clean, and each severity of a perturbation."""
+    startup_seconds: tuple[float, ...] = ()
+    """From the start of each process until its network stood."""
+    peak_anonymous_bytes: int | None = None
+    """Of the largest process, until the case was warm."""
+    waited: float | None = None
+    """The share of a run's time for which its threads were ready and had no core: the median run's."""
 
     def __post_init__(self) -> None:
         if not self.seconds or not all(0.0 < one < float("inf") for one in self.seconds):
@@ -63,12 +87,23 @@ class Measurement:
     @property
     def title(self) -> str:
         """What people call the case."""
-        return f"{self.backend} {self.network} {self.work}"
+        precision = "float32" if self.kind == "peer" else self.precision  # a peer's name says its own
+        return case_title(self.backend, self.network, self.work, precision, self.variant, self.processes)
+
+    @property
+    def median_seconds(self) -> float:
+        """Of the median run."""
+        return float(np.median(self.seconds))
 
     @property
     def samples_per_second(self) -> float:
-        """Images a second, by the median run."""
-        return self.rows / float(np.median(self.seconds))
+        """Images a second of all processes together, by the median run."""
+        return self.rows * self.processes / self.median_seconds
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether others had its cores for a part of the time that shows."""
+        return self.waited is not None and self.waited > TOLERATED
 
     @property
     def spread(self) -> float:
@@ -86,6 +121,7 @@ class Measurement:
             "driver": driver,
             "kernel": self.machine.blas,
             "samples_per_second": self.samples_per_second,
+            "disturbed": self.disturbed,
             "spread": self.spread,
         }
 
@@ -98,12 +134,27 @@ def document(measurements: Sequence[Measurement]) -> dict[str, Any]:
     }
 
 
+def check_place(path: Path) -> None:
+    """Make sure that a file can be put somewhere: before anything is measured for it.
+
+    Raises:
+        HarnessError: its folder is not there, or it is a folder itself.
+    """
+    if path.is_dir():
+        msg = f"{path}: is a folder. Name a file in it: {path / 'bench.json'}"
+        raise HarnessError(msg)
+    if not path.parent.is_dir():
+        msg = f"{path}: there is no folder {path.parent}. Make it first (mkdir -p {path.parent}), or name another place"
+        raise HarnessError(msg)
+
+
 def save(path: Path, measurements: Sequence[Measurement]) -> None:
     """Write measurements to a file.
 
     Raises:
         HarnessError: it cannot be written.
     """
+    check_place(path)
     try:
         write_json(path, document(measurements))
     except OSError as error:

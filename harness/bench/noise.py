@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from harness.bench.cases import Case
 from harness.bench.measurements import Machine, Measurement
 from harness.bench.prepared import prepare
-from harness.bench.rounds import interleaved
+from harness.bench.rounds import interleaved, timed
 from harness.errors import HarnessError
 from harness.files import write_json
 from harness.places import cache_root
@@ -89,7 +89,7 @@ def calibrate(case: Case, rounds: int, *, processes: int = PROCESSES) -> NoiseFl
 def session(case: Case, rounds: int) -> Measurement:
     """Measure one case alone."""
     with prepare(case) as ready:
-        return ready.measured(interleaved([ready.run], rounds)[0])
+        return ready.measured(interleaved([timed(ready.run)], rounds)[0])
 
 
 def noise_path() -> Path:

@@ -1,66 +1,93 @@
 """A case that is ready: built, attached and warm, so that a run is work and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from harness import environment
-from harness.bench.cases import Case, synthetic
+from harness.bench.arithmetic import operations, step_products
+from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case, synthetic
 from harness.bench.measurements import Machine, Measurement
+from harness.bench.storage import SyntheticImages, stored
+from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
-from harness.interfaces import Context, Network
-from harness.jobs import build_optimizer, load_backend
+from harness.evaluation import evaluate
+from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Network, Peer
+from harness.jobs import build_optimizer, load_backend, named_perturbs
 from harness.plugins import registry
 from harness.seeding import epoch_order, initial_state
-from harness.threads import limited
+from harness.specs import PerturbationSpec
+from harness.threads import limited, numpy_blas
 
-_SEED = 0
+Built = Callable[[], None]
+"""Told that the network stands: what comes then is not part of a start."""
 
 
+class UnavailableError(HarnessError):
+    """A case that cannot run here, and why; ``everywhere``: nor can any other of the same component and device."""
+
+    def __init__(self, case: Case, reason: str, *, everywhere: bool = False) -> None:
+        super().__init__(f"{case.title}: {reason}")
+        self.reason = reason
+        self.everywhere = everywhere
+
+
+@dataclass
 class Prepared:
-    """A case with its network; leaving its ``with`` block releases the device's memory."""
+    """A case, and the function that does its work once; leaving its ``with`` block releases the device's memory."""
 
-    def __init__(self, case: Case, network: Network, circumstances: Mapping[str, str], cleanup: ExitStack) -> None:
-        self.case = case
-        self.samples = case.rows
-        """Images of one run."""
-        self.circumstances = dict(circumstances)
-        """Where it runs: host, device, versions, threads, placement."""
-        self._network = network
-        self._cleanup = cleanup
-        rows = np.arange(case.rows, dtype=np.int64)
-        self._rows = epoch_order(_SEED, 0, rows) if case.work == "train" else rows
-        self._epoch = 0
+    case: Case
+    run: Callable[[], None]
+    """Does the work, and waits until the device has done it."""
+    circumstances: dict[str, str]
+    """Where it runs: host, device, versions, threads, placement."""
+    cleanup: ExitStack = field(repr=False)
+    label: str = ""
+    """What tables call it, where that is not its name."""
+    precision: str = ""
+    """Of its matrix products, where that is not the case's."""
+    reference: bool = False
+    """Whether backends are told in multiples of it."""
+    kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Of the matrix library: by name, the environment that chooses each."""
 
-    def run(self) -> None:
-        """Train one epoch or predict every image, and wait until the device has done it."""
-        if self.case.work == "train":
-            self._network.train_epoch(self._epoch, self._rows, self.case.learning_rate)
-            self._epoch += 1
-        else:
-            self._network.predict(self._rows)
-        self._network.synchronize()
+    @property
+    def samples(self) -> int:
+        """Images of one run; of products, those of whole steps."""
+        case = self.case
+        return _steps(case) * case.spec().batch_size if case.work == "products" else case.rows
 
     def measured(self, seconds: Sequence[float]) -> Measurement:
         """Return what runs of so many seconds say."""
+        case = self.case
+        counted = case.work in {"train", "products"}
         return Measurement(
-            backend=self.case.backend,
-            network=self.case.network,
-            work=self.case.work,
-            provenance=registry().find("backend", self.case.backend).provenance,
+            backend=case.backend,
+            network=case.network,
+            work=case.work,
+            provenance=_provenance(case),
             rows=self.samples,
-            threads=self.case.threads,
+            threads=case.threads,
             machine=Machine.of(self.circumstances),
             environment=self.circumstances,
             seconds=tuple(seconds),
+            kind=case.kind,
+            processes=case.processes,
+            precision=self.precision or case.precision,
+            variant=case.kernel,
+            label=self.label,
+            reference=self.reference,
+            operations=operations(case.spec()) if counted else None,
+            conditions=(case.kind == "backend") + len(SEVERITIES) * len(case.perturbations) or 1,
         )
 
     def close(self) -> None:
         """Release what it holds."""
-        self._cleanup.close()
+        self.cleanup.close()
 
     def __enter__(self) -> Self:
         return self
@@ -71,28 +98,146 @@ class Prepared:
         self.close()
 
 
-def prepare(case: Case, *, warm_ups: int = 1) -> Prepared:
+def prepare(
+    case: Case, *, warm_ups: int = 1, dataset: CachedDataset | None = None, built: Built | None = None
+) -> Prepared:
     """Build a case's network, attach the images and run it ``warm_ups`` times: what compiles has compiled.
 
+    ``dataset``: where the images are, so that several processes share them; without, this process makes its own.
+
     Raises:
-        HarnessError: it cannot run here.
+        HarnessError: it cannot run here: `UnavailableError`, or a plugin is faulty.
     """
-    answer = case.ask()
-    if answer.backend is None:
-        msg = f"{case.title}: {answer.reason}"
-        raise HarnessError(msg)
-    backend = load_backend(registry().find("backend", case.backend))
-    device, spec, data = answer.devices[0], case.spec(), synthetic(case.rows)
+
+    def images() -> LabelledImages:
+        stands()
+        return dataset.open() if dataset else synthetic(case.rows)
+
+    stands = built or (lambda: None)
     with ExitStack() as cleanup:
         cleanup.enter_context(limited(case.threads))
-        context = Context(_SEED, device=device, threads=case.threads)
-        network = backend.build(spec, initial_state(spec, _SEED), build_optimizer(case.optimizer()), context)
-        cleanup.callback(network.close)
-        network.attach(data.images, data.labels)
-        own = {key: str(value) for key, value in backend.environment(device).items()}
-        told = {"threads": str(case.threads), "placement": network.placement}
-        prepared = Prepared(case, network, environment.host() | own | told, cleanup)
+        if case.kind == "dataset":
+            stands()
+            prepared = _dataset(case, dataset or cleanup.enter_context(stored(case.rows)).dataset, cleanup)
+        else:
+            make = {"peer": _peer, "backend": _backend, "perturbation": _perturbation}[case.kind]
+            prepared = make(case, images, cleanup)
+        cleanup.enter_context(limited(case.threads))  # once more: for the libraries that were loaded meanwhile
         for _ in range(warm_ups):
             prepared.run()
-        prepared._cleanup = cleanup.pop_all()  # noqa: SLF001 - handed over now that nothing can fail any more
+        prepared.cleanup = cleanup.pop_all()  # handed over now that nothing can fail any more
     return prepared
+
+
+Images = Callable[[], LabelledImages]
+
+
+def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
+    answer = case.ask()
+    backend: Backend | None = None
+    if answer.backend is None:
+        try:
+            backend = load_backend(registry().find("backend", case.backend))
+            everywhere = backend.unavailable(case.device) is not None
+        except Exception:  # noqa: BLE001 - the answer has the reason
+            everywhere = True
+        raise UnavailableError(case, answer.reason, everywhere=everywhere)
+    backend = load_backend(registry().find("backend", case.backend))
+    context, spec = case.context(answer.devices[0]), case.spec()
+    told = _circumstances(case, backend.environment(context.device))
+    if case.work == "products":
+        if not isinstance(backend, MultiplyingBackend):
+            raise UnavailableError(case, "it has no matrix_products to measure")
+        multiply, steps = backend.matrix_products(step_products(spec), context), _steps(case)
+        images()
+        return Prepared(case, lambda: _repeat(multiply, steps), told, cleanup, kernels=backend.matrix_kernels())
+    network = backend.build(spec, initial_state(spec, SEED), build_optimizer(case.optimizer()), context)
+    cleanup.callback(network.close)
+    data = images()
+    network.attach(data.images, data.labels)
+    told["placement"] = network.placement
+    return Prepared(case, _work_of(case, network, data), told, cleanup)
+
+
+def _work_of(case: Case, network: Network, data: LabelledImages) -> Callable[[], None]:
+    """Return what a backend's network is to do."""
+    rows = np.arange(case.rows, dtype=np.int64)
+    if case.work == "evaluate":
+        return _evaluation(case, [network], data)
+    order, epoch = epoch_order(SEED, 0, rows), iter(range(2**31))
+
+    def train() -> None:
+        network.train_epoch(next(epoch), order, case.learning_rate)
+        network.synchronize()
+
+    def predict() -> None:
+        network.predict(rows)
+        network.synchronize()
+
+    return train if case.work == "train" else predict
+
+
+def _peer(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
+    peer: Peer = registry().find("peer", case.backend).load()()
+    reason = peer.unavailable(case.device)
+    if reason is not None:
+        raise UnavailableError(case, reason, everywhere=True)
+    missing = peer.unsupported(case.spec())
+    if missing:
+        raise UnavailableError(case, f"{peer.title} has no {', '.join(missing)}")
+    network = peer.build(case.spec(), case.learning_rate, case.context(case.device))
+    cleanup.callback(network.close)
+    data = images()
+    network.attach(data.images, data.labels)
+
+    def train() -> None:
+        network.train_epoch()
+        network.synchronize()
+
+    told = _circumstances(case, peer.environment(case.device))
+    return Prepared(case, train, told, cleanup, peer.title, peer.precision, peer.reference)
+
+
+def _perturbation(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
+    """Return the making of the perturbed images of an evaluation, which no network then sees."""
+    run = _evaluation(case, [], images())
+    return Prepared(case, run, _circumstances(case, {"device": "cpu", "blas": numpy_blas()}), cleanup)
+
+
+def _dataset(case: Case, dataset: CachedDataset, cleanup: ExitStack) -> Prepared:
+    """Return what a worker does to have a set that is in the cache: find it, map it, and touch each of its pages."""
+    root = dataset.directory.parent.parent
+
+    def load() -> None:
+        SyntheticImages(case.rows).cached(root).open().images.reshape(-1)[::4096].max()
+
+    return Prepared(case, load, _circumstances(case, {"device": "cpu", "blas": numpy_blas()}), cleanup)
+
+
+def _evaluation(case: Case, networks: Sequence[Network], data: LabelledImages) -> Callable[[], None]:
+    specs = [PerturbationSpec(name, SEVERITIES, SEED) for name in case.perturbations]
+    perturbs, rows = named_perturbs(specs), np.arange(case.rows, dtype=np.int64)
+    return lambda: _nothing(evaluate(networks, data.images, data.labels, rows, CLASSES, perturbs))
+
+
+def _circumstances(case: Case, own: Mapping[str, str]) -> dict[str, str]:
+    texts = {key: str(value) for key, value in own.items()}
+    return environment.host() | texts | {"threads": str(case.threads), "processes": str(case.processes)}
+
+
+def _provenance(case: Case) -> str:
+    kind = case.kind
+    return "" if kind == "dataset" else registry().find(kind, case.backend).provenance
+
+
+def _steps(case: Case) -> int:
+    return -(-case.rows // case.spec().batch_size)
+
+
+def _repeat(function: Callable[[], None], times: int) -> None:
+    for _ in range(times):
+        function()
+
+
+def _nothing(_result: object) -> None:
+    """Drop a result."""

@@ -1,14 +1,19 @@
 """Rounds: every case once, then every case again, so that a drift of the machine falls on all alike."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import nan
 from time import perf_counter
 
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
-from harness.bench.prepared import Prepared, prepare
-from harness.errors import one_line
+from harness.bench.sessions import FailedError, RefusedError, Session
+from harness.bench.storage import stored
+
+Say = Callable[[str], None]
+"""Takes what there is to say while it goes."""
 
 
 @dataclass(frozen=True)
@@ -16,55 +21,96 @@ class Measured:
     """What was measured, and, of the cases that were not, why: ``unavailable`` here, or ``failed``."""
 
     measurements: list[Measurement]
-    unavailable: dict[Case, str]
-    failed: dict[Case, str]
+    unavailable: dict[Case, str] = field(default_factory=dict)
+    failed: dict[Case, str] = field(default_factory=dict)
+    caching_seconds: float | None = None
+    """What it took to put the images into the cache."""
 
 
-def interleaved(runs: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """Return the seconds of each run in each round (runs, rounds).
+def interleaved(runs: Sequence[Callable[[], float]], rounds: int) -> list[list[float]]:
+    """Return what each run, which tells its seconds, told in each round (runs, rounds).
 
     Rounds alternate in direction: of a steady drift, too, each run gets its share.
     """
     seconds: list[list[float]] = [[] for _ in runs]
     for count in range(rounds):
         for index in range(len(runs))[:: -1 if count % 2 else 1]:
-            started = perf_counter()
-            runs[index]()
-            seconds[index].append(perf_counter() - started)
+            seconds[index].append(runs[index]())
     return seconds
 
 
-def measure(cases: Sequence[Case], rounds: int) -> Measured:
-    """Measure cases, interleaved; one that fails costs itself alone."""
+def timed(run: Callable[[], object]) -> Callable[[], float]:
+    """Return a run that tells the seconds that it took."""
+
+    def told() -> float:
+        started = perf_counter()
+        run()
+        return perf_counter() - started
+
+    return told
+
+
+def measure(
+    cases: Sequence[Case], rounds: int, *, plain: Mapping[str, str] | None = None, say: Say | None = None
+) -> Measured:
+    """Measure cases, each in fresh processes, interleaved; one that fails costs itself alone.
+
+    ``plain``: the environment of peers; by default this process's own.
+    """
+    environment = dict(os.environ) if plain is None else plain
+    told = say or (lambda _text: None)
     unavailable: dict[Case, str] = {}
     failed: dict[Case, str] = {}
+    everywhere: dict[tuple[str, ...], str] = {}
     with ExitStack() as stack:
-        ready = []
-        for case in cases:
-            answer = case.ask()
-            if answer.backend is None:
-                unavailable[case] = answer.reason
+        images = stack.enter_context(stored(max(case.rows for case in cases)))
+        sessions: list[Session] = []
+        waiting = list(cases)
+        while waiting:
+            case = waiting.pop(0)
+            place = (case.kind, case.backend, case.device)
+            if place in everywhere:
+                unavailable[case] = everywhere[place]
                 continue
+            told(f"starting {case.title}")
+            session = Session(case, images.dataset, environment)
             try:
-                ready.append(stack.enter_context(prepare(case)))
-            except Exception as error:  # noqa: BLE001 - whatever a backend raises is its own case's result
-                failed[case] = one_line(error)
-        seconds = interleaved([_guarded(one, failed) for one in ready], rounds)
+                sessions.append(stack.enter_context(session))
+            except RefusedError as error:
+                unavailable[case] = str(error)
+                if error.everywhere:
+                    everywhere[place] = str(error)
+            except FailedError as error:
+                failed[case] = str(error)
+            else:
+                waiting = _with_kernels(case, session) + waiting
+        seconds = interleaved([_guarded(one, failed, told) for one in sessions], rounds)
         measurements = [
-            one.measured(taken) for one, taken in zip(ready, seconds, strict=True) if one.case not in failed
+            one.measured(taken) for one, taken in zip(sessions, seconds, strict=True) if one.case not in failed
         ]
-    return Measured(measurements, unavailable, failed)
+    return Measured(measurements, unavailable, failed, images.seconds)
 
 
-def _guarded(prepared: Prepared, failed: dict[Case, str]) -> Callable[[], None]:
+def _with_kernels(case: Case, session: Session) -> list[Case]:
+    """Return the cases that measure the same matrix library with each of its kernels."""
+    if case.kernel:
+        return []
+    return [
+        replace(case, kernel=name, variables=tuple(variables.items())) for name, variables in session.kernels.items()
+    ]
+
+
+def _guarded(session: Session, failed: dict[Case, str], say: Say) -> Callable[[], float]:
     """Return a run that notes what it raises, and does nothing from then on."""
 
-    def run() -> None:
-        if prepared.case in failed:
-            return
+    def run() -> float:
+        if session.case in failed:
+            return nan
+        say(f"measuring {session.case.title}")
         try:
-            prepared.run()
-        except Exception as error:  # noqa: BLE001 - see above
-            failed[prepared.case] = one_line(error)
+            return session.run()
+        except FailedError as error:
+            failed[session.case] = str(error)
+            return nan
 
     return run

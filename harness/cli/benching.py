@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Threads, settle_threads, table
+from harness.cli.bench_output import BenchFormat, say_missing, show
+from harness.cli.options import settle, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.bench import Case, Comparison, Measured, Measurement
 
-_TITLES = {"train": "training", "predict": "prediction"}
-
-
-class BenchFormat(StrEnum):
-    """How measurements are written."""
-
-    terminal = "terminal"
-    json = "json"
+Names = list[str] | None
 
 
 def bench(
     *,
-    backends: Annotated[
-        list[str] | None, typer.Option("--backend", metavar="NAME", help="Only this backend. Repeatable.")
+    backends: Annotated[Names, typer.Option("--backend", metavar="NAME", help="Only this backend. Repeatable.")] = None,
+    peers: Annotated[
+        Names,
+        typer.Option("--peer", metavar="NAME", help="Only this peer ('harness plugins' lists them), or none."),
     ] = None,
     networks: Annotated[
-        list[str] | None, typer.Option("--network", metavar="NAME", help="Only this network: M0. Repeatable.")
+        Names, typer.Option("--network", metavar="NAME", help="Only this network: M0. Repeatable.")
+    ] = None,
+    works: Annotated[
+        Names,
+        typer.Option(
+            "--work", metavar="NAME", help="Only this: train, products, predict, evaluate, perturb, load. Repeatable."
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option("--device", metavar="NAME", help="Where to run: auto, cpu, cuda, cuda:1, …")
     ] = "auto",
-    threads: Threads = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "--processes", "-j", min=1, help="Processes that do the same at the same time."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Threads of each. Default: the cores, up to 4, as threads and as processes."
+        ),
+    ] = None,
+    precisions: Annotated[
+        Names, typer.Option("--precision", metavar="NAME", help="float32 (the default), bfloat16. Repeatable.")
+    ] = None,
     rounds: Annotated[
         int,
         typer.Option("--rounds", min=1, help="Runs of each case, or of each process that calibrates."),
     ] = 7,
     rows: Annotated[int | None, typer.Option("--rows", min=1, help="Images of a run. Default: 51200.")] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option("--suite", metavar="FILE", help="Run this suite too, for what it costs beside trials."),
+    ] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Measure each backend against itself: its noise floor on this machine.")
     ] = False,
@@ -60,38 +78,55 @@ def bench(
         BenchFormat, typer.Option("--format", "-f", help="How to write the measurements.")
     ] = BenchFormat.terminal,
 ) -> None:
-    """Measure training and prediction of every backend: median samples a second, case by case in turns.
+    """Measure backends beside plain use of the same libraries, and beside what the machine can do, in turns.
 
-    A comparison gives no verdict below the noise floor of this machine, and none without --calibrate.
+    Every case runs in fresh processes of its own. A comparison gives no verdict below the noise floor of this
+    machine, and none without --calibrate.
     """
-    _check(calibrate=calibrate, read=read, save=save, compare=compare, fail_on_slower=fail_on_slower)
-    settle_threads(threads)
+    _check(calibrate=calibrate, rounds=rounds, read=read, save=save, compare=compare, fail_on_slower=fail_on_slower)
+    plain = dict(os.environ)  # peers get it as it is
+    settle(threads or 1)
     import harness.bench as measuring
 
+    if save:
+        measuring.check_place(save)
     before = measuring.read(compare) if compare else []
     if read:
-        measured = measuring.Measured(_chosen(measuring.read(read), backends, networks, read), {}, {})
+        measured = measuring.Measured(_chosen(measuring.read(read), backends, networks, read))
     else:
-        cases = measuring.cases_for(
-            backends or (), networks or (), device=device, threads=threads, rows=rows or measuring.ROWS
+        places = [measuring.Placement(1, threads or 1)] if calibrate else measuring.placements(jobs, threads)
+        cases = measuring.chosen(
+            backends=backends or (),
+            peers=["none"] if calibrate else peers or (),
+            networks=networks or (),
+            works=measuring.WORKS if calibrate else works or (),
+            places=places,
+            precisions=precisions or ("float32",),
+            device=device,
+            rows=rows or measuring.ROWS,
         )
         if calibrate:
             _calibrate(cases, rounds, chosen=bool(backends))
             return
-        typer.echo(f"measuring {len(cases)} cases in {rounds} rounds", err=True)
-        measured = measuring.measure(cases, rounds)
+        measured = _measure(cases, rounds, plain)
     compared = _compared(compare, measured.measurements, before)
-    _show(measured, compared, format)
+    show(measured, compared, measuring.overhead(suite) if suite else None, format)
     if save and measured.measurements:
         measuring.save(save, measured.measurements)
-    if measured.failed or not measured.measurements or (backends and measured.unavailable):
+    if measured.failed or not measured.measurements or _lacks_a_chosen(measured, backends):
         raise typer.Exit(1)
     if fail_on_slower and any(one.verdict == "slower" for one in compared):
         raise typer.Exit(3)
 
 
 def _check(
-    *, calibrate: bool, read: Path | None, save: Path | None, compare: Path | None, fail_on_slower: bool
+    *,
+    calibrate: bool,
+    rounds: int,
+    read: Path | None,
+    save: Path | None,
+    compare: Path | None,
+    fail_on_slower: bool,
 ) -> None:
     """Refuse options that do not go together."""
     from harness.errors import HarnessError
@@ -99,23 +134,52 @@ def _check(
     if calibrate and (read or save or compare):
         msg = "--calibrate: goes with neither --read, --save nor --compare: it keeps the noise floor in the cache"
         raise HarnessError(msg)
+    if calibrate and rounds == 1:
+        msg = (
+            "--rounds 1: with one run in each process, --calibrate would not see how runs of one process differ, and "
+            "the noise floor would be too low. Leave it out (7), or name at least 2"
+        )
+        raise HarnessError(msg)
     if fail_on_slower and not compare:
         msg = "--fail-on-slower: slower than what? Name a baseline with --compare FILE"
         raise HarnessError(msg)
 
 
-def _chosen(
-    found: Sequence[Measurement], backends: list[str] | None, networks: list[str] | None, path: Path
-) -> list[Measurement]:
+def _measure(cases: Sequence[Case], rounds: int, plain: Mapping[str, str]) -> Measured:
+    """Measure, and say on a terminal what is going on."""
+    import sys
+
+    from harness.bench import measure
+
+    typer.echo(f"measuring {len(cases)} cases in {rounds} {'rounds' if rounds > 1 else 'round'}", err=True)
+    if not sys.stderr.isatty():
+        return measure(cases, rounds, plain=plain)
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        return measure(cases, rounds, plain=plain, say=status.update)
+
+
+def _lacks_a_chosen(measured: Measured, backends: Names) -> bool:
+    """Say whether a backend that was asked for by name could not train or predict something."""
+    return bool(backends) and any(
+        case.kind == "backend" and case.work != "products" and case.precision == "float32"
+        for case in measured.unavailable
+    )
+
+
+def _chosen(found: Sequence[Measurement], backends: Names, networks: Names, path: Path) -> list[Measurement]:
     """Return the measurements of a file that the command asks for."""
+    from harness.bench.cases import known_networks
     from harness.errors import HarnessError
 
+    names = known_networks(networks or ())
     wanted = [
         one
         for one in found
-        if one.backend in (backends or [one.backend]) and one.network in (networks or [one.network])
+        if (not backends or one.kind != "backend" or one.backend in backends) and (not networks or one.network in names)
     ]
-    if not wanted:
+    if not any(one.kind == "backend" for one in wanted):
         msg = f"{path}: holds none of these backends and networks; it has {', '.join(one.title for one in found)}"
         raise HarnessError(msg)
     return wanted
@@ -141,7 +205,7 @@ def _calibrate(cases: Sequence[Case], rounds: int, *, chosen: bool) -> None:
     if lines:
         table("noise floor", lines, ["case", "device", "BLAS", "noise"])
         typer.echo(f"kept in {path}")
-    _say_missing(missing)
+    say_missing(missing)
     if not lines or (chosen and missing):
         raise typer.Exit(1)
 
@@ -166,61 +230,3 @@ def _compared(path: Path | None, now: Sequence[Measurement], before: Sequence[Me
     if any(one.margin is None for one in found):
         typer.echo("no verdict where the machine's noise is not known: 'harness bench --calibrate' finds it", err=True)
     return found
-
-
-def _show(measured: Measured, compared: Sequence[Comparison], form: BenchFormat) -> None:
-    if form is BenchFormat.json:
-        _show_json(measured, compared)
-    else:
-        for work, title in _TITLES.items():
-            found = {(one.backend, one.network): one for one in measured.measurements if one.work == work}
-            columns = list(dict.fromkeys(network for _, network in found))
-            names = list(dict.fromkeys(backend for backend, _ in found))
-            cells = [[name, *(_cell(found.get((name, network))) for network in columns)] for name in names]
-            if cells:
-                table(f"{title}, samples/s: median ± half the interquartile range", cells, ["backend", *columns])
-        if compared:
-            lines = [[one.now.title, f"{one.ratio:.3f}", _verdict(one), "; ".join(one.changes)] for one in compared]
-            table("against the baseline", lines, ["case", "ratio", "verdict", "changed since"])
-    _say_missing(measured.unavailable)
-    _say_missing(measured.failed, "failed: ")
-
-
-def _show_json(measured: Measured, compared: Sequence[Comparison]) -> None:
-    import json
-
-    from harness.bench.measurements import document
-
-    content = document(measured.measurements) | {
-        "unavailable": {case.title: reason for case, reason in measured.unavailable.items()},
-        "failed": {case.title: reason for case, reason in measured.failed.items()},
-        "comparisons": [
-            {
-                "case": one.now.title,
-                "ratio": one.ratio,
-                "margin": one.margin,
-                "verdict": one.verdict,
-                "changes": one.changes,
-            }
-            for one in compared
-        ],
-    }
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def _say_missing(reasons: dict[Case, str], what: str = "") -> None:
-    """Say what was not measured and why: once for each backend where the reason is the same."""
-    told: dict[tuple[str, str], list[Case]] = {}
-    for case, reason in reasons.items():
-        told.setdefault((case.backend, reason), []).append(case)
-    for (backend, reason), cases in told.items():
-        networks = ", ".join(dict.fromkeys(case.network for case in cases))
-        typer.echo(f"{backend} ({networks}): {what}{reason}", err=True)
-
-
-def _cell(measurement: Measurement | None) -> str:
-    return f"{measurement.samples_per_second:,.0f} ±{measurement.spread:.1%}" if measurement else ""
-
-
-def _verdict(comparison: Comparison) -> str:
-    return comparison.verdict if comparison.margin is None else f"{comparison.verdict} (±{comparison.margin:.1%})"

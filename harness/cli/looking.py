@@ -79,10 +79,10 @@ def schema() -> None:
 
 def plugins() -> None:
     """List what the installed plugins offer, and what is set aside."""
-    from harness.plugins import KINDS, registry
+    from harness.plugins import KINDS, PEER, registry
 
     found = registry()
-    for kind in KINDS:
+    for kind in (*KINDS, PEER):
         lines = [
             [name, *_about(component), component.provenance] for name, component in sorted(found.named(kind).items())
         ]

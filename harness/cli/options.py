@@ -72,7 +72,9 @@ Out = Annotated[
 
 def settle_threads(threads: int) -> None:
     """Set what the numeric libraries read when they load: it must stand before the first of them is imported."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    from harness.threads import VARIABLES
+
+    for name in VARIABLES:
         os.environ[name] = str(threads)
 
 

@@ -4,6 +4,7 @@ This package imports nothing of ours. A change to it that an existing plugin cou
 """
 
 from harness.interfaces.backend import Array, Backend, EpochStats, Network, Optimizer, ReducedPrecision, State
+from harness.interfaces.bench import MultiplyingBackend, Peer, PeerNetwork, Product
 from harness.interfaces.data import (
     Dataset,
     Holding,
@@ -48,13 +49,17 @@ __all__ = [
     "LabelledImages",
     "Layer",
     "Linear",
+    "MultiplyingBackend",
     "Network",
     "NetworkSpec",
     "Optimizer",
     "Parameter",
+    "Peer",
+    "PeerNetwork",
     "Perturb",
     "Placement",
     "Precision",
+    "Product",
     "ReducedPrecision",
     "State",
     "StoredDataset",

@@ -27,14 +27,15 @@ _ROUNDS = 2
 _PROGRAM = """
 import json
 import sys
-from harness.kernels.rate import multiply_rate, numpy_blas
-json.dump(numpy_blas() | {"rate": multiply_rate()}, sys.stdout)
+from harness.kernels.rate import multiply_rate
+from harness.threads import numpy_library
+json.dump(numpy_library() | {"rate": multiply_rate()}, sys.stdout)
 """
 _LIMIT = 20.0  # seconds, for a process that hangs
-_CANDIDATES = {
-    # Zen's are Haswell's. One that the processor lacks answers with another's name, or not at all.
-    "x86_64": ("Haswell", "SkylakeX", "Cooperlake", "SapphireRapids"),
-    "aarch64": ("ARMV8", "NEOVERSEN1", "NEOVERSEV1", "NEOVERSEN2"),
+_KERNELS = {
+    # What Linux calls an instruction set, and OpenBLAS's kernel for it. Zen's kernels are Haswell's.
+    "x86_64": {"avx2": "Haswell", "avx512vl": "SkylakeX", "avx512_bf16": "Cooperlake", "amx_tile": "SapphireRapids"},
+    "aarch64": {"asimd": "ARMV8", "asimddp": "NEOVERSEN1", "sve": "NEOVERSEV1", "i8mm": "NEOVERSEN2"},
 }
 
 
@@ -79,6 +80,15 @@ def chosen() -> Kernel | None:
         return None
 
 
+def candidates() -> list[str]:
+    """Return OpenBLAS's kernels that this processor may run; none where Linux does not tell what it has."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return []
+    return [kernel for flag, kernel in _KERNELS.get(platform.machine(), {}).items() if flag in flags]
+
+
 def _keep(kernel: Kernel) -> None:
     # Machines may share a cache: each has its own entry.
     with suppress(OSError):  # it is measured again the next time
@@ -91,7 +101,7 @@ def _measure() -> Kernel | None:
         return None
     name, rates = own.get("kernel", ""), {own.get("kernel", ""): own["rate"]}
     if own.get("name") == "openblas":
-        others = [one for one in _CANDIDATES.get(platform.machine(), ()) if one != name]
+        others = [one for one in candidates() if one != name]
         for _ in range(_ROUNDS):
             for candidate in (*others, None):
                 found = _rate(candidate)

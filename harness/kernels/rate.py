@@ -3,20 +3,11 @@
 from time import perf_counter
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 SECONDS = 0.15
 """How long it measures."""
 _ROWS, _INPUTS, _OUTPUTS = 512, 784, 400
-
-
-def numpy_blas() -> dict[str, str]:
-    """Return the BLAS of NumPy's matrix products: its name, its version, its kernel; empty where nobody knows."""
-    for pool in threadpool_info():
-        if pool["user_api"] == "blas" and "numpy" in pool["filepath"]:
-            found = {"name": pool["internal_api"], "version": pool["version"], "kernel": pool.get("architecture")}
-            return {key: str(value) for key, value in found.items() if value}
-    return {}
 
 
 def multiply_rate(seconds: float = SECONDS) -> float:

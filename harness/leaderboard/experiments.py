@@ -70,6 +70,11 @@ class ExperimentRows:
         return told if len(self.rows) == 1 else f"{len(self.done)} of {len(self.rows)} done; {told}"
 
     @property
+    def contended(self) -> str:
+        """Why the times of its trials are not to be ranked: the first reason; empty where all may be."""
+        return next((row.contended for row in self.done if row.contended), "")
+
+    @property
     def backend(self) -> str:
         """The backends that its trials ran on."""
         return ", ".join(dict.fromkeys(row.backend for row in self.done or self.rows))

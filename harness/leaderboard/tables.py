@@ -190,7 +190,7 @@ def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
 
 
 def _speed(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
-    """Training speed: ranked only where all rows come from one environment."""
+    """Training speed: ranked where all rows come from one environment, but for those that shared the machine."""
     environments = {tuple(sorted(_machine(row.environment).items())) for one in experiments for row in one.done}
     comparable = len(environments) <= 1
     columns = [
@@ -202,6 +202,7 @@ def _speed(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
         Column("seconds", "Seconds", Kind.seconds),
         Column("epochs", "Epochs", Kind.number),
         Column("peak_device_bytes", "Peak device bytes", Kind.number),
+        Column("contended", "Contended"),
     ]
     lines = [
         {
@@ -213,14 +214,23 @@ def _speed(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
             "seconds": one.validation("seconds"),
             "epochs": one.validation("epochs"),
             "peak_device_bytes": _peak(one),
+            "contended": one.contended,
         }
         for one in experiments
     ]
     if not any(line["peak_device_bytes"] for line in lines):
+        columns = [column for column in columns if column.key != "peak_device_bytes"]
+    contended = sum(bool(line["contended"]) for line in lines)
+    if not contended:
         columns.pop()
     if comparable:
-        lines.sort(key=_samples_per_second, reverse=True)
-        note = ""
+        # The contended ones stay behind, in the suite's order.
+        lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_samples_per_second(line)))
+        note = (
+            f"Contended, and not ranked: {contended} of {len(lines)}. 'harness run --jobs 1' gives times to rank."
+            if contended
+            else ""
+        )
     else:
         note = f"The rows come from {len(environments)} environments: their times are not comparable, and not ranked."
     return make_table("speed", f"Training speed · {summary.dataset}", columns, lines, note)

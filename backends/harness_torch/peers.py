@@ -1,0 +1,171 @@
+"""Plain PyTorch, as its users write it: what the backends of `harness bench` are held against."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.interfaces import Activation, BatchNorm, Linear
+from harness_torch.backend import TorchBackend, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from harness.interfaces import Context, NetworkSpec
+
+
+class Eager:
+    """float32 tensors in memory, ``zero_grad``, ``forward``, ``backward``, `torch.optim.Adam` with its defaults."""
+
+    title: ClassVar[str] = "plain PyTorch"
+    reference: ClassVar[bool] = True
+    precision: ClassVar[str] = "float32"
+
+    def unavailable(self, device: str) -> str | None:
+        """Return why torch cannot run on ``device`` here."""
+        return TorchBackend().unavailable(device)
+
+    def unsupported(self, _spec: NetworkSpec) -> list[str]:
+        """Return nothing: torch has it all."""
+        return []
+
+    def environment(self, device: str) -> Mapping[str, str]:
+        """Return the backend's: the library is the same."""
+        return TorchBackend().environment(device)
+
+    def build(self, spec: NetworkSpec, learning_rate: float, context: Context) -> PlainNetwork:
+        """Return a network on the context's device."""
+        return PlainNetwork(spec, learning_rate, context)
+
+
+class WithDataLoader(Eager):
+    """The same, its batches from a ``DataLoader`` over a ``TensorDataset``, in the same process."""
+
+    title = "PyTorch, DataLoader"
+    reference = False
+
+    def build(self, spec: NetworkSpec, learning_rate: float, context: Context) -> PlainNetwork:
+        """Return a network on the context's device."""
+        return LoaderNetwork(spec, learning_rate, context)
+
+
+class Bfloat16(Eager):
+    """The same as `Eager`, forward under ``torch.autocast(dtype=torch.bfloat16)``."""
+
+    title = "PyTorch, bfloat16 autocast"
+    reference = False
+    precision = "bfloat16"
+
+    def build(self, spec: NetworkSpec, learning_rate: float, context: Context) -> PlainNetwork:
+        """Return a network on the context's device."""
+        return AutocastNetwork(spec, learning_rate, context)
+
+
+class PlainNetwork:
+    """An `torch.nn.Sequential` and its training loop."""
+
+    def __init__(self, spec: NetworkSpec, learning_rate: float, context: Context) -> None:
+        import torch
+
+        torch.set_num_threads(context.threads)
+        self._device = resolve(context.device)
+        self._batch_size = spec.batch_size
+        self._model = torch.nn.Sequential(*_modules(spec)).to(self._device)
+        self._optimizer = torch.optim.Adam(self._model.parameters(), lr=learning_rate, weight_decay=spec.weight_decay)
+        self._x = self._y = torch.empty(0)
+
+    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        """Keep float32 images (rows, features) in [0, 1] on the device."""
+        import torch
+
+        rows = len(images)
+        self._x = torch.empty((rows, images[0].size), dtype=torch.float32)
+        for start in range(0, rows, 8192):
+            part = slice(start, start + 8192)
+            self._x[part] = torch.tensor(images[part]).flatten(1) / 255
+        self._x = self._x.to(self._device)
+        self._y = torch.tensor(labels).to(self._device)
+
+    def batches(self) -> Iterable[Sequence[Tensor]]:
+        """Return the batches of an epoch, shuffled."""
+        import torch
+
+        for rows in torch.randperm(len(self._x), device=self._device).split(self._batch_size):  # type: ignore[no-untyped-call]
+            yield self._x[rows], self._y[rows]
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Return the block within which the loss is computed."""
+        return nullcontext()
+
+    def train_epoch(self) -> None:
+        """Train on every image once."""
+        from torch.nn.functional import cross_entropy
+
+        self._model.train()
+        for x, y in self.batches():
+            self._optimizer.zero_grad(set_to_none=True)
+            with self.precision():
+                loss = cross_entropy(self._model(x), y)
+            loss.backward()  # type: ignore[no-untyped-call] # torch leaves it so
+            self._optimizer.step()
+
+    def synchronize(self) -> None:
+        """Wait for a CUDA device."""
+        import torch
+
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    def close(self) -> None:
+        """Let go of the images."""
+        del self._x, self._y
+
+
+class LoaderNetwork(PlainNetwork):
+    """Batches from a DataLoader."""
+
+    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        """Keep the images, and a loader over them."""
+        from torch.utils.data import DataLoader, TensorDataset
+
+        super().attach(images, labels)
+        data = TensorDataset(self._x, self._y)
+        self._loader: Iterable[Sequence[Tensor]] = DataLoader(data, batch_size=self._batch_size, shuffle=True)
+
+    def batches(self) -> Iterable[Sequence[Tensor]]:
+        """Return the loader."""
+        return self._loader
+
+
+class AutocastNetwork(PlainNetwork):
+    """bfloat16 in forward and backward products; parameters and optimizer in float32."""
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Return autocast's block."""
+        import torch
+
+        return torch.autocast(self._device.type, dtype=torch.bfloat16)
+
+
+def _modules(spec: NetworkSpec) -> list[nn.Module]:
+    from torch import nn
+
+    activations: Mapping[str, type[torch.nn.Module]] = {
+        "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU
+    }  # fmt: skip
+    modules: list[nn.Module] = []
+    for layer in spec.layers:
+        if isinstance(layer, Linear):
+            modules.append(nn.Linear(layer.inputs, layer.outputs))
+        elif isinstance(layer, BatchNorm):
+            modules.append(nn.BatchNorm1d(layer.features))
+        elif isinstance(layer, Activation):
+            modules.append(activations[layer.name]())
+        else:
+            modules.append(nn.Dropout(layer.rate))
+    return modules

@@ -1,0 +1,43 @@
+"""The most anonymous memory that a process holds while something runs."""
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from harness.environment import anonymous_bytes
+
+SECONDS = 0.002
+"""Between two looks."""
+
+
+class PeakMemory:
+    """Looks at this process's anonymous memory from a thread of its own, for as long as its ``with`` block lasts.
+
+    Nothing that is timed belongs into the block: each look takes the interpreter for a moment.
+    """
+
+    def __init__(self) -> None:
+        self.bytes: int | None = anonymous_bytes()
+        """The most so far; None where the system does not tell."""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._look()
+
+    def _watch(self) -> None:
+        while self.bytes is not None and not self._ended.wait(SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        found = anonymous_bytes()
+        if found is not None:
+            self.bytes = max(found, self.bytes or 0)

@@ -1,0 +1,169 @@
+"""A case in fresh processes of its own, which start as a pool's workers do and wait between two runs."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from statistics import median
+from time import perf_counter, sleep
+from types import TracebackType
+from typing import Self, TypeVar
+
+from harness.bench.cases import Case
+from harness.bench.measurements import Measurement
+from harness.bench.worker import Built, Failed, Message, Ran, Ready, Refused, serve
+from harness.datasets.cache import CachedDataset
+from harness.errors import HarnessError
+from harness.threads import VARIABLES
+
+PAUSE = 0.05
+"""Seconds before a run: threads of the last case's libraries spin a while (OpenBLAS: 26 ms) before they sleep."""
+AHEAD = 0.002
+"""Seconds between the order to run and its time: enough for every process of a case to be awake."""
+
+
+Worker = tuple[SpawnProcess, Connection]
+M = TypeVar("M", Built, Ready, Ran)
+
+
+class RefusedError(HarnessError):
+    """A case cannot run here; ``everywhere``: nor can any other of the same component and device."""
+
+    def __init__(self, reason: str, *, everywhere: bool) -> None:
+        super().__init__(reason)
+        self.everywhere = everywhere
+
+
+class FailedError(HarnessError):
+    """A case raised something, or its process died."""
+
+
+class Session:
+    """A case's processes; leaving its ``with`` block ends them.
+
+    ``plain``: the environment that the command was given, for peers, which take part as they are at home. A backend
+    gets this process's own, as the workers of a run do.
+    """
+
+    def __init__(self, case: Case, dataset: CachedDataset, plain: Mapping[str, str]) -> None:
+        self.case = case
+        self.startup: list[float] = []
+        """Seconds from the start of each process until its network stood."""
+        self.peak_anonymous_bytes: int | None = None
+        """Of the largest process, until it was warm."""
+        self.kernels: Mapping[str, Mapping[str, str]] = {}
+        self._waited: list[float] = []
+        self._told: Measurement | None = None
+        base = plain if case.kind == "peer" else dict(os.environ)
+        threads = dict.fromkeys(VARIABLES, str(case.threads))
+        self._environment = {**base, **threads, **dict(case.variables)}
+        self._dataset = dataset
+        self._workers: list[Worker] = []
+
+    def __enter__(self) -> Self:
+        """Start the processes, one after the other, so that none measures the start of another.
+
+        Raises:
+            RefusedError: the case cannot run here.
+            FailedError: it cannot be made ready.
+        """
+        try:
+            for _ in range(self.case.processes):
+                self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self) -> float:
+        """Let every process run once, at the same moment; return the seconds from the first start to the last end.
+
+        Raises:
+            FailedError: one raised something, or died.
+        """
+        sleep(PAUSE)
+        start = perf_counter() + AHEAD
+        for worker in self._workers:
+            with suppress(OSError):  # a process that is gone is told of when its answer is read
+                worker[1].send(start)
+        runs = [self._expect(worker, Ran) for worker in self._workers]
+        self._waited += [run.waited for run in runs if run.waited is not None]
+        return max(run.ended for run in runs) - min(run.started for run in runs)
+
+    def measured(self, seconds: list[float]) -> Measurement:
+        """Return what runs of so many seconds say."""
+        if self._told is None:
+            raise RuntimeError("nothing is measured before the processes have started")
+        return replace(
+            self._told,
+            seconds=tuple(seconds),
+            startup_seconds=tuple(self.startup),
+            peak_anonymous_bytes=self.peak_anonymous_bytes,
+            waited=median(self._waited) if self._waited else None,
+        )
+
+    def close(self) -> None:
+        """End the processes: whatever they hold ends with them."""
+        for process, connection in self._workers:
+            process.kill()
+            connection.close()
+            process.join()
+        self._workers = []
+
+    def _start(self) -> None:
+        context = get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=serve, args=(there, self.case, self._dataset), daemon=True)
+        with _environment(self._environment):
+            started = perf_counter()
+            process.start()
+        there.close()
+        worker = (process, here)
+        self._workers.append(worker)
+        self._expect(worker, Built)
+        self.startup.append(perf_counter() - started)
+        ready = self._expect(worker, Ready)
+        self._told, self.kernels = ready.told, ready.kernels
+        peaks = (self.peak_anonymous_bytes, ready.peak_anonymous_bytes)
+        self.peak_anonymous_bytes = max((peak for peak in peaks if peak is not None), default=None)
+
+    def _expect(self, worker: Worker, kind: type[M]) -> M:
+        """Return a process's next message, which is of a kind unless something is wrong."""
+        process, connection = worker
+        try:
+            message: Message = connection.recv()
+        except (EOFError, OSError):
+            process.join(5)
+            code = process.exitcode or 0
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            msg = f"its process died ({how})"
+            raise FailedError(msg) from None
+        if isinstance(message, Refused):
+            raise RefusedError(message.reason, everywhere=message.everywhere)
+        if isinstance(message, Failed):
+            raise FailedError(message.reason)
+        if not isinstance(message, kind):
+            msg = f"its process said {message!r} where {kind.__name__} was expected"
+            raise TypeError(msg)
+        return message
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Have exactly these environment variables within the block: a process that starts there inherits them."""
+    kept = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(values)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)

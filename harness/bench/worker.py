@@ -1,0 +1,88 @@
+"""The inside of a process that measures one case: it makes it ready, then runs it whenever it is told to."""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from time import perf_counter
+
+from harness.bench.cases import Case
+from harness.bench.measurements import Measurement
+from harness.bench.memory import PeakMemory
+from harness.bench.prepared import UnavailableError, prepare
+from harness.contention import Waiting
+from harness.datasets.cache import CachedDataset
+from harness.errors import one_line
+
+
+@dataclass(frozen=True)
+class Built:
+    """The network stands: the process has started."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The case is warm; what there is to say of it."""
+
+    told: Measurement
+    """With the seconds of one run, the warm-up's, that nobody is to use."""
+    peak_anonymous_bytes: int | None
+    kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run: when it began and ended by a clock that all processes share, and the share of time without a core."""
+
+    started: float
+    ended: float
+    waited: float | None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why the case cannot run here; ``everywhere`` as in `UnavailableError`."""
+
+    reason: str
+    everywhere: bool
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What it raised, in one line."""
+
+    reason: str
+
+
+Message = Built | Ready | Ran | Refused | Failed
+
+
+def serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
+    """Make a case ready and run it at every time that comes through the connection, until that is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it, and ends us
+    os.dup2(2, 1)  # what a library prints must not get into the measurements
+    try:
+        _serve(connection, case, dataset)
+    except UnavailableError as error:
+        connection.send(Refused(error.reason, error.everywhere))
+    except (EOFError, BrokenPipeError):
+        pass  # the driver has all that it wants, or is gone
+    except BaseException as error:  # noqa: BLE001 - whatever a backend raises is its own case's result
+        connection.send(Failed(one_line(error)))
+
+
+def _serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
+    with PeakMemory() as memory:
+        prepared = prepare(case, dataset=dataset, built=lambda: connection.send(Built()))
+    with prepared:
+        connection.send(Ready(prepared.measured([1.0]), memory.bytes, prepared.kernels))
+        while True:
+            start = connection.recv()
+            waiting = Waiting()
+            while perf_counter() < start:
+                pass  # awake when its time comes, as another process of the same case is
+            started = perf_counter()
+            prepared.run()
+            ended = perf_counter()
+            connection.send(Ran(started, ended, waiting.share()))

@@ -1,0 +1,47 @@
+"""Whether this process had the cores that it wanted."""
+
+from pathlib import Path
+from time import process_time
+
+TOLERATED = 0.05
+"""The share of time that threads may wait for a core before a time is held disturbed."""
+
+_TASKS = Path("/proc/self/task")
+
+
+def waited() -> float | None:
+    """Return the seconds that this process's threads, all together, were ready to run and had no core; None untold.
+
+    Linux counts them for each thread (``schedstat``); those of threads that have ended are not in it.
+    """
+    try:
+        parts = [(task / "schedstat").read_text(encoding="ascii").split() for task in _TASKS.iterdir()]
+        return sum(int(part[1]) for part in parts) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def contended(*, beside: bool, share: float | None) -> str:
+    """Return why a time is not to be ranked, in one line; nothing where nothing shared the machine with it.
+
+    >>> contended(beside=True, share=0.123)
+    'ran beside other trials; its threads waited for a core for 12% of the time'
+    """
+    waits = share is not None and share > TOLERATED
+    told = ["ran beside other trials"] if beside else []
+    return "; ".join([*told, f"its threads waited for a core for {share:.0%} of the time"] if waits else told)
+
+
+class Waiting:
+    """What share of the time since it was made this process's threads waited for a core."""
+
+    def __init__(self) -> None:
+        self._waited, self._cpu = waited(), process_time()
+
+    def share(self) -> float | None:
+        """Return the seconds waited over the seconds that threads ran or waited; None where nobody tells."""
+        now = waited()
+        if now is None or self._waited is None:
+            return None
+        late, ran = max(0.0, now - self._waited), process_time() - self._cpu
+        return late / (late + ran) if late + ran > 0 else 0.0

@@ -1,0 +1,149 @@
+"""The speed that the backends must show, beside what was measured: ratios of medians within one run.
+
+python scripts/bench_goals.py [FILE]
+
+FILE: of `harness bench --save`, with two cores and both precisions; without, everything that the table needs is
+measured now, in some minutes. The exit code is 1 where a figure is missed or could not be measured, and 2 for a file
+that is none.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from harness.bench import Measurement, read
+from harness.bench.standings import limit_of, rate
+from harness.bench.tables import network_title, notes
+from harness.errors import HarnessError
+
+COMMAND = ["bench", "--work", "train", "--work", "products", "--precision", "float32", "--precision", "bfloat16"]
+MEGABYTES = 250.0
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio to reach: what is measured, in how many processes, over which peer."""
+
+    backend: str
+    network: str
+    at_least: float
+    peer: str = "torch-eager"
+    processes: int = 1
+    precision: str = "float32"
+
+
+GOALS = (
+    Goal("numpy", "M0", 2.2),
+    Goal("numpy", "M1g", 1.7),
+    Goal("numpy", "M3b", 1.7),
+    Goal("numpy", "M0", 3.0, processes=2),
+    Goal("numpy", "M1g", 2.4, processes=2),
+    Goal("torch", "M1g", 1.4, peer="torch-dataloader"),
+    Goal("torch", "M3b", 1.6, peer="torch-dataloader"),
+    Goal("torch", "M1g", 2.0, precision="bfloat16"),
+)
+OF_THE_LIMIT = Goal("numpy", "M1g", 0.72, processes=2)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table: what, the figure (None: not measured), the bound, and whether it is one from above."""
+
+    what: str
+    figure: float | None
+    bound: float
+    below: bool = False
+    disturbed: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure is as it must be."""
+        return self.figure is not None and (self.figure < self.bound if self.below else self.figure >= self.bound)
+
+    def cells(self) -> list[str]:
+        """Return the cells."""
+        sign = "<" if self.below else "≥"
+        verdict = "not measured" if self.figure is None else "met" if self.met else "missed"
+        shown = "–" if self.figure is None else f"{self.figure:,.2f}"
+        return [self.what, shown, f"{sign} {self.bound:g}", verdict + (", disturbed" if self.disturbed else "")]
+
+
+def lines(measurements: Sequence[Measurement]) -> list[Line]:
+    """Return the table's lines."""
+    found = [_ratio(goal, measurements) for goal in GOALS]
+    found.insert(5, _limit(OF_THE_LIMIT, measurements))
+    peaks = [
+        one.peak_anonymous_bytes / 1e6
+        for one in measurements
+        if one.backend == "numpy" and one.work == "train" and one.peak_anonymous_bytes is not None
+    ]
+    return [
+        *found,
+        Line("peak anonymous memory of a numpy worker, MB", max(peaks, default=None), MEGABYTES, below=True),
+    ]
+
+
+def _ratio(goal: Goal, measurements: Sequence[Measurement]) -> Line:
+    mine = _mine(goal, measurements)
+    peer = _one(measurements, lambda one: one.backend == goal.peer and one.network == goal.network and one.threads == 2)
+    figure = mine.samples_per_second / peer.samples_per_second if mine and peer else None
+    label = peer.label if peer else goal.peer
+    disturbed = any(one.disturbed for one in (mine, peer) if one)
+    return Line(f"{_what(goal)} ÷ {label}, 1 × 2", figure, goal.at_least, disturbed=disturbed)
+
+
+def _limit(goal: Goal, measurements: Sequence[Measurement]) -> Line:
+    mine = _mine(goal, measurements)
+    limit = limit_of(mine, measurements) if mine else None
+    figure = rate(mine) / rate(limit) if mine and limit else None
+    disturbed = any(one.disturbed for one in (mine, limit) if one)
+    return Line(f"{_what(goal)} ÷ float32 matrix limit, 2 × 1", figure, goal.at_least, disturbed=disturbed)
+
+
+def _what(goal: Goal) -> str:
+    precision = "" if goal.precision == "float32" else f" {goal.precision}"
+    place = "2 × 1" if goal.processes == 2 else "1 × 2"
+    return f"{goal.backend}{precision} {network_title(goal.network)}, {place}"
+
+
+def _mine(goal: Goal, measurements: Sequence[Measurement]) -> Measurement | None:
+    def fits(one: Measurement) -> bool:
+        place = (one.processes, one.threads)
+        same = (one.backend, one.network, one.precision) == (goal.backend, goal.network, goal.precision)
+        return same and place == (goal.processes, 3 - goal.processes)
+
+    return _one(measurements, fits)
+
+
+def _one(measurements: Sequence[Measurement], fits: Callable[[Measurement], bool]) -> Measurement | None:
+    return next((one for one in measurements if one.work == "train" and fits(one)), None)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read or measure, print the table, and return the exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "bench.json"
+        if arguments:
+            place = Path(arguments[0])
+        else:
+            command = [sys.executable, "-m", "harness", *COMMAND, "--format", "json", "--save", str(place)]
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        try:
+            measurements = read(place)
+        except HarnessError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+    found = lines(measurements)
+    headings = ["processes × threads; ratios of samples/s", "measured", "required", ""]
+    print(tabulate([line.cells() for line in found], headings, "simple", disable_numparse=True))
+    print(*notes(measurements), sep="\n")
+    return 0 if all(line.met for line in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,219 @@
+"""`harness.bench.measure`: fresh processes, which start as workers do, run at the same moment, and fail alone."""
+
+import multiprocessing
+import os
+
+import pytest
+
+from harness import bench
+from harness.bench.cases import Case
+from tests.plugins_on_disk import distribution
+
+THEIRS = """
+import os
+import time
+from pathlib import Path
+
+import harness
+import numpy as np
+from harness_array.backends import NumpyBackend
+
+ODD = bytearray()
+STARTED = {key: value for key, value in os.environ.items() if key.endswith("_THREADS") or key == "THEIR_MARK"}
+
+
+class Network:
+    placement = "stream"
+
+    def __init__(self, network, rows):
+        self.network, self.rows, self.calls = network, rows, 0
+
+    def attach(self, images, labels):
+        self.images = images
+
+    def train_epoch(self, *arguments):
+        self.calls += 1
+        if len(self.network.layers) > 7:
+            os._exit(7)
+        time.sleep(0.2)
+
+    def predict(self, rows):
+        self.calls += 1
+        if self.calls == 2:
+            raise MemoryError("no" + chr(10) + "more")
+
+    def synchronize(self):
+        pass
+
+    def close(self):
+        pass
+
+
+class Theirs(NumpyBackend):
+    interface = 1
+
+    def environment(self, device):
+        return STARTED | {"device": "cpu", "blas": "theirs", "pid": str(os.getpid())}
+
+    def build(self, spec, initial, optimizer, context):
+        time.sleep(0.3)
+        ODD.extend(np.ones(60_000_000, dtype=np.uint8))
+        return Network(spec, 0)
+
+
+class Peer:
+    title = "their library"
+    reference = True
+    precision = "float32"
+
+    def unavailable(self, device):
+        return None
+
+    def unsupported(self, spec):
+        return ["dropout"] if len(spec.layers) > 7 else []
+
+    def environment(self, device):
+        return STARTED | {"device": "cpu", "blas": "theirs", "pid": str(os.getpid())}
+
+    def build(self, spec, learning_rate, context):
+        network = Network(spec, 0)
+        train = network.train_epoch
+        network.train_epoch = lambda: train()
+        return network
+
+
+class Nowhere(NumpyBackend):
+    interface = 1
+
+    def unavailable(self, device):
+        with Path(os.environ["ASKED"]).open("a") as file:
+            file.write("asked ")
+        return "needs a machine that nobody has"
+
+
+@harness.hookimpl
+def register_backends(register):
+    register("theirs", Theirs)
+    register("nowhere", Nowhere)
+
+
+@harness.hookimpl
+def register_peers(register):
+    register("their-peer", Peer)
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path, monkeypatch):
+    """Install a plugin for the processes that measure: they inherit the path."""
+    monkeypatch.syspath_prepend(distribution(tmp_path, "their-bench", "2.0", {"theirs": THEIRS}, {"theirs": "theirs"}))
+
+
+def by_title(measured):
+    return {one.title: one for one in measured.measurements}
+
+
+@pytest.mark.usefixtures("theirs")
+def test_processes_of_a_case_run_at_the_same_moment():
+    """Two that each take 0.2 s take 0.2 s together, and their samples are counted together."""
+    measured = bench.measure([Case("theirs", "M0", "train", rows=600, processes=2)], 3)
+    (one,) = measured.measurements
+    assert one.title == "theirs M0 train, 2 processes"
+    assert one.provenance == "their-bench 2.0"
+    assert len(one.seconds) == 3
+    assert min(one.seconds) >= 0.2
+    assert one.median_seconds < 0.39
+    assert one.samples_per_second == pytest.approx(1200 / one.median_seconds)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.usefixtures("theirs")
+def test_start_and_memory_are_of_the_process_itself():
+    """From its start until the network stands; mapped images are nobody's own memory."""
+    rows = 60_000  # 47 MB of images
+    measured = bench.measure([Case("theirs", "M0", "train", rows=rows)], 1)
+    (one,) = measured.measurements
+    assert len(one.startup_seconds) == 1
+    assert one.startup_seconds[0] > 0.3
+    if one.peak_anonymous_bytes is not None:
+        assert 60e6 < one.peak_anonymous_bytes < 60e6 + 80e6  # 50 MB are Python's and NumPy's: no images
+    assert measured.caching_seconds > 0
+
+
+@pytest.mark.usefixtures("theirs")
+def test_every_process_is_fresh_and_has_the_environment_it_would_have(monkeypatch):
+    """Threads are settled before a library loads; a peer has none of what harness puts into the environment."""
+    plain = dict(os.environ)
+    monkeypatch.setenv("THEIR_MARK", "tuned")
+    monkeypatch.setenv("OMP_NUM_THREADS", "9")
+    cases = [
+        Case("theirs", "M0", "train", rows=600, threads=2),
+        Case("their-peer", "M0", "train", rows=600, threads=2, kind="peer"),
+    ]
+    measured = by_title(bench.measure(cases, 1, plain=plain))
+    backend, peer = measured["theirs M0 train"], measured["their-peer M0 train"]
+    assert backend.environment["THEIR_MARK"] == "tuned"
+    assert "THEIR_MARK" not in peer.environment
+    for one in (backend, peer):
+        assert one.environment["OMP_NUM_THREADS"] == one.environment["OPENBLAS_NUM_THREADS"] == "2"
+    assert len({backend.environment["pid"], peer.environment["pid"], str(os.getpid())}) == 3
+    assert (peer.label, peer.reference, backend.reference) == ("their library", True, False)
+    assert os.environ["OMP_NUM_THREADS"] == "9"
+
+
+@pytest.mark.usefixtures("theirs")
+def test_one_failing_case_costs_itself_alone(monkeypatch, tmp_path):
+    """One raises in its second run, one dies, one is unavailable, one has no way to do it; the last is measured."""
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
+    cases = [
+        Case("theirs", "M0", "predict", rows=600),
+        Case("theirs", "M3b", "train", rows=600),
+        Case("nowhere", "M0", "train", rows=600),
+        Case("nowhere", "M1g", "train", rows=600),
+        Case("their-peer", "M3b", "train", rows=600, kind="peer"),
+        Case("theirs", "M1g", "train", rows=600),
+    ]
+    measured = bench.measure(cases, 2)
+    assert list(by_title(measured)) == ["theirs M1g train"]
+    assert {case.title: why for case, why in measured.failed.items()} == {
+        "theirs M0 predict": "MemoryError: no more",
+        "theirs M3b train": "its process died (exit code 7)",
+    }
+    assert {case.title: why for case, why in measured.unavailable.items()} == {
+        "nowhere M0 train": "needs a machine that nobody has",
+        "nowhere M1g train": "needs a machine that nobody has",
+        "their-peer M3b train": "their library has no dropout",
+    }
+    assert (tmp_path / "asked").read_text().count("asked") == 2  # by the first case alone: once more for the reason
+
+
+def test_the_products_of_a_library_are_measured_with_each_of_its_kernels():
+    """Its own choice, then every other that the processor can run; the operations are those of the products."""
+    measured = by_title(bench.measure([Case("numpy", "M0", "products", rows=1000)], 2))
+    own = measured.pop("numpy M0 products")
+    assert own.rows == 1024  # whole steps
+    weights = 784 * 128 + 128 * 64 + 64 * 47
+    assert own.operations == pytest.approx(6 * weights - 2 * 784 * 128)
+    if not own.machine.blas.startswith("openblas"):
+        assert not measured
+    for one in measured.values():
+        assert one.variant
+        assert one.title == f"numpy M0 products ({one.variant})"
+    if "numpy M0 products (Haswell)" in measured:
+        assert measured["numpy M0 products (Haswell)"].machine.blas.endswith("Haswell")
+
+
+def test_evaluation_perturbations_and_loading_are_cases_too():
+    """Seconds of each; an evaluation is clean and five severities, a perturbation those five."""
+    cases = bench.chosen(backends=["numpy"], networks=["M0"], works=["evaluate", "perturb", "load"], rows=2000)
+    measured = by_title(bench.measure(cases, 1))
+    assert list(measured) == ["numpy M0 evaluate", "gaussian_noise perturb", "cache load"]
+    assert [one.conditions for one in measured.values()] == [6, 5, 1]
+    assert [one.rows for one in measured.values()] == [400, 400, 2000]
+
+
+def test_a_precision_that_is_not_here_is_unavailable():
+    """And one that is reaches the network's context."""
+    assert Case("numpy", "M0", "train", precision="float64").context("cpu").precision == "float64"
+    measured = bench.measure([Case("numpy", "M0", "train", rows=600, precision="bfloat16")], 1)
+    assert list(measured.unavailable.values()) == ["numpy cannot honour precision 'bfloat16'"]
