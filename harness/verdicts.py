@@ -3,46 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from harness.leaderboard.model import Column, Kind, Table, make_table
-from harness.suite.expectations import Condition
-from harness.suite.relations import Metric
+from harness.leaderboard.model import Column, Table, make_table
+from harness.units import UNITS, Unit, under
 from harness.verification import JudgedClaim, JudgedFigure, Verdict, Verification
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """Metrics that one table can hold: what they are called, and how values and changes are shown."""
-
-    name: str
-    value: Kind
-    change: Kind
-    metrics: tuple[Metric, ...]
-
-
-_UNITS = {
-    "fractions": _Unit(
-        "Accuracies and F1, %",
-        Kind.percent,
-        Kind.points,
-        ("train_accuracy", "val_accuracy", "val_macro_f1", "gap", "test_accuracy", "test_macro_f1"),
-    ),
-    "losses": _Unit(
-        "Losses and calibration",
-        Kind.loss,
-        Kind.loss,
-        ("train_loss", "val_loss", "val_ece", "test_cross_entropy", "test_ece"),
-    ),
-    "degradation": _Unit("Degradation, %", Kind.degradation, Kind.relative, ("degradation",)),
-    "counts": _Unit(
-        "Counts",
-        Kind.number,
-        Kind.number,
-        ("epochs", "best_epoch", "parameters", "seconds", "samples_per_second", "peak_device_bytes", "anonymous_bytes"),
-    ),
-}
 
 
 def only_missed(verification: Verification) -> Verification:
@@ -57,18 +22,18 @@ def tables(verification: Verification, title: str, dataset: str) -> list[Table]:
     """Return the tables of figures, then those of relations; a suite that expects nothing has none."""
     about = f"{title} · {dataset}"
     found = []
-    for key, unit in _UNITS.items():
+    for key, unit in UNITS.items():
         figures = [one for one in verification.figures if one.expected.metric in unit.metrics]
         if figures:
             found.append(_figures(f"figures-{key}", f"Figures · {about} · {unit.name}", unit, figures))
-    for key, unit in _UNITS.items():
+    for key, unit in UNITS.items():
         claims = [one for one in verification.claims if one.expected.relation.left.metric in unit.metrics]
         if claims:
             found.append(_claims(f"relations-{key}", f"Relations · {about} · {unit.name}", unit, claims))
     return found
 
 
-def _figures(key: str, title: str, unit: _Unit, judged: Sequence[JudgedFigure]) -> Table:
+def _figures(key: str, title: str, unit: Unit, judged: Sequence[JudgedFigure]) -> Table:
     columns = [
         Column("source", "Source"),
         Column("experiment", "Experiment"),
@@ -87,7 +52,7 @@ def _figures(key: str, title: str, unit: _Unit, judged: Sequence[JudgedFigure]) 
             {
                 "source": expected.source,
                 "experiment": f"{expected.experiment}{minus}",
-                "metric": expected.metric + _under(expected.condition),
+                "metric": expected.metric + under(expected.condition),
                 "expected": expected.value,
                 "got": one.got,
                 "difference": one.difference,
@@ -98,7 +63,7 @@ def _figures(key: str, title: str, unit: _Unit, judged: Sequence[JudgedFigure]) 
     return make_table(key, title, columns, lines, _note(judged))
 
 
-def _claims(key: str, title: str, unit: _Unit, judged: Sequence[JudgedClaim]) -> Table:
+def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim]) -> Table:
     columns = [
         Column("relation", "Relation"),
         Column("left", "Left", unit.value),
@@ -109,7 +74,7 @@ def _claims(key: str, title: str, unit: _Unit, judged: Sequence[JudgedClaim]) ->
     ]
     lines: list[dict[str, Any]] = [
         {
-            "relation": f"{one.expected.relation}{_under(one.expected.condition)}",
+            "relation": f"{one.expected.relation}{under(one.expected.condition)}",
             "left": one.left,
             "right": one.right,
             "margin": one.margin,
@@ -119,11 +84,6 @@ def _claims(key: str, title: str, unit: _Unit, judged: Sequence[JudgedClaim]) ->
         for one in judged
     ]
     return make_table(key, title, columns, lines)
-
-
-def _under(condition: Condition) -> str:
-    name, severity = condition
-    return "" if name is None else f", {name} {severity:g}"
 
 
 def _note(judged: Sequence[JudgedFigure]) -> str:

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from harness.leaderboard.model import Statistic
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
-from harness.suite.relations import OF_THE_MACHINE, Metric, Term
+from harness.suite.relations import Metric, Term
+from harness.values import comparable, paired, value_of
 
 if TYPE_CHECKING:
     from harness.rows import TrialRow
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-9
 """A difference that is the tolerance but for the rounding of binary fractions is within it."""
-_TEST = {
-    "test_accuracy": "accuracy",
-    "test_macro_f1": "macro_f1",
-    "test_cross_entropy": "cross_entropy",
-    "test_ece": "ece",
-    "degradation": "degradation",
-}
-_OF_THE_ROW = ("parameters", "anonymous_bytes")
-_TIMES = frozenset({"seconds", "samples_per_second"})
-_MACHINE = ("system", "processor", "cores", "python", "threads", "device")
-"""What must be equal for times and memory to be compared."""
 
 
 class Verdict(StrEnum):
@@ -104,7 +93,7 @@ def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verificat
             trials.setdefault(row.experiment, {})[row.seed] = row
 
     def read(experiment: str, metric: Metric, condition: Condition) -> dict[int, float]:
-        found = {seed: _value(row, metric, condition) for seed, row in trials.get(experiment, {}).items()}
+        found = {seed: value_of(row, metric, condition) for seed, row in trials.get(experiment, {}).items()}
         return {seed: value for seed, value in found.items() if value is not None}
 
     judged = [_judge_figure(figure, dataset, read) for figure in figures(suite)]
@@ -119,7 +108,7 @@ def _judge_figure(figure: Figure, dataset: Dataset, read: Read) -> JudgedFigure:
     if figure.minus is None:
         got = Statistic.of(list(values.values()))
     else:
-        got = _difference(values, read(figure.minus, figure.metric, figure.condition))
+        got = paired(values, read(figure.minus, figure.metric, figure.condition))
     same_name = figure.dataset in {None, dataset.name}
     if not same_name or figure.images not in {None, dataset.rows}:
         verdict = Verdict.not_comparable
@@ -139,11 +128,11 @@ def _judge_claim(claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], rea
 
     left = side(relation.left)
     right = dict.fromkeys(left, 0.0) if relation.right is None else side(relation.right)
-    above = _difference(left, right)
+    above = paired(left, right)
     margin = above and Statistic(above.mean - relation.offset, above.std, above.n)
     if margin is None:
         verdict = Verdict.not_run
-    elif _incomparable_times(relation.terms, trials):
+    elif not comparable((term.metric for term in relation.terms), _rows(relation.terms, trials)):
         verdict = Verdict.not_comparable
     else:
         verdict = Verdict.met if relation.holds(margin.mean) else Verdict.missed
@@ -151,41 +140,8 @@ def _judge_claim(claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], rea
     return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, verdict)
 
 
-def _difference(first: Mapping[int, float], second: Mapping[int, float]) -> Statistic | None:
-    """Return the statistic of the differences seed by seed; without a common seed, the difference of the means."""
-    common = [seed for seed in first if seed in second]
-    if common:
-        return Statistic.of([first[seed] - second[seed] for seed in common])
-    if not first or not second:
-        return None
-    return Statistic(fmean(first.values()) - fmean(second.values()), None, min(len(first), len(second)))
-
-
-def _value(row: TrialRow, metric: Metric, condition: Condition) -> float | None:
-    """Return a done trial's metric, None where it has none."""
-    if metric in _TEST:
-        measures = row.evaluation.measures if row.evaluation else []
-        found = [one for one in measures if (one.perturbation, one.severity) == condition]
-        return float(getattr(found[0], _TEST[metric])) if found else None
-    if metric in _OF_THE_ROW:
-        value = getattr(row, metric)
-    elif row.metrics is None:
-        return None
-    elif metric == "gap":
-        value = row.metrics.train_accuracy - row.metrics.val_accuracy
-    else:
-        value = getattr(row.metrics, metric)
-    return None if value is None else float(value)
-
-
-def _incomparable_times(terms: Sequence[Term], trials: Mapping[str, Mapping[int, TrialRow]]) -> bool:
-    """Say whether figures of the machine are of several, or times of trials that shared it with others."""
-    if not any(term.metric in OF_THE_MACHINE for term in terms):
-        return False
-    rows = [row for term in terms for row in trials.get(term.experiment, {}).values()]
-    if any(term.metric in _TIMES for term in terms) and any(row.contended for row in rows):
-        return True
-    return len({tuple(row.environment.get(key, "") for key in _MACHINE) for row in rows}) > 1
+def _rows(terms: Sequence[Term], trials: Mapping[str, Mapping[int, TrialRow]]) -> list[TrialRow]:
+    return [row for term in terms for row in trials.get(term.experiment, {}).values()]
 
 
 def spoken(verification: Verification) -> str:

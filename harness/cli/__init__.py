@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from harness.cli.benching import bench
+from harness.cli.comparing import compare
 from harness.cli.creating import new
 from harness.cli.datasets import datasets
 from harness.cli.looking import doctor, leaderboard, plugins, runs, schema
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, plan, why, runs, leaderboard, verify, plugins, doctor, schema, bench, new):
+for command in (run, plan, why, runs, leaderboard, verify, compare, plugins, doctor, schema, bench, new):
     app.command()(command)
 app.add_typer(datasets, name="datasets")
 

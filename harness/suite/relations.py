@@ -30,9 +30,11 @@ Metric = Literal[
 """What may be expected of an experiment: `TrialMetrics`, `Measure` and `TrialRow` say what each is. ``gap`` is the
 training accuracy less the validation accuracy; ``degradation`` is in percent, accuracies are fractions."""
 
-MEASURED = frozenset({"test_accuracy", "test_macro_f1", "test_cross_entropy", "test_ece", "degradation"})
+MEASURED: frozenset[Metric] = frozenset(
+    {"test_accuracy", "test_macro_f1", "test_cross_entropy", "test_ece", "degradation"}
+)
 """The metrics of test rows: a perturbation may apply to them."""
-OF_THE_MACHINE = frozenset({"seconds", "samples_per_second", "peak_device_bytes", "anonymous_bytes"})
+OF_THE_MACHINE: frozenset[Metric] = frozenset({"seconds", "samples_per_second", "peak_device_bytes", "anonymous_bytes"})
 """The metrics that another machine changes: relations within a run may have them, figures may not."""
 
 Operator = Literal["<", "<=", ">", ">="]

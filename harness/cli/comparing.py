@@ -1,0 +1,73 @@
+"""The command that sets two runs side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.completion import complete_run
+from harness.cli.looking import Format
+
+if TYPE_CHECKING:
+    from harness.comparing import Comparison
+
+
+def compare(
+    first: Annotated[
+        Path, typer.Argument(metavar="RUN_A", help="The run to compare with.", autocompletion=complete_run)
+    ],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run to judge.", autocompletion=complete_run)],
+    *,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option("--table", "-t", help="Only this table: overview, fractions, losses, … Repeatable."),
+    ] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="METRIC:±NUMBER",
+            help="Exit with code 3 where a mean fell (-) or rose (+) by more: test_accuracy:-0.5. Repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Show what differs between two runs of the same data: metrics beyond noise, settings, environment.
+
+    Trials are matched by experiment and seed. A terminal shows the overview and the changes; -t and the other formats
+    have every metric.
+    """
+    from harness.comparing import compare as compared
+    from harness.comparing import limit, tables, violations
+    from harness.comparing.tables import BRIEF
+    from harness.errors import HarnessError, nearest
+    from harness.leaderboard import render_all
+    from harness.store import Run
+
+    limits = [limit(text) for text in fail_on or ()]
+    found = compared(Run.open(first), Run.open(second))
+    shown = tables(found)
+    known = [one.key for one in shown]
+    for key in chosen or ():
+        if key not in known:
+            msg = f"--table {key}: this comparison has no such table. {nearest(key, known)}"
+            raise HarnessError(msg)
+    if chosen or format is Format.terminal:
+        shown = [one for one in shown if one.key in (chosen or BRIEF)]
+    typer.echo(render_all(shown, format.value))
+    typer.echo(_summary(found), err=True)
+    broken = violations(found, limits)
+    for text in broken:
+        typer.echo(f"--fail-on {text}", err=True)
+    if broken:
+        raise typer.Exit(3)
+
+
+def _summary(comparison: Comparison) -> str:
+    marks = Counter(one.mark.value for one in comparison.differences)
+    told = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
+    trials = sum(map(len, comparison.seeds.values()))
+    return f"{trials} trials in both runs; of {sum(marks.values())} differences {told or 'none'}"

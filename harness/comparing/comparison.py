@@ -1,0 +1,176 @@
+"""A comparison of two runs: every metric of every experiment that both have, and what was changed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.comparing.differences import HIGHER_IS_BETTER, Difference, difference
+from harness.errors import HarnessError
+from harness.fingerprints import differences
+from harness.leaderboard.experiments import all_measures
+from harness.suite.relations import MEASURED, OF_THE_MACHINE
+from harness.values import comparable
+
+if TYPE_CHECKING:
+    from harness.rows import TrialRow
+    from harness.store import Dataset, Run
+    from harness.suite.relations import Metric
+
+_ALSO: tuple[Metric, ...] = ("gap", "epochs", "best_epoch", "parameters")
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """Trials of an experiment that one run alone has done, and what the other has instead."""
+
+    experiment: str
+    seeds: list[int]
+    in_first: bool
+    why: str
+
+    @property
+    def spoken(self) -> str:
+        """``"M0 seeds 1, 2"``."""
+        return f"{self.experiment} seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs of the same data, the first being what the second is held against.
+
+    ``differences``: of every experiment, metric and condition that both have. ``settings``: what an experiment's trials
+    mean otherwise, each in words. ``environment``: what the circumstances say otherwise, as (key, first, second).
+    ``times``: why times are left out, empty where they are not.
+    """
+
+    first: str
+    second: str
+    dataset: Dataset
+    seeds: dict[str, list[int]]
+    """The seeds that are done in both, of each experiment that has any."""
+    differences: list[Difference]
+    settings: dict[str, list[str]]
+    environment: list[tuple[str, str, str]]
+    unmatched: list[Unmatched]
+    times: str
+
+
+def compare(first: Run, second: Run) -> Comparison:
+    """Return what differs between two runs.
+
+    Raises:
+        HarnessError: their data or their splits are not the same, or they have no experiment in common.
+    """
+    before, after = _rows(first), _rows(second)
+    _check(first, second, before, after)
+    done = [_done(rows) for rows in (before, after)]
+    names = [name for name in done[0] if name in done[1] and done[0][name].keys() & done[1][name].keys()]
+    common = {name: [seed for seed in done[0][name] if seed in done[1][name]] for name in names}
+    pairs = [(done[0][name][seed], done[1][name][seed]) for name in names for seed in common[name]]
+    found: list[Difference] = []
+    for name in names:
+        one, other = ({seed: side[name][seed] for seed in common[name]} for side in done)
+        for metric, condition in _asked(list(one.values())):
+            changed = difference(name, metric, one, other, first.dataset.sizes, condition)
+            if changed:
+                found.append(changed)
+    settings = {name: differences(done[0][name][common[name][0]], done[1][name][common[name][0]]) for name in names}
+    return Comparison(
+        str(first.directory),
+        str(second.directory),
+        first.dataset,
+        common,
+        found,
+        {name: texts for name, texts in settings.items() if texts},
+        _environment([one for one, _ in pairs], [other for _, other in pairs]),
+        _unmatched(first, second, before, after),
+        _why_no_times([row for pair in pairs for row in pair]),
+    )
+
+
+def _rows(run: Run) -> dict[tuple[str, int], TrialRow]:
+    return {(row.experiment, row.seed): row for row in run.rows()}
+
+
+def _done(rows: Mapping[tuple[str, int], TrialRow]) -> dict[str, dict[int, TrialRow]]:
+    found: dict[str, dict[int, TrialRow]] = {}
+    for (name, seed), row in rows.items():
+        if row.status == "done":
+            found.setdefault(name, {})[seed] = row
+    return found
+
+
+def _check(
+    first: Run, second: Run, before: Mapping[tuple[str, int], TrialRow], after: Mapping[tuple[str, int], TrialRow]
+) -> None:
+    if first.dataset.digest != second.dataset.digest:
+        told = [f"{run.directory} has {run.dataset.title or run.dataset.name}" for run in (first, second)]
+        msg = f"{', '.join(told)}: metrics of different data are not comparable. Compare runs of the same"
+        raise HarnessError(msg)
+    splits = [{row.basis.get("split", "") for row in rows.values()} for rows in (before, after)]
+    if splits[0] and splits[1] and not splits[0] & splits[1]:
+        msg = f"{first.directory} and {second.directory} split their images otherwise: their metrics are not comparable"
+        raise HarnessError(msg)
+    names = [list(dict.fromkeys(name for name, _ in rows)) for rows in (before, after)]
+    if not set(names[0]) & set(names[1]):
+        msg = f"no experiment in common: {first.directory} has {', '.join(names[0])}; {second.directory} has "
+        raise HarnessError(msg + ", ".join(names[1]))
+
+
+def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[Metric, tuple[str | None, float]]]:
+    """Yield every metric, those of test rows under every condition that the rows were measured under.
+
+    Severity 0 is the clean images once more.
+    """
+    conditions = ((one.perturbation, one.severity) for row in rows for one in all_measures(row))
+    measured = dict.fromkeys(one for one in conditions if one[0] is None or one[1] > 0)
+    for metric in (*HIGHER_IS_BETTER, *_ALSO):
+        if metric not in MEASURED:
+            yield metric, (None, 0.0)
+            continue
+        for condition in measured:
+            if metric != "degradation" or condition[0] is not None:
+                yield metric, condition
+
+
+def _environment(before: Sequence[TrialRow], after: Sequence[TrialRow]) -> list[tuple[str, str, str]]:
+    sides = [_circumstances(rows) for rows in (before, after)]
+    keys = sorted({key for side in sides for key in side})
+    told = [(key, *(", ".join(sorted(side.get(key, {"none"}))) for side in sides)) for key in keys]
+    return [(key, one, other) for key, one, other in told if one != other]
+
+
+def _circumstances(rows: Sequence[TrialRow]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for key, value in row.environment.items():
+            # A library's BLAS is its own: what two backends say under one key is no change of either.
+            found.setdefault(f"{key} ({row.backend})" if key == "blas" else key, set()).add(value)
+    return found
+
+
+def _unmatched(
+    first: Run, second: Run, before: Mapping[tuple[str, int], TrialRow], after: Mapping[tuple[str, int], TrialRow]
+) -> list[Unmatched]:
+    found: dict[tuple[str, bool, str], list[int]] = {}
+    for key in dict.fromkeys([*before, *after]):
+        one, other = before.get(key), after.get(key)
+        in_first, in_second = (row is not None and row.status == "done" for row in (one, other))
+        if in_first != in_second:
+            run, row = (second, other) if in_first else (first, one)
+            reason = f": {row.reason}" if row and row.reason else ""
+            why = f"{row.status} in {run.directory}{reason}" if row else f"not in {run.directory}"
+            found.setdefault((key[0], in_first, why), []).append(key[1])
+    return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in found.items()]
+
+
+def _why_no_times(rows: Sequence[TrialRow]) -> str:
+    if comparable(OF_THE_MACHINE, rows):
+        return ""
+    if comparable(["anonymous_bytes"], rows):
+        return (
+            "times are left out: trials shared the machine with others. 'harness run --jobs 1' gives times to compare"
+        )
+    return "times and memory are left out: they come from different machines, devices or numbers of threads"

@@ -1,0 +1,128 @@
+"""The difference in a metric of an experiment between two runs, and whether it is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf, sqrt
+from typing import TYPE_CHECKING
+
+from scipy.stats import t as student
+
+from harness.leaderboard.model import Statistic
+from harness.values import comparable, paired, value_of
+
+if TYPE_CHECKING:
+    from harness.rows import TrialRow
+    from harness.suite.relations import Metric
+
+CONFIDENCE = 0.95
+"""A difference is more than noise where its confidence interval at this level leaves out 0."""
+HIGHER_IS_BETTER: Mapping[Metric, bool] = {
+    "train_accuracy": True,
+    "val_accuracy": True,
+    "val_macro_f1": True,
+    "test_accuracy": True,
+    "test_macro_f1": True,
+    "train_loss": False,
+    "val_loss": False,
+    "val_ece": False,
+    "test_cross_entropy": False,
+    "test_ece": False,
+    "degradation": False,
+    "samples_per_second": True,
+    "seconds": False,
+    "anonymous_bytes": False,
+    "peak_device_bytes": False,
+}
+"""Which way is better; of what is not here, such as ``epochs``, neither is."""
+_SETS: Mapping[Metric, str] = {"train_accuracy": "train", "val_accuracy": "val", "test_accuracy": "test"}
+"""The metrics that are shares of so many images, and of which."""
+
+
+class Mark(StrEnum):
+    """What a difference means."""
+
+    better = "better"
+    worse = "worse"
+    same = "same"  # to the last bit
+    noise = "within noise"
+    changed = "changed"  # where neither way is better
+    unknown = "no verdict"  # of one seed
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An experiment's metric in two runs, over the seeds that are done in both.
+
+    ``change``: the second run's less the first's, seed by seed. ``error``: half the confidence interval of its mean,
+    None where nothing tells.
+    """
+
+    experiment: str
+    metric: Metric
+    condition: tuple[str | None, float]
+    first: Statistic
+    second: Statistic
+    change: Statistic
+    error: float | None
+    mark: Mark
+
+
+Trials = Mapping[int, "TrialRow"]
+"""An experiment's done trials by seed."""
+
+
+def difference(
+    experiment: str,
+    metric: Metric,
+    first: Trials,
+    second: Trials,
+    sizes: Mapping[str, int],
+    condition: tuple[str | None, float] = (None, 0.0),
+) -> Difference | None:
+    """Return the difference in a metric, None where a run lacks it or the two cannot be compared.
+
+    ``sizes``: the images of each set. The error of the mean of n differences d is t s / √n, s their standard deviation
+    and t Student's quantile of n - 1 degrees of freedom: the paired t-test. Of one seed an accuracy p over m images has
+    the sampling error z √(p₁ (1 - p₁) / m + p₂ (1 - p₂) / m), z the normal quantile. A difference within it is noise;
+    one beyond it has no verdict, because how much seeds differ, one seed does not tell. Of one seed, other metrics have
+    no error that is known.
+    """
+    seeds = [seed for seed in first if seed in second]
+    if not comparable([metric], [trials[seed] for trials in (first, second) for seed in seeds]):
+        return None
+    values = [{seed: value_of(trials[seed], metric, condition) for seed in seeds} for trials in (first, second)]
+    known = [seed for seed in seeds if values[0][seed] is not None and values[1][seed] is not None]
+    before, after = ({seed: float(side[seed] or 0.0) for seed in known} for side in values)
+    change = paired(after, before)
+    one, other = Statistic.of(list(before.values())), Statistic.of(list(after.values()))
+    if change is None or one is None or other is None:
+        return None
+    error = _error(metric, one, other, change, sizes)
+    return Difference(experiment, metric, condition, one, other, change, error, _mark(metric, change, error))
+
+
+def _error(
+    metric: Metric, first: Statistic, second: Statistic, change: Statistic, sizes: Mapping[str, int]
+) -> float | None:
+    if change.std is not None:
+        return float(student.ppf((1 + CONFIDENCE) / 2, change.n - 1)) * change.std / sqrt(change.n)
+    images = sizes.get(_SETS.get(metric, ""), 0)
+    if not images:
+        return None
+    variance = sum(side.mean * (1 - side.mean) / images for side in (first, second))
+    return float(student.ppf((1 + CONFIDENCE) / 2, inf)) * sqrt(variance)
+
+
+def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
+    if change.mean == 0 and not change.std:
+        return Mark.same
+    if metric not in HIGHER_IS_BETTER:
+        return Mark.changed
+    if error is not None and abs(change.mean) <= error:
+        return Mark.noise
+    if change.std is None:
+        return Mark.unknown
+    return Mark.better if (change.mean > 0) == HIGHER_IS_BETTER[metric] else Mark.worse

@@ -1,0 +1,91 @@
+"""How much a metric may change for the worse before a comparison fails: ``test_accuracy:-0.5``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import get_args
+
+from harness.comparing.comparison import Comparison
+from harness.comparing.differences import Difference
+from harness.errors import HarnessError, nearest
+from harness.leaderboard.model import Kind
+from harness.suite.relations import OF_THE_MACHINE, Metric
+from harness.units import under, unit_of
+
+_LIMIT = re.compile(r"(?P<metric>\w+):(?P<sign>[+-])(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?P<percent>%?)")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """``amount``: what may be lost (``sign`` "-") or added ("+"), in percentage points of fractions, else as it is.
+
+    ``relative``: in percent of the first run's value.
+    """
+
+    text: str
+    metric: Metric
+    sign: str
+    amount: float
+    relative: bool
+
+    def exceeded(self, one: Difference) -> bool:
+        """Say whether a difference goes beyond it, in its direction; what is not a number does."""
+        change = one.change.mean
+        if self.relative:
+            change = 100.0 * change / one.first.mean if one.first.mean else change * float("inf")
+        elif unit_of(self.metric).value is Kind.percent:
+            change *= 100.0
+        beyond = change < -self.amount if self.sign == "-" else change > self.amount
+        return beyond or not isfinite(change)
+
+
+def limit(text: str) -> Limit:
+    """Return the limit that a text means.
+
+    Raises:
+        HarnessError: it is none, or names a metric that there is not.
+    """
+    found = _LIMIT.fullmatch(text.strip())
+    if found is None:
+        msg = (
+            f"--fail-on {text}: is no limit. Write METRIC:-NUMBER or METRIC:+NUMBER, in points of percentages: "
+            "test_accuracy:-0.5, val_loss:+0.02, samples_per_second:-10%"
+        )
+        raise HarnessError(msg)
+    known: tuple[Metric, ...] = get_args(Metric)
+    for metric in known:
+        if metric == found["metric"]:
+            return Limit(text, metric, found["sign"], float(found["number"]), bool(found["percent"]))
+    msg = f"--fail-on {text}: unknown metric {found['metric']!r}. {nearest(found['metric'], known)}"
+    raise HarnessError(msg)
+
+
+def violations(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
+    """Return, in words, where the second run goes beyond a limit, or lacks what the first has.
+
+    A limit is of means over seeds, on clean images, or of a degradation under each perturbation; a trial that only the
+    first run has done is a violation too.
+    """
+    told = []
+    for one in limits:
+        found = [
+            each
+            for each in comparison.differences
+            if each.metric == one.metric and (each.condition[0] is None or one.metric == "degradation")
+        ]
+        if not found:
+            timed = comparison.times and one.metric in OF_THE_MACHINE
+            told.append(
+                f"{one.text}: nothing to judge: {comparison.times if timed else 'no experiment has it in both'}"
+            )
+        told += [
+            f"{one.text}: {each.experiment}{under(each.condition)}: {each.first.mean:.6g} -> {each.second.mean:.6g}"
+            for each in found
+            if one.exceeded(each)
+        ]
+    if limits:
+        told += [f"{one.spoken}: {one.why}" for one in comparison.unmatched if one.in_first]
+    return told

@@ -1,0 +1,153 @@
+"""A comparison as tables: an overview, every metric, and what was changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.comparing.differences import CONFIDENCE, Difference, Mark
+from harness.leaderboard.model import Column, Kind, Table, make_table
+from harness.units import UNITS, under, unit_of
+
+if TYPE_CHECKING:
+    from harness.comparing.comparison import Comparison
+    from harness.suite.relations import Metric
+
+SIGNS = {
+    Mark.better: "▲", Mark.worse: "▼", Mark.noise: "≈", Mark.same: "=", Mark.changed: "", Mark.unknown: "?"
+}  # fmt: skip
+_HEADLINE: dict[Metric, str] = {
+    "val_accuracy": "Val, pp",
+    "val_loss": "Val loss",
+    "test_accuracy": "Test, pp",
+    "test_macro_f1": "Macro-F1, pp",
+    "test_cross_entropy": "CE",
+    "samples_per_second": "Samples/s, %",
+}
+BRIEF = ("overview", "settings", "environment", "unmatched")
+"""The tables that answer the first questions; the others have every metric."""
+
+
+def tables(comparison: Comparison) -> list[Table]:
+    """Return the tables that have something to say: `BRIEF` ones, and one for each unit of metrics."""
+    found = [_overview(comparison)]
+    for key, unit in UNITS.items():
+        chosen = [one for one in comparison.differences if one.metric in unit.metrics]
+        if chosen:
+            found.append(_every(key, f"{unit.name} · {_title(comparison)}", chosen))
+    changes = (_settings(comparison), _environment(comparison), _unmatched(comparison))
+    return found + [table for table in changes if len(table.frame)]
+
+
+def _title(comparison: Comparison) -> str:
+    return f"{comparison.second} against {comparison.first} · {comparison.dataset.title or comparison.dataset.name}"
+
+
+def _overview(comparison: Comparison) -> Table:
+    """One line for each experiment: the change in what a leaderboard ranks by, and a sign for what it means."""
+    differences = comparison.differences
+    shown = [metric for metric in _HEADLINE if any(one.metric == metric for one in differences)]
+    names = list(dict.fromkeys(one.condition[0] for one in differences if one.condition[0]))
+    columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds", Kind.number)]
+    columns += [Column(metric, _HEADLINE[metric]) for metric in shown]
+    columns += [Column(f"under_{name}", f"Under {name}") for name in names]
+    lines: list[dict[str, Any]] = []
+    for experiment, seeds in comparison.seeds.items():
+        own = [one for one in differences if one.experiment == experiment]
+        line: dict[str, Any] = {"experiment": experiment, "seeds": len(seeds)}
+        line |= {one.metric: _change(one) for one in own if one.metric in shown and one.condition[0] is None}
+        for name in names:
+            line[f"under_{name}"] = _counted(
+                [one for one in own if one.condition[0] == name and one.metric == "test_accuracy"]
+            )
+        lines.append(line)
+    return make_table("overview", _title(comparison), columns, lines, _note(comparison, names))
+
+
+def _change(one: Difference) -> str:
+    """Return a change with the sign of what it means: ``"+0.12 ± 0.05 ▲"``."""
+    unit, change, error = unit_of(one.metric), one.change.mean, one.error
+    if one.metric == "samples_per_second":  # a rate is told in percent of itself
+        factor, digits = 100.0 / one.first.mean if one.first.mean else 0.0, 1
+    else:
+        factor, digits = (100.0, 2) if unit.value is Kind.percent else (1.0, 4)
+    spread = "" if error is None else f" ± {error * factor:.{digits}f}"
+    return f"{change * factor:+.{digits}f}{spread} {SIGNS[one.mark]}".rstrip()
+
+
+def _counted(found: Sequence[Difference]) -> str:
+    marks = Counter(one.mark for one in found)
+    return " ".join(f"{marks[mark]}{sign}" for mark, sign in SIGNS.items() if marks[mark])
+
+
+def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
+    several = any(len(seeds) > 1 for seeds in comparison.seeds.values())
+    single = any(len(seeds) == 1 for seeds in comparison.seeds.values())
+    rule = [
+        "▲ better, ▼ worse, ≈ within noise, = the same to the last bit, ? no verdict.",
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed." if several else "",
+        "Of one seed an accuracy within its sampling error is noise; beyond it, one seed does not tell."
+        if single
+        else "",
+        "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
+        f"{comparison.times[0].upper()}{comparison.times[1:]}." if comparison.times else "",
+    ]
+    return " ".join(filter(None, rule))
+
+
+def _every(key: str, title: str, differences: Sequence[Difference]) -> Table:
+    unit = UNITS[key]
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("metric", "Metric"),
+        Column("first", "First", unit.value),
+        Column("second", "Second", unit.value),
+        Column("change", "Change", unit.change),
+        Column("error", "±", unit.value),
+        Column("mark", "Mark"),
+    ]
+    lines: list[dict[str, Any]] = [
+        {
+            "experiment": one.experiment,
+            "metric": one.metric + under(one.condition),
+            "first": one.first,
+            "second": one.second,
+            "change": one.change.mean,
+            "error": one.error,
+            "mark": one.mark.value,
+        }
+        for one in differences
+    ]
+    return make_table(key, title, columns, lines)
+
+
+def _settings(comparison: Comparison) -> Table:
+    """Each change once, with the experiments that have it."""
+    having: dict[str, list[str]] = {}
+    for experiment, texts in comparison.settings.items():
+        for text in texts:
+            having.setdefault(text, []).append(experiment)
+    lines: list[dict[str, Any]] = [
+        {"experiments": "all" if len(names) == len(comparison.seeds) else ", ".join(names), "change": text}
+        for text, names in having.items()
+    ]
+    columns = [Column("experiments", "Experiments"), Column("change", "Change")]
+    return make_table("settings", "What was changed in the experiments", columns, lines)
+
+
+def _environment(comparison: Comparison) -> Table:
+    lines: list[dict[str, Any]] = [
+        {"key": key, "first": first, "second": second} for key, first, second in comparison.environment
+    ]
+    columns = [Column("key", "Environment"), Column("first", comparison.first), Column("second", comparison.second)]
+    return make_table("environment", "What was changed around them", columns, lines)
+
+
+def _unmatched(comparison: Comparison) -> Table:
+    lines: list[dict[str, Any]] = [
+        {"experiment": one.experiment, "seeds": ", ".join(map(str, one.seeds)), "why": one.why}
+        for one in comparison.unmatched
+    ]
+    columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds"), Column("why", "Why")]
+    return make_table("unmatched", "Trials that one run alone has done", columns, lines)
