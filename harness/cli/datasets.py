@@ -146,10 +146,9 @@ def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Pat
 
 def _options(directory: Path | None, assignments: list[str] | None, *, partial: bool) -> dict[str, Any]:
     """Return the dataset's options that a command line gives."""
-    from harness.suite.reading import override
+    from harness.suite.overrides import assignment, overridden
 
-    given = [f"dataset.{assignment}" for assignment in assignments or ()]
-    options: dict[str, Any] = override({"dataset": {}}, given, None)["dataset"]
+    options: dict[str, Any] = overridden({}, [assignment(text, {}) for text in assignments or ()])
     if directory is not None:
         options["directory"] = str(directory.expanduser().resolve())
     return options | ({"partial": True} if partial else {})
