@@ -275,7 +275,7 @@ def test_a_part_is_named_in_plans_records_and_tables(tiny, tmp_path, command):
     (tmp_path / "other.toml").write_text(SUITE.replace('"emnist-bymerge"', '"digits"'))
     assert part in command("plan", "other.toml", "--dataset", "emnist-bymerge", *options).out
     told = command("plan", "other.toml", "--data-dir", "data", code=2).err
-    assert "other.toml: dataset.directory: dataset 'digits' has no such option. There is none." in told
+    assert "--data-dir data: dataset.directory: dataset 'digits' has no such option. There is none." in told
 
 
 def test_all_six_sets_are_registered_with_their_official_counts():

@@ -21,6 +21,8 @@ from harness.suite.reading import merge_experiment
 
 _NAMES: TypeAdapter[str] = TypeAdapter(ExperimentName)
 _TABLES = frozenset({"defaults", "experiments"})
+_DATASET = {"name": Frame.model_fields["dataset"].default.name}
+"""What an option changes of the dataset where the file has no table of it."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def load_suite(
         _validated(base, table)  # a mistake in it is told with its own name
     changes = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
     try:
-        suite, expanded = _validated(path, overridden(own, changes))
+        suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes))
         check_training(path, suite, expanded)
         check_references(path, suite)
         check_expectations(path, suite, registry.named("perturbation"))
