@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.looking import Format
+from harness.cli.tables import Format, FormatOption, TableOption, show
 
 if TYPE_CHECKING:
     from harness.comparing import Comparison
@@ -21,11 +21,8 @@ def compare(
     ],
     second: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run to judge.", autocompletion=complete_run)],
     *,
-    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
-    chosen: Annotated[
-        list[str] | None,
-        typer.Option("--table", "-t", help="Only this table: overview, fractions, losses, … Repeatable."),
-    ] = None,
+    format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
+    chosen: TableOption = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,21 +40,11 @@ def compare(
     from harness.comparing import compare as compared
     from harness.comparing import limit, tables, violations
     from harness.comparing.tables import BRIEF
-    from harness.errors import HarnessError, nearest
-    from harness.leaderboard import render_all
     from harness.store import Run
 
     limits = [limit(text) for text in fail_on or ()]
     found = compared(Run.open(first), Run.open(second))
-    shown = tables(found)
-    known = [one.key for one in shown]
-    for key in chosen or ():
-        if key not in known:
-            msg = f"--table {key}: this comparison has no such table. {nearest(key, known)}"
-            raise HarnessError(msg)
-    if chosen or format is Format.terminal:
-        shown = [one for one in shown if one.key in (chosen or BRIEF)]
-    typer.echo(render_all(shown, format.value))
+    show(tables(found), format, chosen, of="this comparison", brief=BRIEF)
     typer.echo(_summary(found), err=True)
     broken = violations(found, limits)
     for text in broken:
@@ -67,7 +54,9 @@ def compare(
 
 
 def _summary(comparison: Comparison) -> str:
+    from harness.wording import counted
+
     marks = Counter(one.mark.value for one in comparison.differences)
     told = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
     trials = sum(map(len, comparison.seeds.values()))
-    return f"{trials} trials in both runs; of {sum(marks.values())} differences {told or 'none'}"
+    return f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import DataDirectory, settle_threads, table
+from harness.cli.options import DataDirectory, settle_threads
+from harness.cli.tables import table
 
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset

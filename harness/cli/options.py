@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -158,11 +158,3 @@ def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
     about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked)
     planned = [(one.row.experiment, one.row.seed) for one in made.trials]
     return Run(directory, loaded.suite, about, planned)
-
-
-def table(title: str, lines: list[list[Any]], headers: list[str]) -> None:
-    """Print a table."""
-    from tabulate import tabulate
-
-    heading = f"{title}\n" if title else ""
-    typer.echo(heading + tabulate(lines, headers=headers, tablefmt="simple", disable_numparse=True) + "\n")
