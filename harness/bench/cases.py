@@ -78,6 +78,12 @@ class Case:
         """The learning rate of its training."""
         return NETWORKS[self.network].optimizer.learning_rate
 
+    @property
+    def impossible(self) -> str:
+        """Why no backend of this harness can do it; empty where one might."""
+        known = self.precision in _precisions()
+        return "" if known else f"this harness has no precision {self.precision!r}"
+
     def spec(self) -> NetworkSpec:
         """Return the network to build."""
         experiment = NETWORKS[self.network]
@@ -97,8 +103,8 @@ class Case:
 
     def ask(self) -> Answer:
         """Return the devices here that a backend may use, or the reason why it cannot run; loads its framework."""
-        if self.precision not in _precisions():
-            return Answer(None, reason=f"this harness has no precision {self.precision!r}")
+        if self.impossible:
+            return Answer(None, reason=self.impossible)
         question = Question((self.backend,), self.device, self.spec(), self.optimizer())
         return probe([question], _nobody)[0]
 
