@@ -1,0 +1,120 @@
+"""A figure of a report: one definition that a page draws and a file holds, with its data and its text alternative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.leaderboard.experiments import ExperimentRows
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#8A8A8A")
+"""Colours that are told apart by the colour-blind too, on light and on dark (Okabe and Ito, without black and yellow)."""
+INK = PALETTE[0]
+TOGETHER = len(PALETTE)
+"""So many experiments at most are drawn in one figure."""
+_WIDTH, _HEIGHT = 460, 260
+
+
+def _theme(ink: str, faint: str, line: str) -> dict[str, Any]:
+    words = {"labelColor": faint, "titleColor": ink}
+    return {
+        "background": None,
+        "font": "system-ui, 'Liberation Sans', Arial, sans-serif",
+        "view": {"stroke": line},
+        "axis": {**words, "gridColor": line, "domainColor": faint, "tickColor": faint, "titleFontWeight": 500},
+        "legend": {**words, "labelLimit": 220},
+        "title": {"color": ink, "subtitleColor": faint, "anchor": "start"},
+        "rule": {"color": faint},
+    }
+
+
+THEMES = {"light": _theme("#1b1f24", "#57606a", "#d8dee4"), "dark": _theme("#e6edf3", "#9da7b3", "#353c45")}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure. ``frame`` has the values that it shows; ``alternative`` says in words what one sees."""
+
+    key: str
+    """Names its file: ``"confusion-M0"``."""
+    title: str
+    alternative: str
+    frame: pd.DataFrame
+    chart: alt.TopLevelMixin
+    fluid: bool = True
+    """Whether a page may give it another width."""
+    note: str = ""
+
+    def spec(self) -> dict[str, Any]:
+        """Return the Vega-Lite specification."""
+        # Altair checks what it is given when a chart is made; to check the whole again takes longer than to draw it.
+        spec: dict[str, Any] = self.chart.to_dict(validate=False)
+        spec.pop("config", None)
+        return spec | {"description": f"{self.title}. {self.alternative}"}
+
+
+def inline(frame: pd.DataFrame) -> alt.InlineData:
+    """Return a frame as data of a chart: CSV, the shortest text of it, numbers to six digits."""
+    import altair as alt
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    def kind(name: str) -> str:
+        column = frame[name]
+        return "boolean" if is_bool_dtype(column) else "number" if is_numeric_dtype(column) else "string"
+
+    text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    parse = {name: kind(name) for name in frame.columns}
+    return alt.InlineData(values=text, format=alt.CsvDataFormat(type="csv", parse=parse))
+
+
+def sized(chart: Any, *, height: int = _HEIGHT) -> Any:
+    """Return a chart of the usual width."""
+    return chart.properties(width=_WIDTH, height=height)
+
+
+def coloured(names: Sequence[str]) -> Any:
+    """Return the encoding that gives each experiment its colour."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(names), range=list(PALETTE[: len(names)]))
+    legend = alt.Legend(orient="bottom", columns=4, symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3)
+    return alt.Color("experiment:N", title=None, scale=scale, legend=legend)
+
+
+def chosen() -> tuple[Any, Any]:
+    """Return a parameter that the legend sets, and the opacity that sets an experiment apart by it."""
+    import altair as alt
+
+    choice = alt.selection_point(fields=["experiment"], bind="legend")
+    return choice, alt.condition(choice, alt.value(1.0), alt.value(0.12))
+
+
+def together(experiments: Sequence[ExperimentRows]) -> Iterator[list[ExperimentRows]]:
+    """Yield experiments in the suite's order as figures hold them: groups stay whole where they can."""
+    groups: dict[str, list[ExperimentRows]] = {}
+    for one in experiments:
+        groups.setdefault(one.first.group, []).append(one)
+    part: list[ExperimentRows] = []
+    for group in groups.values():
+        for start in range(0, len(group), TOGETHER):
+            piece = group[start : start + TOGETHER]
+            if len(part) + len(piece) > TOGETHER:
+                yield part
+                part = []
+            part = part + piece
+    if part:
+        yield part
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return some names as a title has them.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c", "d"])
+    ('a, b', 'a to d')
+    """
+    return ", ".join(names) if len(names) <= most else f"{names[0]} to {names[-1]}"
