@@ -87,12 +87,13 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
     stops = _stops(part, metric)
     choice, opacity = chosen()
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
-    y = alt.Y(
-        "mean:Q", title=axis, scale=alt.Scale(zero=False), axis=alt.Axis(format=".0%" if metric == "accuracy" else "")
-    )
+    # Losses differ by magnitudes, between epochs and between experiments.
+    positive = metric == "loss" and bool((frame["mean"] > 0).all())
+    scale = alt.Scale(type="log", nice=False) if positive else alt.Scale(zero=False)
+    y = alt.Y("mean:Q", title=axis, scale=scale, axis=alt.Axis(format="~g" if metric == "loss" else ".0%"))
     dash = alt.StrokeDash(
         "set:N", title=None, scale=alt.Scale(domain=list(SETS.values()), range=[[4, 3], [1, 0]]),
-        legend=alt.Legend(orient="bottom"),
+        legend=alt.Legend(orient="top", symbolStrokeWidth=2),
     )  # fmt: skip
     base = alt.Chart(inline(frame)).encode(x=x, color=coloured(names))
     tips = [
@@ -104,11 +105,14 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
     layers = []
     if several:
         faint = alt.condition(choice, alt.value(0.18), alt.value(0.02))
-        layers.append(base.mark_area().encode(y=alt.Y("low:Q"), y2="high:Q", detail="set:N", opacity=faint))
+        # On a logarithmic axis a band ends where the lines do.
+        floor = f"max(datum.low, {frame['mean'].min():.6g})" if positive else "datum.low"
+        band = base.transform_calculate(floor=floor).mark_area()
+        layers.append(band.encode(y=alt.Y("floor:Q", title=axis), y2="high:Q", detail="set:N", opacity=faint))
     layers.append(base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=opacity))
     layers.append(base.mark_point(opacity=0, size=70).encode(y=y, tooltip=tips))
     if len(stops):
-        marks = alt.Chart(inline(stops)).mark_point(shape="diamond", filled=True, size=70, stroke="white")
+        marks = alt.Chart(inline(stops)).mark_point(shape="diamond", filled=True, size=60, stroke="white", strokeWidth=0.8)
         told = [
             alt.Tooltip("experiment:N"), alt.Tooltip("seed:N"), alt.Tooltip("epoch:Q", title="stopped early after"),
             alt.Tooltip("best:Q", title="best epoch"), alt.Tooltip("mean:Q", title=f"validation {metric}", format=form),

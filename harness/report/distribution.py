@@ -22,6 +22,7 @@ def figures(material: Material) -> list[Figure]:
     ]
     frame = pd.DataFrame(lines)
     names = [_NAMES[key] for key in material.counts]
+    place = " : ".join(f"datum.set == '{name}' ? {index}" for index, name in enumerate(names))
     colour = alt.Color(
         "set:N", title=None, legend=alt.Legend(orient="bottom"),
         scale=alt.Scale(domain=names, range=list(PALETTE[: len(names)])),
@@ -29,6 +30,7 @@ def figures(material: Material) -> list[Figure]:
     long = max(map(len, material.labels)) > 2
     chart = (
         alt.Chart(inline(frame))
+        .transform_calculate(of_stack=f"{place} : 0")
         .mark_bar()
         .encode(
             x=alt.X(
@@ -37,7 +39,7 @@ def figures(material: Material) -> list[Figure]:
             ),
             y=alt.Y("images:Q", title="images", axis=alt.Axis(format=",d")),
             color=colour,
-            order=alt.Order("set:N", sort="descending"),
+            order=alt.Order("of_stack:Q"),
             tooltip=["class:N", "set:N", alt.Tooltip("images:Q", format=",d")],
         )
     )  # fmt: skip

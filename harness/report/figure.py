@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.experiments import ExperimentRows
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#8A8A8A")
 """Colours that are told apart by the colour-blind too, on light and on dark (Okabe and Ito, without black and yellow)."""
-INK = PALETTE[0]
+INK = "#1a7fc1"
+"""Of a figure of one colour."""
 TOGETHER = len(PALETTE)
 """So many experiments at most are drawn in one figure."""
 _WIDTH, _HEIGHT = 460, 260
@@ -26,8 +28,8 @@ def _theme(ink: str, faint: str, line: str) -> dict[str, Any]:
         "background": None,
         "font": "system-ui, 'Liberation Sans', Arial, sans-serif",
         "view": {"stroke": line},
-        "axis": {**words, "gridColor": line, "domainColor": faint, "tickColor": faint, "titleFontWeight": 500},
-        "legend": {**words, "labelLimit": 220},
+        "axis": {**words, "gridColor": line, "domainColor": faint, "tickColor": faint, "titleFontWeight": 500, "labelFontSize": 11, "titleFontSize": 12},
+        "legend": {**words, "labelLimit": 220, "labelFontSize": 12},
         "title": {"color": ink, "subtitleColor": faint, "anchor": "start"},
         "rule": {"color": faint},
     }
@@ -57,19 +59,34 @@ class Figure:
         spec.pop("config", None)
         return spec | {"description": f"{self.title}. {self.alternative}"}
 
+    def packed(self) -> dict[str, Any]:
+        """Return the specification as a page holds it: the names of the data's columns once, not in every line."""
+        spec = self.spec()
+        return spec | {"datasets": {name: _packed(lines) for name, lines in spec["datasets"].items()}}
+
 
 def inline(frame: pd.DataFrame) -> alt.InlineData:
-    """Return a frame as data of a chart: CSV, the shortest text of it, numbers to six digits."""
+    """Return a frame as data of a chart: a mapping for each line, numbers to six digits, none where there is none."""
     import altair as alt
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    def kind(name: str) -> str:
-        column = frame[name]
-        return "boolean" if is_bool_dtype(column) else "number" if is_numeric_dtype(column) else "string"
+    # By way of Python's own numbers: a chart knows no others, and six digits are more than anybody sees.
+    columns = [[_plain(value) for value in frame[name].tolist()] for name in frame.columns]
+    return alt.InlineData(values=[dict(zip(frame.columns, line, strict=True)) for line in zip(*columns, strict=True)])
 
-    text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    parse = {name: kind(name) for name in frame.columns}
-    return alt.InlineData(values=text, format=alt.CsvDataFormat(type="csv", parse=parse))
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if isfinite(value) else None
+
+
+def _packed(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return lines of data by columns; the page's script unpacks them.
+
+    >>> _packed([{"a": 1, "b": 2}, {"a": 3, "b": 4}])
+    {'columns': ['a', 'b'], 'lines': [[1, 2], [3, 4]]}
+    """
+    return {"columns": list(lines[0]) if lines else [], "lines": [list(line.values()) for line in lines]}
 
 
 def sized(chart: Any, *, height: int = _HEIGHT) -> Any:

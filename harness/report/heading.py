@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 
 from harness.durations import spoken
@@ -21,17 +22,19 @@ def facts(material: Material) -> list[tuple[str, str]]:
     sizes = " / ".join(f"{dataset.sizes[name]:,}" for name in SETS)
     about = [material.summary.dataset, f"{len(dataset.class_names)} classes", f"{sizes} for training / validation / test"]
     about += [f"held against {dataset.checked}"] if dataset.checked else []
-    found = [
+    return [
         ("What", f"{suite.description or suite.name} · {what}"),
         ("Data", " · ".join(about)),
         ("When", _when(material)),
         ("Versions", _versions(material)),
         ("How long", f"{_seconds(material)}, in {told['done']} trials"),
     ]
-    command = material.notes.get("command")
-    if isinstance(command, list):
-        found.append(("Command", " ".join(map(str, command))))
-    return found
+
+
+def command(material: Material) -> str:
+    """Return the run's last command, as it was typed; nothing where it was not recorded."""
+    words = material.notes.get("command")
+    return shlex.join(map(str, words)) if isinstance(words, list) else ""
 
 
 def verdict(material: Material) -> str:
@@ -89,7 +92,8 @@ def _versions(material: Material) -> str:
                 found[f"{key} {row.environment[key]}"] = None
     commit = material.notes.get("git_commit")
     if commit:
-        found[f"commit {commit}"] = None
+        digest, _, changes = str(commit).partition("+")
+        found[f"commit {digest[:12]}{' with changes' if changes else ''}"] = None
     return ", ".join(found) or "not recorded"
 
 

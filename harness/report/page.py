@@ -58,7 +58,7 @@ def _content(material: Material) -> dict[str, Any]:
         chosen = [table for key, table in found.items() if key in keys or key.split("-")[0] in keys]
         return [sheet(table, lambda line: facets_of(named[line["experiment"]])) for table in chosen]
 
-    boards = [*shown("overview"), trials(material.experiments), *shown("validation")]
+    boards = [*shown("overview"), trials(material.experiments), *shown("validation", "test")]
     verdicts = [
         sheet(table, lambda line: {"verdict": [line["verdict"]]})
         for table in verdict_tables(material.verification, material.summary.title, material.summary.dataset)
@@ -84,7 +84,7 @@ def _content(material: Material) -> dict[str, Any]:
         "robustness": robustness.figures(material),
         "robustness_sheets": shown("robustness"),
         "calibration": calibration.figures(material),
-        "ece": shown("test"),
+        "ece": sheet(found["test"], only=("experiment", "description", "ece")),
         "speed": speed.figures(material),
         "speed_sheets": shown("speed"),
         "distribution": distribution.figures(material),
@@ -92,6 +92,7 @@ def _content(material: Material) -> dict[str, Any]:
         "verdict_choices": choices(verdicts),
         "judged": spoken(material.verification) if verdicts else "",
         "settings": settings.sheets(material),
+        "command": heading.command(material),
         "environments": settings.environments(material),
         "themes": THEMES,
         "bundle": _bundle(),

@@ -11,7 +11,7 @@ from harness.report.reading import Material
 
 _MEASURES = {
     "accuracy": ("Accuracy", "accuracy", ".1%", ".0%"),
-    "degradation": ("Degradation", "degradation, %", ".1f", ""),
+    "degradation": ("Degradation", "degradation, %", ".1f", "~f"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.report.figure import listed
 from harness.report.reading import Material
 from harness.report.sheets import Cell, Line, Sheet
 from harness.suite.models import Experiment
@@ -50,21 +51,30 @@ def sheets(material: Material) -> list[Sheet]:
     return [*found_sheets, Sheet("shared-settings", "What all experiments share", about, alike)]
 
 
-def environments(material: Material) -> Sheet:
-    """Return a table of where trials ran: a line for each different environment."""
-    counted: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for one in material.experiments:
-        for row in one.done:
-            key = tuple(sorted((row.environment | row.components).items()))
-            counted.setdefault(key, []).append(row.experiment)
-    keys = dict.fromkeys(name for found in counted for name, _ in found)
-    lines = []
-    for found, names in counted.items():
-        about = dict(found)
-        told = ", ".join(dict.fromkeys(names))
-        lines.append(Line([Cell(told), Cell(str(len(names)), str(len(names))), *(Cell(about.get(k, "–")) for k in keys)], {}))
-    columns = [("Experiments", False), ("Trials", True), *((key, False) for key in keys)]
-    return Sheet("environments", "Where trials ran, and with what", columns, lines)
+def environments(material: Material) -> list[Sheet]:
+    """Return where trials ran, a column for each different environment, and which plugins took part."""
+    places: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    components: dict[tuple[str, str], list[str]] = {}
+    for row in (row for one in material.experiments for row in one.done):
+        places.setdefault(tuple(sorted(row.environment.items())), []).append(row.experiment)
+        measured = row.evaluation.components if row.evaluation else {}
+        for pair in (row.components | measured).items():
+            components.setdefault(pair, []).append(row.experiment)
+    if not places:
+        return []
+    found = [dict(place) for place in places]
+    keys = dict.fromkeys(key for place in found for key in place)
+    lines = [Line([Cell(key), *(Cell(place.get(key, "–")) for place in found)], {}) for key in keys]
+    lines.insert(0, Line([Cell("trials"), *(Cell(str(len(names))) for names in places.values())], {}))
+    columns = [("", False), *((listed(list(dict.fromkeys(names))), False) for names in places.values())]
+    parts = [
+        Line([Cell(key), Cell(plugin), Cell(str(len(names)))], {}) for (key, plugin), names in sorted(components.items())
+    ]
+    about = [("Component", False), ("From", False), ("Trials", True)]
+    return [
+        Sheet("environments", "Where trials ran", columns, lines),
+        Sheet("components", "Which plugins took part", about, parts),
+    ]
 
 
 def _cell(key: str, value: Any, usual: Mapping[str, Any]) -> Cell:

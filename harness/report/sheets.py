@@ -44,17 +44,20 @@ class Sheet:
     note: str = ""
 
 
-def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None) -> Sheet:
-    """Return a table of the leaderboards, its raw values as people read them."""
+def sheet(
+    table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None, *, only: Sequence[str] = ()
+) -> Sheet:
+    """Return a table of the leaderboards, its raw values as people read them; ``only`` these columns, if any."""
+    chosen = [column for column in table.columns if not only or column.key in only]
     lines = []
     for values in table.frame.to_dict("records"):
         line = {str(key): value for key, value in values.items()}
         cells = [
             Cell(shown(line[column.key], column.kind), _order(line[column.key]), _mark(column, line[column.key]))
-            for column in table.columns
+            for column in chosen
         ]
         lines.append(Line(cells, facets(line) if facets else {}))
-    columns = [(column.heading, column.kind is not Kind.text) for column in table.columns]
+    columns = [(column.heading, column.kind is not Kind.text) for column in chosen]
     return Sheet(table.key, table.title, columns, lines, table.note)
 
 

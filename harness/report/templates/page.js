@@ -64,10 +64,15 @@
   const specs = new WeakMap();
   const drawn = new Map();
 
+  // Data comes by columns, for its size; Vega wants an object for each line.
+  const unpacked = ({ columns, lines }) =>
+    lines.map((line) => Object.fromEntries(columns.map((name, index) => [name, line[index]])));
+
   const specOf = (place) => {
     if (!specs.has(place)) {
-      const source = place.querySelector("script[type='application/json']");
-      specs.set(place, JSON.parse(source.textContent));
+      const spec = JSON.parse(place.querySelector("script[type='application/json']").textContent);
+      for (const [name, data] of Object.entries(spec.datasets)) spec.datasets[name] = unpacked(data);
+      specs.set(place, spec);
     }
     return specs.get(place);
   };
