@@ -91,9 +91,10 @@ def reliability(
     """
     confidence = np.asarray(confidence, dtype=np.float64)
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    claimed = np.bincount(place, weights=confidence, minlength=bins)
-    right = np.bincount(place, weights=np.asarray(correct, dtype=np.float64), minlength=bins)
-    return np.bincount(place, minlength=bins).astype(np.int64), claimed, right
+    rows: NDArray[np.int64] = np.bincount(place, minlength=bins).astype(np.int64)
+    claimed: NDArray[Any] = np.bincount(place, weights=confidence, minlength=bins)
+    right: NDArray[Any] = np.bincount(place, weights=np.asarray(correct, dtype=np.float64), minlength=bins)
+    return rows, claimed, right
 
 
 def degradation(clean_accuracy: float, accuracy: float) -> float:

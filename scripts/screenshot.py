@@ -60,7 +60,11 @@ def drawn(driver: Any, within: str = "body") -> None:
         .filter(one => one.checkVisibility({contentVisibilityAuto: true}))"""
     for place in driver.execute_script(script, within):
         driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", place)
-        WebDriverWait(driver, 20).until(lambda _, place=place: place.get_attribute("data-drawn"))
+        WebDriverWait(place, 20).until(_is_drawn)
+
+
+def _is_drawn(place: Any) -> bool:
+    return bool(place.get_attribute("data-drawn"))
 
 
 def photograph(driver: Any, clip: dict[str, float] | None = None) -> bytes:
@@ -78,7 +82,9 @@ def smaller(picture: bytes) -> bytes:
     from PIL import Image
 
     buffer = BytesIO()
-    Image.open(BytesIO(picture)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    Image.open(BytesIO(picture)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True
+    )
     return buffer.getvalue()
 
 
@@ -97,7 +103,9 @@ def main() -> None:
             driver.get(page.as_uri())
             drawn(driver, "#curves")
             drawn(driver, "#confusion")
-            end = driver.execute_script("return document.querySelector('#confusion').getBoundingClientRect().bottom + scrollY")
+            end = driver.execute_script(
+                "return document.querySelector('#confusion').getBoundingClientRect().bottom + scrollY"
+            )
             picture = smaller(photograph(driver, {"x": 0, "y": 0, "width": 1280, "height": end + 12}))
     if len(picture) > LIMIT:
         parser.error(f"{len(picture):,} bytes: more than {LIMIT:,}")

@@ -46,7 +46,12 @@ def make_run(folder, experiments, seeds=(1,), *, epochs=20, noise=True, failed=(
     rng = np.random.default_rng(7)
     images = rng.integers(0, 256, (1000, SIDE, SIDE), dtype=np.uint8)
     write_classes(
-        run, {"counts": np.full((3, CLASSES), [[175], [25], [50]]), "glyphs": images[:CLASSES], "digest": np.array("d" * 64)}
+        run,
+        {
+            "counts": np.full((3, CLASSES), [[175], [25], [50]]),
+            "glyphs": images[:CLASSES],
+            "digest": np.array("d" * 64),
+        },
     )
     reasons = {(name, seed): reason for name, seed, reason in failed}
     for index, (name, seed) in enumerate(planned):

@@ -1,4 +1,4 @@
-"""A run as one page to look at, and its figures as files. Needs the extra ``report``; depends on store and leaderboard."""
+"""A run as one page to look at, and its figures as files. Needs the extra ``report``."""
 
 from harness.report.files import draw, write_page
 from harness.report.page import render

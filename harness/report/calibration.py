@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.report.figure import TOGETHER, Figure, chosen, coloured, inline, listed, sized
+from harness.report.figure import TOGETHER, Figure, chosen, coloured, listed, sized, source
 from harness.report.reading import Material, Tested
 
 
@@ -41,8 +41,8 @@ def _figure(number: int, part: list[Tested]) -> Figure:
     x = alt.X("confidence:Q", title="mean confidence", scale=whole, axis=alt.Axis(format=".0%"))
     y = alt.Y("accuracy:Q", title="accuracy", scale=whole, axis=alt.Axis(format=".0%"))
     ideal = pd.DataFrame({"confidence": [0.0, 1.0], "accuracy": [0.0, 1.0]})
-    line = alt.Chart(inline(ideal)).mark_line(strokeDash=[5, 4], color="#8A8A8A", strokeWidth=1).encode(x=x, y=y)
-    base = alt.Chart(inline(frame)).encode(x=x, y=y, color=coloured(names), opacity=opacity)
+    line = alt.Chart(source("ideal")).mark_line(strokeDash=[5, 4], color="#8A8A8A", strokeWidth=1).encode(x=x, y=y)
+    base = alt.Chart(source()).encode(x=x, y=y, color=coloured(names), opacity=opacity)
     tips = [
         "experiment:N", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("images:Q", format=",d"),
@@ -51,7 +51,7 @@ def _figure(number: int, part: list[Tested]) -> Figure:
     return Figure(
         key=f"reliability-{number}",
         title=f"Reliability, {listed(names)}",
-        alternative=f"Accuracy by confidence on the clean test images, in {len(part[0].bins[0])} bins. {'; '.join(told)}.",
+        alternative=f"Accuracy by confidence on the clean test images. {'; '.join(told)}.",
         frame=frame,
         chart=sized(
             alt.layer(line, base.mark_line(strokeWidth=1.4), base.mark_point(filled=True, size=45).encode(tooltip=tips))
@@ -59,4 +59,5 @@ def _figure(number: int, part: list[Tested]) -> Figure:
             height=320,
         ),
         note="On the dashed line a network is right as often as it says; below it, it is too sure of itself.",
+        beside={"ideal": ideal},
     )  # fmt: skip

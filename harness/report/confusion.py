@@ -10,7 +10,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.figure import INK, Figure, inline
+from harness.report.figure import INK, Figure, source
 from harness.report.reading import Material, Tested
 
 PAIRS = 10
@@ -104,7 +104,7 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
     x = alt.X("predicted:O", title="predicted", axis=top, scale=scale)
     y = alt.Y("truth:O", title="truth", axis=axis, scale=scale)
     cells = (
-        alt.Chart(inline(frame))
+        alt.Chart(source())
         .transform_calculate(shade=shade)
         .mark_rect(color=INK)
         .encode(
@@ -121,20 +121,22 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
     )
     layers = [cells]
     if glyphs:
-        heads = alt.Chart(inline(pd.DataFrame({"class": order, "url": glyphs}))).mark_image(width=step - 1, height=step - 1)
+        heads = alt.Chart(source("glyphs")).mark_image(width=step - 1, height=step - 1)
         layers.append(heads.encode(x=alt.X("class:O", scale=scale), y=alt.value(-step / 2 - 2), url="url:N"))
         layers.append(heads.encode(y=alt.Y("class:O", scale=scale), x=alt.value(-step / 2 - 2), url="url:N"))
     side = step * len(labels)
     chart = alt.layer(*layers).add_params(logarithmic, errors_only).properties(width=side, height=side)
     total, right = int(one.confusion.sum()), int(np.trace(one.confusion))
     told = [f"{labels[t]} taken for {labels[p]} {count:,} times" for t, p, count in one.pairs(3)]
+    most_often = f"; most often {', '.join(told)}" if told else ""
     seeds = len(one.experiment.tested)
     return Figure(
         key=f"confusion-{one.name}",
         title=f"Confusion, {one.name}",
-        alternative=f"{right:,} of {total:,} test images on the diagonal{'; most often ' if told else ''}{', '.join(told)}.",
+        alternative=f"{right:,} of {total:,} test images on the diagonal{most_often}.",
         frame=frame,
         chart=chart,
         fluid=False,
         note=f"Images of {seeds} seeds added up." if seeds > 1 else "",
+        beside={"glyphs": pd.DataFrame({"class": order, "url": glyphs})} if glyphs else {},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.experiments import ExperimentRows
 from harness.leaderboard.model import Statistic
-from harness.report.figure import Figure, chosen, coloured, inline, listed, sized, together
+from harness.report.figure import Figure, chosen, coloured, listed, sized, source, together
 from harness.report.reading import Material
 from harness.rows import TrialRow
 
@@ -21,11 +21,8 @@ _SEVERAL = "Line: mean of the seeds that came as far; band: ± one standard devi
 
 def figures(material: Material) -> list[Figure]:
     """Return two figures for every few experiments."""
-    found = []
-    for number, part in enumerate(_parts(material), 1):
-        for metric in _METRICS:
-            found.append(_figure(metric, number, part))
-    return found
+    parts = list(enumerate(_parts(material), 1))
+    return [_figure(metric, number, part) for number, part in parts for metric in _METRICS]
 
 
 def rates(material: Material) -> list[Figure]:
@@ -95,7 +92,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
         "set:N", title=None, scale=alt.Scale(domain=list(SETS.values()), range=[[4, 3], [1, 0]]),
         legend=alt.Legend(orient="top", symbolStrokeWidth=2),
     )  # fmt: skip
-    base = alt.Chart(inline(frame)).encode(x=x, color=coloured(names))
+    base = alt.Chart(source()).encode(x=x, color=coloured(names))
     tips = [
         alt.Tooltip("experiment:N"), alt.Tooltip("set:N"), alt.Tooltip("epoch:Q"),
         alt.Tooltip("mean:Q", title=metric, format=form), alt.Tooltip("low:Q", format=form),
@@ -112,12 +109,14 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
     layers.append(base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=opacity))
     layers.append(base.mark_point(opacity=0, size=70).encode(y=y, tooltip=tips))
     if len(stops):
-        marks = alt.Chart(inline(stops)).mark_point(shape="diamond", filled=True, size=60, stroke="white", strokeWidth=0.8)
-        told = [
+        marks = alt.Chart(source("stops")).mark_point(
+            shape="diamond", filled=True, size=60, stroke="white", strokeWidth=0.8
+        )
+        tips = [
             alt.Tooltip("experiment:N"), alt.Tooltip("seed:N"), alt.Tooltip("epoch:Q", title="stopped early after"),
             alt.Tooltip("best:Q", title="best epoch"), alt.Tooltip("mean:Q", title=f"validation {metric}", format=form),
         ]  # fmt: skip
-        layers.append(marks.encode(x=x, y=y, color=coloured(names), opacity=opacity, tooltip=told))
+        layers.append(marks.encode(x=x, y=y, color=coloured(names), opacity=opacity, tooltip=tips))
     told = [f"{one.name} ends at a validation {metric} of {_last(one, metric):{form}}" for one in part]
     notes = (_SEVERAL if several else "", "Diamond: a trial that was stopped early." if len(stops) else "")
     return Figure(
@@ -127,6 +126,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
         frame=frame,
         chart=sized(alt.layer(*layers).add_params(choice)),
         note=" ".join(filter(None, notes)),
+        beside={"stops": stops} if len(stops) else {},
     )
 
 
@@ -149,9 +149,12 @@ def _rate(number: int, part: Sequence[ExperimentRows]) -> Figure:
         ]
     frame = pd.DataFrame(lines)
     choice, opacity = chosen()
-    base = alt.Chart(inline(frame)).encode(
+    base = alt.Chart(source()).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
-        y=alt.Y("rate:Q", title="learning rate", axis=alt.Axis(format="~g"), scale=alt.Scale(type="symlog", constant=1e-4)),
+        y=alt.Y(
+            "rate:Q", title="learning rate", axis=alt.Axis(format="~g"),
+            scale=alt.Scale(type="symlog", constant=1e-4),
+        ),
         color=coloured(names),
     )  # fmt: skip
     tips = ["experiment:N", "epoch:Q", alt.Tooltip("rate:Q", title="learning rate", format=".3~g")]

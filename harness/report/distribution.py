@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.figure import PALETTE, Figure, inline, sized
+from harness.report.figure import PALETTE, Figure, sized, source
 from harness.report.reading import Material
 
 _NAMES = {"train": "train", "val": "validation", "test": "test"}
@@ -29,7 +29,7 @@ def figures(material: Material) -> list[Figure]:
     )  # fmt: skip
     long = max(map(len, material.labels)) > 2
     chart = (
-        alt.Chart(inline(frame))
+        alt.Chart(source())
         .transform_calculate(of_stack=f"{place} : 0")
         .mark_bar()
         .encode(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#8A8A8A")
-"""Colours that are told apart by the colour-blind too, on light and on dark (Okabe and Ito, without black and yellow)."""
+"""Colours that are told apart by the colour-blind too, on light and dark (Okabe and Ito, but black and yellow)."""
 INK = "#1a7fc1"
 """Of a figure of one colour."""
 TOGETHER = len(PALETTE)
 """So many experiments at most are drawn in one figure."""
 _WIDTH, _HEIGHT = 460, 260
+VALUES = "values"
+"""The source that is a figure's frame."""
 
 
 def _theme(ink: str, faint: str, line: str) -> dict[str, Any]:
@@ -28,7 +30,15 @@ def _theme(ink: str, faint: str, line: str) -> dict[str, Any]:
         "background": None,
         "font": "system-ui, 'Liberation Sans', Arial, sans-serif",
         "view": {"stroke": line},
-        "axis": {**words, "gridColor": line, "domainColor": faint, "tickColor": faint, "titleFontWeight": 500, "labelFontSize": 11, "titleFontSize": 12},
+        "axis": {
+            **words,
+            "gridColor": line,
+            "domainColor": faint,
+            "tickColor": faint,
+            "titleFontWeight": 500,
+            "labelFontSize": 11,
+            "titleFontSize": 12,
+        },
         "legend": {**words, "labelLimit": 220, "labelFontSize": 12},
         "title": {"color": ink, "subtitleColor": faint, "anchor": "start"},
         "rule": {"color": faint},
@@ -51,13 +61,16 @@ class Figure:
     fluid: bool = True
     """Whether a page may give it another width."""
     note: str = ""
+    beside: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """What else the chart draws, by the names of its sources: ``"stops"``, ``"glyphs"``."""
 
     def spec(self) -> dict[str, Any]:
         """Return the Vega-Lite specification."""
         # Altair checks what it is given when a chart is made; to check the whole again takes longer than to draw it.
         spec: dict[str, Any] = self.chart.to_dict(validate=False)
         spec.pop("config", None)
-        return spec | {"description": f"{self.title}. {self.alternative}"}
+        data = {name: _lines(frame) for name, frame in ({VALUES: self.frame, **self.beside}).items()}
+        return spec | {"description": f"{self.title}. {self.alternative}", "datasets": data}
 
     def packed(self) -> dict[str, Any]:
         """Return the specification as a page holds it: the names of the data's columns once, not in every line."""
@@ -65,13 +78,17 @@ class Figure:
         return spec | {"datasets": {name: _packed(lines) for name, lines in spec["datasets"].items()}}
 
 
-def inline(frame: pd.DataFrame) -> alt.InlineData:
-    """Return a frame as data of a chart: a mapping for each line, numbers to six digits, none where there is none."""
+def source(name: str = VALUES) -> alt.NamedData:
+    """Return what a chart says of its data: a name. A chart that held the values would copy them again and again."""
     import altair as alt
 
-    # By way of Python's own numbers: a chart knows no others, and six digits are more than anybody sees.
+    return alt.NamedData(name)
+
+
+def _lines(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a mapping for each line, numbers to six digits, none where there is none: more than anybody sees."""
     columns = [[_plain(value) for value in frame[name].tolist()] for name in frame.columns]
-    return alt.InlineData(values=[dict(zip(frame.columns, line, strict=True)) for line in zip(*columns, strict=True)])
+    return [dict(zip(frame.columns, line, strict=True)) for line in zip(*columns, strict=True)]
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,11 @@ def facts(material: Material) -> list[tuple[str, str]]:
     seeds = dict.fromkeys(seed for _, seed in material.run.planned)
     what = f"{len(material.experiments)} experiments × {len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
     sizes = " / ".join(f"{dataset.sizes[name]:,}" for name in SETS)
-    about = [material.summary.dataset, f"{len(dataset.class_names)} classes", f"{sizes} for training / validation / test"]
+    about = [
+        material.summary.dataset,
+        f"{len(dataset.class_names)} classes",
+        f"{sizes} for training / validation / test",
+    ]
     about += [f"held against {dataset.checked}"] if dataset.checked else []
     return [
         ("What", f"{suite.description or suite.name} · {what}"),
@@ -48,13 +52,10 @@ def verdict(material: Material) -> str:
 
 
 def _best(material: Material) -> str:
-    def first(key: str) -> tuple[ExperimentRows, Statistic] | None:
-        read = (lambda one: one.test("accuracy")) if key == "test" else (lambda one: one.validation("val_accuracy"))
-        found = [(one, value) for one in material.experiments if (value := read(one))]
-        return max(found, key=lambda pair: pair[1].mean, default=None)
-
-    if best := first("test"):
-        one, accuracy = best
+    tested = [(one, value) for one in material.experiments if (value := one.test("accuracy"))]
+    trained = [(one, value) for one in material.experiments if (value := one.validation("val_accuracy"))]
+    if tested:
+        one, accuracy = max(tested, key=_mean)
         loss = one.test("cross_entropy")
         text = f"{one.name} is best: {_percent(accuracy)} accuracy on the test images"
         base = next((b for b in material.experiments if b.name == material.summary.baseline and b is not one), None)
@@ -62,9 +63,14 @@ def _best(material: Material) -> str:
         if base and beside:
             text += f", {100 * (accuracy.mean - beside.mean):+.1f} points over {base.name}"
         return text + (f", cross-entropy {loss.mean:.3f}" if loss else "")
-    if best := first("validation"):
-        return f"{best[0].name} is best: {_percent(best[1])} accuracy on the validation images, none is tested"
+    if trained:
+        one, accuracy = max(trained, key=_mean)
+        return f"{one.name} is best: {_percent(accuracy)} accuracy on the validation images, none is tested"
     return "No trial is done yet"
+
+
+def _mean(pair: tuple[ExperimentRows, Statistic]) -> float:
+    return pair[1].mean
 
 
 def _percent(value: Statistic) -> str:

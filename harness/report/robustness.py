@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.leaderboard.experiments import ExperimentRows, perturbations
-from harness.report.figure import TOGETHER, Figure, chosen, coloured, inline, listed, sized
+from harness.report.figure import TOGETHER, Figure, chosen, coloured, listed, sized, source
 from harness.report.reading import Material
 
 _MEASURES = {
@@ -48,7 +48,7 @@ def _figure(
     names = [one.name for one in part]
     frame = pd.DataFrame([line for one in part for line in curve(one, measure, perturbation, severities)])
     choice, opacity = chosen()
-    base = alt.Chart(inline(frame)).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names))
+    base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names))
     y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks))
     tips = [
         alt.Tooltip("experiment:N"), alt.Tooltip("severity:Q"), alt.Tooltip("mean:Q", title=measure, format=form),

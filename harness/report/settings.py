@@ -36,7 +36,8 @@ def sheets(material: Material) -> list[Sheet]:
     usual = defaults()
     settings = {one.name: flat(one.first.settings) for one in material.experiments}
     keys = [key for key in dict.fromkeys(key for found in settings.values() for key in found) if key not in _TOLD]
-    shared, own = [], []
+    shared: list[str] = []
+    own: list[str] = []
     for key in keys:
         values = [found.get(key) for found in settings.values()]
         (shared if all(value == values[0] for value in values) else own).append(key)
@@ -68,7 +69,8 @@ def environments(material: Material) -> list[Sheet]:
     lines.insert(0, Line([Cell("trials"), *(Cell(str(len(names))) for names in places.values())], {}))
     columns = [("", False), *((listed(list(dict.fromkeys(names))), False) for names in places.values())]
     parts = [
-        Line([Cell(key), Cell(plugin), Cell(str(len(names)))], {}) for (key, plugin), names in sorted(components.items())
+        Line([Cell(key), Cell(plugin), Cell(str(len(names)))], {})
+        for (key, plugin), names in sorted(components.items())
     ]
     about = [("Component", False), ("From", False), ("Trials", True)]
     return [

@@ -44,9 +44,7 @@ class Sheet:
     note: str = ""
 
 
-def sheet(
-    table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None, *, only: Sequence[str] = ()
-) -> Sheet:
+def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None, *, only: Sequence[str] = ()) -> Sheet:
     """Return a table of the leaderboards, its raw values as people read them; ``only`` these columns, if any."""
     chosen = [column for column in table.columns if not only or column.key in only]
     lines = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.leaderboard.experiments import ExperimentRows
-from harness.report.figure import PALETTE, Figure, inline, sized
+from harness.report.figure import PALETTE, Figure, sized, source
 from harness.report.reading import Material
 
 _MEASURES = {
@@ -47,7 +47,7 @@ def _figure(measure: str, done: list[ExperimentRows]) -> Figure:
         "experiment:N", "backend:N", alt.Tooltip("mean:Q", title=axis, format=",.1f"),
         alt.Tooltip("low:Q", format=",.1f"), alt.Tooltip("high:Q", format=",.1f"), "seeds:Q",
     ]  # fmt: skip
-    base = alt.Chart(inline(frame)).encode(y=y)
+    base = alt.Chart(source()).encode(y=y)
     layers = [
         base.mark_bar().encode(x=alt.X("mean:Q", title=axis, axis=alt.Axis(format=",~s")), color=colour, tooltip=tips)
     ]

@@ -187,7 +187,7 @@ class Run:
             yield stored.row if isinstance(stored, Stored) else self._placeholder(experiment, seed, stored or "")
 
     def arrays(self, experiment: str, seed: int, name: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of one of a trial's files: ``"state.npz"``, ``"validation.npz"``, ``"evaluation.npz"``, …
+        """Return the arrays of one of a trial's files, ``"state.npz"``, ``"evaluation.npz"`` and so on.
 
         Raises:
             HarnessError: it is not there.
