@@ -61,6 +61,7 @@ def drawn(driver: Any, within: str = "body") -> None:
     for place in driver.execute_script(script, within):
         driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", place)
         WebDriverWait(place, 20).until(_is_drawn)
+    driver.execute_script("scrollTo({top: 0, behavior: 'instant'})")
 
 
 def _is_drawn(place: Any) -> bool:

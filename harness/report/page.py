@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -63,6 +63,7 @@ def _content(material: Material) -> dict[str, Any]:
         sheet(table, lambda line: {"verdict": [line["verdict"]]})
         for table in verdict_tables(material.verification, material.summary.title, material.summary.dataset)
     ]
+    errors = sheet(found["test"], only=("experiment", "description", "ece"))
     matrices = confusion.figures(material)
     close = [
         Close(one.name, figure, confusion.pairs(material, one), one.recorded)
@@ -84,7 +85,7 @@ def _content(material: Material) -> dict[str, Any]:
         "robustness": robustness.figures(material),
         "robustness_sheets": shown("robustness"),
         "calibration": calibration.figures(material),
-        "ece": sheet(found["test"], only=("experiment", "description", "ece")),
+        "ece": replace(errors, key="ece", title="Expected calibration error", note=""),
         "speed": speed.figures(material),
         "speed_sheets": shown("speed"),
         "distribution": distribution.figures(material),
