@@ -43,7 +43,8 @@ def browser(width: int, height: int, *, dark: bool = False) -> Iterator[Any]:
         off = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
         driver.execute_cdp_cmd("Network.emulateNetworkConditions", off)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, still]})
         # A window has a least width; what is emulated has none.
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -12,11 +12,12 @@ class Page(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.figures, self.tables, self.tags, self.labels = {}, {}, [], {}
-        self.text = ""
+        self.text, self._cell = "", False
         self._key = self._script = self._table = None
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
+        """Note a tag, and where the next data belongs."""
         about = dict(attributes)
         self.tags.append((tag, about))
         if about.get("data-key"):
@@ -30,14 +31,20 @@ class Page(HTMLParser):
             self._table.append([])
         if tag in {"td", "th"}:
             self._table[-1].append("")
+            self._cell = True
 
     def handle_endtag(self, tag):
+        """End a cell, a table or a script."""
         if tag == "script":
             self._script = None
+        if tag in {"td", "th"}:
+            self._table[-1][-1] = self._table[-1][-1].strip()
+            self._cell = False
         if tag == "table":
             self._table = None
 
     def handle_data(self, data):
+        """Take a figure's data, or text."""
         if self._script == "application/json" and self._key:
             sources = json.loads(data)["datasets"]
             self.figures[self._key] = {
@@ -46,5 +53,5 @@ class Page(HTMLParser):
             self._key = None
         elif self._script is None:
             self.text += data
-            if self._table and self._table[-1]:
+            if self._cell:
                 self._table[-1][-1] += data

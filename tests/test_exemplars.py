@@ -10,7 +10,7 @@ from harness.planning import open_dataset
 from harness.plugins import registry
 from harness.store import read_classes, write_classes
 from harness.suite import load_suite
-from tests.tiny import TINY, run_suite
+from tests.tiny import run_suite
 
 
 def test_a_run_records_its_classes_and_each_finalists_mistakes(tmp_path):
@@ -68,8 +68,3 @@ def test_the_surest_mistakes_are_kept_and_no_mistake_keeps_none():
     none = confused(predictions | {"confusion": np.diag([3, 1])[None]}, images)
     assert none["pairs"].shape == (0, 2)
     assert none["images"].shape == (0, EXAMPLES, 2, 2)
-
-
-def test_the_tiny_suite_has_finalists():
-    """What the first test rests on."""
-    assert "[finalists]" in TINY

@@ -13,6 +13,8 @@ from harness.summary import summarise
 from tests.report_pages import Page
 from tests.report_runs import make_run
 
+for library in ("altair", "jinja2", "vl_convert", "PIL"):
+    pytest.importorskip(library)
 SEEDS = (1, 2, 3)
 NAMES = {"A": "first", "B": "second", "C": "second"}
 

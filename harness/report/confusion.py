@@ -105,11 +105,14 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
     y = alt.Y("truth:O", title="truth", axis=axis, scale=scale)
     cells = (
         alt.Chart(source())
-        .transform_calculate(shade=shade)
+        .transform_calculate(
+            shade=shade, told="datum.truth_name + ' taken for ' + datum.predicted_name + ': ' + datum.images"
+        )
         .mark_rect(color=INK)
         .encode(
             x=x,
             y=y,
+            description="told:N",
             opacity=alt.Opacity("shade:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0, 1])),
             tooltip=[
                 alt.Tooltip("truth_name:N", title="truth"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,6 @@ def read_classes(run: Run) -> dict[str, NDArray[Any]] | None:
     try:
         with np.load(run.directory / _NAME, allow_pickle=False) as archive:
             record = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError, BadZipFile):
         return None
     return record if str(record.get("digest")) == run.dataset.digest else None

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,7 +197,7 @@ class Run:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
             msg = f"{path}: cannot be read: {error}. Run the suite again: the trial is repaired"
             raise HarnessError(msg) from None
 

@@ -53,7 +53,7 @@
   for (const section of all(".filterable")) {
     const form = section.querySelector(".filters");
     if (!form) continue;
-    form.addEventListener("input", () => filter(section));
+    for (const event of ["input", "change"]) form.addEventListener(event, () => filter(section));
     form.addEventListener("submit", (event) => event.preventDefault());
   }
 
