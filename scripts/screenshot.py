@@ -80,11 +80,11 @@ def photograph(driver: Any, clip: dict[str, float] | None = None) -> bytes:
 
 
 def smaller(picture: bytes) -> bytes:
-    """Return a PNG in 128 colours."""
+    """Return a PNG in 256 colours."""
     from PIL import Image
 
     buffer = BytesIO()
-    Image.open(BytesIO(picture)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
+    Image.open(BytesIO(picture)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
         buffer, "PNG", optimize=True
     )
     return buffer.getvalue()

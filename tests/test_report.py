@@ -11,6 +11,7 @@ from harness.leaderboard.experiments import by_experiment
 from harness.report import draw, read, render
 from harness.report.page import figures
 from harness.report.settings import defaults
+from tests import documents
 from tests.report_pages import Page
 from tests.report_runs import make_run
 from tests.tiny import TINY, run_suite
@@ -234,3 +235,18 @@ def test_a_run_under_way_has_a_page_too(tmp_path):
     for path in run.directory.rglob("row.json"):
         path.unlink()
     assert "No trial is done yet; 0 of 1 trials done." in page_of(run).text
+
+
+def test_the_commands_of_the_readme(tmp_path, command):
+    """As they stand there, of a run of that name; its picture is there and small."""
+    run = make_run(tmp_path, {"A": ""})
+    (tmp_path / "runs").mkdir()
+    run.directory.rename(tmp_path / "runs" / "full-digits")
+    lines = documents.block("README.md", "sh", "harness report").splitlines()
+    asked = [line.partition("#")[0].split()[1:] for line in lines if line.startswith("harness ")]
+    assert len(asked) == 2
+    for arguments in asked:
+        command(*arguments)
+    assert (tmp_path / "runs" / "full-digits" / "report.html").stat().st_size > 900_000
+    assert (tmp_path / "paper" / "loss-1.pdf").exists()
+    assert 50_000 < (documents.ROOT / "docs" / "report.png").stat().st_size < 300_000

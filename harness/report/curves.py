@@ -149,11 +149,12 @@ def _rate(number: int, part: Sequence[ExperimentRows]) -> Figure:
         ]
     frame = pd.DataFrame(lines)
     choice, opacity = chosen()
+    magnitudes = frame["rate"].min() > 0 and frame["rate"].max() > 10 * frame["rate"].min()
     base = alt.Chart(source()).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
         y=alt.Y(
             "rate:Q", title="learning rate", axis=alt.Axis(format="~g"),
-            scale=alt.Scale(type="symlog", constant=1e-4),
+            scale=alt.Scale(type="log" if magnitudes else "linear"),
         ),
         color=coloured(names),
     )  # fmt: skip

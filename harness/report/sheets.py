@@ -94,7 +94,7 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
         Column("reason", "Reason"),
     ]
     rows = [row for one in experiments for row in one.rows]
-    made = sheet(make_table("trials", f"All {len(rows)} trials", columns, [_trial(row) for row in rows]))
+    made = sheet(make_table("trials", f"All trials, {len(rows)}", columns, [_trial(row) for row in rows]))
     lines = [
         Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
         for line, row in zip(made.lines, rows, strict=True)

@@ -38,17 +38,18 @@
   const filter = (section) => {
     const wanted = all("select[data-facet]", section).filter((one) => one.value);
     const text = section.querySelector("[data-search]").value.trim().toLowerCase();
-    let shown = 0;
-    let total = 0;
-    for (const row of all("tbody tr", section)) {
-      const fits = wanted.every((one) =>
-        JSON.parse(row.dataset[one.dataset.facet] ?? "[]").includes(one.value));
-      row.hidden = !fits || !row.textContent.toLowerCase().includes(text);
-      shown += !row.hidden;
-      total += 1;
+    for (const table of all("table", section)) {
+      const rows = [...table.tBodies[0].rows];
+      for (const row of rows) {
+        const fits = wanted.every((one) =>
+          JSON.parse(row.dataset[one.dataset.facet] ?? "[]").includes(one.value));
+        row.hidden = !fits || !row.textContent.toLowerCase().includes(text);
+      }
+      const shown = rows.filter((row) => !row.hidden).length;
+      const told = `${shown < rows.length ? `${shown} of ` : ""}${rows.length} line${rows.length === 1 ? "" : "s"}`;
+      const place = table.closest("details")?.querySelector("summary small") ?? section.querySelector("output");
+      place.textContent = told;
     }
-    section.querySelector("output").textContent =
-      wanted.length || text ? `${shown} of ${total} lines` : "";
   };
   for (const section of all(".filterable")) {
     const form = section.querySelector(".filters");
@@ -115,7 +116,7 @@
 
   // A paper has no "on demand": everything is opened and drawn before it is printed.
   addEventListener("beforeprint", () => {
-    for (const one of all("details")) one.open = true;
+    for (const one of all("details")) one.open ||= !one.closest(".drawing");
     for (const place of places) if (!drawn.has(place)) draw(place);
   });
 })();
