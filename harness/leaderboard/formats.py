@@ -95,17 +95,18 @@ def _grid(table: Table, style: str, escape: Callable[[str], str]) -> str:
     # A status is worth a column where it says something.
     columns = [c for c in table.columns if c.key != "status" or set(table.frame["status"]) != {"done"}]
     records = table.frame.to_dict("records")
-    lines = [[escape(_shown(line[column.key], column.kind)) for column in columns] for line in records]
+    lines = [[escape(shown(line[column.key], column.kind)) for column in columns] for line in records]
     align = ["left" if column.kind is Kind.text else "right" for column in columns]
     headings = [escape(column.heading) for column in columns]
     return tabulate(lines, headers=headings, tablefmt=style, colalign=align if lines else None, disable_numparse=True)
 
 
-def _shown(value: Any, kind: Kind) -> str:
+def shown(value: Any, kind: Kind) -> str:
+    """Return a raw value of a table, as people read it."""
     if value is None:
         return "" if kind is Kind.text else _MISSING
     if isinstance(value, Ranked):
-        return f"{_shown(value.value, kind)} ({value.rank})"
+        return f"{shown(value.value, kind)} ({value.rank})"
     if kind is Kind.text:
         return str(value)
     factor, pattern = _NUMBERS[kind]
