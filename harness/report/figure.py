@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.experiments import ExperimentRows
@@ -135,8 +135,9 @@ def together(experiments: Sequence[ExperimentRows]) -> Iterator[list[ExperimentR
         groups.setdefault(one.first.group, []).append(one)
     part: list[ExperimentRows] = []
     for group in groups.values():
-        for start in range(0, len(group), TOGETHER):
-            piece = group[start : start + TOGETHER]
+        size = ceil(len(group) / ceil(len(group) / TOGETHER))
+        for start in range(0, len(group), size):
+            piece = group[start : start + size]
             if len(part) + len(piece) > TOGETHER:
                 yield part
                 part = []

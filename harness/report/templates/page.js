@@ -61,7 +61,7 @@
   // --- figures ---
   const themes = JSON.parse(document.getElementById("themes").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const paper = matchMedia("print");
+  let printing = false;
   const specs = new WeakMap();
   const drawn = new Map();
 
@@ -80,7 +80,7 @@
 
   const draw = async (place) => {
     const spec = structuredClone(specOf(place));
-    const theme = dark.matches && !paper.matches ? "dark" : "light";
+    const theme = dark.matches && !printing ? "dark" : "light";
     if (place.hasAttribute("data-fluid")) {
       spec.width = "container";
       spec.autosize = { type: "fit-x", contains: "padding" };
@@ -117,6 +117,11 @@
   // A paper has no "on demand": everything is opened and drawn before it is printed.
   addEventListener("beforeprint", () => {
     for (const one of all("details")) one.open ||= !one.closest(".drawing");
-    for (const place of places) if (!drawn.has(place)) draw(place);
+    printing = true;
+    for (const place of places) if (place.dataset.drawn !== "light") draw(place);
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    if (dark.matches) for (const place of drawn.keys()) draw(place);
   });
 })();
