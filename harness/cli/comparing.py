@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.looking import Format
-
-if TYPE_CHECKING:
-    from harness.comparing import Comparison
 
 
 def compare(
@@ -25,6 +21,9 @@ def compare(
     chosen: Annotated[
         list[str] | None,
         typer.Option("--table", "-t", help="Only this table: overview, fractions, losses, … Repeatable."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help='Write a page, too. Needs the extra "report".')
     ] = None,
     fail_on: Annotated[
         list[str] | None,
@@ -42,7 +41,7 @@ def compare(
     """
     from harness.comparing import compare as compared
     from harness.comparing import limit, tables, violations
-    from harness.comparing.tables import BRIEF
+    from harness.comparing.tables import BRIEF, spoken
     from harness.errors import HarnessError, nearest
     from harness.leaderboard import render_all
     from harness.store import Run
@@ -58,16 +57,13 @@ def compare(
     if chosen or format is Format.terminal:
         shown = [one for one in shown if one.key in (chosen or BRIEF)]
     typer.echo(render_all(shown, format.value))
-    typer.echo(_summary(found), err=True)
+    if html:
+        from harness.report import render_comparison, write_page
+
+        typer.echo(f"{html} ({write_page(html, render_comparison(found)) / 1e6:.1f} MB)", err=True)
+    typer.echo(spoken(found), err=True)
     broken = violations(found, limits)
     for text in broken:
         typer.echo(f"--fail-on {text}", err=True)
     if broken:
         raise typer.Exit(3)
-
-
-def _summary(comparison: Comparison) -> str:
-    marks = Counter(one.mark.value for one in comparison.differences)
-    told = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
-    trials = sum(map(len, comparison.seeds.values()))
-    return f"{trials} trials in both runs; of {sum(marks.values())} differences {told or 'none'}"

@@ -36,7 +36,7 @@ def render(material: Material) -> str:
     Raises:
         HarnessError: a library of the extra ``report`` is missing.
     """
-    template = _templates().get_template("report.html.j2")
+    template = templates().get_template("report.html.j2")
     return str(template.render(**_content(material)))
 
 
@@ -96,7 +96,7 @@ def _content(material: Material) -> dict[str, Any]:
         "command": heading.command(material),
         "environments": settings.environments(material),
         "themes": THEMES,
-        "bundle": _bundle(),
+        "bundle": bundle(),
     }
 
 
@@ -106,7 +106,7 @@ def renderer(figure: Figure) -> str:
 
 
 @cache
-def _bundle() -> str:
+def bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script, which sets ``window.embedFigure``."""
     import vl_convert
 
@@ -114,7 +114,8 @@ def _bundle() -> str:
     return text.replace("</script", "<\\/script")
 
 
-def _templates() -> Any:
+def templates() -> Any:
+    """Return the environment of the templates, which escapes whatever they show."""
     needed("jinja2", "altair", "vl_convert", "PIL")
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
