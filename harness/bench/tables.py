@@ -55,10 +55,11 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
     libraries = [f"{library} ({', '.join(names)})" for library, names in users.items()]
     images = max(one.rows for one in measurements)
     counts = sorted({len(one.seconds) for one in measurements})
-    said = f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} rounds, the cases in turns, each in fresh"
+    rounds = f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} rounds"
+    fresh = ", the cases in turns, each in fresh processes" if any(one.startup_seconds for one in measurements) else ""
     found = [
         f"Machine: {'; '.join(machines)}. Matrix libraries: {'; '.join(libraries) or 'none named'}.",
-        f"{images:,} images a run and process in batches of 512; {said} processes; compilation excluded.",
+        f"{images:,} images a run and process in batches of 512; {rounds}{fresh}; compilation excluded.",
     ]
     disturbed = [one for one in measurements if one.disturbed]
     if disturbed:
