@@ -1,5 +1,6 @@
 """Whether this process had the cores that it wanted."""
 
+import os
 from pathlib import Path
 from time import process_time
 
@@ -30,6 +31,16 @@ def contended(*, beside: bool, share: float | None) -> str:
     waits = share is not None and share > TOLERATED
     told = ["ran beside other trials"] if beside else []
     return "; ".join([*told, f"its threads waited for a core for {share:.0%} of the time"] if waits else told)
+
+
+def busy() -> float | None:
+    """Return the seconds for which this machine's cores, all together, have worked for anybody; None where untold."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+        user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, fields[:8])
+        return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return None
 
 
 class Waiting:

@@ -112,5 +112,5 @@ def _failed(run: Run, row: TrialRow, failure: Failure) -> TrialRow:
 
 def _tested(run: Run, due: _Due, result: Evaluated) -> TrialRow:
     evaluation = EvaluationRow(due.fingerprint, result.measures, result.seconds, result.environment, due.components)
-    arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions}
+    arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     return run.write(replace(due.row, evaluation=evaluation), arrays).row

@@ -15,6 +15,7 @@ from harness.datasets.cache import CachedDataset
 from harness.environment import anonymous_bytes
 from harness.errors import HarnessError
 from harness.evaluation import NamedPerturb, evaluate, measures
+from harness.exemplars import confused
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
 from harness.plugins import Component, registry
 from harness.rows import EpochRecord
@@ -116,7 +117,13 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
                 network.close()
         seconds = (perf_counter() - started) / len(networks)
         return [
-            Evaluated(measures(predictions, spec.perturbations), predictions, seconds, _environment(trial))
+            Evaluated(
+                measures(predictions, spec.perturbations),
+                predictions,
+                confused(predictions, data.images),
+                seconds,
+                _environment(trial),
+            )
             for predictions, (trial, _) in zip(found, spec.trials, strict=True)
         ]
 

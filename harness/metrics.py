@@ -75,11 +75,26 @@ def expected_calibration_error(confidence: Floats, correct: NDArray[np.bool_], b
     >>> expected_calibration_error(np.array([0.75, 0.75]), np.array([True, False]))
     0.25
     """
+    _, claimed, right = reliability(confidence, correct, bins)
+    return float(np.abs(claimed - right).sum() / len(confidence))
+
+
+def reliability(
+    confidence: Floats, correct: NDArray[np.bool_], bins: int = 15
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return of each bin of confidence its rows, the sum of their confidences, and how many are right, all (bins,).
+
+    Bins are those of `expected_calibration_error`.
+
+    >>> reliability(np.array([0.25, 0.75, 1.0]), np.array([True, False, True]), bins=2)
+    (array([1, 2]), array([0.25, 1.75]), array([1., 1.]))
+    """
     confidence = np.asarray(confidence, dtype=np.float64)
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    claimed = np.bincount(place, weights=confidence, minlength=bins)
-    right = np.bincount(place, weights=np.asarray(correct, dtype=np.float64), minlength=bins)
-    return float(np.abs(claimed - right).sum() / len(confidence))
+    rows: NDArray[np.int64] = np.bincount(place, minlength=bins).astype(np.int64)
+    claimed: NDArray[Any] = np.bincount(place, weights=confidence, minlength=bins)
+    right: NDArray[Any] = np.bincount(place, weights=np.asarray(correct, dtype=np.float64), minlength=bins)
+    return rows, claimed, right
 
 
 def degradation(clean_accuracy: float, accuracy: float) -> float:

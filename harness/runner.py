@@ -7,14 +7,16 @@ from typing import Any
 
 from harness.dispatch import Stopped
 from harness.evaluation_phase import evaluate_all
+from harness.exemplars import class_record
 from harness.fingerprints import differences, stamped
 from harness.forecast import Forecast, Timings, estimates, makespan
+from harness.jobs import split_of
 from harness.observers import Observers
 from harness.planning import Plan, PlannedTrial
 from harness.plugins import Registry
 from harness.pools import Pool
 from harness.rows import TrialRow
-from harness.store import Run, Stored
+from harness.store import Run, Stored, read_classes, write_classes
 from harness.training_phase import Conditions, foreknown, train_all
 
 
@@ -79,6 +81,9 @@ def execute(
     """
     conditions = conditions or Conditions()
     observers = Observers(registry.manager)
+    if read_classes(run) is None and run.dataset.digest == plan.data.digest:
+        split = split_of(plan.data, run.suite.dataset.split)
+        write_classes(run, class_record(plan.data.open(), split, plan.data.digest))
     rows: dict[tuple[str, int], TrialRow] = {}
     pending: list[PlannedTrial] = []
     repaired: list[str] = []

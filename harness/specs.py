@@ -105,6 +105,8 @@ class Evaluated:
     predictions: dict[str, NDArray[Any]]
     """``rows``, ``labels`` (test rows,); ``predicted``, ``log_probability`` of the truth, ``confidence`` (measures,
     test rows); ``confusion`` (measures, classes, classes)."""
+    examples: dict[str, NDArray[Any]]
+    """What `harness.exemplars.confused` returns."""
     seconds: float
     environment: dict[str, str] = field(default_factory=dict)
 

@@ -1,10 +1,10 @@
 """The speed that the backends must show, beside what was measured: ratios of medians within one run.
 
-python scripts/bench_goals.py [FILE]
+python scripts/bench_goals.py [FILE | OPTIONS]
 
-FILE: of `harness bench --save`, with two cores and both precisions; without, everything that the table needs is
-measured now, in some minutes. The exit code is 1 where a figure is missed or could not be measured, and 2 for a file
-that is none.
+FILE: of `harness bench --save`, with two cores and both precisions. Without, everything that the table needs is
+measured now, in some minutes, with further options of `harness bench`, such as --rounds 3. The exit code is 1 where a
+figure is missed or could not be measured, and 2 where there is nothing to read.
 """
 
 import subprocess
@@ -128,10 +128,11 @@ def main(arguments: Sequence[str]) -> int:
     """Read or measure, print the table, and return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bench.json"
-        if arguments:
+        if arguments and not arguments[0].startswith("-"):
             place = Path(arguments[0])
         else:
-            command = [sys.executable, "-m", "harness", *COMMAND, "--format", "json", "--save", str(place)]
+            options = ["--format", "json", "--save", str(place), *arguments]
+            command = [sys.executable, "-m", "harness", *COMMAND, *options]
             subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         try:
             measurements = read(place)

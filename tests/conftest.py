@@ -51,3 +51,9 @@ def watcher():
     registry().manager.register(watching)
     yield watching
     registry().manager.unregister(watching)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tell where the screenshots are."""
+    if any("test_report_browser" in one.nodeid for one in terminalreporter.stats.get("passed", [])):
+        terminalreporter.write_line("screenshots of the report: build/screenshots")

@@ -2,15 +2,19 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 
 import pytest
 
-from harness import bench
+from harness import bench, contention
 from harness.bench.cases import Case
 from tests.plugins_on_disk import distribution
 
 THEIRS = """
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -30,6 +34,7 @@ class Network:
 
     def attach(self, images, labels):
         self.images = images
+        Path(os.environ.get("ATTACHED", os.devnull)).write_text(str(images.shape))
 
     def train_epoch(self, *arguments):
         self.calls += 1
@@ -217,3 +222,33 @@ def test_a_precision_that_is_not_here_is_unavailable():
     assert Case("numpy", "M0", "train", precision="float64").context("cpu").precision == "float64"
     measured = bench.measure([Case("numpy", "M0", "train", rows=600, precision="bfloat16")], 1)
     assert list(measured.unavailable.values()) == ["numpy cannot honour precision 'bfloat16'"]
+
+
+@pytest.mark.usefixtures("theirs")
+def test_a_case_has_its_own_rows_of_the_common_images(monkeypatch, tmp_path):
+    """However many another case has."""
+    monkeypatch.setenv("ATTACHED", str(tmp_path / "attached"))
+    cases = [
+        Case("cache", "", "load", rows=2000, kind="dataset"),
+        Case("their-peer", "M0", "train", rows=600, kind="peer"),
+    ]
+    measured = bench.measure(cases, 1)
+    assert [one.rows for one in measured.measurements] == [2000, 600]
+    assert (tmp_path / "attached").read_text() == "(600, 28, 28)"
+
+
+BUSY = "while True: pass"
+
+
+@pytest.mark.skipif(contention.busy() is None, reason="this system does not tell how busy its cores are")
+@pytest.mark.usefixtures("theirs")
+def test_what_others_do_meanwhile_is_noted():
+    """Two processes that never rest, while a case sleeps: they have as much of its core as a machine gives them."""
+    others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2)]
+    try:
+        (one,) = bench.measure([Case("theirs", "M0", "train", rows=600)], 3).measurements
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert one.others > 0.7

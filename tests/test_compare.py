@@ -41,13 +41,14 @@ def test_several_seeds_are_judged_by_the_paired_t_test():
         assert found.mark is expected
 
 
-def test_one_seed_is_noise_within_the_sampling_error_and_no_verdict_beyond():
+def test_one_seed_is_noise_within_the_sampling_error_and_a_difference_far_beyond():
     """Of 500 validation images; what seeds differ in, one does not tell, and of a loss nothing is known."""
     error = 1.959964 * sqrt((0.80 * 0.20 + 0.84 * 0.16) / 500)
     found = difference("A", "val_accuracy", trials([0.80]), trials([0.84]), SIZES)
     assert found.error == pytest.approx(error, rel=1e-6)
     assert found.mark is Mark.noise
-    assert difference("A", "val_accuracy", trials([0.70]), trials([0.84]), SIZES).mark is Mark.unknown
+    assert difference("A", "val_accuracy", trials([0.74]), trials([0.84]), SIZES).mark is Mark.unknown
+    assert difference("A", "val_accuracy", trials([0.60]), trials([0.84]), SIZES).mark is Mark.better
     assert difference("A", "val_loss", trials([0.80]), trials([0.84]), SIZES).mark is Mark.same
     rate = difference("A", "samples_per_second", trials([0.80]), trials([0.84]), SIZES)
     assert (rate.error, rate.mark) == (None, Mark.unknown)
@@ -123,6 +124,17 @@ def test_tables_hold_the_means_of_both_runs(runs):
     assert shown["settings"]["rows"] == [{"experiments": "B", "change": "epochs was 3, is 1"}]
     (line,) = (one for one in shown["overview"]["rows"] if one["experiment"] == "A")
     assert (line["val_accuracy"], line["under_gaussian_noise"]) == ("+0.00 ± 0.00 =", "1=")
+
+
+def test_a_note_tells_the_rule_of_one_seed(runs, tmp_path):
+    """Where there is one; under a perturbation it has no verdict."""
+    found = compare(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
+    assert found.seeds["A"] == [1]
+    note = tables(found)[0].note
+    assert "Of one seed an accuracy within its sampling error is noise, beyond 3 times that a difference." in note
+    perturbed = [one for one in found.differences if one.condition[0] and one.metric == "test_accuracy"]
+    assert perturbed
+    assert {one.mark for one in perturbed} <= {Mark.unknown, Mark.same}
 
 
 def test_limits_are_in_points_of_percentages_or_in_per_cent(runs):
@@ -207,6 +219,25 @@ def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, com
     assert told.err == f"{said}{known}.\n"
     assert "there is no run here" in command("compare", first, Path(second) / "nowhere", code=2).err
     command("compare", first, first, "--fail-on", "val_accuracy:-0")
+
+
+def test_the_page_draws_what_the_tables_say_and_shows_what_others_wrote(runs, command):
+    """Every point is a change of the tables; a name that looks like a script is text."""
+    from harness.report.comparison import intervals, render_comparison
+
+    found = compare(*runs)
+    for line in intervals(found, "val_accuracy"):
+        (one,) = (
+            each for each in found.differences if (each.experiment, each.metric) == (line["experiment"], "val_accuracy")
+        )
+        assert line["change"] == pytest.approx(100 * one.change.mean)
+        assert (line["high"] - line["low"]) / 2 == pytest.approx(100 * one.error)
+    page = render_comparison(replace(found, first="<script>window.pwned=1</script>"))
+    assert "<script>window.pwned" not in page
+    assert "&lt;script&gt;window.pwned" in page
+    told = command("compare", runs[0].directory, runs[1].directory, "--html", "page.html")
+    assert told.err.startswith("page.html (")
+    assert "epochs was 3, is 1" in Path("page.html").read_text()
 
 
 def test_a_run_compared_with_itself_is_the_same(runs):

@@ -60,9 +60,7 @@ def chosen(
     for place in places:
         common = {"device": device, "threads": place.threads, "rows": rows, "processes": place.processes}
         backend_works = [work for work in wanted if work in {"train", "products", "predict"}]
-        cases = cases_for(backends, networks, backend_works, precisions=precisions, **common)  # type: ignore[arg-type]
-        # A rate takes less time to measure than an epoch.
-        found += [replace(case, rows=max(1, rows // 4)) if case.work == "products" else case for case in cases]
+        found += cases_for(backends, networks, backend_works, precisions=precisions, **common)  # type: ignore[arg-type]
     if "train" in wanted:
         found += _peers(peers, networks, places, device, rows)
     perturbations, part = tuple(sorted(registry().named("perturbation"))), max(1, rows // 5)

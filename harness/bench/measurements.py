@@ -78,6 +78,8 @@ class Measurement:
     """Of the largest process, until the case was warm."""
     waited: float | None = None
     """The share of a run's time for which its threads were ready and had no core: the median run's."""
+    others: float | None = None
+    """What others took of as many cores as it may use, as a share of them: the median run's."""
 
     def __post_init__(self) -> None:
         if not self.seconds or not all(0.0 < one < float("inf") for one in self.seconds):
@@ -102,8 +104,12 @@ class Measurement:
 
     @property
     def disturbed(self) -> bool:
-        """Whether others had its cores for a part of the time that shows."""
-        return self.waited is not None and self.waited > TOLERATED
+        """Whether others had its cores for a part of the time that shows.
+
+        Threads of some libraries make room for each other when they wait: without anybody else, that is their own.
+        """
+        told = [share for share in (self.waited, self.others) if share is not None]
+        return bool(told) and min(told) > TOLERATED
 
     @property
     def spread(self) -> float:

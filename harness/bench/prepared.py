@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -111,7 +111,8 @@ def prepare(
 
     def images() -> LabelledImages:
         stands()
-        return dataset.open() if dataset else synthetic(case.rows)
+        data = dataset.open() if dataset else synthetic(case.rows)
+        return replace(data, images=data.images[: case.rows], labels=data.labels[: case.rows])
 
     stands = built or (lambda: None)
     with ExitStack() as cleanup:

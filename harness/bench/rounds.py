@@ -9,7 +9,8 @@ from time import perf_counter
 
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
-from harness.bench.sessions import FailedError, RefusedError, Session
+from harness.bench.prepared import UnavailableError
+from harness.bench.sessions import FailedError, Session
 from harness.bench.storage import stored
 
 Say = Callable[[str], None]
@@ -69,17 +70,18 @@ def measure(
         while waiting:
             case = waiting.pop(0)
             place = (case.kind, case.backend, case.device)
-            if place in everywhere:
-                unavailable[case] = everywhere[place]
+            reason = everywhere.get(place)
+            if reason:
+                unavailable[case] = reason
                 continue
             told(f"starting {case.title}")
             session = Session(case, images.dataset, environment)
             try:
                 sessions.append(stack.enter_context(session))
-            except RefusedError as error:
-                unavailable[case] = str(error)
+            except UnavailableError as error:
+                unavailable[case] = error.reason
                 if error.everywhere:
-                    everywhere[place] = str(error)
+                    everywhere[place] = error.reason
             except FailedError as error:
                 failed[case] = str(error)
             else:

@@ -8,13 +8,15 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
 from types import TracebackType
 from typing import Self, TypeVar
 
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
+from harness.bench.prepared import UnavailableError
 from harness.bench.worker import Built, Failed, Message, Ran, Ready, Refused, serve
+from harness.contention import busy
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
 from harness.threads import VARIABLES
@@ -27,14 +29,6 @@ AHEAD = 0.002
 
 Worker = tuple[SpawnProcess, Connection]
 M = TypeVar("M", Built, Ready, Ran)
-
-
-class RefusedError(HarnessError):
-    """A case cannot run here; ``everywhere``: nor can any other of the same component and device."""
-
-    def __init__(self, reason: str, *, everywhere: bool) -> None:
-        super().__init__(reason)
-        self.everywhere = everywhere
 
 
 class FailedError(HarnessError):
@@ -56,6 +50,7 @@ class Session:
         """Of the largest process, until it was warm."""
         self.kernels: Mapping[str, Mapping[str, str]] = {}
         self._waited: list[float] = []
+        self._others: list[float] = []
         self._told: Measurement | None = None
         base = plain if case.kind == "peer" else dict(os.environ)
         threads = dict.fromkeys(VARIABLES, str(case.threads))
@@ -67,7 +62,7 @@ class Session:
         """Start the processes, one after the other, so that none measures the start of another.
 
         Raises:
-            RefusedError: the case cannot run here.
+            UnavailableError: the case cannot run here.
             FailedError: it cannot be made ready.
         """
         try:
@@ -90,13 +85,19 @@ class Session:
             FailedError: one raised something, or died.
         """
         sleep(PAUSE)
+        before, began = busy(), process_time()
         start = perf_counter() + AHEAD
         for worker in self._workers:
             with suppress(OSError):  # a process that is gone is told of when its answer is read
                 worker[1].send(start)
         runs = [self._expect(worker, Ran) for worker in self._workers]
+        after, ours = busy(), sum(run.cpu for run in runs) + process_time() - began
+        seconds = max(run.ended for run in runs) - min(run.started for run in runs)
         self._waited += [run.waited for run in runs if run.waited is not None]
-        return max(run.ended for run in runs) - min(run.started for run in runs)
+        if before is not None and after is not None:
+            cores = self.case.processes * self.case.threads
+            self._others.append(max(0.0, after - before - ours) / (seconds * cores))
+        return seconds
 
     def measured(self, seconds: list[float]) -> Measurement:
         """Return what runs of so many seconds say."""
@@ -108,6 +109,7 @@ class Session:
             startup_seconds=tuple(self.startup),
             peak_anonymous_bytes=self.peak_anonymous_bytes,
             waited=median(self._waited) if self._waited else None,
+            others=median(self._others) if self._others else None,
         )
 
     def close(self) -> None:
@@ -147,7 +149,7 @@ class Session:
             msg = f"its process died ({how})"
             raise FailedError(msg) from None
         if isinstance(message, Refused):
-            raise RefusedError(message.reason, everywhere=message.everywhere)
+            raise UnavailableError(self.case, message.reason, everywhere=message.everywhere)
         if isinstance(message, Failed):
             raise FailedError(message.reason)
         if not isinstance(message, kind):

@@ -55,21 +55,22 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
     libraries = [f"{library} ({', '.join(names)})" for library, names in users.items()]
     images = max(one.rows for one in measurements)
     counts = sorted({len(one.seconds) for one in measurements})
-    said = f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} rounds, the cases in turns, each in fresh"
+    rounds = f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} rounds"
+    fresh = ", the cases in turns, each in fresh processes" if any(one.startup_seconds for one in measurements) else ""
     found = [
         f"Machine: {'; '.join(machines)}. Matrix libraries: {'; '.join(libraries) or 'none named'}.",
-        f"{images:,} images a run and process in batches of 512; {said} processes; compilation excluded.",
+        f"{images:,} images a run and process in batches of 512; {rounds}{fresh}; compilation excluded.",
     ]
     disturbed = [one for one in measurements if one.disturbed]
     if disturbed:
-        worst = max(disturbed, key=lambda one: one.waited or 0.0)
+        worst = max(disturbed, key=lambda one: one.others or 0.0)
+        most = f" ({worst.title}: {worst.others:.0%})" if worst.others is not None else ""
         found.append(
-            f"! disturbed, {len(disturbed)} of {len(measurements)} cases: their threads waited for a core for more "
-            f"than 5 % of the time ({worst.title}: {worst.waited:.0%}). Something else ran, or there are more threads "
-            "than cores: measure again when the machine is quiet."
+            f"! disturbed, {len(disturbed)} of {len(measurements)} cases: others had more than 5 % of their cores"
+            f"{most}, and their threads waited. Measure again when the machine is quiet."
         )
-    elif any(one.waited is not None for one in measurements):
-        found.append("Not disturbed: no case waited for a core for more than 5 % of the time.")
+    elif any(one.waited is not None or one.others is not None for one in measurements):
+        found.append("Not disturbed: in no case did others have more than 5 % of its cores while its threads waited.")
     return found
 
 

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from time import perf_counter
+from time import perf_counter, process_time
 
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
@@ -33,16 +33,19 @@ class Ready:
 
 @dataclass(frozen=True)
 class Ran:
-    """A run: when it began and ended by a clock that all processes share, and the share of time without a core."""
+    """A run: when it began and ended by a clock that all processes share, and how it went with the cores."""
 
     started: float
     ended: float
+    cpu: float
+    """Seconds that its threads worked."""
     waited: float | None
+    """The share of their time for which they were ready and had none."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Why the case cannot run here; ``everywhere`` as in `UnavailableError`."""
+    """The case cannot run here: what `UnavailableError` says."""
 
     reason: str
     everywhere: bool
@@ -79,10 +82,10 @@ def _serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
         connection.send(Ready(prepared.measured([1.0]), memory.bytes, prepared.kernels))
         while True:
             start = connection.recv()
-            waiting = Waiting()
+            waiting, worked = Waiting(), process_time()
             while perf_counter() < start:
                 pass  # awake when its time comes, as another process of the same case is
             started = perf_counter()
             prepared.run()
             ended = perf_counter()
-            connection.send(Ran(started, ended, waiting.share()))
+            connection.send(Ran(started, ended, process_time() - worked, waiting.share()))

@@ -12,6 +12,7 @@ from harness.cli.creating import new
 from harness.cli.datasets import datasets
 from harness.cli.looking import doctor, leaderboard, plugins, runs, schema
 from harness.cli.planning import plan, why
+from harness.cli.reporting import report
 from harness.cli.running import run
 from harness.cli.verifying import verify
 from harness.errors import HarnessError
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, plan, why, runs, leaderboard, verify, compare, plugins, doctor, schema, bench, new):
+for command in (run, plan, why, runs, leaderboard, report, compare, verify, plugins, doctor, schema, bench, new):
     app.command()(command)
 app.add_typer(datasets, name="datasets")
 

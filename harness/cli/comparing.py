@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.tables import Format, FormatOption, TableOption, show
-
-if TYPE_CHECKING:
-    from harness.comparing import Comparison
 
 
 def compare(
@@ -23,6 +19,9 @@ def compare(
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     chosen: TableOption = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help='Write a page, too. Needs the extra "report".')
+    ] = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,24 +38,19 @@ def compare(
     """
     from harness.comparing import compare as compared
     from harness.comparing import limit, tables, violations
-    from harness.comparing.tables import BRIEF
+    from harness.comparing.tables import BRIEF, spoken
     from harness.store import Run
 
     limits = [limit(text) for text in fail_on or ()]
     found = compared(Run.open(first), Run.open(second))
     show(tables(found), format, chosen, of="this comparison", brief=BRIEF)
-    typer.echo(_summary(found), err=True)
+    if html:
+        from harness.report import render_comparison, write_page
+
+        typer.echo(f"{html} ({write_page(html, render_comparison(found)) / 1e6:.1f} MB)", err=True)
+    typer.echo(spoken(found), err=True)
     broken = violations(found, limits)
     for text in broken:
         typer.echo(f"--fail-on {text}", err=True)
     if broken:
         raise typer.Exit(3)
-
-
-def _summary(comparison: Comparison) -> str:
-    from harness.wording import counted
-
-    marks = Counter(one.mark.value for one in comparison.differences)
-    told = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
-    trials = sum(map(len, comparison.seeds.values()))
-    return f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
+CLEAR = 3.0
+"""Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
 HIGHER_IS_BETTER: Mapping[Metric, bool] = {
     "train_accuracy": True,
     "val_accuracy": True,
@@ -87,8 +89,8 @@ def difference(
     ``sizes``: the images of each set. The error of the mean of n differences d is t s / √n, s their standard deviation
     and t Student's quantile of n - 1 degrees of freedom: the paired t-test. Of one seed an accuracy p over m images has
     the sampling error z √(p₁ (1 - p₁) / m + p₂ (1 - p₂) / m), z the normal quantile. A difference within it is noise;
-    one beyond it has no verdict, because how much seeds differ, one seed does not tell. Of one seed, other metrics have
-    no error that is known.
+    up to `CLEAR` times as much has no verdict, because how much seeds differ, one seed does not tell. Of one seed,
+    other metrics have no error that is known, nor has an accuracy under a perturbation, in which seeds differ most.
     """
     seeds = [seed for seed in first if seed in second]
     if not comparable([metric], [trials[seed] for trials in (first, second) for seed in seeds]):
@@ -100,7 +102,7 @@ def difference(
     one, other = Statistic.of(list(before.values())), Statistic.of(list(after.values()))
     if change is None or one is None or other is None:
         return None
-    error = _error(metric, one, other, change, sizes)
+    error = _error(metric, one, other, change, sizes if condition[0] is None else {})
     return Difference(experiment, metric, condition, one, other, change, error, _mark(metric, change, error))
 
 
@@ -123,6 +125,6 @@ def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
         return Mark.changed
     if error is not None and abs(change.mean) <= error:
         return Mark.noise
-    if change.std is None:
+    if change.std is None and (error is None or abs(change.mean) <= CLEAR * error):
         return Mark.unknown
     return Mark.better if (change.mean > 0) == HIGHER_IS_BETTER[metric] else Mark.worse

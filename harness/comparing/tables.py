@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.comparing.differences import CONFIDENCE, Difference, Mark
+from harness.comparing.differences import CLEAR, CONFIDENCE, Difference, Mark
 from harness.leaderboard.model import Column, Kind, Table, make_table
 from harness.units import UNITS, under, unit_of
+from harness.wording import counted
 
 if TYPE_CHECKING:
     from harness.comparing.comparison import Comparison
@@ -38,6 +39,14 @@ def tables(comparison: Comparison) -> list[Table]:
             found.append(_every(key, f"{unit.name} · {_title(comparison)}", chosen))
     changes = (_settings(comparison), _environment(comparison), _unmatched(comparison))
     return found + [table for table in changes if len(table.frame)]
+
+
+def spoken(comparison: Comparison) -> str:
+    """Return a comparison in a sentence: ``12 trials in both runs; of 268 differences 108 same, 19 within noise``."""
+    marks = Counter(one.mark.value for one in comparison.differences)
+    told = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
+    trials = sum(map(len, comparison.seeds.values()))
+    return f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}"
 
 
 def _title(comparison: Comparison) -> str:
@@ -87,7 +96,7 @@ def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
     rule = [
         "▲ better, ▼ worse, ≈ within noise, = the same to the last bit, ? no verdict.",
         f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed." if several else "",
-        "Of one seed an accuracy within its sampling error is noise; beyond it, one seed does not tell."
+        f"Of one seed an accuracy within its sampling error is noise, beyond {CLEAR:g} times that a difference."
         if single
         else "",
         "Under a perturbation: at how many severities accuracy is which." if perturbations else "",

@@ -3,7 +3,9 @@
 ::
 
     run.json                            format, suite, dataset, planned trials, how the run came about
-    trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, log.txt, checkpoint.npz
+    classes.npz                         each class's images in numbers, and one of them, for reports
+    trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, examples.npz, log.txt,
+                                        checkpoint.npz
     superseded/<experiment>/seed-<seed>/<fingerprint>/    the same, of a trial that means something else now
 
 A trial's row is written last, with the digest of every file that it speaks of: what a row says is there, is there.
@@ -16,6 +18,7 @@ from dataclasses import asdict, dataclass
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +124,11 @@ class Run:
         except OSError as error:
             raise unwritable(self.directory, error) from None
 
+    def notes(self) -> dict[str, Any]:
+        """Return what ``run.json`` says of how the run came about: the last command, when, by which version, where."""
+        content = json.loads((self.directory / "run.json").read_bytes())
+        return {key: value for key, value in content.items() if key not in {"format", "suite", "dataset", "planned"}}
+
     def trial_directory(self, experiment: str, seed: int) -> Path:
         """Return where a trial's files are."""
         return self.directory / "trials" / safe_name(experiment) / f"seed-{seed}"
@@ -180,7 +188,7 @@ class Run:
             yield stored.row if isinstance(stored, Stored) else self._placeholder(experiment, seed, stored or "")
 
     def arrays(self, experiment: str, seed: int, name: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of one of a trial's files, ``"state.npz"``, ``"validation.npz"`` or ``"evaluation.npz"``.
+        """Return the arrays of one of a trial's files, ``"state.npz"``, ``"evaluation.npz"`` and so on.
 
         Raises:
             HarnessError: it is not there.
@@ -189,7 +197,7 @@ class Run:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
             msg = f"{path}: cannot be read: {error}. Run the suite again: the trial is repaired"
             raise HarnessError(msg) from None
 

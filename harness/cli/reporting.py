@@ -1,0 +1,47 @@
+"""The command that makes a run a page to look at."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.completion import complete_run
+
+
+class Picture(StrEnum):
+    """How figures are written."""
+
+    png = "png"
+    svg = "svg"
+    pdf = "pdf"
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run)],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The page. Default: RUN/report.html.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Write each figure of the page into a folder, too.")
+    ] = None,
+    format: Annotated[Picture, typer.Option("--format", "-f", help="How to write the figures.")] = Picture.png,  # noqa: A002 - the option's name
+) -> None:
+    """Make one HTML file of a run: leaderboards, curves, confusion, degradation, calibration, speed, settings.
+
+    It needs no network and no other file. Needs the extra "report".
+    """
+    from harness.report import draw, read, render, write_page
+
+    material = read(run)
+    path = out or run / "report.html"
+    size = write_page(path, render(material))
+    typer.echo(f"{path} ({size / 1e6:.1f} MB)")
+    if figures:
+        drawn = draw(material, figures, format.value)
+        typer.echo(f"{len(drawn)} figures in {figures}")
+    for problem in material.problems:
+        typer.echo(f"left out: {problem}", err=True)

@@ -1,0 +1,63 @@
+"""Calibration: is a network right as often as it says? The reliability diagram, with the bins of the ECE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.report.figure import TOGETHER, Figure, chosen, coloured, listed, sized, source
+from harness.report.reading import Material, Tested
+
+
+def figures(material: Material) -> list[Figure]:
+    """Return a diagram for every few of the most accurate experiments."""
+    near = material.closer
+    parts = [near[start : start + TOGETHER] for start in range(0, len(near), TOGETHER)]
+    return [_figure(number, part) for number, part in enumerate(parts, 1)]
+
+
+def diagram(one: Tested) -> list[dict[str, Any]]:
+    """Return a line for each bin that has images: their mean confidence, and how many of them are right."""
+    rows, claimed, right = one.bins
+    return [
+        {
+            "experiment": one.name,
+            "confidence": claimed[index] / rows[index],
+            "accuracy": right[index] / rows[index],
+            "images": int(rows[index]),
+        }
+        for index in range(len(rows))
+        if rows[index]
+    ]
+
+
+def _figure(number: int, part: list[Tested]) -> Figure:
+    import altair as alt
+    import pandas as pd
+
+    names = [one.name for one in part]
+    frame = pd.DataFrame([line for one in part for line in diagram(one)])
+    choice, opacity = chosen()
+    whole = alt.Scale(domain=[0, 1])
+    x = alt.X("confidence:Q", title="mean confidence", scale=whole, axis=alt.Axis(format=".0%"))
+    y = alt.Y("accuracy:Q", title="accuracy", scale=whole, axis=alt.Axis(format=".0%"))
+    ideal = pd.DataFrame({"confidence": [0.0, 1.0], "accuracy": [0.0, 1.0]})
+    line = alt.Chart(source("ideal")).mark_line(strokeDash=[5, 4], color="#8A8A8A", strokeWidth=1).encode(x=x, y=y)
+    base = alt.Chart(source()).encode(x=x, y=y, color=coloured(names), opacity=opacity)
+    tips = [
+        "experiment:N", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
+        alt.Tooltip("images:Q", format=",d"),
+    ]  # fmt: skip
+    told = [f"{one.name} has an ECE of {one.ece.mean:.4f}" for one in part if one.ece]
+    return Figure(
+        key=f"reliability-{number}",
+        title=f"Reliability, {listed(names)}",
+        alternative=f"Accuracy by confidence on the clean test images. {'; '.join(told)}.",
+        frame=frame,
+        chart=sized(
+            alt.layer(line, base.mark_line(strokeWidth=1.4), base.mark_point(filled=True, size=45).encode(tooltip=tips))
+            .add_params(choice),
+            height=320,
+        ),
+        note="On the dashed line a network is right as often as it says; below it, it is too sure of itself.",
+        beside={"ideal": ideal},
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""The page of a comparison: its tables, and its differences drawn with their intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.comparing import Comparison, Mark, tables
+from harness.comparing.tables import BRIEF, spoken
+from harness.report.figure import INK, THEMES, Figure, sized, source
+from harness.report.page import bundle, templates
+from harness.report.sheets import Sheet, choices, sheet
+
+if TYPE_CHECKING:
+    from harness.suite.relations import Metric
+
+_DRAWN: dict[Metric, str] = {"test_accuracy": "Test accuracy", "val_accuracy": "Validation accuracy"}
+_COLOURS = {Mark.better: "#009E73", Mark.worse: "#D55E00", Mark.unknown: "#8A8A8A"}
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Return the page.
+
+    Raises:
+        HarnessError: a library of the extra ``report`` is missing.
+    """
+    template = templates().get_template("comparison.html.j2")
+    return str(template.render(**_content(comparison)))
+
+
+def figures(comparison: Comparison) -> list[Figure]:
+    """Return a figure for each accuracy that both runs have."""
+    return [figure for metric in _DRAWN for figure in _figure(comparison, metric)]
+
+
+def intervals(comparison: Comparison, metric: Metric) -> list[dict[str, Any]]:
+    """Return a line for each experiment: the change of its clean metric in points, and its interval's ends."""
+    return [
+        {
+            "experiment": one.experiment,
+            "change": 100 * one.change.mean,
+            "low": 100 * (one.change.mean - (one.error or 0.0)),
+            "high": 100 * (one.change.mean + (one.error or 0.0)),
+            "mark": one.mark.value,
+            "seeds": one.change.n,
+        }
+        for one in comparison.differences
+        if one.metric == metric and one.condition[0] is None
+    ]
+
+
+def _figure(comparison: Comparison, metric: Metric) -> list[Figure]:
+    import altair as alt
+    import pandas as pd
+
+    lines = intervals(comparison, metric)
+    if not lines:
+        return []
+    frame = pd.DataFrame(lines)
+    marks = frame["mark"].unique().tolist()
+    scale = alt.Scale(domain=marks, range=[_COLOURS.get(Mark(mark), INK) for mark in marks])
+    colour = alt.Color("mark:N", title=None, scale=scale, legend=alt.Legend(orient="bottom"))
+    numbers = [alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("change", "low", "high")]
+    tips = [alt.Tooltip("experiment:N"), *numbers, alt.Tooltip("mark:N")]
+    base = alt.Chart(source()).encode(
+        y=alt.Y("experiment:N", sort=None, title=None, axis=alt.Axis(labelLimit=160)), color=colour, tooltip=tips
+    )
+    zero = alt.Chart(source()).mark_rule(strokeDash=[3, 3]).encode(x=alt.datum(0.0))
+    spans = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title="percentage points"), x2="high:Q")
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(x="change:Q")
+    most, least = max(lines, key=lambda line: line["change"]), min(lines, key=lambda line: line["change"])
+    ends = f"from {least['experiment']}, {least['change']:+.2f}, to {most['experiment']}, {most['change']:+.2f}"
+    figure = Figure(
+        key=f"change-{metric.replace('_', '-')}",
+        title=f"{_DRAWN[metric]}, change",
+        alternative=f"A point for each experiment's change in percentage points, with its 95% interval: {ends}.",
+        frame=frame,
+        chart=sized(alt.layer(zero, spans, points), height=max(80, 22 * len(frame))),
+        note="Point: mean over the seeds that both runs have; line: its 95% interval.",
+    )
+    return [figure]
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    made = [
+        sheet(table, (lambda line: {"mark": [line["mark"]]}) if "mark" in table.frame else None)
+        for table in tables(comparison)
+    ]
+    named: dict[str, Sheet] = {one.key: one for one in made}
+    metrics = [one for one in made if one.key not in BRIEF]
+    seeds = sorted({seed for found in comparison.seeds.values() for seed in found})
+    return {
+        "title": f"{comparison.second} against {comparison.first}",
+        "verdict": spoken(comparison),
+        "facts": [
+            ("Data", comparison.dataset.title or comparison.dataset.name),
+            ("Experiments", ", ".join(comparison.seeds) or "none in common"),
+            ("Seeds", ", ".join(map(str, seeds)) or "none in common"),
+        ],
+        "overview": named["overview"],
+        "metrics": metrics,
+        "choices": choices(metrics),
+        "figures": figures(comparison),
+        "changes": [named[key] for key in BRIEF[1:] if key in named],
+        "themes": THEMES,
+        "bundle": bundle(),
+    }

@@ -1,0 +1,145 @@
+"""Confusion matrices of the tested experiments, and the pairs that are confused most, in images."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.report.figure import INK, Figure, source
+from harness.report.reading import Material, Tested
+
+PAIRS = 10
+_SIDE = 540
+"""About how many pixels a matrix's edge takes."""
+_EXAMPLES = 6
+_ENLARGED = 2
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A confused pair: how many images of the truth are taken for the prediction, and some of them as data URIs."""
+
+    truth: str
+    predicted: str
+    images: int
+    share: float
+    """Of the truth's images."""
+    examples: list[str]
+
+
+def picture(image: NDArray[np.uint8], scale: int = 1) -> str:
+    """Return an image (height, width), dark on light, as the data URI of a PNG."""
+    from PIL import Image
+
+    buffer = BytesIO()
+    enlarged = np.kron(255 - image, np.ones((scale, scale), dtype=np.uint8))
+    Image.fromarray(enlarged).quantize(16).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
+
+
+def pairs(material: Material, one: Tested) -> list[Pair]:
+    """Return the pairs that an experiment confuses most."""
+    present = one.confusion.sum(axis=1)
+    return [
+        Pair(
+            material.labels[truth],
+            material.labels[predicted],
+            count,
+            count / int(present[truth]),
+            [picture(image, _ENLARGED) for image in one.examples.get((truth, predicted), [])[:_EXAMPLES]],
+        )
+        for truth, predicted, count in one.pairs(PAIRS)
+    ]
+
+
+def figures(material: Material) -> list[Figure]:
+    """Return a matrix for each experiment that is looked at closely."""
+    glyphs = None if material.glyphs is None else [picture(image) for image in material.glyphs]
+    return [figure(one, material.labels, glyphs) for one in material.closer]
+
+
+def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
+    """Return a confusion matrix: the darker a cell, the more images; its switches count alike."""
+    import altair as alt
+    import pandas as pd
+
+    truth, predicted = np.nonzero(one.confusion)
+    counts = one.confusion[truth, predicted]
+    present = one.confusion.sum(axis=1)
+    frame = pd.DataFrame(
+        {
+            "truth": truth,
+            "predicted": predicted,
+            "images": counts,
+            "share": counts / present[truth],
+            "truth_name": [labels[index] for index in truth],
+            "predicted_name": [labels[index] for index in predicted],
+        }
+    )
+    errors = one.confusion.copy()
+    np.fill_diagonal(errors, 0)
+    most, worst = int(one.confusion.max()), max(1, int(errors.max()))
+    step = max(9, min(36, _SIDE // len(labels)))
+    logarithmic = alt.param(name="logarithmic", value=True, bind=alt.binding_checkbox(name="log scale "))
+    errors_only = alt.param(name="errors_only", value=False, bind=alt.binding_checkbox(name="errors only "))
+    largest = f"(errors_only ? {worst} : {most})"
+    shade = (
+        "errors_only && datum.truth == datum.predicted ? 0 : "
+        f"logarithmic ? log(1 + datum.images) / log(1 + {largest}) : datum.images / {largest}"
+    )
+    order = list(range(len(labels)))
+    # Names stand for numbers, so that two classes of one name stay two.
+    axis = alt.Axis(
+        labelExpr=f"{json.dumps(labels)}[datum.value]", labelAngle=0, labelLimit=90, ticks=False, domain=False,
+        grid=False, offset=step + 3 if glyphs else 2, labelFontSize=min(11, max(8, step)), labelOverlap=True,
+    )  # fmt: skip
+    long = max(map(len, labels)) > 2
+    top = alt.Axis(**(axis.to_dict() | {"orient": "top", "labelAngle": -90 if long else 0}))
+    scale = alt.Scale(domain=order, paddingInner=0.06, paddingOuter=0)
+    x = alt.X("predicted:O", title="predicted", axis=top, scale=scale)
+    y = alt.Y("truth:O", title="truth", axis=axis, scale=scale)
+    cells = (
+        alt.Chart(source())
+        .transform_calculate(
+            shade=shade, told="datum.truth_name + ' taken for ' + datum.predicted_name + ': ' + datum.images"
+        )
+        .mark_rect(color=INK)
+        .encode(
+            x=x,
+            y=y,
+            description="told:N",
+            opacity=alt.Opacity("shade:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0, 1])),
+            tooltip=[
+                alt.Tooltip("truth_name:N", title="truth"),
+                alt.Tooltip("predicted_name:N", title="predicted"),
+                alt.Tooltip("images:Q", format=",d"),
+                alt.Tooltip("share:Q", title="of the truth's", format=".2%"),
+            ],
+        )
+    )
+    layers = [cells]
+    if glyphs:
+        heads = alt.Chart(source("glyphs")).mark_image(width=step - 1, height=step - 1)
+        layers.append(heads.encode(x=alt.X("class:O", scale=scale), y=alt.value(-step / 2 - 2), url="url:N"))
+        layers.append(heads.encode(y=alt.Y("class:O", scale=scale), x=alt.value(-step / 2 - 2), url="url:N"))
+    side = step * len(labels)
+    chart = alt.layer(*layers).add_params(logarithmic, errors_only).properties(width=side, height=side)
+    total, right = int(one.confusion.sum()), int(np.trace(one.confusion))
+    told = [f"{labels[t]} taken for {labels[p]} {count:,} times" for t, p, count in one.pairs(3)]
+    most_often = f"; most often {', '.join(told)}" if told else ""
+    seeds = len(one.experiment.tested)
+    return Figure(
+        key=f"confusion-{one.name}",
+        title=f"Confusion, {one.name}",
+        alternative=f"{right:,} of {total:,} test images on the diagonal{most_often}.",
+        frame=frame,
+        chart=chart,
+        fluid=False,
+        note=f"Images of {seeds} seeds added up." if seeds > 1 else "",
+        beside={"glyphs": pd.DataFrame({"class": order, "url": glyphs})} if glyphs else {},
+    )

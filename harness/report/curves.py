@@ -1,0 +1,174 @@
+"""Training curves: loss and accuracy of every epoch, train and validation, the seeds as a band; the learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.leaderboard.experiments import ExperimentRows
+from harness.leaderboard.model import Statistic
+from harness.report.figure import Figure, chosen, coloured, listed, sized, source, together
+from harness.report.reading import Material
+from harness.rows import TrialRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETS = {"train": "train", "val": "validation"}
+_METRICS = {"loss": ("Loss", "loss, nats", ".3f"), "accuracy": ("Accuracy", "accuracy", ".1%")}
+_SEVERAL = "Line: mean of the seeds that came as far; band: ± one standard deviation."
+
+
+def figures(material: Material) -> list[Figure]:
+    """Return two figures for every few experiments."""
+    parts = list(enumerate(_parts(material), 1))
+    return [_figure(metric, number, part) for number, part in parts for metric in _METRICS]
+
+
+def rates(material: Material) -> list[Figure]:
+    """Return the figures of learning rates."""
+    return [_rate(number, part) for number, part in enumerate(_parts(material), 1)]
+
+
+def curve(one: ExperimentRows, metric: str) -> list[dict[str, Any]]:
+    """Return a line for every epoch and set: the mean over the seeds, and one standard deviation to both sides."""
+    lines = []
+    longest = max(len(row.history) for row in one.done)
+    for key, name in SETS.items():
+        for epoch in range(longest):
+            reached = [row.history[epoch] for row in one.done if epoch < len(row.history)]
+            value = Statistic.of([float(getattr(record, f"{key}_{metric}")) for record in reached])
+            if value is None:
+                continue
+            spread = value.std or 0.0
+            lines.append(
+                {
+                    "experiment": one.name,
+                    "set": name,
+                    "epoch": epoch + 1,
+                    "mean": value.mean,
+                    "low": value.mean - spread,
+                    "high": value.mean + spread,
+                    "seeds": value.n,
+                }
+            )
+    return lines
+
+
+def _parts(material: Material) -> list[list[ExperimentRows]]:
+    return list(together([one for one in material.experiments if any(row.history for row in one.done)]))
+
+
+def _stops(part: Sequence[ExperimentRows], metric: str) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = ["experiment", "seed", "epoch", "best", "mean"]
+    stopped = [row for one in part for row in one.done if row.metrics and row.metrics.stopped_early]
+    return pd.DataFrame([_stop(row, metric) for row in stopped], columns=columns)
+
+
+def _stop(row: TrialRow, metric: str) -> dict[str, Any]:
+    last = row.history[-1]
+    best = row.metrics.best_epoch if row.metrics else 0
+    value = getattr(last, f"val_{metric}")
+    return {"experiment": row.experiment, "seed": str(row.seed), "epoch": last.epoch, "best": best, "mean": value}
+
+
+def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
+    import altair as alt
+    import pandas as pd
+
+    title, axis, form = _METRICS[metric]
+    names = [one.name for one in part]
+    frame = pd.DataFrame([line for one in part for line in curve(one, metric)])
+    stops = _stops(part, metric)
+    choice, opacity = chosen()
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
+    # Losses differ by magnitudes, between epochs and between experiments.
+    positive = metric == "loss" and bool((frame["mean"] > 0).all())
+    scale = alt.Scale(type="log", nice=False) if positive else alt.Scale(zero=False)
+    y = alt.Y("mean:Q", title=axis, scale=scale, axis=alt.Axis(format="~g" if metric == "loss" else ".0%"))
+    dash = alt.StrokeDash(
+        "set:N", title=None, scale=alt.Scale(domain=list(SETS.values()), range=[[4, 3], [1, 0]]),
+        legend=alt.Legend(orient="top", symbolStrokeWidth=2),
+    )  # fmt: skip
+    base = alt.Chart(source()).encode(x=x, color=coloured(names))
+    tips = [
+        alt.Tooltip("experiment:N"), alt.Tooltip("set:N"), alt.Tooltip("epoch:Q"),
+        alt.Tooltip("mean:Q", title=metric, format=form), alt.Tooltip("low:Q", format=form),
+        alt.Tooltip("high:Q", format=form), alt.Tooltip("seeds:Q"),
+    ]  # fmt: skip
+    several = bool((frame["seeds"] > 1).any())
+    layers = []
+    if several:
+        faint = alt.condition(choice, alt.value(0.18), alt.value(0.02))
+        # On a logarithmic axis a band ends where the lines do.
+        floor = f"max(datum.low, {frame['mean'].min():.6g})" if positive else "datum.low"
+        band = base.transform_calculate(floor=floor).mark_area()
+        layers.append(band.encode(y=alt.Y("floor:Q", title=axis), y2="high:Q", detail="set:N", opacity=faint))
+    layers.append(base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=opacity))
+    layers.append(base.mark_point(opacity=0, size=70).encode(y=y, tooltip=tips))
+    if len(stops):
+        marks = alt.Chart(source("stops")).mark_point(
+            shape="diamond", filled=True, size=60, stroke="white", strokeWidth=0.8
+        )
+        tips = [
+            alt.Tooltip("experiment:N"), alt.Tooltip("seed:N"), alt.Tooltip("epoch:Q", title="stopped early after"),
+            alt.Tooltip("best:Q", title="best epoch"), alt.Tooltip("mean:Q", title=f"validation {metric}", format=form),
+        ]  # fmt: skip
+        layers.append(marks.encode(x=x, y=y, color=coloured(names), opacity=opacity, tooltip=tips))
+    told = [f"{one.name} ends at a validation {metric} of {_last(one, metric):{form}}" for one in part]
+    notes = (_SEVERAL if several else "", "Diamond: a trial that was stopped early." if len(stops) else "")
+    return Figure(
+        key=f"{metric}-{number}",
+        title=f"{title}, {listed(names)}",
+        alternative=f"{title} by epoch, train dashed and validation solid. {'; '.join(told)}.",
+        frame=frame,
+        chart=sized(alt.layer(*layers).add_params(choice)),
+        note=" ".join(filter(None, notes)),
+        beside={"stops": stops} if len(stops) else {},
+    )
+
+
+def _last(one: ExperimentRows, metric: str) -> float:
+    values = [float(getattr(row.history[-1], f"val_{metric}")) for row in one.done if row.history]
+    return sum(values) / len(values)
+
+
+def _rate(number: int, part: Sequence[ExperimentRows]) -> Figure:
+    import altair as alt
+    import pandas as pd
+
+    names = [one.name for one in part]
+    lines = []
+    for one in part:
+        # A schedule is a function of the epoch: the trial that came farthest shows it.
+        longest = max(one.done, key=lambda row: len(row.history))
+        lines += [
+            {"experiment": one.name, "epoch": record.epoch, "rate": record.learning_rate} for record in longest.history
+        ]
+    frame = pd.DataFrame(lines)
+    choice, opacity = chosen()
+    magnitudes = frame["rate"].min() > 0 and frame["rate"].max() > 10 * frame["rate"].min()
+    base = alt.Chart(source()).encode(
+        x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
+        y=alt.Y(
+            "rate:Q", title="learning rate", axis=alt.Axis(format="~g"),
+            scale=alt.Scale(type="log" if magnitudes else "linear"),
+        ),
+        color=coloured(names),
+    )  # fmt: skip
+    tips = ["experiment:N", "epoch:Q", alt.Tooltip("rate:Q", title="learning rate", format=".3~g")]
+    layers = [
+        base.mark_line(interpolate="step-after", strokeWidth=1.6).encode(opacity=opacity),
+        base.mark_point(opacity=0, size=70).encode(tooltip=tips),
+    ]
+    ends = frame.groupby("experiment", sort=False)["rate"].agg(["first", "last"])
+    told = [f"{name} from {row['first']:.3g} to {row['last']:.3g}" for name, row in ends.iterrows()]
+    return Figure(
+        key=f"rate-{number}",
+        title=f"Learning rate, {listed(names)}",
+        alternative=f"Learning rate by epoch: {'; '.join(told)}.",
+        frame=frame,
+        chart=sized(alt.layer(*layers).add_params(choice), height=180),
+    )

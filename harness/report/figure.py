@@ -1,0 +1,155 @@
+"""A figure of a report: one definition that a page draws and a file holds, with its data and its text alternative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, isfinite
+from typing import TYPE_CHECKING, Any
+
+from harness.leaderboard.experiments import ExperimentRows
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#8A8A8A")
+"""Colours that are told apart by the colour-blind too, on light and dark (Okabe and Ito, but black and yellow)."""
+INK = "#1a7fc1"
+"""Of a figure of one colour."""
+TOGETHER = len(PALETTE)
+"""So many experiments at most are drawn in one figure."""
+_WIDTH, _HEIGHT = 460, 260
+VALUES = "values"
+"""The source that is a figure's frame."""
+
+
+def _theme(ink: str, faint: str, line: str) -> dict[str, Any]:
+    words = {"labelColor": faint, "titleColor": ink}
+    return {
+        "background": None,
+        "font": "system-ui, 'Liberation Sans', Arial, sans-serif",
+        "view": {"stroke": line},
+        "axis": {
+            **words,
+            "gridColor": line,
+            "domainColor": faint,
+            "tickColor": faint,
+            "titleFontWeight": 500,
+            "labelFontSize": 11,
+            "titleFontSize": 12,
+        },
+        "legend": {**words, "labelLimit": 220, "labelFontSize": 12},
+        "title": {"color": ink, "subtitleColor": faint, "anchor": "start"},
+        "rule": {"color": faint},
+    }
+
+
+THEMES = {"light": _theme("#1b1f24", "#57606a", "#d8dee4"), "dark": _theme("#e6edf3", "#9da7b3", "#353c45")}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure. ``frame`` has the values that it shows; ``alternative`` says in words what one sees."""
+
+    key: str
+    """Names its file: ``"confusion-M0"``."""
+    title: str
+    alternative: str
+    frame: pd.DataFrame
+    chart: alt.TopLevelMixin
+    fluid: bool = True
+    """Whether a page may give it another width."""
+    note: str = ""
+    beside: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """What else the chart draws, by the names of its sources: ``"stops"``, ``"glyphs"``."""
+
+    def spec(self) -> dict[str, Any]:
+        """Return the Vega-Lite specification."""
+        # Altair checks what it is given when a chart is made; to check the whole again takes longer than to draw it.
+        spec: dict[str, Any] = self.chart.to_dict(validate=False)
+        spec.pop("config", None)
+        data = {name: _lines(frame) for name, frame in ({VALUES: self.frame, **self.beside}).items()}
+        return spec | {"description": f"{self.title}. {self.alternative}", "datasets": data}
+
+    def packed(self) -> dict[str, Any]:
+        """Return the specification as a page holds it: the names of the data's columns once, not in every line."""
+        spec = self.spec()
+        return spec | {"datasets": {name: _packed(lines) for name, lines in spec["datasets"].items()}}
+
+
+def source(name: str = VALUES) -> alt.NamedData:
+    """Return what a chart says of its data: a name. A chart that held the values would copy them again and again."""
+    import altair as alt
+
+    return alt.NamedData(name)
+
+
+def _lines(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a mapping for each line, numbers to six digits, none where there is none: more than anybody sees."""
+    columns = [[_plain(value) for value in frame[name].tolist()] for name in frame.columns]
+    return [dict(zip(frame.columns, line, strict=True)) for line in zip(*columns, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if isfinite(value) else None
+
+
+def _packed(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return lines of data by columns; the page's script unpacks them.
+
+    >>> _packed([{"a": 1, "b": 2}, {"a": 3, "b": 4}])
+    {'columns': ['a', 'b'], 'lines': [[1, 2], [3, 4]]}
+    """
+    return {"columns": list(lines[0]) if lines else [], "lines": [list(line.values()) for line in lines]}
+
+
+def sized(chart: Any, *, height: int = _HEIGHT) -> Any:
+    """Return a chart of the usual width."""
+    return chart.properties(width=_WIDTH, height=height)
+
+
+def coloured(names: Sequence[str]) -> Any:
+    """Return the encoding that gives each experiment its colour."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(names), range=list(PALETTE[: len(names)]))
+    legend = alt.Legend(orient="bottom", columns=4, symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3)
+    return alt.Color("experiment:N", title=None, scale=scale, legend=legend)
+
+
+def chosen() -> tuple[Any, Any]:
+    """Return a parameter that the legend sets, and the opacity that sets an experiment apart by it."""
+    import altair as alt
+
+    choice = alt.selection_point(fields=["experiment"], bind="legend")
+    return choice, alt.condition(choice, alt.value(1.0), alt.value(0.12))
+
+
+def together(experiments: Sequence[ExperimentRows]) -> Iterator[list[ExperimentRows]]:
+    """Yield experiments in the suite's order as figures hold them: groups stay whole where they can."""
+    groups: dict[str, list[ExperimentRows]] = {}
+    for one in experiments:
+        groups.setdefault(one.first.group, []).append(one)
+    part: list[ExperimentRows] = []
+    for group in groups.values():
+        size = ceil(len(group) / ceil(len(group) / TOGETHER))
+        for start in range(0, len(group), size):
+            piece = group[start : start + size]
+            if len(part) + len(piece) > TOGETHER:
+                yield part
+                part = []
+            part = part + piece
+    if part:
+        yield part
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return some names as a title has them.
+
+    >>> listed(["a", "b"]), listed(["a", "b", "c", "d"])
+    ('a, b', 'a to d')
+    """
+    return ", ".join(names) if len(names) <= most else f"{names[0]} to {names[-1]}"

@@ -1,0 +1,20 @@
+"""The libraries of the extra ``report``."""
+
+from importlib.util import find_spec
+
+from harness.datasets.figures import INSTALL
+from harness.errors import HarnessError
+
+_DISTRIBUTIONS = {"PIL": "pillow", "vl_convert": "vl-convert-python"}
+
+
+def needed(*modules: str) -> None:
+    """Raise if a library is not installed.
+
+    Raises:
+        HarnessError: with the command that installs it.
+    """
+    missing = [_DISTRIBUTIONS.get(name, name) for name in modules if find_spec(name) is None]
+    if missing:
+        msg = f"the report needs {' and '.join(missing)}: {INSTALL} installs them"
+        raise HarnessError(msg)

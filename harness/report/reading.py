@@ -1,0 +1,182 @@
+"""What a report is made of, read from the run directory alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import metrics
+from harness.errors import HarnessError
+from harness.leaderboard import RunSummary
+from harness.leaderboard.experiments import ExperimentRows, by_experiment
+from harness.leaderboard.model import Statistic
+from harness.rows import TrialRow
+from harness.splits import SETS
+from harness.store import Run, read_classes
+from harness.summary import summarise
+from harness.verification import Verification, verify
+
+CLOSER = 12
+"""So many tested experiments, the most accurate, are looked at closely: confusion, calibration, degradation."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A tested experiment on the clean test images, its seeds added up."""
+
+    experiment: ExperimentRows
+    confusion: NDArray[np.int64]
+    """(classes, classes), truth by prediction."""
+    bins: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+    """`harness.metrics.reliability`."""
+    examples: dict[tuple[int, int], list[NDArray[np.uint8]]]
+    """Images (height, width) of a confused pair, truth and prediction; without those that no run recorded."""
+    recorded: bool
+    """Whether examples were recorded at all."""
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.experiment.name
+
+    @property
+    def ece(self) -> Statistic | None:
+        """The expected calibration error over the seeds."""
+        return self.experiment.test("ece")
+
+    def pairs(self, count: int) -> list[tuple[int, int, int]]:
+        """Return the most confused pairs: truth, prediction, how many images."""
+        errors = self.confusion.copy()
+        np.fill_diagonal(errors, 0)
+        order = np.argsort(-errors, axis=None, kind="stable")[:count]
+        found = [(*divmod(int(cell), len(errors)), int(errors.flat[cell])) for cell in order]
+        return [pair for pair in found if pair[2]]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A run, read once for all parts of its report."""
+
+    run: Run
+    notes: dict[str, Any]
+    summary: RunSummary
+    experiments: list[ExperimentRows]
+    verification: Verification
+    labels: list[str]
+    """The classes' names, made distinct."""
+    counts: dict[str, NDArray[np.int64]]
+    """Images of each class in train, val and test, as far as they are known."""
+    glyphs: NDArray[np.uint8] | None
+    """(classes, height, width): an image of each class."""
+    closer: list[Tested]
+    """The most accurate of the tested experiments, best first; at most `CLOSER`."""
+    tested: int
+    """How many experiments are tested."""
+    problems: list[str] = field(default_factory=list)
+    """Files of the run that could not be read."""
+
+
+def read(directory: Path) -> Material:
+    """Return a run's material.
+
+    Raises:
+        HarnessError: there is no run, or one of its files leads out of it.
+    """
+    _inside(directory, directory / "run.json")
+    run = Run.open(directory)
+    _inside(directory, directory / "classes.npz")
+    for experiment, seed in run.planned:
+        for name in ("row.json", "validation.npz", "evaluation.npz", "examples.npz"):
+            _inside(directory, run.trial_directory(experiment, seed) / name)
+    summary = summarise(run)
+    experiments = by_experiment(summary)
+    problems: list[str] = []
+    ranked = sorted((one for one in experiments if one.tested), key=_badness)
+    closer = [found for one in ranked[:CLOSER] if (found := _tested(run, one, problems))]
+    record = read_classes(run)
+    return Material(
+        run=run,
+        notes=run.notes(),
+        summary=summary,
+        experiments=experiments,
+        verification=verify(run),
+        labels=_distinct(run.dataset.class_names),
+        counts=_counts(run, record, experiments, closer),
+        glyphs=None if record is None else record["glyphs"],
+        closer=closer,
+        tested=len(ranked),
+        problems=problems,
+    )
+
+
+def _inside(directory: Path, path: Path) -> None:
+    """Raise if a path of the run leads out of it, by a link."""
+    target = path.resolve()
+    if not target.is_relative_to(directory.resolve()):
+        msg = f"{path}: leads out of the run, to {target}. A report reads nothing else: put the file itself there"
+        raise HarnessError(msg)
+
+
+def _badness(one: ExperimentRows) -> float:
+    accuracy = one.test("accuracy")
+    return -accuracy.mean if accuracy else 0.0
+
+
+def _distinct(names: tuple[str, ...]) -> list[str]:
+    twice = {name for name in names if names.count(name) > 1}
+    return [f"{name} ({index})" if name in twice else name for index, name in enumerate(names)]
+
+
+def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None:
+    classes = len(run.dataset.class_names)
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    bins = metrics.reliability(np.empty(0), np.empty(0, dtype=bool))
+    examples: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
+    recorded = read_any = False
+    for row in one.tested:
+        try:
+            arrays = run.arrays(row.experiment, row.seed, "evaluation.npz")
+        except HarnessError as error:
+            problems.append(str(error))
+            continue
+        read_any = True
+        confusion += arrays["confusion"][0]
+        right = arrays["predicted"][0] == arrays["labels"]
+        found = metrics.reliability(arrays["confidence"][0], right)
+        bins = (bins[0] + found[0], bins[1] + found[1], bins[2] + found[2])
+        recorded |= _add_examples(run, row, examples)
+    return Tested(one, confusion, bins, examples, recorded) if read_any else None
+
+
+def _add_examples(run: Run, row: TrialRow, examples: dict[tuple[int, int], list[NDArray[np.uint8]]]) -> bool:
+    """Add a trial's images of confused pairs, and say whether it has any recorded."""
+    try:
+        kept = run.arrays(row.experiment, row.seed, "examples.npz")
+    except HarnessError:
+        return False
+    for (truth, predicted), rows, images in zip(kept["pairs"], kept["rows"], kept["images"], strict=True):
+        examples.setdefault((int(truth), int(predicted)), []).extend(images[rows >= 0])
+    return True
+
+
+def _counts(
+    run: Run, record: dict[str, NDArray[Any]] | None, experiments: list[ExperimentRows], closer: list[Tested]
+) -> dict[str, NDArray[np.int64]]:
+    """Return the classes' sizes as recorded; of an older run, what its confusion matrices tell."""
+    if record is not None:
+        return dict(zip(SETS, record["counts"], strict=True))
+    found: dict[str, NDArray[np.int64]] = {}
+    for row in (row for one in experiments for row in one.done[:1]):
+        try:
+            found["val"] = run.arrays(row.experiment, row.seed, "validation.npz")["confusion"].sum(axis=1)
+            break
+        except HarnessError:
+            continue
+    if closer:
+        confusion = closer[0].confusion
+        found["test"] = confusion.sum(axis=1) * run.dataset.sizes["test"] // max(1, int(confusion.sum()))
+    return found

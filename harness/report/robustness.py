@@ -1,0 +1,76 @@
+"""Degradation curves: accuracy and its fall under each perturbation, by severity, with intervals over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.leaderboard.experiments import ExperimentRows, perturbations
+from harness.report.figure import TOGETHER, Figure, chosen, coloured, listed, sized, source
+from harness.report.reading import Material
+
+_MEASURES = {
+    "accuracy": ("Accuracy", "accuracy", ".1%", ".0%"),
+    "degradation": ("Degradation", "degradation, %", ".1f", "~f"),
+}
+
+
+def figures(material: Material) -> list[Figure]:
+    """Return two figures for each perturbation and every few of the most accurate experiments."""
+    near = [one.experiment for one in material.closer]
+    found = []
+    for name, severities in perturbations(near).items():
+        for number, start in enumerate(range(0, len(near), TOGETHER), 1):
+            part = near[start : start + TOGETHER]
+            found += [_figure(measure, name, severities, number, part) for measure in _MEASURES]
+    return found
+
+
+def curve(one: ExperimentRows, measure: str, perturbation: str, severities: Sequence[float]) -> list[dict[str, Any]]:
+    """Return a line for each severity: the mean over the seeds, and one standard deviation to both sides."""
+    lines = []
+    for severity in severities:
+        value = one.test(measure, (perturbation, severity))
+        if value:
+            spread = value.std or 0.0
+            ends = {"mean": value.mean, "low": value.mean - spread, "high": value.mean + spread}
+            lines.append({"experiment": one.name, "severity": severity, **ends, "seeds": value.n})
+    return lines
+
+
+def _figure(
+    measure: str, perturbation: str, severities: Sequence[float], number: int, part: Sequence[ExperimentRows]
+) -> Figure:
+    import altair as alt
+    import pandas as pd
+
+    title, axis, form, ticks = _MEASURES[measure]
+    names = [one.name for one in part]
+    frame = pd.DataFrame([line for one in part for line in curve(one, measure, perturbation, severities)])
+    choice, opacity = chosen()
+    base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names))
+    y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks))
+    tips = [
+        alt.Tooltip("experiment:N"), alt.Tooltip("severity:Q"), alt.Tooltip("mean:Q", title=measure, format=form),
+        alt.Tooltip("low:Q", format=form), alt.Tooltip("high:Q", format=form), alt.Tooltip("seeds:Q"),
+    ]  # fmt: skip
+    several = bool((frame["seeds"] > 1).any())
+    layers = []
+    if several:
+        faint = alt.condition(choice, alt.value(0.18), alt.value(0.02))
+        layers.append(base.mark_area().encode(y="low:Q", y2="high:Q", opacity=faint))
+    layers.append(base.mark_line(strokeWidth=1.8).encode(y=y, opacity=opacity))
+    layers.append(base.mark_point(filled=True, size=45).encode(y=y, tooltip=tips, opacity=opacity))
+    told = []
+    for name, lines in frame.groupby("experiment", sort=False):
+        first, last = lines.iloc[0], lines.iloc[-1]
+        ends = f"{first['mean']:{form}} at {first['severity']:g} to {last['mean']:{form}} at {last['severity']:g}"
+        told.append(f"{name} goes from {ends}")
+    return Figure(
+        key=f"{measure}-{perturbation}" + (f"-{number}" if number > 1 else ""),
+        title=f"{title} under {perturbation}, {listed(names)}",
+        alternative=f"{title} by severity. {'; '.join(told)}.",
+        frame=frame,
+        chart=sized(alt.layer(*layers).add_params(choice)),
+        note="Band: ± one standard deviation over the seeds." if several else "",
+    )

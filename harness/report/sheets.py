@@ -1,0 +1,129 @@
+"""Tables as a page has them: cells in words, with what they are sorted by, and lines that filters choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from harness.leaderboard.experiments import ExperimentRows, measures
+from harness.leaderboard.formats import shown
+from harness.leaderboard.model import Column, Kind, Ranked, Statistic, Table, make_table
+from harness.rows import TrialRow
+
+Facets = Mapping[str, Sequence[str]]
+"""What a line may be chosen by: ``{"group": ["Baseline"], "status": ["done", "failed"]}``."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its text, the number or text that its column is sorted by, and a mark for its style."""
+
+    text: str
+    order: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table."""
+
+    cells: list[Cell]
+    facets: Facets
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of a page. ``columns``: headings, and whether a column holds numbers."""
+
+    key: str
+    title: str
+    columns: list[tuple[str, bool]]
+    lines: list[Line]
+    note: str = ""
+
+
+def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None, *, only: Sequence[str] = ()) -> Sheet:
+    """Return a table of the leaderboards, its raw values as people read them; ``only`` these columns, if any."""
+    chosen = [column for column in table.columns if not only or column.key in only]
+    lines = []
+    for values in table.frame.to_dict("records"):
+        line = {str(key): value for key, value in values.items()}
+        cells = [
+            Cell(shown(line[column.key], column.kind), _order(line[column.key]), _mark(column, line[column.key]))
+            for column in chosen
+        ]
+        lines.append(Line(cells, facets(line) if facets else {}))
+    columns = [(column.heading, column.kind is not Kind.text) for column in chosen]
+    return Sheet(table.key, table.title, columns, lines, table.note)
+
+
+def choices(sheets: Iterable[Sheet]) -> dict[str, list[str]]:
+    """Return what the filters of some tables offer: every value of each facet, in order of appearance."""
+    found: dict[str, dict[str, None]] = {}
+    for one in sheets:
+        for line in one.lines:
+            for name, values in line.facets.items():
+                found.setdefault(name, {}).update(dict.fromkeys(values))
+    return {name: list(values) for name, values in found.items()}
+
+
+def facets_of(one: ExperimentRows) -> Facets:
+    """Return what an experiment is chosen by: its group, the backends of its trials, and how they stand."""
+    tested = [] if one.tested or not one.done else ["not a finalist"]
+    return {
+        "group": [one.first.group or "none"],
+        "backend": list(dict.fromkeys(row.backend for row in one.rows)),
+        "status": [*dict.fromkeys(row.status for row in one.rows), *tested],
+    }
+
+
+def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
+    """Return a line for every planned trial, those that failed too, with the reason."""
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("seed", "Seed", Kind.number),
+        Column("group", "Group"),
+        Column("backend", "Backend"),
+        Column("val_accuracy", "Val %", Kind.percent),
+        Column("test_accuracy", "Test %", Kind.percent),
+        Column("epochs", "Epochs", Kind.number),
+        Column("seconds", "Seconds", Kind.seconds),
+        Column("status", "Status"),
+        Column("reason", "Reason"),
+    ]
+    rows = [row for one in experiments for row in one.rows]
+    made = sheet(make_table("trials", f"All trials, {len(rows)}", columns, [_trial(row) for row in rows]))
+    lines = [
+        Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
+        for line, row in zip(made.lines, rows, strict=True)
+    ]
+    return Sheet(made.key, made.title, made.columns, lines)
+
+
+def _trial(row: TrialRow) -> dict[str, Any]:
+    clean = measures(row, (None, 0.0)) if row.status == "done" else []
+    done = row.metrics if row.status == "done" else None
+    line = {key: getattr(row, key) for key in ("experiment", "group", "backend", "status", "reason")}
+    line |= {key: getattr(done, key) if done else None for key in ("val_accuracy", "epochs", "seconds")}
+    return line | {"seed": row.seed, "test_accuracy": clean[0].accuracy if clean else None}
+
+
+def _order(value: Any) -> str:
+    value = value.value if isinstance(value, Ranked) else value
+    value = value.mean if isinstance(value, Statistic) else value
+    if value is None or (isinstance(value, float) and not isfinite(value)):
+        return ""
+    return repr(value) if isinstance(value, int | float) else str(value)
+
+
+_MARKS = {"met": "good", "missed": "bad", "failed": "bad", "timed out": "bad", "unavailable": "bad"}
+
+
+def _mark(column: Column, value: Any) -> str:
+    if isinstance(value, Ranked) and value.rank == 1:
+        return "best"
+    if column.key not in {"status", "verdict"} or not isinstance(value, str):
+        return ""
+    return next((mark for word, mark in _MARKS.items() if value == word or f"{word}:" in value), "")

@@ -1,0 +1,185 @@
+"""The values behind each figure of a report, against the run's own rows, arrays and tables."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import confusion_matrix
+
+from harness.leaderboard import render_all, tables
+from harness.report import read, render
+from harness.summary import summarise
+from tests.report_pages import Page
+from tests.report_runs import make_run
+
+for library in ("altair", "jinja2", "vl_convert", "PIL"):
+    pytest.importorskip(library)
+SEEDS = (1, 2, 3)
+NAMES = {"A": "first", "B": "second", "C": "second"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return a run of three experiments with three seeds, one trial of which failed."""
+    return make_run(tmp_path_factory.mktemp("report"), NAMES, SEEDS, failed=[("C", 3, "diverged")])
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    """Return its page."""
+    return Page(render(read(run.directory)))
+
+
+@pytest.fixture(scope="module")
+def told(run):
+    """Return the lines of the run's tables, raw."""
+    return {key: table["rows"] for key, table in json.loads(render_all(tables(summarise(run)), "json")).items()}
+
+
+def values(figure, **chosen):
+    """Return the one line of a figure's frame that is chosen."""
+    frame = figure["values"]
+    for name, value in chosen.items():
+        frame = frame[frame[name] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+@pytest.mark.parametrize("metric", ["loss", "accuracy"])
+@pytest.mark.parametrize(("key", "shown"), [("train", "train"), ("val", "validation")])
+def test_a_curve_is_the_mean_over_the_seeds_and_its_band_the_deviation(run, page, metric, key, shown):
+    """Epoch by epoch."""
+    done = [row for row in run.rows() if row.status == "done"]
+    for name in NAMES:
+        histories = [[getattr(e, f"{key}_{metric}") for e in row.history] for row in done if row.experiment == name]
+        assert len(histories) == (2 if name == "C" else 3)
+        for epoch, found in enumerate(zip(*histories, strict=True), 1):
+            line = values(page.figures[f"{metric}-1"], experiment=name, set=shown, epoch=epoch)
+            mean, std = np.mean(found), np.std(found, ddof=1)
+            assert [line["mean"], line["low"], line["high"]] == pytest.approx([mean, mean - std, mean + std], rel=1e-5)
+            assert line["seeds"] == len(found)
+
+
+def test_every_early_stop_is_marked(run, page):
+    """At its last epoch, a mark a trial."""
+    stopped = {(row.experiment, str(row.seed)) for row in run.rows() if row.metrics and row.metrics.stopped_early}
+    stops = page.figures["loss-1"]["stops"]
+    assert stopped
+    assert {(line["experiment"], line["seed"]) for line in stops.to_dict("records")} == stopped
+    assert set(stops["epoch"]) == {20}
+
+
+def test_learning_rates_are_the_histories(run, page):
+    """As the optimizer had them."""
+    rates = page.figures["rate-1"]["values"]
+    row = next(run.rows())
+    found = rates[rates["experiment"] == row.experiment]["rate"].tolist()
+    assert found == [record.learning_rate for record in row.history]
+
+
+def test_a_confusion_matrix_is_that_of_the_predictions_of_all_seeds(run, page):
+    """Scikit-learn's, of what evaluation stored."""
+    for name in NAMES:
+        kept = [
+            run.arrays(name, row.seed, "evaluation.npz")
+            for row in run.rows()
+            if row.experiment == name and row.status == "done"
+        ]
+        wanted = sum(confusion_matrix(one["labels"], one["predicted"][0], labels=range(4)) for one in kept)
+        found = np.zeros_like(wanted)
+        frame = page.figures[f"confusion-{name}"]["values"]
+        found[frame["truth"], frame["predicted"]] = frame["images"]
+        assert (found == wanted).all()
+        share = wanted / wanted.sum(axis=1, keepdims=True)
+        assert frame["share"].tolist() == pytest.approx(share[frame["truth"], frame["predicted"]].tolist(), rel=1e-5)
+
+
+def test_the_confused_pairs_are_the_largest_errors_each_with_its_images(run, page):
+    """Most confused first, as many as there are up to ten."""
+    matrix = sum(run.arrays("A", seed, "evaluation.npz")["confusion"][0] for seed in SEEDS)
+    np.fill_diagonal(matrix, 0)
+    material = read(run.directory)
+    (one,) = [one for one in material.closer if one.name == "A"]
+    pairs = one.pairs(10)
+    assert [count for *_, count in pairs] == sorted(matrix[matrix > 0].tolist(), reverse=True)[:10]
+    assert all(matrix[truth, predicted] == count for truth, predicted, count in pairs)
+    images = [about for tag, about in page.tags if tag == "img"]
+    assert images
+    assert all(about["src"].startswith("data:image/png;base64,") and " taken for " in about["alt"] for about in images)
+
+
+@pytest.mark.parametrize(("measure", "table"), [("accuracy", "robustness"), ("degradation", "robustness-loss")])
+def test_degradation_curves_are_the_robustness_tables(page, told, measure, table):
+    """Mean, and one standard deviation to both sides."""
+    for line in told[table]:
+        for severity in (0.0, 0.2, 0.4):
+            key = f"{measure}_{severity:g}"
+            if key not in line:
+                continue
+            shown = values(page.figures[f"{measure}-gaussian_noise"], experiment=line["experiment"], severity=severity)
+            mean, std = line[key], line[f"{key}_std"]
+            wanted = [mean, mean - std, mean + std]
+            assert [shown["mean"], shown["low"], shown["high"]] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_reliability_diagram_is_scikit_learns(run, page):
+    """Accuracy and mean confidence in fifteen bins, of all seeds together."""
+    kept = [run.arrays("B", seed, "evaluation.npz") for seed in SEEDS]
+    right = np.concatenate([one["predicted"][0] == one["labels"] for one in kept])
+    confidence = np.concatenate([one["confidence"][0] for one in kept]).astype(np.float64)
+    accuracy, claimed = calibration_curve(right, confidence, n_bins=15)
+    frame = page.figures["reliability-1"]["values"]
+    frame = frame[frame["experiment"] == "B"]
+    assert frame["accuracy"].tolist() == pytest.approx(accuracy.tolist(), rel=1e-5)
+    assert frame["confidence"].tolist() == pytest.approx(claimed.tolist(), rel=1e-5)
+    assert frame["images"].sum() == len(right)
+
+
+def test_the_bins_of_one_seed_give_the_ece_of_its_row(tmp_path):
+    """The diagram and the number are of one calculation."""
+    run = make_run(tmp_path, {"A": "first"})
+    frame = Page(render(read(run.directory))).figures["reliability-1"]["values"]
+    gaps = (frame["accuracy"] - frame["confidence"]).abs() * frame["images"]
+    assert gaps.sum() / frame["images"].sum() == pytest.approx(next(run.rows()).evaluation.measures[0].ece, rel=1e-4)
+
+
+@pytest.mark.parametrize(("figure", "column"), [("samples-per-second", "samples_per_second"), ("seconds", "seconds")])
+def test_bars_are_the_speed_table(page, told, figure, column):
+    """The fastest first."""
+    found = page.figures[figure]["values"]
+    wanted = {line["experiment"]: line[column] for line in told["speed"]}
+    assert dict(zip(found["experiment"], found["mean"], strict=True)) == pytest.approx(wanted, rel=1e-5)
+    assert found["mean"].tolist() == sorted(found["mean"], reverse=column == "samples_per_second")
+
+
+def test_the_class_distribution_is_the_runs_record(page):
+    """Every class in every set."""
+    frame = page.figures["classes"]["values"]
+    assert frame.groupby("set")["images"].agg(list).to_dict() == {
+        "train": [175] * 4,
+        "validation": [25] * 4,
+        "test": [50] * 4,
+    }
+
+
+def test_the_leaderboard_on_the_page_is_the_leaderboard(run, page):
+    """Cell by cell, the failed trial among them, with its reason."""
+    (overview,) = [table for table in tables(summarise(run)) if table.key == "overview"]
+    shown = render_all([overview], "markdown").splitlines()[2:]
+    wanted = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown]
+    assert page.tables["table-overview"] == [wanted[0], *wanted[2:]]
+    trials = page.tables["table-trials"]
+    assert len(trials) == 1 + 9
+    (failed,) = [line for line in trials if line[-2] == "failed"]
+    assert (failed[0], failed[1], failed[-1]) == ("C", "3", "diverged")
+    assert page.text.count("8 of 9 trials done") >= 1
+
+
+def test_every_figure_is_told_in_words_with_values_of_the_run(page, told):
+    """Text alternatives name what is there, not merely that something is."""
+    assert set(page.labels) == set(page.figures)
+    for line in told["validation"]:
+        assert f"{line['experiment']} ends at a validation loss of {line['val_loss']:.3f}" in page.labels["loss-1"]
+    for line in told["test"]:
+        assert f"{line['experiment']} has an ECE of {line['ece']:.4f}" in page.labels["reliability-1"]
