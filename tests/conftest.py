@@ -6,9 +6,10 @@ import pytest
 
 from harness import hookimpl
 from harness.plugins import registry
+from tests.command_line import load, typed
 from tests.emnist import command, tiny
 
-__all__ = ["command", "tiny"]
+__all__ = ["command", "load", "tiny", "typed"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,6 @@
 
 import gzip
 import struct
-import sys
 import zipfile
 from dataclasses import replace
 from hashlib import md5, sha256
@@ -10,7 +9,6 @@ from hashlib import md5, sha256
 import numpy as np
 import pytest
 
-from harness import cli
 from harness.datasets.emnist import download
 from harness.datasets.emnist.dataset import ByMerge
 from harness.datasets.emnist.download import Archive
@@ -104,20 +102,7 @@ def tiny(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Give a function that runs the command in this process, in the test's folder, which holds ``suite.toml``."""
+def command(typed, tmp_path):
+    """Give `typed`, in a folder that holds ``suite.toml``."""
     (tmp_path / "suite.toml").write_text(SUITE)
-    monkeypatch.chdir(tmp_path)
-    # The command sets what the numeric libraries read; it must not outlive the test.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "1")
-
-    def run(*arguments, code=0):
-        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        told = capsys.readouterr()
-        assert (end.value.code or 0) == code, told.err + told.out
-        return told
-
-    return run
+    return typed

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: in a process of its own."""
+"""The command line as a person meets it; in a process of its own where that makes a difference."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,24 +20,34 @@ from tests.tiny import TINY
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def harness(tmp_path):
-    """Return a function that runs the command in an empty folder that holds ``tiny.toml``."""
-    (tmp_path / "tiny.toml").write_text(TINY)
+class Told(NamedTuple):
+    """What a command printed."""
 
-    def run(*arguments, code=0, **environment):
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def harness(tmp_path, typed, monkeypatch):
+    """Return a function that runs the command beside a ``tiny.toml``; with plugins, in a process of its own."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    # In this process: `tests.test_faults` and its like have the workers.
+    monkeypatch.setenv("HARNESS_JOBS", "0")
+
+    def run(*arguments, code=0, plugins=None, **environment):
+        if plugins is None:
+            with monkeypatch.context() as patched:
+                for name, value in environment.items():
+                    patched.setenv(name, value)
+                told = typed(*arguments, code=code)
+            return Told(told.out, told.err)
         done = subprocess.run(
-            [sys.executable, "-m", "harness", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            # In this process: `tests.test_faults` and its like have the workers.
-            env=os.environ | {"HARNESS_JOBS": "0"} | environment,
-            check=False,
-        )
+            [sys.executable, "-m", "harness", *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(plugins)} | environment, check=False,
+        )  # fmt: skip
         assert done.returncode == code, done.stderr + done.stdout
         assert code == 1 or "Traceback" not in done.stderr
-        return done
+        return Told(done.stdout, done.stderr)
 
     return run
 
@@ -71,13 +82,10 @@ def test_quick_suite_runs_and_shows_its_leaderboard(quick):
 
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "latex", "json"])
-def test_leaderboard_has_every_trial_in_every_format(quick, form):
+def test_leaderboard_has_every_trial_in_every_format(harness, quick, form):
     """What is planned appears, whatever became of it."""
     folder, _ = quick
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "leaderboard", "runs/quick", "--format", form, "--table", "accuracy"],
-        capture_output=True, text=True, cwd=folder, check=True,
-    )  # fmt: skip
+    done = harness("leaderboard", folder / "runs/quick", "--format", form, "--table", "accuracy")
     for name in ("M0", "M1b", "M1g", "M2", "M3b"):
         assert name in done.stdout
     if form == "json":
@@ -201,7 +209,7 @@ def test_plugins_names_what_is_there_what_is_not_and_what_is_set_aside(harness, 
     distribution(
         tmp_path / "site", "harness-bad", "0.1", {"harness_bad": "import no_such_module"}, {"bad": "harness_bad"}
     )
-    done = harness("plugins", PYTHONPATH=str(tmp_path / "site"))
+    done = harness("plugins", plugins=tmp_path / "site")
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
     assert f"{np.__version__}" in lines["numpy"]
     assert "yes" in lines["numpy"]
@@ -220,10 +228,10 @@ def test_plugins_can_be_disabled(harness, tmp_path, arguments, environment):
     """A faulty one need not be uninstalled; workers do without it too."""
     modules = {"harness_bad": "print('loaded'); import no_such_module"}
     distribution(tmp_path / "site", "harness-bad", "0.1", modules, {"bad": "harness_bad"})
-    found = harness("plugins", *arguments, PYTHONPATH=str(tmp_path / "site"), **environment)
+    found = harness("plugins", *arguments, plugins=tmp_path / "site", **environment)
     assert "disabled: bad (harness-bad 0.1)" in found.stdout
     assert "no_such_module" not in found.stdout
-    done = harness("run", "tiny.toml", "--only", "A", *arguments, PYTHONPATH=str(tmp_path / "site"), **environment)
+    done = harness("run", "tiny.toml", "--only", "A", *arguments, plugins=tmp_path / "site", **environment)
     assert "loaded" not in done.stdout + done.stderr + (tmp_path / "runs/tiny/trials/A/seed-1/log.txt").read_text()
 
 
@@ -245,7 +253,7 @@ def test_version(harness):
     assert harness("--version").stdout.startswith("harness ")
 
 
-def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(tmp_path):
+def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(typed, tmp_path):
     """Exit code 130; the finished trial's row is there."""
     (tmp_path / "tiny.toml").write_text(TINY)
     command = [sys.executable, "-m", "harness", "run", "tiny.toml", "--set", "experiments.B.epochs=100000"]
@@ -262,11 +270,8 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
     assert process.returncode == 130
     assert "the same command resumes" in errors
     assert "Traceback" not in errors
-    again = subprocess.run(
-        [sys.executable, "-m", "harness", "plan", "tiny.toml", "--set", "experiments.B.epochs=100000"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    states = {line.split()[0]: line for line in again.stdout.splitlines() if line}
+    again = typed("plan", "tiny.toml", "--set", "experiments.B.epochs=100000")
+    states = {line.split()[0]: line for line in again.out.splitlines() if line}
     assert " done" in states["A"]
     assert " run " in states["B"]
 

@@ -1,10 +1,7 @@
 """What docs/plugins.md says is true: its backend is certified, its errors are the real ones, its other code works."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -16,22 +13,14 @@ from harness.interfaces import Backend, Dataset, MultiplyingBackend, Network, Op
 from harness.plugins import registry
 from harness.scaffold import create
 from tests import documents
+from tests.command_line import module
 from tests.plugins_on_disk import distribution
 
 DOCS = (Path(__file__).parent.parent / "docs" / "plugins.md").read_text()
 
 
 block = partial(documents.block, "docs/plugins.md")
-
-
-def command(*arguments, cwd, code=0):
-    """Run a module of this Python; return what it printed, both ways."""
-    done = subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=cwd, env=os.environ | {"COLUMNS": "200"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+command = partial(module, COLUMNS="200")
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.planning import choose
-from harness.plugins import registry
-from harness.suite import load_suite
 from tests.tiny import run_suite
 
 GRID = """
@@ -33,18 +31,6 @@ NAMES = [
     "B[optimizer.learning_rate=0.1,gradient=sum]",
     "B[optimizer.learning_rate=0.1,gradient=mean]",
 ]
-
-
-@pytest.fixture
-def load(tmp_path):
-    """Return a function that writes a suite's text and loads it."""
-
-    def write_and_load(text, **options):
-        path = tmp_path / "mine.toml"
-        path.write_text(text)
-        return load_suite(path, registry(), **options).suite
-
-    return write_and_load
 
 
 def test_every_combination_is_an_experiment_in_the_templates_place(load):

@@ -1,9 +1,6 @@
 """`harness new`: what it writes is complete, clean, and passes its own tests; what it refuses, and how."""
 
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -13,19 +10,10 @@ from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.scaffold import SCAFFOLDS, create
 from harness.suite import load_suite
+from tests.command_line import module as command
 from tests.plugins_on_disk import distribution
 
 KINDS = [kind for kind in SCAFFOLDS if kind != "suite"]
-
-
-def command(*arguments, cwd, code=0, **environment):
-    """Run a module of this Python; return what it printed, both ways."""
-    done = subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.mark.slow

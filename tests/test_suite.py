@@ -36,18 +36,6 @@ schedule = { name = "constant" }
 """
 
 
-@pytest.fixture
-def load(tmp_path):
-    """Return a function that writes a suite's text and loads it."""
-
-    def write_and_load(text, **options):
-        path = tmp_path / "mine.toml"
-        path.write_text(text)
-        return load_suite(path, registry(), **options).suite
-
-    return write_and_load
-
-
 def test_tables_merge_key_by_key_unless_they_have_a_name(load):
     """A named table replaces the inherited one whole: sgd must not inherit adam's eps."""
     suite = load(GOOD)

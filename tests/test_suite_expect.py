@@ -3,8 +3,6 @@
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import registry
-from harness.suite import load_suite
 from harness.suite.expectations import claims, figures
 from harness.suite.relations import parse
 
@@ -68,18 +66,6 @@ RELATION = (
 relation = "'B[l2=0.1]'.val_accuracy > A.val_accuracy + 0.01"
 """
 )
-
-
-@pytest.fixture
-def load(tmp_path):
-    """Return a function that writes a suite's text and loads it."""
-
-    def write_and_load(text, **options):
-        path = tmp_path / "mine.toml"
-        path.write_text(text)
-        return load_suite(path, registry(), **options).suite
-
-    return write_and_load
 
 
 def test_a_row_of_a_table_is_a_figure_for_each_value(load):

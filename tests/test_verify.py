@@ -36,15 +36,9 @@ def rows_of(values, seed=42, **changed):
 
 
 @pytest.fixture
-def suite(tmp_path):
+def suite(load):
     """Return a function that loads a suite with the expectations of a text."""
-
-    def load(text):
-        path = tmp_path / "mine.toml"
-        path.write_text(SUITE + text)
-        return load_suite(path, registry()).suite
-
-    return load
+    return lambda text: load(SUITE + text)
 
 
 def figure(**changed):
@@ -176,39 +170,28 @@ def test_the_tables_have_percent_and_nats_apart_and_raw_values_in_data(suite):
     assert spoken(found) == "2 of 3 expectations met, 1 missed"
 
 
-def harness(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)], capture_output=True, text=True, cwd=folder, check=False
-    )
-
-
-def test_the_command_exits_with_3_when_one_is_missed_and_a_run_says_so(tmp_path):
+def test_the_command_exits_with_3_when_one_is_missed_and_a_run_says_so(tmp_path, typed):
     """A run itself is all well: verify is what judges."""
     text = TINY + figure(value=2.0, images=1797) + figure(metric="epochs", value=3, tolerance=0)
     (tmp_path / "tiny.toml").write_text(text)
-    done = harness(tmp_path, "run", "tiny.toml")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.endswith("1 of 2 expectations met, 1 missed: harness verify runs/tiny\n")
-    done = harness(tmp_path, "verify", "runs/tiny", "--format", "csv")
-    assert done.returncode == 3
-    assert "here,A,val_accuracy,2.0," in done.stdout
-    assert done.stderr.endswith("\n1 of 2 expectations met, 1 missed\n")
-    done = harness(tmp_path, "verify", "runs/tiny", "--missed")
-    assert "epochs" not in done.stdout
+    told = typed("run", "tiny.toml", "--jobs", "0").err
+    assert told.endswith("1 of 2 expectations met, 1 missed: harness verify runs/tiny\n")
+    told = typed("verify", "runs/tiny", "--format", "csv", code=3)
+    assert "here,A,val_accuracy,2.0," in told.out
+    assert told.err.endswith("\n1 of 2 expectations met, 1 missed\n")
+    assert "epochs" not in typed("verify", "runs/tiny", "--missed", code=3).out
     # A tolerance may be changed afterwards: the same command takes the suite up without training anything.
     (tmp_path / "tiny.toml").write_text(text.replace("value = 2.0\ntolerance = 0.01", "value = 2.0\ntolerance = 2.0"))
-    assert "3 trials, 3 already done" in harness(tmp_path, "run", "tiny.toml").stderr
-    done = harness(tmp_path, "verify", "runs/tiny")
-    assert (done.returncode, done.stderr) == (0, "2 of 2 expectations met\n")
+    assert "3 trials, 3 already done" in typed("run", "tiny.toml", "--jobs", "0").err
+    assert typed("verify", "runs/tiny").err == "2 of 2 expectations met\n"
 
 
-def test_a_suite_that_expects_nothing_says_so(tmp_path):
+def test_a_suite_that_expects_nothing_says_so(tmp_path, typed):
     """No table, no failure; a run of it says nothing."""
     run_suite(tmp_path, only=["A"])
-    done = harness(tmp_path, "verify", "run")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "tiny: its suite expects nothing: it has no [[expect]]\n"
-    assert harness(tmp_path, "verify", "nowhere").stderr.startswith("error: nowhere: there is no run here")
+    told = typed("verify", "run")
+    assert (told.out, told.err) == ("", "tiny: its suite expects nothing: it has no [[expect]]\n")
+    assert typed("verify", "nowhere", code=2).err.startswith("error: nowhere: there is no run here")
 
 
 def test_the_script_prints_expectations_that_its_run_meets(tmp_path):

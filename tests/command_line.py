@@ -1,0 +1,56 @@
+"""The command as it is typed, in this process: starting one of its own takes longer than most of what it is asked."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from harness import cli
+from harness.threads import VARIABLES
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys, tmp_path):
+    """Give a function that runs the command in the test's folder, and returns what it printed: ``out`` and ``err``."""
+    monkeypatch.chdir(tmp_path)
+    # The command sets what the numeric libraries read, and who may end it; neither must outlive the test.
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "1")
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments, code=0):
+        monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        told = capsys.readouterr()
+        assert (end.value.code or 0) == code, told.err + told.out
+        return told
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+def module(*arguments, cwd, code=0, **environment):
+    """Run a module of this Python in a process of its own; return what it printed, both ways."""
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a function that writes a suite's text into ``mine.toml`` and loads it."""
+    from harness.plugins import registry
+    from harness.suite import load_suite
+
+    def write_and_load(text, **options):
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return load_suite(path, registry(), **options).suite
+
+    return write_and_load
