@@ -1,6 +1,6 @@
 """One thread, as trials have it, settled before a test loads NumPy or torch.
 
-On small matrices, and beside other loads, several get in each other's way: the tests of parity take three times as long.
+On small matrices, and beside other loads, several get in each other's way: tests of parity take three times as long.
 """
 
 import os

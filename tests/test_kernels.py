@@ -129,7 +129,7 @@ def test_workers_use_it_and_rows_and_the_doctor_say_so(tuning, tmp_path):
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
     for switch, expected in ((), other), (("--no-tune",), own):
-        harness("run", "tiny.toml", "--only", "A", "--fresh", *switch)
+        harness("run", "tiny.toml", "--only", "A", "--jobs", "1", "--fresh", *switch)
         (row,) = (tmp_path / "runs" / "tiny").glob("trials/A/*/row.json")
         assert json.loads(row.read_text())["row"]["environment"]["blas"].endswith(f" {expected}")
     assert f"products: {other}, measured fastest ({other} 2, Other 1 GFLOP/s a thread)" in harness("doctor")
