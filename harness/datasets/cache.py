@@ -5,6 +5,7 @@
     datasets/<digest>/      images.npy, labels.npy, meta.json
     sources/<key>.json      a dataset with its options and its source: digest, title, and what it was held against
     downloads/              what datasets download
+    datasets.lock           held by the process that writes an entry
 """
 
 import json
@@ -12,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import ENOSPC
 from hashlib import sha256
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -27,6 +30,8 @@ from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDat
 
 _BLOCK_ROWS = 16_384
 """Images that are hashed and written at a time: a set is never copied whole."""
+_TEMPORARY = ".new-"
+"""How the folder of an entry begins that is being written."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,12 @@ def materialise(name: str, options: Mapping[str, object], dataset: Dataset, root
     _check_labels(name, stream)
     title = stream.title or f"{name}, {len(stream.labels):,} images"
     try:
-        digest = _store(root, name, stream)
-        write_json(index, {"name": name, "digest": digest, "title": title, "checked": stream.checked})
+        with _only_writer(root):
+            known = _known(root, index)
+            if known:  # another process was writing it
+                return known
+            digest = _store(root, name, stream)
+            write_json(index, {"name": name, "digest": digest, "title": title, "checked": stream.checked})
     except OSError as error:
         place = "Name another place with HARNESS_CACHE_DIR"
         if error.errno == ENOSPC:
@@ -121,14 +130,24 @@ def _whole(directory: Path) -> dict[str, Any] | None:
     return meta if whole else None
 
 
+@contextmanager
+def _only_writer(root: Path) -> Iterator[None]:
+    """Wait until no other process writes to the cache, and remove what one that was killed left half written."""
+    parent = root / "datasets"
+    parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / "datasets.lock"):
+        for left in parent.glob(f"{_TEMPORARY}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
 def _store(root: Path, name: str, stream: ImageStream) -> str:
     """Write an entry under a temporary name while its content is hashed, then rename it; return the digest.
 
-    Whoever else came first has the same content.
+    The same content may be there already, of another source.
     """
     parent = root / "datasets"
-    parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=parent, prefix=".new-"))
+    temporary = Path(tempfile.mkdtemp(dir=parent, prefix=_TEMPORARY))
     try:
         rows, (height, width) = len(stream.labels), stream.shape
         hasher = sha256(repr(((rows, height, width), stream.class_names)).encode())
@@ -149,11 +168,7 @@ def _store(root: Path, name: str, stream: ImageStream) -> str:
         directory = parent / hasher.hexdigest()
         if _whole(directory) is None:
             shutil.rmtree(directory, ignore_errors=True)
-            try:
-                temporary.rename(directory)
-            except OSError:
-                if _whole(directory) is None:  # it is no other writer that came first
-                    raise
+            temporary.rename(directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return directory.name
