@@ -184,11 +184,29 @@ def test_two_writers_at_once_write_one_entry_once(tmp_path):
     ],
 )
 def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, told):
-    """Named, with what came and what the contract says; nothing is cached."""
+    """With what came and what the contract says; nothing is cached."""
     with pytest.raises(HarnessError) as caught:
         materialise("drawn", {}, Drawn(**changed), tmp_path)
-    assert str(caught.value).startswith(f"dataset 'drawn': {told}")
+    assert str(caught.value).startswith(told)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("blocks", "told"),
+    [
+        ([np.zeros((20, 4, 3))], "images are float64 (20, 4, 3); the contract says uint8 (rows, height, width)"),
+        ([np.zeros((20, 3, 4), dtype=np.uint8)], "images are uint8 (20, 3, 4); the contract says uint8"),
+        ([np.zeros((9, 4, 3), dtype=np.uint8)] * 2, "its blocks hold 18 images for 20 labels"),
+    ],
+)
+def test_a_stream_that_breaks_its_contract_leaves_nothing(tmp_path, blocks, told):
+    """It shows when a part of it is written already."""
+    dataset = Held()
+    dataset.stream = lambda: ImageStream((4, 3), np.arange(20) % 2, ("a", "b"), lambda: iter(blocks))
+    with pytest.raises(HarnessError) as caught:
+        materialise("held", {}, dataset, tmp_path)
+    assert str(caught.value).startswith(told)
+    assert not list((tmp_path / "datasets").iterdir())
 
 
 def test_a_cache_that_cannot_be_written_to_says_where_else(tmp_path):

@@ -319,14 +319,18 @@ def test_the_list_says_what_is_here_where_and_what_it_was_held_against(tiny, tmp
     assert f"faulty: {folder / TRAIN_IMAGES}.gz: begins with" in command("datasets").out
 
 
-def test_a_class_without_an_image_is_told(tiny, tmp_path):
-    """A part may lack one; the split could not have it."""
+def test_a_class_without_an_image_is_told(tiny, tmp_path, command):
+    """A part may lack one; the split could not have it. The dataset is named once."""
     folder = tiny.write(tmp_path / "data")
     cut_to(folder, tiny, 30)
     (folder / "emnist-bymerge-test-images-idx3-ubyte.gz").unlink()
     (folder / "emnist-bymerge-test-labels-idx1-ubyte.gz").unlink()
     (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(idx(np.arange(30) % 2)))
-    assert refused(lambda: read(directory=folder, partial=True)) == "dataset 'emnist-bymerge': class 'b' has no image"
+    told = "dataset 'emnist-bymerge': class 'b' has no image\n"
+    options = ["--data-dir", "data", "--set", "dataset.partial=true"]
+    assert command("plan", "suite.toml", *options, code=2).err == f"error: suite.toml: {told}"
+    described = ["datasets", "describe", "emnist-bymerge", "--data-dir", "data", "--partial"]
+    assert command(*described, code=2).err == f"error: {told}"
 
 
 def test_a_variants_files_have_the_official_names():

@@ -66,22 +66,22 @@ def materialise(name: str, options: Mapping[str, object], dataset: Dataset, root
 
     Raises:
         HarnessError: the dataset's files are faulty, it returned other than `LabelledImages` promises, or the cache
-            cannot be written to.
+            cannot be written to; whoever catches it says of which dataset it speaks.
     """
     key = checksum({"name": name, "options": json.loads(json.dumps(options, default=str)), "source": dataset.source()})
     index = root / "sources" / f"{key}.json"
     known = _known(root, index)
     if known:
         return known
-    stream = dataset.stream() if isinstance(dataset, StreamedDataset) else _streamed(name, dataset.load())
-    _check_labels(name, stream)
+    stream = dataset.stream() if isinstance(dataset, StreamedDataset) else _streamed(dataset.load())
+    _check_labels(stream)
     title = stream.title or f"{name}, {len(stream.labels):,} images"
     try:
         with _only_writer(root):
             known = _known(root, index)
             if known:  # another process was writing it
                 return known
-            digest = _store(root, name, stream)
+            digest = _store(root, stream)
             write_json(index, {"name": name, "digest": digest, "title": title, "checked": stream.checked})
     except OSError as error:
         place = "Name another place with HARNESS_CACHE_DIR"
@@ -141,7 +141,7 @@ def _only_writer(root: Path) -> Iterator[None]:
         yield
 
 
-def _store(root: Path, name: str, stream: ImageStream) -> str:
+def _store(root: Path, stream: ImageStream) -> str:
     """Write an entry under a temporary name while its content is hashed, then rename it; return the digest.
 
     The same content may be there already, of another source.
@@ -154,7 +154,7 @@ def _store(root: Path, name: str, stream: ImageStream) -> str:
         with (temporary / "images.npy").open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": (rows, height, width)}
             np.lib.format.write_array_header_1_0(file, header)
-            for block in _checked_blocks(name, stream):
+            for block in _checked_blocks(stream):
                 hasher.update(block)
                 file.write(block)
             _to_disk(file)
@@ -179,30 +179,27 @@ def _to_disk(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _checked_blocks(name: str, stream: ImageStream) -> Iterator[memoryview]:
+def _checked_blocks(stream: ImageStream) -> Iterator[memoryview]:
     """Yield the pixels of each block, one after the other; refuse what the contract does not allow."""
     rows = 0
     for block in stream.blocks():
         if block.dtype != np.uint8 or block.shape[1:] != stream.shape:
-            msg = (
-                f"dataset {name!r}: images are {block.dtype} {block.shape}; the contract says uint8 "
-                "(rows, height, width)"
-            )
+            msg = f"images are {block.dtype} {block.shape}; the contract says uint8 (rows, height, width)"
             raise HarnessError(msg)
         rows += len(block)
         yield np.ascontiguousarray(block).reshape(-1).data
     if rows != len(stream.labels):
-        msg = f"dataset {name!r}: its blocks hold {rows:,} images for {len(stream.labels):,} labels"
+        msg = f"its blocks hold {rows:,} images for {len(stream.labels):,} labels"
         raise HarnessError(msg)
 
 
-def _streamed(name: str, loaded: LabelledImages) -> ImageStream:
+def _streamed(loaded: LabelledImages) -> ImageStream:
     """Return images that are there already as a stream of them."""
     images, labels = loaded.images, loaded.labels
     if images.dtype != np.uint8 or images.ndim != 3:
-        what = f"images are {images.dtype} {images.shape}; the contract says uint8 (rows, height, width)"
+        msg = f"images are {images.dtype} {images.shape}; the contract says uint8 (rows, height, width)"
     elif labels.dtype != np.int64 or labels.shape != (len(images),):
-        what = f"labels are {labels.dtype} {labels.shape}; the contract says int64 ({len(images)},)"
+        msg = f"labels are {labels.dtype} {labels.shape}; the contract says int64 ({len(images)},)"
     else:
 
         def blocks() -> Iterator[NDArray[np.uint8]]:
@@ -210,21 +207,19 @@ def _streamed(name: str, loaded: LabelledImages) -> ImageStream:
 
         height, width = images.shape[1:]
         return ImageStream((height, width), labels, loaded.class_names, blocks, loaded.title, loaded.checked)
-    msg = f"dataset {name!r}: {what}"
     raise HarnessError(msg)
 
 
-def _check_labels(name: str, stream: ImageStream) -> None:
+def _check_labels(stream: ImageStream) -> None:
     """Refuse what `LabelledImages` does not allow."""
     labels, classes = stream.labels, len(stream.class_names)
     if labels.dtype != np.int64 or labels.ndim != 1:
-        what = f"labels are {labels.dtype} {labels.shape}; the contract says int64 (rows,)"
+        msg = f"labels are {labels.dtype} {labels.shape}; the contract says int64 (rows,)"
     elif not len(labels) or labels.min() < 0 or labels.max() >= classes:
-        what = f"labels are not all in 0 … {classes - 1}, the {classes} classes that it names"
+        msg = f"labels are not all in 0 … {classes - 1}, the {classes} classes that it names"
     elif np.bincount(labels, minlength=classes).min() == 0:
         absent = stream.class_names[int(np.bincount(labels, minlength=classes).argmin())]
-        what = f"class {absent!r} has no image"
+        msg = f"class {absent!r} has no image"
     else:
         return
-    msg = f"dataset {name!r}: {what}"
     raise HarnessError(msg)
