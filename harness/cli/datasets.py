@@ -148,8 +148,7 @@ def _options(directory: Path | None, assignments: list[str] | None, *, partial: 
     """Return the dataset's options that a command line gives."""
     from harness.suite.reading import override
 
-    given = [f"dataset.{assignment}" for assignment in assignments or ()]
-    options: dict[str, Any] = override({"dataset": {}}, given, None)["dataset"]
+    options = override({}, assignments or (), None)
     if directory is not None:
         options["directory"] = str(directory.expanduser().resolve())
     return options | ({"partial": True} if partial else {})

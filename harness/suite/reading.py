@@ -49,9 +49,11 @@ def override(table: dict[str, Any], assignments: Sequence[str], dataset: str | N
         result["dataset"] = {"name": dataset} | split
     for assignment in assignments:
         change = _parse(assignment)
-        experiments = table.get("experiments")
-        for name in change.get("experiments", {}):
-            if isinstance(experiments, dict) and name not in experiments:
+        experiments, changed = table.get("experiments"), change.get("experiments")
+        if not (isinstance(experiments, dict) and isinstance(changed, dict)):
+            experiments, changed = {}, {}  # what they are instead is told when the suite is checked
+        for name in changed:
+            if name not in experiments:
                 msg = f"--set {assignment}: there is no experiment {name!r}. {nearest(name, experiments)}"
                 raise HarnessError(msg)
         result = put(result, change)
