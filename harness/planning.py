@@ -62,7 +62,7 @@ def make_plan(
     try:
         split = split_of(data, suite.dataset.split)
     except HarnessError as error:
-        msg = f"{loaded.path}: dataset {suite.dataset.name!r}: {error}"
+        msg = f"{loaded.source('dataset', 'split')}: dataset {suite.dataset.name!r}: {error}"
         raise HarnessError(msg) from None
     basis = {
         "interface": str(INTERFACE_VERSION),
@@ -136,7 +136,9 @@ def open_dataset(loaded: LoadedSuite) -> CachedDataset:
             return materialise(table.name, table.options, loaded.dataset, cache_root())
     except HarnessError as error:
         reason = str(error)
-    msg = f"{loaded.path}: dataset {table.name!r}: {reason}"
+    # Where it complains of one of its options, it begins with that.
+    option = reason.partition(":")[0]
+    msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {reason}"
     raise HarnessError(msg)
 
 

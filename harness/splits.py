@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.seeding import generator
+from harness.wording import counted
 
 SETS = ("train", "val", "test")
 
@@ -69,8 +70,8 @@ def stratified(
             name = class_names[index] if class_names else str(index)
             lacking = SETS[counts.index(min(counts))]
             msg = (
-                f"class {name!r} has {len(rows)} images: the split {train} / {val} / {test} leaves {min(counts)} for "
-                f"{lacking}; at least {_enough(len(rows), train, val)} images are needed"
+                f"class {name!r} has {counted(len(rows), 'image')}: the split {train} / {val} / {test} leaves "
+                f"{min(counts)} for {lacking}; at least {_enough(len(rows), train, val)} images are needed"
             )
             raise HarnessError(msg)
         shuffled = generator(seed, "split", index).permutation(rows)

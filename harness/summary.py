@@ -16,4 +16,5 @@ def summarise(run: Run) -> RunSummary:
         finalists=finalists(run.suite, rows),
         baseline=run.suite.leaderboard.baseline,
         compare=pairs,
+        test_rows=run.dataset.sizes.get("test", 0),
     )

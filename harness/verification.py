@@ -12,6 +12,7 @@ from harness.leaderboard.model import Statistic
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
 from harness.suite.relations import Metric, Term
 from harness.values import comparable, paired, value_of
+from harness.wording import counted
 
 if TYPE_CHECKING:
     from harness.rows import TrialRow
@@ -148,4 +149,4 @@ def spoken(verification: Verification) -> str:
     """Return the verdicts in a sentence: ``52 of 190 expectations met, 51 missed, 87 not comparable``."""
     counts = verification.counts
     others = [f"{count} {verdict.value}" for verdict, count in counts.items() if count and verdict is not Verdict.met]
-    return ", ".join([f"{counts[Verdict.met]} of {sum(counts.values())} expectations met", *others])
+    return ", ".join([f"{counts[Verdict.met]} of {counted(sum(counts.values()), 'expectation')} met", *others])

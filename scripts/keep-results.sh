@@ -7,7 +7,7 @@ set -euo pipefail
 run=$1 folder=$2
 mkdir -p "$folder"
 harness leaderboard "$run" --format markdown > "$folder/leaderboard.md"
-harness leaderboard "$run" --format csv > "$folder/leaderboard.csv"
+harness leaderboard "$run" --format csv --table all > "$folder/leaderboard.csv"
 harness verify "$run" --format markdown > "$folder/verdicts.md" || [[ $? == 3 ]]
 python3 - "$run" > "$folder/environment.json" <<'PYTHON'
 import json, sys

@@ -125,14 +125,14 @@ BAD = {
     "no such suite": (["run", "tyni.toml"], "tyni.toml: there is no such file. Did you mean 'tiny.toml'?"),
     "unknown dataset": (
         ["run", "tiny.toml", "--dataset", "digit"],
-        "dataset.name: unknown dataset 'digit'. Did you mean",
+        "--dataset digit: unknown dataset 'digit'. Did you mean",
     ),
     "only matches nothing": (["run", "tiny.toml", "--only", "D*"], "--only D*: matches no experiment. Known: A, B, C."),
     "seeds that are words": (
         ["run", "tiny.toml", "--seeds", "1,two"],
         "--seeds 1,two: not whole numbers between commas",
     ),
-    "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "suite.seeds: 1 stands there twice"),
+    "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "--seeds 1,1: 1 stands there twice"),
     "no such command": (["rnu"], "No such command 'rnu'. Did you mean 'run'?. 'harness -h' shows what there is"),
     "an option that is no number": (["run", "tiny.toml", "--jobs", "two"], "Invalid value for '--jobs' / '-j'"),
     "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. 'harness why -h' shows what there is"),
@@ -144,7 +144,7 @@ BAD = {
     ),
     "files without options": (
         ["run", "tiny.toml", "--dataset", "files"],
-        "dataset.images: is missing: dataset 'files' needs it",
+        "--dataset files: dataset.images: is missing: dataset 'files' needs it. Add --set dataset.images=VALUE",
     ),
 }
 

@@ -114,11 +114,11 @@ def test_table_2_training_and_validation(published):
 
 
 def test_table_3_the_reimplementation_side_by_side(published):
-    """Δ M1g-M2: +0.33, -0.28, and the loss +5.18 %."""
+    """M2 less M1g: +0.33, -0.28, and the loss +5.18 %."""
     (table,) = [table for table in published if table.key == "comparison"]
     change = render_all([table], "markdown").splitlines()[-1]
     assert [cell.strip() for cell in change.strip("|").split("|")] == [
-        "Δ M1g–M2", "", "–", "+0.33", "–", "-0.28", "–", "+5.18",
+        "M2 − M1g", "", "–", "+0.33", "–", "-0.28", "–", "+5.18",
     ]  # fmt: skip
     raw = lines(published, "comparison")[2]
     assert float(raw["train_accuracy_change"]) == pytest.approx(0.0033)

@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -121,30 +122,40 @@ def test_quiet_says_nothing(tmp_path, capsys):
 
 
 def test_a_terminal_gets_the_live_picture(tmp_path):
-    """On a pseudo-terminal: the picture is drawn and taken away, and results go to standard output."""
+    """On a pseudo-terminal: the picture is drawn and taken away; results go to standard output, as wide as it is."""
     (tmp_path / "tiny.toml").write_text(TINY)
-    master, slave = pty.openpty()
+    terminals = [pty.openpty() for _ in range(2)]
+    for _, slave in terminals:
+        termios.tcsetwinsize(slave, (40, 110))
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", "run", "tiny.toml", "--set", "defaults.epochs=400"],
-        cwd=tmp_path, stderr=slave, stdout=subprocess.PIPE, env=os.environ | {"TERM": "xterm", "COLUMNS": "110"},
+        cwd=tmp_path, stderr=terminals[0][1], stdout=terminals[1][1], env=os.environ | {"TERM": "xterm"},
     )  # fmt: skip
-    os.close(slave)
-    shown = b""
+    said = {}
+    for master, slave in terminals:
+        os.close(slave)
+        said[master] = b""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if select.select([master], [], [], 0.1)[0]:
+    waiting = list(said)
+    while waiting and time.monotonic() < deadline:
+        for master in select.select(waiting, [], [], 0.1)[0]:
             try:
-                shown += os.read(master, 65536)
+                said[master] += os.read(master, 65536)
             except OSError:
-                break
-    output, _ = process.communicate(timeout=30)
-    os.close(master)
+                waiting.remove(master)
+    process.wait(timeout=30)
+    for master in said:
+        os.close(master)
+    shown, output = said.values()
     assert process.returncode == 0
     assert b"samples/s" in shown
     assert b"of 3 trials ended" in shown
     assert b"[3/3]" in shown
     assert b"\x1b[" not in output
-    assert "3 of 3 trials done" in output.decode()
+    results = output.decode().splitlines()
+    assert any("3 of 3 trials done" in line for line in results)
+    assert max(map(len, results)) <= 110
+    assert any("Not shown in 110 columns: " in line for line in results)
 
 
 class Clumsy:

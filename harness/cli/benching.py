@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.bench_output import BenchFormat, say_missing, show
-from harness.cli.options import settle, table
+from harness.cli.options import settle
+from harness.cli.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.looking import Format
+from harness.cli.tables import Format, FormatOption, TableOption, show
 
 
 def compare(
@@ -17,11 +17,8 @@ def compare(
     ],
     second: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run to judge.", autocompletion=complete_run)],
     *,
-    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
-    chosen: Annotated[
-        list[str] | None,
-        typer.Option("--table", "-t", help="Only this table: overview, fractions, losses, … Repeatable."),
-    ] = None,
+    format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
+    chosen: TableOption = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help='Write a page, too. Needs the extra "report".')
     ] = None,
@@ -42,21 +39,11 @@ def compare(
     from harness.comparing import compare as compared
     from harness.comparing import limit, tables, violations
     from harness.comparing.tables import BRIEF, spoken
-    from harness.errors import HarnessError, nearest
-    from harness.leaderboard import render_all
     from harness.store import Run
 
     limits = [limit(text) for text in fail_on or ()]
     found = compared(Run.open(first), Run.open(second))
-    shown = tables(found)
-    known = [one.key for one in shown]
-    for key in chosen or ():
-        if key not in known:
-            msg = f"--table {key}: this comparison has no such table. {nearest(key, known)}"
-            raise HarnessError(msg)
-    if chosen or format is Format.terminal:
-        shown = [one for one in shown if one.key in (chosen or BRIEF)]
-    typer.echo(render_all(shown, format.value))
+    show(tables(found), format, chosen, of="this comparison", brief=BRIEF)
     if html:
         from harness.report import render_comparison, write_page
 

@@ -43,6 +43,6 @@ def _experiments() -> list[str]:
     from harness.suite.inheritance import lineage
 
     try:
-        return list(expand(path, lineage(path)[-1][1]["experiments"]).tables)
+        return list(expand(path, lineage(path)[-1][1]["experiments"], {}).tables)
     except (HarnessError, AttributeError, KeyError, TypeError):
         return []  # a suite that is being written: nothing to complete, and nobody to tell

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import DataDirectory, settle_threads, table
+from harness.cli.options import DataDirectory, settle_threads
+from harness.cli.tables import table
 
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset
@@ -146,9 +147,9 @@ def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Pat
 
 def _options(directory: Path | None, assignments: list[str] | None, *, partial: bool) -> dict[str, Any]:
     """Return the dataset's options that a command line gives."""
-    from harness.suite.reading import override
+    from harness.suite.overrides import assignment, overridden
 
-    options = override({}, assignments or (), None)
+    options: dict[str, Any] = overridden({}, [assignment(text, {}) for text in assignments or ()])
     if directory is not None:
         options["directory"] = str(directory.expanduser().resolve())
     return options | ({"partial": True} if partial else {})

@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.options import settle, table
+from harness.cli.options import settle
+from harness.cli.tables import Format, FormatOption, TableOption, show, table
 
 if TYPE_CHECKING:
     from harness.plugins import Component, Registry
 
 
-class Format(StrEnum):
-    """How tables are written."""
-
-    terminal = "terminal"
-    markdown = "markdown"
-    csv = "csv"
-    latex = "latex"
-    json = "json"
-
-
 def leaderboard(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run)],
     *,
-    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
-    tables: Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table. Repeatable.")] = None,
+    format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
+    tables: TableOption = None,
 ) -> None:
     """Show a run's leaderboards and tables."""
-    from harness.errors import HarnessError, nearest
-    from harness.leaderboard import render_all
     from harness.leaderboard import tables as all_tables
     from harness.store import Run
     from harness.summary import summarise
 
-    found = all_tables(summarise(Run.open(run)))
-    known = [one.key for one in found]
-    for key in tables or ():
-        if key not in known:
-            msg = f"--table {key}: this run has no such table. {nearest(key, known)}"
-            raise HarnessError(msg)
-    typer.echo(render_all([one for one in found if not tables or one.key in tables], format.value))
+    show(all_tables(summarise(Run.open(run))), format, tables, of="this run")
 
 
 def runs(

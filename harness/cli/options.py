@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -111,9 +111,7 @@ def load(
     seeds: str | None,
     data_directory: Path | None = None,
 ) -> LoadedSuite:
-    """Return the suite as the command line changes it; ``data_directory`` is of where the command is typed."""
-    import json
-
+    """Return the suite as the command line changes it."""
     from harness.suite import load_suite
 
     numbers = None
@@ -123,11 +121,14 @@ def load(
         except ValueError:
             msg = f"--seeds {seeds}: not whole numbers between commas, as in 1,2,3"
             raise HarnessError(msg) from None
-    changes = list(assignments or ())
-    if data_directory is not None:
-        place = str(data_directory.expanduser().resolve())
-        changes.insert(0, f"dataset.directory={json.dumps(place, ensure_ascii=False)}")
-    return load_suite(suite, plugins, assignments=changes, dataset=dataset, seeds=numbers)
+    return load_suite(
+        suite,
+        plugins,
+        assignments=assignments or (),
+        dataset=dataset,
+        data_directory=data_directory,
+        seeds=numbers,
+    )
 
 
 def duration(option: str, text: str | None) -> float | None:
@@ -157,11 +158,3 @@ def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
     about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked)
     planned = [(one.row.experiment, one.row.seed) for one in made.trials]
     return Run(directory, loaded.suite, about, planned)
-
-
-def table(title: str, lines: list[list[Any]], headers: list[str]) -> None:
-    """Print a table."""
-    from tabulate import tabulate
-
-    heading = f"{title}\n" if title else ""
-    typer.echo(heading + tabulate(lines, headers=headers, tablefmt="simple", disable_numparse=True) + "\n")

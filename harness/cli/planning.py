@@ -24,8 +24,8 @@ from harness.cli.options import (
     run_directory,
     settle,
     settle_threads,
-    table,
 )
+from harness.cli.tables import table
 
 if TYPE_CHECKING:
     from harness.forecast import Forecast, Timings
@@ -89,6 +89,7 @@ def _show_plan(
     from harness.forecast import estimates, makespan
     from harness.runner import look_up
     from harness.training_phase import cost
+    from harness.wording import counted
 
     lines, counts, ahead = [], {"run": 0, "done": 0, "unavailable": 0}, []
     for one in made.trials:
@@ -108,9 +109,9 @@ def _show_plan(
         lines.append([*told, *_told(forecast), note])
     sizes = made.sizes
     typer.echo(
-        f"{loaded.suite.suite.name}: {len(lines)} trials, {counts['done']} done, {counts['run']} to run, "
+        f"{loaded.suite.suite.name}: {counted(len(lines), 'trial')}, {counts['done']} done, {counts['run']} to run, "
         f"{counts['unavailable']} unavailable\n"
-        f"dataset {loaded.suite.dataset.name}: {here.dataset.title}, {len(made.data.class_names)} classes, "
+        f"dataset {loaded.suite.dataset.name}: {here.dataset.title}, {counted(len(made.data.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
     )
     unknown = sum(forecast is None for _, forecast in ahead)
@@ -121,8 +122,10 @@ def _show_plan(
         typer.echo(f"predicted: {most}{spoken(makespan(estimates(ahead), slots))} for training, {together}{guessed}")
     elif ahead:
         typer.echo("predicted: unknown, as nothing like it has run on this machine: --probe finds out")
-    headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", ""]
-    table("", lines, headers)
+    headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", "Note"]
+    if not any(line[-1] for line in lines):
+        headers, lines = headers[:-1], [line[:-1] for line in lines]
+    table("", lines, headers, minor=["Group", "Parameters", "Memory"])
 
 
 def _told(forecast: Forecast | None) -> list[str]:

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from harness import hookimpl
 from harness.durations import spoken
+from harness.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,7 +63,7 @@ class Lines(Quiet):
         reused = f", {run['reused']} already done" if run["reused"] else ""
         self._predicted = run["predicted_seconds"]
         predicted = f"; about {spoken(self._predicted)} of training" if self._predicted is not None else ""
-        self._say(f"{self._trials} trials{reused}{predicted}; results in {run['directory']}")
+        self._say(f"{counted(self._trials, 'trial')}{reused}{predicted}; results in {run['directory']}")
 
     @hookimpl
     def epoch_finished(self, trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
@@ -156,7 +157,7 @@ class Live(Lines):
 
         # The dictionary may grow in the other thread meanwhile.
         lines = [running.cells() for running in list(self._running.values())]
-        whole = f"{self._ended} of {self._trials} trials ended"
+        whole = f"{self._ended} of {counted(self._trials, 'trial')} ended"
         predicted = f" of about {spoken(self._predicted)}" if self._predicted is not None else ""
         elapsed = f"{spoken(monotonic() - self._started)}{predicted}"
         lines.append([whole, "", _bar(self._ended, self._trials), elapsed, "", "", "", ""])
@@ -209,5 +210,5 @@ def _ending(row: Mapping[str, Any]) -> str:
     metrics = row["metrics"]
     if row["status"] != "done" or not metrics:
         return f"{row['status']}: {row['reason']}"
-    epochs = f"{metrics['epochs']} epoch{'s' if metrics['epochs'] > 1 else ''}"
+    epochs = counted(metrics["epochs"], "epoch")
     return f"{epochs} in {spoken(metrics['seconds'])}, val accuracy {metrics['val_accuracy']:.2%}"

@@ -28,6 +28,7 @@ from harness.cli.options import (
     run_directory,
     settle,
 )
+from harness.cli.tables import room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,7 @@ def _conclude(here: Run, outcome: Outcome) -> None:
     from harness.summary import summarise
 
     shown = [one for one in tables(summarise(here)) if one.key.partition("-")[0] in SHOWN]
-    typer.echo(render_all(shown, "terminal"))
+    typer.echo(render_all(shown, "terminal", room=room()))
     for damage in outcome.repaired:
         typer.echo(f"repaired: {damage}; the trial was run again", err=True)
     for change in outcome.changed:

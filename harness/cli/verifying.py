@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.looking import Format
+from harness.cli.tables import Format, FormatOption, TableOption, show
 
 if TYPE_CHECKING:
     from harness.store import Run
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def verify(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run)],
     *,
-    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the tables.")] = Format.terminal,  # noqa: A002 - the option's name
+    format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
+    chosen: TableOption = None,
     missed: Annotated[bool, typer.Option("--missed", help="Only the expectations that are missed.")] = False,
 ) -> None:
     """Check a run against its suite's expectations: what each is, what the run has, and the verdict.
 
     Figures of other data than the run's are not comparable; relations are judged on any. Exit code 3: one is missed.
     """
-    from harness.leaderboard import render_all
     from harness.store import Run
     from harness.summary import summarise
     from harness.verdicts import only_missed, tables
@@ -39,7 +39,7 @@ def verify(
     summary = summarise(here)
     shown = tables(only_missed(found) if missed else found, summary.title, summary.dataset)
     if shown:
-        typer.echo(render_all(shown, format.value))
+        show(shown, format, chosen, of="this verification")
     typer.echo(spoken(found), err=True)
     if found.missed:
         raise typer.Exit(3)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.comparing.differences import CLEAR, CONFIDENCE, Difference, Mark
 from harness.leaderboard.model import Column, Kind, Table, make_table
 from harness.units import UNITS, under, unit_of
+from harness.wording import counted
 
 if TYPE_CHECKING:
     from harness.comparing.comparison import Comparison
@@ -45,7 +46,7 @@ def spoken(comparison: Comparison) -> str:
     marks = Counter(one.mark.value for one in comparison.differences)
     told = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
     trials = sum(map(len, comparison.seeds.values()))
-    return f"{trials} trials in both runs; of {sum(marks.values())} differences {told or 'none'}"
+    return f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}"
 
 
 def _title(comparison: Comparison) -> str:

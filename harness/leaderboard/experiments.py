@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any
@@ -43,6 +43,11 @@ class ExperimentRows:
         """Return a statistic of the done trials' metrics."""
         get = (lambda metrics: getattr(metrics, key)) if isinstance(key, str) else key
         return Statistic.of([float(get(row.metrics)) for row in self.done if row.metrics])
+
+    def time(self, key: str) -> Statistic | None:
+        """Return a statistic of the done trials' times; in doubt where trials shared the machine."""
+        found = self.validation(key)
+        return found and replace(found, doubt=self.contended)
 
     def test(self, key: str, condition: Condition = (None, 0.0)) -> Statistic | None:
         """Return a statistic of the tested trials' measure under a condition."""

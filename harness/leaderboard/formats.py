@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tabulate as tabulate_settings
 from tabulate import tabulate
 
+from harness.leaderboard.fitting import Cells, Frame, fit
 from harness.leaderboard.model import Column, Kind, Ranked, Statistic, Table
-
-_TEXT_WIDTH = 60
-"""A text on a terminal is cut to this; the other formats have it whole."""
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.number: (1.0, ",.0f"),
@@ -26,54 +25,63 @@ _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.rate: (1.0, ",.0f"),
 }
 _MISSING = "–"
+_ROUNDED = Frame(column=3, whole=1)
+"""What ``rounded_outline`` draws: ``│ cell │ cell │``."""
 tabulate_settings.MIN_PADDING = 0  # a heading needs no more room than its words: tables stay within a terminal
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "≥": r"$\geq$", "Δ": r"$\Delta$", "–": "--",
-    "·": r"$\cdot$",
+    "−": "$-$", "·": r"$\cdot$",
 }  # fmt: skip
 
 
-def render_all(tables: Sequence[Table], format_: str) -> str:
+def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None) -> str:
     """Return tables as ``"terminal"``, ``"markdown"``, ``"latex"``, ``"csv"`` or ``"json"`` text.
 
-    CSV and JSON have raw numbers: fractions, nats, and a ``…_std`` and ``…_n`` beside each mean over several seeds. CSV
-    of several tables has a ``# key: title`` line before each; JSON is one object by key.
+    CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, and a
+    ``…_doubt`` beside what is not to be compared. CSV of several tables has a ``# key: title`` line before each; JSON
+    is one object by key. ``room``: the columns of a terminal, if it is one: tables are fitted into it.
     """
     if format_ == "json":
         found = {table.key: {"title": table.title, "note": table.note, "rows": _records(table)} for table in tables}
         return json.dumps(found, indent=2, ensure_ascii=False)
     if format_ == "csv":
         return "\n".join(_csv(table, titled=len(tables) > 1) for table in tables).rstrip("\n")
-    render = {"terminal": _terminal, "markdown": _markdown, "latex": _latex}[format_]
+    if format_ == "terminal":
+        return "\n\n".join(_terminal(table, room) for table in tables)
+    render = {"markdown": _markdown, "latex": _latex}[format_]
     return "\n\n".join(render(table) for table in tables)
 
 
-def _terminal(table: Table) -> str:
+def _terminal(table: Table, room: int | None) -> str:
     def printable(text: str) -> str:
         return "".join(sign if sign.isprintable() else "?" for sign in text)
 
-    def cell(text: str) -> str:
-        shown = printable(text)
-        return shown if len(shown) <= _TEXT_WIDTH else shown[: _TEXT_WIDTH - 1] + "…"
+    def wrapped(text: str) -> str:
+        return textwrap.fill(text, room) if room else text
 
-    body = _grid(table, "rounded_outline", cell)
-    return "\n".join(filter(None, [printable(table.title), body, printable(table.note)]))
+    parts, left_out = fit(_cells(table, printable), _ROUNDED, room)
+    without = f"Not shown in {room} columns: {', '.join(left_out)}." if left_out else ""
+    grids = [_drawn(part, "rounded_outline") for part in parts]
+    note = " ".join(filter(None, [printable(table.note), without]))
+    return "\n".join(filter(None, [wrapped(printable(table.title)), *grids, wrapped(note)]))
 
 
 def _markdown(table: Table) -> str:
     def escape(text: str) -> str:
         return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
 
-    return "\n\n".join(filter(None, [f"**{escape(table.title)}**", _grid(table, "github", escape), escape(table.note)]))
+    return "\n\n".join(
+        filter(None, [f"**{escape(table.title)}**", _drawn(_cells(table, escape), "github"), escape(table.note)])
+    )
 
 
 def _latex(table: Table) -> str:
     def escape(text: str) -> str:
         return "".join(_LATEX.get(sign, sign) for sign in text)
 
-    body = _grid(table, "latex_raw", escape).replace("\\hline", "\\midrule")
+    body = _drawn(_cells(table, escape), "latex_raw").replace("\\hline", "\\midrule")
     # The booktabs rules, on raw text: tabulate's own booktabs format would escape a second time.
     body = body.replace("\\midrule", "\\toprule", 1)
     head, _, tail = body.rpartition("\\midrule")
@@ -91,14 +99,39 @@ def _csv(table: Table, *, titled: bool) -> str:
     return f"# {table.key}: {table.title}\n{text}" if titled else text
 
 
-def _grid(table: Table, style: str, escape: Callable[[str], str]) -> str:
+def _cells(table: Table, escape: Callable[[str], str]) -> Cells:
     # A status is worth a column where it says something.
     columns = [c for c in table.columns if c.key != "status" or set(table.frame["status"]) != {"done"}]
     records = table.frame.to_dict("records")
     lines = [[escape(shown(line[column.key], column.kind)) for column in columns] for line in records]
-    align = ["left" if column.kind is Kind.text else "right" for column in columns]
-    headings = [escape(column.heading) for column in columns]
-    return tabulate(lines, headers=headings, tablefmt=style, colalign=align if lines else None, disable_numparse=True)
+    minor = sorted((-column.minor, index) for index, column in enumerate(columns) if column.minor)
+    return Cells(
+        [escape(column.heading) for column in columns],
+        lines,
+        [column.kind is not Kind.text for column in columns],
+        tuple(index for _, index in minor),
+    )
+
+
+def _drawn(cells: Cells, style: str) -> str:
+    align = ["right" if right else "left" for right in cells.right]
+    return tabulate(
+        cells.lines,
+        headers=cells.headings,
+        tablefmt=style,
+        colalign=align if cells.lines else None,
+        disable_numparse=True,
+    )
+
+
+def as_shown(value: float, kind: Kind) -> float:
+    """Return a number rounded as it is shown.
+
+    >>> as_shown(0.97554, Kind.percent), as_shown(0.12344, Kind.loss)
+    (97.55, 0.1234)
+    """
+    factor, pattern = _NUMBERS[kind]
+    return float(format(value * factor, pattern).replace(",", ""))
 
 
 def shown(value: Any, kind: Kind) -> str:
@@ -113,17 +146,18 @@ def shown(value: Any, kind: Kind) -> str:
     if not isinstance(value, Statistic):
         return format(value * factor, pattern)
     spread = f" ± {format(value.std * factor, pattern.lstrip('+'))}" if value.std is not None else ""
-    return format(value.mean * factor, pattern) + spread
+    return format(value.mean * factor, pattern) + spread + (" !" if value.doubt else "")
 
 
 def _records(table: Table) -> list[dict[str, Any]]:
     """Return the lines with raw values; a mean over several seeds gets its deviation and count beside it."""
     spread = [column for column in table.columns if any(_has_spread(value) for value in table.frame[column.key])]
+    doubted = [column for column in table.columns if any(_is_doubted(value) for value in table.frame[column.key])]
     found = []
     for line in table.frame.to_dict("records"):
         record: dict[str, Any] = {}
         for column in table.columns:
-            record |= _raw(column, line[column.key], with_spread=column in spread)
+            record |= _raw(column, line[column.key], with_spread=column in spread, doubted=column in doubted)
         found.append(record)
     return found
 
@@ -138,7 +172,12 @@ def _has_spread(value: Any) -> bool:
     return statistic is not None and statistic.std is not None
 
 
-def _raw(column: Column, value: Any, *, with_spread: bool) -> dict[str, Any]:
+def _is_doubted(value: Any) -> bool:
+    statistic = _statistic(value)
+    return statistic is not None and bool(statistic.doubt)
+
+
+def _raw(column: Column, value: Any, *, with_spread: bool, doubted: bool) -> dict[str, Any]:
     statistic = _statistic(value)
     plain = statistic.mean if statistic else value
     # NaN is no JSON: a value that is not a number is none.
@@ -148,4 +187,6 @@ def _raw(column: Column, value: Any, *, with_spread: bool) -> dict[str, Any]:
     if with_spread:
         record[f"{column.key}_std"] = statistic.std if statistic else None
         record[f"{column.key}_n"] = statistic.n if statistic else None
+    if doubted:
+        record[f"{column.key}_doubt"] = statistic.doubt if statistic else None
     return record

@@ -30,15 +30,21 @@ class RunSummary:
     """The experiment that improvements are over."""
     compare: list[tuple[str, str]]
     """Pairs to set side by side."""
+    test_rows: int = 0
+    """How many images the finalists were tested on; 0: nobody knows."""
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """A mean over seeds, its sample standard deviation (None for one seed), and how many seeds."""
+    """A mean over seeds, its sample standard deviation (None for one seed), and how many seeds.
+
+    ``doubt``: why it is not to be compared, as of a time that was disturbed; empty where it may be.
+    """
 
     mean: float
     std: float | None
     n: int
+    doubt: str = ""
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Statistic | None:
@@ -58,7 +64,7 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A value with its rank among the experiments that have one; 1 is best, equal means share a rank."""
+    """A value with its rank among the experiments that have one; 1 is best, what is shown alike shares a rank."""
 
     value: Statistic
     rank: int
@@ -80,11 +86,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in data, its heading for people, and what it holds."""
+    """A column: its key in data, its heading for people, and what it holds.
+
+    ``minor``: on a narrow terminal it is left out first, the highest number before others; 0: it is not.
+    """
 
     key: str
     heading: str
     kind: Kind = Kind.text
+    minor: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 from harness.leaderboard.experiments import ExperimentRows, counts, difference, perturbations
+from harness.leaderboard.formats import as_shown
 from harness.leaderboard.model import Column, Kind, Ranked, RunSummary, Statistic, Table, make_table
+from harness.wording import counted
 
+_Z = 1.96
+"""The normal quantile of a 95 % interval."""
 Value = Callable[[ExperimentRows], Statistic | None]
 
 
@@ -59,7 +64,11 @@ def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Tabl
     """Return one table of all rankings: each value with its rank, best accuracy first."""
     found = rankings(experiments)
     base = _baseline(summary, experiments)
-    columns = [Column("experiment", "Experiment"), Column("group", "Group"), Column("backend", "Backend")]
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("group", "Group", minor=2),
+        Column("backend", "Backend", minor=1),
+    ]
     columns += [Column(_name(ranking), ranking.heading, ranking.kind) for ranking in found]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
@@ -74,7 +83,8 @@ def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Tabl
         if base and base is not one:
             line["over_baseline"] = difference(one.test("accuracy"), base.test("accuracy"))
         lines.append(line)
-    return make_table("overview", _title(summary, experiments, "value on the test rows (rank)"), columns, lines)
+    title = _title(summary, experiments, "value on the test rows (rank)")
+    return make_table("overview", title, columns, lines, _chance(summary, experiments))
 
 
 def leaderboards(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> list[Table]:
@@ -88,8 +98,8 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
     columns = [
         Column("rank", "#", Kind.number),
         Column("experiment", "Experiment"),
-        Column("group", "Group"),
-        Column("backend", "Backend"),
+        Column("group", "Group", minor=2),
+        Column("backend", "Backend", minor=1),
         Column("test", f"Test{unit}", ranking.kind),
     ]
     if base:
@@ -105,7 +115,8 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
         if base and base is not one:
             line["over_baseline"] = difference(line["test"], ranking.test(base))
         lines.append(line)
-    return make_table(ranking.key, _title(summary, experiments, ranking.title), columns, lines)
+    note = _chance(summary, experiments) if ranking is CLEAN[0] else ""
+    return make_table(ranking.key, _title(summary, experiments, ranking.title), columns, lines, note)
 
 
 def _about(one: ExperimentRows) -> dict[str, Any]:
@@ -116,7 +127,7 @@ def _about(one: ExperimentRows) -> dict[str, Any]:
 def _title(summary: RunSummary, experiments: Sequence[ExperimentRows], what: str) -> str:
     told = counts(experiments)
     return (
-        f"{summary.title} · {summary.dataset} · {told['done']} of {told['planned']} trials done, "
+        f"{summary.title} · {summary.dataset} · {told['done']} of {counted(told['planned'], 'trial')} done, "
         f"{told['tested']} tested · {what}"
     )
 
@@ -135,9 +146,12 @@ def _ordered(experiments: Sequence[ExperimentRows], ranking: Ranking) -> list[Ex
 
 
 def _ranks(experiments: Sequence[ExperimentRows], ranking: Ranking) -> dict[str, int]:
-    """Return the rank of each tested experiment: one more than the number of those that are better."""
+    """Return the rank of each tested experiment: one more than the number of those that are better, as shown.
+
+    Nobody could see why of two values that are shown alike one ranks before the other.
+    """
     values = {one.name: ranking.test(one) for one in experiments}
-    bad = {name: _badness(value, ranking) for name, value in values.items() if value}
+    bad = {name: as_shown(_badness(value, ranking), ranking.kind) for name, value in values.items() if value}
     return {name: 1 + sum(other < mine for other in bad.values()) for name, mine in bad.items()}
 
 
@@ -145,6 +159,24 @@ def _badness(value: Statistic, ranking: Ranking) -> float:
     """Return a number that is lower where the value is better; what is no number is worst."""
     mean = value.sortable
     return -mean if ranking.higher_is_better and mean != float("inf") else mean
+
+
+def _chance(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
+    """Say how exactly so many test images tell an accuracy: ranks do not.
+
+    Half of Wilson's (1927) interval at 95 %: z √(p (1 - p) / n + z² / 4n²) / (1 + z² / n). Means over seeds are of the
+    same images, and have the same error.
+    """
+    values = [value for one in experiments if (value := CLEAN[0].test(one))]
+    n = summary.test_rows
+    if not n or len(values) < 2:
+        return ""
+    best = max(value.mean for value in values)
+    half = _Z * sqrt(best * (1 - best) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    return (
+        f"Values that are shown alike share a rank. {counted(n, 'test image')} tell an accuracy of {best:.2%} to ± "
+        f"{100 * half:.2f} points (95 %): a rank that rests on less may be chance."
+    )
 
 
 def _baseline(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> ExperimentRows | None:

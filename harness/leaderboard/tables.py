@@ -14,6 +14,8 @@ from harness.leaderboard.experiments import (
 )
 from harness.leaderboard.model import Column, Kind, RunSummary, Statistic, Table, make_table
 from harness.leaderboard.ranked import leaderboards, overview
+from harness.leaderboard.speed import doubts, speed
+from harness.wording import counted
 
 
 def tables(summary: RunSummary) -> list[Table]:
@@ -25,7 +27,7 @@ def tables(summary: RunSummary) -> list[Table]:
         *_comparison(summary, experiments),
         _test(summary, experiments),
         *_robustness(summary, experiments),
-        _speed(summary, experiments),
+        speed(summary, experiments),
         *leaderboards(summary, experiments),
     ]
 
@@ -34,16 +36,18 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
     """The paper's Tables 2 and 4: training and validation of every experiment."""
     columns = [
         Column("experiment", "Experiment"),
-        Column("group", "Group"),
-        Column("architecture", "Architecture"),
-        Column("activation", "Act."),
+        Column("group", "Group", minor=4),
+        Column("architecture", "Architecture", minor=1),
+        Column("activation", "Act.", minor=5),
         Column("train_accuracy", "Train %", Kind.percent),
         Column("val_accuracy", "Val %", Kind.percent),
         Column("val_loss", "Val loss", Kind.loss),
         Column("gap", "Gap, pp", Kind.points),
-        Column("best_epoch", "Best", Kind.number),
+        Column("best_epoch", "Best", Kind.number, minor=3),
         Column("epochs", "Epochs", Kind.number),
-        Column("parameters", "Parameters", Kind.number),
+        Column("parameters", "Parameters", Kind.number, minor=2),
+        Column("seconds", "Seconds", Kind.seconds),
+        Column("samples_per_second", "Samples/s", Kind.rate),
         Column("status", "Status"),
     ]
     lines = [
@@ -59,17 +63,22 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
             "best_epoch": one.validation("best_epoch"),
             "epochs": one.validation("epochs"),
             "parameters": one.first.parameters or None,
+            "seconds": one.time("seconds"),
+            "samples_per_second": one.time("samples_per_second"),
             "status": one.status,
         }
         for one in experiments
     ]
     told = counts(experiments)
-    title = f"Training and validation · {summary.dataset} · {told['done']} of {told['planned']} trials done"
-    return make_table("validation", title, columns, lines)
+    trials = counted(told["planned"], "trial")
+    title = f"Training and validation · {summary.dataset} · {told['done']} of {trials} done"
+    # A figure of a time that is not to be compared has a "!".
+    note = f"! {doubts(experiments)}" if any(one.contended for one in experiments) else doubts(experiments)
+    return make_table("validation", title, columns, lines, note)
 
 
 def _comparison(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
-    """The paper's Table 3: pairs side by side; Δ is the second less the first, the loss's in percent of the first's."""
+    """The paper's Table 3: pairs side by side, then the second less the first, the loss's in percent of the first's."""
     named = {one.name: one for one in experiments}
     lines: list[dict[str, Any]] = []
     for pair in summary.compare:
@@ -77,7 +86,7 @@ def _comparison(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
             continue
         both = [_line_of_pair(named[name]) for name in pair]
         lines += both
-        change: dict[str, Any] = {"experiment": f"Δ {pair[0]}–{pair[1]}", "backend": ""}
+        change: dict[str, Any] = {"experiment": f"{pair[1]} − {pair[0]}", "backend": ""}
         for key in ("train_accuracy", "val_accuracy"):
             change[f"{key}_change"] = difference(both[1][key], both[0][key])
         first, second = both[0]["val_loss"], both[1]["val_loss"]
@@ -110,8 +119,8 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     base = next((one for one in experiments if one.name == summary.baseline), None)
     columns = [
         Column("experiment", "Experiment"),
-        Column("finalist", "Finalist"),
-        Column("description", "Description"),
+        Column("finalist", "Finalist", minor=2),
+        Column("description", "Description", minor=1),
         Column("accuracy", "Accuracy %", Kind.percent),
         Column("macro_f1", "Macro-F1 %", Kind.percent),
         Column("cross_entropy", "Cross-entropy", Kind.loss),
@@ -135,7 +144,8 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
             line["over_baseline"] = difference(line["accuracy"], base.test("accuracy"))
         lines.append(line)
     told = counts(experiments)
-    title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {told['planned']} trials tested"
+    trials = counted(told["planned"], "trial")
+    title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {trials} tested"
     return make_table("test", title, columns, lines, _selection_note(summary, experiments))
 
 
@@ -187,69 +197,6 @@ def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
         found.append(make_table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines))
         found.append(make_table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines))
     return found
-
-
-def _speed(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
-    """Training speed: ranked where all rows come from one environment, but for those that shared the machine."""
-    environments = {tuple(sorted(_machine(row.environment).items())) for one in experiments for row in one.done}
-    comparable = len(environments) <= 1
-    columns = [
-        Column("experiment", "Experiment"),
-        Column("backend", "Backend"),
-        Column("device", "Device"),
-        Column("parameters", "Parameters", Kind.number),
-        Column("samples_per_second", "Samples/s", Kind.rate),
-        Column("seconds", "Seconds", Kind.seconds),
-        Column("epochs", "Epochs", Kind.number),
-        Column("peak_device_bytes", "Peak device bytes", Kind.number),
-        Column("contended", "Contended"),
-    ]
-    lines = [
-        {
-            "experiment": one.name,
-            "backend": one.backend,
-            "device": one.done[0].environment.get("device") if one.done else None,
-            "parameters": one.first.parameters or None,
-            "samples_per_second": one.validation("samples_per_second"),
-            "seconds": one.validation("seconds"),
-            "epochs": one.validation("epochs"),
-            "peak_device_bytes": _peak(one),
-            "contended": one.contended,
-        }
-        for one in experiments
-    ]
-    if not any(line["peak_device_bytes"] for line in lines):
-        columns = [column for column in columns if column.key != "peak_device_bytes"]
-    contended = sum(bool(line["contended"]) for line in lines)
-    if not contended:
-        columns.pop()
-    if comparable:
-        # The contended ones stay behind, in the suite's order.
-        lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_samples_per_second(line)))
-        note = (
-            f"Contended, and not ranked: {contended} of {len(lines)}. 'harness run --jobs 1' gives times to rank."
-            if contended
-            else ""
-        )
-    else:
-        note = f"The rows come from {len(environments)} environments: their times are not comparable, and not ranked."
-    return make_table("speed", f"Training speed · {summary.dataset}", columns, lines, note)
-
-
-_MACHINE = ("system", "processor", "cores", "python", "threads")
-"""What must be equal for times to be comparable; the libraries are what is being compared."""
-
-
-def _machine(environment: dict[str, str]) -> dict[str, str]:
-    return {key: environment.get(key, "") for key in _MACHINE}
-
-
-def _peak(one: ExperimentRows) -> int | None:
-    return max((row.metrics.peak_device_bytes or 0 for row in one.done if row.metrics), default=0) or None
-
-
-def _samples_per_second(line: dict[str, Any]) -> float:
-    return _mean(line["samples_per_second"])
 
 
 def _mean(statistic: Statistic | None) -> float:

@@ -22,12 +22,12 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
                 f"{experiment.weight_decay} (coupled) and optimizer.weight_decay {decoupled} (adamw's, decoupled) "
                 "are both on. Set one of them to 0"
             )
-            raise problem(path, expanded.place(name, "weight_decay"), what)
+            raise problem(path, expanded.source(name, "weight_decay"), what)
         if experiment.batch_norm and experiment.batch_size == 1:
             what = "1 leaves batch_norm nothing to normalise. At least 2 is needed"
-            raise problem(path, expanded.place(name, "batch_size"), what)
+            raise problem(path, expanded.source(name, "batch_size"), what)
         if experiment.batch_norm and not experiment.hidden_layers:
-            raise problem(path, expanded.place(name, "batch_norm"), "there is no hidden layer to normalise")
+            raise problem(path, expanded.source(name, "batch_norm"), "there is no hidden layer to normalise")
     split = suite.dataset.split
     total = split.train + split.val + split.test
     if abs(total - 1.0) > 1e-9:

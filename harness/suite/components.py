@@ -21,7 +21,7 @@ def check_components(path: Path, suite: Suite, registry: Registry, expanded: Exp
     """
     for name, experiment in suite.experiments.items():
         given = expanded.tables[name]
-        backends = expanded.place(name, "backend") if "backend" in given else ("defaults", "backend")
+        backends = expanded.source(name, "backend")
         for backend in experiment.backends:
             _find(path, registry, "backend", backend, backends)
         optimizer = experiment.optimizer

@@ -30,17 +30,23 @@ class Origin:
 
 @dataclass(frozen=True)
 class Expanded:
-    """The experiments' tables, each without a grid, and the origin of each."""
+    """The experiments' tables, each without a grid, the origin of each, and the defaults that they inherit."""
 
     tables: dict[str, dict[str, Any]]
     origins: dict[str, Origin]
+    defaults: Mapping[str, Any]
 
     def place(self, name: str, *rest: str | int) -> Place:
-        """Return where a setting of an experiment stands in the file."""
+        """Return where a setting of an experiment stands in the file, if it is not inherited."""
         return self.origins[name].place(rest)
 
+    def source(self, name: str, key: str) -> Place:
+        """Return where an experiment has a setting from: its own table, or the defaults."""
+        inherited = key not in self.tables[name] and key in self.defaults
+        return ("defaults", key) if inherited else self.place(name, key)
 
-def expand(path: Path, tables: Mapping[str, Any]) -> Expanded:
+
+def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -> Expanded:
     """Return the experiments, each ``grid`` as one experiment for every combination of its values.
 
     ``grid = { "optimizer.learning_rate" = [0.01, 0.1] }`` in ``M1a`` gives ``M1a[optimizer.learning_rate=0.01]`` and
@@ -68,7 +74,7 @@ def expand(path: Path, tables: Mapping[str, Any]) -> Expanded:
             for key, (_, value) in point.items():
                 values = _put(values, key.split("."), value)
             found[name], origins[name] = values, origin
-    return Expanded(found, origins)
+    return Expanded(found, origins, defaults)
 
 
 def _points(path: Path, place: Place, grid: Any) -> Iterator[dict[str, tuple[int, Any]]]:

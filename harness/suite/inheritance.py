@@ -45,10 +45,7 @@ def _merge(inherited: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     if isinstance(inherited.get("expectations"), dict):
         kept = {key: value for key, value in inherited["expectations"].items() if key != "inherit"}
         inherited = inherited | {"expectations": kept}
-    merged = put(inherited, {key: value for key, value in own.items() if key not in {"suite", "expect"}})
-    # [suite] has a name, but is no component whose options would mean nothing to another.
-    before, after = inherited.get("suite"), own.get("suite")
-    merged["suite"] = before | after if isinstance(before, dict) and isinstance(after, dict) else after
+    merged = put(inherited, {key: value for key, value in own.items() if key != "expect"})
     expectations = own.get("expectations")
     takes_over = not isinstance(expectations, dict) or expectations.get("inherit") is not False
     lists = [table["expect"] for table in ((inherited, own) if takes_over else (own,)) if "expect" in table]

@@ -15,11 +15,14 @@ from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
 from harness.suite.inheritance import lineage
 from harness.suite.models import Experiment, ExperimentName, Frame, Suite
-from harness.suite.problems import from_validation, problem
-from harness.suite.reading import merge_experiment, override
+from harness.suite.overrides import Override, attributed, overridden, overrides
+from harness.suite.problems import SuiteError, from_validation, problem
+from harness.suite.reading import merge_experiment
 
 _NAMES: TypeAdapter[str] = TypeAdapter(ExperimentName)
 _TABLES = frozenset({"defaults", "experiments"})
+_DATASET = {"name": Frame.model_fields["dataset"].default.name}
+"""What an option changes of the dataset where the file has no table of it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,12 @@ class LoadedSuite:
     path: Path
     suite: Suite
     dataset: Dataset
+    changes: tuple[Override, ...] = ()
+    """What the command line changed of the file."""
+
+    def source(self, *place: str) -> str:
+        """Return what a setting came from: the option as it was typed, or the file."""
+        return next((one.option for one in reversed(self.changes) if one.made(place)), str(self.path))
 
 
 def load_suite(
@@ -37,26 +46,30 @@ def load_suite(
     *,
     assignments: Sequence[str] = (),
     dataset: str | None = None,
+    data_directory: Path | None = None,
     seeds: Sequence[int] | None = None,
 ) -> LoadedSuite:
     """Read, complete and check a suite.
 
-    ``assignments`` are ``key.path=value``; ``dataset`` and ``seeds`` replace the file's.
+    ``assignments`` are ``key.path=value``; ``dataset``, ``data_directory`` (of where the command is typed) and
+    ``seeds`` replace the file's.
 
     Raises:
-        HarnessError: anything that is wrong with it; one line.
+        HarnessError: anything that is wrong with it, or with an option; one line that names which.
     """
     *bases, (_, own) = lineage(path)
     for base, table in bases:
         _validated(base, table)  # a mistake in it is told with its own name
-    raw = override(own, assignments, dataset)
-    if seeds is not None and isinstance(raw.get("suite"), dict):
-        raw["suite"] = raw["suite"] | {"seeds": list(seeds)}
-    suite, expanded = _validated(path, raw)
-    check_training(path, suite, expanded)
-    check_references(path, suite)
-    check_expectations(path, suite, registry.named("perturbation"))
-    return LoadedSuite(path, suite, check_components(path, suite, registry, expanded))
+    changes = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
+    try:
+        suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes))
+        check_training(path, suite, expanded)
+        check_references(path, suite)
+        check_expectations(path, suite, registry.named("perturbation"))
+        built = check_components(path, suite, registry, expanded)
+    except SuiteError as error:
+        raise attributed(error, changes, own) from None
+    return LoadedSuite(path, suite, built, tuple(changes))
 
 
 def _validated(path: Path, raw: dict[str, Any]) -> tuple[Suite, Expanded]:
@@ -82,7 +95,7 @@ def _expanded(path: Path, raw: dict[str, Any]) -> Expanded:
         raise problem(path, ("experiments",), "there are none. Add a table such as [experiments.M0]")
     for name in tables:
         _check_name(path, ("experiments", name), name)
-    return expand(path, tables)
+    return expand(path, tables, defaults)
 
 
 def _experiments(path: Path, defaults: dict[str, Any], expanded: Expanded) -> dict[str, Experiment]:

@@ -35,14 +35,23 @@ def spell(path: Sequence[str | int]) -> str:
     return text
 
 
-def problem(suite: Path, path: Sequence[str | int], what: str) -> HarnessError:
-    """Return the error that a person reads: ``file: key.path: what``."""
-    return HarnessError(f"{suite}: {spell(path)}: {what}")
+class SuiteError(HarnessError):
+    """What is wrong with a suite, as a person reads it: ``file: key.path: what``."""
+
+    def __init__(self, suite: Path, place: Path_, what: str) -> None:
+        super().__init__(f"{suite}: {spell(place)}: {what}")
+        self.place = place
+        self.what = what
+
+
+def problem(suite: Path, path: Sequence[str | int], what: str) -> SuiteError:
+    """Return what is wrong at a place of a suite."""
+    return SuiteError(suite, tuple(path), what)
 
 
 def from_validation(
     suite: Path, error: ValidationError, data: Any, prefix: Path_, shown: Callable[[Path_], Path_]
-) -> HarnessError:
+) -> SuiteError:
     """Return pydantic's findings as one line: the first in full, and how many more there are.
 
     ``prefix`` is where ``data`` stands in the schema; ``shown`` says of a path in ``data`` where it stands in the file.

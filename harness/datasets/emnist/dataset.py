@@ -14,6 +14,7 @@ from harness.datasets.emnist.variants import SIDE, Variant
 from harness.errors import HarnessError
 from harness.interfaces import Holding, ImageStream, LabelledImages
 from harness.seeding import generator
+from harness.wording import counted
 
 _DROP_SEED = 42
 
@@ -138,7 +139,7 @@ class Emnist:
         for index, name in enumerate(self.variant.class_names):
             rows = np.flatnonzero(labels == index)
             if len(rows) <= self._drop:
-                msg = f"drop_per_class: {self._drop} leaves none of the {len(rows)} images of class {name!r}"
+                msg = f"drop_per_class: {self._drop} leaves none of the {counted(len(rows), 'image')} of class {name!r}"
                 raise HarnessError(msg)
             kept[generator(_DROP_SEED, "drop_per_class", index).choice(rows, self._drop, replace=False)] = False
         return kept

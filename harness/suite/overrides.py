@@ -1,0 +1,150 @@
+"""What a command line changes of a suite: a mistake in it is told with the option that made it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, nearest
+from harness.suite.grid import Place
+from harness.suite.problems import SuiteError, spell
+from harness.suite.reading import put
+
+
+@dataclass(frozen=True)
+class Override:
+    """An option as it was typed, and what it puts into the suite's table."""
+
+    option: str
+    change: dict[str, Any]
+    kept: Place = ()
+    """What of ``change`` is not the option's, but what stood there before."""
+
+    @property
+    def spelled(self) -> list[Place]:
+        """The keys that it gives values to."""
+        found = _leaves(self.change, ())
+        return [place for place in found if not self.kept or place[: len(self.kept)] != self.kept]
+
+    def made(self, place: Place) -> bool:
+        """Say whether what stands at a place, or is missing there, is of its making."""
+        if self.kept and place[: len(self.kept)] == self.kept:
+            return False
+        # A name makes the whole table new; what it is not given is missing.
+        named = [key[:-1] for key in self.spelled if key[-1] == "name"]
+        inside = any(place[: len(key)] == key for key in [*self.spelled, *named])
+        return inside or any(key[: len(place)] == place for key in self.spelled)
+
+
+def assignment(text: str, table: Mapping[str, Any], option: str = "--set") -> Override:
+    """Return what ``--set key.path=value`` changes of a suite's table; a value that is no TOML is text.
+
+    Raises:
+        HarnessError: it is no ``key.path=value``, or names an experiment that the suite has not.
+    """
+    change = _parse(text, option)
+    experiments, changed = table.get("experiments"), change.get("experiments")
+    if not (isinstance(experiments, dict) and isinstance(changed, dict)):
+        experiments, changed = {}, {}  # what they are instead is told when the suite is checked
+    for name in changed:
+        if name not in experiments:
+            msg = f"{option} {text}: there is no experiment {name!r}. {nearest(name, experiments)}"
+            raise HarnessError(msg)
+    return Override(f"{option} {text}", change)
+
+
+def overrides(
+    table: dict[str, Any],
+    *,
+    assignments: Sequence[str],
+    dataset: str | None,
+    data_directory: Path | None,
+    seeds: Sequence[int] | None,
+) -> list[Override]:
+    """Return what the options change of a suite's table, in the order in which they are put in.
+
+    ``dataset`` replaces the table of the suite's but for its split.
+    """
+    found = []
+    if dataset is not None:
+        given = table.get("dataset")
+        split = {"split": given["split"]} if isinstance(given, dict) and "split" in given else {}
+        found.append(Override(f"--dataset {dataset}", {"dataset": {"name": dataset} | split}, ("dataset", "split")))
+    if data_directory is not None:
+        place = str(data_directory.expanduser().resolve())
+        found.append(Override(f"--data-dir {data_directory}", {"dataset": {"directory": place}}))
+    found += [assignment(text, table) for text in assignments]
+    if seeds is not None and isinstance(table.get("suite"), dict):
+        numbers = ",".join(map(str, seeds))
+        found.append(Override(f"--seeds {numbers}", {"suite": {"seeds": list(seeds)}}))
+    return found
+
+
+def overridden(table: dict[str, Any], changes: Sequence[Override]) -> dict[str, Any]:
+    """Return a table with the changes put in, key by key; a table that has a ``name`` replaces the old one whole."""
+    for one in changes:
+        table = put(table, one.change)
+    return table
+
+
+def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[str, Any]) -> HarnessError:
+    """Return an error with the option that made it in the file's place; as it is, if none did.
+
+    ``table`` is the suite's own: what an option that gives a table a name took away is told as it was there.
+    """
+    maker = next((one for one in reversed(changes) if one.made(error.place)), None)
+    if maker is None:
+        return error
+    plain = tuple(part for part in error.place if isinstance(part, str))
+    if plain in maker.spelled and plain != ("dataset", "directory"):  # no key that --data-dir shows
+        return HarnessError(f"{maker.option}: {error.what}")
+    what = error.what
+    if what.startswith("is missing"):
+        value = _at(table, error.place)
+        shown = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
+        why = "" if value is None else ": a table that is given a name starts anew"
+        what = f"{what.rstrip('.')}{why}. Add --set {shlex.quote(f'{_key(plain)}={shown}')}"
+    return HarnessError(f"{maker.option}: {spell(error.place)}: {what}")
+
+
+def _leaves(table: Mapping[str, Any], path: Place) -> Iterator[Place]:
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def _at(table: Any, place: Place) -> Any:
+    for part in place:
+        table = table.get(part) if isinstance(table, dict) else None
+    return table
+
+
+def _key(parts: Sequence[str]) -> str:
+    """Return a key as ``--set`` reads it."""
+    return ".".join(part if part.replace("_", "").replace("-", "").isalnum() else json.dumps(part) for part in parts)
+
+
+def _parse(text: str, option: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    # A grid's experiment has "=" in its name: then the key is quoted, and ends behind the last quote.
+    if '"' in key:
+        head, _, tail = text.rpartition('"')
+        rest, equals, value = tail.partition("=")
+        key = f'{head}"{rest}'
+    if not equals or not key.strip():
+        msg = f"{option} {text}: not of the form key.path=value, as in experiments.M0.epochs=5"
+        raise HarnessError(msg)
+    for content in (value, json.dumps(value)):
+        try:
+            return tomllib.loads(f"{key} = {content}")
+        except tomllib.TOMLDecodeError:
+            continue
+    msg = f"{option} {text}: {key.strip()!r} is no TOML key. Quote a part with other than letters, digits, - and _"
+    raise HarnessError(msg)

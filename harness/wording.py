@@ -1,0 +1,11 @@
+"""Numbers in sentences."""
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many of something there are, in the noun's right number.
+
+    >>> counted(1, "trial"), counted(0, "trial"), counted(1797, "image"), counted(2, "class")
+    ('1 trial', '0 trials', '1,797 images', '2 classes')
+    """
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
