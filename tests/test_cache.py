@@ -5,7 +5,9 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from harness.datasets import cache
 from harness.datasets.cache import materialise
 from harness.errors import HarnessError
-from harness.interfaces import LabelledImages
+from harness.interfaces import ImageStream, LabelledImages
 
 
 class Drawn:
@@ -110,12 +112,14 @@ def _write_for_ever(folder, started):
     started.set()
     for number in range(1000):
         large[0, 0, 0] = number % 256
-        loaded = LabelledImages(large, np.arange(200_000) % 2, ("a", "b"))
-        cache._store(folder, "drawn", cache._streamed("drawn", loaded))
+        materialise("large", {}, Drawn(f"{number}", images=large, labels=np.arange(200_000) % 2), folder)
 
 
 def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
-    """Killed at three moments while it writes 157 MB: what stands under an entry's name is whole."""
+    """Killed at three moments while it writes 157 MB: what stands under an entry's name is whole.
+
+    The next writer removes the rest.
+    """
     spawn = multiprocessing.get_context("spawn")
     for wait in (0.02, 0.1, 0.2):
         started = spawn.Event()
@@ -127,7 +131,43 @@ def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
         process.join()
         for folder in (tmp_path / "datasets").glob("[!.]*"):
             assert cache._whole(folder), "an entry is not whole"
+        materialise("drawn", {}, Drawn(f"after {wait}"), tmp_path)
+        assert not list((tmp_path / "datasets").glob(".*"))
         shutil.rmtree(tmp_path / "datasets")
+
+
+class Held(Drawn):
+    """A dataset whose pixels come when they may."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.may_go_on, self.read = threading.Event(), threading.Event(), 0
+
+    def stream(self):
+        """Return the images, which wait."""
+
+        def blocks():
+            self.read += 1
+            self.begun.set()
+            assert self.may_go_on.wait(60)
+            yield self._images
+
+        return ImageStream((4, 3), np.arange(20) % 2, ("a", "b"), blocks)
+
+
+def test_two_writers_at_once_write_one_entry_once(tmp_path):
+    """The second waits for the first, and takes what it wrote."""
+    first, second = Held(), Held()
+    second.may_go_on.set()
+    with ThreadPoolExecutor() as threads:
+        writing = threads.submit(materialise, "held", {}, first, tmp_path)
+        assert first.begun.wait(60)
+        waiting = threads.submit(materialise, "held", {}, second, tmp_path)
+        time.sleep(0.3)
+        assert not waiting.done()
+        first.may_go_on.set()
+        assert waiting.result(60) == writing.result(60)
+    assert (first.read, second.read) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -144,11 +184,29 @@ def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
     ],
 )
 def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, told):
-    """Named, with what came and what the contract says; nothing is cached."""
+    """With what came and what the contract says; nothing is cached."""
     with pytest.raises(HarnessError) as caught:
         materialise("drawn", {}, Drawn(**changed), tmp_path)
-    assert str(caught.value).startswith(f"dataset 'drawn': {told}")
+    assert str(caught.value).startswith(told)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("blocks", "told"),
+    [
+        ([np.zeros((20, 4, 3))], "images are float64 (20, 4, 3); the contract says uint8 (rows, height, width)"),
+        ([np.zeros((20, 3, 4), dtype=np.uint8)], "images are uint8 (20, 3, 4); the contract says uint8"),
+        ([np.zeros((9, 4, 3), dtype=np.uint8)] * 2, "its blocks hold 18 images for 20 labels"),
+    ],
+)
+def test_a_stream_that_breaks_its_contract_leaves_nothing(tmp_path, blocks, told):
+    """It shows when a part of it is written already."""
+    dataset = Held()
+    dataset.stream = lambda: ImageStream((4, 3), np.arange(20) % 2, ("a", "b"), lambda: iter(blocks))
+    with pytest.raises(HarnessError) as caught:
+        materialise("held", {}, dataset, tmp_path)
+    assert str(caught.value).startswith(told)
+    assert not list((tmp_path / "datasets").iterdir())
 
 
 def test_a_cache_that_cannot_be_written_to_says_where_else(tmp_path):

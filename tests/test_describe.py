@@ -56,6 +56,10 @@ def test_describe_tells_classes_facts_and_the_split(tiny, tmp_path, command):
     assert told.startswith(
         "error: dataset 'emnist-bymerge': drop_per_clas: dataset 'emnist-bymerge' has no such option"
     )
+    told = command(*arguments[:-1], "drop_per_class", code=2).err
+    assert told.startswith("error: --set drop_per_class: not of the form ")
+    told = command(*arguments[:-1], "experiments=1", code=2).err
+    assert told.startswith("error: dataset 'emnist-bymerge': experiments: dataset 'emnist-bymerge' has no such option")
     assert "--partial" in command("datasets", "describe", "--help").out
 
 

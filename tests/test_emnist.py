@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from dataclasses import replace
+import os
 from hashlib import sha256
 
 import numpy as np
@@ -127,6 +127,8 @@ def test_official_counts_with_other_checksums_are_refused_too(tiny, tmp_path):
     file.write_bytes(gzip.compress(tiny.plain[TRAIN_IMAGES], compresslevel=1, mtime=0))
     entry = read(directory=folder, partial=True)
     assert entry.title == "EMNIST ByMerge, 300 images, not the official files"
+    dropped = read(directory=folder, partial=True, drop_per_class=10)
+    assert dropped.title == "EMNIST ByMerge, 270 of 300 images, not the official files"
     assert entry.checked == "counts, checksums of 3 of 4 files"
 
 
@@ -248,6 +250,23 @@ def test_a_damaged_archive_is_told_in_a_line_and_the_next_attempt_works(tiny, tm
     command("plan", "suite.toml", "--data-dir", "deep/data")
 
 
+def test_a_place_that_cannot_be_looked_at_is_told_in_a_line(tiny, tmp_path, command):  # noqa: ARG001 - the set's size
+    """A name too long, as any other refusal of the system: exit code 2, no traceback."""
+    place = tmp_path / ("a" * 300)
+    errors = command("plan", "suite.toml", "--data-dir", place, code=2).err
+    assert errors.startswith(f"error: --data-dir {place}: ")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_archive_that_may_not_be_read_is_not_called_damaged(tiny, tmp_path):
+    """The system's own word."""
+    path = tiny.archive(tmp_path / "data" / "gzip.zip")
+    path.chmod(0)
+    told = refused(ByMerge(directory=path.parent).stream)
+    assert told == f"directory: {path}: cannot be read: Permission denied"
+
+
 def test_a_flipped_byte_in_an_archives_member_is_found(tiny, tmp_path):
     """By zip's own checksum, or ours."""
     path = tiny.archive(tmp_path / "data" / "gzip.zip")
@@ -279,7 +298,7 @@ def test_a_part_is_named_in_plans_records_and_tables(tiny, tmp_path, command):
 
 
 def test_all_six_sets_are_registered_with_their_official_counts():
-    """Two or three files of each; classes as NIST maps them."""
+    """Images of both halves, and classes, as NIST publishes them."""
     named = registry().named("dataset")
     counts = {}
     for key in ("bymerge", "byclass", "balanced", "letters", "digits", "mnist"):
@@ -319,17 +338,21 @@ def test_the_list_says_what_is_here_where_and_what_it_was_held_against(tiny, tmp
     assert f"faulty: {folder / TRAIN_IMAGES}.gz: begins with" in command("datasets").out
 
 
-def test_a_class_without_an_image_is_told(tiny, tmp_path):
-    """A part may lack one; the split could not have it."""
+def test_a_class_without_an_image_is_told(tiny, tmp_path, command):
+    """A part may lack one; the split could not have it. The dataset is named once."""
     folder = tiny.write(tmp_path / "data")
     cut_to(folder, tiny, 30)
     (folder / "emnist-bymerge-test-images-idx3-ubyte.gz").unlink()
     (folder / "emnist-bymerge-test-labels-idx1-ubyte.gz").unlink()
     (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(idx(np.arange(30) % 2)))
-    assert refused(lambda: read(directory=folder, partial=True)) == "dataset 'emnist-bymerge': class 'b' has no image"
+    told = "dataset 'emnist-bymerge': class 'b' has no image\n"
+    options = ["--data-dir", "data", "--set", "dataset.partial=true"]
+    assert command("plan", "suite.toml", *options, code=2).err == f"error: suite.toml: {told}"
+    described = ["datasets", "describe", "emnist-bymerge", "--data-dir", "data", "--partial"]
+    assert command(*described, code=2).err == f"error: {told}"
 
 
 def test_a_variants_files_have_the_official_names():
     """As they stand in the archive."""
-    assert replace(variants.LETTERS).file_name("test", "labels") == "emnist-letters-test-labels-idx1-ubyte"
+    assert variants.LETTERS.file_name("test", "labels") == "emnist-letters-test-labels-idx1-ubyte"
     assert variants.BYMERGE.file_name("train", "images") == TRAIN_IMAGES

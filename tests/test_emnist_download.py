@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 
 from harness.datasets.cache import materialise
@@ -26,11 +29,13 @@ class Server:
 
     def __init__(self, content):
         server = self
-        self.answer, self.requests = (200, len(content), content), 0
+        self.answer, self.requests, self.may_go_on = (200, len(content), content), 0, threading.Event()
+        self.may_go_on.set()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 server.requests += 1
+                assert server.may_go_on.wait(60)
                 status, length, content = server.answer
                 self.send_response(status)
                 if length is not None:
@@ -115,12 +120,14 @@ ANSWERS = {
     "no such page": (lambda _: (404, len(PAGE), PAGE), "404 Client Error: Not Found"),
     "a server that is ill": (lambda _: (503, 0, b""), "503 Server Error: Service Unavailable"),
     "nothing": (lambda _: (200, 0, b""), "answers with 0 bytes that begin with nothing, no zip archive"),
-    "cut short": (lambda zip_: (200, len(zip_), zip_[:-100]), "cannot be reached (ChunkedEncodingError)"),
+    "cut short": (lambda zip_: (200, len(zip_), zip_[:-100]), "the answer breaks off (ChunkedEncodingError)"),
     "cut short, unannounced": (lambda zip_: (200, None, zip_[:-100]), "not the official archive: "),
     "a flipped byte": (
         lambda zip_: (200, len(zip_), zip_[:200] + bytes([zip_[200] ^ 1]) + zip_[201:]),
         "not the official archive: ",
     ),
+    "a length that is none": (lambda zip_: (200, "much", zip_), "the answer makes no sense (ValueError)"),
+    "two lengths": (lambda zip_: (200, "5, 6", zip_), "the answer makes no sense (InvalidHeader)"),
     "without end": (lambda zip_: (200, None, zip_ + bytes(2_000_000)), "answers with more than the archive's "),
 }
 
@@ -163,15 +170,47 @@ def test_offline_a_line_says_what_to_fetch_where_and_where_to_put_it(command):
 
 
 def test_a_damaged_archive_in_the_cache_is_downloaded_again(server, official, command):
-    """And what a killed download left is removed."""
+    """And what a killed download left is removed, but nothing that somebody else put there."""
     path = download.archive_path()
     path.parent.mkdir(parents=True)
     path.write_bytes(official[:-1] + b"?")
     (path.parent / "tmpkilled").write_bytes(official[:100])
+    (path.parent / "gzip").mkdir()
+    (path.parent / "notes.txt").write_text("mine")
     command("plan", "suite.toml")
     assert server.requests == 1
     assert path.read_bytes() == official
-    assert not (path.parent / "tmpkilled").exists()
+    assert {other.name for other in path.parent.iterdir()} - {"gzip.lock"} == {"gzip.zip", "gzip", "notes.txt"}
+
+
+def test_a_damaged_archive_in_the_cache_is_told_when_no_mirror_has_a_better_one(server, official, command):
+    """Whoever put it there by hand would look for the fault in the network; it stays."""
+    path = download.archive_path()
+    path.parent.mkdir(parents=True)
+    path.write_bytes(official[:-1])
+    server.answer = (404, 0, b"")
+    told = command("datasets", "fetch", "emnist-bymerge", code=2).err.splitlines(keepends=True)[-1]
+    found = md5(official[:-1], usedforsecurity=False).hexdigest()
+    what = f"not the official archive: {len(official) - 1:,} bytes, md5 {found}"
+    assert told.startswith(f"error: dataset 'emnist-bymerge': {path}: {what}; {server.url}: 404 Client Error: ")
+    assert told.endswith(by_hand())
+    assert path.read_bytes() == official[:-1]
+
+
+def test_two_downloads_at_once_make_one(server, official, caplog, monkeypatch):
+    """The second says that it waits, and takes what the first brought."""
+    # pooch's own handler writes to what was stderr when it was imported: an earlier test's, which is closed.
+    monkeypatch.setattr(pooch.get_logger(), "handlers", [caplog.handler])
+    server.may_go_on.clear()
+    with ThreadPoolExecutor() as threads:
+        both = [threads.submit(download.fetch) for _ in range(2)]
+        deadline = time.monotonic() + 30
+        while "Waiting for another process that downloads to" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        server.may_go_on.set()
+        assert [one.result(60).read_bytes() for one in both] == [official] * 2
+    assert server.requests == 1
 
 
 def test_an_archive_with_a_way_out_is_refused_though_its_checksum_is_right(

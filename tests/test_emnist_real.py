@@ -1,5 +1,6 @@
 """The real images, where they lie beside the repository; and how much memory the whole set takes to cache."""
 
+import re
 import subprocess
 import sys
 import time
@@ -9,12 +10,30 @@ import numpy as np
 import pytest
 
 from harness.datasets.cache import materialise
+from harness.datasets.emnist import variants
 from harness.datasets.emnist.dataset import ByMerge
+from harness.datasets.emnist.sources import ROLES
 from harness.places import cache_root
 
 REAL = Path(__file__).parent.parent.parent / "shared" / "data" / "emnist-bymerge"
 ROOT = Path(__file__).parent.parent
 real = pytest.mark.skipif(not REAL.is_dir(), reason="needs the real images in ../shared/data/emnist-bymerge")
+
+
+@real
+def test_official_sizes_and_checksums_are_those_beside_the_images():
+    """All 24 files, as the README there lists them; ByMerge's classes as the mapping has them."""
+    listed = re.findall(r"\| `(\S+)\.gz` \| (\d+) \| `([0-9a-f]{64})` \|", (REAL.parent / "README.md").read_text())
+    known = {
+        variant.file_name(part, role): variant.official(part, role)
+        for variant in (value for value in vars(variants).values() if isinstance(value, variants.Variant))
+        for part in variants.PARTS
+        for role in ROLES
+    }
+    assert known == {name: variants.OfficialFile(int(size), digest) for name, size, digest in listed}
+    assert len(known) == 24
+    mapping = (REAL / "emnist-bymerge-mapping.txt").read_text().splitlines()
+    assert tuple(chr(int(line.split()[1])) for line in mapping) == variants.BYMERGE.class_names
 
 
 @real

@@ -271,6 +271,7 @@ def test_a_file_that_is_no_suite(tmp_path, content, message):
     [
         ("epochs", "--set epochs: not of the form key.path=value"),
         ("experiments.C.epochs=3", "--set experiments.C.epochs=3: there is no experiment 'C'. Known: A, B."),
+        ("experiments=5", "--set experiments=5: 5 is not a table"),
         ("a b.c=3", "--set a b.c=3: 'a b.c' is no TOML key"),
     ],
 )

@@ -5,6 +5,7 @@
     datasets/<digest>/      images.npy, labels.npy, meta.json
     sources/<key>.json      a dataset with its options and its source: digest, title, and what it was held against
     downloads/              what datasets download
+    datasets.lock           held by the process that writes an entry
 """
 
 import json
@@ -12,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import ENOSPC
 from hashlib import sha256
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -27,6 +30,8 @@ from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDat
 
 _BLOCK_ROWS = 16_384
 """Images that are hashed and written at a time: a set is never copied whole."""
+_TEMPORARY = ".new-"
+"""How the folder of an entry begins that is being written."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +66,23 @@ def materialise(name: str, options: Mapping[str, object], dataset: Dataset, root
 
     Raises:
         HarnessError: the dataset's files are faulty, it returned other than `LabelledImages` promises, or the cache
-            cannot be written to.
+            cannot be written to; whoever catches it says of which dataset it speaks.
     """
     key = checksum({"name": name, "options": json.loads(json.dumps(options, default=str)), "source": dataset.source()})
     index = root / "sources" / f"{key}.json"
     known = _known(root, index)
     if known:
         return known
-    stream = dataset.stream() if isinstance(dataset, StreamedDataset) else _streamed(name, dataset.load())
-    _check_labels(name, stream)
+    stream = dataset.stream() if isinstance(dataset, StreamedDataset) else _streamed(dataset.load())
+    _check_labels(stream)
     title = stream.title or f"{name}, {len(stream.labels):,} images"
     try:
-        digest = _store(root, name, stream)
-        write_json(index, {"name": name, "digest": digest, "title": title, "checked": stream.checked})
+        with _only_writer(root):
+            known = _known(root, index)
+            if known:  # another process was writing it
+                return known
+            digest = _store(root, stream)
+            write_json(index, {"name": name, "digest": digest, "title": title, "checked": stream.checked})
     except OSError as error:
         place = "Name another place with HARNESS_CACHE_DIR"
         if error.errno == ENOSPC:
@@ -121,21 +130,31 @@ def _whole(directory: Path) -> dict[str, Any] | None:
     return meta if whole else None
 
 
-def _store(root: Path, name: str, stream: ImageStream) -> str:
-    """Write an entry under a temporary name while its content is hashed, then rename it; return the digest.
-
-    Whoever else came first has the same content.
-    """
+@contextmanager
+def _only_writer(root: Path) -> Iterator[None]:
+    """Wait until no other process writes to the cache, and remove what one that was killed left half written."""
     parent = root / "datasets"
     parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=parent, prefix=".new-"))
+    with FileLock(root / "datasets.lock"):
+        for left in parent.glob(f"{_TEMPORARY}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
+def _store(root: Path, stream: ImageStream) -> str:
+    """Write an entry under a temporary name while its content is hashed, then rename it; return the digest.
+
+    The same content may be there already, of another source.
+    """
+    parent = root / "datasets"
+    temporary = Path(tempfile.mkdtemp(dir=parent, prefix=_TEMPORARY))
     try:
         rows, (height, width) = len(stream.labels), stream.shape
         hasher = sha256(repr(((rows, height, width), stream.class_names)).encode())
         with (temporary / "images.npy").open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": (rows, height, width)}
             np.lib.format.write_array_header_1_0(file, header)
-            for block in _checked_blocks(name, stream):
+            for block in _checked_blocks(stream):
                 hasher.update(block)
                 file.write(block)
             _to_disk(file)
@@ -149,11 +168,7 @@ def _store(root: Path, name: str, stream: ImageStream) -> str:
         directory = parent / hasher.hexdigest()
         if _whole(directory) is None:
             shutil.rmtree(directory, ignore_errors=True)
-            try:
-                temporary.rename(directory)
-            except OSError:
-                if _whole(directory) is None:  # it is no other writer that came first
-                    raise
+            temporary.rename(directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return directory.name
@@ -164,30 +179,27 @@ def _to_disk(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _checked_blocks(name: str, stream: ImageStream) -> Iterator[memoryview]:
+def _checked_blocks(stream: ImageStream) -> Iterator[memoryview]:
     """Yield the pixels of each block, one after the other; refuse what the contract does not allow."""
     rows = 0
     for block in stream.blocks():
         if block.dtype != np.uint8 or block.shape[1:] != stream.shape:
-            msg = (
-                f"dataset {name!r}: images are {block.dtype} {block.shape}; the contract says uint8 "
-                "(rows, height, width)"
-            )
+            msg = f"images are {block.dtype} {block.shape}; the contract says uint8 (rows, height, width)"
             raise HarnessError(msg)
         rows += len(block)
         yield np.ascontiguousarray(block).reshape(-1).data
     if rows != len(stream.labels):
-        msg = f"dataset {name!r}: its blocks hold {rows:,} images for {len(stream.labels):,} labels"
+        msg = f"its blocks hold {rows:,} images for {len(stream.labels):,} labels"
         raise HarnessError(msg)
 
 
-def _streamed(name: str, loaded: LabelledImages) -> ImageStream:
+def _streamed(loaded: LabelledImages) -> ImageStream:
     """Return images that are there already as a stream of them."""
     images, labels = loaded.images, loaded.labels
     if images.dtype != np.uint8 or images.ndim != 3:
-        what = f"images are {images.dtype} {images.shape}; the contract says uint8 (rows, height, width)"
+        msg = f"images are {images.dtype} {images.shape}; the contract says uint8 (rows, height, width)"
     elif labels.dtype != np.int64 or labels.shape != (len(images),):
-        what = f"labels are {labels.dtype} {labels.shape}; the contract says int64 ({len(images)},)"
+        msg = f"labels are {labels.dtype} {labels.shape}; the contract says int64 ({len(images)},)"
     else:
 
         def blocks() -> Iterator[NDArray[np.uint8]]:
@@ -195,21 +207,19 @@ def _streamed(name: str, loaded: LabelledImages) -> ImageStream:
 
         height, width = images.shape[1:]
         return ImageStream((height, width), labels, loaded.class_names, blocks, loaded.title, loaded.checked)
-    msg = f"dataset {name!r}: {what}"
     raise HarnessError(msg)
 
 
-def _check_labels(name: str, stream: ImageStream) -> None:
+def _check_labels(stream: ImageStream) -> None:
     """Refuse what `LabelledImages` does not allow."""
     labels, classes = stream.labels, len(stream.class_names)
     if labels.dtype != np.int64 or labels.ndim != 1:
-        what = f"labels are {labels.dtype} {labels.shape}; the contract says int64 (rows,)"
+        msg = f"labels are {labels.dtype} {labels.shape}; the contract says int64 (rows,)"
     elif not len(labels) or labels.min() < 0 or labels.max() >= classes:
-        what = f"labels are not all in 0 … {classes - 1}, the {classes} classes that it names"
+        msg = f"labels are not all in 0 … {classes - 1}, the {classes} classes that it names"
     elif np.bincount(labels, minlength=classes).min() == 0:
         absent = stream.class_names[int(np.bincount(labels, minlength=classes).argmin())]
-        what = f"class {absent!r} has no image"
+        msg = f"class {absent!r} has no image"
     else:
         return
-    msg = f"dataset {name!r}: {what}"
     raise HarnessError(msg)

@@ -36,7 +36,7 @@ def _figure(number: int, part: list[Tested]) -> Figure:
 
     names = [one.name for one in part]
     frame = pd.DataFrame([line for one in part for line in diagram(one)])
-    choice, opacity = chosen()
+    choice, opacity, _ = chosen()
     whole = alt.Scale(domain=[0, 1])
     x = alt.X("confidence:Q", title="mean confidence", scale=whole, axis=alt.Axis(format=".0%"))
     y = alt.Y("accuracy:Q", title="accuracy", scale=whole, axis=alt.Axis(format=".0%"))

@@ -82,7 +82,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
     names = [one.name for one in part]
     frame = pd.DataFrame([line for one in part for line in curve(one, metric)])
     stops = _stops(part, metric)
-    choice, opacity = chosen()
+    choice, opacity, faint = chosen()
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
     # Losses differ by magnitudes, between epochs and between experiments.
     positive = metric == "loss" and bool((frame["mean"] > 0).all())
@@ -101,7 +101,6 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
     several = bool((frame["seeds"] > 1).any())
     layers = []
     if several:
-        faint = alt.condition(choice, alt.value(0.18), alt.value(0.02))
         # On a logarithmic axis a band ends where the lines do.
         floor = f"max(datum.low, {frame['mean'].min():.6g})" if positive else "datum.low"
         band = base.transform_calculate(floor=floor).mark_area()
@@ -148,7 +147,7 @@ def _rate(number: int, part: Sequence[ExperimentRows]) -> Figure:
             {"experiment": one.name, "epoch": record.epoch, "rate": record.learning_rate} for record in longest.history
         ]
     frame = pd.DataFrame(lines)
-    choice, opacity = chosen()
+    choice, opacity, _ = chosen()
     magnitudes = frame["rate"].min() > 0 and frame["rate"].max() > 10 * frame["rate"].min()
     base = alt.Chart(source()).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),

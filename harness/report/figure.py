@@ -120,12 +120,14 @@ def coloured(names: Sequence[str]) -> Any:
     return alt.Color("experiment:N", title=None, scale=scale, legend=legend)
 
 
-def chosen() -> tuple[Any, Any]:
-    """Return a parameter that the legend sets, and the opacity that sets an experiment apart by it."""
+def chosen() -> tuple[Any, Any, Any]:
+    """Return a parameter that the legend sets, and the opacities of lines and of bands that set experiments apart."""
     import altair as alt
 
     choice = alt.selection_point(fields=["experiment"], bind="legend")
-    return choice, alt.condition(choice, alt.value(1.0), alt.value(0.12))
+    # Made as what they are: Altair takes longest to find out what a condition's mapping may mean.
+    lines = alt.OpacityValue(0.12, condition={"param": choice.name, "value": 1.0})
+    return choice, lines, alt.OpacityValue(0.02, condition={"param": choice.name, "value": 0.18})
 
 
 def together(experiments: Sequence[ExperimentRows]) -> Iterator[list[ExperimentRows]]:

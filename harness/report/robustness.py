@@ -47,7 +47,7 @@ def _figure(
     title, axis, form, ticks = _MEASURES[measure]
     names = [one.name for one in part]
     frame = pd.DataFrame([line for one in part for line in curve(one, measure, perturbation, severities)])
-    choice, opacity = chosen()
+    choice, opacity, faint = chosen()
     base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names))
     y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks))
     tips = [
@@ -57,7 +57,6 @@ def _figure(
     several = bool((frame["seeds"] > 1).any())
     layers = []
     if several:
-        faint = alt.condition(choice, alt.value(0.18), alt.value(0.02))
         layers.append(base.mark_area().encode(y="low:Q", y2="high:Q", opacity=faint))
     layers.append(base.mark_line(strokeWidth=1.8).encode(y=y, opacity=opacity))
     layers.append(base.mark_point(filled=True, size=45).encode(y=y, tooltip=tips, opacity=opacity))

@@ -48,9 +48,11 @@ def assignment(text: str, table: Mapping[str, Any], option: str = "--set") -> Ov
         HarnessError: it is no ``key.path=value``, or names an experiment that the suite has not.
     """
     change = _parse(text, option)
-    experiments = table.get("experiments")
-    for name in change.get("experiments", {}):
-        if isinstance(experiments, dict) and name not in experiments:
+    experiments, changed = table.get("experiments"), change.get("experiments")
+    if not (isinstance(experiments, dict) and isinstance(changed, dict)):
+        experiments, changed = {}, {}  # what they are instead is told when the suite is checked
+    for name in changed:
+        if name not in experiments:
             msg = f"{option} {text}: there is no experiment {name!r}. {nearest(name, experiments)}"
             raise HarnessError(msg)
     return Override(f"{option} {text}", change)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.emnist import reading, variants
+from harness.datasets.emnist import download, reading, variants
 from harness.datasets.emnist.sources import Members, find, named_directory
 from harness.datasets.emnist.survey import Survey, survey
 from harness.datasets.emnist.variants import SIDE, Variant
@@ -47,11 +47,9 @@ class Emnist:
 
     def source(self) -> str:
         """Return each file's path, size and time of change in a folder that is named, else the archive's checksum."""
-        from harness.datasets.emnist.download import ARCHIVE
-
         named = named_directory(self._directory)
         if not named:
-            return f"{self.variant.key} of the archive md5 {ARCHIVE.md5}"
+            return f"{self.variant.key} of the archive md5 {download.ARCHIVE.md5}"
         members = find(self.variant, *named)
         status = {key: member.path.stat() for key, member in members.items()}
         return "\n".join(
@@ -91,9 +89,7 @@ class Emnist:
 
     def holding(self) -> Holding | None:
         """Return the files that are here, with their headers and checksums read now."""
-        from harness.datasets.emnist.download import archive_path
-
-        named = named_directory(self._directory) or (archive_path(), "the cache")
+        named = named_directory(self._directory) or (download.archive_path(), "the cache")
         if not named[0].exists():
             return None
         found = survey(self.variant, find(self.variant, *named))
@@ -109,19 +105,15 @@ class Emnist:
         Raises:
             HarnessError: it cannot be downloaded, or is not the official one.
         """
-        from harness.datasets.emnist.download import fetch
-
-        path = fetch()
+        path = download.fetch()
         problem = survey(self.variant, find(self.variant, path, "the download")).problem()
         if problem:
             raise HarnessError(problem)
         return path
 
     def _members(self) -> Members:
-        from harness.datasets.emnist.download import fetch
-
         named = named_directory(self._directory)
-        return find(self.variant, *(named or (fetch(), "the download")))
+        return find(self.variant, *(named or (download.fetch(), "the download")))
 
     def _labels(self, found: Survey) -> NDArray[np.int64]:
         """Return the pooled labels (rows,) from 0."""

@@ -1,10 +1,14 @@
 """The download of the official archive: checked before it is used, from the first mirror that has it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from errno import ENOSPC
 from pathlib import Path
+from tempfile import gettempprefix
 from typing import Any, Self
+
+from filelock import FileLock, Timeout
 
 from harness.datasets.emnist.sources import ARCHIVE_NAME, shown
 from harness.errors import HarnessError
@@ -42,22 +46,22 @@ def archive_path() -> Path:
 def fetch() -> Path:
     """Return the archive in the cache, checked; it is downloaded first if it is not there, or damaged.
 
-    One process downloads at a time. What an earlier one left half done is removed, and the download begins anew.
+    One process downloads at a time. What pooch left half done in one that was killed is removed, nothing else, and the
+    download begins anew.
 
     Raises:
         HarnessError: no mirror gives the official archive; it says how to fetch it by hand.
     """
     import pooch
-    from filelock import FileLock
 
     path = archive_path()
+    problems = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            for other in path.parent.iterdir():
-                if other.name not in {path.name, f"{path.stem}.lock"}:
-                    other.unlink()
-            problems = []
+        with _locked(path.with_suffix(".lock")):
+            for left in path.parent.glob(f"{gettempprefix()}*"):
+                if left.is_file():
+                    left.unlink()
             for url in ARCHIVE.urls:
                 try:
                     with _Bar(url) as bar:
@@ -66,6 +70,8 @@ def fetch() -> Path:
                     problems.append(f"{url}: {refused}")
                 else:
                     return path
+            if path.exists():
+                problems.insert(0, f"{path}: {_otherness(path)}")
     except OSError as error:
         what = "the disk is full" if error.errno == ENOSPC else f"cannot be written to: {error.strerror}"
         msg = f"{path.parent}: {what}: the archive takes {ARCHIVE.size / 1e6:,.0f} MB. Name another cache with "
@@ -73,11 +79,33 @@ def fetch() -> Path:
     raise HarnessError("; ".join(problems) + f". {_by_hand(path)}")
 
 
+def _locked(path: Path) -> AbstractContextManager[object]:
+    """Return a lock that is held until its ``with`` block ends; say so where it is waited for."""
+    import pooch
+
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        pooch.get_logger().info("Waiting for another process that downloads to '%s'.", path.parent)
+        return lock.acquire()
+
+
 def _by_hand(path: Path) -> str:
     return (
         f"By hand: get {ARCHIVE_NAME} from {ARCHIVE.urls[0]} ({ARCHIVE.size:,} bytes, md5 {ARCHIVE.md5}), and put it "
         f"at {path}, or name its folder with --data-dir"
     )
+
+
+def _otherness(path: Path) -> str | None:
+    """Return what is in the archive's place, None if it is the archive."""
+    import pooch
+
+    found = pooch.file_hash(str(path), alg="md5")
+    if found == ARCHIVE.md5:
+        return None
+    return f"not the official archive: {path.stat().st_size:,} bytes, md5 {found}"
 
 
 class _MirrorError(Exception):
@@ -89,26 +117,30 @@ def _downloader(bar: "_Bar") -> Callable[[str, str, Any], None]:
 
     def download(url: str, output: str, _: Any) -> None:
         import pooch
-        import requests
+        from requests import exceptions
 
+        content = Path(output)
         try:
             pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)(url, output, None)
-        except requests.exceptions.HTTPError as error:
+        except exceptions.HTTPError as error:
             raise _MirrorError(str(error).partition(" for url")[0]) from None
-        except requests.exceptions.RequestException as error:
-            msg = f"cannot be reached ({type(error).__name__})"
+        except (exceptions.RequestException, ValueError) as error:  # ValueError: a length that is no number
+            if content.stat().st_size or isinstance(error, exceptions.ChunkedEncodingError):
+                what = "the answer breaks off"
+            elif isinstance(error, exceptions.ConnectionError | exceptions.Timeout):
+                what = "cannot be reached"
+            else:
+                what = "the answer makes no sense"
+            msg = f"{what} ({type(error).__name__})"
             raise _MirrorError(msg) from None
-        content = Path(output)
-        size = content.stat().st_size
         with content.open("rb") as file:
             begins = file.read(20)
         if begins[:2] != b"PK":
-            msg = f"answers with {size:,} bytes that begin with {shown(begins)}, no zip archive"
+            msg = f"answers with {content.stat().st_size:,} bytes that begin with {shown(begins)}, no zip archive"
             raise _MirrorError(msg)
-        found = pooch.file_hash(output, alg="md5")
-        if found != ARCHIVE.md5:
-            msg = f"not the official archive: {size:,} bytes, md5 {found}"
-            raise _MirrorError(msg)
+        other = _otherness(content)
+        if other:
+            raise _MirrorError(other)
 
     return download
 

@@ -71,13 +71,27 @@ def find(variant: Variant, place: Path, what: str) -> Members:
     """Return a set's files in a folder, in its ``gzip`` folder, or in the archive there; ``place`` may be the archive.
 
     Raises:
-        HarnessError: there is none; ``what`` says who named the place.
+        HarnessError: there is none, or it cannot be looked through; ``what`` says who named the place.
     """
-    if place.is_file():
-        return in_archive(variant, place)
-    if not place.is_dir():
-        msg = f"{what}: {place}: there is no such folder"
+    try:
+        if place.is_file():
+            return in_archive(variant, place)
+        if not place.is_dir():
+            msg = f"{what}: {place}: there is no such folder"
+            raise HarnessError(msg)
+        found = _in_folder(variant, place)
+        if not found and (place / ARCHIVE_NAME).is_file():
+            return in_archive(variant, place / ARCHIVE_NAME)
+    except OSError as error:
+        msg = f"{what}: {error.filename or place}: cannot be read: {error.strerror}"
+        raise HarnessError(msg) from None
+    if not found:
+        msg = f"{what}: {place}: holds neither {variant.file_name('train', 'images')}[.gz] nor {ARCHIVE_NAME}"
         raise HarnessError(msg)
+    return found
+
+
+def _in_folder(variant: Variant, place: Path) -> Members:
     found: Members = {}
     for part, role in ((part, role) for part in PARTS for role in ROLES):
         name = variant.file_name(part, role)
@@ -85,11 +99,6 @@ def find(variant: Variant, place: Path, what: str) -> Members:
         path = next((path for path in candidates if path.is_file()), None)
         if path is not None:
             found[part, role] = Member(path, path.stat().st_size)
-    if not found and (place / ARCHIVE_NAME).is_file():
-        return in_archive(variant, place / ARCHIVE_NAME)
-    if not found:
-        msg = f"{what}: {place}: holds neither {variant.file_name('train', 'images')}[.gz] nor {ARCHIVE_NAME}"
-        raise HarnessError(msg)
     return found
 
 
@@ -97,14 +106,17 @@ def in_archive(variant: Variant, path: Path) -> Members:
     """Return a set's files in an archive; nothing is unpacked to where a name in it leads.
 
     Raises:
+        OSError: it cannot be read.
         HarnessError: it is no zip archive, has a member that would leave its folder, or none of this set.
     """
+    with path.open("rb") as file:
+        begins = file.read(20)
     try:
         with ZipFile(path) as archive:
             inside = archive.infolist()
     except (OSError, BadZipFile, NotImplementedError, ValueError) as error:
-        told = f"damaged: {' '.join(str(error).split())}" if _begins(path)[:2] == b"PK" else "not a zip archive"
-        msg = f"{path}: {told}: begins with {shown(_begins(path))}. Get it again"
+        told = f"damaged: {' '.join(str(error).split())}" if begins[:2] == b"PK" else "not a zip archive"
+        msg = f"{path}: {told}: begins with {shown(begins)}. Get it again"
         raise HarnessError(msg) from None
     for info in inside:
         inner = PurePosixPath(info.filename.replace("\\", "/"))
@@ -133,11 +145,3 @@ def shown(content: bytes) -> str:
     if start.isascii() and start.decode("ascii").replace("\n", " ").isprintable() and start:
         return repr(start.decode("ascii"))
     return start[:4].hex(" ") or "nothing"
-
-
-def _begins(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(20)
-    except OSError:
-        return b""

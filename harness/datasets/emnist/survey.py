@@ -58,11 +58,13 @@ class Survey:
         return None
 
     def title(self, rows: int) -> str:
-        """Return what tables call the set when ``rows`` of its images are used."""
-        if rows != self.variant.count:
-            return f"{self.variant.title}, {rows:,} of {self.variant.count:,} images"
-        altered = ", not the official files" if self.verified < len(self.sums) else ""
-        return f"{self.variant.title}, {rows:,} images{altered}"
+        """Return what tables call the set when ``rows`` of its images are used.
+
+        Where images are missing the numbers say so; where all are there, but altered, words do.
+        """
+        of = "" if rows == self.variant.count else f" of {self.variant.count:,}"
+        altered = ", not the official files" if self.complete and self.verified < len(self.sums) else ""
+        return f"{self.variant.title}, {rows:,}{of} images{altered}"
 
 
 def survey(variant: Variant, members: Members) -> Survey:
