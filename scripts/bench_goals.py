@@ -4,7 +4,7 @@ python scripts/bench_goals.py [FILE | OPTIONS]
 
 FILE: of `harness bench --save`, with two cores and both precisions. Without, everything that the table needs is
 measured now, in some minutes, with further options of `harness bench`, such as --rounds 3. The exit code is 1 where a
-figure is missed or could not be measured, and 2 where there is nothing to read.
+figure is missed, was disturbed or could not be measured, and 2 where there is nothing to read.
 """
 
 import subprocess
@@ -62,15 +62,19 @@ class Line:
 
     @property
     def met(self) -> bool:
-        """Whether the figure is as it must be."""
-        return self.figure is not None and (self.figure < self.bound if self.below else self.figure >= self.bound)
+        """Whether the figure is as it must be; one that was disturbed says nothing, either way."""
+        if self.figure is None or self.disturbed:
+            return False
+        return self.figure < self.bound if self.below else self.figure >= self.bound
 
     def cells(self) -> list[str]:
         """Return the cells."""
         sign = "<" if self.below else "≥"
-        verdict = "not measured" if self.figure is None else "met" if self.met else "missed"
+        verdict = "not measured"
+        if self.figure is not None:
+            verdict = "not judged: disturbed" if self.disturbed else "met" if self.met else "missed"
         shown = "–" if self.figure is None else f"{self.figure:,.2f}"
-        return [self.what, shown, f"{sign} {self.bound:g}", verdict + (", disturbed" if self.disturbed else "")]
+        return [self.what, shown, f"{sign} {self.bound:g}", verdict]
 
 
 def lines(measurements: Sequence[Measurement]) -> list[Line]:

@@ -134,6 +134,8 @@ def test_goals_are_told_met_missed_and_not_measured(goals):
     peak = replace(RUN[0], peak_anonymous_bytes=97_000_000)
     found, code = goals([peak, *RUN[1:]])
     assert code == 1
+    noisy, _ = goals([replace(peak, waited=0.2, others=0.2), *RUN[1:]])
+    assert noisy["numpy M0, 1 × 2 ÷ plain PyTorch, 1 × 2"][-3:] == ["not", "judged:", "disturbed"]
     assert found["numpy M0, 1 × 2 ÷ plain PyTorch, 1 × 2"] == ["3.00", "≥", "2.2", "met"]
     assert found["numpy M0, 2 × 1 ÷ plain PyTorch, 1 × 2"] == ["4.00", "≥", "3", "met"]
     assert found["numpy M3b, 1 × 2 ÷ torch-eager, 1 × 2"] == ["–", "≥", "1.7", "not", "measured"]
