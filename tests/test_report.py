@@ -53,7 +53,7 @@ def test_one_trial(tmp_path):
     """Nothing to compare with, and still a page."""
     page = page_of(make_run(tmp_path, {"only": "one"}))
     assert "only is best" in page.text
-    assert "1 of 1 trials done" in page.text
+    assert "1 of 1 trial done" in page.text
     assert len(page.tables["table-overview"]) == 2
 
 
@@ -236,7 +236,7 @@ def test_a_run_under_way_has_a_page_too(tmp_path):
     assert "A is best" in page.text
     for path in run.directory.rglob("row.json"):
         path.unlink()
-    assert "No trial is done yet; 0 of 1 trials done." in page_of(run).text
+    assert "No trial is done yet; 0 of 1 trial done." in page_of(run).text
 
 
 def test_the_commands_of_the_readme(tmp_path, command):

@@ -11,6 +11,7 @@ from harness.leaderboard.model import Statistic
 from harness.report.reading import Material
 from harness.splits import SETS
 from harness.verification import spoken as judged
+from harness.wording import counted
 
 
 def facts(material: Material) -> list[tuple[str, str]]:
@@ -31,7 +32,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
         ("Data", " · ".join(about)),
         ("When", _when(material)),
         ("Versions", _versions(material)),
-        ("How long", f"{_seconds(material)}, in {told['done']} trials"),
+        ("How long", f"{_seconds(material)}, in {counted(told['done'], 'trial')}"),
     ]
 
 
@@ -44,7 +45,7 @@ def command(material: Material) -> str:
 def verdict(material: Material) -> str:
     """Return the run's result in a sentence: which experiment is best, by what, and how many trials are done."""
     told = counts(material.experiments)
-    parts = [_best(material), f"{told['done']} of {told['planned']} trials done"]
+    parts = [_best(material), f"{told['done']} of {counted(told['planned'], 'trial')} done"]
     verification = material.verification
     if verification.figures or verification.claims:
         parts.append(judged(verification))

@@ -10,6 +10,7 @@ from typing import Any
 from harness.leaderboard.experiments import ExperimentRows, measures
 from harness.leaderboard.formats import shown
 from harness.leaderboard.model import Column, Kind, Ranked, Statistic, Table, make_table
+from harness.leaderboard.speed import doubts
 from harness.rows import TrialRow
 
 Facets = Mapping[str, Sequence[str]]
@@ -99,14 +100,16 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
         Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
         for line, row in zip(made.lines, rows, strict=True)
     ]
-    return Sheet(made.key, made.title, made.columns, lines)
+    note = f"! {doubts(experiments)}" if any(row.contended for row in rows) else ""
+    return Sheet(made.key, made.title, made.columns, lines, note)
 
 
 def _trial(row: TrialRow) -> dict[str, Any]:
     clean = measures(row, (None, 0.0)) if row.status == "done" else []
     done = row.metrics if row.status == "done" else None
     line = {key: getattr(row, key) for key in ("experiment", "group", "backend", "status", "reason")}
-    line |= {key: getattr(done, key) if done else None for key in ("val_accuracy", "epochs", "seconds")}
+    line |= {key: getattr(done, key) if done else None for key in ("val_accuracy", "epochs")}
+    line["seconds"] = Statistic(done.seconds, None, 1, row.contended) if done else None
     return line | {"seed": row.seed, "test_accuracy": clean[0].accuracy if clean else None}
 
 
