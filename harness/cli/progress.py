@@ -60,7 +60,7 @@ class Lines(Quiet):
         """Say how much there is to do."""
         self._trials = run["trials"]
         self._ended = run["trials"] - run["pending"]
-        reused = f", {run['reused']} already done" if run["reused"] else ""
+        reused = f", {run['reused']:,} already done" if run["reused"] else ""
         self._predicted = run["predicted_seconds"]
         predicted = f"; about {spoken(self._predicted)} of training" if self._predicted is not None else ""
         self._say(f"{counted(self._trials, 'trial')}{reused}{predicted}; results in {run['directory']}")

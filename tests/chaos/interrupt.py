@@ -45,7 +45,7 @@ early_stopping = { patience = 40, restore_best = true }
 perturbation = "gaussian_noise"
 severities = [0.0, 0.3]
 """
-CLOCK = {"seconds", "samples_per_second", "validation_seconds", "anonymous_bytes"}
+CLOCK = {"seconds", "samples_per_second", "validation_seconds", "anonymous_bytes", "contended"}
 """What a clock or a process says of itself: no two runs agree on it."""
 
 
