@@ -223,6 +223,8 @@ def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, com
 
 def test_the_page_draws_what_the_tables_say_and_shows_what_others_wrote(runs, command):
     """Every point is a change of the tables; a name that looks like a script is text."""
+    for library in ("altair", "jinja2", "vl_convert", "PIL"):
+        pytest.importorskip(library)
     from harness.report.comparison import intervals, render_comparison
 
     found = compare(*runs)
