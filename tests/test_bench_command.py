@@ -101,6 +101,7 @@ def test_a_chosen_backend_that_is_not_here_is_exit_code_1(command):
     assert "numpy (M0): numpy runs on the CPU alone, not on 'cuda'" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_run_sets_backends_beside_peers_and_the_limit(command, typed):
     """The ratio to plain use of as many cores, the share of the limit; the file gives the same tables."""
     peers = ("--peer", "torch-eager", "--peer", "sklearn-mlp")
@@ -123,6 +124,7 @@ def test_one_run_sets_backends_beside_peers_and_the_limit(command, typed):
     assert "Machine: " in again
 
 
+@pytest.mark.slow
 def test_benchmarks_measure_a_third_partys_backend(command, tmp_path):
     """``pytest tests/benchmark`` finds what is installed, marks its device, records where it ran, says why it skips."""
     distribution(

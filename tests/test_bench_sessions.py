@@ -11,6 +11,8 @@ from harness import bench, contention
 from harness.bench.cases import Case
 from tests.plugins_on_disk import distribution
 
+pytestmark = pytest.mark.slow  # every case starts processes that load their libraries
+
 THEIRS = """
 import os
 import subprocess

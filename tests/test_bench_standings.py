@@ -98,6 +98,7 @@ def test_tables_say_what_a_reader_must_know():
     assert notes([replace(RUN[0], waited=0.01)])[-1].startswith("Not disturbed")
 
 
+@pytest.mark.slow
 def test_what_a_suite_costs_beside_its_trials(tmp_path):
     """All seconds are training, evaluation or neither."""
     path = tmp_path / "tiny.toml"

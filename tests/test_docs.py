@@ -46,6 +46,7 @@ def test_the_tutorials_backend_is_certified(package):
     assert " passed" in command(*line.split(), "-q", "-p", "no:cacheprovider", cwd=package)
 
 
+@pytest.mark.slow
 def test_the_tutorials_mistake_is_answered_as_shown(package):
     """In the same words; the figures may differ in their last digits on another machine."""
     module = package / "harness_mine" / "backend.py"

@@ -55,6 +55,7 @@ def test_an_example_passes_its_own_tests(folder, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_four_backends_is_planned_and_names_what_is_missing(tmp_path):
     """One experiment, four times three trials, whatever is installed here."""
     done = subprocess.run(

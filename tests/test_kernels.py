@@ -118,6 +118,7 @@ def test_a_file_that_makes_no_sense_is_measured_anew(tuning, monkeypatch, conten
     assert json.loads(tuning.read_text())[choice._machine()]["own"] == "Own"
 
 
+@pytest.mark.slow
 def test_workers_use_it_and_rows_and_the_doctor_say_so(tuning, tmp_path):
     """The kernel of the cache, not OpenBLAS's own; with --no-tune the other way round."""
     own, other = kernels_here()

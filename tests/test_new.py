@@ -58,6 +58,7 @@ def test_new_packages_are_typed(tmp_path):
     command("mypy", "--strict", *(f"harness_a_{kind}" for kind in KINDS), cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_backend_with_a_wrong_gradient_is_told_so(tmp_path):
     """The tests that come with a package say what is expected, what came, and which clause says so."""
     create("backend", "wrong", tmp_path, registry())
