@@ -97,7 +97,7 @@ epochs = 1
 
 EXPECTED = {
     "good": ("done", ""),
-    "hangs": ("timed out", "took longer than 3 s"),
+    "hangs": ("timed out", "took longer than 5 s"),
     "exits_0": ("failed", "worker died (it exited)"),
     "exits_3": ("failed", "worker died (exit code 3)"),
     "system_exit": ("failed", "SystemExit: 7"),
