@@ -13,11 +13,15 @@ from harness.conformance.target import Target
 from harness.errors import HarnessError
 from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, Precision, State
 from harness.jobs import load_backend
+from harness.plugins import registry
 from harness.seeding import generator, initial_state
 
 SEED = 42
 ROUNDING = 3e-5
 """How far float32 may be from the float64 reference, relative to the largest value of an array."""
+
+REFERENCE = "numpy"
+"""The backend that others are held against, found as any is."""
 
 Rows = NDArray[np.int64]
 
@@ -73,11 +77,10 @@ class Bench:
 
     def reference(self, recipe: Recipe) -> Network:
         """Return the reference's network, in float64, with images attached."""
-        from harness_array.backends import NumpyBackend
-
+        backend = load_backend(registry().find("backend", REFERENCE))
         spec = recipe.spec(self.data)
         context = Context(SEED, device="cpu", precision="float64")
-        network = NumpyBackend().build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
+        network = backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
         network.attach(self.data.images, self.data.labels)
         return network
 

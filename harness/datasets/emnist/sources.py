@@ -48,6 +48,7 @@ class Member:
             else:
                 with ZipFile(self.path) as archive, archive.open(self.inner) as file:
                     yield file
+        # zipfile: NotImplementedError of a compression that it does not know, RuntimeError of a member with a password.
         except (OSError, EOFError, zlib.error, BadZipFile, NotImplementedError, RuntimeError) as error:
             refused = isinstance(error, OSError) and error.strerror
             what = f"cannot be read: {refused}" if refused else f"damaged: {' '.join(str(error).split())}. Get it again"
@@ -114,6 +115,7 @@ def in_archive(variant: Variant, path: Path) -> Members:
     try:
         with ZipFile(path) as archive:
             inside = archive.infolist()
+    # zipfile: NotImplementedError of a version that it does not know, ValueError of a directory that makes no sense.
     except (OSError, BadZipFile, NotImplementedError, ValueError) as error:
         told = f"damaged: {' '.join(str(error).split())}" if begins[:2] == b"PK" else "not a zip archive"
         msg = f"{path}: {told}: begins with {shown(begins)}. Get it again"
