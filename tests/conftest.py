@@ -54,6 +54,16 @@ def watcher():
     registry().manager.unregister(watching)
 
 
+@pytest.fixture
+def torch_threads():
+    """Give back the threads that a network of torch's took by its context."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Tell where the screenshots are."""
     if any("test_report_browser" in one.nodeid for one in terminalreporter.stats.get("passed", [])):
