@@ -163,6 +163,16 @@ def test_a_change_that_is_no_number_breaks_a_limit(runs):
     assert not limit("val_loss:+0.1").exceeded(one)
 
 
+def test_a_relative_limit_of_nothing_is_kept_by_nothing_alone(runs):
+    """Per cent of 0: no change keeps any limit, every other breaks those of its direction."""
+    found = compare(*runs)
+    (one,) = (each for each in found.differences if (each.experiment, each.metric) == ("A", "val_loss"))
+    for change, broken in ((0.0, set()), (0.1, {"val_loss:+5%"}), (-0.1, {"val_loss:-5%"})):
+        from_nothing = replace(one, first=replace(one.first, mean=0.0), change=replace(one.change, mean=change))
+        limits = [limit(f"val_loss:{sign}5%") for sign in "+-"]
+        assert {each.text for each in limits if each.exceeded(from_nothing)} == broken
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

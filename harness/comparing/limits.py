@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import copysign, inf, isnan
 from typing import get_args
 
 from harness.comparing.comparison import Comparison
@@ -34,12 +34,12 @@ class Limit:
     def exceeded(self, one: Difference) -> bool:
         """Say whether a difference goes beyond it, in its direction; what is not a number does."""
         change = one.change.mean
-        if self.relative:
-            change = 100.0 * change / one.first.mean if one.first.mean else change * float("inf")
-        elif unit_of(self.metric).value is Kind.percent:
+        if self.relative and change:
+            change = 100.0 * change / abs(one.first.mean) if one.first.mean else copysign(inf, change)
+        elif not self.relative and unit_of(self.metric).value is Kind.percent:
             change *= 100.0
         beyond = change < -self.amount if self.sign == "-" else change > self.amount
-        return beyond or not isfinite(change)
+        return beyond or isnan(change)
 
 
 def limit(text: str) -> Limit:
