@@ -105,8 +105,8 @@ def _measure() -> Kernel | None:
         for _ in range(_ROUNDS):
             for candidate in (*others, None):
                 found = _rate(candidate)
-                if found and found["kernel"] == (candidate or name):
-                    rates[found["kernel"]] = max(rates.get(found["kernel"], 0.0), found["rate"])
+                if found and found.get("kernel") == (candidate or name):
+                    rates[candidate or name] = max(rates.get(candidate or name, 0.0), found["rate"])
     best = max(rates, key=lambda kernel: rates[kernel])
     return Kernel(best if rates[best] > WORTH * rates[name] else None, name, rates)
 
