@@ -1,4 +1,4 @@
-"""A multilayer network of torch's modules, trained by autograd, its parameters one flat vector."""
+"""A multilayer network of torch's modules, trained by autograd."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy, log_softmax
 from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.images import AttachedImages, to_tensor
-from harness_torch.modules import build_modules
+from harness_torch.modules import build_modules, statistics
+from harness_torch.parameters import Parameters
 from harness_torch.updates import update_for
 
 PREDICT_ROWS = {"cpu": 1024, "cuda": 4096}
@@ -41,20 +42,15 @@ class TorchNetwork:
         self._use_threads()
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        self._mixed = context.precision == "bfloat16"
-        dtype = torch.float32 if self._mixed else getattr(torch, context.precision)
-        self._parameters = torch.zeros(spec.parameter_count(), dtype=dtype, device=device)
-        self._gradients = torch.zeros_like(self._parameters)
+        mixed = context.precision == "bfloat16"
+        dtype = torch.float32 if mixed else getattr(torch, context.precision)
+        self._parameters = Parameters(spec, dtype, device, rounded=mixed)
         self._masks: Masks = DeviceMasks(device) if device.type == "cuda" else HostMasks()
-        self._modules, self._tensors = build_modules(spec, self._parameters, self._gradients, self._masks)
-        self._weights = [
-            tuple(flat[block.start : block.stop] for flat in (self._gradients, self._parameters))
-            for block in spec.parameters()
-            if block.is_weight
-        ]
+        self._modules = build_modules(spec, self._parameters, self._masks)
+        self._statistics = statistics(self._modules)
         self._predict_rows = PREDICT_ROWS[device.type]
         rows = max(spec.batch_size, self._predict_rows)
-        pixels = torch.bfloat16 if self._mixed else dtype  # the first product takes them so
+        pixels = torch.bfloat16 if mixed else dtype  # the first product takes them so
         self._batch = torch.empty((rows, spec.features), dtype=pixels, device=device)
         self._images: AttachedImages | None = None
         self.load(initial)
@@ -79,13 +75,12 @@ class TorchNetwork:
         labels = images.labels(order)
         losses = torch.empty(len(sizes), dtype=torch.float64, device=self._device)
         predicted = torch.empty_like(labels)
-        highest = torch.empty(labels.shape, dtype=self._parameters.dtype, device=self._device)
         for step, (start, stop) in enumerate(pairwise(edges)):
             self._masks.restart((self._context.seed, epoch, step))
             batch = slice(start, stop)
             loss, logits = self._step(images.gather(rows[batch]), labels[batch], learning_rate)
             losses[step] = loss
-            torch.max(logits, dim=1, out=(highest[batch], predicted[batch]))
+            torch.argmax(logits, dim=1, out=predicted[batch])
         correct = (predicted == labels).sum(dtype=torch.float64)
         measured = torch.cat([losses, correct[None]]).cpu().numpy()  # the one transfer
         return EpochStats(
@@ -99,28 +94,21 @@ class TorchNetwork:
         """Return the loss, a sum or a mean as the gradient is, and the logits, both from before the update."""
         logits = self._logits(x)
         loss = cross_entropy(logits, labels, reduction=self._spec.gradient)
-        self._start_gradients()
+        learned, spec = self._parameters, self._spec
+        learned.forget_gradients()
         torch.autograd.backward(loss)
         with torch.no_grad():
-            self._update.step(self._parameters, self._gradients, learning_rate)
+            gradients = learned.gradients()
+            if spec.l2:
+                for index in learned.weights:
+                    gradients[index].add_(learned.kept[index], alpha=spec.l2)
+            self._update.step(learned.kept, gradients, learning_rate, spec.weight_decay)
+            learned.renew_copies()
         return loss.detach(), logits.detach()
 
     def _logits(self, x: Tensor) -> Tensor:
-        """Return the logits (rows, classes) in the parameters' precision; "bfloat16" is that of the products alone."""
-        if not self._mixed:
-            return self._modules(x)  # type: ignore[no-any-return] # a Sequential of modules that return tensors
-        with torch.autocast(self._device.type, torch.bfloat16):
-            return self._modules(x).float()  # type: ignore[no-any-return] # see above
-
-    def _start_gradients(self) -> None:
-        """Set the gradients to those of the penalties; autograd adds the loss's."""
-        if self._spec.weight_decay:
-            torch.mul(self._parameters, self._spec.weight_decay, out=self._gradients)
-        else:
-            self._gradients.zero_()
-        if self._spec.l2:
-            for gradient, weight in self._weights:
-                gradient.add_(weight, alpha=self._spec.l2)
+        """Return the logits (rows, classes) in the precision of what is learned; "bfloat16" is the products' alone."""
+        return self._modules(x).to(self._parameters.kept[0].dtype)  # type: ignore[no-any-return] # modules of tensors
 
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of attached rows."""
@@ -150,19 +138,25 @@ class TorchNetwork:
 
     def state(self) -> State:
         """Return a copy of parameters, running statistics and optimizer state."""
-        optimizer = {_OPTIMIZER + name: value for name, value in self._update.state().items()}
-        return {key: np.array(value.cpu().numpy()) for key, value in (self._tensors | optimizer).items()}
+        learned = self._tensors() | {_OPTIMIZER + name: value for name, value in self._update.state().items()}
+        return {key: np.array(value.cpu().numpy(), order="C") for key, value in learned.items()}
 
     def load(self, state: State) -> None:
         """Take over a state; without ``optimizer.*`` the optimizer starts anew."""
-        for key, tensor in self._tensors.items():
+        for key, tensor in self._tensors().items():
             tensor.copy_(to_tensor(state[key], self._device))
-        self._update = update_for(self._optimizer, self._parameters)
+        self._parameters.renew_copies()
+        self._update = update_for(self._optimizer, self._parameters.kept)
         kept: dict[str, Any] = {
             key.removeprefix(_OPTIMIZER): value for key, value in state.items() if key.startswith(_OPTIMIZER)
         }
         if kept:
             self._update.load(kept)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return parameters and running statistics by their key in a `State`, in its layout."""
+        learned = self._parameters
+        return {key: kept.t() for key, kept in zip(learned.names, learned.kept, strict=True)} | self._statistics
 
     def synchronize(self) -> None:
         """Wait for queued device work."""

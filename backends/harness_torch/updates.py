@@ -1,29 +1,35 @@
-"""Optimizers over one flat vector: torch's own where it has the rule, any other through its generic form.
+"""Optimizers over a network's parameters: torch's own where it has the rule, any other through its generic form.
 
-`torch.optim`'s functional forms, fused: one kernel for the whole network. Every build since torch 2.6 has these for
+`torch.optim`'s functional forms, fused: one call for the whole network. Every build since torch 2.6 has these for
 float32 and float64 on the CPU and CUDA. The classes around them hold no more than the state that is held here, and
 constructing one imports torch's compiler, which takes two seconds.
+
+In all of this file a list has a tensor for each parameter, in torch's layout; a state is that of the rule's generic
+form, whose vectors (n,) have the parameters in the order and layout of `NetworkSpec.parameters`.
 """
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, float32, int32, zeros, zeros_like
 from torch.optim.adam import adam
-from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from harness.interfaces import Optimizer
 from harness.optimizers import SGD, Adam, AdamW
 from harness_torch.images import to_tensor
+from harness_torch.parameters import flatten, spread
+
+Tensors = list[Tensor]
 
 
 class Update(Protocol):
-    """An optimizer with its state, working on one flat vector in place; called without gradient tracking."""
+    """An optimizer with its state, working in place; called without gradient tracking."""
 
-    def step(self, parameters: Tensor, gradients: Tensor, learning_rate: float) -> None:
-        """Move ``parameters`` (n,)."""
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
+        """Move ``parameters``, after adding ``weight_decay`` times them to ``gradients``, which may be overwritten."""
         ...
 
     def state(self) -> dict[str, Tensor]:
@@ -36,17 +42,20 @@ class Update(Protocol):
 
 
 class GenericUpdate:
-    """Any `Optimizer`, through its pure form."""
+    """Any `Optimizer`, through its pure form, on one vector."""
 
-    def __init__(self, rule: Optimizer, parameters: Tensor) -> None:
+    def __init__(self, rule: Optimizer, parameters: Tensors) -> None:
         self._rule = rule
-        self._device = parameters.device
-        self._state: dict[str, Tensor] = rule.init(parameters)
+        self._device = parameters[0].device
+        self._state: dict[str, Tensor] = rule.init(flatten(parameters))
 
-    def step(self, parameters: Tensor, gradients: Tensor, learning_rate: float) -> None:
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
         """Move ``parameters``."""
-        updated, self._state = self._rule.update(parameters, gradients, self._state, learning_rate)
-        parameters.copy_(updated)
+        vector, gradient = flatten(parameters), flatten(gradients)
+        if weight_decay:
+            gradient.add_(vector, alpha=weight_decay)
+        updated, self._state = self._rule.update(vector, gradient, self._state, learning_rate)
+        spread(updated, parameters)
 
     def state(self) -> dict[str, Tensor]:
         """Return the rule's own state."""
@@ -60,18 +69,18 @@ class GenericUpdate:
 class SGDUpdate:
     """`harness.optimizers.SGD` by `torch.optim.sgd`."""
 
-    def __init__(self, rule: SGD, parameters: Tensor) -> None:
+    def __init__(self, rule: SGD, parameters: Tensors) -> None:
         self._rule = rule
-        self._velocity = zeros_like(parameters) if rule.momentum else None
+        self._velocity = [zeros_like(parameter) for parameter in parameters] if rule.momentum else []
 
-    def step(self, parameters: Tensor, gradients: Tensor, learning_rate: float) -> None:
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
         """Move ``parameters``."""
         sgd(
-            [parameters],
-            [gradients],
-            [self._velocity],
+            parameters,
+            gradients,
+            [*self._velocity] or [None] * len(parameters),
             fused=True,
-            weight_decay=0.0,
+            weight_decay=weight_decay,
             momentum=self._rule.momentum,
             lr=learning_rate,
             dampening=0.0,
@@ -81,56 +90,62 @@ class SGDUpdate:
 
     def state(self) -> dict[str, Tensor]:
         """Return the velocity, if the rule has momentum."""
-        return {} if self._velocity is None else {"velocity": self._velocity}
+        return {"velocity": flatten(self._velocity)} if self._velocity else {}
 
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over the velocity."""
-        if self._velocity is not None:
-            self._velocity.copy_(to_tensor(state["velocity"], self._velocity.device))
+        if self._velocity:
+            spread(to_tensor(state["velocity"], self._velocity[0].device), self._velocity)
 
 
 class AdamUpdate:
-    """`harness.optimizers.Adam` and `AdamW` by `torch.optim.adam` and `adamw`."""
+    """`harness.optimizers.Adam` and `AdamW` by `torch.optim.adam`."""
 
-    def __init__(self, rule: Adam, parameters: Tensor) -> None:
+    def __init__(self, rule: Adam, parameters: Tensors) -> None:
         self._rule = rule
-        self._apply = adamw if isinstance(rule, AdamW) else adam
-        self._decay = rule.weight_decay if isinstance(rule, AdamW) else 0.0
-        self._m = zeros_like(parameters)
-        self._v = zeros_like(parameters)
-        self._step = zeros((), dtype=float32, device=parameters.device)  # torch's: exact up to 16 million
+        self._m = [zeros_like(parameter) for parameter in parameters]
+        self._v = [zeros_like(parameter) for parameter in parameters]
+        # One each, all equal, as torch wants them: float32 is exact up to 16 million.
+        self._steps = [zeros((), dtype=float32, device=parameter.device) for parameter in parameters]
 
-    def step(self, parameters: Tensor, gradients: Tensor, learning_rate: float) -> None:
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
         """Move ``parameters``."""
+        decoupled = isinstance(self._rule, AdamW)
+        if decoupled and weight_decay:  # the kernel has room for one of the two
+            torch._foreach_add_(gradients, parameters, alpha=weight_decay)
         beta1, beta2 = self._rule.betas
-        self._apply(
-            [parameters],
-            [gradients],
-            [self._m],
-            [self._v],
+        adam(
+            parameters,
+            gradients,
+            self._m,
+            self._v,
             [],
-            [self._step],
+            self._steps,
             fused=True,
             amsgrad=False,
             beta1=beta1,
             beta2=beta2,
             lr=learning_rate,
-            weight_decay=self._decay,
+            weight_decay=self._rule.weight_decay if isinstance(self._rule, AdamW) else weight_decay,
             eps=self._rule.eps,
             maximize=False,
+            decoupled_weight_decay=decoupled,
         )
 
     def state(self) -> dict[str, Tensor]:
         """Return the moments and the step count."""
-        return {"m": self._m, "v": self._v, "step": self._step.to(int32)}
+        return {"m": flatten(self._m), "v": flatten(self._v), "step": self._steps[0].to(int32)}
 
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over moments and step count."""
-        for mine, name in ((self._m, "m"), (self._v, "v"), (self._step, "step")):
-            mine.copy_(to_tensor(state[name], mine.device))
+        device = self._steps[0].device
+        for moments, name in ((self._m, "m"), (self._v, "v")):
+            spread(to_tensor(state[name], device), moments)
+        for step in self._steps:
+            step.copy_(to_tensor(state["step"], device))
 
 
-def update_for(rule: Optimizer, parameters: Tensor) -> Update:
+def update_for(rule: Optimizer, parameters: Tensors) -> Update:
     """Return the native form of a rule that has one here, told by its exact type, else its generic form."""
     native: dict[type, Any] = {SGD: SGDUpdate, Adam: AdamUpdate, AdamW: AdamUpdate}
     update: Update = native.get(type(rule), GenericUpdate)(rule, parameters)

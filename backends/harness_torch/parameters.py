@@ -1,0 +1,57 @@
+"""The parameters of a network as torch lays them out, one tensor each, and as a `State` has them."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from harness.interfaces import Linear, NetworkSpec
+
+
+class Parameters:
+    """What is learned: kept and updated in full precision, and what autograd differentiates.
+
+    A linear layer's weight is (outputs, inputs), as torch's own are: so autograd's gradient of it is what the products
+    return, which costs no copy, and the products are those that its library is fastest at.
+    """
+
+    def __init__(self, spec: NetworkSpec, dtype: torch.dtype, device: torch.device, *, rounded: bool) -> None:
+        blocks = spec.parameters()
+        self.names = [block.key for block in blocks]
+        self.kept = [torch.zeros(block.shape[::-1], dtype=dtype, device=device) for block in blocks]
+        """In the order of `NetworkSpec.parameters`."""
+        self.leaves = [nn.Parameter(tensor) for tensor in self.kept]
+        """Those of the modules, in the same order and memory; with ``rounded`` linear layers have bfloat16 copies."""
+        self.weights = [index for index, block in enumerate(blocks) if block.is_weight]
+        self._copies: list[tuple[Tensor, Tensor]] = []
+        for index, block in enumerate(blocks):
+            if rounded and isinstance(spec.layers[int(block.key.partition(".")[0])], Linear):
+                copy = self.kept[index].bfloat16()
+                self.leaves[index] = nn.Parameter(copy)
+                self._copies.append((copy, self.kept[index]))
+
+    def forget_gradients(self) -> None:
+        """Let go of the gradients: autograd then leaves its own tensors instead of adding to those."""
+        for leaf in self.leaves:
+            leaf.grad = None
+
+    def gradients(self) -> list[Tensor]:
+        """Return the gradients, in the order and the precision of what is kept."""
+        return [leaf.grad.to(kept.dtype) for leaf, kept in zip(self.leaves, self.kept, strict=True)]  # type: ignore[union-attr] # backward() leaves one at each
+
+    def renew_copies(self) -> None:
+        """Round what is kept, after it was changed, where the modules have copies."""
+        for copy, kept in self._copies:
+            copy.copy_(kept)
+
+
+def flatten(tensors: Iterable[Tensor]) -> Tensor:
+    """Return one vector (n,) of a tensor for each parameter, in the order and layout of `NetworkSpec.parameters`."""
+    return torch.cat([tensor.t().reshape(-1) for tensor in tensors])
+
+
+def spread(vector: Tensor, tensors: Sequence[Tensor]) -> None:
+    """Copy such a vector (n,) into a tensor for each parameter."""
+    sizes = [tensor.numel() for tensor in tensors]
+    for part, tensor in zip(torch.split(vector, sizes), tensors, strict=True):
+        tensor.t().copy_(part.view(tensor.t().shape))
