@@ -94,9 +94,11 @@ def run(
                     typer.echo(f"the run that was there is now in {aside}", err=True)
             with locked(directory):
                 here = take_up(planned)
-                here.write_header(_notes(suite))
+                notes = _notes(suite)
+                here.write_header(notes)
                 with shown, _observing(plugins, shown):
                     outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()))
+                here.write_header(notes | {"last_ended": _now()})
         except KeyboardInterrupt:
             pool.stop()
             typer.echo(f"interrupted: what is done is kept in {directory}; the same command resumes", err=True)
@@ -147,15 +149,19 @@ def _conclude(here: Run, outcome: Outcome) -> None:
 
 
 def _notes(suite: Path) -> dict[str, object]:
-    from datetime import UTC, datetime
-
     from harness import __version__, environment
 
     return {
         "harness": __version__,
         "suite_file": str(suite),
         "command": ["harness", *sys.argv[1:]],
-        "last_started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "last_started": _now(),
         "environment": environment.host(),
         "git_commit": environment.git_commit(Path.cwd()),
     }
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")

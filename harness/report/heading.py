@@ -80,11 +80,20 @@ def _percent(value: Statistic) -> str:
 
 
 def _when(material: Material) -> str:
-    text = str(material.notes.get("last_started", ""))
-    try:
-        return f"last started {datetime.fromisoformat(text):%d %B %Y, %H:%M %Z}"
-    except ValueError:
+    """Return when the last command on the run began, and how long it took if it came to its end."""
+    started, ended = (_moment(material.notes.get(key)) for key in ("last_started", "last_ended"))
+    if started is None:
         return "not recorded"
+    took = f", for {spoken((ended - started).total_seconds())}" if ended else ""
+    return f"last started {started:%d %B %Y, %H:%M %Z}{took}"
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _versions(material: Material) -> str:
