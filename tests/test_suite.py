@@ -198,6 +198,16 @@ BAD = {
         GOOD + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.0, -0.1]\n',
         "mine.toml: robustness[0].severities[1]: -0.1 is out of range: it must be at least 0",
     ),
+    "severity that stands there twice": (
+        GOOD + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.3, 0.1, 0.3]\n',
+        "mine.toml: robustness[0].severities: 0.3 stands there twice",
+    ),
+    "severity of one perturbation in two tables": (
+        GOOD
+        + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0, 0.3]\n'
+        + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.1, 0.3]\nseed = 7\n',
+        "mine.toml: robustness[1].severities[1]: 0.3 of 'gaussian_noise' stands in robustness[0] too, and results are",
+    ),
     "name that is a path": (
         changed("[experiments.A]", '[experiments."../../evil"]'),
         "mine.toml: experiments.'../../evil': cannot be a name: at most 100 letters, digits, spaces and",
@@ -239,6 +249,13 @@ def test_a_mistake_is_one_line_with_file_place_value_and_remedy(load, case):
     assert expected in message
     assert "\n" not in message
     assert len(message) < 400
+
+
+def test_a_perturbation_may_have_two_tables_of_other_severities(load):
+    """Their results can be told apart."""
+    tables = '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [{}]\n'
+    suite = load(GOOD + tables.format("0.0, 0.3") + tables.format("0.1, 0.2"))
+    assert [one.severities for one in suite.robustness] == [[0.0, 0.3], [0.1, 0.2]]
 
 
 def test_several_mistakes_are_counted(load):

@@ -35,6 +35,24 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
         raise problem(path, ("dataset", "split"), what)
 
 
+def check_conditions(path: Path, suite: Suite) -> None:
+    """Refuse a severity of one perturbation in two tables: results are kept by perturbation and severity.
+
+    Raises:
+        HarnessError: a condition stands there twice.
+    """
+    seen: dict[tuple[str, float], int] = {}
+    for index, table in enumerate(suite.robustness):
+        for position, severity in enumerate(table.severities):
+            first = seen.setdefault((table.perturbation, severity), index)
+            if first != index:
+                what = (
+                    f"{severity} of {table.perturbation!r} stands in robustness[{first}] too, and results are told apart "
+                    "by perturbation and severity alone. Remove one of them"
+                )
+                raise problem(path, ("robustness", index, "severities", position), what)
+
+
 def check_references(path: Path, suite: Suite) -> None:
     """Refuse a finalist, baseline or pair that names no experiment.
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.interfaces import Dataset
 from harness.plugins import Registry
-from harness.suite.checks import check_references, check_training
+from harness.suite.checks import check_conditions, check_references, check_training
 from harness.suite.components import check_components
 from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
@@ -64,6 +64,7 @@ def load_suite(
     try:
         suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes))
         check_training(path, suite, expanded)
+        check_conditions(path, suite)
         check_references(path, suite)
         check_expectations(path, suite, registry.named("perturbation"))
         built = check_components(path, suite, registry, expanded)
