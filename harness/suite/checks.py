@@ -47,8 +47,8 @@ def check_conditions(path: Path, suite: Suite) -> None:
             first = seen.setdefault((table.perturbation, severity), index)
             if first != index:
                 what = (
-                    f"{severity} of {table.perturbation!r} stands in robustness[{first}] too, and results are told apart "
-                    "by perturbation and severity alone. Remove one of them"
+                    f"{severity} of {table.perturbation!r} stands in robustness[{first}] too, and results are told "
+                    "apart by perturbation and severity alone. Remove one of them"
                 )
                 raise problem(path, ("robustness", index, "severities", position), what)
 
