@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.datasets.cache import CachedDataset, materialise
+from harness.datasets.cache import CachedDataset, obtain
 from harness.errors import HarnessError, nearest
 from harness.fingerprints import stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
@@ -127,19 +127,16 @@ def open_dataset(loaded: LoadedSuite) -> CachedDataset:
     """Return the suite's dataset from the cache, where it is put first if need be.
 
     Raises:
-        HarnessError: it is not available, or its files are faulty.
+        HarnessError: it is not available, or it or its files are faulty.
     """
     table = loaded.suite.dataset
     try:
-        reason = loaded.dataset.unavailable()
-        if reason is None:
-            return materialise(table.name, table.options, loaded.dataset, cache_root())
+        return obtain(table.name, table.options, loaded.dataset, cache_root())
     except HarnessError as error:
-        reason = str(error)
-    # Where it complains of one of its options, it begins with that.
-    option = reason.partition(":")[0]
-    msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {reason}"
-    raise HarnessError(msg)
+        # Where it complains of one of its options, it begins with that.
+        option = str(error).partition(":")[0]
+        msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {error}"
+        raise HarnessError(msg) from error
 
 
 def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
