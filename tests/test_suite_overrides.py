@@ -27,6 +27,23 @@ def test_set_reaches_into_tables_and_keeps_their_other_keys(load):
     assert suite.experiments["C[lr=0.1]"].epochs == 3
 
 
+@pytest.mark.parametrize("key", ['experiments."B.c"', "experiments.'B.c'", '"experiments" . "B.c"'])
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("backend", '["torch", "numpy"]', ["torch", "numpy"]),
+        ("backend", "['torch', 'numpy']", ["torch", "numpy"]),
+        ("description", '"lr = 0.1"', "lr = 0.1"),
+        ("description", "a \"b\" = 'c'", "a \"b\" = 'c'"),
+        ("description", "", ""),
+    ],
+)
+def test_key_and_value_may_both_have_quotes(load, key, name, value, found):
+    """The key ends at the first "=" that no quotes enclose."""
+    suite = load(GOOD + '\n[experiments."B.c"]\n', assignments=[f"{key}.{name}={value}"])
+    assert getattr(suite.experiments["B.c"], name) == found
+
+
 def test_dataset_override_replaces_the_table_but_keeps_the_split(load):
     """Options of the suite's dataset mean nothing to another one."""
     text = (
@@ -49,6 +66,15 @@ def test_seeds_override_replaces_the_suites(load):
         ("experiments.C.epochs=3", "--set experiments.C.epochs=3: there is no experiment 'C'. Known: A, B."),
         ("experiments=5", "--set experiments=5: 5 is not a table"),
         ("a b.c=3", "--set a b.c=3: 'a b.c' is no TOML key"),
+        ("=3", "--set =3: not of the form key.path=value"),
+        (" =3", "--set  =3: not of the form key.path=value"),
+        ('experiments."B.epochs=3', '--set experiments."B.epochs=3: not of the form key.path=value'),
+        (
+            'suite.extends="nope.toml"',
+            '--set suite.extends="nope.toml": suite.extends cannot be set: what a suite inherits is read before.',
+        ),
+        ("suite={extends='nope.toml'}", "--set suite={extends='nope.toml'}: suite.extends cannot be set: what a suite"),
+        ("expectations.inherit=false", "--set expectations.inherit=false: expectations.inherit cannot be set: what a"),
     ],
 )
 def test_a_faulty_override_is_refused(load, assignment, message):
