@@ -140,6 +140,10 @@ BAD = {
         GOOD + "[dataset]\nname = 'digits'\nsplit = { train = 0.7, val = 0.2, test = 0.2 }\n",
         "mine.toml: dataset.split: 0.7 + 0.2 + 0.2 is 1.1. train, val and test must sum to 1",
     ),
+    "split that leaves nothing for test": (
+        GOOD + "[dataset]\nname = 'digits'\nsplit = { train = 0.7, val = 0.3, test = 1e-10 }\n",
+        "mine.toml: dataset.split: train 0.7 and val 0.3 leave nothing for test",
+    ),
     "finalist that matches nothing": (
         GOOD + '[finalists]\nbest = "AA"\n',
         "mine.toml: finalists.best: 'AA' matches no experiment. Did you mean 'A'? Known: A, B.",

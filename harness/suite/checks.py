@@ -1,5 +1,6 @@
 """What a suite must not ask for, although every value of it is fine by itself."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from harness.errors import nearest
@@ -32,6 +33,9 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
     total = split.train + split.val + split.test
     if abs(total - 1.0) > 1e-9:
         what = f"{split.train} + {split.val} + {split.test} is {total:.6g}. train, val and test must sum to 1"
+        raise problem(path, ("dataset", "split"), what)
+    if Decimal(repr(split.train)) + Decimal(repr(split.val)) >= 1:
+        what = f"train {split.train} and val {split.val} leave nothing for test"
         raise problem(path, ("dataset", "split"), what)
 
 
