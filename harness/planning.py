@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from harness.datasets.cache import CachedDataset, obtain
 from harness.errors import HarnessError, nearest
@@ -147,11 +148,12 @@ def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
 def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
     """Refuse a batch norm over a last batch of one row, which has no variance."""
     if rows % network.batch_size == 1 and any(isinstance(layer, BatchNorm) for layer in network.layers):
-        msg = (
-            f"{loaded.path}: experiments.{name}.batch_size: {network.batch_size} leaves a last batch of one row out of "
-            f"{rows}, which batch_norm cannot normalise. Choose {network.batch_size + 1} or another"
+        enough = next(size for size in count(network.batch_size + 1) if rows % size != 1)
+        what = (
+            f"{network.batch_size} leaves a last batch of one row out of {rows:,}, which batch_norm cannot normalise. "
+            f"Choose {enough} or another"
         )
-        raise HarnessError(msg)
+        raise loaded.problem(name, "batch_size", what)
 
 
 def _trial_spec(
