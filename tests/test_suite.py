@@ -191,8 +191,12 @@ BAD = {
         "mine.toml: experiments.A.early_stopping: True",
     ),
     "coupled and decoupled decay": (
-        changed('{ name = "sgd", learning_rate = 0.5 }', '{ name = "adamw", learning_rate = 0.5 }\nweight_decay = 0.1'),
-        "mine.toml: experiments.B.weight_decay: 0.1 (coupled) and optimizer.weight_decay 0.01",
+        changed('"sgd", learning_rate = 0.5 }', '"adamw", learning_rate = 0.5 }\nweight_decay = 0.1'),
+        "experiments.B.weight_decay: 0.1 (added to the gradient) and optimizer.weight_decay 0.01 (adamw's own) are",
+    ),
+    "coupled and decoupled decay of an optimizer by its full name": (
+        changed('"sgd"', '"nn-harness:adamw"').replace("[defaults]", "[defaults]\nweight_decay = 0.1"),
+        "mine.toml: defaults.weight_decay: 0.1 (added to the gradient) and optimizer.weight_decay 0.01 (nn-harness:",
     ),
     "batch norm over batches of one": (
         changed("[experiments.A]", "[experiments.A]\nbatch_norm = true\nbatch_size = 1"),
@@ -222,6 +226,12 @@ def test_a_perturbation_may_have_two_tables_of_other_severities(load):
     tables = '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [{}]\n'
     suite = load(GOOD + tables.format("0.0, 0.3") + tables.format("0.1, 0.2"))
     assert [one.severities for one in suite.robustness] == [[0.0, 0.3], [0.1, 0.2]]
+
+
+@pytest.mark.parametrize(("experiment", "own"), [(0.1, 0.0), (0.0, 0.1)])
+def test_one_decay_of_two_may_be_0(load, experiment, own):
+    """The optimizer's own, or the experiment's."""
+    load(changed('"sgd",', f'"adamw", weight_decay = {own},') + f"weight_decay = {experiment}\n")
 
 
 def test_several_mistakes_are_counted(load):

@@ -17,13 +17,6 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
         HarnessError: settings that exclude each other, or a split that does not sum to 1.
     """
     for name, experiment in suite.experiments.items():
-        decoupled = experiment.optimizer.options.get("weight_decay", 0.01)
-        if experiment.optimizer.name == "adamw" and experiment.weight_decay and decoupled:
-            what = (
-                f"{experiment.weight_decay} (coupled) and optimizer.weight_decay {decoupled} (adamw's, decoupled) "
-                "are both on. Set one of them to 0"
-            )
-            raise problem(path, expanded.source(name, "weight_decay"), what)
         if experiment.batch_norm and experiment.batch_size == 1:
             what = "1 leaves batch_norm nothing to normalise. At least 2 is needed"
             raise problem(path, expanded.source(name, "batch_size"), what)

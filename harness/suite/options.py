@@ -66,6 +66,12 @@ def build(component: Component, options: Mapping[str, Any], directory: Path) -> 
         raise HarnessError(msg) from error
 
 
+def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
+    """Return an option that `build` accepts: what was given, or the factory's default; None where it has no such."""
+    _, model = _model(component.load())
+    return options.get(key, model.model_fields[key].default if key in model.model_fields else None)
+
+
 @cache
 def _model(factory: Any) -> tuple[frozenset[str], type[BaseModel]]:
     """Return the names of a factory's keywords, and a model that checks their values by their annotations."""
