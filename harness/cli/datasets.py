@@ -82,6 +82,7 @@ def describe(
     from harness.datasets.cache import obtain
     from harness.datasets.description import describe as measure
     from harness.errors import HarnessError
+    from harness.jobs import split_of
     from harness.places import cache_root
     from harness.plugins import registry
     from harness.suite.models import SplitTable
@@ -90,7 +91,7 @@ def describe(
     built = _build(registry().find("dataset", name), options)
     try:
         data = obtain(name, options, built, cache_root())
-        described = measure(data, SplitTable())
+        described = measure(data, split_of(data, SplitTable()))
     except HarnessError as error:
         msg = f"dataset {name!r}: {error}"
         raise HarnessError(msg) from None
