@@ -65,8 +65,9 @@ def faulty(tmp_path, monkeypatch):
 
 
 def lines(told):
-    """Return the lines of what a command printed by their first word; one space between words."""
-    return {line.split()[0]: " ".join(line.split()) for line in told.out.splitlines() if line.strip()}
+    """Return the first table of what a command printed: its lines by their first word; one space between words."""
+    first = told.out.split("\n\n")[0]
+    return {line.split()[0]: " ".join(line.split()) for line in first.splitlines()}
 
 
 def test_plugins_shows_the_others(typed):
