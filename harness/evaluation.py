@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -115,23 +116,52 @@ def _perturbed(clean: Images, block: int, perturbations: Sequence[NamedPerturb])
     """Yield the block's images under each of `conditions`."""
     yield clean
     for named in perturbations:
-        spec = named.spec
-        for images in _severities(clean, block, named):
-            if images.shape != clean.shape or images.dtype != np.float32:
-                msg = (
-                    f"perturbation {spec.name!r} returned {images.dtype} {images.shape}; the contract says float32 "
-                    f"{clean.shape}"
-                )
-                raise TrialError(msg)
+        for severity, images in _severities(clean, block, named):
+            _check(images, clean, f"perturbation {named.spec.name!r} at severity {severity}")
             yield images
 
 
-def _severities(clean: Images, block: int, named: NamedPerturb) -> Iterator[Images]:
-    """Yield a perturbation's severities; they share their draws, because each starts from the block's generator."""
+def _check(images: Any, clean: Images, who: str) -> None:
+    """Refuse what a perturbation must not return.
+
+    Raises:
+        TrialError: it is no array of the shape and dtype of ``clean``, or has a value outside [0, 1].
+    """
+    if not isinstance(images, np.ndarray):
+        msg = f"{who} returned {type(images).__name__}; the contract says float32 {clean.shape}"
+        raise TrialError(msg)
+    if images.shape != clean.shape or images.dtype != np.float32:
+        msg = f"{who} returned {images.dtype} {images.shape}; the contract says float32 {clean.shape}"
+        raise TrialError(msg)
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):  # a NaN fails this too
+        msg = f"{who} returned the value {high if low >= 0 else low}; the contract says values in [0, 1]"
+        raise TrialError(msg)
+
+
+def _severities(clean: Images, block: int, named: NamedPerturb) -> Iterator[tuple[float, Any]]:
+    """Yield each severity with its images; all share their draws, because each starts from the block's generator.
+
+    Raises:
+        TrialError: a sweep has more results than severities, or fewer.
+    """
     spec = named.spec
     perturb: object = named.perturb
-    if isinstance(perturb, SweepingPerturb):
-        yield from perturb.sweep(clean, spec.severities, generator(spec.seed, spec.name, block))
+    if not isinstance(perturb, SweepingPerturb):
+        for severity in spec.severities:
+            yield severity, named.perturb(clean.copy(), severity, generator(spec.seed, spec.name, block))
         return
-    for severity in spec.severities:
-        yield named.perturb(clean.copy(), severity, generator(spec.seed, spec.name, block))
+    # A copy here too: a sweep that writes into its input would harm the perturbations after it.
+    swept = perturb.sweep(clean.copy(), spec.severities, generator(spec.seed, spec.name, block))
+    missing = object()
+    for position, images in enumerate(chain(swept, repeat(missing))):
+        done = position == len(spec.severities)
+        if done and images is missing:
+            return
+        if done or images is missing:
+            msg = (
+                f"perturbation {spec.name!r}: its sweep over the severities {list(spec.severities)} yielded "
+                f"{f'more than {position}' if done else position}; the contract says one for each"
+            )
+            raise TrialError(msg)
+        yield spec.severities[position], images

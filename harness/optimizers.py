@@ -109,9 +109,6 @@ class AdamW(Adam):
         return super().update(decayed, gradients, state, learning_rate)
 
 
-OPTIMIZERS: dict[str, type[SGD | Adam]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
-
-
 def _one_minus_power(xp: Any, beta: float, t: Array) -> Array:
     """Return 1 - βᵗ as -expm1(t log β): in float32, 1 - 0.999 itself would be off by 1 part in 80,000."""
     return xp.ones_like(t) if beta == 0.0 else -xp.expm1(t * log(beta))

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
-from harness.datasets.cache import CachedDataset, materialise
+from harness.datasets.cache import CachedDataset, obtain
 from harness.errors import HarnessError, nearest
 from harness.fingerprints import stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
@@ -127,19 +128,16 @@ def open_dataset(loaded: LoadedSuite) -> CachedDataset:
     """Return the suite's dataset from the cache, where it is put first if need be.
 
     Raises:
-        HarnessError: it is not available, or its files are faulty.
+        HarnessError: it is not available, or it or its files are faulty.
     """
     table = loaded.suite.dataset
     try:
-        reason = loaded.dataset.unavailable()
-        if reason is None:
-            return materialise(table.name, table.options, loaded.dataset, cache_root())
+        return obtain(table.name, table.options, loaded.dataset, cache_root())
     except HarnessError as error:
-        reason = str(error)
-    # Where it complains of one of its options, it begins with that.
-    option = reason.partition(":")[0]
-    msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {reason}"
-    raise HarnessError(msg)
+        # Where it complains of one of its options, it begins with that.
+        option = str(error).partition(":")[0]
+        msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {error}"
+        raise HarnessError(msg) from error
 
 
 def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
@@ -150,11 +148,12 @@ def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
 def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
     """Refuse a batch norm over a last batch of one row, which has no variance."""
     if rows % network.batch_size == 1 and any(isinstance(layer, BatchNorm) for layer in network.layers):
-        msg = (
-            f"{loaded.path}: experiments.{name}.batch_size: {network.batch_size} leaves a last batch of one row out of "
-            f"{rows}, which batch_norm cannot normalise. Choose {network.batch_size + 1} or another"
+        enough = next(size for size in count(network.batch_size + 1) if rows % size != 1)
+        what = (
+            f"{network.batch_size} leaves a last batch of one row out of {rows:,}, which batch_norm cannot normalise. "
+            f"Choose {enough} or another"
         )
-        raise HarnessError(msg)
+        raise loaded.problem(name, "batch_size", what)
 
 
 def _trial_spec(

@@ -139,8 +139,6 @@ def load(found: Any, disable: str = "") -> Registry:
         try:
             components += _load_one(manager, point, components)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
-            if manager.has_plugin(point.name):
-                manager.unregister(name=point.name)
             quarantined.append(Quarantined(*_place(point), error=one_line(error)))
     told = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
     return Registry(manager, tuple(components), tuple(quarantined), tuple(told))
@@ -155,9 +153,26 @@ def _place(point: EntryPoint) -> tuple[str, str, str]:
 
 
 def _load_one(manager: pluggy.PluginManager, point: EntryPoint, earlier: Sequence[Component]) -> list[Component]:
-    _, distribution, version = _place(point)
+    name, distribution, _ = _place(point)
     plugin = point.load()
-    manager.register(plugin, name=point.name)
+    if manager.is_registered(plugin):
+        msg = f"{point.value} is the plugin {manager.get_name(plugin)} already"
+        raise HarnessError(msg)
+    try:
+        # Two distributions may have an entry point of the same name.
+        manager.register(plugin, name=f"{distribution}:{name}")
+        return _offered(manager, plugin, point, earlier)
+    except BaseException:
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
+        raise
+
+
+def _offered(
+    manager: pluggy.PluginManager, plugin: Any, point: EntryPoint, earlier: Sequence[Component]
+) -> list[Component]:
+    """Return what a plugin offers, once its hooks are known to be such."""
+    _, distribution, version = _place(point)
     for caller in manager.get_hookcallers(plugin) or ():
         if not caller.has_spec():
             known = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from fractions import Fraction
 from hashlib import sha256
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +58,8 @@ def stratified(
 ) -> Split:
     """Split rows class by class, so that every set has the classes in the same proportions.
 
-    ``labels`` (rows,) are 0 … classes - 1. A class's rows are shuffled by a generator of its own, then cut.
+    ``labels`` (rows,) are 0 … classes - 1; ``train`` and ``val`` sum to less than 1. A class's rows are shuffled by a
+    generator of its own, then cut.
 
     Raises:
         HarnessError: a class has too few images for one of the sets.
@@ -71,7 +74,7 @@ def stratified(
             lacking = SETS[counts.index(min(counts))]
             msg = (
                 f"class {name!r} has {counted(len(rows), 'image')}: the split {train} / {val} / {test} leaves "
-                f"{min(counts)} for {lacking}; at least {_enough(len(rows), train, val)} images are needed"
+                f"{min(counts)} for {lacking}; at least {_enough(train, val):,} images are needed"
             )
             raise HarnessError(msg)
         shuffled = generator(seed, "split", index).permutation(rows)
@@ -80,8 +83,12 @@ def stratified(
     return Split(**{name: np.sort(np.concatenate(found)) for name, found in parts.items()})
 
 
-def _enough(count: int, train: float, val: float) -> int:
-    """Return the least number of images above ``count`` that leaves one for every set."""
-    while min(sizes(count, train, val)) < 1:
-        count += 1
-    return count
+def _enough(train: float, val: float) -> int:
+    """Return the least number of images that leaves one for every set.
+
+    That is one for train and val: of shares that sum to less than 1, the floors always leave one for test.
+
+    >>> _enough(0.7, 0.1), _enough(0.06, 0.34)
+    (10, 17)
+    """
+    return max(ceil(1 / Fraction(repr(share))) for share in (train, val))

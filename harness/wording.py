@@ -9,3 +9,12 @@ def counted(count: int, noun: str) -> str:
     """
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
+
+
+def megabytes(count: int) -> str:
+    """Return a number of bytes as people read it.
+
+    >>> megabytes(561_753_746)
+    '561.8 MB'
+    """
+    return f"{count / 1e6:,.1f} MB"

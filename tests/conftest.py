@@ -8,8 +8,9 @@ from harness import hookimpl
 from harness.plugins import registry
 from tests.command_line import load, typed
 from tests.emnist import command, tiny
+from tests.emnist_server import official, server
 
-__all__ = ["command", "load", "tiny", "typed"]
+__all__ = ["command", "load", "official", "server", "tiny", "typed"]
 
 
 @pytest.fixture(scope="session", autouse=True)

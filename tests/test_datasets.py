@@ -130,6 +130,22 @@ def test_floats_are_scaled_and_rounded(load):
     assert np.array_equal(load(IMAGES.astype(np.int64)).images, IMAGES)
 
 
+def test_whether_floats_are_fractions_the_files_of_a_set_tell_together(tmp_path):
+    """A file of black and white levels is not brighter than its neighbour; whole numbers have no say."""
+    bright, faint = np.full((6, 2, 2), 200.0), np.arange(24).reshape(6, 2, 2) % 2.0
+    for name, array in {"bright": bright, "faint": faint, "whole": bright.astype(np.uint8)}.items():
+        npy(tmp_path / name, array)
+    npy(tmp_path / "labels", LABELS)
+
+    def together(*names):
+        return Files(images=[tmp_path / name for name in names], labels=tmp_path / "labels").load().images
+
+    assert np.array_equal(together("bright", "faint"), np.concatenate([bright, faint]))
+    assert np.array_equal(together("faint", "bright"), np.concatenate([faint, bright]))
+    assert np.array_equal(together("faint", "faint"), 255 * np.concatenate([faint, faint]))
+    assert np.array_equal(together("whole", "faint"), np.concatenate([bright, 255 * faint]))
+
+
 def test_labels_become_consecutive_and_keep_their_names(load):
     """Any whole numbers; their distinct values, ascending, are the classes."""
     loaded = load(labels=np.array([-7, 100, 3] * 4, dtype=np.float64))
@@ -145,6 +161,21 @@ def broken(change, write=npy):
         path.write_bytes(change(path.read_bytes()))
 
     return written
+
+
+def zipped(flags=0, method=0, skip=None):
+    """Return a writer of .npz whose one member has other flags, another method of compression, or lies elsewhere."""
+
+    def change(content):
+        content = bytearray(content)
+        directory = content.rindex(b"PK\1\2")
+        for start in (content.index(b"PK\3\4") + 6, directory + 8):  # the member's own header has them too
+            struct.pack_into("<HH", content, start, flags, method)
+        if skip:
+            struct.pack_into("<H", content, content.index(b"PK\3\4") + 28, skip)
+        return bytes(content)
+
+    return broken(change, npz)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +205,12 @@ def broken(change, write=npy):
         ({"write_images": broken(lambda b: b[:-40], npz)}, "images: damaged: File is not a zip file"),
         ({"write_images": broken(lambda b: b[:-20], gzipped(npy))}, "images: cannot be read: "),
         ({"write_images": broken(lambda b: b"\x1f\x8b" + b, npy)}, "images: cannot be read: Unknown compression"),
+        (
+            {"write_images": zipped(flags=1)},
+            "images: cannot be read: File 'anything.npy' is encrypted,",
+        ),
+        ({"write_images": zipped(skip=60_000)}, "images: damaged: EOFError"),
+        ({"write_images": zipped(method=97)}, "images: cannot be read: That compression method is not supported"),
         ({"images": np.array([object()] * 12)}, "images: damaged: Object arrays cannot be loaded"),
         ({"labels": LABELS[:-1]}, "labels: 11 labels for the 12 images of "),
         ({"labels": LABELS * 0}, "labels: 1 distinct labels: at least 2 classes are needed"),

@@ -8,6 +8,7 @@ import pytest
 from harness.datasets.cache import materialise
 from harness.datasets.description import describe, examples
 from harness.datasets.digits import Digits
+from harness.jobs import split_of
 from harness.places import cache_root
 from harness.suite.models import SplitTable
 
@@ -15,7 +16,7 @@ from harness.suite.models import SplitTable
 def test_the_numbers_are_numpys(tmp_path):
     """Counts, ratio, pixels and the split of the digits, each by another way."""
     data = materialise("digits", {}, Digits(), tmp_path)
-    described = describe(data, SplitTable())
+    described = describe(data, split_of(data, SplitTable()))
     loaded = Digits().load()
     counts = [int((loaded.labels == label).sum()) for label in range(10)]
     assert described.counts.tolist() == counts

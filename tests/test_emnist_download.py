@@ -3,88 +3,25 @@
 import os
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import md5
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
-import pooch
 import pytest
 
 from harness.datasets.cache import materialise
 from harness.datasets.emnist import download
 from harness.datasets.emnist.dataset import ByMerge
+from harness.errors import HarnessError
 from harness.places import cache_root
+from harness.transfers import LOG, Transfer
+from tests.emnist_server import Server, by_hand
 from tests.test_interruption import mounted
 
 PAGE = b"<!DOCTYPE html><html><body>The site is being moved</body></html>"
-
-
-class Server:
-    """Answers with ``answer``: a status, the length that it announces, and the bytes that it sends; counts requests."""
-
-    def __init__(self, content):
-        server = self
-        self.answer, self.requests, self.may_go_on = (200, len(content), content), 0, threading.Event()
-        self.may_go_on.set()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.requests += 1
-                assert server.may_go_on.wait(60)
-                status, length, content = server.answer
-                self.send_response(status)
-                if length is not None:
-                    self.send_header("Content-Length", str(length))
-                self.end_headers()
-                for start in range(0, len(content), 1 << 16):
-                    try:
-                        self.wfile.write(content[start : start + (1 << 16)])
-                    except ConnectionError:
-                        return
-
-            def log_message(self, *_):
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/gzip.zip"
-
-    def close(self):
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-@pytest.fixture
-def official(tiny, tmp_path):  # noqa: ARG001 - it makes the archive
-    """Return the archive's bytes."""
-    return (tmp_path / "official" / "gzip.zip").read_bytes()
-
-
-@pytest.fixture
-def server(official, monkeypatch):
-    """Return a server of the archive, the only mirror."""
-    serving = Server(official)
-    monkeypatch.setattr(download, "ARCHIVE", replace(download.ARCHIVE, urls=(serving.url,)))
-    yield serving
-    serving.close()
-
-
-def by_hand():
-    """Return the sentence that an error ends with."""
-    archive = download.ARCHIVE
-    return (
-        f"By hand: get gzip.zip from {archive.urls[0]} ({archive.size:,} bytes, md5 {archive.md5}), and put it at "
-        f"{download.archive_path()}, or name its folder with --data-dir\n"
-    )
 
 
 def test_fetch_downloads_checks_and_keeps(tiny, server, command):
@@ -197,15 +134,32 @@ def test_a_damaged_archive_in_the_cache_is_told_when_no_mirror_has_a_better_one(
     assert path.read_bytes() == official[:-1]
 
 
-def test_two_downloads_at_once_make_one(server, official, caplog, monkeypatch):
+def test_how_far_it_is_is_told_and_nothing_printed(server, official, caplog, capsys):
+    """From a start to an end, whatever the answer; the bytes in between."""
+    caplog.set_level("DEBUG", LOG.name)
+    download.fetch()
+    told = [record.transfer for record in caplog.records if hasattr(record, "transfer")]
+    assert told[0] == Transfer(server.url, 0, None, over=False)
+    assert [one.over for one in told] == [False] * (len(told) - 1) + [True]
+    assert {one.total for one in told[1:-1]} == {len(official)}
+    assert max(one.done for one in told) >= len(official)  # pooch counts whole chunks
+    assert capsys.readouterr() == ("", "")
+    caplog.clear()
+    download.archive_path().unlink()
+    server.answer = (404, 0, b"")
+    with pytest.raises(HarnessError, match="404 Client Error"):
+        download.fetch()
+    assert [record.transfer.over for record in caplog.records if hasattr(record, "transfer")] == [False, True]
+
+
+def test_two_downloads_at_once_make_one(server, official, caplog):
     """The second says that it waits, and takes what the first brought."""
-    # pooch's own handler writes to what was stderr when it was imported: an earlier test's, which is closed.
-    monkeypatch.setattr(pooch.get_logger(), "handlers", [caplog.handler])
+    caplog.set_level("INFO", LOG.name)
     server.may_go_on.clear()
     with ThreadPoolExecutor() as threads:
         both = [threads.submit(download.fetch) for _ in range(2)]
         deadline = time.monotonic() + 30
-        while "Waiting for another process that downloads to" not in caplog.text:
+        while "waiting for another process that downloads to" not in caplog.text:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         server.may_go_on.set()

@@ -1,5 +1,7 @@
 """Evaluation: every network sees the same perturbed bits, and no image is perturbed in place."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,6 +35,17 @@ class Recorder:
         if self._spoil:
             self._spoil(images, logits)
         return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+class Sweep:
+    """A perturbation whose sweep is a function of images and severities."""
+
+    def __init__(self, sweep):
+        self._sweep = sweep
+
+    def sweep(self, images, severities, _rng):
+        """Return what the function does."""
+        return self._sweep(images, severities)
 
 
 def run(networks, perturb=gaussian_noise, rows=TEST_ROWS):
@@ -95,17 +108,60 @@ def test_predictions_follow_from_what_the_network_said():
 
 
 @pytest.mark.parametrize(
-    ("perturb", "told"),
+    ("change", "told"),
     [
-        (lambda images, _s, _r: images.astype(np.float64), "returned float64 (4096, 3, 2); the contract says float32"),
-        (lambda images, _s, _r: images[:5], "returned float32 (5, 3, 2); the contract says float32 (4096, 3, 2)"),
+        (lambda images: images.astype(np.float64), "float64 (4096, 3, 2); the contract says float32 (4096, 3, 2)"),
+        (lambda images: images[:5], "float32 (5, 3, 2); the contract says float32 (4096, 3, 2)"),
+        (lambda images: images.tolist(), "list; the contract says float32 (4096, 3, 2)"),
+        (lambda images: images + np.float32(0.5), "the value 1.5; the contract says values in [0, 1]"),
+        (lambda images: images - np.float32(2), "the value -2.0; the contract says values in [0, 1]"),
+        (lambda images: images * np.float32(np.nan), "the value nan; the contract says values in [0, 1]"),
     ],
 )
-def test_a_perturbation_that_breaks_its_contract_is_named(perturb, told):
-    """With what came and what the contract says."""
+def test_a_perturbation_that_breaks_its_contract_is_named(change, told):
+    """With the severity, what came, and what the contract says; in a single call as in a sweep."""
+
+    def called(images, severity, _rng):
+        return change(images) if severity == 0.5 else images
+
+    for perturb in (called, Sweep(lambda images, severities: [called(images, one, None) for one in severities])):
+        with pytest.raises(TrialError) as caught:
+            run([Recorder()], perturb)
+        assert str(caught.value) == f"perturbation 'gaussian_noise' at severity 0.5 returned {told}"
+
+
+@pytest.mark.parametrize(
+    ("sweep", "told"),
+    [
+        (lambda images, severities: [images for _ in severities[1:]], "yielded 2"),
+        (lambda _images, _severities: [], "yielded 0"),
+        (lambda images, severities: [images for _ in [*severities, 1]], "yielded more than 3"),
+        (lambda images, _severities: itertools.repeat(images), "yielded more than 3"),
+    ],
+)
+def test_a_sweep_that_does_not_yield_one_result_for_each_severity_is_named(sweep, told):
+    """Otherwise a measure would be of nobody's images, or of another severity's."""
     with pytest.raises(TrialError) as caught:
-        run([Recorder()], perturb)
-    assert f"perturbation 'gaussian_noise' {told}" in str(caught.value)
+        run([Recorder()], Sweep(sweep))
+    assert str(caught.value) == (
+        f"perturbation 'gaussian_noise': its sweep over the severities [0.0, 0.1, 0.5] {told}; the contract says one "
+        "for each"
+    )
+
+
+def test_a_sweep_that_changes_its_input_harms_no_other_perturbation():
+    """It gets a copy."""
+
+    def blackens(images, severities):
+        images[:] = 0
+        return (images for _ in severities)
+
+    network = Recorder()
+    second = PerturbationSpec("second", (0.0,), seed=1)
+    perturbations = [NamedPerturb(NOISE, Sweep(blackens)), NamedPerturb(second, gaussian_noise)]
+    evaluate([network], IMAGES, LABELS, TEST_ROWS, 4, perturbations)
+    assert not network.seen[3].any()
+    assert np.array_equal(network.seen[4], network.seen[0])
 
 
 def test_a_perturbation_that_changes_its_input_harms_nobody():

@@ -128,7 +128,7 @@ def test_smoke_notices_a_perturbation_that_breaks_its_contract(tmp_path, monkeyp
     loaded, _ = plan_of(tmp_path)
     assert perturbation_specs(loaded.suite)
     tried = smoke(loaded, registry(), InProcess(), only=["A"])
-    assert "failed: perturbation 'gaussian_noise' returned float32 (1, 8, 8)" in tried[0].result
+    assert "failed: perturbation 'gaussian_noise' at severity 0.0 returned float32 (1, 8, 8)" in tried[0].result
 
 
 def test_reasons_say_what_the_next_run_would_do(tmp_path):

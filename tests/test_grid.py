@@ -66,6 +66,15 @@ def test_names_are_reached_by_globs_and_exactly_and_settings_through_the_templat
     assert list(suite.experiments) == [NAMES[0], *NAMES[1::2]]
 
 
+def test_one_of_a_grid_cannot_be_set_alone(load):
+    """Its template can: that is what the file has."""
+    with pytest.raises(HarnessError) as caught:
+        load(GRID, assignments=[f"experiments.'{NAMES[1]}'.epochs=5"])
+    assert str(caught.value).endswith(
+        f": there is no experiment '{NAMES[1]}'. It is one of a grid: set experiments.B for all of them"
+    )
+
+
 def test_a_grid_is_run_and_resumed(tmp_path):
     """Names with brackets are directories too."""
     text = GRID.replace(', gradient = ["sum", "mean"]', "")

@@ -90,7 +90,8 @@ def test_a_faulty_plugin_is_set_aside_with_its_error_and_the_others_serve(instal
     assert "\n" not in faulty(registry)["harness-bad"].error
     assert "fine" in registry.named("optimizer")
     assert "numpy" in registry.named("backend")
-    assert not registry.manager.has_plugin("harness_bad")
+    assert not registry.manager.has_plugin("harness-bad:harness_bad")
+    assert registry.manager.has_plugin("harness-fine:harness_fine")
 
 
 def test_a_name_that_two_distributions_offer_is_reachable_with_its_distribution_alone(installed):
@@ -105,6 +106,48 @@ def test_a_name_that_two_distributions_offer_is_reachable_with_its_distribution_
         HarnessError, match="offered by harness-one and harness-two: write harness-one:lion or harness-two:lion"
     ):
         registry.find("optimizer", "lion")
+
+
+WATCHING = """
+import harness
+
+seen = []
+
+@harness.hookimpl
+def register_optimizers(register):
+    register("{name}", "{name}:Rule")
+
+@harness.hookimpl
+def trial_finished(row):
+    seen.append(row)
+"""
+
+
+def test_two_distributions_may_have_an_entry_point_of_one_name(tmp_path, monkeypatch):
+    """Both serve, their components and their observers; a faulty third of that name costs itself alone."""
+    monkeypatch.syspath_prepend(tmp_path)
+    sources = {"one": WATCHING, "three": "import harness\n1 / 0", "two": WATCHING}
+    for name, source in sources.items():
+        module = f"watching_{name}"
+        distribution(tmp_path, f"harness-{name}", "1.0", {module: source.format(name=name)}, {"main": module})
+    registry = load(entry_points(group=GROUP))
+    assert {"one", "two"} <= set(registry.named("optimizer"))
+    assert [one.distribution for one in registry.quarantined] == ["harness-three"]
+    registry.manager.hook.trial_finished(row={})
+    assert [sys.modules[name].seen for name in ("watching_one", "watching_two")] == [[{}], [{}]]
+
+
+def test_a_plugin_that_two_entry_points_name_is_registered_once(tmp_path, monkeypatch):
+    """The second is set aside, and takes nothing from the first."""
+    monkeypatch.syspath_prepend(tmp_path)
+    points = {"first": "harness_both", "second": "harness_both"}
+    distribution(tmp_path, "harness-both", "1.0", {"harness_both": WATCHING.format(name="lion")}, points)
+    registry = load(entry_points(group=GROUP))
+    told = "harness_both is the plugin harness-both:first already"
+    assert [(one.plugin, one.error) for one in registry.quarantined] == [("second", told)]
+    assert registry.find("optimizer", "lion").distribution == "harness-both"
+    registry.manager.hook.trial_finished(row={})
+    assert sys.modules["harness_both"].seen == [{}]
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_with_what_is_set_aside(installed):

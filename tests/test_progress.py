@@ -208,7 +208,7 @@ def test_the_command_reports_a_faulty_observer(tmp_path):
         [sys.executable, "-m", "harness", "run", "tiny.toml", "--only", "A"], cwd=tmp_path, check=True,
         env=os.environ | {"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True,
     )  # fmt: skip
-    assert "observer moody.trial_started raised ValueError: not my day" in done.stderr
+    assert "observer harness-moody:moody.trial_started raised ValueError: not my day" in done.stderr
 
 
 @pytest.mark.slow

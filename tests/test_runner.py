@@ -300,12 +300,6 @@ def test_what_is_no_run_is_refused_in_words(tmp_path, content, said):
         Run.open(tmp_path)
 
 
-def test_batch_norm_over_a_last_batch_of_one_row_is_refused_when_planning(tmp_path):
-    """1,253 training rows in batches of 313 leave one: known before the first epoch."""
-    with pytest.raises(HarnessError, match=r"experiments.C.batch_size: 313 leaves a last batch of one row out of 1253"):
-        run_suite(tmp_path, TINY.replace("batch_size = 128", "batch_size = 313"))
-
-
 def test_early_stopping_waits_and_may_restore_the_best(tmp_path):
     """The epoch that triggers the stop is recorded; restored weights give the best epoch's figures."""
     text = TINY.replace("epochs = 3", "epochs = 60\nearly_stopping = { patience = 2 }").replace(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.datasets.files import Files
@@ -65,6 +65,24 @@ def test_a_class_with_too_few_images_is_named_with_how_many_it_needs():
     assert str(caught.value) == (
         "class 'dog' has 9 images: the split 0.7 / 0.1 / 0.2 leaves 0 for val; at least 10 images are needed"
     )
+
+
+@given(st.integers(1, 97), st.integers(1, 97))
+def test_as_many_as_it_needs_are_enough_and_one_fewer_are_not(train, val):
+    """Against counting one by one."""
+    assume(train + val < 100)
+    shares = train / 100, val / 100
+    needed = next(count for count in range(1, 101) if min(sizes(count, *shares)) >= 1)
+    labels = np.repeat([0, 1], [100, needed])
+    assert len(stratified(labels, *shares, 0.0, seed=1).train)
+    with pytest.raises(HarnessError, match=f"class '1' has .* at least {needed} images are needed"):
+        stratified(labels[:-1], *shares, 0.0, seed=1)
+
+
+def test_how_many_a_tiny_share_needs_is_told_at_once():
+    """Not counted up to."""
+    with pytest.raises(HarnessError, match="leaves 0 for val; at least 100,000,000,000 images are needed"):
+        stratified(np.repeat([0, 1], 100), 0.89999999995, 1e-11, 0.1, seed=42)
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
-"""Suites: what is read, merged, overridden, and refused with one line that says where and what would do."""
+"""Suites: what is read, merged, and refused with one line that says where and what would do."""
 
-import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -10,9 +8,6 @@ from harness.errors import HarnessError
 from harness.plugins import registry
 from harness.suite import load_suite
 from harness.suite.models import EarlyStopping
-from harness.suite.schema import suite_schema
-
-SUITES = Path(__file__).parent.parent / "suites"
 
 GOOD = """
 [suite]
@@ -51,39 +46,6 @@ def test_tables_merge_key_by_key_unless_they_have_a_name(load):
 def test_digits_is_the_dataset_without_a_dataset_table(load):
     """The embedded default needs no download."""
     assert load(GOOD).dataset.name == "digits"
-
-
-def test_set_reaches_into_tables_and_keeps_their_other_keys(load):
-    """Each value is TOML; what is none is text; a name with dots and brackets is quoted as TOML quotes it."""
-    suite = load(
-        GOOD + '\n[experiments."C[lr=0.1]"]\n',
-        assignments=[
-            "experiments.A.optimizer.learning_rate=0.25",
-            "experiments.B.hidden_layers=[3, 4]",
-            "suite.name=another one",
-            'experiments."C[lr=0.1]".epochs=3',
-        ],
-    )
-    assert suite.experiments["A"].optimizer.learning_rate == 0.25
-    assert suite.experiments["A"].optimizer.options == {"eps": 1e-7}
-    assert suite.experiments["B"].hidden_layers == [3, 4]
-    assert suite.suite.name == "another one"
-    assert suite.experiments["C[lr=0.1]"].epochs == 3
-
-
-def test_dataset_override_replaces_the_table_but_keeps_the_split(load):
-    """Options of the suite's dataset mean nothing to another one."""
-    text = (
-        GOOD + '[dataset]\nname = "files"\nimages = "x.npy"\nsplit = { train = 0.5, val = 0.2, test = 0.3, seed = 9 }\n'
-    )
-    suite = load(text, dataset="digits")
-    assert suite.dataset.options == {}
-    assert (suite.dataset.split.train, suite.dataset.split.seed) == (0.5, 9)
-
-
-def test_seeds_override_replaces_the_suites(load):
-    """--seeds 7."""
-    assert load(GOOD, seeds=[7]).suite.seeds == [7]
 
 
 def changed(old, new):
@@ -178,6 +140,10 @@ BAD = {
         GOOD + "[dataset]\nname = 'digits'\nsplit = { train = 0.7, val = 0.2, test = 0.2 }\n",
         "mine.toml: dataset.split: 0.7 + 0.2 + 0.2 is 1.1. train, val and test must sum to 1",
     ),
+    "split that leaves nothing for test": (
+        GOOD + "[dataset]\nname = 'digits'\nsplit = { train = 0.7, val = 0.3, test = 1e-10 }\n",
+        "mine.toml: dataset.split: train 0.7 and val 0.3 leave nothing for test",
+    ),
     "finalist that matches nothing": (
         GOOD + '[finalists]\nbest = "AA"\n',
         "mine.toml: finalists.best: 'AA' matches no experiment. Did you mean 'A'? Known: A, B.",
@@ -198,6 +164,16 @@ BAD = {
         GOOD + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.0, -0.1]\n',
         "mine.toml: robustness[0].severities[1]: -0.1 is out of range: it must be at least 0",
     ),
+    "severity that stands there twice": (
+        GOOD + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.3, 0.1, 0.3]\n',
+        "mine.toml: robustness[0].severities: 0.3 stands there twice",
+    ),
+    "severity of one perturbation in two tables": (
+        GOOD
+        + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0, 0.3]\n'
+        + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.1, 0.3]\nseed = 7\n',
+        "mine.toml: robustness[1].severities[1]: 0.3 of 'gaussian_noise' stands in robustness[0] too, and results are",
+    ),
     "name that is a path": (
         changed("[experiments.A]", '[experiments."../../evil"]'),
         "mine.toml: experiments.'../../evil': cannot be a name: at most 100 letters, digits, spaces and",
@@ -215,8 +191,12 @@ BAD = {
         "mine.toml: experiments.A.early_stopping: True",
     ),
     "coupled and decoupled decay": (
-        changed('{ name = "sgd", learning_rate = 0.5 }', '{ name = "adamw", learning_rate = 0.5 }\nweight_decay = 0.1'),
-        "mine.toml: experiments.B.weight_decay: 0.1 (coupled) and optimizer.weight_decay 0.01",
+        changed('"sgd", learning_rate = 0.5 }', '"adamw", learning_rate = 0.5 }\nweight_decay = 0.1'),
+        "experiments.B.weight_decay: 0.1 (added to the gradient) and optimizer.weight_decay 0.01 (adamw's own) are",
+    ),
+    "coupled and decoupled decay of an optimizer by its full name": (
+        changed('"sgd"', '"nn-harness:adamw"').replace("[defaults]", "[defaults]\nweight_decay = 0.1"),
+        "mine.toml: defaults.weight_decay: 0.1 (added to the gradient) and optimizer.weight_decay 0.01 (nn-harness:",
     ),
     "batch norm over batches of one": (
         changed("[experiments.A]", "[experiments.A]\nbatch_norm = true\nbatch_size = 1"),
@@ -239,6 +219,19 @@ def test_a_mistake_is_one_line_with_file_place_value_and_remedy(load, case):
     assert expected in message
     assert "\n" not in message
     assert len(message) < 400
+
+
+def test_a_perturbation_may_have_two_tables_of_other_severities(load):
+    """Their results can be told apart."""
+    tables = '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [{}]\n'
+    suite = load(GOOD + tables.format("0.0, 0.3") + tables.format("0.1, 0.2"))
+    assert [one.severities for one in suite.robustness] == [[0.0, 0.3], [0.1, 0.2]]
+
+
+@pytest.mark.parametrize(("experiment", "own"), [(0.1, 0.0), (0.0, 0.1)])
+def test_one_decay_of_two_may_be_0(load, experiment, own):
+    """The optimizer's own, or the experiment's."""
+    load(changed('"sgd",', f'"adamw", weight_decay = {own},') + f"weight_decay = {experiment}\n")
 
 
 def test_several_mistakes_are_counted(load):
@@ -264,177 +257,3 @@ def test_a_file_that_is_no_suite(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(HarnessError, match=re.escape(message)):
         load_suite(path, registry())
-
-
-@pytest.mark.parametrize(
-    ("assignment", "message"),
-    [
-        ("epochs", "--set epochs: not of the form key.path=value"),
-        ("experiments.C.epochs=3", "--set experiments.C.epochs=3: there is no experiment 'C'. Known: A, B."),
-        ("experiments=5", "--set experiments=5: 5 is not a table"),
-        ("a b.c=3", "--set a b.c=3: 'a b.c' is no TOML key"),
-    ],
-)
-def test_a_faulty_override_is_refused(load, assignment, message):
-    """It is of the form that it must have, and cannot make an experiment by mistake."""
-    with pytest.raises(HarnessError, match=re.escape(message)):
-        load(GOOD, assignments=[assignment])
-
-
-OVERRIDDEN = {
-    "a key": ({"assignments": ["experiments.A.epoch=3"]}, "--set experiments.A.epoch=3: unknown key 'epoch'. Did you"),
-    "the defaults": ({"assignments": ["defaults.epochs=0"]}, "--set defaults.epochs=0: 0 is out of range: it must be"),
-    "an element": ({"assignments": ["defaults.hidden_layers=[3, 0]"]}, "--set defaults.hidden_layers=[3, 0]: 0 is out"),
-    "the last of two": (
-        {"assignments": ["defaults.epochs=3", "defaults.epochs=0"]},
-        "--set defaults.epochs=0: 0 is out of range",
-    ),
-    "the table around it": (
-        {"assignments": ["dataset.split.train=0.9"]},
-        "--set dataset.split.train=0.9: dataset.split: 0.9 + 0.1 + 0.2 is 1.2.",
-    ),
-    "what a name took away": (
-        {"assignments": ["experiments.B.optimizer.name=adam"]},
-        (
-            "--set experiments.B.optimizer.name=adam: experiments.B.optimizer.learning_rate: is missing: a table that "
-            "is given a name starts anew. Add --set experiments.B.optimizer.learning_rate=0.5"
-        ),
-    ),
-    "a name that nobody has": (
-        {"assignments": ["experiments.B.optimizer.name=adan", "experiments.B.optimizer.learning_rate=0.1"]},
-        "--set experiments.B.optimizer.name=adan: unknown optimizer 'adan'. Did you mean 'adam'?",
-    ),
-    "settings that exclude each other": (
-        {"assignments": ["defaults.batch_norm=true", "defaults.batch_size=1"]},
-        "--set defaults.batch_size=1: 1 leaves batch_norm nothing to normalise.",
-    ),
-    "a finalist": (
-        {"assignments": ["finalists.one=C"]},
-        "--set finalists.one=C: 'C' matches no experiment. Known: A, B",
-    ),
-    "seeds": ({"seeds": [1, 1]}, "--seeds 1,1: 1 stands there twice"),
-    "a seed": ({"seeds": [-1]}, "--seeds -1: -1 is out of range: it must be at least 0"),
-    "a dataset": ({"dataset": "digit"}, "--dataset digit: unknown dataset 'digit'. Did you mean 'digits'?"),
-    "a dataset's option": (
-        {"dataset": "files"},
-        "--dataset files: dataset.images: is missing: dataset 'files' needs it. Add --set dataset.images=VALUE",
-    ),
-    "a dataset's folder": (
-        {"data_directory": Path("x")},
-        "--data-dir x: dataset.directory: dataset 'digits' has no such option. There is none.",
-    ),
-    "none of them": (
-        {"assignments": ["experiments.A.epochs=3"], "seeds": [7], "text": GOOD + "[sweet]\n"},
-        "mine.toml: sweet: unknown key 'sweet'.",
-    ),
-    "the split that stays": (
-        {"dataset": "digits", "text": GOOD + "[dataset]\nname = 'files'\nsplit = { train = 0.9 }\n"},
-        "mine.toml: dataset.split: 0.9 + 0.1 + 0.2 is 1.2.",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", OVERRIDDEN)
-def test_a_mistake_in_an_option_is_told_with_the_option(load, tmp_path, case):
-    """Nobody finds it in the file."""
-    options, expected = OVERRIDDEN[case]
-    with pytest.raises(HarnessError) as caught:
-        load(**{"text": GOOD} | options)
-    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(expected)
-
-
-def test_the_name_of_a_suite_is_set_without_its_seeds(load):
-    """It has a name, and is no component that another could take the place of."""
-    suite = load(GOOD, assignments=["suite.name=another"]).suite
-    assert (suite.name, suite.seeds) == ("another", [1, 2])
-
-
-@pytest.mark.parametrize("name", sorted(path.stem for path in SUITES.glob("*.toml")))
-def test_shipped_suites_load_and_name_their_schema(name):
-    """Editors complete keys because the first line says where the schema is."""
-    path = SUITES / f"{name}.toml"
-    assert load_suite(path, registry(), dataset="digits").suite.experiments
-    assert path.read_text().startswith("#:schema ./suite.schema.json\n")
-
-
-def test_the_shipped_schema_is_the_current_one():
-    """``harness schema > suites/suite.schema.json`` makes it."""
-    assert json.loads((SUITES / "suite.schema.json").read_text()) == suite_schema()
-
-
-def test_the_paper_as_it_was_run():
-    """The matrix of the paper, as its logs have it: what makes its numbers."""
-    suite = load_suite(SUITES / "full.toml", registry(), dataset="digits").suite
-    found = {}
-    for name, one in suite.experiments.items():
-        stopping = one.early_stopping
-        found[name] = (
-            one.hidden_layers, one.activation, one.optimizer.name, one.optimizer.options.get("momentum", 0), one.epochs,
-            stopping and stopping.patience, stopping and stopping.min_delta, one.gradient, one.l2, one.weight_decay,
-        )  # fmt: skip
-        assert one.batch_size == 512
-        assert one.optimizer.learning_rate == 0.001
-    small, deep = [128, 64], [400, 240, 120]
-    assert found == {
-        "M0": (small, "relu", "sgd", 0, 100, False, False, "sum", 0, 0),
-        "M1a": (small, "relu", "sgd", 0.9, 50, 5, 1e-4, "sum", 0, 0),
-        "M1b": (small, "relu", "adam", 0, 50, 5, 1e-4, "sum", 0, 0),
-        "M1c": (small, "relu", "adam", 0, 100, False, False, "sum", 0.01, 0),
-        "M1d": (small, "relu", "sgd", 0.9, 100, 10, 1e-4, "sum", 0.01, 0),
-        "M1e": (small, "relu", "adam", 0, 100, 5, 1e-4, "sum", 0, 0),
-        "M1f": (small, "relu", "adam", 0, 100, 5, 1e-4, "sum", 0, 0),
-        "M1g": (deep, "relu", "adam", 0, 50, 5, 1e-4, "sum", 0, 0),
-        "M1h": ([370, 370], "relu", "adam", 0, 50, 5, 1e-4, "sum", 0, 0),
-        "M2": (deep, "relu", "adam", 0, 50, 5, 0.0, "mean", 0, 0),
-        "M3a": ([256, 128, 64, 64], "gelu", "adam", 0, 50, 7, 0.0, "mean", 0, 1e-4),
-        "M3b": ([400, 400], "silu", "adam", 0, 50, 7, 0.0, "mean", 0, 1e-4),
-    }
-    assert suite.experiments["M1e"].schedule.model_dump() == {"name": "linear", "decay": 1e-5, "floor": 1e-6}
-    assert suite.experiments["M1f"].schedule.model_dump() == {"name": "exponential", "gamma": 0.98}
-    assert (suite.experiments["M3a"].dropout, suite.experiments["M3b"].dropout) == (0.2, 0.3)
-    assert suite.experiments["M3b"].batch_norm
-    assert not any(one.early_stopping and one.early_stopping.restore_best for one in suite.experiments.values())
-
-
-def shipped(name):
-    return load_suite(SUITES / f"{name}.toml", registry(), dataset="digits").suite
-
-
-def test_the_paper_as_it_was_written():
-    """What its text says otherwise, and nothing else."""
-    full, written = shipped("full").experiments, shipped("as-written").experiments
-    changed = {}
-    for name, one in full.items():
-        before, after = one.model_dump(), written[name].model_dump()
-        changed |= {(name, key): after[key] for key in before if before[key] != after[key]}
-    assert changed == {
-        ("M0", "epochs"): 50,
-        ("M1f", "schedule"): {"name": "exponential", "gamma": 0.95},
-        ("M3a", "weight_decay"): 0.01,
-        ("M3b", "weight_decay"): 0.01,
-    }
-
-
-def test_gradient_reduction_has_the_papers_two_and_a_grid_of_the_mean():
-    """The paper's two are full.toml's but for what names them; the others differ in reduction and learning rate."""
-    full, found = shipped("full").experiments, shipped("gradient-reduction").experiments
-    named = {"group", "description"}
-    for name in ("M1a", "M1b"):
-        assert found[name].model_dump(exclude=named) == full[name].model_dump(exclude=named)
-    for name, one in found.items():
-        paper = full["M1a" if name.startswith(("M1a", "SGD")) else "M1b"]
-        other = {"gradient", "optimizer"}
-        assert one.model_dump(exclude=named | other) == paper.model_dump(exclude=named | other)
-        assert one.gradient == ("sum" if name in {"M1a", "M1b"} else "mean")
-        assert one.optimizer.options == paper.optimizer.options
-    rates = [one.optimizer.learning_rate for name, one in found.items() if name.startswith("SGD")]
-    assert rates == [0.001, 0.01, 0.1, 0.5]
-
-
-def test_batch_size_varies_nothing_else():
-    """From 128 to 2,048, the paper's Adam experiment."""
-    full, found = shipped("full").experiments["M1b"], shipped("batch-size").experiments
-    assert [one.batch_size for one in found.values()] == [128, 256, 512, 1024, 2048]
-    for one in found.values():
-        other = {"group", "description", "batch_size"}
-        assert one.model_dump(exclude=other) == full.model_dump(exclude=other)

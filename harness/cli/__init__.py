@@ -14,6 +14,7 @@ from harness.cli.looking import doctor, leaderboard, plugins, runs, schema
 from harness.cli.planning import plan, why
 from harness.cli.reporting import report
 from harness.cli.running import run
+from harness.cli.transfers import shown_transfers
 from harness.cli.verifying import verify
 from harness.errors import HarnessError
 from harness.kernels import TUNING_OFF
@@ -79,7 +80,8 @@ def main() -> None:
     arguments = sorted(arguments, key=lambda argument: argument not in switches)
     try:
         # Not standalone: what is wrong with a command is told in one line too.
-        code = app(arguments or ["--help"], prog_name="harness", standalone_mode=False)
+        with shown_transfers():
+            code = app(arguments or ["--help"], prog_name="harness", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except _WrongUse as error:
         typer.echo(f"error: {_told(error)}", err=True)

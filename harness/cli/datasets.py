@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.options import DataDirectory, settle_threads
 from harness.cli.tables import table
+from harness.wording import megabytes
 
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset
@@ -33,7 +34,7 @@ def show(context: typer.Context) -> None:
     table("datasets", lines, ["name", "here", "where", "size", "checked", "from"])
     root = cache_root()
     entries = [
-        [one.name, one.title, _size(_bytes(one.directory)), one.checked, one.digest[:12]] for one in cached(root)
+        [one.name, one.title, megabytes(_bytes(one.directory)), one.checked, one.digest[:12]] for one in cached(root)
     ]
     if entries:
         table("read already, in the cache", entries, ["name", "what", "size", "checked", "digest"])
@@ -43,7 +44,7 @@ def show(context: typer.Context) -> None:
 @datasets.command()
 def fetch(name: Name) -> None:
     """Download a dataset into the cache, and check it. What is there and whole is not downloaded again."""
-    from harness.errors import HarnessError
+    from harness.errors import HarnessError, one_line
     from harness.interfaces import StoredDataset
     from harness.plugins import registry
 
@@ -53,10 +54,10 @@ def fetch(name: Name) -> None:
         raise HarnessError(msg)
     try:
         path = built.fetch()
-    except HarnessError as error:
-        msg = f"dataset {name!r}: {error}"
-        raise HarnessError(msg) from None
-    typer.echo(f"{name}: {path}, {_size(path.stat().st_size)}, checksums verified")
+    except Exception as error:
+        msg = f"dataset {name!r}: {one_line(error)}"
+        raise HarnessError(msg) from error
+    typer.echo(f"{name}: {path}, {megabytes(path.stat().st_size)}, checksums verified")
 
 
 @datasets.command()
@@ -78,22 +79,19 @@ def describe(
 ) -> None:
     """Show a dataset in numbers: images of each class, pixels, and the split of 70 % / 10 % / 20 %."""
     settle_threads(1)
-    from harness.datasets.cache import materialise
+    from harness.datasets.cache import obtain
     from harness.datasets.description import describe as measure
     from harness.errors import HarnessError
+    from harness.jobs import split_of
     from harness.places import cache_root
     from harness.plugins import registry
     from harness.suite.models import SplitTable
 
     options = _options(data_directory, assignments, partial=partial)
     built = _build(registry().find("dataset", name), options)
-    reason = built.unavailable()
-    if reason is not None:
-        msg = f"dataset {name!r}: {reason}"
-        raise HarnessError(msg)
     try:
-        data = materialise(name, options, built, cache_root())
-        described = measure(data, SplitTable())
+        data = obtain(name, options, built, cache_root())
+        described = measure(data, split_of(data, SplitTable()))
     except HarnessError as error:
         msg = f"dataset {name!r}: {error}"
         raise HarnessError(msg) from None
@@ -168,31 +166,26 @@ def _build(component: Component, options: dict[str, Any]) -> Any:
 
 def _state(component: Component) -> list[str]:
     """Return whether a dataset is here without options, where, how large it is, and what it was held against."""
-    from harness.errors import HarnessError
+    from harness.errors import one_line
     from harness.interfaces import StoredDataset
-    from harness.suite.options import build
+    from harness.suite.options import OptionError, build
 
     try:
         built = build(component, {}, Path.cwd())
-    except HarnessError as error:
-        return [f"needs options: {error}", "", "", ""]
-    try:
         reason = built.unavailable()
         if reason is not None:
             return [f"no: {reason}", "", "", ""]
         if not isinstance(built, StoredDataset):
             return ["yes", "", "", ""]
         held = built.holding()
-    except HarnessError as error:
-        return [f"faulty: {error}", "", "", ""]
+    except OptionError as error:
+        return [f"needs options: {error}", "", "", ""]
+    except Exception as error:  # noqa: BLE001 - a faulty dataset hides no other
+        return [f"faulty: {one_line(error)}", "", "", ""]
     if held is None:
         return [f"no: 'harness datasets fetch {component.name}' downloads it", "", "", ""]
-    return ["yes", str(held.place), _size(held.size), held.checked]
+    return ["yes", str(held.place), megabytes(held.size), held.checked]
 
 
 def _bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"

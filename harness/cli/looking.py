@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.options import settle
 from harness.cli.tables import Format, FormatOption, TableOption, show, table
+from harness.wording import megabytes
 
 if TYPE_CHECKING:
     from harness.plugins import Component, Registry
@@ -44,7 +45,7 @@ def runs(
         msg = f"{folder}: there is no such folder. 'harness run SUITE' makes runs/"
         raise HarnessError(msg)
     lines = [
-        [str(one.directory), one.suite, one.state, f"{spoken(max(0.0, time() - one.changed))} ago", _size(one.size)]
+        [str(one.directory), one.suite, one.state, f"{spoken(max(0.0, time() - one.changed))} ago", megabytes(one.size)]
         for one in listed(folder)
     ]
     table("", lines, ["run", "suite", "state", "last changed", "size"]) if lines else typer.echo(f"{folder}: no runs")
@@ -65,9 +66,13 @@ def plugins() -> None:
 
     found = registry()
     for kind in (*KINDS, PEER):
-        lines = [
-            [name, *_about(component), component.provenance] for name, component in sorted(found.named(kind).items())
-        ]
+        lines = []
+        for name, component in sorted(found.named(kind).items()):
+            about = []
+            if kind == "backend":
+                here, told = _probed(component)
+                about = [told.get(component.name, component.version) if here == "yes" else "", here]
+            lines.append([name, *about, component.provenance])
         table(f"{kind}s", lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
     if found.quarantined:
         lines = [[one.plugin, f"{one.distribution} {one.version}", one.error] for one in found.quarantined]
@@ -105,9 +110,9 @@ def doctor() -> None:
     table("libraries", lines, ["name", "installed", "wanted", "extra"])
     installed = registry()
     for name, component in sorted(installed.named("backend").items()):
-        _, here = _about(component)
+        here, told = _probed(component)
         typer.echo(f"backend {name}: {here}")
-        for key, value in _backend_environment(component).items() if here == "yes" else ():
+        for key, value in told.items():
             typer.echo(f"  {key}: {value}")
     _say_absent(installed)
 
@@ -132,28 +137,16 @@ def _say_absent(found: Registry) -> None:
         typer.echo(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}")
 
 
-def _about(component: Component) -> list[str]:
-    """Return a backend's library version and whether it works here; nothing for another kind."""
-    from harness.errors import HarnessError
+def _probed(component: Component) -> tuple[str, dict[str, str]]:
+    """Return whether a backend works here, or why not, and its environment; whatever it raises hides no other."""
+    from harness.errors import one_line
     from harness.jobs import load_backend
 
-    if component.kind != "backend":
-        return []
     try:
         backend = load_backend(component)
         reason = backend.unavailable("auto")
-    except HarnessError as error:
-        return ["", f"no: {error}"]
-    if reason is not None:
-        return ["", f"no: {reason}"]
-    return [backend.environment("auto").get(component.name, component.version), "yes"]
-
-
-def _backend_environment(component: Component) -> dict[str, Any]:
-    from harness.jobs import load_backend
-
-    return dict(load_backend(component).environment("auto"))
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"
+        if reason is None:
+            return "yes", {key: str(value) for key, value in backend.environment("auto").items()}
+    except Exception as error:  # noqa: BLE001 - a faulty backend hides no other
+        reason = one_line(error)
+    return f"no: {reason}", {}

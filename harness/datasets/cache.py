@@ -24,7 +24,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, one_line
 from harness.files import checksum, write_json
 from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
 
@@ -57,6 +57,24 @@ class CachedDataset:
         images = np.load(self.directory / "images.npy", mmap_mode="c", allow_pickle=False)
         labels = np.load(self.directory / "labels.npy", allow_pickle=False)
         return LabelledImages(np.asarray(images), labels, self.class_names)
+
+
+def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Path) -> CachedDataset:
+    """Return a dataset that may not be available from the cache, where it is put first if need be.
+
+    Raises:
+        HarnessError: why it is not available, what `materialise` raises, or, in one line, whatever else the plugin that
+            offers it raised; whoever catches it says of which dataset it speaks.
+    """
+    try:
+        reason = dataset.unavailable()
+        if reason is None:
+            return materialise(name, options, dataset, root)
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise HarnessError(one_line(error)) from error
+    raise HarnessError(reason)
 
 
 def materialise(name: str, options: Mapping[str, object], dataset: Dataset, root: Path) -> CachedDataset:

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.cache import CachedDataset
-from harness.jobs import split_of
-from harness.splits import SETS
-from harness.suite.models import SplitTable
+from harness.splits import SETS, Split
 
 _BLOCK_ROWS = 4096
 
@@ -54,18 +52,13 @@ class Description:
         return float(self.counts.max() / self.counts.min())
 
 
-def describe(data: CachedDataset, split: SplitTable) -> Description:
-    """Return a dataset in numbers, and what a split makes of it; no more than a block of images is read at a time.
-
-    Raises:
-        HarnessError: a class has too few images for the split.
-    """
+def describe(data: CachedDataset, split: Split) -> Description:
+    """Return a dataset in numbers, and what a split made of it; no more than a block of images is read at a time."""
     loaded = data.open()
     classes = len(data.class_names)
-    parts = split_of(data, split)
     sets = []
     for name in SETS:
-        rows = getattr(parts, name)
+        rows = getattr(split, name)
         counts = np.bincount(loaded.labels[rows], minlength=classes)
         sets.append(SetSize(name, len(rows), len(rows) / data.rows, int(counts.min()), int(counts.max())))
     levels = np.zeros(256, dtype=np.int64)

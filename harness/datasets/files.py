@@ -22,7 +22,7 @@ class Files:
     """Labelled images from files; several concatenate, in their order.
 
     ``images``: arrays (rows, height, width). uint8 and other integers are taken as they are and must lie in [0, 255];
-    floats must lie in [0, 255] too, and are scaled by 255 first if none is above 1, then rounded.
+    floats must lie in [0, 255] too, and are scaled by 255 first if none of any file is above 1, then rounded.
     ``labels``: arrays (rows,) of whole numbers; their distinct values, ascending, are the classes.
     """
 
@@ -56,8 +56,8 @@ class Files:
         Raises:
             HarnessError: a file is damaged, of another format, or does not hold what its role says.
         """
-        images = _concatenate([(path, _images(path)) for path in self._files["images"]])
-        labels = _concatenate([(path, _labels(path)) for path in self._files["labels"]])
+        images = _concatenate(self._files["images"], _levels([_images(path) for path in self._files["images"]]))
+        labels = _concatenate(self._files["labels"], [_labels(path) for path in self._files["labels"]])
         if len(images) != len(labels):
             first = {role: paths[0] for role, paths in self._files.items()}
             msg = (
@@ -76,16 +76,17 @@ def _several(paths: Path | list[Path]) -> Sequence[Path]:
     return [paths] if isinstance(paths, Path) else paths
 
 
-def _concatenate(parts: list[tuple[Path, NDArray[Any]]]) -> NDArray[Any]:
-    first, array = parts[0]
-    for path, other in parts[1:]:
-        if other.shape[1:] != array.shape[1:]:
-            msg = f"{path}: images of {other.shape[1:]} pixels, but those of {first} have {array.shape[1:]}"
+def _concatenate(paths: Sequence[Path], parts: list[NDArray[Any]]) -> NDArray[Any]:
+    first = parts[0]
+    for path, other in zip(paths, parts, strict=True):
+        if other.shape[1:] != first.shape[1:]:
+            msg = f"{path}: images of {other.shape[1:]} pixels, but those of {paths[0]} have {first.shape[1:]}"
             raise HarnessError(msg)
-    return array if len(parts) == 1 else np.concatenate([part for _, part in parts])
+    return first if len(parts) == 1 else np.concatenate(parts)
 
 
-def _images(path: Path) -> NDArray[np.uint8]:
+def _images(path: Path) -> NDArray[Any]:
+    """Return the images of a file, of whatever type: numbers in [0, 255]."""
     array = _read(path, "images")
     if array.ndim != 3:
         msg = f"{path}: images of shape {array.shape}: (rows, height, width) is needed; reshape them before saving"
@@ -103,9 +104,15 @@ def _images(path: Path) -> NDArray[np.uint8]:
         value = low if not low >= 0 else high
         msg = f"{path}: images hold the value {value}, outside [0, 255]; scale them before saving"
         raise HarnessError(msg)
-    if array.dtype.kind == "f":
-        array = np.rint(array * (255.0 if high <= 1.0 else 1.0))
-    return array.astype(np.uint8)
+    return array
+
+
+def _levels(parts: list[NDArray[Any]]) -> list[NDArray[np.uint8]]:
+    """Return images as uint8: whether floats are fractions or levels, those of all files tell together."""
+    fractions = all(part.max() <= 1.0 for part in parts if part.dtype.kind == "f")
+    scale = 255.0 if fractions else 1.0
+    rounded = (np.rint(part * scale) if part.dtype.kind == "f" else part for part in parts)
+    return [part.astype(np.uint8, copy=False) for part in rounded]
 
 
 def _labels(path: Path) -> NDArray[np.int64]:
@@ -140,13 +147,25 @@ def _read(path: Path, role: str) -> NDArray[Any]:
         if content[:2] == b"PK":
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 return np.asarray(archive[_member(archive.files, path, role)])
+    except HarnessError:
+        raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        msg = f"{path}: damaged: {' '.join(str(error).split())}"
+        msg = f"{path}: damaged: {_what(error)}"
         raise HarnessError(msg) from None
+    except Exception as error:
+        # What else NumPy and zipfile come upon: RuntimeError of a password, NotImplementedError of a compression,
+        # MemoryError of a header that announces too much, …
+        msg = f"{path}: cannot be read: {_what(error)}"
+        raise HarnessError(msg) from error
     if is_idx(content):
         return parse_idx(content, path)
     msg = f"{path}: begins with {content[:4].hex(' ') or 'nothing'}: neither .npy, .npz nor idx, plain or gzipped"
     raise HarnessError(msg)
+
+
+def _what(error: Exception) -> str:
+    """Return what NumPy or zipfile say, in one line; an EOFError says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _member(names: list[str], path: Path, role: str) -> str:

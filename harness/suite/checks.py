@@ -1,5 +1,6 @@
 """What a suite must not ask for, although every value of it is fine by itself."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from harness.errors import nearest
@@ -16,13 +17,6 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
         HarnessError: settings that exclude each other, or a split that does not sum to 1.
     """
     for name, experiment in suite.experiments.items():
-        decoupled = experiment.optimizer.options.get("weight_decay", 0.01)
-        if experiment.optimizer.name == "adamw" and experiment.weight_decay and decoupled:
-            what = (
-                f"{experiment.weight_decay} (coupled) and optimizer.weight_decay {decoupled} (adamw's, decoupled) "
-                "are both on. Set one of them to 0"
-            )
-            raise problem(path, expanded.source(name, "weight_decay"), what)
         if experiment.batch_norm and experiment.batch_size == 1:
             what = "1 leaves batch_norm nothing to normalise. At least 2 is needed"
             raise problem(path, expanded.source(name, "batch_size"), what)
@@ -33,6 +27,27 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
     if abs(total - 1.0) > 1e-9:
         what = f"{split.train} + {split.val} + {split.test} is {total:.6g}. train, val and test must sum to 1"
         raise problem(path, ("dataset", "split"), what)
+    if Decimal(repr(split.train)) + Decimal(repr(split.val)) >= 1:
+        what = f"train {split.train} and val {split.val} leave nothing for test"
+        raise problem(path, ("dataset", "split"), what)
+
+
+def check_conditions(path: Path, suite: Suite) -> None:
+    """Refuse a severity of one perturbation in two tables: results are kept by perturbation and severity.
+
+    Raises:
+        HarnessError: a condition stands there twice.
+    """
+    seen: dict[tuple[str, float], int] = {}
+    for index, table in enumerate(suite.robustness):
+        for position, severity in enumerate(table.severities):
+            first = seen.setdefault((table.perturbation, severity), index)
+            if first != index:
+                what = (
+                    f"{severity} of {table.perturbation!r} stands in robustness[{first}] too, and results are told "
+                    "apart by perturbation and severity alone. Remove one of them"
+                )
+                raise problem(path, ("robustness", index, "severities", position), what)
 
 
 def check_references(path: Path, suite: Suite) -> None:

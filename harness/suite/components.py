@@ -7,7 +7,7 @@ from harness.interfaces import Dataset
 from harness.plugins import Component, Kind, Registry
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import Suite
-from harness.suite.options import OptionError, build
+from harness.suite.options import OptionError, build, setting
 from harness.suite.problems import problem
 
 
@@ -17,7 +17,8 @@ def check_components(path: Path, suite: Suite, registry: Registry, expanded: Exp
     ``expanded`` are the file's tables: an error names the place that the faulty value came from.
 
     Raises:
-        HarnessError: a component is not there, or an option is not its own.
+        HarnessError: a component is not there, an option is not its own, or weights would decay twice: by the
+            experiment and by its optimizer.
     """
     for name, experiment in suite.experiments.items():
         given = expanded.tables[name]
@@ -35,6 +36,13 @@ def check_components(path: Path, suite: Suite, registry: Registry, expanded: Exp
             own = error.key in table or "name" in table
             place = expanded.place(name, "optimizer", error.key) if own else ("defaults", "optimizer", error.key)
             raise problem(path, place, error.what) from None
+        own_decay = setting(component, optimizer.options, "weight_decay")
+        if experiment.weight_decay and own_decay:
+            what = (
+                f"{experiment.weight_decay} (added to the gradient) and optimizer.weight_decay {own_decay} "
+                f"({optimizer.name}'s own) are both on. Set one of them to 0"
+            )
+            raise problem(path, expanded.source(name, "weight_decay"), what)
     for index, robustness in enumerate(suite.robustness):
         _find(path, registry, "perturbation", robustness.perturbation, ("robustness", index, "perturbation"))
     component = _find(path, registry, "dataset", suite.dataset.name, ("dataset", "name"))

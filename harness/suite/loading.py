@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.errors import HarnessError
 from harness.interfaces import Dataset
 from harness.plugins import Registry
-from harness.suite.checks import check_references, check_training
+from harness.suite.checks import check_conditions, check_references, check_training
 from harness.suite.components import check_components
 from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
@@ -32,12 +33,20 @@ class LoadedSuite:
     path: Path
     suite: Suite
     dataset: Dataset
-    changes: tuple[Override, ...] = ()
+    changes: tuple[Override, ...]
     """What the command line changed of the file."""
+    table: dict[str, Any]
+    """The file as it is without those changes, with what it inherits."""
+    expanded: Expanded
+    """The experiments' tables, and where their settings stand."""
 
     def source(self, *place: str) -> str:
         """Return what a setting came from: the option as it was typed, or the file."""
         return next((one.option for one in reversed(self.changes) if one.made(place)), str(self.path))
+
+    def problem(self, experiment: str, key: str, what: str) -> HarnessError:
+        """Return what is wrong with a setting of an experiment, told with the option or the place that it came from."""
+        return attributed(problem(self.path, self.expanded.source(experiment, key), what), self.changes, self.table)
 
 
 def load_suite(
@@ -64,12 +73,13 @@ def load_suite(
     try:
         suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes))
         check_training(path, suite, expanded)
+        check_conditions(path, suite)
         check_references(path, suite)
         check_expectations(path, suite, registry.named("perturbation"))
         built = check_components(path, suite, registry, expanded)
     except SuiteError as error:
         raise attributed(error, changes, own) from None
-    return LoadedSuite(path, suite, built, tuple(changes))
+    return LoadedSuite(path, suite, built, tuple(changes), own, expanded)
 
 
 def _validated(path: Path, raw: dict[str, Any]) -> tuple[Suite, Expanded]:

@@ -15,7 +15,7 @@ def _duration(text: str) -> str:
     return text
 
 
-def _distinct(values: list[int]) -> list[int]:
+def _distinct(values: list[Any]) -> list[Any]:
     for position, value in enumerate(values):
         if value in values[:position]:
             msg = f"{value} stands there twice"
@@ -139,7 +139,7 @@ class Robustness(Table):
     """``[[robustness]]``: a perturbation of the test images, its severities, and the seed that draws it."""
 
     perturbation: Annotated[str, Field(min_length=1)]
-    severities: Annotated[list[NotNegative], Field(min_length=1)]
+    severities: Annotated[list[NotNegative], Field(min_length=1), AfterValidator(_distinct)]
     seed: Seed = 42
 
 

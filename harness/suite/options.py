@@ -3,13 +3,13 @@
 import inspect
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, nearest, one_line
 from harness.plugins import Component
 
 
@@ -30,10 +30,15 @@ def build(component: Component, options: Mapping[str, Any], directory: Path) -> 
     Raises:
         OptionError: an unknown or missing option, a wrong type, or a value that the factory refuses: with a
             ``ValueError`` whose text is ``option: complaint``.
-        HarnessError: the component cannot be imported.
+        HarnessError: the component cannot be imported, its factory does not tell its keywords, or raises another error.
     """
     factory = component.load()
-    keywords, model = _model(factory)
+    who = f"{component.kind} {component.name!r} ({component.provenance})"
+    try:
+        keywords, model = _model(factory)
+    except Exception as error:
+        msg = f"{who}: the keywords of its factory cannot be told: {one_line(error)}"
+        raise HarnessError(msg) from error
     for key in options:
         if key not in keywords:
             what = f"{component.kind} {component.name!r} has no such option. {nearest(key, keywords)}"
@@ -54,13 +59,23 @@ def build(component: Component, options: Mapping[str, Any], directory: Path) -> 
     except ValueError as error:
         key, _, what = str(error).partition(": ")
         raise (OptionError(key, what) if key in keywords else OptionError("name", str(error))) from None
+    except HarnessError:
+        raise
+    except Exception as error:
+        msg = f"{who}: {one_line(error)}"
+        raise HarnessError(msg) from error
+
+
+def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
+    """Return an option that `build` accepts: what was given, or the factory's default; None where it has no such."""
+    _, model = _model(component.load())
+    return options.get(key, model.model_fields[key].default if key in model.model_fields else None)
 
 
 @cache
 def _model(factory: Any) -> tuple[frozenset[str], type[BaseModel]]:
     """Return the names of a factory's keywords, and a model that checks their values by their annotations."""
-    initialiser = factory.__init__ if inspect.isclass(factory) else factory
-    hints = get_type_hints(initialiser)
+    hints = get_type_hints(_annotated(factory))
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(factory).parameters.items():
         if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
@@ -69,6 +84,15 @@ def _model(factory: Any) -> tuple[frozenset[str], type[BaseModel]]:
         fields[name] = (hints.get(name, Any), default)
     settings = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
     return frozenset(fields), create_model("Options", __config__=settings, **fields)
+
+
+def _annotated(factory: Any) -> Any:
+    """Return the function that a call of the factory ends at: its annotations are the keywords'."""
+    while isinstance(factory, partial):
+        factory = factory.func
+    if inspect.isclass(factory):
+        return factory.__init__
+    return factory if inspect.isroutine(factory) else type(factory).__call__
 
 
 def _resolve(value: Any, directory: Path) -> Any:

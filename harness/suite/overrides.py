@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,10 @@ from harness.errors import HarnessError, nearest
 from harness.suite.grid import Place
 from harness.suite.problems import SuiteError, spell
 from harness.suite.reading import put
+
+# A name may have "=" or quotes in it: a part of the key that is quoted, as TOML quotes it, is passed over whole.
+_ASSIGNMENT = re.compile(r"""((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^="'])+)=(.*)""", re.DOTALL)
+_FILES_OWN: tuple[Place, ...] = (("suite", "extends"), ("expectations", "inherit"))
 
 
 @dataclass(frozen=True)
@@ -45,17 +50,29 @@ def assignment(text: str, table: Mapping[str, Any], option: str = "--set") -> Ov
     """Return what ``--set key.path=value`` changes of a suite's table; a value that is no TOML is text.
 
     Raises:
-        HarnessError: it is no ``key.path=value``, or names an experiment that the suite has not.
+        HarnessError: it is no ``key.path=value``, names an experiment that the suite has not, or a key that only a file
+            can give.
     """
     change = _parse(text, option)
+    made = Override(f"{option} {text}", change)
+    for place in _FILES_OWN:
+        if place in made.spelled:
+            msg = (
+                f"{made.option}: {spell(place)} cannot be set: what a suite inherits is read before. Write it in a file"
+            )
+            raise HarnessError(msg)
     experiments, changed = table.get("experiments"), change.get("experiments")
     if not (isinstance(experiments, dict) and isinstance(changed, dict)):
         experiments, changed = {}, {}  # what they are instead is told when the suite is checked
     for name in changed:
         if name not in experiments:
-            msg = f"{option} {text}: there is no experiment {name!r}. {nearest(name, experiments)}"
+            template = name.partition("[")[0]
+            above = experiments.get(template)
+            grid = isinstance(above, dict) and "grid" in above and template != name
+            what = f"It is one of a grid: set experiments.{_key([template])} for all of them" if grid else ""
+            msg = f"{made.option}: there is no experiment {name!r}. {what or nearest(name, experiments)}"
             raise HarnessError(msg)
-    return Override(f"{option} {text}", change)
+    return made
 
 
 def overrides(
@@ -132,15 +149,11 @@ def _key(parts: Sequence[str]) -> str:
 
 
 def _parse(text: str, option: str) -> dict[str, Any]:
-    key, equals, value = text.partition("=")
-    # A grid's experiment has "=" in its name: then the key is quoted, and ends behind the last quote.
-    if '"' in key:
-        head, _, tail = text.rpartition('"')
-        rest, equals, value = tail.partition("=")
-        key = f'{head}"{rest}'
-    if not equals or not key.strip():
+    found = _ASSIGNMENT.fullmatch(text)
+    if found is None or not found[1].strip():
         msg = f"{option} {text}: not of the form key.path=value, as in experiments.M0.epochs=5"
         raise HarnessError(msg)
+    key, value = found.groups()
     for content in (value, json.dumps(value)):
         try:
             return tomllib.loads(f"{key} = {content}")

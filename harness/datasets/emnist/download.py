@@ -1,18 +1,19 @@
 """The download of the official archive: checked before it is used, from the first mirror that has it."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from errno import ENOSPC
 from pathlib import Path
 from tempfile import gettempprefix
-from typing import Any, Self
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from harness.datasets.emnist.sources import ARCHIVE_NAME, shown
 from harness.errors import HarnessError
 from harness.places import cache_root
+from harness.transfers import LOG, Transferring
+from harness.wording import megabytes
 
 _TIMEOUT = 30
 """Seconds without an answer after which a mirror is given up."""
@@ -54,6 +55,7 @@ def fetch() -> Path:
     """
     import pooch
 
+    pooch.get_logger().setLevel("WARNING")  # it would print what is told here
     path = archive_path()
     problems = []
     try:
@@ -64,8 +66,7 @@ def fetch() -> Path:
                     left.unlink()
             for url in ARCHIVE.urls:
                 try:
-                    with _Bar(url) as bar:
-                        pooch.retrieve(url, f"md5:{ARCHIVE.md5}", path.name, path.parent, downloader=_downloader(bar))
+                    pooch.retrieve(url, f"md5:{ARCHIVE.md5}", path.name, path.parent, downloader=_download)
                 except _MirrorError as refused:
                     problems.append(f"{url}: {refused}")
                 else:
@@ -81,13 +82,11 @@ def fetch() -> Path:
 
 def _locked(path: Path) -> AbstractContextManager[object]:
     """Return a lock that is held until its ``with`` block ends; say so where it is waited for."""
-    import pooch
-
     lock = FileLock(path)
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        pooch.get_logger().info("Waiting for another process that downloads to '%s'.", path.parent)
+        LOG.info("waiting for another process that downloads to %s", path.parent)
         return lock.acquire()
 
 
@@ -112,61 +111,45 @@ class _MirrorError(Exception):
     """A mirror that does not give the archive; the text says why."""
 
 
-def _downloader(bar: "_Bar") -> Callable[[str, str, Any], None]:
-    """Return what pooch calls with a URL and a temporary file's name; it checks the answer before it is taken."""
+def _download(url: str, output: str, _: Any) -> None:
+    """Write what a URL answers with to a temporary file of pooch's; check it before it is taken."""
+    import pooch
+    from requests import exceptions
 
-    def download(url: str, output: str, _: Any) -> None:
-        import pooch
-        from requests import exceptions
-
-        content = Path(output)
-        try:
-            pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_TIMEOUT)(url, output, None)
-        except exceptions.HTTPError as error:
-            raise _MirrorError(str(error).partition(" for url")[0]) from None
-        except (exceptions.RequestException, ValueError) as error:  # ValueError: a length that is no number
-            if content.stat().st_size or isinstance(error, exceptions.ChunkedEncodingError):
-                what = "the answer breaks off"
-            elif isinstance(error, exceptions.ConnectionError | exceptions.Timeout):
-                what = "cannot be reached"
-            else:
-                what = "the answer makes no sense"
-            msg = f"{what} ({type(error).__name__})"
-            raise _MirrorError(msg) from None
-        with content.open("rb") as file:
-            begins = file.read(20)
-        if begins[:2] != b"PK":
-            msg = f"answers with {content.stat().st_size:,} bytes that begin with {shown(begins)}, no zip archive"
-            raise _MirrorError(msg)
-        other = _otherness(content)
-        if other:
-            raise _MirrorError(other)
-
-    return download
+    content = Path(output)
+    LOG.info("downloading %s, %s", url, megabytes(ARCHIVE.size))
+    try:
+        with Transferring(url) as transferring:
+            counter: Any = _Counter(transferring)
+            pooch.HTTPDownloader(progressbar=counter, chunk_size=_CHUNK, timeout=_TIMEOUT)(url, output, None)
+    except exceptions.HTTPError as error:
+        raise _MirrorError(str(error).partition(" for url")[0]) from None
+    except (exceptions.RequestException, ValueError) as error:  # ValueError: a length that is no number
+        if content.stat().st_size or isinstance(error, exceptions.ChunkedEncodingError):
+            what = "the answer breaks off"
+        elif isinstance(error, exceptions.ConnectionError | exceptions.Timeout):
+            what = "cannot be reached"
+        else:
+            what = "the answer makes no sense"
+        msg = f"{what} ({type(error).__name__})"
+        raise _MirrorError(msg) from None
+    with content.open("rb") as file:
+        begins = file.read(20)
+    if begins[:2] != b"PK":
+        msg = f"answers with {content.stat().st_size:,} bytes that begin with {shown(begins)}, no zip archive"
+        raise _MirrorError(msg)
+    other = _otherness(content)
+    if other:
+        raise _MirrorError(other)
 
 
-class _Bar:
-    """What pooch tells how far a download is: shown on a terminal, ended where it is longer than the archive."""
+class _Counter:
+    """What pooch calls with the bytes that came: it tells how many, and ends an answer longer than the archive."""
 
-    def __init__(self, url: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
+    def __init__(self, transferring: Transferring) -> None:
+        self._transferring = transferring
         self.total = 0
         self._done = 0
-        columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        console = Console(stderr=True)
-        self._picture = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._picture.add_task(url, total=None)
-
-    def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._picture.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was."""
-        self._picture.stop()
 
     def update(self, size: int) -> None:
         """Count some bytes more; pooch gives whole chunks."""
@@ -174,7 +157,7 @@ class _Bar:
         if self._done > ARCHIVE.size + 2 * _CHUNK:
             msg = f"answers with more than the archive's {ARCHIVE.size:,} bytes"
             raise _MirrorError(msg)
-        self._picture.update(self._task, completed=self._done, total=self.total or None)
+        self._transferring.tell(self._done, self.total or None)
 
     def reset(self) -> None:
         """Begin anew."""

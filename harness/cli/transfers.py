@@ -1,0 +1,62 @@
+"""Shows what is told of a download: news as lines, how far it is as a bar, where standard error is a terminal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.transfers import LOG
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from harness.transfers import Transfer
+
+
+@contextmanager
+def shown_transfers() -> Iterator[None]:
+    """Show what is told of downloads until the ``with`` block ends."""
+    handler, before = _Shown(), LOG.level
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
+        LOG.setLevel(before)
+
+
+class _Shown(logging.Handler):
+    """Draws one bar at a time: a process downloads one file after the other."""
+
+    _bar: Progress | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record."""
+        transfer: Transfer | None = getattr(record, "transfer", None)
+        if transfer is None:
+            typer.echo(record.getMessage(), err=True)
+        elif transfer.over:
+            if self._bar:
+                self._bar.stop()
+            self._bar = None
+        elif self._bar is None:
+            self._bar = _begun(transfer.what)
+        else:
+            self._bar.update(self._bar.task_ids[0], completed=transfer.done, total=transfer.total)
+
+
+def _begun(what: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar.add_task(what, total=None)
+    bar.start()
+    return bar

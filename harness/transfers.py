@@ -1,0 +1,39 @@
+"""What is told of a download: records of a logger, for whoever shows them; nobody has to."""
+
+import logging
+from dataclasses import dataclass
+from typing import Self
+
+LOG = logging.getLogger(__name__)
+"""News, as ``info``, and as ``debug`` how far a download is: those records have it as ``transfer``."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How far a download is: ``done`` bytes of ``total``, which is None until the other side says it."""
+
+    what: str
+    done: int
+    total: int | None
+    over: bool
+
+
+class Transferring:
+    """A download, from the start of its ``with`` block to the end: tells of itself what `tell` is given."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> Self:
+        """Tell that it begins."""
+        self.tell(0, None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Tell that it is over, well or not."""
+        self.tell(0, None, over=True)
+
+    def tell(self, done: int, total: int | None, *, over: bool = False) -> None:
+        """Tell how far it is."""
+        transfer = Transfer(self._what, done, total, over)
+        LOG.debug("%s: %s of %s bytes", self._what, done, total, extra={"transfer": transfer})

@@ -1,0 +1,116 @@
+"""A plugin that raises when it is asked about itself: the commands that show what is here still show the others."""
+
+import pytest
+
+from harness.plugins import registry
+from tests.plugins_on_disk import distribution
+from tests.tiny import TINY
+
+SOURCE = """
+import harness
+from harness.stepwise import StepwiseBackend
+
+@harness.hookimpl
+def register_backends(register):
+    register("a_silent", Silent)
+    register("a_nowhere", Nowhere)
+
+@harness.hookimpl
+def register_datasets(register):
+    register("a_locked", Locked)
+    register("a_missing", "no_such_module:Dataset")
+    register("a_torn", Torn)
+
+class Silent(StepwiseBackend):
+    interface = 1
+    network = None
+    def unavailable(self, device):
+        raise OSError("no driver")
+
+class Nowhere(StepwiseBackend):
+    interface = 1
+    network = None
+    def environment(self, device):
+        raise RuntimeError("no version")
+
+class Locked:
+    def unavailable(self):
+        raise PermissionError("the share is locked")
+
+class Torn:
+    def unavailable(self):
+        return None
+    def source(self):
+        return "1"
+    def load(self):
+        raise KeyError("images")
+    def holding(self):
+        return None
+    def fetch(self):
+        raise ConnectionError("no route")
+"""
+
+
+@pytest.fixture(autouse=True)
+def faulty(tmp_path, monkeypatch):
+    """Install a distribution of faulty components."""
+    with monkeypatch.context() as patched:
+        patched.syspath_prepend(tmp_path / "site")
+        distribution(
+            tmp_path / "site", "harness-faulty", "0.1", {"harness_faulty": SOURCE}, {"faulty": "harness_faulty"}
+        )
+        registry.cache_clear()
+        yield
+    registry.cache_clear()
+
+
+def lines(told):
+    """Return the first table of what a command printed: its lines by their first word; one space between words."""
+    first = told.out.split("\n\n")[0]
+    return {line.split()[0]: " ".join(line.split()) for line in first.splitlines()}
+
+
+def test_plugins_shows_the_others(typed):
+    """Each with its reason."""
+    found = lines(typed("plugins"))
+    assert found["a_silent"] == "a_silent no: OSError: no driver harness-faulty 0.1"
+    assert found["a_nowhere"] == "a_nowhere no: RuntimeError: no version harness-faulty 0.1"
+    assert " yes nn-harness " in found["numpy"]
+
+
+def test_doctor_shows_the_others(typed):
+    """Each with its reason, and no environment."""
+    told = typed("doctor").out
+    assert "backend a_nowhere: no: RuntimeError: no version\nbackend a_silent: no: OSError: no driver\n" in told
+    assert "backend numpy: yes\n  " in told
+
+
+def test_datasets_shows_the_others(typed):
+    """Each with its reason; only what lacks options needs options."""
+    found = lines(typed("datasets"))
+    assert found["a_locked"] == "a_locked faulty: PermissionError: the share is locked harness-faulty 0.1"
+    assert found["a_missing"].startswith("a_missing faulty: dataset 'a_missing' (harness-faulty 0.1): no_such_module:")
+    assert found["files"].startswith("files needs options: images: is missing")
+    assert found["digits"].startswith("digits yes ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["plan", "tiny.toml", "--dataset", "a_locked"],
+            "--dataset a_locked: dataset 'a_locked': PermissionError: the ",
+        ),
+        (["plan", "tiny.toml", "--dataset", "a_torn"], "--dataset a_torn: dataset 'a_torn': KeyError: 'images'"),
+        (["datasets", "describe", "a_locked"], "dataset 'a_locked': PermissionError: the share is locked"),
+        (["datasets", "describe", "a_torn"], "dataset 'a_torn': KeyError: 'images'"),
+        (["datasets", "fetch", "a_torn"], "dataset 'a_torn': ConnectionError: no route"),
+    ],
+    ids=["plan, locked", "plan, torn", "describe, locked", "describe, torn", "fetch, torn"],
+)
+def test_what_needs_it_is_refused_in_a_line(typed, tmp_path, arguments, told):
+    """The option or command, the dataset, and what it raised."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    found = typed(*arguments, code=2)
+    assert found.err.startswith(f"error: {told}")
+    assert found.err.count("\n") == 1

@@ -1,0 +1,57 @@
+"""Plans: what is refused before anything is trained, and where it is told to stand."""
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.planning import make_plan
+from harness.plugins import registry
+from harness.pools import InProcess
+from harness.probing import asking
+from harness.suite import load_suite
+from tests.tiny import TINY
+
+OWN = TINY.replace("batch_norm = true", "batch_norm = true\nbatch_size = 313")
+GRID = TINY.replace("batch_norm = true", "batch_norm = true\ngrid = { batch_size = [128, 313] }")
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """Return a function that plans a suite's text, with the options of a command."""
+
+    def plan(text=TINY, **options):
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return make_plan(load_suite(path, registry(), **options), registry(), asking(InProcess()))
+
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("text", "assignments", "where"),
+    [
+        (OWN, [], "mine.toml: experiments.C.batch_size: "),
+        (TINY.replace("batch_size = 128", "batch_size = 313"), [], "mine.toml: defaults.batch_size: "),
+        (GRID, [], "mine.toml: experiments.C.grid.batch_size[1]: "),
+        (TINY, ["defaults.batch_size=313"], "--set defaults.batch_size=313: "),
+        (TINY, ["experiments.C.batch_size=313"], "--set experiments.C.batch_size=313: "),
+        (OWN, ["experiments.C.batch_norm=true"], "mine.toml: experiments.C.batch_size: "),
+    ],
+)
+def test_a_last_batch_of_one_row_under_batch_norm_is_told_where_its_size_stands(
+    planned, tmp_path, text, assignments, where
+):
+    """1,253 training rows in batches of 313 leave one."""
+    with pytest.raises(HarnessError) as caught:
+        planned(text, assignments=assignments)
+    assert str(caught.value).replace(f"{tmp_path}/", "") == (
+        f"{where}313 leaves a last batch of one row out of 1,253, which batch_norm cannot normalise. Choose 314 or "
+        "another"
+    )
+
+
+def test_the_batch_size_that_is_suggested_leaves_no_row_alone_either(planned):
+    """901 rows leave one in batches of 3, and of 4, 5 and 6."""
+    split = "[dataset]\nname = 'digits'\nsplit = { train = 0.503, val = 0.1, test = 0.397 }\n"
+    with pytest.raises(HarnessError, match=r"3 leaves a last batch of one row out of 901, .* Choose 7 or another"):
+        planned(split + TINY, assignments=["defaults.batch_size=3"])
+    assert len(planned(split + TINY, assignments=["defaults.batch_size=7"]).trials) == 3

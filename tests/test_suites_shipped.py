@@ -1,0 +1,103 @@
+"""The suites that harness ships with: the paper's matrix, and what varies it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.plugins import registry
+from harness.suite import load_suite
+from harness.suite.schema import suite_schema
+
+SUITES = Path(__file__).parent.parent / "suites"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SUITES.glob("*.toml")))
+def test_shipped_suites_load_and_name_their_schema(name):
+    """Editors complete keys because the first line says where the schema is."""
+    path = SUITES / f"{name}.toml"
+    assert load_suite(path, registry(), dataset="digits").suite.experiments
+    assert path.read_text().startswith("#:schema ./suite.schema.json\n")
+
+
+def test_the_shipped_schema_is_the_current_one():
+    """``harness schema > suites/suite.schema.json`` makes it."""
+    assert json.loads((SUITES / "suite.schema.json").read_text()) == suite_schema()
+
+
+def test_the_paper_as_it_was_run():
+    """The matrix of the paper, as its logs have it: what makes its numbers."""
+    suite = load_suite(SUITES / "full.toml", registry(), dataset="digits").suite
+    found = {}
+    for name, one in suite.experiments.items():
+        stopping = one.early_stopping
+        found[name] = (
+            one.hidden_layers, one.activation, one.optimizer.name, one.optimizer.options.get("momentum", 0), one.epochs,
+            stopping and stopping.patience, stopping and stopping.min_delta, one.gradient, one.l2, one.weight_decay,
+        )  # fmt: skip
+        assert one.batch_size == 512
+        assert one.optimizer.learning_rate == 0.001
+    small, deep = [128, 64], [400, 240, 120]
+    assert found == {
+        "M0": (small, "relu", "sgd", 0, 100, False, False, "sum", 0, 0),
+        "M1a": (small, "relu", "sgd", 0.9, 50, 5, 1e-4, "sum", 0, 0),
+        "M1b": (small, "relu", "adam", 0, 50, 5, 1e-4, "sum", 0, 0),
+        "M1c": (small, "relu", "adam", 0, 100, False, False, "sum", 0.01, 0),
+        "M1d": (small, "relu", "sgd", 0.9, 100, 10, 1e-4, "sum", 0.01, 0),
+        "M1e": (small, "relu", "adam", 0, 100, 5, 1e-4, "sum", 0, 0),
+        "M1f": (small, "relu", "adam", 0, 100, 5, 1e-4, "sum", 0, 0),
+        "M1g": (deep, "relu", "adam", 0, 50, 5, 1e-4, "sum", 0, 0),
+        "M1h": ([370, 370], "relu", "adam", 0, 50, 5, 1e-4, "sum", 0, 0),
+        "M2": (deep, "relu", "adam", 0, 50, 5, 0.0, "mean", 0, 0),
+        "M3a": ([256, 128, 64, 64], "gelu", "adam", 0, 50, 7, 0.0, "mean", 0, 1e-4),
+        "M3b": ([400, 400], "silu", "adam", 0, 50, 7, 0.0, "mean", 0, 1e-4),
+    }
+    assert suite.experiments["M1e"].schedule.model_dump() == {"name": "linear", "decay": 1e-5, "floor": 1e-6}
+    assert suite.experiments["M1f"].schedule.model_dump() == {"name": "exponential", "gamma": 0.98}
+    assert (suite.experiments["M3a"].dropout, suite.experiments["M3b"].dropout) == (0.2, 0.3)
+    assert suite.experiments["M3b"].batch_norm
+    assert not any(one.early_stopping and one.early_stopping.restore_best for one in suite.experiments.values())
+
+
+def shipped(name):
+    return load_suite(SUITES / f"{name}.toml", registry(), dataset="digits").suite
+
+
+def test_the_paper_as_it_was_written():
+    """What its text says otherwise, and nothing else."""
+    full, written = shipped("full").experiments, shipped("as-written").experiments
+    changed = {}
+    for name, one in full.items():
+        before, after = one.model_dump(), written[name].model_dump()
+        changed |= {(name, key): after[key] for key in before if before[key] != after[key]}
+    assert changed == {
+        ("M0", "epochs"): 50,
+        ("M1f", "schedule"): {"name": "exponential", "gamma": 0.95},
+        ("M3a", "weight_decay"): 0.01,
+        ("M3b", "weight_decay"): 0.01,
+    }
+
+
+def test_gradient_reduction_has_the_papers_two_and_a_grid_of_the_mean():
+    """The paper's two are full.toml's but for what names them; the others differ in reduction and learning rate."""
+    full, found = shipped("full").experiments, shipped("gradient-reduction").experiments
+    named = {"group", "description"}
+    for name in ("M1a", "M1b"):
+        assert found[name].model_dump(exclude=named) == full[name].model_dump(exclude=named)
+    for name, one in found.items():
+        paper = full["M1a" if name.startswith(("M1a", "SGD")) else "M1b"]
+        other = {"gradient", "optimizer"}
+        assert one.model_dump(exclude=named | other) == paper.model_dump(exclude=named | other)
+        assert one.gradient == ("sum" if name in {"M1a", "M1b"} else "mean")
+        assert one.optimizer.options == paper.optimizer.options
+    rates = [one.optimizer.learning_rate for name, one in found.items() if name.startswith("SGD")]
+    assert rates == [0.001, 0.01, 0.1, 0.5]
+
+
+def test_batch_size_varies_nothing_else():
+    """From 128 to 2,048, the paper's Adam experiment."""
+    full, found = shipped("full").experiments["M1b"], shipped("batch-size").experiments
+    assert [one.batch_size for one in found.values()] == [128, 256, 512, 1024, 2048]
+    for one in found.values():
+        other = {"group", "description", "batch_size"}
+        assert one.model_dump(exclude=other) == full.model_dump(exclude=other)
