@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
 from harness.suite.relations import Metric, Term
 from harness.values import comparable, paired, value_of

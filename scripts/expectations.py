@@ -16,7 +16,7 @@ from pathlib import Path
 from scipy.stats import t as student
 
 from harness.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
 from harness.store import Run
 from harness.summary import summarise
 

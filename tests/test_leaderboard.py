@@ -14,6 +14,7 @@ from harness.metrics import degradation
 from harness.plugins import registry
 from harness.rows import EvaluationRow, Measure, TrialMetrics, TrialRow
 from harness.suite import load_suite
+from harness.values import comparable
 
 SUITE = Path(__file__).parents[1] / "suites" / "full.toml"
 SEVERITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -260,8 +261,20 @@ def test_times_of_two_machines_are_not_ranked():
     two = {table.key: table for table in tables(summary([other, fast]))}["speed"]
     assert [line["experiment"] for line in lines([one], "speed")] == ["B", "A"]
     assert [line["experiment"] for line in lines([two], "speed")] == ["A", "B"]
-    assert "2 environments: their times are not comparable" in two.note
+    assert "2 environments (machine, device and threads): their times are not comparable" in two.note
     assert not one.note
+
+
+def test_times_of_two_devices_are_ranked_by_no_table_and_judged_by_no_relation():
+    """One definition of what must be alike serves the table, `harness verify` and `harness compare`."""
+    rows = [
+        row("A", metrics=trained(0.9, 0.8, 0.5), environment={"device": "cpu"}),
+        row("B", metrics=trained(0.9, 0.8, 0.5, samples_per_second=9e5), environment={"device": "a GPU"}),
+    ]
+    found = {table.key: table for table in tables(summary(rows))}["speed"]
+    assert [line["experiment"] for line in lines([found], "speed")] == ["A", "B"]
+    assert "not comparable" in found.note
+    assert not comparable(["seconds"], rows)
 
 
 def test_contended_times_are_marked_and_not_ranked():

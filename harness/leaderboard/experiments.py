@@ -8,7 +8,8 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from harness.leaderboard.model import RunSummary, Statistic
+from harness.leaderboard.model import RunSummary
+from harness.quantities import Statistic
 from harness.rows import Measure, TrialMetrics, TrialRow
 
 HIGH_SEVERITY = 0.3

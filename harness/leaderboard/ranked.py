@@ -9,7 +9,8 @@ from typing import Any
 
 from harness.leaderboard.experiments import ExperimentRows, counts, difference, perturbations
 from harness.leaderboard.formats import as_shown
-from harness.leaderboard.model import Column, Kind, Ranked, RunSummary, Statistic, Table, make_table
+from harness.leaderboard.model import Column, Ranked, RunSummary, Table, make_table
+from harness.quantities import Kind, Statistic
 from harness.wording import counted
 
 _Z = 1.96

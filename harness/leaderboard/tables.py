@@ -12,9 +12,10 @@ from harness.leaderboard.experiments import (
     difference,
     perturbations,
 )
-from harness.leaderboard.model import Column, Kind, RunSummary, Statistic, Table, make_table
+from harness.leaderboard.model import Column, RunSummary, Table, make_table
 from harness.leaderboard.ranked import leaderboards, overview
 from harness.leaderboard.speed import doubts, speed
+from harness.quantities import Kind, Statistic
 from harness.wording import counted
 
 
