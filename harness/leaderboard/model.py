@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.quantities import Kind, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -28,13 +28,17 @@ class RunSummary:
     rows: list[TrialRow]
     """Every planned trial, in the suite's order."""
     finalists: dict[str, list[str]]
-    """The experiments that were tested under each label; empty: all are tested."""
+    """The experiments that are tested under each label; empty: all are tested."""
     baseline: str | None
     """The experiment that improvements are over."""
     compare: list[tuple[str, str]]
     """Pairs to set side by side."""
     test_rows: int = 0
     """How many images the finalists were tested on; 0: nobody knows."""
+    chosen: frozenset[str] = frozenset()
+    """The labels of finalists that validation chose, not the suite."""
+    severities: Mapping[str, Sequence[float]] | None = None
+    """The severities that the suite measures each perturbation at; None: whatever the rows have."""
 
 
 @dataclass(frozen=True)
