@@ -151,8 +151,7 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     told = counts(experiments)
     trials = counted(told["planned"], "trial")
     title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {trials} tested"
-    note = notes.joined(notes.selection(summary, experiments), notes.not_counted(experiments))
-    return make_table("test", title, columns, lines, note)
+    return make_table("test", title, columns, lines, notes.selection(summary, experiments))
 
 
 def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
