@@ -26,6 +26,7 @@ class Checkpoint:
     history: list[EpochRecord]
     state: State
     best: State | None
+    peak_device_bytes: int | None = None
 
 
 class Checkpoints:
@@ -48,7 +49,8 @@ class Checkpoints:
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint in the last one's place; a crash leaves the one or the other."""
-        told = self._owner | {"history": [asdict(record) for record in checkpoint.history]}
+        history = [asdict(record) for record in checkpoint.history]
+        told = self._owner | {"history": history, "peak_device_bytes": checkpoint.peak_device_bytes}
         arrays: dict[str, NDArray[Any]] = {"told": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
         for part, state in (("state", checkpoint.state), ("best", checkpoint.best or {})):
             arrays |= {f"{part}/{key}": value for key, value in state.items()}
@@ -76,4 +78,5 @@ class Checkpoints:
         for name, value in arrays.items():
             part, _, key = name.partition("/")
             parts[part][key] = value
-        return Checkpoint([EpochRecord(**one) for one in told["history"]], parts["state"], parts["best"] or None)
+        history = [EpochRecord(**one) for one in told["history"]]
+        return Checkpoint(history, parts["state"], parts["best"] or None, told.get("peak_device_bytes"))

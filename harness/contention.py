@@ -22,14 +22,17 @@ def waited() -> float | None:
         return None
 
 
-def contended(*, beside: bool, share: float | None) -> str:
+def contended(*, beside: bool, share: float | None, resumed: bool = False) -> str:
     """Return why a time is not to be ranked, in one line; nothing where nothing shared the machine with it.
+
+    ``resumed``: part of it was measured by an earlier process, of which nobody knows any more what ran beside it.
 
     >>> contended(beside=True, share=0.123)
     'ran beside other trials; its threads waited for a core for 12% of the time'
     """
     waits = share is not None and share > TOLERATED
-    told = ["ran beside other trials"] if beside else []
+    told = ["went on from a checkpoint"] if resumed else []
+    told += ["ran beside other trials"] if beside else []
     return "; ".join([*told, f"its threads waited for a core for {share:.0%} of the time"] if waits else told)
 
 

@@ -14,17 +14,17 @@ EXAMPLES = 4
 """Images of each pair."""
 
 
-def class_record(data: LabelledImages, split: Split, digest: str) -> dict[str, NDArray[Any]]:
+def class_record(data: LabelledImages, split: Split) -> dict[str, NDArray[Any]]:
     """Return what is worth seeing of a dataset's classes, without a test row among it.
 
     ``counts`` (3, classes) int64: the images of each class in train, val and test. ``glyphs`` (classes, height, width)
-    uint8: the first training image of each class. ``digest``: the dataset's, as a text.
+    uint8: the first training image of each class.
     """
     classes = len(data.class_names)
     counts = [np.bincount(data.labels[getattr(split, name)], minlength=classes) for name in SETS]
     _, first = np.unique(data.labels[split.train], return_index=True)
     glyphs = np.stack([data.images[row] for row in split.train[first]])
-    return {"counts": np.stack(counts).astype(np.int64), "glyphs": glyphs, "digest": np.array(digest)}
+    return {"counts": np.stack(counts).astype(np.int64), "glyphs": glyphs}
 
 
 def confused(predictions: dict[str, NDArray[Any]], images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:

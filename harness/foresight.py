@@ -7,16 +7,16 @@ from typing import NamedTuple
 from harness.dispatch import Work, together
 from harness.fingerprints import evaluation_fingerprint
 from harness.forecast import Timings, rehearsed
+from harness.lookup import Found, look_up
 from harness.planning import Plan, PlannedTrial, choose, make_plan, perturbation_specs
 from harness.plugins import Registry
 from harness.pools import Failure, Pool, Task
 from harness.probing import asking
 from harness.rehearsal import RehearsalSpec, Rehearsed, rehearse
 from harness.rows import TrialRow
-from harness.runner import look_up
 from harness.selection import tested
 from harness.specs import PerturbationSpec
-from harness.store import Run, Stored
+from harness.store import Run
 from harness.suite import LoadedSuite
 
 PROBE_BATCHES = 8
@@ -107,26 +107,31 @@ def reason(run: Run, planned: PlannedTrial, registry: Registry) -> str:
     """Say, in words, what the next run would do with a trial, and why."""
     row = planned.row
     found = look_up(run, planned)
-    if found.stored:
-        return f"its stored row serves{_test_results(run, found.stored.row, registry)}"
+    if found.row:
+        aside = ", which was put aside, and is brought back" if found.shelf else ""
+        return f"its stored row serves{aside}{_test_results(run, found, found.row, registry)}"
+    if found.damage:
+        fate = f"cannot run again here ({row.reason})" if planned.spec is None else "will be trained again"
+        return f"{fate}, because its row is damaged: {found.damage}"
     if planned.spec is None:
         return f"cannot run here: {row.reason}"
-    if found.damage:
-        return f"will be trained again, because its row is damaged: {found.damage}"
     if found.differences:
         return f"will be trained again, because its row is of another trial: {'; '.join(found.differences)}"
-    stored = run.read(row.experiment, row.seed)
-    if isinstance(stored, Stored) and stored.row.reason:
-        return f"will be trained again, because it {stored.row.status}: {stored.row.reason}"
+    if found.placed and found.placed.reason:
+        return f"will be trained again, because it {found.placed.status}: {found.placed.reason}"
     return "will be trained, because it has no row yet"
 
 
-def _test_results(run: Run, row: TrialRow, registry: Registry) -> str:
+def _test_results(run: Run, found: Found, row: TrialRow, registry: Registry) -> str:
     """Say what becomes of the test results of a row that serves; nothing where it is no finalist."""
-    if (row.experiment, row.seed) not in {(one.experiment, one.seed) for one in tested(run.suite, list(run.rows()))}:
+    key = (row.experiment, row.seed)
+    rows = [row if (one.experiment, one.seed) == key else one for one in run.rows()]
+    if key not in {(one.experiment, one.seed) for one in tested(run.suite, rows)}:
         return ""
     if row.evaluation is None:
-        return "; it will be measured, because it has no test results yet"
+        failed = found.placed.reason if found.renewed and found.placed else ""
+        told = f"of damage: {found.damage}" if found.damage else f"it failed: {failed}" if failed else ""
+        return f"; it will be measured, because {told or 'it has no test results yet'}"
     if row.evaluation.fingerprint != evaluation_fingerprint(row.fingerprint, perturbation_specs(run.suite), registry):
         return "; it will be measured again, because perturbations, their versions or their severities differ"
     return ", and so do its test results"

@@ -2,21 +2,21 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from harness.dispatch import Stopped
 from harness.evaluation_phase import evaluate_all
 from harness.exemplars import class_record
-from harness.fingerprints import differences, stamped
 from harness.forecast import Forecast, Timings, estimates, makespan
 from harness.jobs import split_of
+from harness.lookup import Found, look_up
 from harness.observers import Observers
 from harness.planning import Plan, PlannedTrial
 from harness.plugins import Registry
 from harness.pools import Pool
 from harness.rows import TrialRow
-from harness.store import Run, Stored, read_classes, write_classes
+from harness.store import Run, bring_back, put_aside, read_classes, write_classes
 from harness.training_phase import Conditions, foreknown, train_all
 
 
@@ -25,8 +25,8 @@ class Outcome:
     """What became of the trials that a command asked for."""
 
     rows: list[TrialRow]
-    repaired: list[str]
-    """Rows that were found damaged and made again, and what was wrong with each."""
+    damaged: list[str]
+    """Rows that were found damaged: what was wrong with each, and what became of it."""
     changed: list[str]
     """Trials that mean something else than their rows did, and in what."""
     faulty: dict[str, str]
@@ -36,35 +36,6 @@ class Outcome:
     def all_well(self) -> bool:
         """Whether every trial is done."""
         return all(row.status == "done" for row in self.rows)
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a run directory has for a planned trial: a row that serves, or why there is none."""
-
-    stored: Stored | None
-    damage: str = ""
-    differences: tuple[str, ...] = ()
-
-
-def look_up(run: Run, planned: PlannedTrial) -> Found:
-    """Return what a run has for a planned trial."""
-    stored = run.read(planned.row.experiment, planned.row.seed)
-    if isinstance(stored, str):
-        return Found(None, damage=stored)
-    if stored is None or stored.row.metrics is None:
-        return Found(None)
-    row = planned.row
-    if planned.spec is None:
-        # It cannot run here, and need not if it ran elsewhere: a row serves whatever backend made it.
-        row = stamped(replace(row, backend=stored.row.backend, components=stored.row.components))
-    if stored.row.fingerprint != row.fingerprint:
-        return Found(None, differences=tuple(differences(stored.row, row)))
-    damage = run.damage(stored)
-    if damage:
-        return Found(None, damage=damage)
-    # A trial that was trained but could not be measured is measured again, not trained again.
-    return Found(replace(stored, row=replace(stored.row, status="done", reason="")))
 
 
 def execute(
@@ -81,27 +52,22 @@ def execute(
     """
     conditions = conditions or Conditions()
     observers = Observers(registry.manager)
-    if read_classes(run) is None and run.dataset.digest == plan.data.digest:
+    if read_classes(run) is None:
         split = split_of(plan.data, run.suite.dataset.split)
-        write_classes(run, class_record(plan.data.open(), split, plan.data.digest))
+        write_classes(run, class_record(plan.data.open(), split))
     rows: dict[tuple[str, int], TrialRow] = {}
     pending: list[PlannedTrial] = []
-    repaired: list[str] = []
+    damaged: list[str] = []
     changed: list[str] = []
     for planned in plan.trials:
-        key = (planned.row.experiment, planned.row.seed)
         found = look_up(run, planned)
         if found.differences:
             changed.append(f"{planned.row.experiment} seed {planned.row.seed}: {'; '.join(found.differences)}")
-            found = _replaced(run, planned)
         if found.damage:
-            repaired.append(found.damage)
-        if found.stored:
-            rows[key] = found.stored.row
-        else:
-            rows[key] = run.write(planned.row).row
-            if planned.spec:
-                pending.append(planned)
+            damaged.append(f"{found.damage}; {_consequence(planned, found)}")
+        rows[planned.row.experiment, planned.row.seed] = _settled(run, planned, found)
+        if found.row is None and planned.spec:
+            pending.append(planned)
     about: dict[str, Any] = {
         "directory": str(run.directory),
         "trials": len(plan.trials),
@@ -119,7 +85,7 @@ def execute(
         pool.stop()
     finally:
         observers.run_finished(run=about | {"statuses": dict(Counter(row.status for row in rows.values()))})
-    return Outcome(list(rows.values()), repaired, changed, observers.faulty)
+    return Outcome(list(rows.values()), damaged, changed, observers.faulty)
 
 
 def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> float | None:
@@ -127,9 +93,20 @@ def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> floa
     return makespan(estimates(known), slots) if any(forecast for _, forecast in known) else None
 
 
-def _replaced(run: Run, planned: PlannedTrial) -> Found:
-    """Put the row that is there aside, and return what an earlier run left for the trial as it is now."""
-    stored = run.read(planned.row.experiment, planned.row.seed)
-    if isinstance(stored, Stored):
-        run.supersede(stored.row, planned.row.fingerprint)
-    return look_up(run, planned)
+def _consequence(planned: PlannedTrial, found: Found) -> str:
+    if planned.spec is None:
+        return f"it is left as it is, as it cannot be made again here: {planned.row.reason}"
+    return "the trial is measured again" if found.row else "the trial is trained again"
+
+
+def _settled(run: Run, planned: PlannedTrial, found: Found) -> TrialRow:
+    """Return a trial's row before anything runs, and see that its place holds that row and no other trial's."""
+    if found.placed and (found.differences or found.shelf):
+        put_aside(run, found.placed)
+    if found.shelf:
+        bring_back(run, planned.row, found.shelf)
+    if found.row:
+        return run.write(found.row).row if found.renewed else found.row
+    if found.damage and planned.spec is None:
+        return planned.row  # where it can be made again, it may be repaired: not a byte of it is lost here
+    return run.write(planned.row).row

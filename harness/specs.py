@@ -74,6 +74,8 @@ class Trained:
     """The process's anonymous memory when training ended, where the system tells."""
     waited: float | None = None
     """The share of the time of training for which its threads were ready and had no core, where the system tells."""
+    resumed: bool = False
+    """Whether it went on from a checkpoint: other processes took part of its time."""
 
 
 @dataclass(frozen=True)

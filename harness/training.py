@@ -77,17 +77,18 @@ def fit(
         for record in history:
             course.take(record)
     predictions: NDArray[np.float32] | None = None
-    peak: int | None = None
+    peak = found.peak_device_bytes if found else None
     while len(history) < trial.epochs and not course.exhausted:
         record, stats, predictions = _run_epoch(network, trial, len(history), split, labels)
-        peak = stats.peak_device_bytes if stats.peak_device_bytes is not None else peak
+        if stats.peak_device_bytes is not None:
+            peak = max(peak or 0, stats.peak_device_bytes)
         history.append(record)
         report(record)
         if course.take(record) and restores:
             best_state = checked_state(network.state())
         if checkpoints and checkpoints.due:
             try:
-                checkpoints.write(Checkpoint(history, checked_state(network.state()), best_state))
+                checkpoints.write(Checkpoint(history, checked_state(network.state()), best_state, peak))
             except OSError as error:  # a convenience: the trial can end without it
                 _LOG.warning("no checkpoint: %s", error)
     kept = history[-1]
@@ -111,7 +112,8 @@ def fit(
         samples_per_second=float(np.median([record.samples_per_second for record in history])),
         peak_device_bytes=peak,
     )
-    return Trained(history=history, metrics=summary, confusion=confusion, state=checked_state(network.state()))
+    state = checked_state(network.state())
+    return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=found is not None)
 
 
 def checked_state(state: Any) -> State:

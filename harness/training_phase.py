@@ -135,7 +135,7 @@ def _ended(run: Run, planned: PlannedTrial, result: Trained | Failure, *, beside
         anonymous_bytes=result.anonymous_bytes,
         history=result.history,
         metrics=result.metrics,
-        contended=contended(beside=beside, share=result.waited),
+        contended=contended(beside=beside, share=result.waited, resumed=result.resumed),
     )
     row = run.write(trained, {"state.npz": result.state, "validation.npz": {"confusion": result.confusion}}).row
     run.checkpoint(row.experiment, row.seed).unlink(missing_ok=True)

@@ -1,11 +1,12 @@
 """Checkpoints: an interrupted trial goes on, and ends with the bits of one that was not interrupted."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harness.checkpoints import Checkpoints
+from harness.checkpoints import Checkpoint, Checkpoints
 from harness.interfaces import Context
 from harness.jobs import build_network, split_of
 from harness.planning import make_plan
@@ -15,7 +16,7 @@ from harness.probing import asking
 from harness.seeding import initial_state
 from harness.suite import load_suite
 from harness.training import fit
-from tests.tiny import TINY
+from tests.tiny import TINY, run_suite
 
 EPOCHS = 12
 WHERE = {"blas": "some kernel"}
@@ -82,7 +83,23 @@ def test_a_resumed_trial_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, ex
         with pytest.raises(Interrupted):
             trained(spec, every_epoch(tmp_path, spec), until)
         assert len(every_epoch(tmp_path, spec).read().history) == until - 1
-    assert_same(trained(spec, every_epoch(tmp_path, spec)), whole)
+    resumed = trained(spec, every_epoch(tmp_path, spec))
+    assert_same(resumed, whole)
+    assert (resumed.resumed, whole.resumed) == (True, False)
+
+
+def test_a_resumed_trial_is_not_ranked_by_its_times(tmp_path):
+    """Nobody knows any more what ran beside its first epochs."""
+    made, run = run_suite(tmp_path, only=["A"])
+    (row,) = run.rows()
+    checkpoint = Checkpoint(row.history[:1], run.arrays("A", 1, "state.npz"), None, 7)
+    where = row.environment | {"placement": "stream"}
+    shutil.rmtree(run.trial_directory("A", 1))
+    Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).write(checkpoint)
+    assert Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).read().peak_device_bytes == 7
+    (resumed,) = run_suite(tmp_path, only=["A"])[0].rows
+    assert resumed.contended.startswith("went on from a checkpoint")
+    assert not made.rows[0].contended.startswith("went on")
 
 
 def test_a_trial_killed_after_its_last_epoch_is_not_trained_again(tmp_path):

@@ -145,6 +145,10 @@ BAD = {
     "an option that is no number": (["run", "tiny.toml", "--jobs", "two"], "Invalid value for '--jobs' / '-j'"),
     "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. 'harness why -h' shows what there is"),
     "a suite in place of a run": (["leaderboard", "tiny.toml"], "tiny.toml: there is no run here: run.json is missing"),
+    "a file in place of a run's directory": (
+        ["plan", "tiny.toml", "--out", "tiny.toml"],
+        "tiny.toml: cannot be looked into: Not a directory. Name another directory with --out",
+    ),
     "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
     "files that are missing": (
         ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],

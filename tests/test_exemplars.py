@@ -1,5 +1,7 @@
 """What a run records to be looked at: class counts and glyphs, and images of the pairs that are confused most."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -10,7 +12,7 @@ from harness.planning import open_dataset
 from harness.plugins import registry
 from harness.store import read_classes, write_classes
 from harness.suite import load_suite
-from tests.tiny import run_suite
+from tests.tiny import TINY, run_suite
 
 
 def test_a_run_records_its_classes_and_each_finalists_mistakes(tmp_path):
@@ -47,8 +49,13 @@ def test_an_older_run_gets_its_classes_when_it_is_resumed_and_nothing_runs_again
     run_suite(tmp_path)
     assert (read_classes(run)["counts"] == record["counts"]).all()
     assert len(watcher.trained) == trained
-    write_classes(run, record | {"digest": np.array("another")})
+    write_classes(replace(run, dataset=replace(run.dataset, digest="another")), record)
     assert read_classes(run) is None
+    run_suite(tmp_path)
+    _, other = run_suite(
+        tmp_path, TINY.replace("[defaults]", '[dataset]\nname = "digits"\nsplit = { seed = 5 }\n[defaults]'), only=["A"]
+    )
+    assert (read_classes(other)["glyphs"] != record["glyphs"]).any(), "another split has other training images"
     (run.directory / "classes.npz").write_bytes(b"damaged")
     assert read_classes(run) is None
 

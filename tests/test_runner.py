@@ -11,7 +11,7 @@ from harness import __version__, metrics
 from harness.errors import HarnessError
 from harness.fingerprints import differences
 from harness.plugins import registry
-from harness.store import Run, locked
+from harness.store import Run, locked, set_aside
 from tests.tiny import TINY, run_suite, without_times
 
 
@@ -151,8 +151,9 @@ def test_a_damaged_row_is_noticed_reported_and_run_again(tmp_path, watcher, harm
     watcher.trained.clear()
     outcome, _ = run_suite(tmp_path)
     assert watcher.trained == ["B"]
-    assert len(outcome.repaired) == 1
-    assert str(path) in outcome.repaired[0]
+    assert len(outcome.damaged) == 1
+    assert outcome.damaged[0].startswith(str(path))
+    assert outcome.damaged[0].endswith("; the trial is trained again")
     assert [without_times(row) for row in outcome.rows] == [without_times(row) for row in first.rows]
 
 
@@ -264,8 +265,21 @@ def test_a_folder_of_something_else_is_not_touched(tmp_path):
 
 def test_a_second_driver_is_refused(tmp_path):
     """The lock goes with its process, so that a killed driver leaves none."""
-    with locked(tmp_path / "run"), pytest.raises(HarnessError, match="another harness is running here"):
-        run_suite(tmp_path)
+    run_suite(tmp_path)
+    with locked(tmp_path / "run"):
+        for start in (run_suite, lambda folder: set_aside(folder / "run")):
+            with pytest.raises(HarnessError, match="another harness is running here"):
+                start(tmp_path)
+    assert (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_run_is_put_aside_with_its_lock_free(tmp_path):
+    """Its name is free then, and what was there may be resumed under its new one."""
+    _, run = run_suite(tmp_path, only=["A"])
+    aside = set_aside(run.directory)
+    assert not run.directory.exists()
+    with locked(aside):
+        assert [row.status for row in Run.open(aside).rows()] == ["done"]
 
 
 @pytest.mark.parametrize(

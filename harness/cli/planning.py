@@ -87,22 +87,25 @@ def _show_plan(
 ) -> None:
     from harness.durations import spoken
     from harness.forecast import estimates, makespan
-    from harness.runner import look_up
+    from harness.lookup import look_up
     from harness.training_phase import cost
     from harness.wording import counted
 
     lines, counts, ahead = [], {"run": 0, "done": 0, "unavailable": 0}, []
     for one in made.trials:
         row, found = one.row, look_up(here, one)
-        state = "done" if found.stored else "run" if one.spec else "unavailable"
+        state = "done" if found.row else "run" if one.spec else "unavailable"
         counts[state] += 1
         forecast = timings.forecast(one.spec, row, made.sizes["train"]) if one.spec and state == "run" else None
         if state == "run":
             ahead.append((cost(one), forecast))
         note = row.reason or problems.get(row.experiment, "")
         if found.damage:
-            note = f"damaged, will run again: {found.damage}"
-        elif found.differences and one.spec:
+            fate = (
+                "cannot run again here" if not one.spec else f"will be {'measured' if found.row else 'trained'} again"
+            )
+            note = f"damaged, {fate}: {found.damage}"
+        elif found.differences and found.row is None and one.spec:
             note = f"changed: {'; '.join(found.differences)}"
         epochs = one.spec.epochs if one.spec else ""
         told = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]

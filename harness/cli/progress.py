@@ -62,7 +62,10 @@ class Lines(Quiet):
         self._ended = run["trials"] - run["pending"]
         reused = f", {run['reused']:,} already done" if run["reused"] else ""
         self._predicted = run["predicted_seconds"]
-        predicted = f"; about {spoken(self._predicted)} of training" if self._predicted is not None else ""
+        predicted = ""
+        if self._predicted is not None:
+            about = f"about {spoken(self._predicted)}" if self._predicted >= 1 else "less than 1 s"
+            predicted = f"; {about} of training"
         self._say(f"{counted(self._trials, 'trial')}{reused}{predicted}; results in {run['directory']}")
 
     @hookimpl

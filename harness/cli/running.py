@@ -124,8 +124,8 @@ def _conclude(here: Run, outcome: Outcome) -> None:
 
     shown = [one for one in tables(summarise(here)) if one.key.partition("-")[0] in SHOWN]
     typer.echo(render_all(shown, "terminal", room=room()))
-    for damage in outcome.repaired:
-        typer.echo(f"repaired: {damage}; the trial was run again", err=True)
+    for damage in outcome.damaged:
+        typer.echo(f"damaged: {damage}", err=True)
     for change in outcome.changed:
         typer.echo(f"changed, its earlier row kept in {here.directory / 'superseded'}: {change}", err=True)
     for place, error in outcome.faulty.items():

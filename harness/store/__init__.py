@@ -3,18 +3,25 @@
 from harness.store.classes import read_classes, write_classes
 from harness.store.listing import Listed, listed
 from harness.store.opening import locked, set_aside, take_up
-from harness.store.run import Dataset, Run, Stored, plain
+from harness.store.run import MEASURED, Dataset, Run
+from harness.store.shelf import bring_back, put_aside, shelved
+from harness.store.stored import Stored, damaged, plain
 
 __all__ = [
+    "MEASURED",
     "Dataset",
     "Listed",
     "Run",
     "Stored",
+    "bring_back",
+    "damaged",
     "listed",
     "locked",
     "plain",
+    "put_aside",
     "read_classes",
     "set_aside",
+    "shelved",
     "take_up",
     "write_classes",
 ]

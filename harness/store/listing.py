@@ -1,7 +1,9 @@
 """The runs in a folder: what state each is in, since when, and how much room it takes."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +28,23 @@ def listed(folder: Path) -> Iterator[Listed]:
     """Yield the runs right below a folder, and the folder itself if it is one, by name."""
     for header in sorted([*folder.glob("run.json"), *folder.glob("*/run.json")]):
         directory = header.parent
-        stats = [path.stat() for path in directory.rglob("*") if path.is_file()]
+        stats = list(_stats(directory))
         suite, state = _state(directory)
-        yield Listed(directory, suite, state, max(one.st_mtime for one in stats), sum(one.st_size for one in stats))
+        yield Listed(
+            directory,
+            suite,
+            state,
+            max((one.st_mtime for one in stats), default=0.0),
+            sum(one.st_size for one in stats),
+        )
+
+
+def _stats(directory: Path) -> Iterator[os.stat_result]:
+    """Yield what the system says of each file; a run at work makes some, and lets go of some, meanwhile."""
+    for path in directory.rglob("*"):
+        with suppress(OSError):
+            if path.is_file():
+                yield path.stat()
 
 
 def _state(directory: Path) -> tuple[str, str]:
@@ -52,5 +68,7 @@ def _held(directory: Path) -> bool:
     try:
         with FileLock(place, timeout=0):
             return False
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # it may be read alone: nobody who can write there is known to be at work
+        return False

@@ -10,6 +10,9 @@ from filelock import FileLock, Timeout
 from harness.errors import HarnessError
 from harness.store.run import Run, unwritable
 
+_PATIENCE_SECONDS = 0.5
+"""Whoever looks whether a run is at work holds its lock for a moment."""
+
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
@@ -20,7 +23,7 @@ def locked(directory: Path) -> Iterator[None]:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(directory / ".lock", timeout=0)
+        lock = FileLock(directory / ".lock", timeout=_PATIENCE_SECONDS)
         lock.acquire()
     except Timeout:
         msg = f"{directory}: another harness is running here. Wait for it, or name another directory with --out"
@@ -34,12 +37,20 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def set_aside(directory: Path) -> Path | None:
-    """Move a run that is there to a name with the present time, and return that; None if there is none."""
+    """Move a run that is there to a name with the present time, and return that; None if there is none.
+
+    Raises:
+        HarnessError: another driver is at work there, or it cannot be renamed.
+    """
     if not (directory / "run.json").exists():
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     aside = directory.with_name(f"{directory.name}.{stamp}")
-    directory.rename(aside)
+    with locked(directory):  # a driver at work would go on writing to what bears the name then
+        try:
+            directory.rename(aside)
+        except OSError as error:
+            raise unwritable(directory.parent, error) from None
     return aside
 
 
@@ -53,7 +64,11 @@ def take_up(run: Run) -> Run:
         HarnessError: the directory holds something else.
     """
     if not (run.directory / "run.json").exists():
-        strangers = [path.name for path in run.directory.iterdir() if path.name != ".lock"]
+        try:
+            strangers = [path.name for path in run.directory.iterdir() if path.name != ".lock"]
+        except OSError as error:
+            msg = f"{run.directory}: cannot be looked into: {error.strerror}. Name another directory with --out"
+            raise HarnessError(msg) from None
         if strangers:
             msg = f"{run.directory}: holds {strangers[0]!r}, and no run. Name an empty or new directory with --out"
             raise HarnessError(msg)

@@ -12,7 +12,6 @@ A trial's row is written last, with the digest of every file that it speaks of: 
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from errno import ENOSPC
@@ -22,24 +21,19 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from harness.belonging import foreign
 from harness.errors import HarnessError
-from harness.files import checksum, digest_of, safe_name, write_arrays, write_bytes, write_json
+from harness.files import safe_name, write_arrays, write_json
 from harness.rows import TrialRow
+from harness.store.stored import FORMAT, Stored, read_stored, write_stored
 from harness.suite import Suite
 
-FORMAT = 1
-_ROW = TypeAdapter(TrialRow)
+MEASURED = ("evaluation.npz", "examples.npz")
+"""The files that an evaluation writes, and that are made again by measuring alone."""
 _PRECIOUS_SECONDS = 1.0
 """Trials that took longer outlive a loss of power once their row is written; all outlive the end of every process."""
-
-
-def plain(row: TrialRow) -> dict[str, Any]:
-    """Return a row as JSON has it: dicts, lists, numbers, texts."""
-    content: dict[str, Any] = _ROW.dump_python(row, mode="json")
-    return content
 
 
 def unwritable(place: Path, error: OSError) -> HarnessError:
@@ -64,14 +58,6 @@ class Dataset:
     """What its content was held against when it was read: ``"checksums"``, ``"counts"``, or nothing."""
     split: str = ""
     """The digest of its partition into train, val and test; nothing where an earlier version made the run."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A row as found in the run directory, with the digests of its files."""
-
-    row: TrialRow
-    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -139,7 +125,8 @@ class Run:
     def write(self, row: TrialRow, arrays: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> Stored:
         """Write a trial's arrays, each mapping into the ``.npz`` that it is named for, then its row.
 
-        Files of an earlier write stay with a row that was trained (one that has metrics).
+        Files of an earlier write stay with a row that was trained (one that has metrics), those of an evaluation as
+        long as the row has it.
 
         Raises:
             HarnessError: the directory cannot be written to.
@@ -150,39 +137,18 @@ class Run:
         files: dict[str, str] = {}
         if row.metrics is not None:
             earlier = self.read(row.experiment, row.seed)
-            files = dict(earlier.files) if isinstance(earlier, Stored) else {}
+            kept = earlier.files if isinstance(earlier, Stored) else {}
+            files = {name: digest for name, digest in kept.items() if row.evaluation or name not in MEASURED}
         try:
             for name, content in (arrays or {}).items():
                 files[name] = write_arrays(place / name, content, durable=durable)
-            body = {"row": plain(row), "files": files}
-            told = {"format": FORMAT, "checksum": checksum(body), **body}
-            write_bytes(place / "row.json", json.dumps(told).encode(), durable=durable)
+            return write_stored(place, row, files, durable=durable)
         except OSError as error:
             raise unwritable(place, error) from None
-        return Stored(row, files)
 
     def read(self, experiment: str, seed: int) -> Stored | str | None:
         """Return a trial's row, None where none was written, or in words what is wrong with the file."""
-        path = self.trial_directory(experiment, seed) / "row.json"
-        try:
-            content = json.loads(path.read_bytes())
-            body = {"row": content["row"], "files": content["files"]}
-            if content["checksum"] != checksum(body):
-                return f"{path}: its checksum does not match"
-            return Stored(_ROW.validate_python(body["row"]), dict(body["files"]))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-            return f"{path}: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
-
-    def damage(self, stored: Stored) -> str | None:
-        """Return which of a row's files is missing or altered, None if all are as they were written."""
-        place = self.trial_directory(stored.row.experiment, stored.row.seed)
-        for name, digest in stored.files.items():
-            found = digest_of(place / name)
-            if found != digest:
-                return f"{place / name}: {'is missing' if found is None else 'its checksum does not match'}"
-        return None
+        return read_stored(self.trial_directory(experiment, seed))
 
     def rows(self) -> Iterator[TrialRow]:
         """Yield every planned trial's row; one that does not serve is planned again, with the reason.
@@ -221,25 +187,6 @@ class Run:
     def checkpoint(self, experiment: str, seed: int) -> Path:
         """Return the place of a trial's checkpoint, while it is under way."""
         return self.trial_directory(experiment, seed) / "checkpoint.npz"
-
-    def supersede(self, stored: TrialRow, fingerprint: str) -> None:
-        """Put a trial that means something else now aside, and bring back the one with ``fingerprint``, if it is there.
-
-        Nothing that was trained is lost when a setting changes, or changes back.
-        """
-        place = self.trial_directory(stored.experiment, stored.seed)
-        shelf = self.directory / "superseded" / safe_name(stored.experiment) / f"seed-{stored.seed}"
-        aside, earlier = shelf / stored.fingerprint[:16], shelf / fingerprint[:16]
-        if stored.metrics is not None:
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            if aside.exists():
-                shutil.rmtree(aside)
-            place.rename(aside)
-        elif place.exists():
-            shutil.rmtree(place)
-        if earlier.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            earlier.rename(place)
 
     def _placeholder(self, experiment: str, seed: int, reason: str) -> TrialRow:
         table = self.suite.experiments[experiment]

@@ -1,0 +1,119 @@
+"""What serves when a suite is run again: in its place, put aside, damaged in part, or measured in vain."""
+
+import shutil
+
+import pytest
+
+from harness.foresight import reason
+from harness.planning import make_plan
+from harness.plugins import registry
+from harness.pools import InProcess
+from harness.probing import asking
+from harness.suite import load_suite
+from harness_noise.gaussian import GaussianNoise
+from tests.tiny import TINY, run_suite, without_times
+
+ELSEWHERE = TINY.replace("[defaults]", '[defaults]\ndevice = "cuda"')
+"""The same trials where no backend can run them."""
+
+
+def why(folder, run, experiment, text=TINY):
+    """Return what `harness why` says of a trial."""
+    (folder / "tiny.toml").write_text(text)
+    plugins = registry()
+    plan = make_plan(load_suite(folder / "tiny.toml", plugins), plugins, asking(InProcess()), only=[experiment])
+    return reason(run, plan.trials[0], plugins)
+
+
+def files_of(run):
+    return {path: path.read_bytes() for path in run.directory.rglob("trials/*/*/*") if path.is_file()}
+
+
+def assert_same_rows(one, other):
+    assert [without_times(row) for row in one.rows] == [without_times(row) for row in other.rows]
+
+
+def test_what_could_not_be_measured_is_measured_again(tmp_path, watcher, monkeypatch):
+    """A perturbation that fails once costs its measurement alone; nothing calls the trial done meanwhile."""
+    with monkeypatch.context() as broken:
+        broken.setattr(GaussianNoise, "sweep", lambda *_: 1 / 0)
+        outcome, run = run_suite(tmp_path, only=["A"])
+    assert [row.status for row in outcome.rows] == ["failed"]
+    assert [row.status for row in run.rows()] == ["failed"]
+    assert "it will be measured, because it failed: ZeroDivisionError" in why(tmp_path, run, "A")
+    outcome, run = run_suite(tmp_path, only=["A"])
+    assert outcome.all_well
+    assert watcher.trained == ["A"]
+    (row,) = run.rows()
+    assert row.status == "done"
+    assert len(row.evaluation.measures) == 3
+
+
+@pytest.mark.parametrize("name", ["evaluation.npz", "examples.npz"])
+def test_lost_test_results_cost_a_measurement_and_no_training(tmp_path, watcher, name):
+    """The weights are there, and sound."""
+    first, run = run_suite(tmp_path)
+    watcher.trained.clear()
+    path = run.trial_directory("A", 1) / name
+    path.unlink()
+    assert "it will be measured, because of damage:" in why(tmp_path, run, "A")
+    outcome, _ = run_suite(tmp_path)
+    assert watcher.trained == []
+    assert outcome.damaged == [f"{path}: is missing; the trial is measured again"]
+    assert_same_rows(outcome, first)
+    assert path.exists()
+    assert not run_suite(tmp_path)[0].damaged
+
+
+@pytest.mark.parametrize("name", ["evaluation.npz", "state.npz", "row.json"])
+def test_what_cannot_be_made_again_here_is_left_as_it_is(tmp_path, name):
+    """Not a byte of a damaged trial is touched where no backend can run it, and the message says so."""
+    first, run = run_suite(tmp_path)
+    path = run.trial_directory("A", 1) / name
+    content = path.read_bytes()
+    path.write_bytes(b"damaged")
+    before = files_of(run)
+    outcome, _ = run_suite(tmp_path, ELSEWHERE)
+    assert files_of(run) == before
+    assert "; it is left as it is, as it cannot be made again here: " in outcome.damaged[0]
+    path.write_bytes(content)
+    assert_same_rows(run_suite(tmp_path, ELSEWHERE)[0], first)
+
+
+def test_a_number_written_otherwise_is_the_same_setting(tmp_path, watcher):
+    """A whole number may be written with a point."""
+    text = TINY.replace("momentum = 0.9", "momentum = 0")
+    first, run = run_suite(tmp_path, text)
+    changed = text.replace("momentum = 0", "momentum = 0.0")
+    assert why(tmp_path, run, "B", changed).startswith("its stored row serves")
+    again, _ = run_suite(tmp_path, changed)
+    assert len(watcher.trained) == 3
+    assert_same_rows(again, first)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [TINY.replace("learning_rate = 0.1", "learning_rate = 1e30"), ELSEWHERE.replace("epochs = 3", "epochs = 2")],
+    ids=["one that fails", "one that cannot run here"],
+)
+def test_what_was_put_aside_serves_again_whatever_came_between(tmp_path, watcher, between):
+    """Plan and why know it beforehand."""
+    first, run = run_suite(tmp_path)
+    run_suite(tmp_path, between)
+    watcher.trained.clear()
+    told = why(tmp_path, run, "B")
+    assert told.startswith("its stored row serves, which was put aside, and is brought back")
+    outcome, _ = run_suite(tmp_path)
+    assert watcher.trained == []
+    assert_same_rows(outcome, first)
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, lambda place: (place / "row.json").unlink()], ids=["folder", "row"])
+def test_what_was_put_aside_serves_where_the_row_of_the_change_is_gone(tmp_path, watcher, harm):
+    """The place may be empty, or hold what has no row."""
+    first, run = run_suite(tmp_path)
+    run_suite(tmp_path, TINY.replace("momentum = 0.9 }", "momentum = 0.5 }"))
+    harm(run.trial_directory("B", 1))
+    watcher.trained.clear()
+    assert_same_rows(run_suite(tmp_path)[0], first)
+    assert watcher.trained == []
