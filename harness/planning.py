@@ -37,6 +37,8 @@ class Plan:
     trials: list[PlannedTrial]
     sizes: dict[str, int]
     """Rows in train, val and test."""
+    split: str
+    """The digest of that partition."""
 
 
 def make_plan(
@@ -104,7 +106,7 @@ def make_plan(
             context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
             spec = _trial_spec(loaded, row, data, question.network, context) if answer.backend else None
             trials.append(PlannedTrial(row, spec, answer.devices))
-    return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS})
+    return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"])
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:

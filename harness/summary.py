@@ -3,6 +3,8 @@
 from harness.leaderboard import RunSummary
 from harness.selection import finalists
 from harness.store import Run
+from harness.suite import Suite
+from harness.suite.models import BestOf
 
 
 def summarise(run: Run) -> RunSummary:
@@ -17,4 +19,13 @@ def summarise(run: Run) -> RunSummary:
         baseline=run.suite.leaderboard.baseline,
         compare=pairs,
         test_rows=run.dataset.sizes.get("test", 0),
+        chosen=frozenset(label for label, one in run.suite.finalists.items() if isinstance(one, BestOf)),
+        severities=_severities(run.suite),
     )
+
+
+def _severities(suite: Suite) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for one in suite.robustness:
+        found.setdefault(one.perturbation, []).extend(one.severities)
+    return found

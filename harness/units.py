@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.leaderboard.model import Kind
+from harness.quantities import Kind
 from harness.suite.expectations import Condition
 from harness.suite.relations import Metric
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
 from harness.suite.expectations import Condition
 from harness.suite.relations import OF_THE_MACHINE, Metric
 
@@ -23,7 +23,7 @@ _TEST = {
 _OF_THE_ROW = ("parameters", "anonymous_bytes")
 _TIMES: frozenset[Metric] = frozenset({"seconds", "samples_per_second"})
 _MACHINE = ("system", "processor", "cores", "python", "threads", "device")
-"""What must be equal for times and memory to be compared."""
+"""What must be equal for times and memory to be compared; the libraries are what is being compared."""
 
 
 def value_of(row: TrialRow, metric: Metric, condition: Condition = (None, 0.0)) -> float | None:
@@ -63,4 +63,9 @@ def comparable(metrics: Iterable[Metric], rows: Iterable[TrialRow]) -> bool:
         return True
     if asked & _TIMES and any(row.contended for row in found):
         return False
-    return len({tuple(row.environment.get(key, "") for key in _MACHINE) for row in found}) <= 1
+    return len(machines(found)) <= 1
+
+
+def machines(rows: Iterable[TrialRow]) -> set[tuple[str, ...]]:
+    """Return the places that rows were made in, machine, device and threads: times of two are not comparable."""
+    return {tuple(row.environment.get(key, "") for key in _MACHINE) for row in rows}

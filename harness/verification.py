@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
+from harness.selection import tested
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
 from harness.suite.relations import Metric, Term
 from harness.values import comparable, paired, value_of
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from harness.suite import Suite
 
 _ROUNDING = 1e-9
-"""A difference that is the tolerance but for the rounding of binary fractions is within it."""
+"""A difference that is the limit but for the rounding of binary fractions is the limit."""
 
 
 class Verdict(StrEnum):
@@ -86,12 +88,14 @@ def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verificat
 
     A figure is held against the mean over the seeds that are done; it is comparable where the run's dataset has the
     name and the number of images that it was measured on. A relation compares means, seed by seed where both sides have
-    the same ones, on whatever dataset.
+    the same ones, on whatever dataset. Only finalists have test results: one that was a finalist once has none.
     """
     trials: dict[str, dict[int, TrialRow]] = {}
+    finalists = {(row.experiment, row.seed) for row in tested(suite, rows)}
     for row in rows:
         if row.status == "done":
-            trials.setdefault(row.experiment, {})[row.seed] = row
+            kept = row if (row.experiment, row.seed) in finalists else replace(row, evaluation=None)
+            trials.setdefault(row.experiment, {})[row.seed] = kept
 
     def read(experiment: str, metric: Metric, condition: Condition) -> dict[int, float]:
         found = {seed: value_of(row, metric, condition) for seed, row in trials.get(experiment, {}).items()}
@@ -136,9 +140,18 @@ def _judge_claim(claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], rea
     elif not comparable((term.metric for term in relation.terms), _rows(relation.terms, trials)):
         verdict = Verdict.not_comparable
     else:
-        verdict = Verdict.met if relation.holds(margin.mean) else Verdict.missed
+        verdict = Verdict.met if relation.holds(_unrounded(margin.mean, left, right)) else Verdict.missed
     shown = Statistic.of(list(right.values())) if relation.right is not None else None
     return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, verdict)
+
+
+def _unrounded(margin: float, *sides: Mapping[int, float]) -> float:
+    """Return a margin without the rounding of the values that it comes from, so that equal sides are equal.
+
+    0.897 meets ``>= 0.9 - 0.003``, 0.8 does not meet ``> 0.7 + 0.1``, whatever binary fractions make of them.
+    """
+    values = [abs(value) for side in sides for value in side.values() if isfinite(value)]
+    return 0.0 if abs(margin) <= _ROUNDING * max(1.0, *values) else margin
 
 
 def _rows(terms: Sequence[Term], trials: Mapping[str, Mapping[int, TrialRow]]) -> list[TrialRow]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from scipy.stats import t as student
 
 from harness.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
 from harness.store import Run
 from harness.summary import summarise
 
@@ -30,7 +30,7 @@ def tables(run: Run, confidence: float) -> list[str]:
     """Return a TOML text for every row of figures.
 
     Raises:
-        SystemExit: a trial is not done, or there is one seed alone, which has no spread.
+        SystemExit: a trial is not done or not wholly measured, or there is one seed alone, which has no spread.
     """
     experiments = by_experiment(summarise(run))
     for one in experiments:
@@ -40,6 +40,10 @@ def tables(run: Run, confidence: float) -> list[str]:
         if len(one.done) < 2:
             msg = f"{run.directory}: {one.name}: one seed has no spread. Run with --seeds 1,2,3,4,5"
             raise SystemExit(msg)
+        for name, severities in perturbations([one]).items():
+            if one.over_severities("accuracy", name, severities) is None:
+                msg = f"{run.directory}: {one.name}: is not measured at each severity of {name}. Run the suite again"
+                raise SystemExit(msg)
     source = f"measured: seeds {', '.join(map(str, sorted({seed for _, seed in run.planned})))}"
 
     about = f'dataset = "{run.dataset.name}"\nimages = {run.dataset.rows:_}\nsource = "{source}"\n'

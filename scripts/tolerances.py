@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
 from harness.store import Run
 from harness.summary import summarise
 

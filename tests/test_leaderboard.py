@@ -249,34 +249,3 @@ def test_latex_is_booktabs_with_as_many_cells_in_each_line(published):
     body = [line for line in text.splitlines() if line.rstrip().endswith(r"\\")]
     assert len(body) == 5
     assert len({line.count(" & ") for line in body}) == 1
-
-
-def test_times_of_two_machines_are_not_ranked():
-    """The table says so, and keeps the suite's order."""
-    fast = row("B", metrics=trained(0.9, 0.8, 0.5, samples_per_second=9e5), environment={"processor": "x"})
-    slow = row("A", metrics=trained(0.9, 0.8, 0.5), environment={"processor": "x"})
-    other = row("A", metrics=trained(0.9, 0.8, 0.5), environment={"processor": "y"})
-    one = {table.key: table for table in tables(summary([slow, fast]))}["speed"]
-    two = {table.key: table for table in tables(summary([other, fast]))}["speed"]
-    assert [line["experiment"] for line in lines([one], "speed")] == ["B", "A"]
-    assert [line["experiment"] for line in lines([two], "speed")] == ["A", "B"]
-    assert "2 environments: their times are not comparable" in two.note
-    assert not one.note
-
-
-def test_contended_times_are_marked_and_not_ranked():
-    """They stand behind those that had the machine to themselves, in the suite's order, with the reason."""
-    metrics = {rate: trained(0.9, 0.8, 0.5, samples_per_second=rate) for rate in (9e5, 8e5, 2e5, 3e5)}
-    why = "ran beside other trials"
-    rows = [
-        row("A", metrics=metrics[9e5], contended=why),
-        row("B", metrics=metrics[2e5]),
-        row("C", metrics=metrics[3e5]),
-        row("D", metrics=metrics[8e5], contended=why),
-    ]
-    found = {table.key: table for table in tables(summary(rows))}["speed"]
-    assert [line["experiment"] for line in lines([found], "speed")] == ["C", "B", "A", "D"]
-    assert [line["contended"] for line in lines([found], "speed")] == ["", "", why, why]
-    assert "Contended, and not ranked: 2 of 4. 'harness run --jobs 1' gives times to rank." in found.note
-    quiet = {table.key: table for table in tables(summary(rows[1:3]))}["speed"]
-    assert "Contended" not in render_all([quiet], "terminal")

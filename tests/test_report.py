@@ -196,7 +196,7 @@ def test_a_figures_name_stays_in_its_folder(tmp_path):
     row = material.summary.rows[0]
     measured = [replace(one, perturbation=one.perturbation and "../../evil") for one in row.evaluation.measures]
     row = replace(row, evaluation=replace(row.evaluation, measures=measured))
-    experiments = by_experiment(replace(material.summary, rows=[row]))
+    experiments = by_experiment(replace(material.summary, rows=[row], severities=None))
     closer = [replace(one, experiment=experiments[0]) for one in material.closer]
     paths = draw(replace(material, experiments=experiments, closer=closer), tmp_path / "deep" / "figures", "svg")
     assert any("evil" in path.name for path in paths)

@@ -13,7 +13,7 @@ from tabulate import tabulate
 from harness.leaderboard import render_all, tables
 from harness.leaderboard.fitting import Cells, Frame, fit
 from harness.leaderboard.formats import as_shown
-from harness.leaderboard.model import Kind
+from harness.quantities import Kind
 from tests.test_leaderboard import lines, measured, row, summary, trained
 from tests.tiny import run_suite
 

@@ -144,6 +144,43 @@ def test_a_relation_needs_both_sides(suite, text, verdict):
     assert found.claims[0].verdict.value == verdict
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "relation", "met"),
+    [
+        (0.897, 0.9, ">= B - 0.003", True),
+        (0.897, 0.9, "> B - 0.003", False),
+        (0.8, 0.7, "> B + 0.1", False),
+        (0.8, 0.7, "<= B + 0.1", True),
+        (0.3, 0.1, "<= B + 0.2", True),
+        (0.3, 0.1, "< B + 0.2", False),
+        (0.8000001, 0.7, "> B + 0.1", True),
+        (float("inf"), 0.7, "> B + 0.1", True),
+        (float("nan"), 0.7, ">= B", False),
+    ],
+)
+def test_rounding_decides_no_relation(suite, left, right, relation, met):
+    """At the limit, ``>=`` and ``<=`` are met, ``>`` and ``<`` are not, whatever binary fractions make of it."""
+    text = f'[[expect]]\nrelation = "A.val_accuracy {relation.replace("B", "B.val_accuracy")}"\n'
+    found = judge(suite(text), DIGITS, rows_of({"A": left, "B": right})).claims[0]
+    assert found.verdict is (Verdict.met if met else Verdict.missed)
+
+
+def test_rounding_of_large_values_decides_no_relation(suite):
+    """Bytes and samples a second have their rounding where accuracies have digits."""
+    rows = [row("A", metrics=trained(0.9, 0.8, 0.5, samples_per_second=value)) for value in (3e5 + 1e-10,)]
+    rows += [row("B", metrics=trained(0.9, 0.8, 0.5, samples_per_second=3e5))]
+    text = '[[expect]]\nrelation = "A.samples_per_second > B.samples_per_second"\n'
+    assert judge(suite(text), DIGITS, rows).claims[0].verdict is Verdict.missed
+
+
+def test_a_former_finalist_has_no_test_results(load):
+    """What is judged depends on the suite, not on what an earlier one tested."""
+    text = SUITE.replace("[experiments.B]", '[experiments.B]\n[finalists]\none = "A"\n')
+    text += "".join(f'[[expect]]\nrelation = "{name}.test_accuracy > 0.5"\n' for name in "AB")
+    rows = [row(name, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8, 0.4, (0.8,) * 6)) for name in "AB"]
+    assert [one.verdict.value for one in judge(load(text), DIGITS, rows).claims] == ["met", "not run"]
+
+
 def test_times_of_two_machines_are_not_compared(suite):
     """Their accuracies are."""
     rows = [*rows_of({"A": 0.9}, environment={"cores": "2"}), *rows_of({"B": 0.8}, environment={"cores": "64"})]

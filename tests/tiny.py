@@ -55,7 +55,8 @@ def run_suite(folder, text=TINY, *, plugins=None, only=(), pool=None, conditions
     pool = pool or InProcess()
     plan = make_plan(loaded, plugins, asking(pool), only=only)
     data = plan.data
-    about = Dataset(loaded.suite.dataset.name, data.digest, data.rows, data.class_names, plan.sizes)
+    name = loaded.suite.dataset.name
+    about = Dataset(name, data.digest, data.rows, data.class_names, plan.sizes, split=plan.split)
     planned = [(one.row.experiment, one.row.seed) for one in plan.trials]
     run = Run(folder / "run", loaded.suite, about, planned)
     with locked(run.directory):

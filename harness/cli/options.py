@@ -155,6 +155,6 @@ def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
 
     data = made.data
     name = loaded.suite.dataset.name
-    about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked)
+    about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked, made.split)
     planned = [(one.row.experiment, one.row.seed) for one in made.trials]
     return Run(directory, loaded.suite, about, planned)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from harness.leaderboard.model import RunSummary, Statistic
+from harness.leaderboard.model import RunSummary
+from harness.quantities import Statistic
 from harness.rows import Measure, TrialMetrics, TrialRow
 
 HIGH_SEVERITY = 0.3
 """The paper averages accuracy over severities from here on."""
+FORMER = "no longer a finalist"
+"""What is said of an experiment that an earlier command tested: its test results are of a finalist that it is not."""
 
 Condition = tuple[str | None, float]
 
@@ -23,6 +26,10 @@ class ExperimentRows:
 
     name: str
     rows: list[TrialRow]
+    finalist: bool = True
+    """Whether its test results count: those of an experiment that was a finalist once do not."""
+    severities: Mapping[str, Sequence[float]] | None = None
+    """`RunSummary.severities`."""
 
     @property
     def first(self) -> TrialRow:
@@ -36,8 +43,8 @@ class ExperimentRows:
 
     @cached_property
     def tested(self) -> list[TrialRow]:
-        """The trials that were measured on test rows."""
-        return [row for row in self.done if row.evaluation]
+        """The trials of a finalist that were measured on test rows."""
+        return [row for row in self.done if row.evaluation] if self.finalist else []
 
     def validation(self, key: str | Callable[[TrialMetrics], float]) -> Statistic | None:
         """Return a statistic of the done trials' metrics."""
@@ -54,16 +61,15 @@ class ExperimentRows:
         found = [getattr(measure, key) for row in self.tested for measure in measures(row, condition)]
         return Statistic.of([float(value) for value in found])
 
-    def over_severities(self, key: str, perturbation: str, chosen: Callable[[float], bool]) -> Statistic | None:
-        """Return a statistic of each tested trial's mean over the severities that are chosen."""
-        means = []
-        for row in self.tested:
-            values = [
-                getattr(m, key) for m in all_measures(row) if m.perturbation == perturbation and chosen(m.severity)
-            ]
-            if values:
-                means.append(fmean(values))
-        return Statistic.of(means)
+    def over_severities(self, key: str, perturbation: str, severities: Sequence[float]) -> Statistic | None:
+        """Return a statistic of each tested trial's mean over severities; None unless all were measured at each.
+
+        Means over other severities are not comparable.
+        """
+        found = [[measures(row, (perturbation, severity)) for severity in severities] for row in self.tested]
+        if not severities or not all(measured for each in found for measured in each):
+            return None
+        return Statistic.of([fmean(getattr(one, key) for measured in each for one in measured) for each in found])
 
     @property
     def status(self) -> str:
@@ -73,6 +79,15 @@ class ExperimentRows:
             return "done"
         told = f"{left[0].status}: {left[0].reason}" if left[0].reason else left[0].status
         return told if len(self.rows) == 1 else f"{len(self.done)} of {len(self.rows)} done; {told}"
+
+    @property
+    def standing(self) -> str:
+        """Its status; of one that is done but not among the tested, why."""
+        if self.status != "done" or self.tested:
+            return self.status
+        if self.finalist:
+            return "not tested yet"
+        return FORMER if any(row.evaluation for row in self.done) else "not a finalist"
 
     @property
     def contended(self) -> str:
@@ -95,7 +110,11 @@ def by_experiment(summary: RunSummary) -> list[ExperimentRows]:
     grouped: dict[str, list[TrialRow]] = {}
     for row in summary.rows:
         grouped.setdefault(row.experiment, []).append(row)
-    return [ExperimentRows(name, rows) for name, rows in grouped.items()]
+    named = {name for names in summary.finalists.values() for name in names}
+    return [
+        ExperimentRows(name, rows, not summary.finalists or name in named, summary.severities)
+        for name, rows in grouped.items()
+    ]
 
 
 def all_measures(row: TrialRow) -> list[Measure]:
@@ -109,13 +128,19 @@ def measures(row: TrialRow, condition: Condition) -> list[Measure]:
 
 
 def perturbations(experiments: Sequence[ExperimentRows]) -> dict[str, list[float]]:
-    """Return the perturbations that rows were measured under, with their severities in order."""
-    found: dict[str, dict[float, None]] = {}
+    """Return the perturbations that rows were measured under, with their severities in order.
+
+    Where it is known which severities the suite asks for, it is those, and none that an earlier command asked for.
+    """
+    found: dict[str, set[float]] = {}
     for experiment in experiments:
-        for row in experiment.tested:
-            for measure in all_measures(row):
-                if measure.perturbation is not None:
-                    found.setdefault(measure.perturbation, {})[measure.severity] = None
+        for measure in (measure for row in experiment.tested for measure in all_measures(row)):
+            name, severity = measure.perturbation, measure.severity
+            if name is None:
+                continue
+            asked = [severity] if experiment.severities is None else experiment.severities.get(name, ())
+            if severity in asked:
+                found.setdefault(name, set()).update(asked)
     return {name: sorted(severities) for name, severities in found.items()}
 
 

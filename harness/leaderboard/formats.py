@@ -12,7 +12,8 @@ import tabulate as tabulate_settings
 from tabulate import tabulate
 
 from harness.leaderboard.fitting import Cells, Frame, fit
-from harness.leaderboard.model import Column, Kind, Ranked, Statistic, Table
+from harness.leaderboard.model import Column, Ranked, Table
+from harness.quantities import Kind, Statistic
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.number: (1.0, ",.0f"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
+from harness.quantities import Kind, Statistic
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from harness.rows import TrialRow
+
+
+__all__ = ["Column", "Kind", "Ranked", "RunSummary", "Statistic", "Table", "make_table"]
 
 
 @dataclass(frozen=True)
@@ -25,41 +28,17 @@ class RunSummary:
     rows: list[TrialRow]
     """Every planned trial, in the suite's order."""
     finalists: dict[str, list[str]]
-    """The experiments that were tested under each label; empty: all are tested."""
+    """The experiments that are tested under each label; empty: all are tested."""
     baseline: str | None
     """The experiment that improvements are over."""
     compare: list[tuple[str, str]]
     """Pairs to set side by side."""
     test_rows: int = 0
     """How many images the finalists were tested on; 0: nobody knows."""
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A mean over seeds, its sample standard deviation (None for one seed), and how many seeds.
-
-    ``doubt``: why it is not to be compared, as of a time that was disturbed; empty where it may be.
-    """
-
-    mean: float
-    std: float | None
-    n: int
-    doubt: str = ""
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Statistic | None:
-        """Return the statistic of some values, None of none."""
-        if not values:
-            return None
-        mean = sum(values) / len(values)
-        if len(values) == 1:
-            return cls(mean, None, 1)
-        return cls(mean, sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))
-
-    @property
-    def sortable(self) -> float:
-        """The mean, with what is not a number behind everything."""
-        return self.mean if isfinite(self.mean) else float("inf")
+    chosen: frozenset[str] = frozenset()
+    """The labels of finalists that validation chose, not the suite."""
+    severities: Mapping[str, Sequence[float]] | None = None
+    """The severities that the suite measures each perturbation at; None: whatever the rows have."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +47,6 @@ class Ranked:
 
     value: Statistic
     rank: int
-
-
-class Kind(StrEnum):
-    """What a column holds; it decides how text is made of it."""
-
-    text = "text"
-    number = "number"
-    percent = "percent"  # a fraction, shown in percent with two decimals
-    points = "points"  # a difference of fractions, shown in percentage points with its sign
-    relative = "relative"  # a change in percent, shown with its sign
-    degradation = "degradation"  # in percent already, two decimals
-    loss = "loss"  # nats, four decimals
-    seconds = "seconds"
-    rate = "rate"  # a second, no decimals
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from harness.leaderboard import notes
 from harness.leaderboard.experiments import ExperimentRows, counts, difference, perturbations
 from harness.leaderboard.formats import as_shown
-from harness.leaderboard.model import Column, Kind, Ranked, RunSummary, Statistic, Table, make_table
+from harness.leaderboard.model import Column, Ranked, RunSummary, Table, make_table
+from harness.quantities import Kind, Statistic
 from harness.wording import counted
 
 _Z = 1.96
@@ -44,17 +46,18 @@ CLEAN = (
 
 def rankings(experiments: Sequence[ExperimentRows]) -> list[Ranking]:
     """Return what a run can be ranked by: the clean metrics, and the mean degradation under each perturbation."""
-    names = list(perturbations(experiments))
-    return [*CLEAN, *(_degradation(name, alone=len(names) == 1) for name in names)]
+    found = perturbations(experiments)
+    return [*CLEAN, *(_degradation(name, severities, alone=len(found) == 1) for name, severities in found.items())]
 
 
-def _degradation(name: str, *, alone: bool) -> Ranking:
+def _degradation(name: str, severities: Sequence[float], *, alone: bool) -> Ranking:
+    noisy = [severity for severity in severities if severity > 0]
     return Ranking(
         key="degradation" if alone else f"degradation-{name}",
         title=f"degradation under {name}",
         heading="Degr. %" if alone else f"Degr. %, {name}",
         kind=Kind.degradation,
-        test=lambda e: e.over_severities("degradation", name, lambda severity: severity > 0),
+        test=lambda e: e.over_severities("degradation", name, noisy),
         validation=None,
         higher_is_better=False,
     )
@@ -84,7 +87,8 @@ def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Tabl
             line["over_baseline"] = difference(one.test("accuracy"), base.test("accuracy"))
         lines.append(line)
     title = _title(summary, experiments, "value on the test rows (rank)")
-    return make_table("overview", title, columns, lines, _chance(summary, experiments))
+    note = notes.joined(_chance(summary, experiments), notes.not_counted(experiments), notes.unmeasured(experiments))
+    return make_table("overview", title, columns, lines, note)
 
 
 def leaderboards(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> list[Table]:
@@ -115,13 +119,14 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
         if base and base is not one:
             line["over_baseline"] = difference(line["test"], ranking.test(base))
         lines.append(line)
-    note = _chance(summary, experiments) if ranking is CLEAN[0] else ""
+    about = _chance(summary, experiments) if ranking is CLEAN[0] else ""
+    other = notes.unmeasured(experiments) if ranking not in CLEAN else ""
+    note = notes.joined(about, notes.not_counted(experiments), other)
     return make_table(ranking.key, _title(summary, experiments, ranking.title), columns, lines, note)
 
 
 def _about(one: ExperimentRows) -> dict[str, Any]:
-    status = "not a finalist" if one.status == "done" and not one.tested else one.status
-    return {"experiment": one.name, "group": one.first.group, "backend": one.backend, "status": status}
+    return {"experiment": one.name, "group": one.first.group, "backend": one.backend, "status": one.standing}
 
 
 def _title(summary: RunSummary, experiments: Sequence[ExperimentRows], what: str) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.leaderboard.experiments import ExperimentRows
-from harness.leaderboard.model import Column, Kind, RunSummary, Statistic, Table, make_table
-
-_MACHINE = ("system", "processor", "cores", "python", "threads")
-"""What must be equal for times to be comparable; the libraries are what is being compared."""
+from harness.leaderboard.model import Column, RunSummary, Table, make_table
+from harness.quantities import Kind, Statistic
+from harness.values import machines
 
 
 def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
@@ -43,7 +42,7 @@ def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
         columns = [column for column in columns if column.key != "peak_device_bytes"]
     if not any(line["contended"] for line in lines):
         columns.pop()
-    if len(_environments(experiments)) <= 1:
+    if len(_places(experiments)) <= 1:
         # The contended ones stay behind, in the suite's order.
         lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_rate(line)))
     note = doubts(experiments)
@@ -52,9 +51,12 @@ def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
 
 def doubts(experiments: Sequence[ExperimentRows]) -> str:
     """Return why times are not ranked, in a sentence; empty where all are."""
-    environments = len(_environments(experiments))
-    if environments > 1:
-        return f"The rows come from {environments} environments: their times are not comparable, and not ranked."
+    places = len(_places(experiments))
+    if places > 1:
+        return (
+            f"The rows come from {places} environments (machine, device and threads): their times are not comparable, "
+            "and not ranked."
+        )
     contended = sum(bool(one.contended) for one in experiments)
     if not contended:
         return ""
@@ -62,8 +64,8 @@ def doubts(experiments: Sequence[ExperimentRows]) -> str:
     return f"{told} 'harness run --jobs 1' gives times to rank."
 
 
-def _environments(experiments: Sequence[ExperimentRows]) -> set[tuple[str, ...]]:
-    return {tuple(row.environment.get(key, "") for key in _MACHINE) for one in experiments for row in one.done}
+def _places(experiments: Sequence[ExperimentRows]) -> set[tuple[str, ...]]:
+    return machines(row for one in experiments for row in one.done)
 
 
 def _peak(one: ExperimentRows) -> int | None:

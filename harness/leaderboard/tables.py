@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.leaderboard import notes
 from harness.leaderboard.experiments import (
     HIGH_SEVERITY,
     ExperimentRows,
@@ -12,9 +13,10 @@ from harness.leaderboard.experiments import (
     difference,
     perturbations,
 )
-from harness.leaderboard.model import Column, Kind, RunSummary, Statistic, Table, make_table
+from harness.leaderboard.model import Column, RunSummary, Table, make_table
 from harness.leaderboard.ranked import leaderboards, overview
 from harness.leaderboard.speed import doubts, speed
+from harness.quantities import Kind
 from harness.wording import counted
 
 
@@ -73,8 +75,8 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
     trials = counted(told["planned"], "trial")
     title = f"Training and validation · {summary.dataset} · {told['done']} of {trials} done"
     # A figure of a time that is not to be compared has a "!".
-    note = f"! {doubts(experiments)}" if any(one.contended for one in experiments) else doubts(experiments)
-    return make_table("validation", title, columns, lines, note)
+    times = f"! {doubts(experiments)}" if any(one.contended for one in experiments) else doubts(experiments)
+    return make_table("validation", title, columns, lines, notes.joined(times, notes.not_counted(experiments)))
 
 
 def _comparison(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
@@ -115,7 +117,10 @@ def _line_of_pair(one: ExperimentRows) -> dict[str, Any]:
 
 def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     """The paper's Table 5: the finalists on the test rows."""
-    labels = {name: label for label, names in summary.finalists.items() for name in names}
+    labels: dict[str, list[str]] = {}
+    for label, names in summary.finalists.items():
+        for name in names:
+            labels.setdefault(name, []).append(label)
     base = next((one for one in experiments if one.name == summary.baseline), None)
     columns = [
         Column("experiment", "Experiment"),
@@ -135,10 +140,10 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
             continue
         line: dict[str, Any] = {
             "experiment": one.name,
-            "finalist": labels.get(one.name),
+            "finalist": ", ".join(labels.get(one.name, [])) or None,
             "description": one.first.description,
             **{key: one.test(key) for key in ("accuracy", "macro_f1", "cross_entropy", "ece")},
-            "status": one.status,
+            "status": one.standing,
         }
         if base and base is not one:
             line["over_baseline"] = difference(line["accuracy"], base.test("accuracy"))
@@ -146,26 +151,7 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     told = counts(experiments)
     trials = counted(told["planned"], "trial")
     title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {trials} tested"
-    return make_table("test", title, columns, lines, _selection_note(summary, experiments))
-
-
-def _selection_note(summary: RunSummary, experiments: list[ExperimentRows]) -> str:
-    """Say where validation would choose another finalist of the same family than the suite names."""
-    notes = []
-    for label, names in summary.finalists.items():
-        family = [one for one in experiments if one.name.startswith(label) and one.done]
-        if len(family) < 2 or not names:
-            continue
-        best = max(family, key=lambda one: _mean(one.validation("val_accuracy")))
-        if best.name not in names:
-            chosen = next((one for one in family if one.name == names[0]), None)
-            ours = _mean(chosen.validation("val_accuracy")) if chosen else None
-            versus = f" ({_mean(best.validation('val_accuracy')):.2%} against {ours:.2%})" if ours is not None else ""
-            notes.append(f"Validation would choose {best.name} for {label}, the suite names {names[0]}{versus}.")
-    empty = [label for label, names in summary.finalists.items() if not names]
-    if empty:
-        notes.append(f"Not chosen yet, because not all candidates are done: {', '.join(empty)}.")
-    return " ".join(notes)
+    return make_table("test", title, columns, lines, notes.selection(summary, experiments))
 
 
 def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
@@ -175,12 +161,13 @@ def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
     for name, severities in several.items():
         suffix = "" if len(several) == 1 else f"-{name}"
         high = [severity for severity in severities if severity >= HIGH_SEVERITY]
+        noisy = [severity for severity in severities if severity > 0]
         accuracy = [Column("experiment", "Experiment")]
         accuracy += [Column(f"accuracy_{severity:g}", f"{severity:g}", Kind.percent) for severity in severities]
         if high:
             accuracy.append(Column("mean_at_high_severity", f"mean ≥ {HIGH_SEVERITY}", Kind.percent))
         fall = [Column("experiment", "Experiment")]
-        fall += [Column(f"degradation_{s:g}", f"{s:g}", Kind.degradation) for s in severities if s > 0]
+        fall += [Column(f"degradation_{s:g}", f"{s:g}", Kind.degradation) for s in noisy]
         fall.append(Column("mean_degradation", "mean", Kind.degradation))
         lines = []
         for one in experiments:
@@ -190,14 +177,11 @@ def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
             for severity in severities:
                 line[f"accuracy_{severity:g}"] = one.test("accuracy", (name, severity))
                 line[f"degradation_{severity:g}"] = one.test("degradation", (name, severity))
-            line["mean_at_high_severity"] = one.over_severities("accuracy", name, lambda s: s >= HIGH_SEVERITY)
-            line["mean_degradation"] = one.over_severities("degradation", name, lambda s: s > 0)
+            line["mean_at_high_severity"] = one.over_severities("accuracy", name, high)
+            line["mean_degradation"] = one.over_severities("degradation", name, noisy)
             lines.append(line)
         about = f"{name}, by severity · {summary.dataset}"
-        found.append(make_table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines))
-        found.append(make_table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines))
+        note = notes.unmeasured(experiments)
+        found.append(make_table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
+        found.append(make_table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, note))
     return found
-
-
-def _mean(statistic: Statistic | None) -> float:
-    return statistic.mean if statistic else float("-inf")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from harness.leaderboard.experiments import ExperimentRows, measures
+from harness.leaderboard.experiments import FORMER, ExperimentRows, measures
 from harness.leaderboard.formats import shown
 from harness.leaderboard.model import Column, Kind, Ranked, Statistic, Table, make_table
 from harness.leaderboard.speed import doubts
@@ -95,7 +95,8 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
         Column("reason", "Reason"),
     ]
     rows = [row for one in experiments for row in one.rows]
-    made = sheet(make_table("trials", f"All trials, {len(rows)}", columns, [_trial(row) for row in rows]))
+    told = [_trial(one, row) for one in experiments for row in one.rows]
+    made = sheet(make_table("trials", f"All trials, {len(rows)}", columns, told))
     lines = [
         Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
         for line, row in zip(made.lines, rows, strict=True)
@@ -104,12 +105,14 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
     return Sheet(made.key, made.title, made.columns, lines, note)
 
 
-def _trial(row: TrialRow) -> dict[str, Any]:
-    clean = measures(row, (None, 0.0)) if row.status == "done" else []
+def _trial(one: ExperimentRows, row: TrialRow) -> dict[str, Any]:
     done = row.metrics if row.status == "done" else None
+    clean = measures(row, (None, 0.0)) if done and one.finalist else []
     line = {key: getattr(row, key) for key in ("experiment", "group", "backend", "status", "reason")}
     line |= {key: getattr(done, key) if done else None for key in ("val_accuracy", "epochs")}
     line["seconds"] = Statistic(done.seconds, None, 1, row.contended) if done else None
+    if done and row.evaluation and not one.finalist:
+        line["reason"] = FORMER
     return line | {"seed": row.seed, "test_accuracy": clean[0].accuracy if clean else None}
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from harness.belonging import foreign
 from harness.errors import HarnessError
 from harness.files import safe_name, write_arrays, write_json
 from harness.rows import TrialRow
@@ -55,6 +56,8 @@ class Dataset:
     """What tables call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
     checked: str = ""
     """What its content was held against when it was read: ``"checksums"``, ``"counts"``, or nothing."""
+    split: str = ""
+    """The digest of its partition into train, val and test; nothing where an earlier version made the run."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +151,20 @@ class Run:
         return read_stored(self.trial_directory(experiment, seed))
 
     def rows(self) -> Iterator[TrialRow]:
-        """Yield every planned trial's row; one that cannot be read is planned again, with the reason."""
+        """Yield every planned trial's row; one that does not serve is planned again, with the reason.
+
+        It does not where it cannot be read, and where an earlier command made it of other data, of another split, or by
+        another recipe.
+        """
         for experiment, seed in self.planned:
             stored = self.read(experiment, seed)
-            yield stored.row if isinstance(stored, Stored) else self._placeholder(experiment, seed, stored or "")
+            if isinstance(stored, Stored):
+                about = self.suite.experiments[experiment]
+                why = foreign(stored.row, about, self.dataset.digest, self.dataset.split)
+                yield self._placeholder(experiment, seed, why) if why else stored.row
+            else:
+                damage = stored and f"its row is damaged and will be made again: {stored}"
+                yield self._placeholder(experiment, seed, damage or "")
 
     def arrays(self, experiment: str, seed: int, name: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of one of a trial's files, ``"state.npz"``, ``"evaluation.npz"`` and so on.
@@ -187,5 +200,5 @@ class Run:
             backend=", ".join(table.backends),
             settings=table.model_dump(mode="json"),
             parameters=0,
-            reason=reason and f"its row is damaged and will be made again: {reason}",
+            reason=reason,
         )

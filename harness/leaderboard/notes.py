@@ -1,0 +1,74 @@
+"""What stands below tables: which experiments are left out and why, and what validation says of the finalists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.leaderboard.experiments import ExperimentRows, perturbations
+from harness.leaderboard.model import RunSummary
+from harness.wording import counted
+
+
+def joined(*found: str) -> str:
+    """Return sentences as one text, without those that are empty."""
+    return " ".join(filter(None, found))
+
+
+def not_counted(experiments: Sequence[ExperimentRows]) -> str:
+    """Say how many planned trials have a row that does not serve, and what would do."""
+    rows = [row for one in experiments for row in one.rows if row.status == "planned" and row.reason]
+    if not rows:
+        return ""
+    return (
+        f"Not counted: {counted(len(rows), 'trial')} whose row does not serve the run as the last command described "
+        f"it; the status says why. That command without --only trains {'it' if len(rows) == 1 else 'them'} again."
+    )
+
+
+def unmeasured(experiments: Sequence[ExperimentRows]) -> str:
+    """Say which tested experiments lack a severity that the run is measured at, and what would do."""
+    found = []
+    for perturbation, severities in perturbations(experiments).items():
+        noisy = [severity for severity in severities if severity > 0]
+        tested = [one for one in experiments if one.tested] if noisy else []
+        names = [one.name for one in tested if one.over_severities("accuracy", perturbation, noisy) is None]
+        if names:
+            it = "it" if len(names) == 1 else "they"
+            found.append(
+                f"Not ranked under {perturbation}: {', '.join(names)}, because {it} {'was' if it == 'it' else 'were'} "
+                f"not measured at each of the run's severities ({', '.join(f'{severity:g}' for severity in noisy)})."
+            )
+    return joined(*found, "The last command without --only measures them all." if found else "")
+
+
+def selection(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
+    """Say where validation prefers another experiment of a series to the one that the suite names.
+
+    A series is what differs in its last sign alone, a letter or digit behind the finalist's label: M1a, M1b, … of M1.
+    """
+    found = []
+    for label, names in summary.finalists.items():
+        series = [one for one in experiments if _in_series(one.name, label) and one.done]
+        named = next((one for one in series if one.name in names), None)
+        if label in summary.chosen or named is None:
+            continue
+        best = max(series, key=_validated)
+        if _validated(best) > _validated(named):
+            told = ", ".join(one.name for one in series)
+            found.append(
+                f"Of {told}, validation would choose {best.name} for {label}, the suite names {named.name} "
+                f"({_validated(best):.2%} against {_validated(named):.2%})."
+            )
+    empty = [label for label, names in summary.finalists.items() if not names]
+    if empty:
+        found.append(f"Not chosen yet, because not all candidates are done: {', '.join(empty)}.")
+    return joined(*found)
+
+
+def _in_series(name: str, label: str) -> bool:
+    return name[:-1] == label and name[-1:].isalnum()
+
+
+def _validated(one: ExperimentRows) -> float:
+    value = one.validation("val_accuracy")
+    return value.mean if value else float("-inf")

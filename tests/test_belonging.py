@@ -1,0 +1,128 @@
+"""Rows that an earlier command made of another split, recipe or dataset: shown as such, and of no consequence."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from harness.belonging import foreign
+from harness.leaderboard import tables
+from harness.leaderboard.experiments import by_experiment
+from harness.report.sheets import trials
+from harness.selection import finalists
+from harness.store import Run
+from harness.summary import summarise
+from harness.verification import Verdict, verify
+from tests.test_leaderboard import lines
+from tests.tiny import TINY, run_suite
+
+SHORT = TINY.replace("epochs = 3", "epochs = 1").replace('one = "A"\n', 'one = "A"\nthree = "B"\n')
+EXPECTED = '\n[[expect]]\nrelation = ["A.val_accuracy > 0", "B.val_accuracy > 0", "B.test_accuracy > 0"]\n'
+SPLIT = "dataset.split={train=0.2,val=0.2,test=0.6}"
+
+
+def overview(run):
+    """Return the overview's lines by experiment, and its table."""
+    found = tables(summarise(run))
+    return {line["experiment"]: line for line in lines(found, "overview")}, found[0]
+
+
+def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
+    """Nor are they finalists, nor judged; the same command for all makes the run whole again."""
+    run_suite(tmp_path, SHORT + EXPECTED)
+    _, run = run_suite(tmp_path, SHORT + EXPECTED, only=["A"], assignments=[SPLIT])
+    run = Run.open(run.directory)
+    shown, table = overview(run)
+    assert shown["A"]["accuracy_rank"] == "1"
+    for name in "BC":
+        assert shown[name]["status"] == "planned: of another split"
+        assert not shown[name]["accuracy"]
+        assert not shown[name]["val_accuracy"]
+    assert "1 of 3 trials done, 1 tested" in table.title
+    assert table.note == (
+        "Not counted: 2 trials whose row does not serve the run as the last command described it; the status says why. "
+        "That command without --only trains them again."
+    )
+    assert finalists(run.suite, list(run.rows())) == {"one": ["A"], "three": ["B"], "two": []}
+    assert [one.verdict for one in verify(run).claims] == [Verdict.met, Verdict.not_run, Verdict.not_run]
+    (page,) = [line for line in trials(by_experiment(summarise(run))).lines if line.cells[0].text == "B"]
+    assert [cell.text for cell in page.cells[-2:]] == ["planned", "of another split"]
+    _, run = run_suite(tmp_path, SHORT + EXPECTED, assignments=[SPLIT])
+    assert {line["status"] for line in overview(run)[0].values()} <= {"done", "not a finalist"}
+    assert not verify(run).missed
+
+
+def test_rows_of_another_recipe_say_in_what(tmp_path):
+    """In the words of the suite; what only names an experiment is no recipe."""
+    run_suite(tmp_path, SHORT, only=["A", "B"])
+    _, run = run_suite(tmp_path, SHORT.replace('"first"', '"renamed"'), only=["B"], assignments=["defaults.epochs=2"])
+    shown, _ = overview(run)
+    assert shown["A"]["status"] == "planned: of another recipe: epochs was 1, is 2"
+    assert shown["B"]["status"] == "done"
+    _, run = run_suite(tmp_path, SHORT.replace('"first"', '"renamed"'), only=["B"])
+    assert {line["status"] for line in overview(run)[0].values()} == {"done"}
+
+
+def test_degradation_is_ranked_over_the_same_severities(tmp_path):
+    """The suite's: an experiment that was measured at others has no mean over them, and a note says so."""
+    run_suite(tmp_path, SHORT, only=["A", "B"])
+    _, run = run_suite(tmp_path, SHORT.replace("[0.0, 0.3]", "[0.0, 0.9]"), only=["A"])
+    shown, table = overview(run)
+    assert shown["A"]["degradation_rank"] == "1"
+    assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
+    assert {shown[name]["accuracy_rank"] for name in "AB"} == {"1", "2"}
+    told = (
+        "Not ranked under gaussian_noise: B, because it was not measured at each of the run's severities (0.9). The "
+        "last command without --only measures them all."
+    )
+    assert told in table.note
+    by_severity = {line["Experiment"]: line for line in lines(tables(summarise(run)), "robustness", "markdown")}
+    assert list(by_severity["B"]) == ["Experiment", "0", "0.9", "mean ≥ 0.3"]
+    assert (by_severity["B"]["0.9"], by_severity["B"]["mean ≥ 0.3"]) == ("–", "–")
+    _, run = run_suite(tmp_path, SHORT.replace("[0.0, 0.3]", "[0.0, 0.9]"), only=["A", "B"])
+    shown, table = overview(run)
+    assert {shown[name]["degradation_rank"] for name in "AB"} == {"1", "2"}
+    assert "Not ranked" not in table.note
+
+
+@pytest.fixture(scope="module")
+def trained_row(tmp_path_factory):
+    """Return a trained row, its experiment and the run's dataset."""
+    outcome, run = run_suite(tmp_path_factory.mktemp("one"), SHORT, only=["A"])
+    return outcome.rows[0], run.suite.experiments["A"], run.dataset
+
+
+def test_a_changed_dataset_of_the_same_name_is_other_data(trained_row):
+    """Its digest tells."""
+    row, experiment, dataset = trained_row
+    assert foreign(row, experiment, dataset.digest, dataset.split) == ""
+    assert foreign(row, experiment, "another", dataset.split) == "of other data"
+    assert foreign(row, experiment, "another", "another") == "of other data and of another split"
+
+
+def test_what_is_not_known_is_not_held_against_a_row(trained_row):
+    """An earlier version recorded no split, and knew fewer options."""
+    row, experiment, dataset = trained_row
+    assert foreign(row, experiment, dataset.digest, "") == ""
+    older = replace(row, basis={}, settings={key: value for key, value in row.settings.items() if key != "l2"})
+    assert foreign(older, experiment, dataset.digest, dataset.split) == ""
+    assert foreign(older, experiment.model_copy(update={"l2": 0.1}), "", "") == "of another recipe: l2 was 0.0, is 0.1"
+
+
+def test_changes_are_counted_and_the_first_is_told(trained_row):
+    """`harness why` tells all; a precision is in the recipe, a backend is not."""
+    row, experiment, _ = trained_row
+    changed = experiment.model_copy(update={"batch_size": 64, "epochs": 7, "precision": "bfloat16", "backend": "torch"})
+    assert foreign(row, changed, "", "").endswith(", and 2 more")
+    assert foreign(row, experiment.model_copy(update={"backend": "torch"}), "", "") == ""
+    assert foreign(replace(row, status="planned"), changed, "", "") == ""
+
+
+def test_a_run_of_an_earlier_version_is_read(tmp_path):
+    """It does not say how it was split, and so of no row that it is split otherwise."""
+    _, run = run_suite(tmp_path, SHORT, only=["A"])
+    header = run.directory / "run.json"
+    content = json.loads(header.read_bytes())
+    assert content["dataset"].pop("split")
+    header.write_text(json.dumps(content))
+    assert [row.status for row in Run.open(run.directory).rows()] == ["done"]
