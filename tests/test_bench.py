@@ -11,6 +11,7 @@ import pytest
 from harness import bench
 from harness.bench import rounds
 from harness.bench.cases import synthetic
+from harness.bench.storage import stored
 from harness.errors import HarnessError
 from harness.interfaces import INTERFACE_VERSION, EpochStats
 from harness.plugins import load
@@ -129,10 +130,26 @@ def test_images_are_the_same_everywhere():
     assert set(data.labels) == set(range(47))
 
 
+@pytest.mark.parametrize("rows", [47, 102, 512])
+def test_few_images_are_of_every_class(rows):
+    """Drawn labels would leave one out, and a set that lacks a class is refused."""
+    with stored(rows) as images:
+        assert np.bincount(images.dataset.open().labels, minlength=47).min() == rows // 47
+    cases = bench.chosen(peers=["none"], works=["evaluate", "perturb"], rows=rows)
+    assert {case.rows for case in cases} == {max(47, rows // 5)}
+
+
+def test_cores_are_used_as_threads_and_as_processes():
+    """So many of one process, then so many processes: of any number, whatever this machine has."""
+    assert bench.placements(None, None, 2) == [bench.Placement(1, 2), bench.Placement(2, 1)]
+    assert bench.placements(None, None, 1) == [bench.Placement(1, 1)]
+    assert bench.placements(None, 3) == [bench.Placement(1, 3)]
+
+
 def test_rounds_are_interleaved_and_change_direction():
     """A drift falls on all alike."""
     order = []
-    seconds = rounds.interleaved([rounds.timed(lambda name=name: order.append(name)) for name in "abc"], 3)
+    seconds = rounds.interleaved([lambda name=name: order.append(name) or 1.0 for name in "abc"], 3)
     assert "".join(order) == "abccbaabc"
     assert [len(one) for one in seconds] == [3, 3, 3]
 

@@ -7,6 +7,7 @@ import pytest
 
 from harness import bench
 from harness.bench import noise
+from harness.bench.tables import shown
 from harness.errors import HarnessError
 from tests.measurements import MACHINE, measurement
 
@@ -73,6 +74,30 @@ def test_a_spread_larger_than_the_floor_is_the_margin():
     assert found.verdict == "slower"
     (found,) = bench.compare([measurement([0.8, 1.2, 1.6])], [measurement([1.0] * 3)], FLOORS)
     assert found.margin == pytest.approx(0.2 / 1.2)
+
+
+@pytest.mark.parametrize("side", ["now", "baseline"])
+def test_a_disturbed_measurement_gets_no_verdict(side):
+    """Whichever it was: what others did with the cores is not what the case does."""
+    quiet = {"now": measurement([2.0] * 3), "baseline": measurement([1.0] * 3)}
+    sides = quiet | {side: replace(quiet[side], waited=0.4, others=0.4)}
+    (found,) = bench.compare([sides["now"]], [sides["baseline"]], FLOORS)
+    assert found.disturbed
+    assert found.verdict == "no verdict (disturbed)"
+    (found,) = bench.compare([quiet["now"]], [quiet["baseline"]], FLOORS)
+    assert not found.disturbed
+
+
+def test_one_run_has_no_spread():
+    """It is not a spread of 0: the margin is the machine's alone, and tables say nothing."""
+    alone = measurement([1.06])
+    assert alone.spread is None
+    (found,) = bench.compare([alone], [measurement([1.0])], FLOORS)
+    assert found.margin == 0.05
+    assert found.verdict == "slower"
+    training, predicting = shown([alone, measurement([1.0, 1.0]), replace(alone, work="predict")])[:2]
+    assert [line[2:4] for line in training.lines] == [["1,000", "0.0%"], ["943", "–"]]
+    assert predicting.lines == [["numpy", "1 × 1", "943 ±–"]]
 
 
 def test_without_a_calibration_there_is_no_verdict():

@@ -96,6 +96,9 @@ def test_tables_say_what_a_reader_must_know():
     assert said[-1].startswith("! disturbed, 1 of 14 cases: others had more than 5 % of their cores")
     assert "numpy M0 train: 40%" in said[-1]
     assert notes([replace(RUN[0], waited=0.01)])[-1].startswith("Not disturbed")
+    single = replace(RUN[0], seconds=(1.0,))
+    assert "batches of 512; 1 round;" in notes([single])[1]
+    assert "batches of 512; 1 to 3 rounds;" in notes([single, RUN[1]])[1]
 
 
 @pytest.mark.slow
