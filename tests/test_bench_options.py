@@ -24,6 +24,7 @@ IGNORED = "does not go with"
         ("--calibrate --save x", f"--calibrate: {IGNORED} --save: it measures one training of each"),
         ("--calibrate --jobs 2 --work products", f"--calibrate: {IGNORED} --work and --jobs: it measures one training"),
         ("--calibrate --suite s.toml --peer none -f json", f"--calibrate: {IGNORED} --suite and --peer and --format"),
+        ("--calibrate --network M0 --network M1g", f"--calibrate: {IGNORED} more than one --network: it measures one"),
         ("--calibrate --rounds 1", "--rounds 1: with one run in each process, --calibrate would not see how runs"),
         ("--read base.json --device cuda", f"--read: {IGNORED} --device: the file has what was measured"),
         ("--read base.json --rounds 7 --rows 51200", f"--read: {IGNORED} --rows and --rounds: the file has what was"),

@@ -69,8 +69,8 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
         worst = max(disturbed, key=lambda one: one.others or 0.0)
         most = f" ({worst.title}: {worst.others:.0%})" if worst.others is not None else ""
         found.append(
-            f"! disturbed, {len(disturbed)} of {len(measurements)} cases: others had more than 5 % of their cores"
-            f"{most}, and their threads waited. Measure again when the machine is quiet."
+            f"! disturbed, {len(disturbed)} of {counted(len(measurements), 'case')}: others had more than 5 % of their "
+            f"cores{most}, and their threads waited. Measure again when the machine is quiet."
         )
     elif any(one.waited is not None or one.others is not None for one in measurements):
         found.append("Not disturbed: in no case did others have more than 5 % of its cores while its threads waited.")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_CALIBRATING = "it measures one training of each backend in one process, and keeps the noise floor in the cache"
 _IGNORED = {
     "--calibrate": (
         ("--read", "--save", "--compare", "--suite", "--peer", "--work", "--jobs", "--cores", "--format"),
-        "it measures one training of each backend in one process, and keeps the noise floor in the cache",
+        _CALIBRATING,
     ),
     "--read": (
         ("--device", "--jobs", "--threads", "--cores", "--rows", "--rounds", "--timeout"),
@@ -26,7 +27,7 @@ _IGNORED = {
 """What has no effect beside an option, and why."""
 
 
-def check_options(given: Mapping[str, object]) -> None:
+def check_options(given: Mapping[str, Any]) -> None:
     """Refuse options that do not go together; ``given`` has each option's value by its name, nothing if left out.
 
     Raises:
@@ -36,6 +37,10 @@ def check_options(given: Mapping[str, object]) -> None:
         unused = [name for name in others if given[name]]
         if given[option] and unused:
             msg = f"{option}: does not go with {' and '.join(unused)}: {why}"
+            raise HarnessError(msg)
+    for name in ("--network", "--precision"):
+        if given["--calibrate"] and len(given[name] or ()) > 1:
+            msg = f"--calibrate: does not go with more than one {name}: {_CALIBRATING}"
             raise HarnessError(msg)
     if given["--calibrate"] and given["--rounds"] == 1:
         msg = (

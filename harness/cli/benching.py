@@ -51,7 +51,7 @@ def bench(
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, help="Threads of each. Default of both: --cores."),
+        typer.Option("--threads", min=1, help="Threads of each. Default: 1, or, without --jobs, --cores."),
     ] = None,
     cores: Annotated[
         int | None,
@@ -96,13 +96,15 @@ def bench(
     """Measure backends beside plain use of the same libraries, and beside what the machine can do, in turns.
 
     Every case runs in fresh processes of its own. A comparison gives no verdict below the noise floor of this
-    machine, and none without --calibrate.
+    machine, none on what was disturbed, and none without --calibrate.
     """
     check_options(
         {
             "--peer": peers,
+            "--network": networks,
             "--work": works,
             "--device": device,
+            "--precision": precisions,
             "--jobs": jobs,
             "--threads": threads,
             "--cores": cores,
