@@ -71,10 +71,10 @@ def test_the_command_measures_keeps_and_compares(command, typed, tmp_path, monke
     assert refused.err.startswith("error: else.json: numpy M0 train: measured on another machine: cores '999', not ")
 
 
-def test_a_chosen_backend_that_is_not_here_is_exit_code_1(command):
+def test_a_chosen_backend_that_is_not_here_is_exit_code_1(typed):
     """Its reason stands on stderr."""
-    done = command("harness", "bench", *QUICK, "--device", "cuda", code=1)
-    assert "numpy (M0): numpy runs on the CPU alone, not on 'cuda'" in done.stderr
+    told = typed("bench", *QUICK, "--device", "cuda", code=1)
+    assert "numpy (M0): numpy runs on the CPU alone, not on 'cuda'" in told.err
 
 
 @pytest.mark.slow
