@@ -280,7 +280,10 @@ def test_weights_start_with_the_variance_of_he():
 def test_cupy_says_why_it_is_unavailable():
     """Without a GPU, or on a device that is none of CUDA's, there is a reason in words and no exception."""
     backend = CupyBackend()
-    assert "runs on CUDA devices alone" in backend.unavailable("cpu")
+    for device in ("cpu", "cuda:x", "cuda:-1", "cuda:", "cuda0", "CUDA"):
+        assert backend.unavailable(device) == (
+            f"cupy runs on CUDA devices alone, 'auto', 'cuda' or 'cuda:<number>', not on {device!r}"
+        )
     reason = backend.unavailable("auto")
     assert reason is None or "not installed" in reason or "no CUDA device" in reason
     assert "runs on the CPU alone" in NumpyBackend().unavailable("cuda")

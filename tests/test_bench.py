@@ -1,8 +1,7 @@
-"""Benchmarks: what a run measures, what counts as noise, and what is said of a difference."""
+"""Benchmarks: what a run measures, and of which cases."""
 
 # ruff: noqa: D102 - the contract says what a recording network and backend are asked
 
-import json
 from dataclasses import replace
 from importlib.metadata import distribution as installed
 
@@ -10,13 +9,12 @@ import numpy as np
 import pytest
 
 from harness import bench
-from harness.bench import noise, rounds
+from harness.bench import rounds
 from harness.bench.cases import synthetic
+from harness.bench.storage import stored
 from harness.errors import HarnessError
 from harness.interfaces import INTERFACE_VERSION, EpochStats
 from harness.plugins import load
-
-MACHINE = bench.Machine("a processor", "8", "a device", "a blas")
 
 
 class RecordingNetwork:
@@ -83,12 +81,6 @@ def log(monkeypatch):
     return noted
 
 
-def measurement(seconds, *, backend="numpy", machine=MACHINE, rows=1000, threads=1, **environment):
-    return bench.Measurement(
-        backend, "M0", "train", "nn-harness 1", rows, threads, machine, environment, tuple(seconds)
-    )
-
-
 @pytest.mark.parametrize("work", bench.WORKS)
 def test_a_run_is_the_work_and_the_wait_for_it(log, work):
     """Built and attached once, warmed up before the first run; every run ends with the device."""
@@ -138,10 +130,26 @@ def test_images_are_the_same_everywhere():
     assert set(data.labels) == set(range(47))
 
 
+@pytest.mark.parametrize("rows", [47, 102, 512])
+def test_few_images_are_of_every_class(rows):
+    """Drawn labels would leave one out, and a set that lacks a class is refused."""
+    with stored(rows) as images:
+        assert np.bincount(images.dataset.open().labels, minlength=47).min() == rows // 47
+    cases = bench.chosen(peers=["none"], works=["evaluate", "perturb"], rows=rows)
+    assert {case.rows for case in cases} == {max(47, rows // 5)}
+
+
+def test_cores_are_used_as_threads_and_as_processes():
+    """So many of one process, then so many processes: of any number, whatever this machine has."""
+    assert bench.placements(None, None, 2) == [bench.Placement(1, 2), bench.Placement(2, 1)]
+    assert bench.placements(None, None, 1) == [bench.Placement(1, 1)]
+    assert bench.placements(None, 3) == [bench.Placement(1, 3)]
+
+
 def test_rounds_are_interleaved_and_change_direction():
     """A drift falls on all alike."""
     order = []
-    seconds = rounds.interleaved([rounds.timed(lambda name=name: order.append(name)) for name in "abc"], 3)
+    seconds = rounds.interleaved([lambda name=name: order.append(name) or 1.0 for name in "abc"], 3)
     assert "".join(order) == "abccbaabc"
     assert [len(one) for one in seconds] == [3, 3, 3]
 
@@ -160,164 +168,3 @@ def test_unknown_names_are_refused():
         bench.chosen(peers=["sklearn"])
     with pytest.raises(HarnessError, match="numpy M0 train: numpy runs on the CPU alone, not on 'cuda'"):
         bench.prepare(bench.Case("numpy", "M0", "train", device="cuda"))
-
-
-def test_noise_floor_covers_most_pairs_of_equal_runs():
-    """Every run of one side with each of the other: a level that moves between the sides is noise too."""
-    assert noise.floor_of([1.0] * 4, [1.0] * 4) == 0.0
-    assert noise.floor_of([1.0, 1.0], [1.1, 1.1]) == pytest.approx(0.1)
-    assert noise.floor_of([1.1, 1.1], [1.0, 1.0]) == pytest.approx(0.1)
-    draw = np.random.default_rng(0)
-    one, other = np.exp(0.02 * draw.standard_normal((2, 2000)))
-    # The difference of two normal deviates: 1.96 standard deviations of 0.02 √2.
-    assert noise.floor_of(one, other) == pytest.approx(np.expm1(1.96 * 0.02 * np.sqrt(2)), rel=0.05)
-
-
-def test_noise_floors_are_kept_by_machine_and_backend(monkeypatch, tmp_path):
-    """A new calibration replaces its own; a damaged file counts as none."""
-    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
-    assert bench.floors() == {}
-    other = replace(MACHINE, device="another")
-    for machine, backend, floor in ((MACHINE, "x", 0.1), (other, "x", 0.2), (MACHINE, "y", 0.3), (MACHINE, "x", 0.4)):
-        path = bench.keep(bench.NoiseFloor(machine, backend, floor, f"{backend} M0 train", 5, 8))
-    assert path == tmp_path / "noise.json"
-    found = {(one.machine, one.backend): one.floor for one in bench.floors().values()}
-    assert found == {(MACHINE, "x"): 0.4, (other, "x"): 0.2, (MACHINE, "y"): 0.3}
-    path.write_text("{")
-    assert bench.floors() == {}
-
-
-def test_calibration_measures_in_fresh_processes():
-    """Half of them for either side; the machine is the one that the case ran on."""
-    found = bench.calibrate(bench.Case("numpy", "M0", "predict", rows=512), 2, processes=2)
-    assert 0 <= found.floor < 100
-    assert found.machine.device == "cpu"
-    assert (found.rounds, found.processes) == (2, 2)
-
-
-FLOOR = bench.NoiseFloor(MACHINE, "numpy", 0.05, "numpy M0 train", 5, 8)
-FLOORS = {FLOOR.key: FLOOR}
-
-
-@pytest.mark.parametrize(
-    ("now", "verdict"),
-    [
-        (1.0, "within the noise"),
-        (1.049, "within the noise"),
-        (1 / 1.049, "within the noise"),
-        (1.06, "slower"),
-        (1 / 1.06, "faster"),
-    ],
-)
-def test_a_verdict_needs_more_than_the_noise(now, verdict):
-    """Both directions alike: a ratio r and 1 / r deviate equally."""
-    (found,) = bench.compare([measurement([now] * 3)], [measurement([1.0] * 3)], FLOORS)
-    assert found.verdict == verdict
-    assert found.ratio == pytest.approx(1 / now)
-    assert found.margin == 0.05
-
-
-def test_a_spread_larger_than_the_floor_is_the_margin():
-    """A machine that is busy now is noisier than when it was calibrated."""
-    (found,) = bench.compare([measurement([1.0, 1.2, 1.4])], [measurement([1.0] * 3)], FLOORS)
-    assert found.margin == pytest.approx(0.1 / 1.2)
-    assert found.verdict == "slower"
-    (found,) = bench.compare([measurement([0.8, 1.2, 1.6])], [measurement([1.0] * 3)], FLOORS)
-    assert found.margin == pytest.approx(0.2 / 1.2)
-
-
-def test_without_a_calibration_there_is_no_verdict():
-    """However large the difference."""
-    (found,) = bench.compare([measurement([9.0])], [measurement([1.0])], {"another": FLOOR})
-    assert found.verdict == "no verdict"
-    assert found.margin is None
-
-
-def test_what_changed_since_is_said():
-    """A library's version is not another machine, but worth knowing."""
-    before, now = measurement([1.0], numpy="2.3", gone="1"), measurement([1.0], numpy="2.4")
-    (found,) = bench.compare([now], [before], FLOORS)
-    assert found.changes == ("gone 1 -> none", "numpy 2.3 -> 2.4")
-
-
-def test_what_is_not_comparable_is_refused():
-    """Another machine, other rows or threads, nothing in common."""
-    here = [measurement([1.0])]
-    elsewhere = measurement([1.0], machine=replace(MACHINE, device="cpu", blas="b"))
-    said = "numpy M0 train: measured on another machine: device 'cpu', not 'a device'; blas 'b', not 'a blas' as here"
-    for other, message in [
-        (elsewhere, said),
-        (measurement([1.0], rows=5), "numpy M0 train: measured with --rows 5, here with 1000: not comparable"),
-        (measurement([1.0], threads=4), "measured with --threads 4, here with 1: not comparable"),
-        (measurement([1.0], backend="x"), "no case in common: it has x M0 train; measured now: numpy M0 train"),
-    ]:
-        with pytest.raises(HarnessError, match=message):
-            bench.compare(here, [other], FLOORS)
-
-
-def test_a_file_gives_back_what_was_saved(tmp_path):
-    """To the last bit."""
-    measurements = [
-        measurement([0.1, 1 / 3], numpy="2"),
-        replace(measurement([3.0], backend="x"), processes=2, startup_seconds=(0.1, 0.2), waited=1 / 3, label="X"),
-    ]
-    path = tmp_path / "file.json"
-    bench.save(path, measurements)
-    assert bench.read(path) == measurements
-
-
-def test_a_file_of_an_earlier_harness_is_read(tmp_path):
-    """It knew neither peers nor several processes."""
-    path = tmp_path / "file.json"
-    bench.save(path, [measurement([0.5])])
-    content = json.loads(path.read_text())
-    known = ("backend", "network", "work", "provenance", "rows", "threads", "machine", "environment", "seconds")
-    content["measurements"] = [{key: one[key] for key in known} for one in content["measurements"]]
-    path.write_text(json.dumps(content))
-    assert bench.read(path) == [measurement([0.5])]
-
-
-def test_a_file_without_its_folder_is_refused(tmp_path):
-    """No folder is made: a slip of the keyboard would leave one."""
-    path = tmp_path / "nope" / "x.json"
-    with pytest.raises(HarnessError) as caught:
-        bench.save(path, [measurement([1.0])])
-    assert str(caught.value) == (
-        f"{path}: there is no folder {path.parent}. Make it first (mkdir -p {path.parent}), or name another place"
-    )
-    assert not path.parent.exists()
-    with pytest.raises(HarnessError, match=r"is a folder\. Name a file in it: .*bench\.json"):
-        bench.check_place(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot be read: No such file or directory"),
-        ("{", "neither what 'harness bench --save' nor what 'pytest tests/benchmark --benchmark-json' writes: JSONDec"),
-        ("[]", "neither what .* writes: TypeError"),
-        ("{}", "neither what .* writes: KeyError: 'version'"),
-        ('{"version": 9}', r"version 9 of the format, not 1\. Measure anew"),
-        ('{"version": 1, "measurements": [{"rows": 1}]}', "neither what .* writes: 0.backend: Field required"),
-        ('{"benchmarks": [{"extra_info": {}, "stats": {}}]}', "neither what .* writes: KeyError: 'data'"),
-        ('{"benchmarks": []}', "holds no measurement"),
-    ],
-)
-def test_a_faulty_file_is_one_line(tmp_path, content, message):
-    """Where, what, and what would do."""
-    path = tmp_path / "base.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(HarnessError, match=message) as caught:
-        bench.read(path)
-    assert str(caught.value).startswith(str(path))
-    assert "\n" not in str(caught.value)
-
-
-def test_seconds_that_are_none_are_refused(tmp_path):
-    """A file that somebody edited."""
-    path = tmp_path / "base.json"
-    bench.save(path, [measurement([1.0])])
-    path.write_text(path.read_text().replace("1.0", "0.0"))
-    with pytest.raises(HarnessError, match="at least one, all above 0"):
-        bench.read(path)

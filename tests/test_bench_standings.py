@@ -96,6 +96,9 @@ def test_tables_say_what_a_reader_must_know():
     assert said[-1].startswith("! disturbed, 1 of 14 cases: others had more than 5 % of their cores")
     assert "numpy M0 train: 40%" in said[-1]
     assert notes([replace(RUN[0], waited=0.01)])[-1].startswith("Not disturbed")
+    single = replace(RUN[0], seconds=(1.0,))
+    assert "batches of 512; 1 round;" in notes([single])[1]
+    assert "batches of 512; 1 to 3 rounds;" in notes([single, RUN[1]])[1]
 
 
 @pytest.mark.slow
@@ -141,6 +144,28 @@ def test_goals_are_told_met_missed_and_not_measured(goals):
     assert found["numpy M0, 2 × 1 ÷ plain PyTorch, 1 × 2"] == ["4.00", "≥", "3", "met"]
     assert found["numpy M3b, 1 × 2 ÷ torch-eager, 1 × 2"] == ["–", "≥", "1.7", "not", "measured"]
     assert found["peak anonymous memory of a numpy worker, MB"] == ["97.00", "<", "250", "met"]
+
+
+@pytest.mark.parametrize("cores", [2, 8])
+def test_goals_are_measured_where_they_are_set(typed, monkeypatch, cores):
+    """On two cores, however many the machine has."""
+    planned = []
+    monkeypatch.setattr("harness.environment.cores", lambda: cores)
+    monkeypatch.setattr("harness.cli.benching._measure", lambda cases, *_: planned.extend(cases) or bench.Measured([]))
+    script = runpy.run_path(str(SCRIPT))
+    typed(*script["COMMAND"], code=1)
+    cases = {(one.backend, one.network, one.precision, one.processes, one.threads) for one in planned}
+    for goal in (*script["GOALS"], script["OF_THE_LIMIT"]):
+        assert (goal.backend, goal.network, goal.precision, goal.processes, 3 - goal.processes) in cases
+        assert (goal.peer, goal.network, "float32", 1, 2) in cases
+    assert {one.processes * one.threads for one in planned} == {2}
+
+
+def test_goals_need_two_cores(monkeypatch, capsys):
+    """Told before anything is measured."""
+    monkeypatch.setattr("harness.environment.cores", lambda: 1)
+    assert runpy.run_path(str(SCRIPT))["main"]([]) == 2
+    assert capsys.readouterr().err == "error: the goals are of 2 cores, and here is 1\n"
 
 
 def test_goals_are_all_met_where_they_are(goals):

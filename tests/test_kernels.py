@@ -108,11 +108,24 @@ def test_whoever_has_chosen_has_chosen(tuning, monkeypatch):
     assert VARIABLE not in os.environ
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{nonsense", "wrong entry"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{nonsense",
+        {"speed": 1},
+        "Haswell",
+        {"fastest": 5, "own": "Other", "rates": {"Other": 1e9}},
+        {"fastest": "Haswell", "own": None, "rates": {"Other": 1e9}},
+        {"fastest": "Haswell", "own": "Other", "rates": {"Other": "quick"}},
+    ],
+)
 def test_a_file_that_makes_no_sense_is_measured_anew(tuning, monkeypatch, content):
-    """And written anew."""
+    """And written anew: a file that does not read, an entry of other keys or of values of another type."""
     tuning.parent.mkdir()
-    tuning.write_text(json.dumps({choice._machine(): {"speed": 1}}) if content == "wrong entry" else content)
+    no_json = content in ("", "[]", "{nonsense")
+    tuning.write_text(content if no_json else json.dumps({choice._machine(): content}))
     monkeypatch.setattr(choice, "_measure", lambda: Kernel(None, "Own", {"Own": 1.0}))
     assert settle_kernel().own == "Own"
     assert json.loads(tuning.read_text())[choice._machine()]["own"] == "Own"

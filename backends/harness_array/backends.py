@@ -1,5 +1,6 @@
 """The backends ``numpy`` and ``cupy``: one network, two namespaces."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
@@ -57,8 +58,8 @@ class CupyBackend:
 
     def unavailable(self, device: str) -> str | None:
         """Return why CuPy cannot run here: not installed, no driver, or no such device."""
-        if device != "auto" and device.partition(":")[0] != "cuda":
-            return f"cupy runs on CUDA devices alone, not on {device!r}"
+        if not re.fullmatch(r"auto|cuda(:\d+)?", device):
+            return f"cupy runs on CUDA devices alone, 'auto', 'cuda' or 'cuda:<number>', not on {device!r}"
         if find_spec("cupy") is None:
             return 'cupy is not installed: pip install "nn-harness[cupy]"'
         try:

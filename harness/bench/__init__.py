@@ -1,13 +1,14 @@
 """Benchmarks: backends and peers at the same work in turns, held against plain use, the machine, and a baseline."""
 
 from harness.bench.cases import NETWORKS, PRECISIONS, ROWS, WORKS, Case, Work, cases_for
-from harness.bench.choosing import EVERY, Placement, chosen, placements
-from harness.bench.comparison import Comparison, compare
+from harness.bench.choosing import EVERY, Placement, chosen, picked, placements
+from harness.bench.comparison import Comparison, check_common, compare
 from harness.bench.measurements import Machine, Measurement, check_place, read, save
 from harness.bench.noise import NoiseFloor, calibrate, floors, keep
 from harness.bench.overhead import Overhead, overhead
 from harness.bench.prepared import Prepared, UnavailableError, prepare
 from harness.bench.rounds import Measured, interleaved, measure
+from harness.bench.sessions import FailedError
 from harness.bench.standings import Standing, standings
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "WORKS",
     "Case",
     "Comparison",
+    "FailedError",
     "Machine",
     "Measured",
     "Measurement",
@@ -30,6 +32,7 @@ __all__ = [
     "Work",
     "calibrate",
     "cases_for",
+    "check_common",
     "check_place",
     "chosen",
     "compare",
@@ -38,6 +41,7 @@ __all__ = [
     "keep",
     "measure",
     "overhead",
+    "picked",
     "placements",
     "prepare",
     "read",

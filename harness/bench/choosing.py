@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.bench.cases import ROWS, Case, Work, cases_for, known_networks
-from harness.environment import cores
+from harness import environment
+from harness.bench.cases import CLASSES, ROWS, Case, Work, cases_for, known_networks
+from harness.bench.measurements import Measurement
 from harness.errors import HarnessError, nearest
 from harness.plugins import registry
 
@@ -24,10 +25,13 @@ class Placement:
     threads: int
 
 
-def placements(processes: int | None, threads: int | None) -> list[Placement]:
-    """Return where cases run: by default all cores as threads of one process, and as processes of one thread."""
+def placements(processes: int | None, threads: int | None, cores: int | None = None) -> list[Placement]:
+    """Return where cases run: by default all cores as threads of one process, and as processes of one thread.
+
+    ``cores``: how many these are, where not all of the machine's.
+    """
     if processes is None and threads is None:
-        count = min(cores(), AT_MOST)
+        count = cores or min(environment.cores(), AT_MOST)
         return list(dict.fromkeys([Placement(1, count), Placement(count, 1)]))
     return [Placement(processes or 1, threads or 1)]
 
@@ -46,16 +50,12 @@ def chosen(
     """Return the cases of a run; what is not named is everything.
 
     A peer is one process, with a thread for each core that a placement has. An evaluation has a fifth of the rows, as
-    the test rows of a suite are, each clean and under every severity of every perturbation.
+    the test rows of a suite are, each clean and under every severity of every perturbation; at least one of each class.
 
     Raises:
-        HarnessError: a name is not known.
+        HarnessError: a name is not known, or the rows are too few.
     """
-    wanted = [work for work in EVERY if work in (works or EVERY)]
-    for work in works:
-        if work not in EVERY:
-            msg = f"unknown work {work!r}. {nearest(work, EVERY)}"
-            raise HarnessError(msg)
+    wanted = _known_works(works)
     found: list[Case] = []
     for place in places:
         common = {"device": device, "threads": place.threads, "rows": rows, "processes": place.processes}
@@ -63,7 +63,7 @@ def chosen(
         found += cases_for(backends, networks, backend_works, precisions=precisions, **common)  # type: ignore[arg-type]
     if "train" in wanted:
         found += _peers(peers, networks, places, device, rows)
-    perturbations, part = tuple(sorted(registry().named("perturbation"))), max(1, rows // 5)
+    perturbations, part = tuple(sorted(registry().named("perturbation"))), max(CLASSES, rows // 5)
     one = places[0]
     if "evaluate" in wanted:
         plain = cases_for(backends, networks, ["evaluate"], device=device, threads=one.threads, rows=part)
@@ -76,6 +76,45 @@ def chosen(
     if "load" in wanted:
         found.append(Case("cache", "", "load", "cpu", 1, rows, "dataset"))
     return found
+
+
+def picked(
+    measurements: Sequence[Measurement],
+    *,
+    backends: Sequence[str] = (),
+    peers: Sequence[str] = (),
+    networks: Sequence[str] = (),
+    works: Sequence[str] = (),
+    precisions: Sequence[str] = (),
+) -> list[Measurement]:
+    """Return those of some measurements that names ask for, as `chosen` would; what is not named is everything.
+
+    Raises:
+        HarnessError: a network or work is not known, or nothing is left: nothing at all, or of the backends named.
+    """
+    named, wanted = known_networks(networks), _known_works(works)
+
+    def fits(one: Measurement) -> bool:
+        if (networks and one.network not in named) or one.work not in wanted:
+            return False
+        if one.kind == "backend":
+            return (not backends or one.backend in backends) and (not precisions or one.precision in precisions)
+        return one.kind != "peer" or not peers or one.backend in peers
+
+    found = [one for one in measurements if fits(one)]
+    if not found or (backends and not any(one.kind == "backend" for one in found)):
+        msg = f"holds nothing of what is asked for; it has {', '.join(one.title for one in measurements)}"
+        raise HarnessError(msg)
+    return found
+
+
+def _known_works(names: Sequence[str]) -> list[Work]:
+    """Return the works that some names mean, in their order; all without a name."""
+    for name in names:
+        if name not in EVERY:
+            msg = f"unknown work {name!r}. {nearest(name, EVERY)}"
+            raise HarnessError(msg)
+    return [work for work in EVERY if work in (names or EVERY)]
 
 
 def _peers(

@@ -9,7 +9,7 @@ from harness.bench.measurements import Measurement
 from harness.bench.noise import NoiseFloor, floor_key
 from harness.errors import HarnessError
 
-Verdict = Literal["faster", "slower", "within the noise", "no verdict"]
+Verdict = Literal["faster", "slower", "within the noise", "no verdict", "no verdict (disturbed)"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Comparison:
     verdict: Verdict
     changes: tuple[str, ...] = ()
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether either side was: then the difference may be what others did with the cores."""
+        return self.now.disturbed or self.baseline.disturbed
+
 
 def compare(
     now: Sequence[Measurement], baseline: Sequence[Measurement], floors: Mapping[str, NoiseFloor]
@@ -34,17 +39,27 @@ def compare(
     """Compare the cases that both have.
 
     The margin of a case is its backend's noise floor on this machine, or either measurement's own spread where that is
-    larger: a calibration knows nothing of what else the machine was doing then.
+    larger: a calibration knows nothing of what else the machine was doing then. A disturbed one gets no verdict.
 
     Raises:
         HarnessError: they have no case in common, or one was measured on another machine or in another way.
     """
+    check_common([one.title for one in now], baseline)
     before = {one.title: one for one in baseline}
     pairs = [(one, before[one.title]) for one in now if one.title in before]
-    if not pairs:
-        msg = f"no case in common: it has {', '.join(before)}; measured now: {', '.join(one.title for one in now)}"
-        raise HarnessError(msg)
     return [_compare(one, other, floors.get(floor_key(one.machine, one.backend))) for one, other in pairs]
+
+
+def check_common(titles: Sequence[str], baseline: Sequence[Measurement]) -> None:
+    """Make sure that a baseline has one of the cases: it can be asked before they are measured.
+
+    Raises:
+        HarnessError: it has none.
+    """
+    before = [one.title for one in baseline]
+    if not set(before) & set(titles):
+        msg = f"no case in common: it has {', '.join(before)}; measured now: {', '.join(titles)}"
+        raise HarnessError(msg)
 
 
 def _compare(now: Measurement, baseline: Measurement, floor: NoiseFloor | None) -> Comparison:
@@ -58,9 +73,11 @@ def _compare(now: Measurement, baseline: Measurement, floor: NoiseFloor | None) 
             msg = f"{now.title}: measured with --{key} {there}, here with {here}: not comparable"
             raise HarnessError(msg)
     ratio = now.samples_per_second / baseline.samples_per_second
-    margin = max(floor.floor, now.spread, baseline.spread) if floor else None
+    margin = max(floor.floor, now.spread or 0.0, baseline.spread or 0.0) if floor else None
     verdict: Verdict = "no verdict"
-    if margin is not None:
+    if now.disturbed or baseline.disturbed:
+        verdict = "no verdict (disturbed)"
+    elif margin is not None:
         within = abs(log(ratio)) <= log1p(margin)
         verdict = "within the noise" if within else "faster" if ratio > 1 else "slower"
     return Comparison(now, baseline, ratio, margin, verdict, _changes(now, baseline))

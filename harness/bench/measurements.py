@@ -112,8 +112,10 @@ class Measurement:
         return bool(told) and min(told) > TOLERATED
 
     @property
-    def spread(self) -> float:
-        """Half the distance between the quartiles of the runs, as a fraction of their median."""
+    def spread(self) -> float | None:
+        """Half the distance between the quartiles of the runs, as a fraction of their median; None of a single run."""
+        if len(self.seconds) < 2:
+            return None
         low, middle, high = np.quantile(self.seconds, [0.25, 0.5, 0.75])
         return float((high - low) / 2 / middle)
 

@@ -1,20 +1,18 @@
 """The noise floor of a machine: how far a case seems to differ from itself."""
 
 import json
+import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from harness.bench.cases import Case
-from harness.bench.measurements import Machine, Measurement
-from harness.bench.prepared import prepare
-from harness.bench.rounds import interleaved, timed
+from harness.bench.measurements import Machine
+from harness.bench.sessions import Session
+from harness.bench.storage import stored
 from harness.errors import HarnessError
 from harness.files import write_json
 from harness.places import cache_root
@@ -64,32 +62,23 @@ def floor_of(first: Sequence[float], second: Sequence[float]) -> float:
     return float(np.expm1(np.quantile(deviations, QUANTILE)))
 
 
-def calibrate(case: Case, rounds: int, *, processes: int = PROCESSES) -> NoiseFloor:
-    """Measure a case against itself, in turns, ``rounds`` runs each in fresh ``processes``.
+def calibrate(case: Case, rounds: int, *, processes: int = PROCESSES, timeout: float | None = None) -> NoiseFloor:
+    """Measure a case against itself, in turns, ``rounds`` runs each in fresh ``processes``, as `measure` does.
 
     A comparison is between processes: what differs from one to the next, where memory lies, say, is part of its noise,
-    and within one would not be seen.
+    and within one would not be seen. ``timeout``: the seconds that each start and each run may take.
 
     Raises:
-        HarnessError: it cannot run here.
+        UnavailableError: it cannot run here.
+        FailedError: it raised something, its process died, or it took too long.
     """
-    sessions = []
-    # One process for each session, spawned: a fork would inherit what the libraries hold.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+    found = []
+    with stored(case.rows) as images:
         for _ in range(processes):
-            try:
-                sessions.append(pool.submit(session, case, rounds).result())
-            except BrokenProcessPool:
-                msg = f"{case.title}: its process ended without a result"
-                raise HarnessError(msg) from None
-    first, second = ([one for found in sessions[start::2] for one in found.seconds] for start in (0, 1))
-    return NoiseFloor(sessions[0].machine, case.backend, floor_of(first, second), case.title, rounds, processes)
-
-
-def session(case: Case, rounds: int) -> Measurement:
-    """Measure one case alone."""
-    with prepare(case) as ready:
-        return ready.measured(interleaved([timed(ready.run)], rounds)[0])
+            with Session(case, images.dataset, os.environ, timeout) as session:
+                found.append(session.measured([session.run() for _ in range(rounds)]))
+    first, second = ([second for one in found[start::2] for second in one.seconds] for start in (0, 1))
+    return NoiseFloor(found[0].machine, case.backend, floor_of(first, second), case.title, rounds, processes)
 
 
 def noise_path() -> Path:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import nan
-from time import perf_counter
 
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
@@ -40,23 +39,18 @@ def interleaved(runs: Sequence[Callable[[], float]], rounds: int) -> list[list[f
     return seconds
 
 
-def timed(run: Callable[[], object]) -> Callable[[], float]:
-    """Return a run that tells the seconds that it took."""
-
-    def told() -> float:
-        started = perf_counter()
-        run()
-        return perf_counter() - started
-
-    return told
-
-
 def measure(
-    cases: Sequence[Case], rounds: int, *, plain: Mapping[str, str] | None = None, say: Say | None = None
+    cases: Sequence[Case],
+    rounds: int,
+    *,
+    plain: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    say: Say | None = None,
 ) -> Measured:
     """Measure cases, each in fresh processes, interleaved; one that fails costs itself alone.
 
-    ``plain``: the environment of peers; by default this process's own.
+    ``plain``: the environment of peers; by default this process's own. ``timeout``: the seconds that each start and
+    each run of a case may take.
     """
     environment = dict(os.environ) if plain is None else plain
     told = say or (lambda _text: None)
@@ -75,7 +69,7 @@ def measure(
                 unavailable[case] = reason
                 continue
             told(f"starting {case.title}")
-            session = Session(case, images.dataset, environment)
+            session = Session(case, images.dataset, environment, timeout)
             try:
                 sessions.append(stack.enter_context(session))
             except UnavailableError as error:

@@ -32,17 +32,19 @@ M = TypeVar("M", Built, Ready, Ran)
 
 
 class FailedError(HarnessError):
-    """A case raised something, or its process died."""
+    """A case raised something, its process died, or it took too long."""
 
 
 class Session:
     """A case's processes; leaving its ``with`` block ends them.
 
     ``plain``: the environment that the command was given, for peers, which take part as they are at home. A backend
-    gets this process's own, as the workers of a run do.
+    gets this process's own, as the workers of a run do. ``timeout``: the seconds that each start and each run may take.
     """
 
-    def __init__(self, case: Case, dataset: CachedDataset, plain: Mapping[str, str]) -> None:
+    def __init__(
+        self, case: Case, dataset: CachedDataset, plain: Mapping[str, str], timeout: float | None = None
+    ) -> None:
         self.case = case
         self.startup: list[float] = []
         """Seconds from the start of each process until its network stood."""
@@ -56,6 +58,7 @@ class Session:
         threads = dict.fromkeys(VARIABLES, str(case.threads))
         self._environment = {**base, **threads, **dict(case.variables)}
         self._dataset = dataset
+        self._timeout = timeout
         self._workers: list[Worker] = []
 
     def __enter__(self) -> Self:
@@ -82,15 +85,22 @@ class Session:
         """Let every process run once, at the same moment; return the seconds from the first start to the last end.
 
         Raises:
-            FailedError: one raised something, or died.
+            FailedError: one raised something, died, or took too long; then all of them are ended.
         """
+        try:
+            return self._run()
+        except FailedError:
+            self.close()  # one that hangs would have a core while others are measured
+            raise
+
+    def _run(self) -> float:
         sleep(PAUSE)
         before, began = busy(), process_time()
         start = perf_counter() + AHEAD
         for worker in self._workers:
             with suppress(OSError):  # a process that is gone is told of when its answer is read
                 worker[1].send(start)
-        runs = [self._expect(worker, Ran) for worker in self._workers]
+        runs = [self._expect(worker, Ran, start) for worker in self._workers]
         after, ours = busy(), sum(run.cpu for run in runs) + process_time() - began
         seconds = max(run.ended for run in runs) - min(run.started for run in runs)
         self._waited += [run.waited for run in runs if run.waited is not None]
@@ -130,17 +140,21 @@ class Session:
         there.close()
         worker = (process, here)
         self._workers.append(worker)
-        self._expect(worker, Built)
+        self._expect(worker, Built, started)
         self.startup.append(perf_counter() - started)
-        ready = self._expect(worker, Ready)
+        ready = self._expect(worker, Ready, started)
         self._told, self.kernels = ready.told, ready.kernels
         peaks = (self.peak_anonymous_bytes, ready.peak_anonymous_bytes)
         self.peak_anonymous_bytes = max((peak for peak in peaks if peak is not None), default=None)
 
-    def _expect(self, worker: Worker, kind: type[M]) -> M:
-        """Return a process's next message, which is of a kind unless something is wrong."""
+    def _expect(self, worker: Worker, kind: type[M], since: float) -> M:
+        """Return a process's next message, which is of a kind unless something is wrong, in time from ``since`` on."""
         process, connection = worker
+        left = None if self._timeout is None else max(0.0, since + self._timeout - perf_counter())
         try:
+            if not connection.poll(left):
+                msg = f"took longer than {self._timeout:g} s"
+                raise FailedError(msg)
             message: Message = connection.recv()
         except (EOFError, OSError):
             process.join(5)

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.bench.cases import ALSO
+from harness.bench.comparison import Comparison
 from harness.bench.measurements import Measurement
 from harness.bench.overhead import Overhead
 from harness.bench.standings import Standing, cores_of, limit_of, rate, standings
+from harness.wording import counted
 
 _NOTHING = "–"
 MARK = "! "
@@ -55,7 +57,8 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
     libraries = [f"{library} ({', '.join(names)})" for library, names in users.items()]
     images = max(one.rows for one in measurements)
     counts = sorted({len(one.seconds) for one in measurements})
-    rounds = f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} rounds"
+    fewest = f"{counts[0]} to " if len(counts) > 1 else ""
+    rounds = f"{fewest}{counted(counts[-1], 'round')}"
     fresh = ", the cases in turns, each in fresh processes" if any(one.startup_seconds for one in measurements) else ""
     found = [
         f"Machine: {'; '.join(machines)}. Matrix libraries: {'; '.join(libraries) or 'none named'}.",
@@ -66,8 +69,8 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
         worst = max(disturbed, key=lambda one: one.others or 0.0)
         most = f" ({worst.title}: {worst.others:.0%})" if worst.others is not None else ""
         found.append(
-            f"! disturbed, {len(disturbed)} of {len(measurements)} cases: others had more than 5 % of their cores"
-            f"{most}, and their threads waited. Measure again when the machine is quiet."
+            f"! disturbed, {len(disturbed)} of {counted(len(measurements), 'case')}: others had more than 5 % of their "
+            f"cores{most}, and their threads waited. Measure again when the machine is quiet."
         )
     elif any(one.waited is not None or one.others is not None for one in measurements):
         found.append("Not disturbed: in no case did others have more than 5 % of its cores while its threads waited.")
@@ -118,7 +121,7 @@ def _line(one: Standing) -> list[str]:
         who(one.one),
         place(one.one),
         _samples_alone(one.one),
-        f"{one.one.spread:.1%}",
+        _spread(one.one),
         f"{one.times_reference:.2f}" if one.times_reference is not None else _NOTHING,
         f"{one.of_limit:.0%}" if one.of_limit is not None else _NOTHING,
         f"{one.of_own:.0%}" if one.of_own is not None else _NOTHING,
@@ -159,7 +162,7 @@ def _noise(measurements: Sequence[Measurement]) -> Shown | None:
 
 def _loading(measurements: Sequence[Measurement], caching: float | None) -> Shown | None:
     lines = [
-        [f"{one.rows:,} images", f"{_mark(one)}{one.median_seconds * 1e3:,.1f}", _or_dash(caching)]
+        [f"{one.rows:,} images", f"{mark(one)}{one.median_seconds * 1e3:,.1f}", _or_dash(caching)]
         for one in measurements
         if one.work == "load"
     ]
@@ -191,23 +194,28 @@ def overhead_table(one: Overhead) -> Shown:
 
 
 def _samples(one: Measurement) -> str:
-    return f"{_samples_alone(one)} ±{one.spread:.1%}"
+    return f"{_samples_alone(one)} ±{_spread(one)}"
 
 
 def _samples_alone(one: Measurement) -> str:
-    return f"{_mark(one)}{one.samples_per_second:,.0f}"
+    return f"{mark(one)}{one.samples_per_second:,.0f}"
 
 
 def _condition(one: Measurement) -> str:
     milliseconds = one.median_seconds / one.conditions / one.rows * 1e6
-    return f"{_mark(one)}{milliseconds:,.1f} ±{one.spread:.1%}"
+    return f"{mark(one)}{milliseconds:,.1f} ±{_spread(one)}"
 
 
 def _gigaflops(one: Measurement) -> str:
-    return f"{_mark(one)}{rate(one) / 1e9:,.0f} ±{one.spread:.1%}"
+    return f"{mark(one)}{rate(one) / 1e9:,.0f} ±{_spread(one)}"
 
 
-def _mark(one: Measurement) -> str:
+def _spread(one: Measurement) -> str:
+    return _NOTHING if one.spread is None else f"{one.spread:.1%}"
+
+
+def mark(one: Measurement | Comparison) -> str:
+    """Return what stands before a figure: whether it was disturbed."""
     return MARK if one.disturbed else ""
 
 

@@ -65,16 +65,18 @@ def _text(one: Shown, form: BenchFormat) -> str:
 
 
 def _comparison_table(compared: Sequence[Comparison]) -> Shown:
-    from harness.bench.tables import Shown
+    from harness.bench.tables import Shown, mark
 
-    lines = [[one.now.title, f"{one.ratio:.3f}", _verdict(one), "; ".join(one.changes)] for one in compared]
+    lines = [[one.now.title, f"{mark(one)}{one.ratio:.3f}", _verdict(one), "; ".join(one.changes)] for one in compared]
     return Shown(
         "Against the baseline: samples/s over its samples/s", ["case", "ratio", "verdict", "changed since"], lines
     )
 
 
 def _verdict(comparison: Comparison) -> str:
-    return comparison.verdict if comparison.margin is None else f"{comparison.verdict} (±{comparison.margin:.1%})"
+    if comparison.margin is None or comparison.disturbed:
+        return comparison.verdict
+    return f"{comparison.verdict} (±{comparison.margin:.1%})"
 
 
 def _show_json(measured: Measured, compared: Sequence[Comparison], suite: Overhead | None) -> None:
@@ -102,6 +104,7 @@ def _show_json(measured: Measured, compared: Sequence[Comparison], suite: Overhe
                 "case": one.now.title,
                 "ratio": one.ratio,
                 "margin": one.margin,
+                "disturbed": one.disturbed,
                 "verdict": one.verdict,
                 "changes": one.changes,
             }

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.bench_output import BenchFormat, say_missing, show
-from harness.cli.options import settle
-from harness.cli.tables import table
+from harness.cli.bench_options import check_options
+from harness.cli.bench_output import BenchFormat, show
+from harness.cli.calibrating import calibrate_each
+from harness.cli.options import duration, settle
+from harness.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.bench import Case, Comparison, Measured, Measurement
 
 Names = list[str] | None
+ROUNDS = 7
+TIMEOUT = "30m"
+"""Generous: without ``--rows``, a start or a run takes seconds."""
 
 
 def bench(
@@ -37,26 +43,34 @@ def bench(
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="NAME", help="Where to run: auto, cpu, cuda, cuda:1, …")
-    ] = "auto",
+        str | None, typer.Option("--device", metavar="NAME", help="Where to run: auto (the default), cpu, cuda:1, …")
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "--processes", "-j", min=1, help="Processes that do the same at the same time."),
     ] = None,
     threads: Annotated[
         int | None,
+        typer.Option("--threads", min=1, help="Threads of each. Default: 1, or, without --jobs, --cores."),
+    ] = None,
+    cores: Annotated[
+        int | None,
         typer.Option(
-            "--threads", min=1, help="Threads of each. Default: the cores, up to 4, as threads and as processes."
+            "--cores", min=1, help="So many threads of one process, then as many processes. Default: all, up to 4."
         ),
     ] = None,
     precisions: Annotated[
         Names, typer.Option("--precision", metavar="NAME", help="float32 (the default), bfloat16. Repeatable.")
     ] = None,
     rounds: Annotated[
-        int,
-        typer.Option("--rounds", min=1, help="Runs of each case, or of each process that calibrates."),
-    ] = 7,
+        int | None,
+        typer.Option("--rounds", min=1, help="Runs of each case, or of each process that calibrates. Default: 7."),
+    ] = None,
     rows: Annotated[int | None, typer.Option("--rows", min=1, help="Images of a run. Default: 51200.")] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="30m", help="How long a case's start, or a run, may take. Default: 30m."),
+    ] = None,
     suite: Annotated[
         Path | None,
         typer.Option("--suite", metavar="FILE", help="Run this suite too, for what it costs beside trials."),
@@ -82,83 +96,112 @@ def bench(
     """Measure backends beside plain use of the same libraries, and beside what the machine can do, in turns.
 
     Every case runs in fresh processes of its own. A comparison gives no verdict below the noise floor of this
-    machine, and none without --calibrate.
+    machine, none on what was disturbed, and none without --calibrate.
     """
-    _check(calibrate=calibrate, rounds=rounds, read=read, save=save, compare=compare, fail_on_slower=fail_on_slower)
+    check_options(
+        {
+            "--peer": peers,
+            "--network": networks,
+            "--work": works,
+            "--device": device,
+            "--precision": precisions,
+            "--jobs": jobs,
+            "--threads": threads,
+            "--cores": cores,
+            "--rows": rows,
+            "--rounds": rounds,
+            "--timeout": timeout,
+            "--suite": suite,
+            "--calibrate": calibrate,
+            "--read": read,
+            "--save": save,
+            "--compare": compare,
+            "--fail-on-slower": fail_on_slower,
+            "--format": format is not BenchFormat.terminal,
+        }
+    )
+    limit = duration("--timeout", timeout or TIMEOUT)
     plain = dict(os.environ)  # peers get it as it is
     settle(threads or 1)
     import harness.bench as measuring
 
     if save:
         measuring.check_place(save)
+    if suite:
+        _check_suite(suite)
     before = measuring.read(compare) if compare else []
+    names = {"backends": backends or (), "networks": networks or ()}
     if read:
-        measured = measuring.Measured(_chosen(measuring.read(read), backends, networks, read))
+        with _of(read):
+            found = measuring.picked(
+                measuring.read(read), peers=peers or (), works=works or (), precisions=precisions or (), **names
+            )
+        measured = measuring.Measured(found)
     else:
-        places = [measuring.Placement(1, threads or 1)] if calibrate else measuring.placements(jobs, threads)
         cases = measuring.chosen(
-            backends=backends or (),
             peers=["none"] if calibrate else peers or (),
-            networks=networks or (),
             works=measuring.WORKS if calibrate else works or (),
-            places=places,
+            places=[measuring.Placement(1, threads or 1)] if calibrate else measuring.placements(jobs, threads, cores),
             precisions=precisions or ("float32",),
-            device=device,
+            device=device or "auto",
             rows=rows or measuring.ROWS,
+            **names,
         )
         if calibrate:
-            _calibrate(cases, rounds, chosen=bool(backends))
+            calibrate_each(cases, rounds or ROUNDS, limit, chosen=bool(backends))
             return
-        measured = _measure(cases, rounds, plain)
-    compared = _compared(compare, measured.measurements, before)
-    show(measured, compared, measuring.overhead(suite) if suite else None, format)
-    if save and measured.measurements:
-        measuring.save(save, measured.measurements)
+        if compare:
+            with _of(compare):
+                measuring.check_common([case.title for case in cases], before)
+        measured = _measure(cases, rounds or ROUNDS, plain, limit)
+    compared: list[Comparison] = []
+    cost = None
+    try:
+        if save and measured.measurements:
+            measuring.save(save, measured.measurements)
+        compared = _compared(compare, measured.measurements, before)
+        cost = measuring.overhead(suite) if suite else None
+    finally:  # whatever becomes of these: what was measured is shown
+        show(measured, compared, cost, format)
     if measured.failed or not measured.measurements or _lacks_a_chosen(measured, backends):
         raise typer.Exit(1)
     if fail_on_slower and any(one.verdict == "slower" for one in compared):
         raise typer.Exit(3)
 
 
-def _check(
-    *,
-    calibrate: bool,
-    rounds: int,
-    read: Path | None,
-    save: Path | None,
-    compare: Path | None,
-    fail_on_slower: bool,
-) -> None:
-    """Refuse options that do not go together."""
+def _check_suite(path: Path) -> None:
+    """Refuse a suite that does not load before anything is measured."""
+    from harness.plugins import registry
+    from harness.suite import load_suite
+
+    load_suite(path, registry())
+
+
+@contextmanager
+def _of(path: Path) -> Iterator[None]:
+    """Name a file in the errors that are about what is in it."""
     from harness.errors import HarnessError
 
-    if calibrate and (read or save or compare):
-        msg = "--calibrate: goes with neither --read, --save nor --compare: it keeps the noise floor in the cache"
-        raise HarnessError(msg)
-    if calibrate and rounds == 1:
-        msg = (
-            "--rounds 1: with one run in each process, --calibrate would not see how runs of one process differ, and "
-            "the noise floor would be too low. Leave it out (7), or name at least 2"
-        )
-        raise HarnessError(msg)
-    if fail_on_slower and not compare:
-        msg = "--fail-on-slower: slower than what? Name a baseline with --compare FILE"
-        raise HarnessError(msg)
+    try:
+        yield
+    except HarnessError as error:
+        msg = f"{path}: {error}"
+        raise HarnessError(msg) from None
 
 
-def _measure(cases: Sequence[Case], rounds: int, plain: Mapping[str, str]) -> Measured:
+def _measure(cases: Sequence[Case], rounds: int, plain: Mapping[str, str], timeout: float | None) -> Measured:
     """Measure, and say on a terminal what is going on."""
     import sys
 
     from harness.bench import measure
 
-    typer.echo(f"measuring {len(cases)} cases in {rounds} {'rounds' if rounds > 1 else 'round'}", err=True)
+    typer.echo(f"measuring {counted(len(cases), 'case')} in {counted(rounds, 'round')}", err=True)
     if not sys.stderr.isatty():
-        return measure(cases, rounds, plain=plain)
+        return measure(cases, rounds, plain=plain, timeout=timeout)
     from rich.console import Console
 
     with Console(stderr=True).status("starting") as status:
-        return measure(cases, rounds, plain=plain, say=status.update)
+        return measure(cases, rounds, plain=plain, timeout=timeout, say=status.update)
 
 
 def _lacks_a_chosen(measured: Measured, backends: Names) -> bool:
@@ -169,59 +212,13 @@ def _lacks_a_chosen(measured: Measured, backends: Names) -> bool:
     )
 
 
-def _chosen(found: Sequence[Measurement], backends: Names, networks: Names, path: Path) -> list[Measurement]:
-    """Return the measurements of a file that the command asks for."""
-    from harness.bench.cases import known_networks
-    from harness.errors import HarnessError
-
-    names = known_networks(networks or ())
-    wanted = [
-        one
-        for one in found
-        if (not backends or one.kind != "backend" or one.backend in backends) and (not networks or one.network in names)
-    ]
-    if not any(one.kind == "backend" for one in wanted):
-        msg = f"{path}: holds none of these backends and networks; it has {', '.join(one.title for one in found)}"
-        raise HarnessError(msg)
-    return wanted
-
-
-def _calibrate(cases: Sequence[Case], rounds: int, *, chosen: bool) -> None:
-    """Measure each backend's first case against itself: a device and a BLAS have a noise of their own."""
-    from harness.bench import calibrate, keep
-
-    first: dict[str, Case] = {}
-    for case in cases:
-        first.setdefault(case.backend, case)
-    lines, missing, path = [], {}, None
-    for case in first.values():
-        answer = case.ask()
-        if answer.backend is None:
-            missing[case] = answer.reason
-            continue
-        typer.echo(f"measuring {case.title} against itself", err=True)
-        found = calibrate(case, rounds)
-        path = keep(found)
-        lines.append([case.title, found.machine.device, found.machine.blas, f"±{found.floor:.1%}"])
-    if lines:
-        table("noise floor", lines, ["case", "device", "BLAS", "noise"])
-        typer.echo(f"kept in {path}")
-    say_missing(missing)
-    if not lines or (chosen and missing):
-        raise typer.Exit(1)
-
-
 def _compared(path: Path | None, now: Sequence[Measurement], before: Sequence[Measurement]) -> list[Comparison]:
     from harness.bench import compare, floors
-    from harness.errors import HarnessError
 
     if not path or not now:
         return []
-    try:
+    with _of(path):
         found = compare(now, before, floors())
-    except HarnessError as error:
-        msg = f"{path}: {error}"
-        raise HarnessError(msg) from None
     for titles, what in (
         ([one.title for one in now if one.title not in {other.title for other in before}], f"not in {path}"),
         ([one.title for one in before if one.title not in {other.title for other in now}], "not measured now"),
@@ -230,4 +227,6 @@ def _compared(path: Path | None, now: Sequence[Measurement], before: Sequence[Me
             typer.echo(f"{what}: {', '.join(titles)}", err=True)
     if any(one.margin is None for one in found):
         typer.echo("no verdict where the machine's noise is not known: 'harness bench --calibrate' finds it", err=True)
+    if any(one.disturbed for one in found):
+        typer.echo(f"no verdict where a case was disturbed, now or in {path}: others had its cores", err=True)
     return found

@@ -1,0 +1,110 @@
+"""Options of `harness bench`: what is refused before anything is measured, and what a file is read for."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from harness import bench
+from tests.measurements import MACHINE, measurement
+
+IGNORED = "does not go with"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--fail-on-slower", "--fail-on-slower: slower than what? Name a baseline with --compare FILE"),
+        ("--compare none.json", "none.json: cannot be read: No such file or directory"),
+        ("--save nope/x.json", "nope/x.json: there is no folder nope. Make it first (mkdir -p nope)"),
+        ("--suite nosuch.toml --save a.json", "nosuch.toml: "),
+        ("--compare base.json --backend numpy --work train", "base.json: no case in common: it has x M0 train"),
+        ("--timeout soon", "--timeout: 'soon' is no duration: write 90s, 30m or 2h"),
+        ("--rows 30", "30 rows are too few: at least 47 are needed, an image of each class"),
+        ("--calibrate --save x", f"--calibrate: {IGNORED} --save: it measures one training of each"),
+        ("--calibrate --jobs 2 --work products", f"--calibrate: {IGNORED} --work and --jobs: it measures one training"),
+        ("--calibrate --suite s.toml --peer none -f json", f"--calibrate: {IGNORED} --suite and --peer and --format"),
+        ("--calibrate --network M0 --network M1g", f"--calibrate: {IGNORED} more than one --network: it measures one"),
+        ("--calibrate --rounds 1", "--rounds 1: with one run in each process, --calibrate would not see how runs"),
+        ("--read base.json --device cuda", f"--read: {IGNORED} --device: the file has what was measured"),
+        ("--read base.json --rounds 7 --rows 51200", f"--read: {IGNORED} --rows and --rounds: the file has what was"),
+        ("--read base.json --timeout 1m --threads 1", f"--read: {IGNORED} --threads and --timeout: the file has what"),
+        ("--read base.json --work training", "base.json: unknown work 'training'. Did you mean 'train'"),
+        ("--read base.json --work predict", "base.json: holds nothing of what is asked for; it has x M0 train"),
+        ("--read base.json --backend numpy", "base.json: holds nothing of what is asked for; it has x M0 train"),
+        ("--cores 2 --threads 2", f"--cores: {IGNORED} --threads: it means so many threads of one process"),
+    ],
+)  # fmt: skip
+def test_a_bad_command_is_one_line(typed, tmp_path, line, message):
+    """Refused before anything is measured, and nothing is written."""
+    bench.save(tmp_path / "base.json", [measurement([1.0], backend="x")])
+    told = typed("bench", *line.split(), code=2)
+    assert told.err.startswith(f"error: {message}")
+    assert told.err.count("\n") == 1
+    assert not told.out
+    assert [path.name for path in tmp_path.glob("*.json")] == ["base.json"]
+
+
+def test_what_was_measured_is_shown_and_kept_before_it_is_compared(typed, tmp_path):
+    """A baseline that cannot be compared costs no measurement; the error comes last."""
+    here = measurement([1.0, 1.0])
+    bench.save(tmp_path / "now.json", [here])
+    bench.save(tmp_path / "base.json", [replace(here, machine=replace(MACHINE, cores="2"))])
+    told = typed("bench", "--read", "now.json", "--compare", "base.json", "--save", "kept.json", code=2)
+    assert told.err == (
+        "error: base.json: numpy M0 train: measured on another machine: cores '2', not '8' as here: not comparable\n"
+    )
+    assert "Training M0: samples/s" in told.out
+    assert bench.read(tmp_path / "kept.json") == [here]
+
+
+HELD = [
+    measurement([1.0]),
+    replace(measurement([1.0]), precision="bfloat16"),
+    measurement([1.0], backend="x"),
+    replace(measurement([1.0]), network="M1g"),
+    replace(measurement([1.0]), work="predict"),
+    replace(measurement([1.0], backend="plain"), kind="peer", label="plain"),
+    replace(measurement([1.0], backend="cache"), kind="dataset", network="", work="load"),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "indices"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5, 6]),
+        ({"works": ["load"]}, [6]),
+        ({"works": ["train", "load"], "precisions": ["float32"]}, [0, 2, 3, 5, 6]),
+        ({"backends": ["x"]}, [2, 5, 6]),
+        ({"peers": ["none"]}, [0, 1, 2, 3, 4, 6]),
+        ({"peers": ["plain"], "networks": ["M2"]}, [3]),
+        ({"precisions": ["bfloat16"], "works": ["train"]}, [1, 5]),
+    ],
+)
+def test_a_file_is_read_for_what_is_asked(asked, indices):
+    """By name, as measuring would choose; a peer is what backends are set beside."""
+    assert bench.picked(HELD, **asked) == [HELD[index] for index in indices]
+
+
+def test_a_file_of_loading_alone_is_read(typed, tmp_path):
+    """It is a measurement like any other, though of no backend."""
+    bench.save(tmp_path / "load.json", HELD[-1:])
+    assert "Loading a data set" in typed("bench", "--read", "load.json").out
+
+
+def test_a_disturbed_comparison_fails_nothing(typed, tmp_path, monkeypatch):
+    """Twice as slow while others had the cores: marked, no verdict, exit code 0."""
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
+    floor = bench.NoiseFloor(MACHINE, "numpy", 0.02, "numpy M0 train", 5, 8)
+    bench.keep(floor)
+    bench.save(tmp_path / "base.json", [measurement([1.0, 1.0])])
+    bench.save(tmp_path / "now.json", [replace(measurement([2.0, 2.0]), waited=0.4, others=0.4)])
+    arguments = ("bench", "--read", "now.json", "--compare", "base.json", "--fail-on-slower")
+    told = typed(*arguments)
+    assert "│ numpy M0 train │ ! 0.500 │ no verdict (disturbed) │" in told.out
+    assert "no verdict where a case was disturbed, now or in base.json: others had its cores" in told.err
+    (found,) = json.loads(typed(*arguments, "--format", "json").out)["comparisons"]
+    assert found["disturbed"] is True
+    assert found["verdict"] == "no verdict (disturbed)"
+    bench.save(tmp_path / "now.json", [measurement([2.0, 2.0])])
+    typed(*arguments, code=3)
