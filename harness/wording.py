@@ -1,5 +1,7 @@
 """Numbers in sentences."""
 
+from collections.abc import Sequence
+
 
 def counted(count: int, noun: str) -> str:
     """Return how many of something there are, in the noun's right number.
@@ -9,3 +11,12 @@ def counted(count: int, noun: str) -> str:
     """
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
+
+
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """Return some numbers of a thing.
+
+    >>> numbered("seed", [1]), numbered("seed", [1, 2])
+    ('seed 1', 'seeds 1, 2')
+    """
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
