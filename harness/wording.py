@@ -3,6 +3,15 @@
 from collections.abc import Sequence
 
 
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """Return some numbers of a thing.
+
+    >>> numbered("seed", [1]), numbered("seed", [1, 2])
+    ('seed 1', 'seeds 1, 2')
+    """
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
 def counted(count: int, noun: str) -> str:
     """Return how many of something there are, in the noun's right number.
 
@@ -11,12 +20,3 @@ def counted(count: int, noun: str) -> str:
     """
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
-
-
-def numbered(noun: str, numbers: Sequence[int]) -> str:
-    """Return some numbers of a thing.
-
-    >>> numbered("seed", [1]), numbered("seed", [1, 2])
-    ('seed 1', 'seeds 1, 2')
-    """
-    return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
