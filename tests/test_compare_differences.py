@@ -84,12 +84,16 @@ def test_sides_that_are_alike_in_truth_seldom_get_a_verdict(share, images, seeds
 
 
 def test_a_difference_of_which_no_error_is_known_has_no_verdict():
-    """A loss that fell by the same in every seed, but for rounding; what is neither better nor worse has changed."""
+    """A loss that fell by the same in every seed, but for rounding, or is no number; of what has no side, neither."""
     first = {seed: with_loss(one, 0.3 + 0.07 * seed) for seed, one in trials([0.5, 0.5, 0.5]).items()}
     second = {seed: with_loss(one, 0.21 + 0.07 * seed) for seed, one in first.items()}
     found = difference("A", "val_loss", first, second, SIZES)
     assert 0 < found.change.std < 1e-15
     assert (found.error, found.mark) == (None, Mark.unknown)
+    for loss in (float("nan"), float("inf")):
+        lost = {seed: with_loss(one, loss) for seed, one in first.items()}
+        found = difference("A", "val_loss", first, lost, SIZES)
+        assert (found.error, found.mark) == (None, Mark.unknown)
     longer = {seed: replace(one, metrics=replace(one.metrics, epochs=7)) for seed, one in first.items()}
     assert difference("A", "epochs", first, longer, SIZES).mark is Mark.changed
     same = difference("A", "val_accuracy", first, first, SIZES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from scipy.stats import t as student
@@ -53,7 +53,7 @@ class Mark(StrEnum):
     same = "same"  # to the last bit
     noise = "within noise"
     changed = "changed"  # where neither way is better
-    unknown = "no verdict"  # of one seed, or of several that differ by the same
+    unknown = "no verdict"  # of one seed, of several that differ by the same, or by no number
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def difference(
         return None
     same = change.mean == 0 and not change.std
     images = sizes.get(_SETS.get(metric, ""), 0) if change.n > 1 or condition[0] is None else 0
-    error = None if same else _error(one, other, change, images)
+    error = None if same or not isfinite(change.mean) else _error(one, other, change, images)
     mark = Mark.same if same else _mark(metric, change, error)
     return Difference(experiment, metric, condition, one, other, change, error, mark)
 
@@ -129,7 +129,7 @@ def _error(first: Statistic, second: Statistic, change: Statistic, images: int) 
 
 
 def _sampling_error(first: float, second: float, images: int) -> float:
-    """Return that of the difference of two shares of so many images, 0 for certain ones."""
+    """Return half the interval of the difference of two shares of so many images."""
     return _quantile(inf) * sqrt(sum(share * (1 - share) for share in (first, second)) / images)
 
 
