@@ -1,5 +1,16 @@
 """Numbers in sentences."""
 
+from collections.abc import Sequence
+
+
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """Return some numbers of a thing.
+
+    >>> numbered("seed", [1]), numbered("seed", [1, 2])
+    ('seed 1', 'seeds 1, 2')
+    """
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
 
 def counted(count: int, noun: str) -> str:
     """Return how many of something there are, in the noun's right number.

@@ -103,6 +103,23 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(driver):
     assert shown[-2:] == ["–", "–"]
 
 
+@pytest.mark.parametrize(("table", "index"), [("shared-settings", 0), ("shared-settings", 2), ("environments", 0)])
+def test_the_tables_of_settings_and_environment_sort_too(driver, table, index):
+    """By their texts; what has no value stays last."""
+    heading = driver.find_element(By.CSS_SELECTOR, f"#table-{table} thead th:nth-child({index + 1})")
+    button = heading.find_element(By.TAG_NAME, "button")
+    orders = []
+    for direction in ("ascending", "descending"):
+        driver.execute_script("arguments[0].click()", button)
+        assert heading.get_attribute("aria-sort") == direction
+        shown = column(driver, f"table-{table}", index)
+        orders.append([one for one in shown if one != "–"])
+        assert shown == orders[-1] + ["–"] * (len(shown) - len(orders[-1]))
+    assert orders[0] == sorted(orders[0], key=str.lower)
+    assert orders[1] == sorted(orders[0], key=str.lower, reverse=True)
+    assert orders[0] != orders[1]
+
+
 def test_the_keyboard_sorts_names_as_people_count(driver):
     """M2 comes before M10."""
     button = driver.find_element(By.CSS_SELECTOR, "#table-overview thead button")

@@ -27,7 +27,8 @@ def compare(
         typer.Option(
             "--fail-on",
             metavar="METRIC:±NUMBER",
-            help="Exit with code 3 where a mean fell (-) or rose (+) by more: test_accuracy:-0.5. Repeatable.",
+            help="Exit with code 3 where a mean fell (-) or rose (+) by more: test_accuracy:-0.5; also where RUN_A "
+            "alone has it. Repeatable.",
         ),
     ] = None,
 ) -> None:

@@ -1,8 +1,19 @@
 """Two runs side by side: what differs, whether it is more than noise, and what was changed."""
 
-from harness.comparing.comparison import Comparison, Unmatched, compare
+from harness.comparing.comparison import Comparison, Unjudged, Unmatched, compare
 from harness.comparing.differences import Difference, Mark
 from harness.comparing.limits import Limit, limit, violations
 from harness.comparing.tables import tables
 
-__all__ = ["Comparison", "Difference", "Limit", "Mark", "Unmatched", "compare", "limit", "tables", "violations"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Limit",
+    "Mark",
+    "Unjudged",
+    "Unmatched",
+    "compare",
+    "limit",
+    "tables",
+    "violations",
+]

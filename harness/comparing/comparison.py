@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.comparing.differences import HIGHER_IS_BETTER, Difference, difference
+from harness.comparing.differences import HIGHER_IS_BETTER, Difference, Trials, difference
 from harness.errors import HarnessError
 from harness.fingerprints import differences
 from harness.leaderboard.experiments import all_measures
 from harness.suite.relations import MEASURED, OF_THE_MACHINE
-from harness.values import comparable
+from harness.values import comparable, value_of
+from harness.wording import numbered
 
 if TYPE_CHECKING:
     from harness.rows import TrialRow
     from harness.store import Dataset, Run
+    from harness.suite.expectations import Condition
     from harness.suite.relations import Metric
 
 _ALSO: tuple[Metric, ...] = ("gap", "epochs", "best_epoch", "parameters")
@@ -33,7 +35,17 @@ class Unmatched:
     @property
     def spoken(self) -> str:
         """``"M0 seeds 1, 2"``."""
-        return f"{self.experiment} seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
+        return f"{self.experiment} {numbered('seed', self.seeds)}"
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """What the first run has of an experiment and the comparison has not, of any seed or of some, and why."""
+
+    experiment: str
+    metric: Metric
+    condition: Condition
+    why: str
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,8 @@ class Comparison:
 
     ``differences``: of every experiment, metric and condition that both have. ``settings``: what an experiment's trials
     mean otherwise, each in words. ``environment``: what the circumstances say otherwise, as (key, first, second).
-    ``times``: why times are left out, empty where they are not.
+    ``unjudged``: what the first run has and ``differences`` have not. ``times``: the experiments whose times are left
+    out, and why.
     """
 
     first: str
@@ -54,7 +67,8 @@ class Comparison:
     settings: dict[str, list[str]]
     environment: list[tuple[str, str, str]]
     unmatched: list[Unmatched]
-    times: str
+    unjudged: list[Unjudged]
+    times: dict[str, str]
 
 
 def compare(first: Run, second: Run) -> Comparison:
@@ -68,15 +82,19 @@ def compare(first: Run, second: Run) -> Comparison:
     done = [_done(rows) for rows in (before, after)]
     names = [name for name in done[0] if name in done[1] and done[0][name].keys() & done[1][name].keys()]
     common = {name: [seed for seed in done[0][name] if seed in done[1][name]] for name in names}
-    pairs = [(done[0][name][seed], done[1][name][seed]) for name in names for seed in common[name]]
+    sides = {name: [{seed: side[name][seed] for seed in common[name]} for side in done] for name in names}
+    pairs = [(one[seed], other[seed]) for one, other in sides.values() for seed in one]
+    _check_splits(first, second, pairs)
     found: list[Difference] = []
-    for name in names:
-        one, other = ({seed: side[name][seed] for seed in common[name]} for side in done)
+    unjudged: list[Unjudged] = []
+    for name, (one, other) in sides.items():
         for metric, condition in _asked(list(one.values())):
             changed = difference(name, metric, one, other, first.dataset.sizes, condition)
-            if changed:
-                found.append(changed)
-    settings = {name: differences(done[0][name][common[name][0]], done[1][name][common[name][0]]) for name in names}
+            found += [changed] if changed else []
+            why = _why_unjudged(metric, condition, one, other, second)
+            unjudged += [Unjudged(name, metric, condition, why)] if why else []
+    settings = {name: differences(*(side[common[name][0]] for side in sides[name])) for name in names}
+    times = {name: _why_no_times([*one.values(), *other.values()]) for name, (one, other) in sides.items()}
     return Comparison(
         str(first.directory),
         str(second.directory),
@@ -86,7 +104,8 @@ def compare(first: Run, second: Run) -> Comparison:
         {name: texts for name, texts in settings.items() if texts},
         _environment([one for one, _ in pairs], [other for _, other in pairs]),
         _unmatched(first, second, before, after),
-        _why_no_times([row for pair in pairs for row in pair]),
+        unjudged,
+        {name: why for name, why in times.items() if why},
     )
 
 
@@ -109,17 +128,26 @@ def _check(
         told = [f"{run.directory} has {run.dataset.title or run.dataset.name}" for run in (first, second)]
         msg = f"{', '.join(told)}: metrics of different data are not comparable. Compare runs of the same"
         raise HarnessError(msg)
-    splits = [{row.basis.get("split", "") for row in rows.values()} for rows in (before, after)]
-    if splits[0] and splits[1] and not splits[0] & splits[1]:
-        msg = f"{first.directory} and {second.directory} split their images otherwise: their metrics are not comparable"
-        raise HarnessError(msg)
     names = [list(dict.fromkeys(name for name, _ in rows)) for rows in (before, after)]
     if not set(names[0]) & set(names[1]):
         msg = f"no experiment in common: {first.directory} has {', '.join(names[0])}; {second.directory} has "
         raise HarnessError(msg + ", ".join(names[1]))
 
 
-def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[Metric, tuple[str | None, float]]]:
+def _check_splits(first: Run, second: Run, pairs: Sequence[tuple[TrialRow, TrialRow]]) -> None:
+    """Raise where the two trials of a pair had other images to learn from: a run may have rows of several splits."""
+    for one, other in pairs:
+        digests = [row.basis.get("split", "") for row in (one, other)]
+        if digests[0] != digests[1]:
+            shown = " and ".join(digest[:12] or "none recorded" for digest in digests)
+            msg = (
+                f"{first.directory} and {second.directory} split their images otherwise in {one.experiment} seed "
+                f"{one.seed} ({shown}): their metrics are not comparable. Compare runs of the same split"
+            )
+            raise HarnessError(msg)
+
+
+def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[Metric, Condition]]:
     """Yield every metric, those of test rows under every condition that the rows were measured under.
 
     Severity 0 is the clean images once more.
@@ -164,6 +192,16 @@ def _unmatched(
             why = f"{row.status} in {run.directory}{reason}" if row else f"not in {run.directory}"
             found.setdefault((key[0], in_first, why), []).append(key[1])
     return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in found.items()]
+
+
+def _why_unjudged(metric: Metric, condition: Condition, first: Trials, second: Trials, run: Run) -> str:
+    """Say why the first run's values are not all compared, empty where they are, or there are none."""
+    having = [seed for seed, row in first.items() if value_of(row, metric, condition) is not None]
+    lost = [seed for seed in having if value_of(second[seed], metric, condition) is None]
+    if lost:
+        return f"{numbered('seed', lost)} {'has' if len(lost) == 1 else 'have'} none in {run.directory}"
+    rows = [*first.values(), *second.values()]
+    return _why_no_times(rows) if having and not comparable([metric], rows) else ""
 
 
 def _why_no_times(rows: Sequence[TrialRow]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from scipy.stats import t as student
@@ -21,6 +21,8 @@ CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
 CLEAR = 3.0
 """Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
+_EQUAL = 1e-9
+"""Differences that spread by less than this, relative to the values, are equal but for rounding."""
 HIGHER_IS_BETTER: Mapping[Metric, bool] = {
     "train_accuracy": True,
     "val_accuracy": True,
@@ -51,7 +53,7 @@ class Mark(StrEnum):
     same = "same"  # to the last bit
     noise = "within noise"
     changed = "changed"  # where neither way is better
-    unknown = "no verdict"  # of one seed
+    unknown = "no verdict"  # of one seed, of several that differ by the same, or by no number
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Difference:
     """An experiment's metric in two runs, over the seeds that are done in both.
 
     ``change``: the second run's less the first's, seed by seed. ``error``: half the confidence interval of its mean,
-    None where nothing tells.
+    None where nothing tells, or where every seed is the same.
     """
 
     experiment: str
@@ -87,10 +89,19 @@ def difference(
     """Return the difference in a metric, None where a run lacks it or the two cannot be compared.
 
     ``sizes``: the images of each set. The error of the mean of n differences d is t s / √n, s their standard deviation
-    and t Student's quantile of n - 1 degrees of freedom: the paired t-test. Of one seed an accuracy p over m images has
-    the sampling error z √(p₁ (1 - p₁) / m + p₂ (1 - p₂) / m), z the normal quantile. A difference within it is noise;
-    up to `CLEAR` times as much has no verdict, because how much seeds differ, one seed does not tell. Of one seed,
-    other metrics have no error that is known, nor has an accuracy under a perturbation, in which seeds differ most.
+    and t Student's quantile of n - 1 degrees of freedom: the paired t-test.
+
+    Counts of images are whole: a few seeds may differ by the same by chance, s is 0 then, and the t-test sure of
+    anything. So the error of an accuracy p over m images is never below the sampling error of n trials a side,
+    z √(p₁ (1 - p₁) / m + p₂ (1 - p₂) / m) / √n, z the normal quantile (the test of two proportions: Dietterich 1998,
+    Neural Computation 10, 3.2). It takes the trials for independent, though all see the same m images. That is on the
+    safe side where two sides are alike in truth: how hard each image is cancels in d, and what is left varies by no
+    more than that (the law of total variance). What other images would say, neither the floor nor the t-test tells.
+    Other metrics have no floor that is known: where their seeds differ by the same, there is no error and no verdict.
+
+    Of one seed an accuracy has the sampling error of n = 1. A difference within it is noise; up to `CLEAR` times as
+    much has no verdict, because how much seeds differ, one seed does not tell. Of one seed, other metrics have no error
+    that is known, nor has an accuracy under a perturbation, in which seeds differ most.
     """
     seeds = [seed for seed in first if seed in second]
     if not comparable([metric], [trials[seed] for trials in (first, second) for seed in seeds]):
@@ -102,29 +113,37 @@ def difference(
     one, other = Statistic.of(list(before.values())), Statistic.of(list(after.values()))
     if change is None or one is None or other is None:
         return None
-    error = _error(metric, one, other, change, sizes if condition[0] is None else {})
-    return Difference(experiment, metric, condition, one, other, change, error, _mark(metric, change, error))
+    same = change.mean == 0 and not change.std
+    images = sizes.get(_SETS.get(metric, ""), 0) if change.n > 1 or condition[0] is None else 0
+    error = None if same or not isfinite(change.mean) else _error(one, other, change, images)
+    mark = Mark.same if same else _mark(metric, change, error)
+    return Difference(experiment, metric, condition, one, other, change, error, mark)
 
 
-def _error(
-    metric: Metric, first: Statistic, second: Statistic, change: Statistic, sizes: Mapping[str, int]
-) -> float | None:
-    if change.std is not None:
-        return float(student.ppf((1 + CONFIDENCE) / 2, change.n - 1)) * change.std / sqrt(change.n)
-    images = sizes.get(_SETS.get(metric, ""), 0)
-    if not images:
-        return None
-    variance = sum(side.mean * (1 - side.mean) / images for side in (first, second))
-    return float(student.ppf((1 + CONFIDENCE) / 2, inf)) * sqrt(variance)
+def _error(first: Statistic, second: Statistic, change: Statistic, images: int) -> float | None:
+    """Return half the confidence interval of a mean change; ``images``: of which values are shares, 0 where of none."""
+    floor = _sampling_error(first.mean, second.mean, images * change.n) if images else None
+    if change.std is None or change.std <= _EQUAL * max(abs(first.mean), abs(second.mean)):
+        return floor
+    return max(_quantile(change.n - 1) * change.std / sqrt(change.n), floor or 0.0)
+
+
+def _sampling_error(first: float, second: float, images: int) -> float:
+    """Return half the interval of the difference of two shares of so many images."""
+    return _quantile(inf) * sqrt(sum(share * (1 - share) for share in (first, second)) / images)
+
+
+def _quantile(freedom: float) -> float:
+    return float(student.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
-    if change.mean == 0 and not change.std:
-        return Mark.same
     if metric not in HIGHER_IS_BETTER:
         return Mark.changed
-    if error is not None and abs(change.mean) <= error:
+    if error is None:
+        return Mark.unknown
+    if abs(change.mean) <= error:
         return Mark.noise
-    if change.std is None and (error is None or abs(change.mean) <= CLEAR * error):
+    if change.n == 1 and abs(change.mean) <= CLEAR * error:
         return Mark.unknown
     return Mark.better if (change.mean > 0) == HIGHER_IS_BETTER[metric] else Mark.worse

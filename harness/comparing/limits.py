@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from math import copysign, inf, isnan
 from typing import get_args
 
-from harness.comparing.comparison import Comparison
+from harness.comparing.comparison import Comparison, Unjudged
 from harness.comparing.differences import Difference
 from harness.errors import HarnessError, nearest
 from harness.leaderboard.model import Kind
-from harness.suite.relations import OF_THE_MACHINE, Metric
+from harness.suite.relations import Metric
 from harness.units import under, unit_of
 
 _LIMIT = re.compile(r"(?P<metric>\w+):(?P<sign>[+-])(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?P<percent>%?)")
+
+_ROUNDING = 1e-9
+"""A change that is the limit but for the rounding of binary fractions is within it; in points, per cent or as it is."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Limit:
             change = 100.0 * change / abs(one.first.mean) if one.first.mean else copysign(inf, change)
         elif not self.relative and unit_of(self.metric).value is Kind.percent:
             change *= 100.0
-        beyond = change < -self.amount if self.sign == "-" else change > self.amount
-        return beyond or isnan(change)
+        beyond = (-change if self.sign == "-" else change) - self.amount
+        return beyond > _ROUNDING or isnan(change)
 
 
 def limit(text: str) -> Limit:
@@ -66,26 +69,25 @@ def limit(text: str) -> Limit:
 def violations(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
     """Return, in words, where the second run goes beyond a limit, or lacks what the first has.
 
-    A limit is of means over seeds, on clean images, or of a degradation under each perturbation; a trial that only the
-    first run has done is a violation too.
+    A limit is of means over seeds, on clean images, or of a degradation under each perturbation. What the first run has
+    and the comparison has not is a violation too, because nothing says that the limit is kept: a metric of an
+    experiment, times that are not comparable, a trial that only the first run has done.
     """
     told = []
     for one in limits:
-        found = [
-            each
-            for each in comparison.differences
-            if each.metric == one.metric and (each.condition[0] is None or one.metric == "degradation")
-        ]
-        if not found:
-            timed = comparison.times and one.metric in OF_THE_MACHINE
-            told.append(
-                f"{one.text}: nothing to judge: {comparison.times if timed else 'no experiment has it in both'}"
-            )
+        broken = [each for each in comparison.differences if _is_of(one, each) and one.exceeded(each)]
+        unjudged = [each for each in comparison.unjudged if _is_of(one, each)]
+        if not unjudged and not any(_is_of(one, each) for each in comparison.differences):
+            told.append(f"{one.text}: nothing to judge: no experiment has it in both")
         told += [
             f"{one.text}: {each.experiment}{under(each.condition)}: {each.first.mean:.6g} -> {each.second.mean:.6g}"
-            for each in found
-            if one.exceeded(each)
+            for each in broken
         ]
+        told += [f"{one.text}: {each.experiment}{under(each.condition)}: {each.why}" for each in unjudged]
     if limits:
         told += [f"{one.spoken}: {one.why}" for one in comparison.unmatched if one.in_first]
     return told
+
+
+def _is_of(one: Limit, each: Difference | Unjudged) -> bool:
+    return each.metric == one.metric and (each.condition[0] is None or one.metric == "degradation")

@@ -95,14 +95,28 @@ def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
     single = any(len(seeds) == 1 for seeds in comparison.seeds.values())
     rule = [
         "▲ better, ▼ worse, ≈ within noise, = the same to the last bit, ? no verdict.",
-        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed." if several else "",
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed; of an accuracy not less than its "
+        "sampling error."
+        if several
+        else "",
         f"Of one seed an accuracy within its sampling error is noise, beyond {CLEAR:g} times that a difference."
         if single
         else "",
         "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
-        f"{comparison.times[0].upper()}{comparison.times[1:]}." if comparison.times else "",
+        *_left_out(comparison),
     ]
     return " ".join(filter(None, rule))
+
+
+def _left_out(comparison: Comparison) -> list[str]:
+    """Say, reason by reason, whose times are left out."""
+    having: dict[str, list[str]] = {}
+    for experiment, why in comparison.times.items():
+        having.setdefault(why, []).append(experiment)
+    return [
+        f"{why[0].upper()}{why[1:]}." if len(names) == len(comparison.seeds) else f"Of {', '.join(names)} {why}."
+        for why, names in having.items()
+    ]
 
 
 def _every(key: str, title: str, differences: Sequence[Difference]) -> Table:

@@ -7,11 +7,16 @@ from datetime import datetime
 
 from harness.durations import spoken
 from harness.leaderboard.experiments import ExperimentRows, counts
-from harness.leaderboard.model import Statistic
+from harness.leaderboard.formats import as_shown
+from harness.leaderboard.model import Kind, Ranked, Statistic
+from harness.leaderboard.ranked import overview
 from harness.report.reading import Material
 from harness.splits import SETS
 from harness.verification import spoken as judged
 from harness.wording import counted
+
+_NAMED = 3
+"""So many experiments of one rank are named."""
 
 
 def facts(material: Material) -> list[tuple[str, str]]:
@@ -19,7 +24,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
     suite, dataset = material.run.suite.suite, material.run.dataset
     told = counts(material.experiments)
     seeds = dict.fromkeys(seed for _, seed in material.run.planned)
-    what = f"{len(material.experiments)} experiments × {len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+    what = f"{counted(len(material.experiments), 'experiment')} × {counted(len(seeds), 'seed')}"
     sizes = " / ".join(f"{dataset.sizes[name]:,}" for name in SETS)
     about = [
         material.summary.dataset,
@@ -53,30 +58,45 @@ def verdict(material: Material) -> str:
 
 
 def _best(material: Material) -> str:
-    tested = [(one, value) for one in material.experiments if (value := one.test("accuracy"))]
+    best = _best_tested(material)
+    if best:
+        return _told(material, best)
     trained = [(one, value) for one in material.experiments if (value := one.validation("val_accuracy"))]
-    if tested:
-        one, accuracy = max(tested, key=_mean)
-        loss = one.test("cross_entropy")
-        text = f"{one.name} is best: {_percent(accuracy)} accuracy on the test images"
-        base = next((b for b in material.experiments if b.name == material.summary.baseline and b is not one), None)
-        beside = base.test("accuracy") if base else None
-        if base and beside:
-            text += f", {100 * (accuracy.mean - beside.mean):+.1f} points over {base.name}"
-        return text + (f", cross-entropy {loss.mean:.3f}" if loss else "")
     if trained:
-        one, accuracy = max(trained, key=_mean)
-        return f"{one.name} is best: {_percent(accuracy)} accuracy on the validation images, none is tested"
+        highest = max(as_shown(value.mean, Kind.percent) for _, value in trained)
+        best = [(one, value) for one, value in trained if as_shown(value.mean, Kind.percent) == highest]
+        return f"{_are_best(best)} accuracy on the validation images, none is tested"
     return "No trial is done yet"
 
 
-def _mean(pair: tuple[ExperimentRows, Statistic]) -> float:
-    return pair[1].mean
+def _best_tested(material: Material) -> list[tuple[ExperimentRows, Statistic]]:
+    """Return what the leaderboard has first by test accuracy; several where they are shown alike."""
+    named = {one.name: one for one in material.experiments}
+    frame = overview(material.summary, material.experiments).frame
+    ranked = zip(frame["experiment"], frame["accuracy"], strict=True)
+    return [(named[name], one.value) for name, one in ranked if isinstance(one, Ranked) and one.rank == 1]
 
 
-def _percent(value: Statistic) -> str:
-    spread = f" ± {100 * value.std:.1f}" if value.std is not None else ""
-    return f"{100 * value.mean:.1f}{spread} %"
+def _told(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> str:
+    text = f"{_are_best(best)} accuracy on the test images"
+    names = [one.name for one, _ in best]
+    base = next((one for one in material.experiments if one.name == material.summary.baseline), None)
+    beside = base.test("accuracy") if base and base.name not in names else None
+    if base and beside:
+        text += f", {100 * (best[0][1].mean - beside.mean):+.1f} points over {base.name}"
+    loss = best[0][0].test("cross_entropy")
+    return text + (f", cross-entropy {loss.mean:.3f}" if loss and len(best) == 1 else "")
+
+
+def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
+    """Return who is best, and the accuracy, with its deviation where it is that of one alone."""
+    names, value = [one.name for one, _ in best], best[0][1]
+    if len(best) == 1:
+        spread = f" ± {100 * value.std:.1f}" if value.std is not None else ""
+        return f"{names[0]} is best: {100 * value.mean:.1f}{spread} %"
+    last = counted(len(best) - _NAMED, "other") if len(best) > _NAMED else names[-1]
+    told = names[:_NAMED] if len(best) > _NAMED else names[:-1]
+    return f"{', '.join(told)} and {last} are best: {100 * value.mean:.1f} %"
 
 
 def _when(material: Material) -> str:

@@ -16,12 +16,13 @@ _MEASURES = {
 
 
 def figures(material: Material) -> list[Figure]:
-    """Return two figures for each perturbation and every few of the most accurate experiments."""
+    """Return two figures for each perturbation and every few of the most accurate experiments measured under it."""
     near = [one.experiment for one in material.closer]
     found = []
     for name, severities in perturbations(near).items():
-        for number, start in enumerate(range(0, len(near), TOGETHER), 1):
-            part = near[start : start + TOGETHER]
+        measured = [one for one in near if name in perturbations([one])]
+        for number, start in enumerate(range(0, len(measured), TOGETHER), 1):
+            part = measured[start : start + TOGETHER]
             found += [_figure(measure, name, severities, number, part) for measure in _MEASURES]
     return found
 

@@ -42,9 +42,10 @@ def sheets(material: Material) -> list[Sheet]:
         values = [found.get(key) for found in settings.values()]
         (shared if all(value == values[0] for value in values) else own).append(key)
     first = next(iter(settings.values()))
-    alike = [Line([Cell(key), _cell(key, first[key], usual), Cell(_text(usual.get(key)))], {}) for key in shared]
+    alike = [Line([Cell(key), _setting(key, first[key], usual), _cell(usual.get(key))], {}) for key in shared]
     lines = [
-        Line([Cell(name), *(_cell(key, found.get(key), usual) for key in own)], {}) for name, found in settings.items()
+        Line([Cell(name), *(_setting(key, found.get(key), usual) for key in own)], {})
+        for name, found in settings.items()
     ]
     headings = [("Experiment", False), *((key, False) for key in own)]
     found_sheets = [Sheet("settings", "What differs between experiments", headings, lines)] if own else []
@@ -65,7 +66,7 @@ def environments(material: Material) -> list[Sheet]:
         return []
     found = [dict(place) for place in places]
     keys = dict.fromkeys(key for place in found for key in place)
-    lines = [Line([Cell(key), *(Cell(place.get(key, "–")) for place in found)], {}) for key in keys]
+    lines = [Line([Cell(key), *(_cell(place.get(key)) for place in found)], {}) for key in keys]
     lines.insert(0, Line([Cell("trials"), *(Cell(str(len(names))) for names in places.values())], {}))
     columns = [("", False), *((listed(list(dict.fromkeys(names))), False) for names in places.values())]
     parts = [
@@ -79,9 +80,13 @@ def environments(material: Material) -> list[Sheet]:
     ]
 
 
-def _cell(key: str, value: Any, usual: Mapping[str, Any]) -> Cell:
+def _setting(key: str, value: Any, usual: Mapping[str, Any]) -> Cell:
     differs = value is not None and (key not in usual or value != usual[key])
-    return Cell(_text(value), _text(value), "set" if differs else "")
+    return _cell(value, "set" if differs else "")
+
+
+def _cell(value: Any, mark: str = "") -> Cell:
+    return Cell(_text(value), "" if value is None else None, mark)
 
 
 def _text(value: Any) -> str:

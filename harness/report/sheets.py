@@ -19,10 +19,13 @@ Facets = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, the number or text that its column is sorted by, and a mark for its style."""
+    """A cell: its text, the number or text that its column is sorted by, and a mark for its style.
+
+    ``order``: None where that is the text itself, empty where the cell is and stays last.
+    """
 
     text: str
-    order: str = ""
+    order: str | None = None
     mark: str = ""
 
 

@@ -40,8 +40,10 @@
     const text = section.querySelector("[data-search]").value.trim().toLowerCase();
     for (const table of all("table", section)) {
       const rows = [...table.tBodies[0].rows];
+      // A table whose lines do not have what is chosen by is no part of the choice.
+      const asked = wanted.filter((one) => rows.some((row) => one.dataset.facet in row.dataset));
       for (const row of rows) {
-        const fits = wanted.every((one) =>
+        const fits = asked.every((one) =>
           JSON.parse(row.dataset[one.dataset.facet] ?? "[]").includes(one.value));
         row.hidden = !fits || !row.textContent.toLowerCase().includes(text);
       }

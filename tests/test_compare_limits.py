@@ -1,0 +1,171 @@
+"""What two runs may be held against each other, and what a limit says where there is nothing to judge."""
+
+from dataclasses import replace
+from shutil import rmtree
+
+import pytest
+
+from harness.comparing import compare, limit, tables, violations
+from harness.errors import HarnessError
+from harness.suite.relations import OF_THE_MACHINE
+from tests.report_runs import make_run
+
+NAMES = {"A": "", "B": ""}
+
+
+def made(folder, changes=None, **always):
+    """Return a run of A and B with seeds 1 and 2; ``changes``: a trial's fields; ``always``: of every trial."""
+    folder.mkdir()
+    run = make_run(folder, NAMES, (1, 2))
+    for row in list(run.rows()):
+        changed = always | (changes or {}).get((row.experiment, row.seed), {})
+        run.write(replace(row, **changed))
+    return run
+
+
+def test_every_pair_of_trials_must_have_the_same_split(tmp_path):
+    """Whatever else there is: a trial that never ran has none, and a run may have rows of several."""
+    first = made(tmp_path / "a", basis={"split": "a" * 64})
+    second = made(tmp_path / "b", basis={"split": "b" * 64})
+    mixed = made(tmp_path / "c", {("B", 2): {"basis": {"split": "b" * 64}}}, basis={"split": "a" * 64})
+    said = (
+        r"a/run and .*b/run split their images otherwise in A seed 1 \(aaaaaaaaaaaa and bbbbbbbbbbbb\): their metrics"
+    )
+    with pytest.raises(HarnessError, match=said):
+        compare(first, second)
+    for run in (first, second):
+        rmtree(run.trial_directory("B", 1))
+    with pytest.raises(HarnessError, match=said):
+        compare(first, second)
+    with pytest.raises(HarnessError, match=r"split their images otherwise in B seed 2"):
+        compare(first, mixed)
+    rmtree(mixed.trial_directory("B", 2))
+    assert compare(first, mixed).seeds == {"A": [1, 2]}
+
+
+def test_what_the_first_run_has_and_the_second_has_not_breaks_a_limit(tmp_path):
+    """Of one experiment, of one seed, under one perturbation; what the second alone has does not."""
+    first = made(tmp_path / "a")
+    untested = {("B", seed): {"evaluation": None} for seed in (1, 2)}
+    second = made(tmp_path / "b", untested)
+    where = second.directory
+    asked = [limit("test_accuracy:-0.5")]
+    assert violations(compare(first, second), asked) == [f"test_accuracy:-0.5: B: seeds 1, 2 have none in {where}"]
+    assert violations(compare(second, first), asked) == []
+    for row in first.rows():
+        if row.experiment == "B":
+            clean = replace(row.evaluation, measures=row.evaluation.measures[:1])
+            second.write(replace(row, evaluation=clean if row.seed == 1 else row.evaluation))
+    found = compare(first, second)
+    assert violations(found, asked) == []
+    assert violations(found, [limit("degradation:+100")]) == [
+        f"degradation:+100: B, gaussian_noise {severity}: seed 1 has none in {where}" for severity in (0.2, 0.4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"contended": "ran beside others"}, "times are left out: trials shared the machine with others."),
+        ({"environment": {"processor": "other"}}, "times and memory are left out: they come from different machines,"),
+    ],
+)
+def test_times_that_are_not_comparable_break_a_limit_and_are_told_of_whom(tmp_path, changed, said):
+    """Those of the experiments that have such; the note says the same, and of all where all have."""
+    first = made(tmp_path / "a")
+    second = made(tmp_path / "b", {("B", 2): changed})
+    found = compare(first, second)
+    timed = {one.experiment for one in found.differences if one.metric in OF_THE_MACHINE}
+    assert timed == {"A"}
+    (broken,) = violations(found, [limit("samples_per_second:-10%")])
+    assert broken.startswith(f"samples_per_second:-10%: B: {said}")
+    assert f" Of B {said}" in tables(found)[0].note
+    every = compare(first, made(tmp_path / "c", **changed))
+    assert f" {said[0].upper()}{said[1:]}" in tables(every)[0].note
+    assert len(violations(every, [limit("samples_per_second:-10%")])) == 2
+
+
+def test_a_metric_that_neither_has_is_nothing_to_judge(tmp_path):
+    """It says so, because nobody would know."""
+    first, second = made(tmp_path / "a"), made(tmp_path / "b")
+    told = violations(compare(first, second), [limit("peak_device_bytes:+1")])
+    assert told == ["peak_device_bytes:+1: nothing to judge: no experiment has it in both"]
+
+
+def test_a_change_of_exactly_the_limit_is_within_it(tmp_path):
+    """Whatever binary fractions make of it; a thousandth more is beyond."""
+    run = made(tmp_path / "a")
+    (one,) = (
+        each
+        for each in compare(run, run).differences
+        if (each.experiment, each.metric, each.condition) == ("A", "test_accuracy", (None, 0.0))
+    )
+    for images in range(2, 201):
+        fall = (images - 1) / 200 - images / 200
+        at, past = (replace(one, change=replace(one.change, mean=change)) for change in (fall, fall * 1.001))
+        assert not limit("test_accuracy:-0.5").exceeded(at)
+        assert limit("test_accuracy:-0.5").exceeded(past)
+    rise = replace(one, first=replace(one.first, mean=0.7), change=replace(one.change, mean=0.77 - 0.7))
+    assert not limit("test_accuracy:+10%").exceeded(rise)
+    assert not limit("test_accuracy:+7").exceeded(rise)
+
+
+def test_limits_are_in_points_of_percentages_or_in_per_cent(tmp_path):
+    """Of means; a trial that got lost breaks every limit."""
+    first = made(tmp_path / "a")
+    worse = {
+        (row.experiment, row.seed): {"metrics": replace(row.metrics, train_accuracy=0.8, epochs=row.metrics.epochs + 2)}
+        for row in first.rows()
+    }
+    second = made(tmp_path / "b", worse | {("B", 2): {"status": "failed", "reason": "diverged"}})
+    found = compare(first, second)
+    accuracies = [one for one in found.differences if one.metric == "train_accuracy"]
+    points = [100 * one.change.mean for one in accuracies]
+    assert points == pytest.approx([-7.5, -7.5])
+    lost = f"B seed 2: failed in {second.directory}: diverged"
+    assert violations(found, [limit("train_accuracy:-7.51")]) == [lost]
+    told = [f"train_accuracy:-7.49: {name}: 0.875 -> 0.8" for name in NAMES]
+    assert violations(found, [limit("train_accuracy:-7.49")]) == [*told, lost]
+    assert violations(found, [limit("train_accuracy:-8.58%")]) == [lost]
+    assert len(violations(found, [limit("train_accuracy:-8.56%")])) == 3
+    assert violations(found, [limit("train_accuracy:+0.1")]) == [lost]
+    assert len(violations(found, [limit("epochs:+1")])) == 3
+    assert violations(found, [limit("epochs:+2")]) == [lost]
+    assert violations(found, []) == []
+
+
+def val_loss(folder):
+    """Return a difference in a loss, of which there is none."""
+    run = made(folder / "a")
+    return next(one for one in compare(run, run).differences if one.metric == "val_loss")
+
+
+def test_a_change_that_is_no_number_breaks_a_limit(tmp_path):
+    """Whatever its sign."""
+    one = val_loss(tmp_path)
+    assert limit("val_loss:+0.1").exceeded(replace(one, change=replace(one.change, mean=float("nan"))))
+    assert not limit("val_loss:+0.1").exceeded(one)
+
+
+def test_a_relative_limit_of_nothing_is_kept_by_nothing_alone(tmp_path):
+    """Per cent of 0: no change keeps any limit, every other breaks those of its direction."""
+    one = val_loss(tmp_path)
+    for change, broken in ((0.0, set()), (0.1, {"val_loss:+5%"}), (-0.1, {"val_loss:-5%"})):
+        from_nothing = replace(one, first=replace(one.first, mean=0.0), change=replace(one.change, mean=change))
+        limits = [limit(f"val_loss:{sign}5%") for sign in "+-"]
+        assert {each.text for each in limits if each.exceeded(from_nothing)} == broken
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("test_accuracy", "--fail-on test_accuracy: is no limit. Write METRIC:-NUMBER or METRIC:+NUMBER"),
+        ("test_accuracy:0.5", "is no limit"),
+        ("test_acuracy:-0.5", "unknown metric 'test_acuracy'. Did you mean 'test_accuracy'?"),
+    ],
+)
+def test_what_is_no_limit_is_refused(text, said):
+    """With what one looks like, or the nearest name."""
+    with pytest.raises(HarnessError, match=r".*") as refused:
+        limit(text)
+    assert said in str(refused.value)
