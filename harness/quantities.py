@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite, sqrt
 
+ROUNDING = 1e-9
+"""A figure that is a limit but for the rounding of binary fractions is the limit."""
+
 
 @dataclass(frozen=True)
 class Statistic:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from harness.quantities import Statistic
+from harness.quantities import ROUNDING, Statistic
 from harness.selection import tested
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
 from harness.suite.relations import Metric, Term
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from harness.rows import TrialRow
     from harness.store import Dataset, Run
     from harness.suite import Suite
-
-_ROUNDING = 1e-9
-"""A difference that is the limit but for the rounding of binary fractions is the limit."""
 
 
 class Verdict(StrEnum):
@@ -120,7 +117,7 @@ def _judge_figure(figure: Figure, dataset: Dataset, read: Read) -> JudgedFigure:
     elif got is None:
         verdict = Verdict.not_run
     else:
-        within = abs(got.mean - figure.value) <= figure.tolerance + _ROUNDING
+        within = abs(got.mean - figure.value) <= figure.tolerance + ROUNDING
         verdict = Verdict.met if within else Verdict.missed
     return JudgedFigure(figure, got, verdict)
 
@@ -151,7 +148,7 @@ def _unrounded(margin: float, *sides: Mapping[int, float]) -> float:
     0.897 meets ``>= 0.9 - 0.003``, 0.8 does not meet ``> 0.7 + 0.1``, whatever binary fractions make of them.
     """
     values = [abs(value) for side in sides for value in side.values() if isfinite(value)]
-    return 0.0 if abs(margin) <= _ROUNDING * max(1.0, *values) else margin
+    return 0.0 if abs(margin) <= ROUNDING * max(1.0, *values) else margin
 
 
 def _rows(terms: Sequence[Term], trials: Mapping[str, Mapping[int, TrialRow]]) -> list[TrialRow]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from scipy.stats import t as student
 
-from harness.leaderboard.model import Statistic
+from harness.quantities import ROUNDING, Statistic
 from harness.values import comparable, paired, value_of
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
 CLEAR = 3.0
 """Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
-_EQUAL = 1e-9
-"""Differences that spread by less than this, relative to the values, are equal but for rounding."""
 HIGHER_IS_BETTER: Mapping[Metric, bool] = {
     "train_accuracy": True,
     "val_accuracy": True,
@@ -123,7 +121,7 @@ def difference(
 def _error(first: Statistic, second: Statistic, change: Statistic, images: int) -> float | None:
     """Return half the confidence interval of a mean change; ``images``: of which values are shares, 0 where of none."""
     floor = _sampling_error(first.mean, second.mean, images * change.n) if images else None
-    if change.std is None or change.std <= _EQUAL * max(abs(first.mean), abs(second.mean)):
+    if change.std is None or change.std <= ROUNDING * max(abs(first.mean), abs(second.mean)):
         return floor
     return max(_quantile(change.n - 1) * change.std / sqrt(change.n), floor or 0.0)
 

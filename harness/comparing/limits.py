@@ -11,14 +11,11 @@ from typing import get_args
 from harness.comparing.comparison import Comparison, Unjudged
 from harness.comparing.differences import Difference
 from harness.errors import HarnessError, nearest
-from harness.leaderboard.model import Kind
+from harness.quantities import ROUNDING, Kind
 from harness.suite.relations import Metric
 from harness.units import under, unit_of
 
 _LIMIT = re.compile(r"(?P<metric>\w+):(?P<sign>[+-])(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?P<percent>%?)")
-
-_ROUNDING = 1e-9
-"""A change that is the limit but for the rounding of binary fractions is within it; in points, per cent or as it is."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Limit:
         elif not self.relative and unit_of(self.metric).value is Kind.percent:
             change *= 100.0
         beyond = (-change if self.sign == "-" else change) - self.amount
-        return beyond > _ROUNDING or isnan(change)
+        return beyond > ROUNDING or isnan(change)
 
 
 def limit(text: str) -> Limit:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.comparing.differences import CLEAR, CONFIDENCE, Difference, Mark
-from harness.leaderboard.model import Column, Kind, Table, make_table
+from harness.leaderboard.model import Column, Table, make_table
+from harness.quantities import Kind
 from harness.units import UNITS, under, unit_of
 from harness.wording import counted
 

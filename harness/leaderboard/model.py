@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from harness.rows import TrialRow
 
 
-__all__ = ["Column", "Kind", "Ranked", "RunSummary", "Statistic", "Table", "make_table"]
-
-
 @dataclass(frozen=True)
 class RunSummary:
     """A run, as its tables want it."""

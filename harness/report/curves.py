@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.experiments import ExperimentRows
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
 from harness.report.figure import Figure, chosen, coloured, listed, sized, source, together
 from harness.report.reading import Material
 from harness.rows import TrialRow

@@ -8,8 +8,9 @@ from datetime import datetime
 from harness.durations import spoken
 from harness.leaderboard.experiments import ExperimentRows, counts
 from harness.leaderboard.formats import as_shown
-from harness.leaderboard.model import Kind, Ranked, Statistic
+from harness.leaderboard.model import Ranked
 from harness.leaderboard.ranked import overview
+from harness.quantities import Kind, Statistic
 from harness.report.reading import Material
 from harness.splits import SETS
 from harness.verification import spoken as judged

@@ -13,7 +13,7 @@ from harness import metrics
 from harness.errors import HarnessError
 from harness.leaderboard import RunSummary
 from harness.leaderboard.experiments import ExperimentRows, by_experiment
-from harness.leaderboard.model import Statistic
+from harness.quantities import Statistic
 from harness.rows import TrialRow
 from harness.splits import SETS
 from harness.store import Run, read_classes

@@ -9,8 +9,9 @@ from typing import Any
 
 from harness.leaderboard.experiments import FORMER, ExperimentRows, measures
 from harness.leaderboard.formats import shown
-from harness.leaderboard.model import Column, Kind, Ranked, Statistic, Table, make_table
+from harness.leaderboard.model import Column, Ranked, Table, make_table
 from harness.leaderboard.speed import doubts
+from harness.quantities import Kind, Statistic
 from harness.rows import TrialRow
 
 Facets = Mapping[str, Sequence[str]]
