@@ -1,6 +1,7 @@
 """The parameters of a network as torch lays them out, one tensor each, and as a `State` has them."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +24,16 @@ class Parameters:
         self.leaves = [nn.Parameter(tensor) for tensor in self.kept]
         """Those of the modules, in the same order and memory; with ``rounded`` linear layers have bfloat16 copies."""
         self.weights = [index for index, block in enumerate(blocks) if block.is_weight]
-        self._copies: list[tuple[Tensor, Tensor]] = []
-        for index, block in enumerate(blocks):
-            if rounded and isinstance(spec.layers[int(block.key.partition(".")[0])], Linear):
-                copy = self.kept[index].bfloat16()
-                self.leaves[index] = nn.Parameter(copy)
-                self._copies.append((copy, self.kept[index]))
+        self._rounded = [
+            index
+            for index, block in enumerate(blocks)
+            if rounded and isinstance(spec.layers[int(block.key.partition(".")[0])], Linear)
+        ]
+        self._copied = [self.kept[index] for index in self._rounded]
+        self._copies = [tensor.bfloat16() for tensor in self._copied]
+        self._gradients = [torch.empty_like(tensor) for tensor in self._copied]
+        for index, copy in zip(self._rounded, self._copies, strict=True):
+            self.leaves[index] = nn.Parameter(copy)
 
     def forget_gradients(self) -> None:
         """Let go of the gradients: autograd then leaves its own tensors instead of adding to those."""
@@ -37,12 +42,17 @@ class Parameters:
 
     def gradients(self) -> list[Tensor]:
         """Return the gradients, in the order and the precision of what is kept."""
-        return [leaf.grad.to(kept.dtype) for leaf, kept in zip(self.leaves, self.kept, strict=True)]  # type: ignore[union-attr] # backward() leaves one at each
+        found: list[Any] = [leaf.grad for leaf in self.leaves]
+        if self._rounded:
+            torch._foreach_copy_(self._gradients, [found[index] for index in self._rounded])
+            for index, gradient in zip(self._rounded, self._gradients, strict=True):
+                found[index] = gradient
+        return found
 
     def renew_copies(self) -> None:
         """Round what is kept, after it was changed, where the modules have copies."""
-        for copy, kept in self._copies:
-            copy.copy_(kept)
+        if self._copies:
+            torch._foreach_copy_(self._copies, self._copied)
 
 
 def flatten(tensors: Iterable[Tensor]) -> Tensor:

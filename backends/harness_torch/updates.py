@@ -1,8 +1,9 @@
 """Optimizers over a network's parameters: torch's own where it has the rule, any other through its generic form.
 
-`torch.optim`'s functional forms, fused: one call for the whole network. Every build since torch 2.6 has these for
+The kernels of `torch.optim`'s fused forms, one call for the whole network. Every build since torch 2.6 has these for
 float32 and float64 on the CPU and CUDA. The classes around them hold no more than the state that is held here, and
-constructing one imports torch's compiler, which takes two seconds.
+constructing one imports torch's compiler, which takes two seconds; the functions around them count a step for each
+tensor, which costs more than the smaller tensors' updates.
 
 In all of this file a list has a tensor for each parameter, in torch's layout; a state is that of the rule's generic
 form, whose vectors (n,) have the parameters in the order and layout of `NetworkSpec.parameters`.
@@ -14,8 +15,6 @@ from typing import Any, Protocol
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, float32, int32, zeros, zeros_like
-from torch.optim.adam import adam
-from torch.optim.sgd import sgd
 
 from harness.interfaces import Optimizer
 from harness.optimizers import SGD, Adam, AdamW
@@ -67,7 +66,7 @@ class GenericUpdate:
 
 
 class SGDUpdate:
-    """`harness.optimizers.SGD` by `torch.optim.sgd`."""
+    """`harness.optimizers.SGD` by the kernel of `torch.optim.SGD`."""
 
     def __init__(self, rule: SGD, parameters: Tensors) -> None:
         self._rule = rule
@@ -75,17 +74,17 @@ class SGDUpdate:
 
     def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
         """Move ``parameters``."""
-        sgd(
+        torch._fused_sgd_(
             parameters,
             gradients,
-            [*self._velocity] or [None] * len(parameters),
-            fused=True,
+            self._velocity,
             weight_decay=weight_decay,
             momentum=self._rule.momentum,
             lr=learning_rate,
             dampening=0.0,
             nesterov=self._rule.nesterov,
             maximize=False,
+            is_first_step=False,  # the velocity is zeros then, which comes to the same
         )
 
     def state(self) -> dict[str, Tensor]:
@@ -99,50 +98,50 @@ class SGDUpdate:
 
 
 class AdamUpdate:
-    """`harness.optimizers.Adam` and `AdamW` by `torch.optim.adam`."""
+    """`harness.optimizers.Adam` and `AdamW` by the kernels of `torch.optim.Adam` and `AdamW`."""
 
     def __init__(self, rule: Adam, parameters: Tensors) -> None:
         self._rule = rule
         self._m = [zeros_like(parameter) for parameter in parameters]
         self._v = [zeros_like(parameter) for parameter in parameters]
-        # One each, all equal, as torch wants them: float32 is exact up to 16 million.
-        self._steps = [zeros((), dtype=float32, device=parameter.device) for parameter in parameters]
+        self._step = zeros((), dtype=float32, device=parameters[0].device)  # torch's: exact up to 16 million
+        self._steps = [self._step] * len(parameters)
 
     def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
         """Move ``parameters``."""
-        decoupled = isinstance(self._rule, AdamW)
-        if decoupled and weight_decay:  # the kernel has room for one of the two
-            torch._foreach_add_(gradients, parameters, alpha=weight_decay)
+        apply, decay = torch._fused_adam_, weight_decay
+        if isinstance(self._rule, AdamW):
+            if weight_decay:  # the kernel has room for one of the two
+                torch._foreach_add_(gradients, parameters, alpha=weight_decay)
+            apply, decay = torch._fused_adamw_, self._rule.weight_decay
         beta1, beta2 = self._rule.betas
-        adam(
+        self._step += 1
+        apply(
             parameters,
             gradients,
             self._m,
             self._v,
             [],
             self._steps,
-            fused=True,
             amsgrad=False,
             beta1=beta1,
             beta2=beta2,
             lr=learning_rate,
-            weight_decay=self._rule.weight_decay if isinstance(self._rule, AdamW) else weight_decay,
+            weight_decay=decay,
             eps=self._rule.eps,
             maximize=False,
-            decoupled_weight_decay=decoupled,
         )
 
     def state(self) -> dict[str, Tensor]:
         """Return the moments and the step count."""
-        return {"m": flatten(self._m), "v": flatten(self._v), "step": self._steps[0].to(int32)}
+        return {"m": flatten(self._m), "v": flatten(self._v), "step": self._step.to(int32)}
 
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take over moments and step count."""
-        device = self._steps[0].device
+        device = self._step.device
         for moments, name in ((self._m, "m"), (self._v, "v")):
             spread(to_tensor(state[name], device), moments)
-        for step in self._steps:
-            step.copy_(to_tensor(state["step"], device))
+        self._step.copy_(to_tensor(state["step"], device))
 
 
 def update_for(rule: Optimizer, parameters: Tensors) -> Update:
