@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.conformance.clauses import broken, require, require_close, require_equal
-from harness.conformance.recipes import BATCH, RULES, Recipe, plainest, sample
+from harness.conformance.recipes import RULES, Recipe, plainest, sample
 from harness.conformance.target import Target
 from harness.errors import HarnessError
 from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, Precision, State
@@ -39,24 +39,34 @@ class Bench:
         reason = self.backend.unavailable(self.device)
         if reason is not None:
             pytest.skip(f"{target.name} is unavailable: {reason}")
-        self.data = sample()
-        found = plainest(self.backend, self.data)
+        found = plainest(self.backend)
         if isinstance(found, list):
             clause = "Backend.unsupported names what it cannot honour: what is left must be something"
             broken(clause, "an experiment that it honours", f"unsupported() names {found} whatever is tried")
-        self.plain: Recipe = found
+        self.plain, self.data = found
+
+    def declined(self, recipe: Recipe, data: LabelledImages | None = None) -> list[str]:
+        """Return the keys of a recipe that the backend declares that it cannot honour."""
+        return self.backend.unsupported(recipe.spec(data or self.data), recipe.rule.optimizer)
 
     def supported(self, recipe: Recipe) -> Recipe:
         """Return a recipe, or skip the test if the backend declares that it cannot honour it."""
-        keys = self.backend.unsupported(recipe.spec(self.data), recipe.rule.optimizer)
-        if keys:
+        if keys := self.declined(recipe):
             pytest.skip(f"unsupported() names {', '.join(keys)}")
         return recipe
 
-    def honoured(self, recipe: Recipe, **keys: Any) -> Recipe:
+    def honoured(self, recipe: Recipe, data: LabelledImages | None = None, **keys: Any) -> Recipe:
         """Return a recipe with these keys if the backend honours them, else the recipe as it is."""
         varied = recipe.varied(**keys)
-        return recipe if self.backend.unsupported(varied.spec(self.data), varied.rule.optimizer) else varied
+        return recipe if self.declined(varied, data) else varied
+
+    def images(self, rows: int, shape: tuple[int, int]) -> LabelledImages:
+        """Return so many images, of a shape if the backend honours it, else of the shape that it is tested with."""
+        classes = len(self.data.class_names)
+        if self.declined(self.plain, sample(classes, shape, classes)):
+            height, width = self.data.images.shape[1:]
+            shape = height, width
+        return sample(rows, shape, classes)
 
     def stateful(self) -> Recipe:
         """Return a recipe with all that a state may hold: an optimizer's moments, a batch norm's statistics."""
@@ -66,11 +76,13 @@ class Bench:
                 recipe = self.honoured(recipe, rule=rule)
         return self.honoured(recipe, batch_norm=True)
 
-    def build(self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32") -> Network:
-        """Return a network of the backend under test with images attached."""
+    def build(
+        self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32", seed: int = SEED
+    ) -> Network:
+        """Return a network of the backend under test with images attached; its weights are the same for any seed."""
         data = data or self.data
         spec = recipe.spec(data)
-        context = Context(SEED, device=self.device, precision=precision)
+        context = Context(seed, device=self.device, precision=precision)
         network = self.backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
         network.attach(data.images, data.labels)
         return network
@@ -85,9 +97,9 @@ class Bench:
         return network
 
     def batches(self, count: int = 6) -> list[Rows]:
-        """Return the rows of some batches."""
+        """Return the rows of some batches, six at most."""
         order = generator(SEED, "conformance").permutation(len(self.data.labels)).astype(np.int64)
-        return [order[index * BATCH : (index + 1) * BATCH] for index in range(count)]
+        return [order[index * self.plain.batch : (index + 1) * self.plain.batch] for index in range(count)]
 
     def trained(self, recipe: Recipe) -> State:
         """Return a float32 state of the reference after some steps: statistics and moments are not trivial."""

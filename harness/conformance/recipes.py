@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
+from math import sqrt
 from typing import Any, get_args
 
 import numpy as np
@@ -11,7 +13,6 @@ from harness.optimizers import SGD, Adam, AdamW
 from harness.specs import network_spec
 from harness.suite.models import Experiment
 
-BATCH = 16
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
 
 
@@ -72,10 +73,15 @@ class Recipe:
         return replace(self, keys={**self.keys, **keys}, rule=rule or self.rule)
 
     @property
+    def batch(self) -> int:
+        """The rows in a batch."""
+        return int(self.keys["batch_size"])
+
+    @property
     def rate(self) -> float:
         """The learning rate: that of the rule, for plain descent on a sum divided by the rows in it."""
         summed = self.keys["gradient"] == "sum" and isinstance(self.rule.optimizer, SGD)
-        return self.rule.rate / BATCH if summed else self.rule.rate
+        return self.rule.rate / self.batch if summed else self.rule.rate
 
 
 _CHOICES: dict[str, list[Any]] = {
@@ -83,31 +89,44 @@ _CHOICES: dict[str, list[Any]] = {
     "activation": list(ACTIVATIONS),
     "gradient": ["mean", "sum"],
     "batch_norm": [False, True],
+    "batch_size": [16, 32, 64, 128, 256, 512],
     "optimizer": [rule for name, rule in RULES.items() if name != "third-party"],
+    "sample": list(product([(6, 5), (28, 28), (8, 8), (32, 32), (16, 16)], [4, 10, 2, 26, 47, 62, 100])),
 }
+_SAMPLE = {"input_shape", "classes"}
+"""The keys that are the images' own: where one is declined, others are tried."""
 
 
-def plainest(backend: Backend, data: LabelledImages) -> Recipe | list[str]:
-    """Return the first recipe that a backend honours, as it declines others' keys; or the keys that it always names."""
+def plainest(backend: Backend) -> tuple[Recipe, LabelledImages] | list[str]:
+    """Return the first recipe and images that a backend honours, as it declines others' keys.
+
+    Or the keys that it names whatever is tried.
+    """
     left = {key: iter(values) for key, values in _CHOICES.items()}
     chosen = {key: next(values) for key, values in left.items()}
     while True:
-        rule = chosen["optimizer"]
-        keys = {key: value for key, value in chosen.items() if key != "optimizer"}
-        recipe = Recipe({**keys, "batch_size": BATCH}, rule)
+        rule, (shape, classes) = chosen["optimizer"], chosen["sample"]
+        recipe = Recipe({key: value for key, value in chosen.items() if key not in {"optimizer", "sample"}}, rule)
+        rows = max(6 * recipe.batch, 24 * classes)  # six batches, and some of each class in every part of a split
+        data = sample(rows, shape, classes)
         named = backend.unsupported(recipe.spec(data), rule.optimizer)
         if not named:
-            return recipe
-        others = {key: next(left[key], None) for key in named if key in left}
+            return recipe, data
+        asked = {"sample" if key in _SAMPLE else key for key in named}
+        others = {key: next(left[key], None) for key in asked & set(left)}
         others = {key: value for key, value in others.items() if value is not None}
         if not others:
             return list(named)
         chosen |= others
 
 
-def sample(rows: int = 96, shape: tuple[int, int] = (6, 5), classes: int = 4) -> LabelledImages:
-    """Return random images, not square, with random labels: every class occurs."""
+def sample(rows: int, shape: tuple[int, int], classes: int) -> LabelledImages:
+    """Return random images with random labels: every class occurs.
+
+    Larger images are dimmer, so that the same learning rates suit them: a row's sum of squares is that of 6 × 5.
+    """
     rng = np.random.default_rng(7)
-    images = rng.integers(0, 256, (rows, *shape), dtype=np.uint8)
+    levels = round(256 * min(1.0, sqrt(30 / (shape[0] * shape[1]))))
+    images = rng.integers(0, levels, (rows, *shape), dtype=np.uint8)
     labels = rng.permutation(np.arange(rows, dtype=np.int64) % classes)
     return LabelledImages(images, labels, tuple(f"class {index}" for index in range(classes)))
