@@ -31,6 +31,11 @@ MISTAKES = [
         r"expected an optimizer that can be pickled; got .*lambda.* contract: a factory's optimizer crosses to",
     ),
     (
+        "divides_by_the_rate",
+        "takes_a_learning_rate_of_0",
+        r"expected the parameters as they were; got 6 of 6 values that differ; contract: Optimizer.update: at a",
+    ),
+    (
         "global_noise",
         "draws_from_its_generator_alone",
         r"expected the global random state as it was; got that it has drawn from it; contract: Perturb: all random",
@@ -59,6 +64,11 @@ MISTAKES = [
         "shuffled",
         "is_the_same_whenever_it_is_loaded",
         r"expected the same images twice; got \d+ of \d+ values that differ; contract: Dataset.load",
+    ),
+    (
+        "never_the_same",
+        "is_loaded_once_and_comes_from_the_cache",
+        r"expected nothing to load the second time; got a call of load.. as source.. said 'digits .*', and then 'dig",
     ),
 ]
 
