@@ -2,8 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
 
+from harness.conformance.recipes import plainest
+from harness_array.backends import NumpyBackend
 from tests.conformance_kit import kit
 from tests.plugins_on_disk import distribution
 
@@ -90,3 +93,36 @@ def test_options_are_given_as_toml_or_json(tmp_path, options, code, told):
     done = kit(tmp_path, "--harness-optimizer", "sgd", "--harness-options", options, "-k", "descends or elementwise")
     assert done.returncode == code
     assert told in done.stdout + done.stderr
+
+
+TAKEN = {
+    "digits of 28 x 28": ({"input_shape": {(28, 28)}, "classes": {10}}, ((28, 28), 10, 16)),
+    "two classes": ({"classes": {2}}, ((6, 5), 2, 16)),
+    "letters, 64 at a time": ({"input_shape": {(28, 28)}, "classes": {26}, "batch_size": {64}}, ((28, 28), 26, 64)),
+}
+"""What a backend takes, by key; and the images' shape, the classes and the rows of a batch that it is tested with."""
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_backend_is_tested_with_images_and_batches_that_it_takes(name):
+    """A dataset that does not fit may be declined; all that the backend takes is tested then."""
+    taken, (shape, classes, batch) = TAKEN[name]
+
+    class Choosy(NumpyBackend):
+        def unsupported(self, spec, _optimizer):
+            return [key for key, values in taken.items() if getattr(spec, key) not in values]
+
+    recipe, data = plainest(Choosy())
+    assert (data.images.shape[1:], len(data.class_names), recipe.batch) == (shape, classes, batch)
+    assert len(data.labels) >= 6 * batch
+    assert set(np.unique(data.images[:, 0, 0])) != {0} != set(np.unique(data.images[:, -1, -1]))
+
+
+def test_a_backend_that_takes_nothing_is_told_what_it_declines():
+    """The keys that it names whatever is tried."""
+
+    class Nothing(NumpyBackend):
+        def unsupported(self, _spec, _optimizer):
+            return ["input_shape"]
+
+    assert plainest(Nothing()) == ["input_shape"]
