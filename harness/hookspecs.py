@@ -67,7 +67,8 @@ def run_started(run: Mapping[str, Any]) -> None:
 def trial_started(trial: Mapping[str, Any]) -> None:
     """Observe that a trial begins.
 
-    Called once a trial, in the driver. ``trial``: ``experiment``, ``seed``, ``backend``, ``epochs`` (at most).
+    Called in the driver, once for each time that a trial begins: again after `trial_lost`, when it is run once more.
+    ``trial``: ``experiment``, ``seed``, ``backend``, ``epochs`` (at most).
     """
 
 

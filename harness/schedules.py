@@ -1,4 +1,4 @@
-"""Learning-rate schedules: η(t) at epoch t = 0, 1, …, from the experiment's learning rate η₀."""
+"""Learning-rate schedules: η(t) ≥ 0 at epoch t = 0, 1, …, from the experiment's learning rate η₀."""
 
 from math import cos, pi
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ class Constant(_Schedule):
 
 
 class LinearDecay(_Schedule):
-    """η(t) = max(floor, η₀ - decay · t)."""
+    """η(t) = max(floor, η₀ - decay · t). At a floor of 0, once reached, parameters stay as they are."""
 
     name: Literal["linear"]
     decay: Positive

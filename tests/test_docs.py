@@ -28,7 +28,7 @@ def package(tmp_path):
     """Return the folder of the tutorial's package, with its backend, as if it were installed."""
     create("backend", "mine", tmp_path, registry())
     folder = tmp_path / "harness-mine"
-    assert block("python", "class TestMine").strip() in (folder / "tests" / "test_backend.py").read_text()
+    assert block("python", "class TestBackend").strip() in (folder / "tests" / "test_backend.py").read_text()
     (folder / "harness_mine" / "backend.py").write_text(block("python", "Softmax regression"))
     return distribution(folder, "harness-mine", "0.1.0", {}, {"harness_mine": "harness_mine"})
 

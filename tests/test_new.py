@@ -1,16 +1,26 @@
 """`harness new`: what it writes is complete, clean, and passes its own tests; what it refuses, and how."""
 
+import runpy
 import shutil
+import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
+import numpy as np
 import pytest
 
+from harness.conformance.target import Conformance
 from harness.errors import HarnessError
+from harness.interfaces import Context
+from harness.optimizers import SGD
 from harness.plugins import registry
 from harness.scaffold import SCAFFOLDS, create
+from harness.seeding import initial_state
 from harness.suite import load_suite
 from tests.command_line import module as command
+from tests.networks import labelled_images, mlp
 from tests.plugins_on_disk import distribution
 
 KINDS = [kind for kind in SCAFFOLDS if kind != "suite"]
@@ -35,6 +45,60 @@ def test_a_new_package_passes_its_own_tests(kind, tmp_path):
     assert "my-own" in listed
     assert "harness-my-own 0.1.0" in listed
     assert "quarantined" not in listed
+
+
+def trained(backend):
+    """Return the losses of an epoch of a backend's network."""
+    images, labels = labelled_images(30, (4, 3), 5)
+    spec = mlp([12, 7, 5], shape=(4, 3), batch_size=10)
+    full = mlp([12, 7, 5], shape=(4, 3), activation="silu", batch_norm=True, dropout=0.5)
+    assert backend.unsupported(spec, SGD()) == []
+    assert backend.unsupported(full, SGD()) == ["activation", "batch_norm", "dropout"]
+    network = backend.build(spec, initial_state(spec, 1), SGD(), Context(seed=1, device="cpu"))
+    network.attach(images, labels)
+    losses = network.train_epoch(0, np.arange(30), 0.1).losses
+    assert network.predict(np.arange(30)).shape == (30, 5)
+    return losses
+
+
+GREY = np.full((2, 4, 4), 0.5, dtype=np.float32)
+USED = {
+    "backend": lambda factory: trained(factory()),
+    "optimizer": lambda factory: factory().update(GREY, GREY, factory().init(GREY), 0.1)[0],
+    "perturbation": lambda perturb: perturb(GREY, 0.2, np.random.default_rng(0)),
+    "dataset": lambda factory: factory().load().images,
+}
+"""What a first use of each kind of component returns."""
+WORDS = "np next grey any int self test harness lambda class dropout linear network stepwise stepwise-backend optimizer"
+MORE = "dataclass labelled-images perturbation conformance"
+
+
+@pytest.fixture
+def folder_of_packages(tmp_path):
+    """Return a folder; what is imported from it is forgotten."""
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [*WORDS.split(), *MORE.split()])
+def test_a_new_package_works_whatever_its_name(kind, name, folder_of_packages, monkeypatch):
+    """Names of what it imports, builtins, Python's own words: its component, its tests' class and functions."""
+    create(kind, name, folder_of_packages, registry())
+    folder, package = folder_of_packages / f"harness-{name}", f"harness_{name.replace('-', '_')}"
+    monkeypatch.syspath_prepend(folder)
+    offered = {}
+    getattr(import_module(package), f"register_{kind}s")(offered.__setitem__)
+    assert np.isfinite(USED[kind](resolve_name(offered[name]))).all()
+    tests = runpy.run_path(str(folder / "tests" / f"test_{kind}.py"))
+    (certified,) = (found for key, found in tests.items() if key.startswith("Test"))
+    assert issubclass(certified, Conformance)
+    assert certified.name == name
+    for key, function in tests.items():
+        if key.startswith("test_"):
+            function()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -92,7 +156,6 @@ RULE = "lower-case letters, digits and single dashes, a letter first, 24 at most
         ("suite", "..", f"'..' is no name for a suite: {RULE}"),
         ("optimizer", "sgd", "optimizer 'sgd' is offered by nn-harness "),
         ("backend", "array", "backend 'array': its package harness_array would hide an installed one of that name"),
-        ("perturbation", "lambda", "'lambda' is no name for a perturbation: lambda is a word of Python's own"),
     ],
 )
 def test_refuses_a_name(kind, name, message, tmp_path):

@@ -40,3 +40,20 @@ def test_linear_decay_stops_at_its_floor():
     assert found[10] == pytest.approx(0.0009)
     assert found[99] == pytest.approx(1e-5)
     assert found[100:] == [1e-6] * 20
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"name": "linear", "decay": 0.04},
+        {"name": "exponential", "gamma": 1e-30},
+        {"name": "step", "step_size": 1, "gamma": 1e-30},
+        {"name": "cosine"},
+    ],
+    ids=lambda table: table["name"],
+)
+def test_no_rate_is_negative_though_it_may_be_0(table):
+    """Which is what backends and optimizers are told to expect."""
+    found = rates(**table)
+    assert min(found) >= 0
+    assert min(found) == 0 or table["name"] == "cosine"

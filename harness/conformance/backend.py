@@ -1,11 +1,12 @@
 """What a backend must do to be certified."""
 
 from harness.conformance.backend_declarations import Declarations
+from harness.conformance.backend_dropout import Masks
 from harness.conformance.backend_honesty import Honesty
 from harness.conformance.backend_prediction import Prediction
 from harness.conformance.backend_state import Saving
 from harness.conformance.backend_training import Training
 
 
-class BackendConformance(Declarations, Training, Prediction, Saving, Honesty):
+class BackendConformance(Declarations, Training, Masks, Prediction, Saving, Honesty):
     """Tests of a backend beside the NumPy reference; keys that `unsupported` names are skipped."""

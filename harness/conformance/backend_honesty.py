@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
 from harness.conformance.clauses import broken, require, require_close, require_equal, require_same
-from harness.conformance.recipes import Recipe, sample
+from harness.conformance.recipes import Recipe
 from harness.conformance.worker import trained
 from harness.environment import anonymous_bytes
 from harness.interfaces import Network, State
@@ -41,7 +41,7 @@ class Honesty(BackendTests):
 
     def test_an_epoch_has_ended_when_synchronize_returns(self, bench: Bench) -> None:
         """Network.synchronize waits for queued device work: nothing of an epoch is left for whoever asks next."""
-        data = sample(rows=2**16, shape=(8, 8))
+        data = bench.images(2**16, (8, 8))
         network = bench.build(bench.plain, data)
         order, seconds = self._sized(network, bench.plain, len(data.labels))
         shares = []
@@ -83,7 +83,7 @@ class Honesty(BackendTests):
 
     def test_a_prediction_is_there_when_it_is_returned(self, bench: Bench) -> None:
         """Network.predict returns values, not a promise of them."""
-        data = sample(rows=2**14, shape=(8, 8))
+        data = bench.images(2**14, (8, 8))
         network = bench.build(bench.plain, data)
         rows = np.arange(len(data.labels), dtype=np.int64)
         values = network.predict(rows)
@@ -95,11 +95,11 @@ class Honesty(BackendTests):
         """Nothing of an epoch is kept: a trial has hundreds of them."""
         if anonymous_bytes() is None:
             pytest.skip("this system does not tell a process's anonymous memory")
-        data = sample(rows=256, shape=(32, 32))
-        recipe = bench.plain.varied(hidden_layers=[64]) if bench.plain.keys["hidden_layers"] else bench.plain
-        network = bench.build(bench.supported(recipe), data)
+        data = bench.images(16 * bench.plain.batch, (32, 32))
+        recipe = bench.honoured(bench.plain, data, hidden_layers=[64])
+        network = bench.build(recipe, data)
         order = np.arange(len(data.labels), dtype=np.int64)
-        batch = 16 * 32 * 32 * 4  # bytes of a batch in float32
+        batch = data.images.size // 16 * 4  # bytes of a batch in float32
 
         def held_after(epochs: int) -> int:
             peak = 0

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness.conformance.backend_base import BackendTests
-from harness.conformance.bench import Bench, Rows
-from harness.conformance.clauses import require, require_close, require_equal
-from harness.conformance.recipes import ACTIVATIONS, BATCH, PLAIN_SGD, RULES
-from harness.interfaces import EpochStats, Network, Precision, ReducedPrecision
+from harness.conformance.bench import Bench
+from harness.conformance.clauses import require, require_close, require_equal, require_same
+from harness.conformance.recipes import ACTIVATIONS, RULES
+from harness.interfaces import EpochStats, Precision, ReducedPrecision
 
 KEYS: dict[str, dict[str, Any]] = {
     **{name: {"activation": name} for name in ACTIVATIONS},
@@ -24,7 +24,8 @@ KEYS: dict[str, dict[str, Any]] = {
 }
 
 
-def _declare(*keys: str) -> str:
+def declare(*keys: str) -> str:
+    """Return the sentence that says what a backend does that cannot honour some keys."""
     names = " and ".join(repr(key) for key in keys)
     return f" A backend that cannot honour {names} must declare it in unsupported()"
 
@@ -42,14 +43,14 @@ class Training(BackendTests):
         """NetworkSpec says what is built and trained; Backend.unsupported names what is not honoured."""
         recipe = bench.supported(bench.plain.varied(**KEYS[name]))
         said = ", ".join(f"{key} = {value!r}" for key, value in KEYS[name].items())
-        bench.check_steps(recipe, bench.batches(), f"NetworkSpec with {said}.{_declare(*KEYS[name])}")
+        bench.check_steps(recipe, bench.batches(), f"NetworkSpec with {said}.{declare(*KEYS[name])}")
 
     @pytest.mark.parametrize("name", RULES)
     def test_trains_with_the_optimizers_that_it_does_not_decline(self, bench: Bench, name: str) -> None:
         """Backend.build is given an optimizer: any rule, with its own options and state."""
         recipe = bench.supported(bench.plain.varied(RULES[name]))
         clause = f"Backend.build trains with the optimizer that it is given, here {recipe.rule.optimizer!r}."
-        bench.check_steps(recipe, bench.batches(), clause + _declare("optimizer"))
+        bench.check_steps(recipe, bench.batches(), clause + declare("optimizer"))
 
     @pytest.mark.parametrize("precision", [name for name in get_args(Precision) if name not in {"float32", "float64"}])
     def test_trains_in_the_precisions_that_it_names(self, bench: Bench, precision: Precision) -> None:
@@ -69,14 +70,15 @@ class Training(BackendTests):
 
     def test_uses_every_row_of_the_order_once(self, bench: Bench) -> None:
         """Network.train_epoch trains on every row of ``order``, in that order, the last smaller batch too."""
-        order = np.concatenate(bench.batches())[: 4 * BATCH + 7]
+        batch = bench.plain.batch
+        order = np.concatenate(bench.batches())[: 4 * batch + 7]
         clause = "Network.train_epoch: every row of the order once, in that order, the last smaller batch included"
-        wanted = [BATCH] * 4 + [7]
+        wanted = [batch] * 4 + [7]
         stats = bench.build(bench.plain).train_epoch(0, order, bench.plain.rate)
         sizes = np.asarray(stats.sizes).tolist()
         require(sizes == wanted, clause, f"{len(wanted)} steps of sizes {wanted}", f"{len(sizes)} of sizes {sizes}")
         calm = bench.plain.rate / 5  # several steps in one epoch drift apart by rounding: less so at a low rate
-        bench.check_steps(bench.plain, [order, order[::-1].copy(), order[: BATCH + 1]], clause, [calm] * 3)
+        bench.check_steps(bench.plain, [order, order[::-1].copy(), order[: batch + 1]], clause, [calm] * 3)
 
     def test_a_smaller_batch_is_not_rescaled(self, bench: Bench) -> None:
         """NetworkSpec: a last, smaller batch's gradient is the mean (or sum) of its own rows."""
@@ -85,15 +87,27 @@ class Training(BackendTests):
 
     def test_a_batch_may_lack_a_class(self, bench: Bench) -> None:
         """Network.train_epoch takes any rows: the classes are those of the spec, not those of a batch."""
-        rows = np.flatnonzero(bench.data.labels % 2 == 1)
+        rows, batch = np.flatnonzero(bench.data.labels % 2 == 1), bench.plain.batch
         clause = "NetworkSpec.classes holds for every batch, whatever classes its rows have"
-        bench.check_steps(bench.plain, [rows[:BATCH], rows[BATCH : 2 * BATCH]], clause)
+        bench.check_steps(bench.plain, [rows[:batch], rows[batch : 2 * batch]], clause)
 
     def test_uses_the_learning_rate_that_it_is_handed(self, bench: Bench) -> None:
         """Network.train_epoch is handed each epoch's rate: schedules are the core's."""
         clause = "Network.train_epoch: each epoch's learning rate is the one that it is handed"
         rates = [bench.plain.rate * factor for factor in (1.0, 0.25, 2.0)]
         bench.check_steps(bench.plain, bench.batches(3), clause, rates)
+
+    def test_a_rate_of_0_leaves_the_parameters_as_they_are(self, bench: Bench) -> None:
+        """Network.train_epoch may be handed a rate of 0, which a schedule may end with: all else goes on."""
+        clause = "Network.train_epoch at a rate of 0: parameters stay, running statistics and moments move as ever"
+        recipe = bench.stateful()
+        network = bench.build(recipe)
+        before = network.state()
+        network.train_epoch(0, bench.batches(1)[0], 0.0)
+        after = network.state()
+        for block in recipe.spec(bench.data).parameters():
+            require_same(after[block.key], before[block.key], clause, f"{block.key} as it was")
+        bench.check_steps(recipe, bench.batches(2), clause, [0.0, recipe.rate])
 
     def test_statistics_have_the_types_of_the_contract(self, bench: Bench) -> None:
         """EpochStats: ``losses`` float64 and ``sizes`` of whole numbers, a value a step; ``correct`` a whole number."""
@@ -106,40 +120,3 @@ class Training(BackendTests):
             fits = isinstance(values, np.ndarray) and values.shape == (3,) and values.dtype.kind == kind[0]
             require(fits and (kind[0] == "i" or values.dtype == np.float64), clause, f"{name} {kind} (3,)", told)
         require(isinstance(stats.correct, int | np.integer), clause, "a whole number", type(stats.correct).__name__)
-
-    def test_dropout_zeroes_at_its_rate_and_scales_the_rest(self, bench: Bench) -> None:
-        """Dropout: training zeroes with probability ``rate`` and divides the rest by 1 - rate, anew in every step."""
-        rate, epochs = 0.3, range(8)
-        clause = f"Dropout: zero with probability {rate}, divide the rest by {1 - rate:.1f}.{_declare('dropout')}"
-        wide = bench.plain.varied(hidden_layers=[200], dropout=rate)
-        recipe = bench.supported(wide)
-        row = bench.batches(1)[0][:1]
-        network = bench.build(recipe)
-        state = network.state()
-        losses = set()
-        for epoch in epochs:
-            network.load(state)
-            losses.add(float(network.train_epoch(epoch, row, recipe.rate).losses[0]))
-        require(len(losses) > 1, clause, "another mask, and so another loss, in every epoch", f"{losses} in all")
-        recipe = bench.supported(wide.varied(PLAIN_SGD))
-        network = bench.build(recipe)
-        fed = np.stack([_fed_to_the_output(network, bench, row, recipe.rate, epoch) for epoch in epochs])
-        bare = _fed_to_the_output(bench.reference(recipe.varied(dropout=0.0)), bench, row, recipe.rate)
-        alive = np.abs(bare) > 0.05 * np.abs(bare).max()
-        factors = fed[:, alive] / bare[alive]
-        kept = factors > 0.5 / (1 - rate)
-        require_close(factors, np.where(kept, 1 / (1 - rate), 0.0), 0.01, clause, "each unit to be multiplied by")
-        share, deviation = float(1 - kept.mean()), 5 * float(np.sqrt(rate * (1 - rate) / kept.size))
-        require(abs(share - rate) < deviation, clause, f"a share of {rate} ± {deviation:.2f} zeroed", f"{share:.2f}")
-
-
-def _fed_to_the_output(network: Network, bench: Bench, row: Rows, rate: float, epoch: int = 0) -> Any:
-    """Return what one row feeds to the output layer (units,): the gradient of its weights over that of its bias."""
-    before = network.state()
-    network.train_epoch(epoch, row, rate)
-    after = network.state()
-    network.load(before)
-    layer = max(int(key.split(".")[0]) for key in before if key.endswith(".bias"))
-    weight, bias = (np.asarray(after[key] - before[key], np.float64) for key in (f"{layer}.weight", f"{layer}.bias"))
-    label = bench.data.labels[row[0]]
-    return weight[:, label] / bias[label]

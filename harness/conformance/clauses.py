@@ -23,19 +23,23 @@ def require_equal(got: object, wanted: object, clause: str, what: str) -> None:
     require(got == wanted, clause, f"{what} {wanted!r}", repr(got))
 
 
-def require_close(got: ArrayLike, wanted: ArrayLike, tolerance: float, clause: str, what: str) -> None:
-    """Fail the test where an array is further than ``tolerance`` from what is wanted; NaN is close to nothing."""
+def require_close(got: ArrayLike, wanted: ArrayLike, tolerance: ArrayLike, clause: str, what: str) -> None:
+    """Fail the test where an array is further than ``tolerance`` from what is wanted; NaN is close to nothing.
+
+    ``tolerance``: one for all, or one for each value.
+    """
     found, oracle = np.asarray(got, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
     require(found.shape == oracle.shape, clause, f"{what} of shape {oracle.shape}", f"shape {found.shape}")
-    difference = np.abs(found - oracle)
-    if bool((difference <= tolerance).all()):
+    allowed = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), oracle.shape)
+    beyond = np.abs(found - oracle) - allowed
+    if bool((beyond <= 0.0).all()):
         return
-    where = np.unravel_index(int(np.argmax(np.where(np.isnan(difference), np.inf, difference))), difference.shape)
+    where = np.unravel_index(int(np.argmax(np.where(np.isnan(beyond), np.inf, beyond))), beyond.shape)
     place = f" at {[int(index) for index in where]}" if where else ""
     broken(
         clause,
-        f"{what} {oracle[where]:.6g}{place}, within {tolerance:.2g}",
-        f"{found[where]:.6g}{_factor(found, oracle, tolerance)}",
+        f"{what} {oracle[where]:.6g}{place}, within {allowed[where]:.2g}",
+        f"{found[where]:.6g}{_factor(found, oracle, allowed)}",
     )
 
 
@@ -46,7 +50,7 @@ def require_same(got: Any, wanted: Any, clause: str, what: str) -> None:
     require(not differ, clause, what, f"{differ} of {got.size} values that differ")
 
 
-def _factor(found: Any, oracle: Any, tolerance: float) -> str:
+def _factor(found: Any, oracle: Any, tolerance: Any) -> str:
     """Return the sentence that recognises a multiple: a wrong sign, a sum for a mean."""
     size = float((oracle * oracle).sum())
     if oracle.size < 2 or not size or not np.isfinite(found).all():

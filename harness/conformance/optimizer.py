@@ -176,6 +176,14 @@ class OptimizerConformance(Conformance):
         near, far = (float(np.abs(np.asarray(one) - x).sum()) for one in (found[0], found[2]))
         require(far > near, clause, f"a step longer than {near:.4g} at twice the rate", f"{far:.4g}")
 
+    def test_takes_a_learning_rate_of_0(self, rule: Optimizer) -> None:
+        """Optimizer.update at a rate of 0, which a schedule may end with: parameters stay."""
+        x, clause = start(), "Optimizer.update: at a learning rate of 0 parameters stay, and later steps are finite"
+        parameters, state = rule.update(x, quadratic(x), rule.init(x), 0.0)
+        require_same(np.asarray(parameters), x, clause, "the parameters as they were")
+        parameters, _ = rule.update(parameters, quadratic(x), state, _RATE)
+        require(np.isfinite(parameters).all(), clause, "finite parameters from the step after it", parameters)
+
     def test_state_is_arrays_by_name(self, rule: Optimizer) -> None:
         """Optimizer.init returns a flat dict: vectors like the parameters, the step count a 0-d array."""
         x, clause = start(dtype=np.float32), "Optimizer.init: vectors like the parameters, and 0-d arrays, by name"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any, get_args
 
 import numpy as np
@@ -11,7 +12,6 @@ from harness.optimizers import SGD, Adam, AdamW
 from harness.specs import network_spec
 from harness.suite.models import Experiment
 
-BATCH = 16
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
 
 
@@ -72,10 +72,15 @@ class Recipe:
         return replace(self, keys={**self.keys, **keys}, rule=rule or self.rule)
 
     @property
+    def batch(self) -> int:
+        """The rows in a batch."""
+        return int(self.keys["batch_size"])
+
+    @property
     def rate(self) -> float:
         """The learning rate: that of the rule, for plain descent on a sum divided by the rows in it."""
         summed = self.keys["gradient"] == "sum" and isinstance(self.rule.optimizer, SGD)
-        return self.rule.rate / BATCH if summed else self.rule.rate
+        return self.rule.rate / self.batch if summed else self.rule.rate
 
 
 _CHOICES: dict[str, list[Any]] = {
@@ -83,31 +88,49 @@ _CHOICES: dict[str, list[Any]] = {
     "activation": list(ACTIVATIONS),
     "gradient": ["mean", "sum"],
     "batch_norm": [False, True],
+    "batch_size": [16, 32, 64, 128, 256, 512],
     "optimizer": [rule for name, rule in RULES.items() if name != "third-party"],
+    "sample": list(product([(6, 5), (28, 28), (8, 8), (32, 32), (16, 16)], [4, 10, 2, 26, 47, 62, 100])),
 }
+_SAMPLE = {"input_shape", "classes"}
+"""The keys that are the images' own: where one is declined, others are tried."""
 
 
-def plainest(backend: Backend, data: LabelledImages) -> Recipe | list[str]:
-    """Return the first recipe that a backend honours, as it declines others' keys; or the keys that it always names."""
+def plainest(backend: Backend) -> tuple[Recipe, LabelledImages] | list[str]:
+    """Return the first recipe and images that a backend honours, as it declines others' keys.
+
+    Or the keys that it names whatever is tried.
+    """
     left = {key: iter(values) for key, values in _CHOICES.items()}
     chosen = {key: next(values) for key, values in left.items()}
     while True:
-        rule = chosen["optimizer"]
-        keys = {key: value for key, value in chosen.items() if key != "optimizer"}
-        recipe = Recipe({**keys, "batch_size": BATCH}, rule)
+        rule, (shape, classes) = chosen["optimizer"], chosen["sample"]
+        recipe = Recipe({key: value for key, value in chosen.items() if key not in {"optimizer", "sample"}}, rule)
+        rows = max(6 * recipe.batch, 24 * classes)  # six batches, and some of each class in every part of a split
+        data = sample(rows, shape, classes)
         named = backend.unsupported(recipe.spec(data), rule.optimizer)
         if not named:
-            return recipe
-        others = {key: next(left[key], None) for key in named if key in left}
+            return recipe, data
+        asked = {"sample" if key in _SAMPLE else key for key in named}
+        others = {key: next(left[key], None) for key in asked & set(left)}
         others = {key: value for key, value in others.items() if value is not None}
         if not others:
             return list(named)
         chosen |= others
 
 
-def sample(rows: int = 96, shape: tuple[int, int] = (6, 5), classes: int = 4) -> LabelledImages:
-    """Return random images, not square, with random labels: every class occurs."""
+def sample(rows: int, shape: tuple[int, int], classes: int) -> LabelledImages:
+    """Return images with random values at thirty pixels, from the first to the last, and random labels: each occurs.
+
+    Elsewhere they are 0, so that the same learning rates and tolerances suit any shape: where a gradient is 0, no rule
+    makes a step of its rounding.
+    """
     rng = np.random.default_rng(7)
-    images = rng.integers(0, 256, (rows, *shape), dtype=np.uint8)
+    height, width = shape
+    lit = np.unique(np.linspace(0, height * width - 1, 30).astype(int))
+    images = np.zeros((rows, height * width), dtype=np.uint8)
+    images[:, lit] = rng.integers(0, 256, (rows, len(lit)), dtype=np.uint8)
     labels = rng.permutation(np.arange(rows, dtype=np.int64) % classes)
-    return LabelledImages(images, labels, tuple(f"class {index}" for index in range(classes)))
+    return LabelledImages(
+        images.reshape(rows, height, width), labels, tuple(f"class {index}" for index in range(classes))
+    )

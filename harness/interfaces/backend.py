@@ -43,7 +43,8 @@ class Optimizer(Protocol):
     It is immutable, hashable and picklable: a frozen dataclass of its options is all three.
 
     ``parameters`` and ``gradients`` have one shape, (n,) or (trials, n), and one floating dtype. ``learning_rate`` is a
-    float or an array that broadcasts. No branch depends on an array's values, and no argument is modified.
+    float ≥ 0 or an array that broadcasts; at 0 parameters stay. No branch depends on an array's values, and no argument
+    is modified.
     """
 
     def init(self, parameters: Array) -> dict[str, Array]:
@@ -71,7 +72,10 @@ class Network(Protocol):
         ...
 
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
-        """Train on the attached rows ``order``, in that order, batch by batch; ``epoch`` counts from 0."""
+        """Train on the attached rows ``order``, in that order, batch by batch; ``epoch`` counts from 0.
+
+        At a ``learning_rate`` of 0, where a schedule may end, parameters stay and all else moves as ever.
+        """
         ...
 
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:

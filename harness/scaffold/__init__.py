@@ -3,7 +3,6 @@
 import re
 from importlib.resources import files
 from importlib.util import find_spec
-from keyword import iskeyword
 from pathlib import Path
 from string import Template
 from typing import Literal, get_args
@@ -17,6 +16,9 @@ SCAFFOLDS: tuple[Scaffold, ...] = get_args(Scaffold)
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 24
 """With more, a line of the templates would be longer than their formatter has it."""
+
+_TARGETS = {"backend": "Backend", "optimizer": "Optimizer", "perturbation": "perturb", "dataset": "Dataset"}
+"""What a module registers: the same whatever its name is, which would else hide an import or a builtin somewhere."""
 
 _PACKAGE = {
     "pyproject.toml": "package/pyproject.toml",
@@ -45,20 +47,14 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> li
         raise HarnessError(msg)
     if kind == "suite":
         return _write({f"{name}.toml": "suite/suite.toml"}, directory, directory / f"{name}.toml", {"name": name})
-    function, class_name = name.replace("-", "_"), "".join(part.capitalize() for part in name.split("-"))
     words = {
         "kind": kind,
         "name": name,
-        "module": f"harness_{function}",
-        "function": function,
-        "class_name": class_name,
-        "target": function if kind == "perturbation" else class_name,
+        "module": f"harness_{name.replace('-', '_')}",
+        "target": _TARGETS[kind],
         "hook": f"register_{kind}s",
         "library": "array-api-compat>=1.12" if kind == "optimizer" else "numpy>=2.1",
     }
-    if iskeyword(words["target"]):
-        msg = f"{name!r} is no name for a {kind}: {words['target']} is a word of Python's own. Choose another"
-        raise HarnessError(msg)
     _refuse_taken(kind, name, words["module"], registry)
     usage = _read(f"{kind}/usage.toml").substitute(words).rstrip()
     return _write(_PACKAGE, directory / f"harness-{name}", directory / f"harness-{name}", words | {"usage": usage})

@@ -1,4 +1,4 @@
-"""One correct small backend, and others that differ from it by one mistake each."""
+"""Backends that keep the contract, and others that differ from it by one mistake each."""
 # ruff: noqa: D102 - the class says what its method does wrong
 
 import threading
@@ -6,54 +6,11 @@ import threading
 import numpy as np
 
 import harness
-from harness.interfaces import Activation, Dropout, EpochStats, Linear
+from harness.interfaces import Activation, EpochStats
 from harness.optimizers import SGD, Adam
-from harness.seeding import generator
-from harness.stepwise import StepwiseBackend, StepwiseNetwork
-
-
-class Correct(StepwiseNetwork):
-    """Linear layers, ReLU and dropout."""
-
-    def step(self, x, y, learning_rate):
-        inputs, masks, logits = self.run(x, training=True)
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        true = np.arange(len(y)), y
-        loss, right = -np.log(p[true]).mean(), (p.argmax(axis=1) == y).sum()
-        p[true] -= 1
-        self.descend(self.gradients(inputs, masks, p / len(y) if self.spec.gradient == "mean" else p), learning_rate)
-        return loss, right
-
-    def forward(self, x):
-        return self.run(x, training=False)[2]
-
-    def run(self, x, *, training):
-        """Return each layer's input, the dropout masks by layer, and the logits."""
-        inputs, masks = [], {}
-        for index, layer in enumerate(self.spec.layers):
-            inputs.append(x)
-            if isinstance(layer, Linear):
-                x = x @ self.values[f"{index}.weight"] + self.values[f"{index}.bias"]
-            elif isinstance(layer, Activation):
-                x = np.maximum(x, 0)
-            elif isinstance(layer, Dropout) and training:
-                draws = generator(self.context.seed, "dropout", index, *self.position).random(x.shape)
-                masks[index] = (draws >= layer.rate).astype(x.dtype) / x.dtype.type(1 - layer.rate)
-                x = x * masks[index]
-        return inputs, masks, x
-
-    def gradients(self, inputs, masks, g):
-        found = {}
-        for index, layer in reversed(list(enumerate(self.spec.layers))):
-            if isinstance(layer, Linear):
-                found |= {f"{index}.weight": inputs[index].T @ g, f"{index}.bias": g.sum(axis=0)}
-                g = g @ self.values[f"{index}.weight"].T
-            elif isinstance(layer, Activation):
-                g = g * (inputs[index] > 0)
-            elif index in masks:
-                g = g * masks[index]
-        return found
+from harness.stepwise import StepwiseBackend
+from tests.broken_plugins.broken_dropout import DrawsOn, IgnoresTheSeed, OneMaskABatch, OneMaskAnEpoch
+from tests.broken_plugins.small_network import Correct
 
 
 class WrongSign(Correct):
@@ -174,6 +131,21 @@ class IgnoresTheRate(Correct):
         super().descend(gradients, self.first_rate)
 
 
+class ForgetsTheRateOf0(Correct):
+    """It takes a rate of 0 for none at all, and its own instead."""
+
+    def descend(self, gradients, learning_rate):
+        super().descend(gradients, learning_rate or 0.01)
+
+
+class RestsAt0(Correct):
+    """It takes a rate of 0 for nothing to do: momentum stands still."""
+
+    def descend(self, gradients, learning_rate):
+        if learning_rate:
+            super().descend(gradients, learning_rate)
+
+
 class Softmax(Correct):
     """A softmax regression: it takes no hidden layers."""
 
@@ -182,6 +154,7 @@ NETWORKS = {
     "correct": Correct,
     "softmax": Softmax,
     "limited": Correct,
+    "large_images": Correct,
     "wrong_sign": WrongSign,
     "forgets_the_last_batch": ForgetsTheLastBatch,
     "drops_out_in_prediction": DropsOutInPrediction,
@@ -196,6 +169,12 @@ NETWORKS = {
     "ignores_keys": IgnoresKeys,
     "refuses": Refuses,
     "ignores_the_rate": IgnoresTheRate,
+    "forgets_the_rate_of_0": ForgetsTheRateOf0,
+    "rests_at_0": RestsAt0,
+    "draws_on": DrawsOn,
+    "one_mask_an_epoch": OneMaskAnEpoch,
+    "one_mask_a_batch": OneMaskABatch,
+    "ignores_the_seed": IgnoresTheSeed,
 }
 
 
@@ -217,6 +196,9 @@ class Backend(StepwiseBackend):
             keys.append("batch_norm")
         if self.name == "softmax" and len(spec.layers) > 1:
             keys.append("hidden_layers")
+        if self.name == "large_images":
+            keys += ["input_shape"] * (spec.input_shape != (28, 28)) + ["classes"] * (spec.classes != 10)
+            keys += ["batch_size"] * (spec.batch_size % 32 != 0)
         if self.name == "limited":
             keys += ["dropout"] * ("Dropout" in kinds) + ["gradient"] * (spec.gradient != "mean")
             keys += ["l2"] * (spec.l2 > 0) + ["weight_decay"] * (spec.weight_decay > 0)

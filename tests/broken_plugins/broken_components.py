@@ -1,6 +1,8 @@
 """Optimizers, perturbations and datasets with one mistake each."""
 # ruff: noqa: D102 - the class says what its method does wrong
 
+from uuid import uuid4
+
 import numpy as np
 
 import harness
@@ -25,6 +27,18 @@ class Normalised(SGD):
 
     def update(self, parameters, gradients, state, learning_rate):
         return parameters - learning_rate * gradients / np.sqrt((gradients**2).sum()), state
+
+
+class DividesByTheRate(SGD):
+    """Weighs each gradient by its share of the rates so far, which is 0 / 0 while they are 0."""
+
+    def init(self, parameters):
+        return {"rates": np.zeros((), parameters.dtype)}
+
+    def update(self, parameters, gradients, state, learning_rate):
+        rates = (state["rates"] + learning_rate).astype(parameters.dtype)
+        with np.errstate(invalid="ignore"):
+            return parameters - learning_rate * gradients * (learning_rate / rates), {"rates": rates}
 
 
 class Unpicklable:
@@ -70,9 +84,25 @@ class Shuffled(Digits):
         return LabelledImages(found.images[order], found.labels[order], found.class_names)
 
 
-OPTIMIZERS = {"in_place": InPlace, "ascends": Ascends, "normalised": Normalised, "unpicklable": Unpicklable}
+class NeverTheSame(Digits):
+    """Its source is another for every object, though the images are the same."""
+
+    def __init__(self):
+        self.made = uuid4()
+
+    def source(self):
+        return f"digits {self.made}"
+
+
+OPTIMIZERS = {
+    "in_place": InPlace,
+    "ascends": Ascends,
+    "normalised": Normalised,
+    "unpicklable": Unpicklable,
+    "divides_by_the_rate": DividesByTheRate,
+}
 PERTURBATIONS = {"global_noise": global_noise, "changes_images": in_place, "doubles": doubles, "unclipped": unclipped}
-DATASETS = {"gap": Gap, "shuffled": Shuffled}
+DATASETS = {"gap": Gap, "shuffled": Shuffled, "never_the_same": NeverTheSame}
 
 
 @harness.hookimpl

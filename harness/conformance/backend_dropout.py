@@ -1,0 +1,116 @@
+"""How a backend drops out: the rate, the scale, and masks that their key alone decides."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.conformance.backend_base import BackendTests
+from harness.conformance.backend_training import declare
+from harness.conformance.bench import SEED, Bench, Rows
+from harness.conformance.clauses import broken, require, require_close
+from harness.conformance.recipes import PLAIN_SGD, Recipe
+from harness.interfaces import Dropout, LabelledImages, Network
+
+_RATE = 0.3
+_KEYED = "Dropout masks are drawn from (seed, epoch, step) alone"
+
+
+class Masks(BackendTests):
+    """`Network.train_epoch` with dropout, seen through the losses and the gradients of the output layer."""
+
+    @pytest.fixture
+    def dropping(self, bench: Bench) -> Recipe:
+        """Return a recipe with dropout."""
+        recipe = bench.supported(bench.plain.varied(dropout=0.5))
+        if not any(isinstance(layer, Dropout) for layer in recipe.spec(bench.data).layers):
+            pytest.skip("dropout follows hidden layers, and unsupported() names hidden_layers")
+        return recipe
+
+    @pytest.fixture
+    def wide(self, bench: Bench) -> Recipe:
+        """Return a recipe whose gradients tell the mask of a row: one hidden layer, plain descent."""
+        return bench.supported(bench.plain.varied(PLAIN_SGD, hidden_layers=[200], dropout=_RATE))
+
+    def test_dropout_zeroes_at_its_rate_and_scales_the_rest(self, bench: Bench, wide: Recipe) -> None:
+        """Dropout: training zeroes with probability ``rate`` and divides the rest by 1 - rate."""
+        clause = f"Dropout: zero with probability {_RATE}, divide the rest by {1 - _RATE:.1f}.{declare('dropout')}"
+        row = bench.batches(1)[0][:1]
+        network, bare = bench.build(wide), _undropped(bench, wide, row)
+        factors = np.stack([_factors(network, bench.data, row, wide.rate, epoch, bare) for epoch in range(8)])
+        kept = factors > 0.5 / (1 - _RATE)
+        require_close(factors, np.where(kept, 1 / (1 - _RATE), 0.0), 0.01, clause, "each unit to be multiplied by")
+        share, deviation = float(1 - kept.mean()), 5 * float(np.sqrt(_RATE * (1 - _RATE) / kept.size))
+        require(abs(share - _RATE) < deviation, clause, f"a share of {_RATE} ± {deviation:.2f} zeroed", f"{share:.2f}")
+
+    def test_rows_of_a_batch_have_masks_of_their_own(self, bench: Bench, wide: Recipe) -> None:
+        """Dropout draws for each element of (rows, units): two equal rows differ."""
+        row = bench.batches(1)[0][:1]
+        twice = np.repeat(row, 2)
+        data = LabelledImages(bench.data.images[twice], bench.data.labels[twice], bench.data.class_names)
+        bare = _undropped(bench, wide, row)
+        both = np.arange(2, dtype=np.int64)
+        kept = _factors(bench.build(wide, data), data, both, wide.rate, 0, bare) * (1 - _RATE)
+        in_one = (kept > 0.05) & (kept < 0.95)
+        clause = "Dropout: zero each row's units by draws of its own"
+        require(in_one.any(), clause, "other units zeroed in each of two equal rows", "the same ones in both")
+
+    def test_every_seed_epoch_and_step_has_masks_of_its_own(self, bench: Bench, dropping: Recipe) -> None:
+        """Dropout masks are drawn from (seed, epoch, step): anew for each."""
+        steps, batch = 3, dropping.batch
+        # Two batches, each three times over; at a rate of 0 only the masks tell its losses apart.
+        rows = np.concatenate([one for one in bench.batches(2) for _ in range(steps)])
+        data = LabelledImages(bench.data.images[rows], bench.data.labels[rows], bench.data.class_names)
+        orders = np.arange(len(rows), dtype=np.int64).reshape(2, steps * batch)
+        losses: dict[tuple[int, int, int], NDArray[np.float64]] = {}
+        for seed in (SEED, SEED + 1):
+            network = bench.build(dropping, data, seed=seed)
+            for epoch in range(2):
+                found = np.stack([network.train_epoch(epoch, order, 0.0).losses for order in orders])
+                losses |= {(seed, epoch, step): found[:, step] for step in range(steps)}
+        for one, other in combinations(losses, 2):
+            if np.allclose(losses[one], losses[other], rtol=0.0, atol=1e-6):
+                got = f"the same at {one} and {other}: equal batches have equal losses"
+                broken(f"{_KEYED}: anew for each", "other masks at each (seed, epoch, step)", got)
+
+    def test_masks_do_not_depend_on_what_ran_before(self, bench: Bench, dropping: Recipe) -> None:
+        """Dropout masks are drawn from (seed, epoch, step) alone: those of a trial that resumes too."""
+        order = np.concatenate(bench.batches(3))
+        going_on, resumed = bench.build(dropping), bench.build(dropping)
+        going_on.train_epoch(0, order, dropping.rate)
+        state = going_on.state()
+        wanted = going_on.train_epoch(1, order, dropping.rate).losses
+        cases = {"of a network that resumes": resumed, "of one that trains the epoch again": going_on}
+        for where, network in cases.items():
+            network.load(state)
+            network.predict(order)
+            losses = network.train_epoch(1, order, dropping.rate).losses
+            require_close(losses, wanted, 1e-4, _KEYED, f"the losses {where} to be")
+
+
+def _undropped(bench: Bench, recipe: Recipe, row: Rows) -> NDArray[np.float64]:
+    """Return what a row feeds to the output layer (units,) without dropout, by the reference."""
+    return _fed(bench.reference(recipe.varied(dropout=0.0)), bench.data, row, recipe.rate)
+
+
+def _factors(
+    network: Network, data: LabelledImages, rows: Rows, rate: float, epoch: int, bare: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what dropout multiplied those units by that were not 0 anyway; for several rows, a mean of theirs."""
+    alive = np.abs(bare) > 0.05 * np.abs(bare).max()
+    factors: NDArray[np.float64] = _fed(network, data, rows, rate, epoch)[alive] / bare[alive]
+    return factors
+
+
+def _fed(network: Network, data: LabelledImages, rows: Rows, rate: float, epoch: int = 0) -> NDArray[np.float64]:
+    """Return what rows of one label feed to the output layer (units,): its weights' gradient over its bias's."""
+    before = network.state()
+    network.train_epoch(epoch, rows, rate)
+    after = network.state()
+    network.load(before)
+    layer = max(int(key.split(".")[0]) for key in before if key.endswith(".bias"))
+    weight, bias = (np.asarray(after[key] - before[key], np.float64) for key in (f"{layer}.weight", f"{layer}.bias"))
+    label = data.labels[rows[0]]
+    fed: NDArray[np.float64] = weight[:, label] / bias[label]
+    return fed

@@ -1,0 +1,163 @@
+"""The conformance kit passes backends that keep the contract, and says of others what a person needs."""
+
+import re
+
+import pytest
+
+from tests.broken_plugins.broken_backends import NETWORKS
+from tests.conformance_kit import failures
+
+PASSING = ["correct", "softmax", "limited", "large_images"]
+WHOLE = "correct or large_images"
+SLOW = {
+    "fresh_worker": "cannot_be_pickled or wrong_dtype or diverges",
+    "synchronize_returns": "returns_early",
+    "memory_does": "leaks_memory",
+}
+"""The tests that take their time, and the backends that they are about: the others are spared them."""
+CHOSEN = f"{WHOLE} or not ({' or '.join(SLOW)})" + "".join(f" or {test} and ({name})" for test, name in SLOW.items())
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory):
+    """Return the failures of every backend: its message by the name of the test."""
+    folder = tmp_path_factory.mktemp("broken")
+    return failures(folder, "broken_backends", {"backend": NETWORKS}, "-k", CHOSEN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PASSING)
+def test_a_backend_that_keeps_the_contract_passes(findings, name):
+    """Limited ones too: keys that they decline are not tested, images that they decline are replaced."""
+    assert findings[name] == {}
+
+
+MISTAKES = [
+    (
+        "wrong_sign",
+        "losses_and_gradients_agree_with_the_reference",
+        r"expected \d\.\w+ to change by .* got .* \(all of it is -1 times the reference's\); contract: Network",
+    ),
+    (
+        "forgets_the_last_batch",
+        "uses_every_row_of_the_order_once",
+        r"expected 5 steps of sizes \[16, 16, 16, 16, 7\]; got 4 of sizes \[16, 16, 16, 16\]; contract: Network",
+    ),
+    (
+        "drops_out_in_prediction",
+        "predicts_in_evaluation_mode",
+        r"expected the same predictions twice: .* contract: Network.predict, in evaluation mode: dropout off",
+    ),
+    (
+        "returns_early",
+        "an_epoch_has_ended_when_synchronize_returns",
+        r"to have ended when synchronize.. returns; got \d+% of its time .*: train_epoch returns early; contract:",
+    ),
+    (
+        "predicts_early",
+        "a_prediction_is_there_when_it_is_returned",
+        r"expected values that stand; got \d+ of 65536 values that differ; contract: Network.predict returns when",
+    ),
+    (
+        "leaks_memory",
+        "memory_does_not_grow_over_epochs",
+        r"got [\d,]+ KiB more after each, .* contract: Network.train_epoch and predict keep nothing of an epoch",
+    ),
+    (
+        "modifies_its_input",
+        "leaves_what_it_is_given_as_it_was",
+        r"expected images as they were attached; got \d+ of 2880 values that differ; contract: Network.attach",
+    ),
+    (
+        "wrong_dtype",
+        "returns_float32_log_probabilities",
+        r"expected an array 'float32 \(4, 4\)'; got 'float64 \(4, 4\)'; contract: Network.predict returns float32",
+    ),
+    (
+        "wrong_dtype",
+        "trains_in_a_fresh_worker_process",
+        r"the failure .the backend's predictions are float64 \(\d+, 4\); the contract says float32 \(\d+, 4\)",
+    ),
+    (
+        "diverges",
+        "trains_in_a_fresh_worker_process",
+        r"expected a trained network in .*; got the failure 'diverged at epoch 1, step 2: the loss is nan'",
+    ),
+    (
+        "hides_nan",
+        "weights_that_are_nan_show",
+        r"expected a loss of nan from weights that are nan; got \[0\.\]; contract: EpochStats.losses",
+    ),
+    (
+        "cannot_be_pickled",
+        "trains_in_a_fresh_worker_process",
+        r"expected a trained network in a fresh process; got .*its result cannot be passed on: .*pickle.*; contr",
+    ),
+    (
+        "ignores_keys",
+        "honours_the_keys_that_it_does_not_decline",
+        r"contract: NetworkSpec with l2 = 0.3. A backend that cannot honour 'l2' must declare it in unsupported",
+    ),
+    (
+        "ignores_keys",
+        "trains_with_the_optimizers_that_it_does_not_decline",
+        r"A backend that cannot honour 'optimizer' must declare it in unsupported\(\)",
+    ),
+    (
+        "refuses",
+        "honours_the_keys_that_it_does_not_decline",
+        r"contract: NetworkSpec with weight_decay = 0.3. A backend that cannot honour 'weight_decay' must declare",
+    ),
+    (
+        "ignores_the_rate",
+        "uses_the_learning_rate_that_it_is_handed",
+        r"\(all of it is 4 times the reference's\); contract: Network.train_epoch: each epoch's learning rate",
+    ),
+    (
+        "forgets_the_rate_of_0",
+        "a_rate_of_0_leaves_the_parameters_as_they_are",
+        r"expected 0.weight as it was; got 330 of 360 values that differ; contract: Network.train_epoch at a rate of 0",
+    ),
+    (
+        "rests_at_0",
+        "a_rate_of_0_leaves_the_parameters_as_they_are",
+        r"expected optimizer.velocity .* got 0 \(.*; contract: .* running statistics and moments move as ever",
+    ),
+    (
+        "draws_on",
+        "a_state_resumes_where_it_was_saved",
+        r"expected the bits of 0.weight; .* contract: Network.load takes over .* here, after the next epoch",
+    ),
+    (
+        "draws_on",
+        "masks_do_not_depend_on_what_ran_before",
+        r"expected the losses of a network that resumes to be .* contract: Dropout masks are drawn from \(seed, epoch",
+    ),
+    (
+        "one_mask_an_epoch",
+        "every_seed_epoch_and_step_has_masks_of_its_own",
+        r"expected other masks at each \(seed, epoch, step\); got the same at \(42, 0, 0\) and \(42, 0, 1\): .* contr",
+    ),
+    (
+        "one_mask_a_batch",
+        "rows_of_a_batch_have_masks_of_their_own",
+        r"expected other units zeroed in each of two equal rows; got the same ones in both; contract: Dropout: zero",
+    ),
+    (
+        "ignores_the_seed",
+        "every_seed_epoch_and_step_has_masks_of_its_own",
+        r"got the same at \(42, 0, 0\) and \(43, 0, 0\): equal batches have equal losses; contract: Dropout masks",
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "test", "message"), MISTAKES)
+def test_a_broken_backend_is_caught_and_told_what_is_wrong(findings, name, test, message):
+    """What was expected, what came, and which clause of the contract says so."""
+    assert re.search(message, findings[name][f"test_{test}"])
+
+
+def test_every_broken_backend_has_its_mistake():
+    """None is there for nothing."""
+    assert {name for name, _, _ in MISTAKES} == set(NETWORKS) - set(PASSING)
