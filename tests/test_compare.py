@@ -1,12 +1,14 @@
 """Two runs side by side: what differs, what was changed, and what a limit says of it."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.comparing import Mark, compare, limit, tables, violations
+from harness.comparing.tables import spoken
 from harness.errors import HarnessError
 from harness.leaderboard import render_all
 from harness.store import Run
@@ -67,7 +69,8 @@ def test_a_note_tells_the_rule_of_one_seed(runs, tmp_path):
     found = compare(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
     assert found.seeds["A"] == [1]
     note = tables(found)[0].note
-    assert "Of one seed an accuracy within its sampling error is noise, beyond 3 times that a difference." in note
+    rule = "Of one seed an accuracy or macro-F1 within its sampling error is noise, beyond 3 times that a difference."
+    assert rule in note
     perturbed = [one for one in found.differences if one.condition[0] and one.metric == "test_accuracy"]
     assert perturbed
     assert {one.mark for one in perturbed} <= {Mark.unknown, Mark.same}
@@ -105,9 +108,11 @@ def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, com
     assert "What was changed in the experiments" in told.out
     assert "Losses and calibration" not in told.out
     assert told.err.startswith("6 trials in both runs; of ")
+    assert " Worse: train_accuracy of B; " in told.err
+    assert " '-t all' shows every metric." in told.err
     told = command("compare", first, second, "--fail-on", "train_accuracy:-0.5", "-t", "losses", code=3)
     assert told.out.startswith("Losses and calibration")
-    assert "--fail-on train_accuracy:-0.5: B: 0." in told.err
+    assert re.search(r"--fail-on train_accuracy:-0.5: B: \d\d.\d\d -> \d\d.\d\d %, -\d+.\d\d points", told.err)
     told = command("compare", first, second, "-t", "los", code=2)
     known = "counts, degradation, fractions, losses, overview, settings, unmatched"
     said = "error: --table los: this comparison has no such table. Did you mean 'losses'? Known: "
@@ -143,3 +148,29 @@ def test_a_run_compared_with_itself_is_the_same(runs):
     found = compare(runs[0], again)
     assert {one.mark for one in found.differences} == {Mark.same}
     assert violations(found, [limit("test_accuracy:-0"), limit("degradation:+0")]) == []
+    assert spoken(found).endswith(f"of {len(found.differences)} differences {len(found.differences)} same.")
+
+
+def test_a_comparison_in_words_names_what_differs_and_says_what_chance_does(runs):
+    """A few metrics of each mark, the experiments or how many they are; the key has every mark that is used."""
+    found = compare(*runs)
+    (loss, gap, share) = (
+        next(one for one in found.differences if one.metric == metric) for metric in ("val_loss", "gap", "val_accuracy")
+    )
+    marked = [replace(loss, mark=Mark.worse), replace(loss, experiment="B", mark=Mark.worse)]
+    marked += [replace(share, condition=("noise", 0.1 * step), mark=Mark.worse) for step in range(1, 6)]
+    many = [replace(loss, experiment=name, mark=Mark.better) for name in "ABCDEF"]
+    found = replace(found, differences=[*marked, *many, replace(gap, mark=Mark.changed)])
+    assert spoken(found) == (
+        "6 trials in both runs; of 14 differences 7 worse, 6 better, 1 changed. Worse: val_accuracy, noise 0.1 of A; "
+        "val_accuracy, noise 0.2 of A; val_accuracy, noise 0.3 of A; val_accuracy, noise 0.4 of A; and 2 more. "
+        "Better: val_loss of 6 experiments. Changed: gap of A."
+    )
+    few = spoken(replace(found, differences=marked[:2]))
+    assert few == "6 trials in both runs; of 2 differences 2 worse. Worse: val_loss of A, B."
+    assert "Changed: more than noise, but neither way is better." in tables(found)[0].note
+    assert "Changed" not in tables(replace(found, differences=marked))[0].note
+    noise = [replace(loss, mark=Mark.noise)] * 33
+    assert spoken(replace(found, differences=[*marked, *noise])).endswith(
+        " Of 40 intervals at 95%, about 2 leave out 0 by chance."
+    )

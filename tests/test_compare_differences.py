@@ -9,6 +9,8 @@ from scipy import stats
 
 from harness.comparing import Mark
 from harness.comparing.differences import HIGHER_IS_BETTER, difference
+from harness.comparing.sampling import variance
+from harness.metrics import degradation
 from harness.rows import EvaluationRow, Measure
 from tests.test_leaderboard import row, trained
 
@@ -81,6 +83,60 @@ def test_sides_that_are_alike_in_truth_seldom_get_a_verdict(share, images, seeds
     drawn = rng.binomial(images, share, (1000, 2, seeds)) / images
     marks = [difference("A", "val_accuracy", *map(trials, pair), {"val": images}).mark for pair in drawn.tolist()]
     assert sum(mark in {Mark.better, Mark.worse} for mark in marks) < 30
+
+
+def measured(one, clean, noisy, macro_f1):
+    """Return a trial with these test results, clean and under noise."""
+    fall = degradation(clean, noisy)
+    measures = [Measure(None, 0.0, clean, macro_f1, 1.0, 0.1, 0.0), Measure("noise", 0.3, noisy, 0.5, 1.0, 0.1, fall)]
+    return replace(one, evaluation=EvaluationRow("", measures, 1.0))
+
+
+def test_macro_f1_and_degradation_of_the_same_predictions_have_a_sampling_error_too():
+    """What is noise for an accuracy is so for them: three seeds that each differ by two of 400 images."""
+    sides = []
+    for lost in (0, 2):
+        made = trials([0.5, 0.5, 0.5]).items()
+        sides.append({
+            seed: measured(one, (380 + seed) / 400, (300 + seed - lost) / 400, (380 + seed - lost) / 400)
+            for seed, one in made
+        })  # fmt: skip
+    f1 = difference("A", "test_macro_f1", *sides, SIZES)
+    p, q = f1.first.mean, f1.second.mean
+    assert f1.error == pytest.approx(1.959964 * sqrt((p * (1 - p) + q * (1 - q)) / 1200), rel=1e-6)
+    fall = difference("A", "degradation", *sides, SIZES, ("noise", 0.3))
+    assert fall.error > 3
+    assert (f1.mark, fall.mark) == (Mark.noise, Mark.noise)
+    one = [{0: side[0]} for side in sides]
+    assert difference("A", "test_macro_f1", *one, SIZES).mark is Mark.noise
+    assert difference("A", "degradation", *one, SIZES, ("noise", 0.3)).mark is Mark.unknown
+    worse = {seed: measured(one, (380 + seed) / 400, 0.5, 0.9) for seed, one in sides[0].items()}
+    assert difference("A", "degradation", sides[0], worse, SIZES, ("noise", 0.3)).mark is Mark.worse
+
+
+@pytest.mark.parametrize(("clean", "noisy", "images"), [(0.97, 0.8, 360), (0.9, 0.3, 1000), (0.6, 0.55, 200)])
+def test_the_sampling_error_of_a_degradation_is_what_drawn_images_vary_by(clean, noisy, images):
+    """Of accuracies that are independent; of the same images, which are right under noise or not, it is no less."""
+    rng = np.random.default_rng(3)
+    wanted = sqrt(variance("degradation", degradation(clean, noisy), clean) / images)
+    drawn = rng.binomial(images, [[clean, noisy]], (20_000, 2)) / images
+    assert np.std([degradation(*pair) for pair in drawn.tolist()]) == pytest.approx(wanted, rel=0.03)
+    right = rng.binomial(images, clean, 20_000)
+    still = rng.binomial(right, noisy / clean)
+    assert np.std(100 * (1 - still / right)) <= wanted
+
+
+def test_a_degradation_of_nothing_has_no_variance():
+    """Where no image is right, clean or perturbed."""
+    assert variance("degradation", 0.0, 0.0) == 0.0
+    assert variance("degradation", 100.0, 0.5) == 0.0
+
+
+def test_what_has_no_better_side_may_be_noise_too():
+    """A gap whose interval has 0 in it."""
+    first, second = trials([0.80, 0.82, 0.81]), trials([0.81, 0.81, 0.82])
+    assert difference("A", "gap", first, second, SIZES).mark is Mark.noise
+    assert difference("A", "gap", first, trials([0.4, 0.43, 0.41]), SIZES).mark is Mark.changed
 
 
 def test_a_difference_of_which_no_error_is_known_has_no_verdict():

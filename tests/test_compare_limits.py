@@ -124,14 +124,41 @@ def test_limits_are_in_points_of_percentages_or_in_per_cent(tmp_path):
     assert points == pytest.approx([-7.5, -7.5])
     lost = f"B seed 2: failed in {second.directory}: diverged"
     assert violations(found, [limit("train_accuracy:-7.51")]) == [lost]
-    told = [f"train_accuracy:-7.49: {name}: 0.875 -> 0.8" for name in NAMES]
+    told = [f"train_accuracy:-7.49: {name}: 87.50 -> 80.00 %, -7.50 points" for name in NAMES]
     assert violations(found, [limit("train_accuracy:-7.49")]) == [*told, lost]
     assert violations(found, [limit("train_accuracy:-8.58%")]) == [lost]
-    assert len(violations(found, [limit("train_accuracy:-8.56%")])) == 3
+    *told, _ = violations(found, [limit("train_accuracy:-8.56%")])
+    assert told == [f"train_accuracy:-8.56%: {name}: 87.50 -> 80.00 %, -7.50 points, -8.57 %" for name in NAMES]
     assert violations(found, [limit("train_accuracy:+0.1")]) == [lost]
-    assert len(violations(found, [limit("epochs:+1")])) == 3
+    *told, _ = violations(found, [limit("epochs:+1")])
+    assert told == [f"epochs:+1: {name}: 20 -> 22, +2" for name in NAMES]
     assert violations(found, [limit("epochs:+2")]) == [lost]
     assert violations(found, []) == []
+
+
+def test_a_broken_limit_is_told_in_the_tables_units_and_digits(tmp_path):
+    """Degradations in percent, losses in nats; a second's fractions are not rounded away."""
+    first = made(tmp_path / "a")
+    worse = {}
+    for row in first.rows():
+        metrics = replace(row.metrics, val_loss=row.metrics.val_loss + 0.25, seconds=0.75)
+        measures = [replace(one, degradation=one.degradation + 1.5) for one in row.evaluation.measures]
+        worse[row.experiment, row.seed] = {
+            "metrics": metrics, "evaluation": replace(row.evaluation, measures=measures)
+        }  # fmt: skip
+        run = replace(row, metrics=replace(row.metrics, seconds=0.5))
+        first.write(run)
+    found = compare(first, made(tmp_path / "b", worse))
+    told = violations(found, [limit("degradation:+1"), limit("val_loss:+0.1"), limit("seconds:+10%")])
+    shown = {line["metric"] + line["experiment"]: line for table in tables(found)[1:] if "metric" in table.frame
+             for line in table.frame.to_dict("records")}  # fmt: skip
+    fall = shown["degradation, gaussian_noise 0.2A"]
+    assert (
+        f"degradation:+1: A, gaussian_noise 0.2: {fall['first'].mean:.2f} -> {fall['second'].mean:.2f} %, +1.50" in told
+    )
+    loss = shown["val_lossA"]
+    assert f"val_loss:+0.1: A: {loss['first'].mean:.4f} -> {loss['second'].mean:.4f}, +0.2500" in told
+    assert "seconds:+10%: A: 0.5 -> 0.75, +0.25, +50.00 %" in told
 
 
 def val_loss(folder):

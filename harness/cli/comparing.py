@@ -49,7 +49,8 @@ def compare(
         from harness.report import render_comparison, write_page
 
         typer.echo(f"{html} ({write_page(html, render_comparison(found)) / 1e6:.1f} MB)", err=True)
-    typer.echo(spoken(found), err=True)
+    every = " '-t all' shows every metric." if format is Format.terminal and not chosen else ""
+    typer.echo(spoken(found) + every, err=True)
     broken = violations(found, limits)
     for text in broken:
         typer.echo(f"--fail-on {text}", err=True)

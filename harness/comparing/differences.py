@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, isfinite, sqrt
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scipy.stats import t as student
 
+from harness.comparing.sampling import SETS, variance
 from harness.quantities import ROUNDING, Statistic
 from harness.values import comparable, paired, value_of
 
@@ -39,8 +40,6 @@ HIGHER_IS_BETTER: Mapping[Metric, bool] = {
     "peak_device_bytes": False,
 }
 """Which way is better; of what is not here, such as ``epochs``, neither is."""
-_SETS: Mapping[Metric, str] = {"train_accuracy": "train", "val_accuracy": "val", "test_accuracy": "test"}
-"""The metrics that are shares of so many images, and of which."""
 
 
 class Mark(StrEnum):
@@ -50,7 +49,7 @@ class Mark(StrEnum):
     worse = "worse"
     same = "same"  # to the last bit
     noise = "within noise"
-    changed = "changed"  # where neither way is better
+    changed = "changed"  # by more than noise, as far as that is known; neither way is better
     unknown = "no verdict"  # of one seed, of several that differ by the same, or by no number
 
 
@@ -99,7 +98,7 @@ def difference(
 
     Of one seed an accuracy has the sampling error of n = 1. A difference within it is noise; up to `CLEAR` times as
     much has no verdict, because how much seeds differ, one seed does not tell. Of one seed, other metrics have no error
-    that is known, nor has an accuracy under a perturbation, in which seeds differ most.
+    that is known, nor has any under a perturbation, in which seeds differ most.
     """
     seeds = [seed for seed in first if seed in second]
     if not comparable([metric], [trials[seed] for trials in (first, second) for seed in seeds]):
@@ -112,23 +111,28 @@ def difference(
     if change is None or one is None or other is None:
         return None
     same = change.mean == 0 and not change.std
-    images = sizes.get(_SETS.get(metric, ""), 0) if change.n > 1 or condition[0] is None else 0
-    error = None if same or not isfinite(change.mean) else _error(one, other, change, images)
+    images = sizes.get(SETS.get(metric, ""), 0) if change.n > 1 or condition[0] is None else 0
+    floor = None
+    if images:
+        clean = [_clean([trials[seed] for seed in known]) for trials in (first, second)]
+        spread = sum(variance(metric, side.mean, p) for side, p in zip((one, other), clean, strict=True))
+        floor = _quantile(inf) * sqrt(spread / (images * change.n))
+    error = None if same or not isfinite(change.mean) else _error(one, other, change, floor)
     mark = Mark.same if same else _mark(metric, change, error)
     return Difference(experiment, metric, condition, one, other, change, error, mark)
 
 
-def _error(first: Statistic, second: Statistic, change: Statistic, images: int) -> float | None:
-    """Return half the confidence interval of a mean change; ``images``: of which values are shares, 0 where of none."""
-    floor = _sampling_error(first.mean, second.mean, images * change.n) if images else None
+def _clean(rows: Sequence[TrialRow]) -> float:
+    """Return the mean accuracy on the clean test images, 0 where none was tested."""
+    found = [value for row in rows if (value := value_of(row, "test_accuracy")) is not None]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _error(first: Statistic, second: Statistic, change: Statistic, floor: float | None) -> float | None:
+    """Return half the confidence interval of a mean change; ``floor``: that of the sampling error, None if unknown."""
     if change.std is None or change.std <= ROUNDING * max(abs(first.mean), abs(second.mean)):
         return floor
     return max(_quantile(change.n - 1) * change.std / sqrt(change.n), floor or 0.0)
-
-
-def _sampling_error(first: float, second: float, images: int) -> float:
-    """Return half the interval of the difference of two shares of so many images."""
-    return _quantile(inf) * sqrt(sum(share * (1 - share) for share in (first, second)) / images)
 
 
 def _quantile(freedom: float) -> float:
@@ -136,12 +140,12 @@ def _quantile(freedom: float) -> float:
 
 
 def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
+    if error is not None and abs(change.mean) <= error:
+        return Mark.noise
     if metric not in HIGHER_IS_BETTER:
         return Mark.changed
     if error is None:
         return Mark.unknown
-    if abs(change.mean) <= error:
-        return Mark.noise
     if change.n == 1 and abs(change.mean) <= CLEAR * error:
         return Mark.unknown
     return Mark.better if (change.mean > 0) == HIGHER_IS_BETTER[metric] else Mark.worse

@@ -11,6 +11,7 @@ from typing import get_args
 from harness.comparing.comparison import Comparison, Unjudged
 from harness.comparing.differences import Difference
 from harness.errors import HarnessError, nearest
+from harness.leaderboard.formats import shown
 from harness.quantities import ROUNDING, Kind
 from harness.suite.relations import Metric
 from harness.units import under, unit_of
@@ -77,13 +78,28 @@ def violations(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
         if not unjudged and not any(_is_of(one, each) for each in comparison.differences):
             told.append(f"{one.text}: nothing to judge: no experiment has it in both")
         told += [
-            f"{one.text}: {each.experiment}{under(each.condition)}: {each.first.mean:.6g} -> {each.second.mean:.6g}"
+            f"{one.text}: {each.experiment}{under(each.condition)}: {_told(each, relative=one.relative)}"
             for each in broken
         ]
         told += [f"{one.text}: {each.experiment}{under(each.condition)}: {each.why}" for each in unjudged]
     if limits:
         told += [f"{one.spoken}: {one.why}" for one in comparison.unmatched if one.in_first]
     return told
+
+
+def _told(one: Difference, *, relative: bool) -> str:
+    """Return both means and the change as the tables show them: ``"87.50 -> 80.00 %, -7.50 points"``."""
+    unit = unit_of(one.metric)
+    values = (one.first.mean, one.second.mean, one.change.mean)
+    if unit.value is Kind.number and not all(value.is_integer() for value in values):
+        *means, change = (f"{value:,.4g}" for value in values)  # whole numbers would say nothing of a second
+    else:
+        means, change = [shown(value, unit.value) for value in values[:2]], shown(values[2], unit.change)
+    change = change if change.startswith("-") else f"+{change.removeprefix('+')}"
+    sign = " %" if unit.value in {Kind.percent, Kind.degradation} else ""
+    points = " points" if unit.change is Kind.points else ""
+    share = f", {100.0 * one.change.mean / abs(one.first.mean):+.2f} %" if relative and one.first.mean else ""
+    return f"{' -> '.join(means)}{sign}, {change}{points}{share}"
 
 
 def _is_of(one: Limit, each: Difference | Unjudged) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from harness.comparing.differences import CLEAR, CONFIDENCE, Difference, Mark
+from harness.comparing.differences import CLEAR, CONFIDENCE, HIGHER_IS_BETTER, Difference, Mark
 from harness.leaderboard.model import Column, Table, make_table
 from harness.quantities import Kind
+from harness.suite.relations import Metric
 from harness.units import UNITS, under, unit_of
 from harness.wording import counted
 
 if TYPE_CHECKING:
     from harness.comparing.comparison import Comparison
-    from harness.suite.relations import Metric
 
 SIGNS = {
     Mark.better: "▲", Mark.worse: "▼", Mark.noise: "≈", Mark.same: "=", Mark.changed: "", Mark.unknown: "?"
@@ -27,6 +27,10 @@ _HEADLINE: dict[Metric, str] = {
     "test_cross_entropy": "CE",
     "samples_per_second": "Samples/s, %",
 }
+_NAMED = 4
+"""So many metrics of a mark, and experiments of a metric, are named in a sentence."""
+_MANY = 20
+"""Of so many intervals at 95 % one is expected to leave out 0 by chance."""
 BRIEF = ("overview", "settings", "environment", "unmatched")
 """The tables that answer the first questions; the others have every metric."""
 
@@ -43,11 +47,35 @@ def tables(comparison: Comparison) -> list[Table]:
 
 
 def spoken(comparison: Comparison) -> str:
-    """Return a comparison in a sentence: ``12 trials in both runs; of 268 differences 108 same, 19 within noise``."""
-    marks = Counter(one.mark.value for one in comparison.differences)
-    told = ", ".join(f"{count} {mark}" for mark, count in marks.most_common())
+    """Return a comparison in sentences: how many differences are what, which are more than noise, and what chance does.
+
+    ``12 trials in both runs; of 268 differences 240 same, 27 within noise, 1 worse. Worse: val_loss of A.``
+    """
+    marks = Counter(one.mark for one in comparison.differences)
+    told = ", ".join(f"{count} {mark.value}" for mark, count in marks.most_common())
     trials = sum(map(len, comparison.seeds.values()))
-    return f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}"
+    counts = f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}."
+    judged = marks[Mark.better] + marks[Mark.worse] + marks[Mark.noise]
+    chance = f"Of {judged} intervals at {CONFIDENCE:.0%}, about {(1 - CONFIDENCE) * judged:.0f} leave out 0 by chance."
+    named = [_named(comparison, mark) for mark in (Mark.worse, Mark.better, Mark.changed)]
+    return " ".join(filter(None, [counts, *named, chance if judged >= _MANY else ""]))
+
+
+def _named(comparison: Comparison, mark: Mark) -> str:
+    """Say which metrics have a mark, of which experiments: ``"Worse: val_loss of A, B; gap of B."``."""
+    having: dict[str, list[str]] = {}
+    order = {metric: place for place, metric in enumerate(dict.fromkeys([*HIGHER_IS_BETTER, *get_args(Metric)]))}
+    for one in sorted(comparison.differences, key=lambda one: order[one.metric]):
+        if one.mark is mark:
+            having.setdefault(one.metric + under(one.condition), []).append(one.experiment)
+    if not having:
+        return ""
+    told = [
+        f"{metric} of {', '.join(names) if len(names) <= _NAMED else counted(len(names), 'experiment')}"
+        for metric, names in list(having.items())[:_NAMED]
+    ]
+    more = [f"and {len(having) - _NAMED} more"] if len(having) > _NAMED else []
+    return f"{mark.value.capitalize()}: {'; '.join([*told, *more])}."
 
 
 def _title(comparison: Comparison) -> str:
@@ -96,11 +124,15 @@ def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
     single = any(len(seeds) == 1 for seeds in comparison.seeds.values())
     rule = [
         "▲ better, ▼ worse, ≈ within noise, = the same to the last bit, ? no verdict.",
-        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed; of an accuracy not less than its "
-        "sampling error."
+        "Changed: more than noise, but neither way is better."
+        if any(one.mark is Mark.changed for one in comparison.differences)
+        else "",
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed; of an accuracy, macro-F1 or "
+        "degradation not less than its sampling error."
         if several
         else "",
-        f"Of one seed an accuracy within its sampling error is noise, beyond {CLEAR:g} times that a difference."
+        "Of one seed an accuracy or macro-F1 within its sampling error is noise, beyond "
+        f"{CLEAR:g} times that a difference."
         if single
         else "",
         "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
