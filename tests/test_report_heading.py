@@ -39,12 +39,54 @@ def test_the_best_is_told_with_its_lead_over_the_baseline(tmp_path):
     more = '[leaderboard]\nbaseline = "A"\n'
     (tmp_path / "tie").mkdir()
     assert " over A" not in verdict(alike(tmp_path / "tie", "AB", more=more))
-    run = make_run(tmp_path, {"A": "", "B": ""}, more=more)
-    for row, accuracy in zip(list(run.rows()), (0.7, 0.75), strict=True):
-        clean = replace(row.evaluation.measures[0], accuracy=accuracy, cross_entropy=0.5)
-        run.write(replace(row, evaluation=replace(row.evaluation, measures=[clean])))
-    told = "B is best: 75.0 % accuracy on the test images, +5.0 points over A, cross-entropy 0.500; "
-    assert verdict(read(run.directory)).startswith(told)
+    run = of_accuracies(tmp_path, {"A": (0.7,), "B": (0.95,)}, more=more)
+    told = "B is best: 95.0 % accuracy on the test images, +25.0 points over A (± 7.0 at 95 %, one seed), "
+    assert verdict(read(run.directory)).startswith(f"{told}cross-entropy 0.500; ")
+
+
+def of_accuracies(folder, accuracies, *, degradation=None, **options):
+    """Return a run whose experiments have these test accuracies, one a seed, and degradations."""
+    folder.mkdir(exist_ok=True)
+    run = make_run(folder, dict.fromkeys(accuracies, ""), range(1, 1 + len(next(iter(accuracies.values())))), **options)
+    for row in list(run.rows()):
+        clean, *others = row.evaluation.measures
+        clean = replace(clean, accuracy=accuracies[row.experiment][row.seed - 1], cross_entropy=0.5)
+        kept = [replace(one, degradation=degradation[row.experiment]) for one in others] if degradation else []
+        run.write(replace(row, evaluation=replace(row.evaluation, measures=[clean, *kept])))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("best", "told"),
+    [
+        ((0.96, 0.95, 0.97),
+         "96.0 ± 1.0 % accuracy on the test images, +25.0 points over A (± 4.0 at 95 %, 3 seeds), "),
+        ((0.72, 0.73, 0.71),
+         "72.0 ± 1.0 % accuracy on the test images, +1.0 points over A (± 5.1 at 95 %, 3 seeds), within noise, "),
+    ],
+)  # fmt: skip
+def test_the_lead_is_told_with_its_error_over_the_seeds_that_both_have(tmp_path, best, told):
+    """As a comparison of two runs tells it: the paired t-test's, not less than the sampling error."""
+    run = of_accuracies(tmp_path, {"A": (0.71, 0.70, 0.72), "B": best}, more='[leaderboard]\nbaseline = "A"\n')
+    assert verdict(read(run.directory)).startswith(f"B is best: {told}cross-entropy 0.500; ")
+
+
+def test_without_a_baseline_the_lead_is_over_the_next_and_one_seed_may_not_settle_it(tmp_path):
+    """Between one and three sampling errors."""
+    run = of_accuracies(tmp_path, {"A": (0.7,), "B": (0.85,), "C": (0.5,)})
+    told = (
+        "B is best: 85.0 % accuracy on the test images, +15.0 points over A (± 8.1 at 95 %, one seed), which one seed "
+    )
+    assert verdict(read(run.directory)).startswith(f"{told}cannot settle, ")
+
+
+def test_the_best_is_told_with_its_rank_by_degradation(tmp_path):
+    """The most accurate of three may be the least sturdy."""
+    accuracies = {"A": (0.7,), "B": (0.95,), "C": (0.6,)}
+    for name, rank in (("last", "number 3"), ("sturdy", "first")):
+        fall = {"A": 20.0, "B": 30.0 if name == "last" else 5.0, "C": 10.0}
+        run = of_accuracies(tmp_path / name, accuracies, degradation=fall)
+        assert f", {rank} of 3 in degradation; " in verdict(read(run.directory))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime
 
+from harness.comparing.differences import CONFIDENCE, Mark, difference
 from harness.durations import spoken
 from harness.leaderboard.experiments import ExperimentRows, counts
 from harness.leaderboard.formats import as_shown
@@ -72,21 +73,55 @@ def _best(material: Material) -> str:
 
 def _best_tested(material: Material) -> list[tuple[ExperimentRows, Statistic]]:
     """Return what the leaderboard has first by test accuracy; several where they are shown alike."""
+    return [(one, ranked.value) for one, ranked in _ranked(material, "accuracy") if ranked.rank == 1]
+
+
+def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]:
+    """Return the experiments that the leaderboard ranks by a column, in its order."""
     named = {one.name: one for one in material.experiments}
     frame = overview(material.summary, material.experiments).frame
-    ranked = zip(frame["experiment"], frame["accuracy"], strict=True)
-    return [(named[name], one.value) for name, one in ranked if isinstance(one, Ranked) and one.rank == 1]
+    ranked = zip(frame["experiment"], frame[key], strict=True)
+    return [(named[name], one) for name, one in ranked if isinstance(one, Ranked)]
 
 
 def _told(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> str:
     text = f"{_are_best(best)} accuracy on the test images"
     names = [one.name for one, _ in best]
     base = next((one for one in material.experiments if one.name == material.summary.baseline), None)
-    beside = base.test("accuracy") if base and base.name not in names else None
-    if base and beside:
-        text += f", {100 * (best[0][1].mean - beside.mean):+.1f} points over {base.name}"
+    if len(best) == 1 and (base is None or base.name in names):
+        base = next((one for one, ranked in _ranked(material, "accuracy") if ranked.rank > 1), None)
+    if base and base.name not in names:
+        text += _lead(material, best[0][0], base)
+    if len(best) > 1:
+        return text
     loss = best[0][0].test("cross_entropy")
-    return text + (f", cross-entropy {loss.mean:.3f}" if loss and len(best) == 1 else "")
+    return text + (f", cross-entropy {loss.mean:.3f}" if loss else "") + _degraded(material, names[0])
+
+
+def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str:
+    """Return how far the best is above another, over the seeds that both have, with its error and what it means."""
+    first, second = ({row.seed: row for row in one.tested} for one in (base, best))
+    found = difference(best.name, "test_accuracy", first, second, material.run.dataset.sizes)
+    if found is None:
+        return ""
+    seeds = "one seed" if found.change.n == 1 else f"{found.change.n} seeds"
+    error = "" if found.error is None else f"± {100 * found.error:.1f} at {100 * CONFIDENCE:.0f} %, "
+    unsettled = "which one seed cannot settle" if found.change.n == 1 else "of which no error is known"
+    means = {Mark.noise: ", within noise", Mark.unknown: f", {unsettled}"}.get(found.mark, "")
+    return f", {100 * found.change.mean:+.1f} points over {base.name} ({error}{seeds}){means}"
+
+
+def _degraded(material: Material, name: str) -> str:
+    """Return the best one's ranks by degradation: the most accurate need not be the sturdiest."""
+    frame = overview(material.summary, material.experiments).frame
+    told = ""
+    for key in [key for key in frame.columns if key.startswith("degradation")]:
+        ranks = {one.name: ranked.rank for one, ranked in _ranked(material, key)}
+        if name in ranks and len(ranks) > 1:
+            under = key.removeprefix("degradation").lstrip("_").replace("_", " ")
+            place = "first" if ranks[name] == 1 else f"number {ranks[name]}"
+            told += f", {place} of {len(ranks)} in degradation{f' under {under}' if under else ''}"
+    return told
 
 
 def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
