@@ -10,6 +10,7 @@ from sklearn.metrics import confusion_matrix
 
 from harness.leaderboard import render_all, tables
 from harness.report import read, render
+from harness.report.confusion import pairs
 from harness.summary import summarise
 from tests.report_pages import Page
 from tests.report_runs import make_run
@@ -102,12 +103,32 @@ def test_the_confused_pairs_are_the_largest_errors_each_with_its_images(run, pag
     np.fill_diagonal(matrix, 0)
     material = read(run.directory)
     (one,) = [one for one in material.closer if one.name == "A"]
-    pairs = one.pairs(10)
-    assert [count for *_, count in pairs] == sorted(matrix[matrix > 0].tolist(), reverse=True)[:10]
-    assert all(matrix[truth, predicted] == count for truth, predicted, count in pairs)
+    most = one.pairs(10)
+    assert [count for *_, count in most] == sorted(matrix[matrix > 0].tolist(), reverse=True)[:10]
+    assert all(matrix[truth, predicted] == count for truth, predicted, count in most)
     images = [about for tag, about in page.tags if tag == "img"]
     assert images
+    assert len({about["src"] for about in images if about["alt"].startswith("a a taken for b")}) > 1
     assert all(about["src"].startswith("data:image/png;base64,") and " taken for " in about["alt"] for about in images)
+
+
+def test_an_image_of_a_confused_pair_is_shown_once_with_how_many_seeds_took_it_so(run, page):
+    """Counted in the predictions of all seeds; what most take so comes first."""
+    material = read(run.directory)
+    kept = [run.arrays("A", seed, "evaluation.npz") for seed in SEEDS]
+    (one,) = [one for one in material.closer if one.name == "A"]
+    shared = 0
+    for shown in pairs(material, one):
+        truth, predicted = (material.labels.index(name) for name in (shown.truth, shown.predicted))
+        took = sum(((each["labels"] == truth) & (each["predicted"][0] == predicted)).astype(int) for each in kept)
+        assert (shown.images, shown.times) == ((took > 0).sum(), took.sum())
+        assert len({image for image, _ in shown.examples}) == len(shown.examples)
+        seeds = [count for _, count in shown.examples]
+        assert seeds == sorted(seeds, reverse=True)
+        assert set(seeds) <= set(took.tolist())
+        shared += sum(count > 1 for count in seeds)
+        assert f"{shown.images} images, {shown.times} times in 3 seeds, {shown.share:.1%}" in page.text
+    assert shared
 
 
 @pytest.mark.parametrize(("measure", "table"), [("accuracy", "robustness"), ("degradation", "robustness-loss")])
@@ -180,10 +201,13 @@ def test_a_curve_needs_rows_under_its_perturbation(tmp_path):
     evaluation = replace(worst.evaluation, measures=worst.evaluation.measures[:1])
     run.write(replace(worst, evaluation=evaluation))
     page = Page(render(read(run.directory)))
-    keys = {key for key in page.figures if key.startswith(("accuracy-gauss", "degradation-"))}
-    assert keys == {"accuracy-gaussian_noise", "degradation-gaussian_noise"}
-    drawn = page.figures["accuracy-gaussian_noise"]["values"]["experiment"].unique().tolist()
-    assert sorted(drawn) == sorted({row.experiment for row in run.rows()} - {worst.experiment})
+    for measure in ("accuracy", "degradation"):
+        drawn = [
+            frame["values"]["experiment"] for key, frame in page.figures.items() if key.startswith(f"{measure}-gauss")
+        ]
+        assert all(len(names) for names in drawn)
+        found = sorted(name for names in drawn for name in names.unique())
+        assert found == sorted({row.experiment for row in run.rows()} - {worst.experiment})
 
 
 def test_the_class_distribution_is_the_runs_record(page):

@@ -10,8 +10,10 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.figure import INK, Figure, source
+from harness.report.colours import INK
+from harness.report.figure import Figure, source
 from harness.report.reading import Material, Tested
+from harness.wording import counted
 
 PAIRS = 10
 _SIDE = 540
@@ -22,14 +24,24 @@ _ENLARGED = 2
 
 @dataclass(frozen=True)
 class Pair:
-    """A confused pair: how many images of the truth are taken for the prediction, and some of them as data URIs."""
+    """A confused pair. ``examples``: some of the images as data URIs, each once, and how many seeds took it so."""
 
     truth: str
     predicted: str
+    times: int
+    """How often the truth is taken for the prediction, the seeds added up."""
     images: int
+    """How many images that are."""
     share: float
-    """Of the truth's images."""
-    examples: list[str]
+    """Of the truth's images, the seeds added up."""
+    seeds: int
+    examples: list[tuple[str, int]]
+
+    @property
+    def told(self) -> str:
+        """Return how often, in words: ``"2 images, 6 times in 4 seeds, 2.5%"``."""
+        several = f", {counted(self.times, 'time')} in {self.seeds} seeds" if self.seeds > 1 else ""
+        return f"{counted(self.images, 'image')}{several}, {self.share:.1%}"
 
 
 def picture(image: NDArray[np.uint8], scale: int = 1) -> str:
@@ -45,13 +57,20 @@ def picture(image: NDArray[np.uint8], scale: int = 1) -> str:
 def pairs(material: Material, one: Tested) -> list[Pair]:
     """Return the pairs that an experiment confuses most."""
     present = one.confusion.sum(axis=1)
+
+    def pictures(truth: int, predicted: int) -> list[tuple[str, int]]:
+        found = one.examples.get((truth, predicted), [])[:_EXAMPLES]
+        return [(picture(each.image, _ENLARGED), each.seeds) for each in found]
+
     return [
         Pair(
             material.labels[truth],
             material.labels[predicted],
             count,
+            one.distinct(truth, predicted),
             count / int(present[truth]),
-            [picture(image, _ENLARGED) for image in one.examples.get((truth, predicted), [])[:_EXAMPLES]],
+            len(one.experiment.tested),
+            pictures(truth, predicted),
         )
         for truth, predicted, count in one.pairs(PAIRS)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,14 @@ CLOSER = 12
 
 
 @dataclass(frozen=True)
+class Example:
+    """A confused test image (height, width), once, and how many seeds took it so."""
+
+    image: NDArray[np.uint8]
+    seeds: int
+
+
+@dataclass(frozen=True)
 class Tested:
     """A tested experiment on the clean test images, its seeds added up."""
 
@@ -33,8 +42,10 @@ class Tested:
     """(classes, classes), truth by prediction."""
     bins: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
     """`harness.metrics.reliability`."""
-    examples: dict[tuple[int, int], list[NDArray[np.uint8]]]
-    """Images (height, width) of a confused pair, truth and prediction; without those that no run recorded."""
+    examples: dict[tuple[int, int], list[Example]]
+    """Of a confused pair, truth and prediction: what most seeds took so first; without what no run recorded."""
+    mistakes: Counter[tuple[int, int, int]]
+    """How many seeds took a test image for another: row, truth, prediction."""
     recorded: bool
     """Whether examples were recorded at all."""
 
@@ -47,6 +58,10 @@ class Tested:
     def ece(self) -> Statistic | None:
         """The expected calibration error over the seeds."""
         return self.experiment.test("ece")
+
+    def distinct(self, truth: int, predicted: int) -> int:
+        """Return how many images are taken for another class, each counted once whatever the seeds."""
+        return sum(1 for _, *pair in self.mistakes if pair == [truth, predicted])
 
     def pairs(self, count: int) -> list[tuple[int, int, int]]:
         """Return the most confused pairs: truth, prediction, how many images."""
@@ -135,7 +150,8 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
     classes = len(run.dataset.class_names)
     confusion = np.zeros((classes, classes), dtype=np.int64)
     bins = metrics.reliability(np.empty(0), np.empty(0, dtype=bool))
-    examples: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
+    images: dict[tuple[int, int, int], NDArray[np.uint8]] = {}
+    mistakes: Counter[tuple[int, int, int]] = Counter()
     recorded = read_any = False
     for row in one.tested:
         try:
@@ -148,18 +164,26 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
         right = arrays["predicted"][0] == arrays["labels"]
         found = metrics.reliability(arrays["confidence"][0], right)
         bins = (bins[0] + found[0], bins[1] + found[1], bins[2] + found[2])
-        recorded |= _add_examples(run, row, examples)
-    return Tested(one, confusion, bins, examples, recorded) if read_any else None
+        wrong = (arrays[name][~right].tolist() for name in ("rows", "labels"))
+        mistakes.update(zip(*wrong, arrays["predicted"][0][~right].tolist(), strict=True))
+        recorded |= _add_images(run, row, images)
+    if not read_any:
+        return None
+    examples: dict[tuple[int, int], list[Example]] = {}
+    for (test_row, truth, predicted), image in sorted(images.items(), key=lambda item: -mistakes[item[0]]):
+        examples.setdefault((truth, predicted), []).append(Example(image, mistakes[test_row, truth, predicted]))
+    return Tested(one, confusion, bins, examples, mistakes, recorded)
 
 
-def _add_examples(run: Run, row: TrialRow, examples: dict[tuple[int, int], list[NDArray[np.uint8]]]) -> bool:
-    """Add a trial's images of confused pairs, and say whether it has any recorded."""
+def _add_images(run: Run, row: TrialRow, found: dict[tuple[int, int, int], NDArray[np.uint8]]) -> bool:
+    """Add a trial's images of confused pairs by row, truth and prediction, and say whether it has any recorded."""
     try:
         kept = run.arrays(row.experiment, row.seed, "examples.npz")
     except HarnessError:
         return False
     for (truth, predicted), rows, images in zip(kept["pairs"], kept["rows"], kept["images"], strict=True):
-        examples.setdefault((int(truth), int(predicted)), []).extend(images[rows >= 0])
+        of_pair = zip(rows.tolist(), images, strict=True)
+        found.update({(at, int(truth), int(predicted)): image for at, image in of_pair if at >= 0})
     return True
 
 
