@@ -25,6 +25,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 SHOTS = Path(__file__).parent.parent / "build" / "screenshots"
 EVIL = "<script>window.pwned=1</script>"
 NAMES = {f"M{index}": ("first", "second", EVIL)[index % 3] for index in range(12)}
+LONG = [f"sgd[optimizer.learning_rate={rate}]" for rate in (0.01, 0.1, 1)]
 FAILED = [("M3", 2, EVIL), ("M5", 1, "diverged")]
 EXPECT = '[[expect]]\nrelation = ["M0.epochs > 1", "M0.epochs > 1000"]\nsource = "<img src=x onerror=window.pwned=1>"'
 
@@ -45,7 +46,7 @@ def pages(tmp_path_factory):
         "twelve": written(place / "twelve", NAMES, (1, 2, 3), failed=FAILED, more=EXPECT),
         "one": written(place / "one", {"only": "one"}),
         "failed": written(place / "failed", {"A": "", "B": ""}, failed=[("A", 1, "diverged"), ("B", 1, "diverged")]),
-        "without-robustness": written(place / "clean", {"A": "", "B": ""}, noise=False),
+        "without-robustness": written(place / "clean", dict.fromkeys(LONG, ""), noise=False),
     }  # fmt: skip
 
 
@@ -80,6 +81,14 @@ def test_a_page_loads_without_network_or_errors_and_fits(pages, name, width, dar
         assert all(one.find_elements(By.CSS_SELECTOR, "svg, canvas") for one in places)
         assert driver.execute_script("return document.documentElement.scrollWidth") == width
         assert driver.execute_script("return navigator.onLine") is False
+        board = driver.find_element(By.CSS_SELECTOR, "#leaderboards .scroll")
+        assert width < 1280 or board.get_property("scrollWidth") == board.get_property("clientWidth")
+        script = """return [...document.querySelectorAll('.drawing')].flatMap(
+            one => [...one.querySelectorAll('.role-legend')].map(
+            legend => legend.getBoundingClientRect().right - one.getBoundingClientRect().right))"""
+        beyond = driver.execute_script(script)
+        assert beyond
+        assert max(beyond) <= 0
         SHOTS.mkdir(parents=True, exist_ok=True)
         path = SHOTS / f"{name}-{width}-{'dark' if dark else 'light'}.png"
         path.write_bytes(screenshot.photograph(driver))

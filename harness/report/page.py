@@ -125,6 +125,7 @@ def templates() -> Any:
     )  # fmt: skip
     environment.filters["renderer"] = renderer
     environment.filters["joined"] = _joined
+    environment.filters["breakable"] = _breakable
     return environment
 
 
@@ -133,3 +134,11 @@ def _joined(values: Sequence[str]) -> str:
     import json
 
     return json.dumps(list(values), ensure_ascii=False)
+
+
+def _breakable(text: str) -> Any:
+    """Return a name, escaped, that may be broken where a grid's settings begin: better there than in a word."""
+    from markupsafe import Markup, escape
+
+    escaped = str(escape(text))
+    return Markup(escaped.replace("[", "[<wbr>").replace(",", ",<wbr>"))  # noqa: S704 - escaped above

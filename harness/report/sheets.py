@@ -50,8 +50,11 @@ class Sheet:
 
 
 def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None, *, only: Sequence[str] = ()) -> Sheet:
-    """Return a table of the leaderboards, its raw values as people read them; ``only`` these columns, if any."""
-    chosen = [column for column in table.columns if not only or column.key in only]
+    """Return a table of the leaderboards, its raw values as people read them; ``only`` these columns, if any.
+
+    Columns of text that say nothing, a group where nobody has one, a status where all are done, are left out.
+    """
+    chosen = [column for column in table.columns if column.key in (only or _telling(table))]
     lines = []
     for values in table.frame.to_dict("records"):
         line = {str(key): value for key, value in values.items()}
@@ -64,14 +67,21 @@ def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None
     return Sheet(table.key, table.title, columns, lines, table.note)
 
 
+def _telling(table: Table) -> set[str]:
+    texts = [column.key for column in table.columns[1:] if column.kind is Kind.text]
+    found = {key: set(table.frame[key]) for key in texts}
+    silent = {key for key, values in found.items() if values <= ({None, "", "done"} if key == "status" else {None, ""})}
+    return {column.key for column in table.columns} - silent
+
+
 def choices(sheets: Iterable[Sheet]) -> dict[str, list[str]]:
-    """Return what the filters of some tables offer: every value of each facet, in order of appearance."""
+    """Return what the filters of some tables offer: every value of each facet that has several, as they appear."""
     found: dict[str, dict[str, None]] = {}
     for one in sheets:
         for line in one.lines:
             for name, values in line.facets.items():
                 found.setdefault(name, {}).update(dict.fromkeys(values))
-    return {name: list(values) for name, values in found.items()}
+    return {name: list(values) for name, values in found.items() if len(values) > 1}
 
 
 def facets_of(one: ExperimentRows) -> Facets:
