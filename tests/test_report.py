@@ -9,7 +9,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.leaderboard.experiments import ExperimentRows, by_experiment
 from harness.report import draw, read, render
-from harness.report.figure import PALETTE, together
+from harness.report.colours import PALETTE, together
 from harness.report.page import figures
 from harness.report.settings import defaults
 from harness.rows import TrialRow

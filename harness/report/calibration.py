@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from harness.report.figure import TOGETHER, Figure, chosen, coloured, listed, sized, source
+from harness.report.colours import apart, coloured, colours
+from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material, Tested
 
 
 def figures(material: Material) -> list[Figure]:
     """Return a diagram for every few of the most accurate experiments."""
-    near = material.closer
-    parts = [near[start : start + TOGETHER] for start in range(0, len(near), TOGETHER)]
-    return [_figure(number, part) for number, part in enumerate(parts, 1)]
+    near = {one.name: one for one in material.closer}
+    colour = colours(material.experiments)
+    parts = apart(list(near), colour)
+    return [_figure(number, [near[name] for name in names], colour) for number, names in enumerate(parts, 1)]
 
 
 def diagram(one: Tested) -> list[dict[str, Any]]:
@@ -30,7 +33,7 @@ def diagram(one: Tested) -> list[dict[str, Any]]:
     ]
 
 
-def _figure(number: int, part: list[Tested]) -> Figure:
+def _figure(number: int, part: list[Tested], colour: Mapping[str, str]) -> Figure:
     import altair as alt
     import pandas as pd
 
@@ -42,7 +45,7 @@ def _figure(number: int, part: list[Tested]) -> Figure:
     y = alt.Y("accuracy:Q", title="accuracy", scale=whole, axis=alt.Axis(format=".0%"))
     ideal = pd.DataFrame({"confidence": [0.0, 1.0], "accuracy": [0.0, 1.0]})
     line = alt.Chart(source("ideal")).mark_line(strokeDash=[5, 4], color="#8A8A8A", strokeWidth=1).encode(x=x, y=y)
-    base = alt.Chart(source()).encode(x=x, y=y, color=coloured(names), opacity=opacity)
+    base = alt.Chart(source()).encode(x=x, y=y, color=coloured(names, colour), opacity=opacity)
     tips = [
         "experiment:N", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("images:Q", format=",d"),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.comparing import Comparison, Mark, tables
 from harness.comparing.tables import BRIEF, spoken
-from harness.report.figure import INK, THEMES, Figure, sized, source
+from harness.report.figure import THEMES, Figure, sized, source
+from harness.report.labels import labelled, shortened
 from harness.report.page import bundle, templates
 from harness.report.sheets import Sheet, choices, sheet
 
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
     from harness.suite.relations import Metric
 
 _DRAWN: dict[Metric, str] = {"test_accuracy": "Test accuracy", "val_accuracy": "Validation accuracy"}
-_COLOURS = {Mark.better: "#009E73", Mark.worse: "#D55E00", Mark.unknown: "#8A8A8A"}
+_LOOKS = {
+    Mark.better: ("#009E73", "triangle-up"),
+    Mark.worse: ("#D55E00", "triangle-down"),
+    Mark.noise: ("#0072B2", "circle"),
+    Mark.same: ("#CC79A7", "square"),
+    Mark.changed: ("#E69F00", "diamond"),
+    Mark.unknown: ("#8A8A8A", "cross"),
+}
+"""What each mark looks like: a colour and a shape."""
+_NAME = 26
+"""So many signs of a name have room beside the points."""
 
 
 def render_comparison(comparison: Comparison) -> str:
@@ -57,16 +68,18 @@ def _figure(comparison: Comparison, metric: Metric) -> list[Figure]:
         return []
     frame = pd.DataFrame(lines)
     marks = frame["mark"].unique().tolist()
-    scale = alt.Scale(domain=marks, range=[_COLOURS.get(Mark(mark), INK) for mark in marks])
-    colour = alt.Color("mark:N", title=None, scale=scale, legend=alt.Legend(orient="bottom"))
+    colours, shapes = ([_LOOKS[Mark(mark)][part] for mark in marks] for part in (0, 1))
+    legend = alt.Legend(orient="bottom")
+    colour = alt.Color("mark:N", title=None, scale=alt.Scale(domain=marks, range=colours), legend=legend)
+    shape = alt.Shape("mark:N", title=None, scale=alt.Scale(domain=marks, range=shapes), legend=legend)
     numbers = [alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("change", "low", "high")]
     tips = [alt.Tooltip("experiment:N"), *numbers, alt.Tooltip("mark:N")]
-    base = alt.Chart(source()).encode(
-        y=alt.Y("experiment:N", sort=None, title=None, axis=alt.Axis(labelLimit=160)), color=colour, tooltip=tips
-    )
+    axis = alt.Axis(labelLimit=190, **labelled(shortened(frame["experiment"], _NAME)))
+    y = alt.Y("experiment:N", sort=None, title=None, axis=axis)
+    base = alt.Chart(source()).encode(y=y, color=colour, tooltip=tips)
     zero = alt.Chart(source()).mark_rule(strokeDash=[3, 3]).encode(x=alt.datum(0.0))
     spans = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title="percentage points"), x2="high:Q")
-    points = base.mark_point(filled=True, size=60, opacity=1).encode(x="change:Q")
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(x="change:Q", shape=shape)
     most, least = max(lines, key=lambda line: line["change"]), min(lines, key=lambda line: line["change"])
     ends = f"from {least['experiment']}, {least['change']:+.2f}, to {most['experiment']}, {most['change']:+.2f}"
     figure = Figure(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.experiments import ExperimentRows
 from harness.quantities import Statistic
-from harness.report.figure import Figure, chosen, coloured, listed, sized, source, together
+from harness.report.colours import coloured, colours, parts
+from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
 from harness.rows import TrialRow
 
@@ -21,13 +22,15 @@ _SEVERAL = "Line: mean of the seeds that came as far; band: ± one standard devi
 
 def figures(material: Material) -> list[Figure]:
     """Return two figures for every few experiments."""
-    parts = list(enumerate(_parts(material), 1))
-    return [_figure(metric, number, part) for number, part in parts for metric in _METRICS]
+    colour = colours(material.experiments)
+    numbered = enumerate(parts(material.experiments), 1)
+    return [_figure(metric, number, part, colour) for number, part in numbered for metric in _METRICS]
 
 
 def rates(material: Material) -> list[Figure]:
     """Return the figures of learning rates."""
-    return [_rate(number, part) for number, part in enumerate(_parts(material), 1)]
+    colour = colours(material.experiments)
+    return [_rate(number, part, colour) for number, part in enumerate(parts(material.experiments), 1)]
 
 
 def curve(one: ExperimentRows, metric: str) -> list[dict[str, Any]]:
@@ -55,10 +58,6 @@ def curve(one: ExperimentRows, metric: str) -> list[dict[str, Any]]:
     return lines
 
 
-def _parts(material: Material) -> list[list[ExperimentRows]]:
-    return list(together([one for one in material.experiments if any(row.history for row in one.done)]))
-
-
 def _stops(part: Sequence[ExperimentRows], metric: str) -> pd.DataFrame:
     import pandas as pd
 
@@ -74,7 +73,7 @@ def _stop(row: TrialRow, metric: str) -> dict[str, Any]:
     return {"experiment": row.experiment, "seed": str(row.seed), "epoch": last.epoch, "best": best, "mean": value}
 
 
-def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
+def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Mapping[str, str]) -> Figure:
     import altair as alt
     import pandas as pd
 
@@ -92,7 +91,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
         "set:N", title=None, scale=alt.Scale(domain=list(SETS.values()), range=[[4, 3], [1, 0]]),
         legend=alt.Legend(orient="top", symbolStrokeWidth=2),
     )  # fmt: skip
-    base = alt.Chart(source()).encode(x=x, color=coloured(names))
+    base = alt.Chart(source()).encode(x=x, color=coloured(names, colour))
     tips = [
         alt.Tooltip("experiment:N"), alt.Tooltip("set:N"), alt.Tooltip("epoch:Q"),
         alt.Tooltip("mean:Q", title=metric, format=form), alt.Tooltip("low:Q", format=form),
@@ -115,7 +114,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows]) -> Figure:
             alt.Tooltip("experiment:N"), alt.Tooltip("seed:N"), alt.Tooltip("epoch:Q", title="stopped early after"),
             alt.Tooltip("best:Q", title="best epoch"), alt.Tooltip("mean:Q", title=f"validation {metric}", format=form),
         ]  # fmt: skip
-        layers.append(marks.encode(x=x, y=y, color=coloured(names), opacity=opacity, tooltip=tips))
+        layers.append(marks.encode(x=x, y=y, color=coloured(names, colour), opacity=opacity, tooltip=tips))
     told = [f"{one.name} ends at a validation {metric} of {_last(one, metric):{form}}" for one in part]
     notes = (_SEVERAL if several else "", "Diamond: a trial that was stopped early." if len(stops) else "")
     return Figure(
@@ -134,7 +133,7 @@ def _last(one: ExperimentRows, metric: str) -> float:
     return sum(values) / len(values)
 
 
-def _rate(number: int, part: Sequence[ExperimentRows]) -> Figure:
+def _rate(number: int, part: Sequence[ExperimentRows], colour: Mapping[str, str]) -> Figure:
     import altair as alt
     import pandas as pd
 
@@ -155,7 +154,7 @@ def _rate(number: int, part: Sequence[ExperimentRows]) -> Figure:
             "rate:Q", title="learning rate", axis=alt.Axis(format="~g"),
             scale=alt.Scale(type="log" if magnitudes else "linear"),
         ),
-        color=coloured(names),
+        color=coloured(names, colour),
     )  # fmt: skip
     tips = ["experiment:N", "epoch:Q", alt.Tooltip("rate:Q", title="learning rate", format=".3~g")]
     layers = [

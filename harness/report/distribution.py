@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from harness.report.figure import PALETTE, Figure, sized, source
+from harness.report.colours import INK
+from harness.report.figure import Figure, sized, source
 from harness.report.reading import Material
 
 _NAMES = {"train": "train", "val": "validation", "test": "test"}
+_SHADES = (INK, "#7db8e0", "#9aa3ad")
+"""No experiment's: a set is none."""
 
 
 def figures(material: Material) -> list[Figure]:
@@ -25,7 +28,7 @@ def figures(material: Material) -> list[Figure]:
     place = " : ".join(f"datum.set == '{name}' ? {index}" for index, name in enumerate(names))
     colour = alt.Color(
         "set:N", title=None, legend=alt.Legend(orient="bottom"),
-        scale=alt.Scale(domain=names, range=list(PALETTE[: len(names)])),
+        scale=alt.Scale(domain=names, range=list(_SHADES[: len(names)])),
     )  # fmt: skip
     long = max(map(len, material.labels)) > 2
     chart = (

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Any
-
-from harness.leaderboard.experiments import ExperimentRows
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#8A8A8A")
-"""Colours that are told apart by the colour-blind too, on light and dark (Okabe and Ito, but black and yellow)."""
-INK = "#1a7fc1"
-"""Of a figure of one colour."""
-TOGETHER = len(PALETTE)
-"""So many experiments at most are drawn in one figure."""
 _WIDTH, _HEIGHT = 460, 260
 VALUES = "values"
 """The source that is a figure's frame."""
@@ -111,15 +103,6 @@ def sized(chart: Any, *, height: int = _HEIGHT) -> Any:
     return chart.properties(width=_WIDTH, height=height)
 
 
-def coloured(names: Sequence[str]) -> Any:
-    """Return the encoding that gives each experiment its colour."""
-    import altair as alt
-
-    scale = alt.Scale(domain=list(names), range=list(PALETTE[: len(names)]))
-    legend = alt.Legend(orient="bottom", columns=4, symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3)
-    return alt.Color("experiment:N", title=None, scale=scale, legend=legend)
-
-
 def chosen() -> tuple[Any, Any, Any]:
     """Return a parameter that the legend sets, and the opacities of lines and of bands that set experiments apart."""
     import altair as alt
@@ -128,24 +111,6 @@ def chosen() -> tuple[Any, Any, Any]:
     # Made as what they are: Altair takes longest to find out what a condition's mapping may mean.
     lines = alt.OpacityValue(0.12, condition={"param": choice.name, "value": 1.0})
     return choice, lines, alt.OpacityValue(0.02, condition={"param": choice.name, "value": 0.18})
-
-
-def together(experiments: Sequence[ExperimentRows]) -> Iterator[list[ExperimentRows]]:
-    """Yield experiments in the suite's order as figures hold them: groups stay whole where they can."""
-    groups: dict[str, list[ExperimentRows]] = {}
-    for one in experiments:
-        groups.setdefault(one.first.group, []).append(one)
-    part: list[ExperimentRows] = []
-    for group in groups.values():
-        size = ceil(len(group) / ceil(len(group) / TOGETHER))
-        for start in range(0, len(group), size):
-            piece = group[start : start + size]
-            if len(part) + len(piece) > TOGETHER:
-                yield part
-                part = []
-            part = part + piece
-    if part:
-        yield part
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.leaderboard.experiments import ExperimentRows, perturbations
-from harness.report.figure import TOGETHER, Figure, chosen, coloured, listed, sized, source
+from harness.report.colours import apart, coloured, colours
+from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
 
 _MEASURES = {
@@ -18,12 +19,13 @@ _MEASURES = {
 def figures(material: Material) -> list[Figure]:
     """Return two figures for each perturbation and every few of the most accurate experiments measured under it."""
     near = [one.experiment for one in material.closer]
+    colour = colours(material.experiments)
     found = []
     for name, severities in perturbations(near).items():
-        measured = [one for one in near if name in perturbations([one])]
-        for number, start in enumerate(range(0, len(measured), TOGETHER), 1):
-            part = measured[start : start + TOGETHER]
-            found += [_figure(measure, name, severities, number, part) for measure in _MEASURES]
+        measured = {one.name: one for one in near if name in perturbations([one])}
+        for number, names in enumerate(apart(list(measured), colour), 1):
+            part = [measured[one] for one in names]
+            found += [_figure(measure, name, severities, number, part, colour) for measure in _MEASURES]
     return found
 
 
@@ -40,7 +42,12 @@ def curve(one: ExperimentRows, measure: str, perturbation: str, severities: Sequ
 
 
 def _figure(
-    measure: str, perturbation: str, severities: Sequence[float], number: int, part: Sequence[ExperimentRows]
+    measure: str,
+    perturbation: str,
+    severities: Sequence[float],
+    number: int,
+    part: Sequence[ExperimentRows],
+    colour: Mapping[str, str],
 ) -> Figure:
     import altair as alt
     import pandas as pd
@@ -49,7 +56,7 @@ def _figure(
     names = [one.name for one in part]
     frame = pd.DataFrame([line for one in part for line in curve(one, measure, perturbation, severities)])
     choice, opacity, faint = chosen()
-    base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names))
+    base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names, colour))
     y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks))
     tips = [
         alt.Tooltip("experiment:N"), alt.Tooltip("severity:Q"), alt.Tooltip("mean:Q", title=measure, format=form),

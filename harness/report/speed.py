@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from harness.leaderboard.experiments import ExperimentRows
 from harness.leaderboard.speed import doubts
-from harness.report.figure import PALETTE, Figure, sized, source
+from harness.report.colours import colours
+from harness.report.figure import Figure, sized, source
+from harness.report.labels import labelled, shortened
 from harness.report.reading import Material
 
 _MEASURES = {
     "samples_per_second": ("Training speed", "samples a second", True),
-    "seconds": ("Time of a trial", "seconds, training and validation", False),
+    "seconds": ("Time of a trial", "training and validation", False),
 }
 _MANY = 40
+_NAME = 26
+"""So many signs of a name have room beside the bars."""
+_UNITS = (("milliseconds", 1e-3, 1.0), ("seconds", 1.0, 180.0), ("minutes", 60.0, 10_800.0), ("hours", 3600.0, inf))
+"""Units of time: seconds in one, and up to how many seconds it is used."""
 
 
 def figures(material: Material) -> list[Figure]:
     """Return two bar charts."""
     done = [one for one in material.experiments if one.done]
-    return [_figure(measure, done) for measure in _MEASURES] if done else []
+    return [_figure(measure, done, colours(material.experiments)) for measure in _MEASURES] if done else []
 
 
 def bars(measure: str, done: list[ExperimentRows]) -> list[dict[str, Any]]:
@@ -38,33 +46,50 @@ def bars(measure: str, done: list[ExperimentRows]) -> list[dict[str, Any]]:
     return lines if doubts(done) else sorted(lines, key=lambda line: line["mean"], reverse=_MEASURES[measure][2])
 
 
-def _figure(measure: str, done: list[ExperimentRows]) -> Figure:
+def unit(longest: float) -> tuple[str, float]:
+    """Return the unit that times are read best in, and how many seconds it has, by the longest of them in seconds.
+
+    >>> unit(0.48), unit(90), unit(4000), unit(86_400)
+    (('milliseconds', 0.001), ('seconds', 1.0), ('minutes', 60.0), ('hours', 3600.0))
+    """
+    return next((name, seconds) for name, seconds, most in _UNITS if longest < most)
+
+
+def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str]) -> Figure:
     import altair as alt
     import pandas as pd
 
     title, axis, _ = _MEASURES[measure]
     frame = pd.DataFrame(bars(measure, done))
-    backends = list(dict.fromkeys(one.backend for one in done))
-    y = alt.Y("experiment:N", sort=frame["experiment"].tolist(), title=None, axis=alt.Axis(labelLimit=160))
-    scale = alt.Scale(domain=backends, range=[PALETTE[index % len(PALETTE)] for index in range(len(backends))])
-    colour = alt.Color("backend:N", title=None, scale=scale, legend=alt.Legend(orient="bottom"))
+    each = 1.0
+    if measure == "seconds":
+        name, each = unit(float(frame["high"].max()))
+        axis = f"{name}, {axis}"
+    names = frame["experiment"].tolist()
+    y = alt.Y("experiment:N", sort=names, title=None, axis=alt.Axis(labelLimit=190, **labelled(_labels(done))))
+    scale = alt.Scale(domain=names, range=[colour[name] for name in names])
     tips = [
-        "experiment:N", "backend:N", alt.Tooltip("mean:Q", title=axis, format=",.1f"),
-        alt.Tooltip("low:Q", format=",.1f"), alt.Tooltip("high:Q", format=",.1f"), "seeds:Q",
+        "experiment:N", "backend:N", alt.Tooltip("value:Q", title=axis, format=",.1f"),
+        alt.Tooltip("lower:Q", title="low", format=",.1f"), alt.Tooltip("upper:Q", title="high", format=",.1f"),
+        "seeds:Q",
     ]  # fmt: skip
+    ends = {"value": "mean", "lower": "low", "upper": "high"}
     base = alt.Chart(source()).encode(y=y)
+    base = base.transform_calculate(**{shown: f"datum.{end} / {each:g}" for shown, end in ends.items()})
     contended = bool((frame["contended"] != "").any())
     if contended:
         tips.append("contended:N")
     pale = alt.OpacityValue(1.0, condition={"test": "datum.contended != ''", "value": 0.35})
-    x = alt.X("mean:Q", title=axis, axis=alt.Axis(format=",~s"))
-    layers = [base.mark_bar().encode(x=x, color=colour, opacity=pale, tooltip=tips)]
+    # Of a time "m" would be read as minutes; of a rate there are thousands.
+    x = alt.X("value:Q", title=axis, axis=alt.Axis(format=",~f" if measure == "seconds" else ",~s"))
+    bar = alt.Color("experiment:N", scale=scale, legend=None)
+    layers = [base.mark_bar().encode(x=x, color=bar, opacity=pale, tooltip=tips)]
     several = bool((frame["seeds"] > 1).any())
     if several:
-        layers.append(base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q"))
+        layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("lower:Q", title=axis), x2="upper:Q"))
     first, last = frame.iloc[0], frame.iloc[-1]
     step = 20 if len(frame) <= _MANY else 13
-    ends = f"from {first['experiment']}, {first['mean']:,.1f}, to {last['experiment']}, {last['mean']:,.1f}"
+    told = [f"{one['experiment']}, {one['mean'] / each:,.1f}" for one in (first, last)]
     why = doubts(done)
     order = "in the suite's order" if why else "fastest first"
     spread = "Line: ± one standard deviation over the seeds." if several else ""
@@ -72,8 +97,17 @@ def _figure(measure: str, done: list[ExperimentRows]) -> Figure:
     return Figure(
         key=measure.replace("_", "-"),
         title=title,
-        alternative=f"Bars of {axis}, {order}: {ends}.",
+        alternative=f"Bars of {axis}, {order}: from {told[0]}, to {told[1]}.",
         frame=frame,
         chart=sized(alt.layer(*layers), height=max(60, step * len(frame))),
         note=" ".join(filter(None, (spread, pale_ones, why))),
     )
+
+
+def _labels(done: list[ExperimentRows]) -> dict[str, str]:
+    """Return what stands beside the bars: the experiments, with their backends where there are several."""
+    if len({one.backend for one in done}) == 1:
+        return shortened([one.name for one in done], _NAME)
+    room = max(12, _NAME - 2 - max(len(one.backend) for one in done))
+    short = shortened([one.name for one in done], room)
+    return {one.name: f"{short[one.name]}, {one.backend}" for one in done}

@@ -1,0 +1,85 @@
+"""What all figures of a report share: an experiment's colour, legends that hold its name, units of time."""
+
+import json
+
+import pytest
+
+from harness.report import read
+from harness.report.labels import labelled, shortened
+from harness.report.page import figures
+from tests.report_runs import make_run
+
+for library in ("altair", "jinja2", "vl_convert", "PIL"):
+    pytest.importorskip(library)
+GRID = [f"sgd[optimizer.learning_rate={rate},batch_size=64]" for rate in (0.001, 0.01, 0.1)]
+
+
+def scales(specification):
+    """Yield every encoding of a specification that gives experiments their colours."""
+    if isinstance(specification, dict):
+        if str(specification.get("field")) == "experiment" and "range" in specification.get("scale", {}):
+            yield specification
+        for part in specification.values():
+            yield from scales(part)
+    elif isinstance(specification, list):
+        for part in specification:
+            yield from scales(part)
+
+
+@pytest.mark.parametrize("groups", [["one"], ["one", "two", "three"]])
+def test_an_experiment_has_one_colour_in_every_figure_and_shares_it_with_none_there(tmp_path, groups):
+    """Of twelve experiments, in eight colours, ranked otherwise than they stand in the suite."""
+    names = {f"M{index}": groups[index % len(groups)] for index in range(12)}
+    found = {}
+    drawn = set()
+    for figure in figures(read(make_run(tmp_path, names).directory)):
+        for one in scales(figure.spec()):
+            drawn.add(figure.key.split("-")[0])
+            domain, colours = one["scale"]["domain"], one["scale"]["range"]
+            assert len(domain) == len(colours)
+            if one["legend"] is not None:
+                assert len(set(colours)) == len(colours)
+            for name, colour in zip(domain, colours, strict=True):
+                found.setdefault(name, set()).add(colour)
+    assert drawn == {"loss", "accuracy", "rate", "degradation", "reliability", "samples", "seconds"}
+    assert set(found) == set(names)
+    assert all(len(colours) == 1 for colours in found.values())
+
+
+def test_names_that_are_too_long_are_shortened_and_stay_apart(tmp_path):
+    """In the middle, or to where they differ; the experiment keeps its name in the data."""
+    for room in (42, 26, 16):
+        labels = shortened([*GRID, "small"], room)
+        assert list(labels) == [*GRID, "small"]
+        assert len(set(labels.values())) == 4
+        assert all(len(label) <= room for label in labels.values())
+        assert labels["small"] == "small"
+    assert labelled({"A": "A"}) == {}
+    drawn = {one.key: one for one in figures(read(make_run(tmp_path, dict.fromkeys([*GRID, "small"], "")).directory))}
+    for key in ("loss-1", "reliability-1", "samples-per-second", "seconds"):
+        assert set(drawn[key].frame["experiment"]) == {*GRID, "small"}
+        text = json.dumps(drawn[key].spec())
+        assert "labelExpr" in text
+    legend = next(scales(drawn["loss-1"].spec()))["legend"]
+    assert legend["columns"] == 1
+    assert legend["labelLimit"] > 300
+
+
+def test_two_names_of_which_one_stands_for_the_other_shortened_are_shown_whole():
+    """Nothing is left out that would have to be guessed."""
+    names = ["aaaaaaaaaabbbbbbbbbb", shortened(["aaaaaaaaaabbbbbbbbbb"], 9)["aaaaaaaaaabbbbbbbbbb"]]
+    assert len(set(shortened(names, 9).values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"), [(1, "milliseconds, training"), (20, "seconds, training"), (900, "minutes, training")]
+)
+def test_times_are_in_the_unit_that_fits(tmp_path, epochs, said):
+    """0.6 s an epoch: 600 ms, 12 s, 9 minutes; the axis has no prefix that could be a unit of its own."""
+    run = make_run(tmp_path, {"A": ""}, epochs=epochs)
+    (figure,) = [one for one in figures(read(run.directory)) if one.key == "seconds"]
+    text = json.dumps(figure.spec())
+    assert said in text
+    assert "~s" not in text
+    shown = {1: "600.0", 20: "12.0", 900: "9.0"}[epochs]
+    assert figure.alternative.endswith(f"from A, {shown}, to A, {shown}.")
