@@ -158,13 +158,14 @@ def test_a_comparison_in_words_names_what_differs_and_says_what_chance_does(runs
         next(one for one in found.differences if one.metric == metric) for metric in ("val_loss", "gap", "val_accuracy")
     )
     marked = [replace(loss, mark=Mark.worse), replace(loss, experiment="B", mark=Mark.worse)]
-    marked += [replace(share, condition=("noise", 0.1 * step), mark=Mark.worse) for step in range(1, 6)]
+    marked += [replace(share, condition=("noise", 0.1 * step), mark=Mark.worse) for step in range(1, 4)]
+    marked += [replace(share, condition=(name, 0.1), mark=Mark.worse) for name in ("blur", "salt", "tilt")]
     many = [replace(loss, experiment=name, mark=Mark.better) for name in "ABCDEF"]
     found = replace(found, differences=[*marked, *many, replace(gap, mark=Mark.changed)])
     assert spoken(found) == (
-        "6 trials in both runs; of 14 differences 7 worse, 6 better, 1 changed. Worse: val_accuracy, noise 0.1 of A; "
-        "val_accuracy, noise 0.2 of A; val_accuracy, noise 0.3 of A; val_accuracy, noise 0.4 of A; and 2 more. "
-        "Better: val_loss of 6 experiments. Changed: gap of A."
+        "6 trials in both runs; of 15 differences 8 worse, 6 better, 1 changed. Worse: val_accuracy under noise 0.1, "
+        "0.2, 0.3 of A; val_accuracy under blur 0.1 of A; val_accuracy under salt 0.1 of A; val_accuracy under tilt "
+        "0.1 of A; and 1 more. Better: val_loss of 6 experiments. Changed: gap of A."
     )
     few = spoken(replace(found, differences=marked[:2]))
     assert few == "6 trials in both runs; of 2 differences 2 worse. Worse: val_loss of A, B."
@@ -172,5 +173,5 @@ def test_a_comparison_in_words_names_what_differs_and_says_what_chance_does(runs
     assert "Changed" not in tables(replace(found, differences=marked))[0].note
     noise = [replace(loss, mark=Mark.noise)] * 33
     assert spoken(replace(found, differences=[*marked, *noise])).endswith(
-        " Of 40 intervals at 95%, about 2 leave out 0 by chance."
+        " Of 41 intervals at 95%, about 2 leave out 0 by chance."
     )

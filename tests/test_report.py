@@ -7,12 +7,10 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import HarnessError
-from harness.leaderboard.experiments import ExperimentRows, by_experiment
+from harness.leaderboard.experiments import by_experiment
 from harness.report import draw, read, render
-from harness.report.colours import PALETTE, together
 from harness.report.page import figures
 from harness.report.settings import defaults
-from harness.rows import TrialRow
 from tests import documents
 from tests.report_pages import Page
 from tests.report_runs import make_run
@@ -252,18 +250,3 @@ def test_the_commands_of_the_readme(tmp_path, command):
     assert (tmp_path / "runs" / "full-digits" / "report.html").stat().st_size > 900_000
     assert (tmp_path / "paper" / "loss-1.pdf").exists()
     assert 50_000 < (documents.ROOT / "docs" / "report.png").stat().st_size < 300_000
-
-
-def test_figures_hold_whole_groups_and_no_more_than_colours():
-    """In the suite's order; a group that is too large is cut into parts of like size."""
-    row = TrialRow("", 1, "", "", "done", "", "numpy", {}, 0)
-    sizes = {"first": 3, "second": 4, "third": 2, "large": 17}
-    experiments = [
-        ExperimentRows(f"{group}{index}", [replace(row, group=group)])
-        for group, size in sizes.items()
-        for index in range(size)
-    ]
-    parts = list(together(experiments))
-    assert [one for part in parts for one in part] == experiments
-    assert [len(part) for part in parts] == [7, 8, 6, 5]
-    assert max(map(len, parts)) <= len(set(PALETTE))

@@ -1,12 +1,17 @@
-"""What all figures of a report share: an experiment's colour, legends that hold its name, units of time."""
+"""What figures and tables of a report share: an experiment's colour, room for names, nothing that tells nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from harness.report import read
+from harness.leaderboard.experiments import ExperimentRows
+from harness.report import read, render
+from harness.report.colours import PALETTE, together
 from harness.report.labels import labelled, shortened
 from harness.report.page import figures
+from harness.rows import TrialRow
+from tests.report_pages import Page
 from tests.report_runs import make_run
 
 for library in ("altair", "jinja2", "vl_convert", "PIL"):
@@ -83,3 +88,33 @@ def test_times_are_in_the_unit_that_fits(tmp_path, epochs, said):
     assert "~s" not in text
     shown = {1: "600.0", 20: "12.0", 900: "9.0"}[epochs]
     assert figure.alternative.endswith(f"from A, {shown}, to A, {shown}.")
+
+
+def test_figures_hold_whole_groups_and_no_more_than_colours():
+    """In the suite's order; a group that is too large is cut into parts of like size."""
+    row = TrialRow("", 1, "", "", "done", "", "numpy", {}, 0)
+    sizes = {"first": 3, "second": 4, "third": 2, "large": 17}
+    experiments = [
+        ExperimentRows(f"{group}{index}", [replace(row, group=group)])
+        for group, size in sizes.items()
+        for index in range(size)
+    ]
+    parts = list(together(experiments))
+    assert [one for part in parts for one in part] == experiments
+    assert [len(part) for part in parts] == [7, 8, 6, 5]
+    assert max(map(len, parts)) <= len(set(PALETTE))
+
+
+def test_columns_and_filters_that_say_nothing_are_left_out(tmp_path):
+    """Without groups, descriptions or failures there is no column of them; with one of each there is."""
+    (tmp_path / "bare").mkdir()
+    html = render(read(make_run(tmp_path / "bare", {"A": "", "B": ""}).directory))
+    assert {"Group", "Status", "Reason", "Description"}.isdisjoint(
+        heading for key in ("overview", "trials", "ece") for heading in Page(html).tables[f"table-{key}"][0]
+    )
+    assert "data-facet" not in html.partition("<script")[0]
+    (tmp_path / "full").mkdir()
+    run = make_run(tmp_path / "full", {"A": "one", "B": ""}, failed=[("B", 1, "diverged")])
+    html = render(read(run.directory))
+    assert {"Group", "Status"} < set(Page(html).tables["table-overview"][0])
+    assert 'data-facet="group"' in html

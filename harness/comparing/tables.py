@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from harness.comparing.differences import CLEAR, CONFIDENCE, HIGHER_IS_BETTER, Difference, Mark
 from harness.leaderboard.model import Column, Table, make_table
 from harness.quantities import Kind
+from harness.suite.expectations import Condition
 from harness.suite.relations import Metric
 from harness.units import UNITS, under, unit_of
 from harness.wording import counted
@@ -63,18 +64,22 @@ def spoken(comparison: Comparison) -> str:
 
 def _named(comparison: Comparison, mark: Mark) -> str:
     """Say which metrics have a mark, of which experiments: ``"Worse: val_loss of A, B; gap of B."``."""
-    having: dict[str, list[str]] = {}
     order = {metric: place for place, metric in enumerate(dict.fromkeys([*HIGHER_IS_BETTER, *get_args(Metric)]))}
+    having: dict[tuple[Metric, Condition], list[str]] = {}
     for one in sorted(comparison.differences, key=lambda one: order[one.metric]):
         if one.mark is mark:
-            having.setdefault(one.metric + under(one.condition), []).append(one.experiment)
-    if not having:
+            having.setdefault((one.metric, one.condition), []).append(one.experiment)
+    # The severities at which the same experiments differ are told together.
+    alike: dict[tuple[Metric, str | None, tuple[str, ...]], list[float]] = {}
+    for (metric, (name, severity)), experiments in having.items():
+        alike.setdefault((metric, name, tuple(experiments)), []).append(severity)
+    if not alike:
         return ""
-    told = [
-        f"{metric} of {', '.join(names) if len(names) <= _NAMED else counted(len(names), 'experiment')}"
-        for metric, names in list(having.items())[:_NAMED]
-    ]
-    more = [f"and {len(having) - _NAMED} more"] if len(having) > _NAMED else []
+    told = []
+    for (metric, name, names), severities in list(alike.items())[:_NAMED]:
+        where = "" if name is None else f" under {name} {', '.join(f'{severity:g}' for severity in severities)}"
+        told.append(f"{metric}{where} of {', '.join(names) if len(names) <= _NAMED else f'{len(names)} experiments'}")
+    more = [f"and {len(alike) - _NAMED} more"] if len(alike) > _NAMED else []
     return f"{mark.value.capitalize()}: {'; '.join([*told, *more])}."
 
 

@@ -54,7 +54,8 @@ def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None
 
     Columns of text that say nothing, a group where nobody has one, a status where all are done, are left out.
     """
-    chosen = [column for column in table.columns if column.key in (only or _telling(table))]
+    telling = _telling(table)
+    chosen = [column for column in table.columns if column.key in telling and (not only or column.key in only)]
     lines = []
     for values in table.frame.to_dict("records"):
         line = {str(key): value for key, value in values.items()}
