@@ -10,7 +10,7 @@ from scipy import stats
 from harness.comparing import Mark
 from harness.comparing.differences import HIGHER_IS_BETTER, difference
 from harness.comparing.sampling import variance
-from harness.metrics import degradation
+from harness.metrics import confusion_matrix, degradation, macro_f1
 from harness.rows import EvaluationRow, Measure
 from tests.test_leaderboard import row, trained
 
@@ -124,6 +124,20 @@ def test_the_sampling_error_of_a_degradation_is_what_drawn_images_vary_by(clean,
     right = rng.binomial(images, clean, 20_000)
     still = rng.binomial(right, noisy / clean)
     assert np.std(100 * (1 - still / right)) <= wanted
+
+
+@pytest.mark.parametrize(("shares", "factor"), [([0.1] * 10, 1.0), ([0.95, 0.05], 2.0)])
+def test_the_sampling_error_of_a_macro_f1_is_that_of_drawn_sets_where_classes_are_alike(shares, factor):
+    """And too small with rare ones, as its documentation says."""
+    rng = np.random.default_rng(1)
+    images, classes, drawn = 368, len(shares), []
+    for _ in range(1000):
+        labels = rng.choice(classes, images, p=shares)
+        others = (labels + rng.integers(1, classes, images)) % classes
+        predicted = np.where(rng.random(images) < 0.95, labels, others)
+        drawn.append(macro_f1(confusion_matrix(labels, predicted, classes)))
+    taken = sqrt(variance("test_macro_f1", float(np.mean(drawn))) / images)
+    assert np.std(drawn) / taken == pytest.approx(factor, rel=0.1)
 
 
 def test_a_degradation_of_nothing_has_no_variance():
