@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 from hashlib import sha256
-from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -34,20 +34,21 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
 
     ``durable``: wait until the disk has it, so that it outlives a loss of power too.
     """
+    temporary = path.with_name(f".{path.name}.{token_hex(6)}")
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        file = temporary.open("xb")  # with the rights of any file that its user makes; tempfile's are for them alone
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        file = temporary.open("xb")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             file.write(content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -11,7 +11,7 @@ from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpe
 from harness.jobs import split_of
 from harness.places import cache_root
 from harness.plugins import Kind, Registry
-from harness.probing import Ask, Question
+from harness.probing import Answer, Ask, Question
 from harness.rows import TrialRow
 from harness.specs import OptimizerSpec, PerturbationSpec, TrialSpec, network_spec
 from harness.splits import SETS
@@ -56,8 +56,8 @@ def make_plan(
     stands for ``"auto"`` in the suite.
 
     Raises:
-        HarnessError: the dataset is not to be had or cannot be split, ``only`` matches nothing, or an experiment cannot
-            be trained on it.
+        HarnessError: the dataset is not to be had or cannot be split, ``only`` matches nothing, an experiment cannot
+            be trained on it, or nothing can use ``device``.
     """
     suite = loaded.suite
     experiments = {name: suite.experiments[name] for name in choose(suite, only)}
@@ -79,8 +79,10 @@ def make_plan(
         place = device if device and experiment.device == "auto" else experiment.device
         optimizer = _optimizer_spec(loaded, name)
         questions.append(Question(tuple(experiment.backends), place, network, optimizer, experiment.precision))
+    answers = ask(questions)
+    _check_device(device, questions, answers)
     trials = []
-    for (name, experiment), question, answer in zip(experiments.items(), questions, ask(questions), strict=True):
+    for (name, experiment), question, answer in zip(experiments.items(), questions, answers, strict=True):
         parts: list[tuple[Kind, str | None]] = [
             ("dataset", suite.dataset.name),
             ("optimizer", experiment.optimizer.name),
@@ -145,6 +147,14 @@ def open_dataset(loaded: LoadedSuite) -> CachedDataset:
 def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
     """Return what the suite's robustness tables ask for."""
     return tuple(PerturbationSpec(one.perturbation, tuple(one.severities), one.seed) for one in suite.robustness)
+
+
+def _check_device(device: str | None, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+    """Refuse a device of the command line that nothing can use: a suite's own is for another machine, this is not."""
+    refused = [answer.reason for question, answer in zip(questions, answers, strict=True) if question.device == device]
+    if device and refused and not any(answer.backend for answer in answers):
+        msg = f"--device {device}: no backend of these experiments can use it here: {refused[0]}"
+        raise HarnessError(msg)
 
 
 def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:

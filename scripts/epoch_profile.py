@@ -33,7 +33,7 @@ TORCH = (
     (r"batch_norm", "batch norm"),
     (r"(silu|gelu|relu|threshold|clamp_min)", "activations"),
     (r"aten::(mul|mul_|ge)$", "dropout"),
-    (r"(log_softmax|nll_loss|cross_entropy|aten::max)", "loss"),
+    (r"(log_softmax|nll_loss|cross_entropy|aten::argmax)", "loss"),
     (r"(fused_|aten::zero_|aten::add_|AccumulateGrad)", "update"),
     (r"aten::(copy_|div_|index_select)$", "images"),
 )

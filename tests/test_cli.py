@@ -141,6 +141,18 @@ BAD = {
         "--seeds 1,two: not whole numbers between commas",
     ),
     "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "--seeds 1,1: 1 stands there twice"),
+    "a device of nobody's": (
+        ["run", "tiny.toml", "--device", "tpu"],
+        "--device tpu: no backend of these experiments can use it here: numpy runs on the CPU alone, not on 'tpu'",
+    ),
+    "an option that was meant for the table": (
+        ["run", "tiny.toml", "--set", "experiments.A.optimizer={name='sgd',learningrate=0.1}"],
+        "experiments.A.optimizer.learning_rate: is missing; its table has learningrate",
+    ),
+    "an option that is nearly one of the table": (
+        ["run", "tiny.toml", "--set", "experiments.A.optimizer.learning_rat=0.1"],
+        "has no such option. Did you mean 'learning_rate'? Known: betas, eps, learning_rate, name.",
+    ),
     "no such command": (["rnu"], "No such command 'rnu'. Did you mean 'run'?. 'harness -h' shows what there is"),
     "an option that is no number": (["run", "tiny.toml", "--jobs", "two"], "Invalid value for '--jobs' / '-j'"),
     "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. 'harness why -h' shows what there is"),

@@ -49,6 +49,7 @@ def test_a_name_that_two_distributions_offer_ends_the_run(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_other_peoples_pytest_runs_do_not_notice_the_kit(tmp_path):
     """Neither the kit nor a numeric library is loaded into them, and they see none of its options."""
     (tmp_path / "test_theirs.py").write_text(
@@ -70,6 +71,7 @@ def test_the_kit_without_a_name_says_how_it_is_used(tmp_path):
     assert usage in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_plugins_own_suite_names_what_it_certifies(tmp_path):
     """A class of three lines."""
     (tmp_path / "test_mine.py").write_text(
@@ -105,6 +107,7 @@ class Asked:
         return self.text
 
 
+@pytest.mark.slow
 def test_options_are_those_of_a_suites_table(tmp_path):
     """And checked as such."""
     done = kit(tmp_path, "--harness-optimizer", "sgd", "--harness-options", "{ momentun = 0.9 }", "-k", "descends")

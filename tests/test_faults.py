@@ -138,6 +138,7 @@ def rows_of(run: Path):
     return {row["experiment"]: row for row in found}
 
 
+@pytest.mark.slow
 def test_each_fault_costs_its_own_trial_with_its_reason(faulty):
     """Hanging, exiting, being killed, printing megabytes, nonsense: the others are done, the exit code is 1."""
     run, place = faulty
@@ -163,6 +164,7 @@ def test_each_fault_costs_its_own_trial_with_its_reason(faulty):
     assert "x" * 99 not in done.stderr + done.stdout
 
 
+@pytest.mark.slow
 def test_a_timed_out_trial_leaves_no_process(faulty):
     """The worker is killed, not left behind."""
     run, place = faulty
@@ -198,6 +200,7 @@ def test_faults_that_raise_cost_one_trial_in_this_process_too(faulty, names):
         assert rows[name]["reason"].startswith(EXPECTED[name][1])
 
 
+@pytest.mark.slow
 def test_a_backend_that_dies_when_probed_costs_its_own_experiments(tmp_path):
     """Devices are asked about in a worker: the driver survives, the others run."""
     source = """

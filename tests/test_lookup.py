@@ -117,3 +117,12 @@ def test_what_was_put_aside_serves_where_the_row_of_the_change_is_gone(tmp_path,
     watcher.trained.clear()
     assert_same_rows(run_suite(tmp_path)[0], first)
     assert watcher.trained == []
+
+
+def test_what_a_run_writes_has_the_rights_of_any_file(tmp_path):
+    """A colleague who may read the folder may read the run."""
+    _, run = run_suite(tmp_path, only=["A"])
+    plain = (tmp_path / "tiny.toml").stat().st_mode
+    written = [path for path in run.directory.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert {path.name for path in written} >= {"run.json", "row.json", "state.npz"}
+    assert {path.stat().st_mode for path in written} == {plain}

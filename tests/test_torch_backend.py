@@ -40,22 +40,27 @@ def test_dropout_masks_depend_on_seed_epoch_and_step_alone():
 
 @on_each_device
 @pytest.mark.parametrize("source", [HostMasks, DeviceMasks])
+@pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5])
-def test_dropout_zeroes_its_share_and_divides_the_rest(rate, source, device):
+def test_dropout_zeroes_its_share_and_divides_the_rest(rate, in_place, source, device):
     """Inverted dropout; two layers of one step draw different masks, and the gradient passes where the value did."""
     if source is HostMasks and device != "cpu":
         pytest.skip("the host's draws are for the CPU")
     masks = HostMasks() if source is HostMasks else DeviceMasks(torch.device(device))
     masks.restart((1, 2, 3))
-    first, second = (KeyedDropout(rate, masks, torch.empty(1000, 1000, device=device)) for _ in range(2))
+    first, second = (
+        KeyedDropout(rate, masks, torch.empty(1000, 1000, device=device), in_place=in_place) for _ in range(2)
+    )
     x = torch.ones(999, 1000, device=device, requires_grad=True)
-    result = first(x)
+    activated = x.clone()
+    result = first(activated)
+    assert (result.data_ptr() == activated.data_ptr()) is in_place
     kept = result != 0
     # Five standard deviations of a mean of a million draws, and what 16 bits round off.
     bound = 5 * np.sqrt(rate * (1 - rate) / 999_000) + 1 / 65_536
     assert kept.double().mean().item() == pytest.approx(1 - rate, abs=bound)
     torch.testing.assert_close(result[kept], torch.full_like(result[kept], 1 / (1 - rate)))
-    assert not torch.equal(second(x) != 0, kept)
+    assert not torch.equal(second(x.clone()) != 0, kept)
     result.sum().backward()
     assert torch.equal(x.grad, result.detach())
     assert first.eval()(x) is x

@@ -132,12 +132,8 @@ def _conclude(here: Run, outcome: Outcome) -> None:
         typer.echo(f"changed, its earlier row kept in {here.directory / 'superseded'}: {change}", err=True)
     for place, error in outcome.faulty.items():
         typer.echo(f"observer {place} raised {error}", err=True)
-    for row in outcome.rows:
-        if row.status != "done":
-            log = here.log(row.experiment, row.seed)
-            where = f" (log: {log})" if row.status in {"failed", "timed out"} and log.exists() else ""
-            told = f": {row.reason}" if row.reason else ""
-            typer.echo(f"{row.experiment} seed {row.seed} {row.status}{told}{where}", err=True)
+    for line in _unfinished(here, outcome):
+        typer.echo(line, err=True)
     typer.echo(
         f"results: {here.directory}\n"
         f"every table, also as Markdown, CSV, LaTeX or JSON: harness leaderboard {here.directory}",
@@ -146,6 +142,20 @@ def _conclude(here: Run, outcome: Outcome) -> None:
     expectations = conclusion(here)
     if expectations:
         typer.echo(expectations, err=True)
+
+
+def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:
+    """Yield a line for what is not done; trials of one experiment that have one reason and no log share it."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for row in outcome.rows:
+        if row.status == "done":
+            continue
+        log = here.log(row.experiment, row.seed)
+        where = f" (log: {log})" if row.status in {"failed", "timed out"} and log.exists() else ""
+        told = f": {row.reason}" if row.reason else ""
+        alike.setdefault((row.experiment, f"{row.status}{told}{where}"), []).append(row.seed)
+    for (experiment, told), seeds in alike.items():
+        yield f"{experiment} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} {told}"
 
 
 def _notes(suite: Path) -> dict[str, object]:

@@ -11,13 +11,13 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -165,7 +165,8 @@ def _store(root: Path, stream: ImageStream) -> str:
     The same content may be there already, of another source.
     """
     parent = root / "datasets"
-    temporary = Path(tempfile.mkdtemp(dir=parent, prefix=_TEMPORARY))
+    temporary = parent / f"{_TEMPORARY}{token_hex(6)}"
+    temporary.mkdir()  # with the rights of any folder that its user makes; tempfile's are for them alone
     try:
         rows, (height, width) = len(stream.labels), stream.shape
         hasher = sha256(repr(((rows, height, width), stream.class_names)).encode())

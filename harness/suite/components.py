@@ -30,7 +30,7 @@ def check_components(path: Path, suite: Suite, registry: Registry, expanded: Exp
         named = expanded.place(name, "optimizer", "name") if "name" in table else ("defaults", "optimizer", "name")
         component = _find(path, registry, "optimizer", optimizer.name, named)
         try:
-            build(component, optimizer.options, path.parent)
+            build(component, optimizer.options, path.parent, beside=type(optimizer).model_fields)
         except OptionError as error:
             # A table without a name is merged key by key: the key may stand there, or in the defaults.
             own = error.key in table or "name" in table

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -22,10 +22,11 @@ class OptionError(HarnessError):
         self.what = what
 
 
-def build(component: Component, options: Mapping[str, Any], directory: Path) -> Any:
+def build(component: Component, options: Mapping[str, Any], directory: Path, beside: Iterable[str] = ()) -> Any:
     """Return what the component's factory makes of the options.
 
-    A keyword's annotation is enforced; a `pathlib.Path` is resolved against ``directory``.
+    A keyword's annotation is enforced; a `pathlib.Path` is resolved against ``directory``. ``beside``: the keys that
+    the same table has for every component: a misspelt option may have been meant for one of them.
 
     Raises:
         OptionError: an unknown or missing option, a wrong type, or a value that the factory refuses: with a
@@ -41,7 +42,9 @@ def build(component: Component, options: Mapping[str, Any], directory: Path) -> 
         raise HarnessError(msg) from error
     for key in options:
         if key not in keywords:
-            what = f"{component.kind} {component.name!r} has no such option. {nearest(key, keywords)}"
+            what = (
+                f"{component.kind} {component.name!r} has no such option. {nearest(key, [*beside, *sorted(keywords)])}"
+            )
             raise OptionError(key, what)
     try:
         # By way of JSON, strictly: an array may become a tuple and a text a path, but no text becomes a number.

@@ -11,6 +11,9 @@ from harness.suite.schema import known_keys, suite_schema
 
 Path_ = tuple[str | int, ...]
 
+_FEW = 5
+"""A table of so many keys is told beside the one that it lacks: one of them may be that, misspelt."""
+
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
     "greater_than_equal": ("ge", "at least"),
@@ -91,6 +94,9 @@ def _wording(item: Any, path: Path_) -> str:
         wording = f"unknown key {path[-1]!r}. {nearest(str(path[-1]), known_keys(suite_schema(), path[:-1]))}"
     elif kind == "missing":
         wording = "is missing"
+        others = [key for key in value if key != "name"] if isinstance(value, dict) else []
+        if 0 < len(others) <= _FEW:
+            wording += f"; its table has {', '.join(others)}"
     elif kind == "union_tag_not_found":
         wording = "is missing its key 'name'"
     elif kind == "value_error":
