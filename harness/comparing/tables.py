@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.comparing.differences import CLEAR, CONFIDENCE, Difference, Mark
+from harness.differences import CLEAR, CONFIDENCE, SIGNS, Difference
 from harness.leaderboard.model import Column, Table, make_table
 from harness.quantities import Kind
 from harness.units import UNITS, under, unit_of
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from harness.comparing.comparison import Comparison
     from harness.suite.relations import Metric
 
-SIGNS = {
-    Mark.better: "▲", Mark.worse: "▼", Mark.noise: "≈", Mark.same: "=", Mark.changed: "", Mark.unknown: "?"
-}  # fmt: skip
 _HEADLINE: dict[Metric, str] = {
     "val_accuracy": "Val, pp",
     "val_loss": "Val loss",

@@ -1,14 +1,17 @@
-"""The difference in a metric of an experiment between two runs, and whether it is more than noise."""
+"""The difference in a metric between two sides, and whether it is more than noise.
+
+The sides are an experiment in two runs, or two experiments of one run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, isfinite, sqrt
+from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from harness.quantities import ROUNDING, Statistic
 from harness.values import comparable, paired, value_of
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
+_UPPER = (1 + CONFIDENCE) / 2
 CLEAR = 3.0
 """Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
 HIGHER_IS_BETTER: Mapping[Metric, bool] = {
@@ -54,12 +58,18 @@ class Mark(StrEnum):
     unknown = "no verdict"  # of one seed, of several that differ by the same, or by no number
 
 
+SIGNS = {
+    Mark.better: "▲", Mark.worse: "▼", Mark.noise: "≈", Mark.same: "=", Mark.changed: "", Mark.unknown: "?"
+}  # fmt: skip
+"""What stands for a mark in tables."""
+
+
 @dataclass(frozen=True)
 class Difference:
-    """An experiment's metric in two runs, over the seeds that are done in both.
+    """A metric of two sides, over the seeds that are done in both.
 
-    ``change``: the second run's less the first's, seed by seed. ``error``: half the confidence interval of its mean,
-    None where nothing tells, or where every seed is the same.
+    ``experiment``: whose it is. ``change``: the second side's less the first's, seed by seed. ``error``: half the
+    confidence interval of its mean, None where nothing tells, or where every seed is the same.
     """
 
     experiment: str
@@ -84,7 +94,7 @@ def difference(
     sizes: Mapping[str, int],
     condition: tuple[str | None, float] = (None, 0.0),
 ) -> Difference | None:
-    """Return the difference in a metric, None where a run lacks it or the two cannot be compared.
+    """Return the difference in a metric, None where a side lacks it or the two cannot be compared.
 
     ``sizes``: the images of each set. The error of the mean of n differences d is t s / √n, s their standard deviation
     and t Student's quantile of n - 1 degrees of freedom: the paired t-test.
@@ -118,21 +128,26 @@ def difference(
     return Difference(experiment, metric, condition, one, other, change, error, mark)
 
 
+def error_of_mean(change: Statistic, scale: float) -> float | None:
+    """Return half the confidence interval of a mean over seeds, by Student's t; None where nothing tells.
+
+    ``scale``: of the values that the change comes from. What is rounding beside it is no spread.
+    """
+    if change.std is None or not isfinite(change.mean) or change.std <= ROUNDING * scale:
+        return None
+    return float(stdtrit(change.n - 1, _UPPER)) * change.std / sqrt(change.n)
+
+
 def _error(first: Statistic, second: Statistic, change: Statistic, images: int) -> float | None:
     """Return half the confidence interval of a mean change; ``images``: of which values are shares, 0 where of none."""
     floor = _sampling_error(first.mean, second.mean, images * change.n) if images else None
-    if change.std is None or change.std <= ROUNDING * max(abs(first.mean), abs(second.mean)):
-        return floor
-    return max(_quantile(change.n - 1) * change.std / sqrt(change.n), floor or 0.0)
+    error = error_of_mean(change, max(abs(first.mean), abs(second.mean)))
+    return floor if error is None else max(error, floor or 0.0)
 
 
 def _sampling_error(first: float, second: float, images: int) -> float:
     """Return half the interval of the difference of two shares of so many images."""
-    return _quantile(inf) * sqrt(sum(share * (1 - share) for share in (first, second)) / images)
-
-
-def _quantile(freedom: float) -> float:
-    return float(student.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(ndtri(_UPPER)) * sqrt(sum(share * (1 - share) for share in (first, second)) / images)
 
 
 def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
