@@ -1,0 +1,67 @@
+"""How much of a rank may be chance: what so many test images tell, and what seeds differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+from harness.leaderboard.experiments import ExperimentRows, perturbations
+from harness.leaderboard.model import RunSummary
+from harness.quantities import Statistic
+from harness.wording import counted
+
+_Z = 1.96
+"""The normal quantile of a 95 % interval."""
+
+
+def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
+    """Say how exactly the test images tell the best accuracy; empty where it is not known, or nothing is ranked.
+
+    Half of Wilson's (1927) interval at 95 %: z √(p (1 - p) / n + z² / 4n²) / (1 + z² / n). Means over seeds are of the
+    same images, and have the same error.
+    """
+    values = [value for one in experiments if (value := one.test("accuracy"))]
+    n = summary.sizes.get("test", 0)
+    if not n or len(values) < 2:
+        return ""
+    best = max(value.mean for value in values)
+    half = _Z * sqrt(best * (1 - best) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    return f"an accuracy of {best:.2%} to ± {100 * half:.2f} points (95 %)"
+
+
+def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], perturbation: str) -> str:
+    """Say how exactly the test images tell the least mean degradation under a perturbation; empty as of an accuracy.
+
+    100 (1 - q / p), of n images right in the share p as they are and q under the perturbation: half its interval is
+    100 z (q / p) √((1 - q) / (q n) + (1 - p) / (p n)), the delta method's for a ratio of two binomial shares (Katz et
+    al. 1978, Biometrics 34, 469). It takes the two for independent. They are of the same images, and what is right
+    under noise is mostly right without: that makes the interval too wide rather than too narrow. A mean over severities
+    varies no more than one share of the same mean does (Bhatia & Davis 2000, Amer. Math. Monthly 107, 353).
+    """
+    noisy = [severity for severity in perturbations(experiments).get(perturbation, ()) if severity > 0]
+    found = [(one.over_severities("degradation", perturbation, noisy), one.test("accuracy")) for one in experiments]
+    values = [(value.mean, clean.mean) for value, clean in found if value and clean and clean.mean]
+    n = summary.sizes.get("test", 0)
+    if not n or len(values) < 2:
+        return ""
+    least, p = min(values)
+    q = min(1.0, max(0.0, p * (1 - least / 100)))
+    half = _Z / p * sqrt(q * (1 - q) / n + q**2 * (1 - p) / (p * n))
+    return f"a mean degradation of {least:.2f}% under {perturbation} to ± {100 * half:.2f} points (95 %)"
+
+
+def note(summary: RunSummary, told: Sequence[str], ranked: Sequence[Statistic]) -> str:
+    """Say what the test images tell, and what ± says of ranks, in sentences; ``ranked``: the values of a ranking."""
+    known = [one for one in told if one]
+    images = counted(summary.sizes.get("test", 0), "test image")
+    parts = []
+    if known:
+        parts.append(
+            f"Values that are shown alike share a rank. {images} tell {' and '.join(known)}: a rank that rests on less "
+            "may be chance."
+        )
+    if any(value.n > 1 for value in ranked):
+        parts.append("± is the standard deviation over seeds.")
+        if len(ranked) > 1:
+            parts.append("Ranks of values that are nearer than their ± may be chance too.")
+    return " ".join(parts)
