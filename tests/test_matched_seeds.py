@@ -6,6 +6,9 @@ import pytest
 from scipy import stats
 
 from harness.leaderboard import render_all, tables
+from harness.store import Dataset
+from harness.verdicts import tables as verdict_tables
+from harness.verification import judge
 from tests.test_leaderboard import lines, measured, row, summary, trained
 
 SIZES = {"train": 700_000, "val": 100_000, "test": 200_000}
@@ -93,7 +96,17 @@ TOLD = (
 )
 
 
-def test_experiments_with_other_seeds_are_compared_over_those_that_both_have():
+def judged(load, relation, values, sizes=SIZES, **options):
+    """Return what verification makes of a relation."""
+    names = "\n".join(f"[experiments.{name}]" for name in values)
+    suite = load(
+        '[suite]\nname = "mine"\n[defaults]\nhidden_layers = [8]\n'
+        f'optimizer = {{ name = "sgd", learning_rate = 0.1 }}\n{names}\n[[expect]]\nrelation = {json.dumps(relation)}\n'
+    )
+    return judge(suite, Dataset("digits", "", 1797, (), sizes), rows(values, **options))
+
+
+def test_experiments_with_other_seeds_are_compared_over_those_that_both_have(load):
     """Everywhere the same difference, and a note with the numbers."""
     found = made(UNEVEN)
     keys = ("overview", "test", "accuracy")
@@ -104,6 +117,11 @@ def test_experiments_with_other_seeds_are_compared_over_those_that_both_have():
     for key in ("overview", "comparison", "test", "accuracy"):
         assert TOLD in note(found, key)
     assert "Seeds differ" not in render_all(made({"small": SMALL, "large": LARGE}), "markdown")
+    verification = judged(load, "large.test_accuracy > small.test_accuracy", UNEVEN)
+    (claim,) = verification.claims
+    assert (claim.left.mean, claim.right.mean) == (pytest.approx(0.835), pytest.approx(0.805))
+    assert claim.margin.mean == pytest.approx(0.03)
+    assert TOLD in render_all(verdict_tables(verification, "mine", "digits"), "terminal")
 
 
 def test_without_a_common_seed_there_is_no_difference():
@@ -114,3 +132,36 @@ def test_without_a_common_seed_there_is_no_difference():
     found = tables(run)
     assert {line["vs small, pp"] for line in lines(found, "overview", "markdown")} == {"–"}
     assert "Seeds differ" in note(found, "overview")
+
+
+@pytest.mark.parametrize(
+    ("relation", "shown", "told"),
+    [
+        ("near.val_accuracy > small.val_accuracy", "+0.25 ± 1.52 ≈", "≈ within noise: 1 of 1 met."),
+        ("near.val_accuracy < small.val_accuracy", "+0.25 ± 1.52 ≈", "≈ within noise: 1 of 1 missed."),
+        ("large.val_accuracy > small.val_accuracy", "+3.00 ± 1.30 ", "≈ within noise: 0 of 1 met."),
+        ("large.val_accuracy > small.val_accuracy + 0.02", "+1.00 ± 1.30 ≈", "≈ within noise: 1 of 1 met."),
+        ("small.val_accuracy > 0.8", "+0.50 ± 2.05 ≈", "≈ within noise: 1 of 1 met."),
+        ("small.val_accuracy > 0.7", "+10.50 ± 2.05 ", "≈ within noise: 0 of 1 met."),
+    ],
+)
+def test_a_relation_within_its_error_is_marked_and_counted(load, relation, shown, told):
+    """It is met or missed all the same: verdicts and exit codes stay."""
+    found = judged(load, relation, {"small": SMALL, "large": LARGE, "near": NEAR})
+    (table,) = verdict_tables(found, "mine", "digits")
+    assert shown in render_all([table], "terminal")
+    assert told in table.note
+    assert "±: of values the standard deviation over seeds, of Δ half the 95% interval" in table.note
+    record = json.loads(render_all([table], "json"))[table.key]["rows"][0]
+    assert record["margin_error"] == pytest.approx(found.claims[0].error)
+    assert record["margin_mark"] == ("within noise" if "≈" in shown else None)
+
+
+def test_what_nothing_tells_of_is_counted(load):
+    """Of one seed a loss has no error; equal sides and numbers of parameters are certain."""
+    relation = ["small.val_loss < 0.5", "small.parameters > 3", "small.val_accuracy >= small.val_accuracy"]
+    found = judged(load, relation, {"small": [0.8]})
+    assert [one.untold for one in found.claims] == [True, False, False]
+    text = render_all(verdict_tables(found, "mine", "digits"), "terminal")
+    assert "Of 1 nothing tells whether the difference is noise: more seeds would." in text
+    assert "≈" not in text
