@@ -143,6 +143,23 @@ def test_ranks_nearer_than_their_spread_may_be_chance():
     assert not [table.key for table in tables(summary(rows[::2])) if "±" in table.note]
 
 
+def test_who_still_improved_at_the_last_epoch_is_named():
+    """Not one that stopped early, nor one whose best epoch was before."""
+    ends = {"short": (9, 9), "early": (9, 12), "mixed": (9, 9), "past": (7, 9)}
+    rows = [
+        row(
+            name,
+            seed=seed,
+            metrics=trained(0.9, 0.8, 0.5, best_epoch=best - seed * (name == "mixed"), epochs=epochs),
+            settings={"epochs": 30 if name == "early" else 9},
+        )
+        for name, (best, epochs) in ends.items()
+        for seed in (0, 1)
+    ]
+    (note,) = [table.note for table in tables(summary(rows)) if table.key == "validation"]
+    assert note == "Still improving at their last epoch: short, mixed (1 of 2 trials). More epochs may do better."
+
+
 def test_times_in_doubt_are_marked_and_told():
     """Seconds and samples a second of every trial, an exclamation mark at what shared the machine."""
     rows = [

@@ -41,6 +41,17 @@ def seeds(experiments: Sequence[ExperimentRows]) -> str:
     return uneven_seeds({one.name: [row.seed for row in one.done] for one in experiments})
 
 
+def unfinished(experiments: Sequence[ExperimentRows]) -> str:
+    """Say which experiments had their best epoch at the last one that they were allowed: more might do better."""
+    found = []
+    for one in experiments:
+        trained = [(row.metrics, row.settings.get("epochs")) for row in one.done if row.metrics]
+        cut = sum(metrics.best_epoch == epochs for metrics, epochs in trained)
+        if cut:
+            found.append(one.name if cut == len(trained) else f"{one.name} ({cut} of {counted(len(trained), 'trial')})")
+    return f"Still improving at their last epoch: {', '.join(found)}. More epochs may do better." if found else ""
+
+
 def not_counted(experiments: Sequence[ExperimentRows]) -> str:
     """Say how many planned trials have a row that does not serve, and what would do."""
     rows = [row for one in experiments for row in one.rows if row.status == "planned" and row.reason]

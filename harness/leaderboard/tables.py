@@ -76,7 +76,7 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
     title = f"Training and validation · {summary.dataset} · {told['done']} of {trials} done"
     # A figure of a time that is not to be compared has a "!".
     times = f"! {doubts(experiments)}" if any(one.contended for one in experiments) else doubts(experiments)
-    note = notes.joined(times, notes.not_counted(experiments))
+    note = notes.joined(times, notes.unfinished(experiments), notes.not_counted(experiments))
     return make_table("validation", title, columns, lines, note)
 
 
