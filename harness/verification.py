@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from harness.differences import difference, error_of_mean
+from harness.differences import CLEAR, difference, error_of_mean
 from harness.quantities import ROUNDING, Statistic
 from harness.selection import tested
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
@@ -72,9 +72,15 @@ class JudgedClaim:
 
     @property
     def untold(self) -> bool:
-        """Whether nothing tells if the margin is noise: of one seed, mostly. Sides that are equal are certain."""
-        certain = all(term.metric in EXACT for term in self.expected.relation.terms)
-        return self.error is None and not certain and self.margin is not None and self.margin.mean != 0
+        """Whether nothing tells if the margin is noise: of one seed, mostly. Sides that are equal are certain.
+
+        How much seeds differ, one seed does not tell: up to `CLEAR` sampling errors it has no verdict.
+        """
+        if self.margin is None or self.margin.mean == 0:
+            return False
+        if self.error is None:
+            return any(term.metric not in EXACT for term in self.expected.relation.terms)
+        return self.margin.n == 1 and self.error < abs(self.margin.mean) <= CLEAR * self.error
 
 
 @dataclass(frozen=True)

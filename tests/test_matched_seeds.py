@@ -74,7 +74,7 @@ def test_one_seed_has_the_sampling_error_of_its_images():
     found = made({"small": [0.80], "large": [0.84], "near": [0.801]})
     shown = [line["vs small, pp"] for line in lines(found, "overview", "markdown")]
     assert shown == ["+4.00 ▲", "+0.10 ≈", "–"]
-    assert "Of one seed, an accuracy within its sampling error is noise" in note(found, "overview")
+    assert "Of one seed, noise is what lies within an accuracy's sampling error" in note(found, "overview")
     assert "t-test" not in note(found, "overview")
     assert {line["vs small, pp"] for line in lines(found, "macro-f1", "markdown")} >= {"+4.00 ?"}
 
@@ -155,6 +155,15 @@ def test_a_relation_within_its_error_is_marked_and_counted(load, relation, shown
     record = json.loads(render_all([table], "json"))[table.key]["rows"][0]
     assert record["margin_error"] == pytest.approx(found.claims[0].error)
     assert record["margin_mark"] == ("within noise" if "≈" in shown else None)
+
+
+@pytest.mark.parametrize(
+    ("value", "noise", "untold"), [(0.801, True, False), (0.805, False, True), (0.9, False, False)]
+)
+def test_one_seed_needs_three_sampling_errors(load, value, noise, untold):
+    """0.35 points of 100,000 images: below that it is noise, up to three times that seeds may differ."""
+    found = judged(load, "large.val_accuracy > small.val_accuracy", {"small": [0.80], "large": [value]})
+    assert (found.claims[0].noise, found.claims[0].untold) == (noise, untold)
 
 
 def test_what_nothing_tells_of_is_counted(load):

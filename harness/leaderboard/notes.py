@@ -31,7 +31,9 @@ def marks(about: str, cells: Iterable[Marked | None]) -> str:
         f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed (paired t-test); of an accuracy "
         "not less than its sampling error."
     )
-    single = f"Of one seed, an accuracy within its sampling error is noise, beyond {CLEAR:g} times that a difference."
+    single = (
+        f"Of one seed, noise is what lies within an accuracy's sampling error; a verdict takes {CLEAR:g} times that."
+    )
     ns = [cell.value.n for cell in found]
     return joined(f"{about}: {signs}.", several if max(ns) > 1 else "", single if min(ns) == 1 else "")
 
