@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from scipy.special import ndtri, stdtrit
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
-_UPPER = (1 + CONFIDENCE) / 2
 CLEAR = 3.0
 """Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
 HIGHER_IS_BETTER: Mapping[Metric, bool] = {
@@ -128,26 +127,22 @@ def difference(
     return Difference(experiment, metric, condition, one, other, change, error, mark)
 
 
-def error_of_mean(change: Statistic, scale: float) -> float | None:
-    """Return half the confidence interval of a mean over seeds, by Student's t; None where nothing tells.
-
-    ``scale``: of the values that the change comes from. What is rounding beside it is no spread.
-    """
-    if change.std is None or not isfinite(change.mean) or change.std <= ROUNDING * scale:
-        return None
-    return float(stdtrit(change.n - 1, _UPPER)) * change.std / sqrt(change.n)
-
-
 def _error(first: Statistic, second: Statistic, change: Statistic, images: int) -> float | None:
     """Return half the confidence interval of a mean change; ``images``: of which values are shares, 0 where of none."""
     floor = _sampling_error(first.mean, second.mean, images * change.n) if images else None
-    error = error_of_mean(change, max(abs(first.mean), abs(second.mean)))
-    return floor if error is None else max(error, floor or 0.0)
+    if change.std is None or change.std <= ROUNDING * max(abs(first.mean), abs(second.mean)):
+        return floor
+    return max(error_of_mean(change), floor or 0.0)
 
 
 def _sampling_error(first: float, second: float, images: int) -> float:
     """Return half the interval of the difference of two shares of so many images."""
-    return float(ndtri(_UPPER)) * sqrt(sum(share * (1 - share) for share in (first, second)) / images)
+    return _quantile(inf) * sqrt(sum(share * (1 - share) for share in (first, second)) / images)
+
+
+def _quantile(freedom: float) -> float:
+    upper = (1 + CONFIDENCE) / 2
+    return float(ndtri(upper) if freedom == inf else stdtrit(freedom, upper))
 
 
 def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
@@ -160,3 +155,8 @@ def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
     if change.n == 1 and abs(change.mean) <= CLEAR * error:
         return Mark.unknown
     return Mark.better if (change.mean > 0) == HIGHER_IS_BETTER[metric] else Mark.worse
+
+
+def error_of_mean(change: Statistic) -> float:
+    """Return half the confidence interval of a mean over several seeds, t s / √n; 0 where they have no spread."""
+    return 0.0 if change.std is None else _quantile(change.n - 1) * change.std / sqrt(change.n)

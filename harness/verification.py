@@ -187,7 +187,7 @@ def _error(
     """
     left, right = claim.relation.left, claim.relation.right
     if right is None or right.metric != left.metric:
-        return error_of_mean(above, 1.0)
+        return error_of_mean(above) if above.std is not None and above.std > ROUNDING else None
     first, second = (trials.get(term.experiment, {}) for term in (right, left))
     found = difference(left.experiment, left.metric, first, second, sizes, claim.condition)
     return found.error if found else None
