@@ -18,7 +18,7 @@ def summarise(run: Run) -> RunSummary:
         finalists=finalists(run.suite, rows),
         baseline=run.suite.leaderboard.baseline,
         compare=pairs,
-        test_rows=run.dataset.sizes.get("test", 0),
+        sizes=run.dataset.sizes,
         chosen=frozenset(label for label, one in run.suite.finalists.items() if isinstance(one, BestOf)),
         severities=_severities(run.suite),
     )

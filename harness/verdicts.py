@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.leaderboard.model import Column, Table, make_table
+from harness.differences import CONFIDENCE, Mark
+from harness.leaderboard.model import Column, Marked, Table, make_table
 from harness.units import UNITS, Unit, under
 from harness.verification import JudgedClaim, JudgedFigure, Verdict, Verification
+from harness.wording import uneven_seeds
 
 
 def only_missed(verification: Verification) -> Verification:
@@ -15,6 +17,7 @@ def only_missed(verification: Verification) -> Verification:
     return Verification(
         [one for one in verification.figures if one.verdict is Verdict.missed],
         [one for one in verification.claims if one.verdict is Verdict.missed],
+        verification.seeds,
     )
 
 
@@ -29,8 +32,14 @@ def tables(verification: Verification, title: str, dataset: str) -> list[Table]:
     for key, unit in UNITS.items():
         claims = [one for one in verification.claims if one.expected.relation.left.metric in unit.metrics]
         if claims:
-            found.append(_claims(f"relations-{key}", f"Relations · {about} · {unit.name}", unit, claims))
+            named = _named(claims)
+            uneven = uneven_seeds({name: seeds for name, seeds in verification.seeds.items() if name in named})
+            found.append(_claims(f"relations-{key}", f"Relations · {about} · {unit.name}", unit, claims, uneven))
     return found
+
+
+def _named(claims: Sequence[JudgedClaim]) -> set[str]:
+    return {term.experiment for one in claims for term in one.expected.relation.terms}
 
 
 def _figures(key: str, title: str, unit: Unit, judged: Sequence[JudgedFigure]) -> Table:
@@ -63,7 +72,7 @@ def _figures(key: str, title: str, unit: Unit, judged: Sequence[JudgedFigure]) -
     return make_table(key, title, columns, lines, _note(judged))
 
 
-def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim]) -> Table:
+def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], uneven: str) -> Table:
     columns = [
         Column("relation", "Relation"),
         Column("left", "Left", unit.value),
@@ -77,17 +86,42 @@ def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim]) -> 
             "relation": f"{one.expected.relation}{under(one.expected.condition)}",
             "left": one.left,
             "right": one.right,
-            "margin": one.margin,
+            "margin": one.margin and Marked(one.margin, one.error, Mark.noise if one.noise else None),
             "verdict": one.verdict.value,
             "source": one.expected.source,
         }
         for one in judged
     ]
-    return make_table(key, title, columns, lines)
+    return make_table(key, title, columns, lines, " ".join(filter(None, [_chance(judged), uneven])))
+
+
+def _chance(judged: Sequence[JudgedClaim]) -> str:
+    """Say how many relations are met or missed within noise, of how many nothing tells, and what ± is."""
+    parts = []
+    settled = [one for one in judged if one.verdict in {Verdict.met, Verdict.missed}]
+    if any(one.error is not None for one in settled):
+        told = [
+            f"{sum(one.noise for one in having)} of {len(having)} {verdict.value}"
+            for verdict in (Verdict.met, Verdict.missed)
+            if (having := [one for one in settled if one.verdict is verdict])
+        ]
+        parts.append(f"≈ within noise: {', '.join(told)}.")
+        values = "of values the standard deviation over seeds, " if any(_spread(one) for one in judged) else ""
+        parts.append(f"±: {values}of Δ half the {CONFIDENCE:.0%} interval of the difference, seed by seed.")
+    if untold := sum(one.untold for one in settled):
+        parts.append(f"Of {untold} nothing tells whether the difference is noise: more seeds would.")
+    return " ".join(parts)
+
+
+def _spread(one: JudgedClaim) -> bool:
+    return any(side is not None and side.std is not None for side in (one.left, one.right))
 
 
 def _note(judged: Sequence[JudgedFigure]) -> str:
-    """Say of which data the figures are that the run is not comparable with."""
+    """Say what ± is, and of which data the figures are that the run is not comparable with."""
     foreign = [one.expected for one in judged if one.verdict is Verdict.not_comparable]
     named = dict.fromkeys(f"{one.dataset}{f', {one.images:,} images' if one.images else ''}" for one in foreign)
-    return f"Not comparable: figures of {'; '.join(named)}." if named else ""
+    spread = any(one.got is not None and one.got.std is not None for one in judged)
+    told = ["± is the standard deviation over seeds." if spread else ""]
+    told += [f"Not comparable: figures of {'; '.join(named)}." if named else ""]
+    return " ".join(filter(None, told))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from harness.differences import CLEAR, difference, error_of_mean
 from harness.quantities import ROUNDING, Statistic
 from harness.selection import tested
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from harness.rows import TrialRow
     from harness.store import Dataset, Run
     from harness.suite import Suite
+
+
+EXACT: frozenset[Metric] = frozenset({"parameters"})
+"""The metrics that no seed changes: a difference in them is none of chance."""
 
 
 class Verdict(StrEnum):
@@ -47,13 +52,35 @@ class JudgedFigure:
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """A relation, both of its sides, how much the left is above the right, and the verdict."""
+    """A relation, both of its sides, how much the left is above the right and the offset, and the verdict.
+
+    Where both sides have some of the same seeds, all three are over those. ``error``: half the confidence interval of
+    the margin, None where nothing tells.
+    """
 
     expected: Claim
     left: Statistic | None
     right: Statistic | None
     margin: Statistic | None
+    error: float | None
     verdict: Verdict
+
+    @property
+    def noise(self) -> bool:
+        """Whether the relation is met, or missed, by no more than chance would do."""
+        return self.margin is not None and self.error is not None and abs(self.margin.mean) <= self.error
+
+    @property
+    def untold(self) -> bool:
+        """Whether nothing tells if the margin is noise: of one seed, mostly. Sides that are equal are certain.
+
+        How much seeds differ, one seed does not tell: up to `CLEAR` sampling errors it has no verdict.
+        """
+        if self.margin is None or self.margin.mean == 0:
+            return False
+        if self.error is None:
+            return any(term.metric not in EXACT for term in self.expected.relation.terms)
+        return self.margin.n == 1 and self.error < abs(self.margin.mean) <= CLEAR * self.error
 
 
 @dataclass(frozen=True)
@@ -62,6 +89,8 @@ class Verification:
 
     figures: list[JudgedFigure]
     claims: list[JudgedClaim]
+    seeds: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """The seeds that are done of each experiment."""
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -84,8 +113,9 @@ def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verificat
     """Return the verdict on every expectation of a suite.
 
     A figure is held against the mean over the seeds that are done; it is comparable where the run's dataset has the
-    name and the number of images that it was measured on. A relation compares means, seed by seed where both sides have
-    the same ones, on whatever dataset. Only finalists have test results: one that was a finalist once has none.
+    name and the number of images that it was measured on. A relation compares means over the seeds that both sides
+    have, or over all where they have none in common, on whatever dataset. Only finalists have test results: one that
+    was a finalist once has none.
     """
     trials: dict[str, dict[int, TrialRow]] = {}
     finalists = {(row.experiment, row.seed) for row in tested(suite, rows)}
@@ -99,7 +129,8 @@ def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verificat
         return {seed: value for seed, value in found.items() if value is not None}
 
     judged = [_judge_figure(figure, dataset, read) for figure in figures(suite)]
-    return Verification(judged, [_judge_claim(claim, trials, read) for claim in claims(suite)])
+    found = [_judge_claim(claim, trials, read, dataset.sizes) for claim in claims(suite)]
+    return Verification(judged, found, {name: list(seeds) for name, seeds in trials.items()})
 
 
 Read = Callable[[str, Metric, Condition], dict[int, float]]
@@ -122,7 +153,9 @@ def _judge_figure(figure: Figure, dataset: Dataset, read: Read) -> JudgedFigure:
     return JudgedFigure(figure, got, verdict)
 
 
-def _judge_claim(claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], read: Read) -> JudgedClaim:
+def _judge_claim(
+    claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], read: Read, sizes: Mapping[str, int]
+) -> JudgedClaim:
     relation = claim.relation
 
     def side(term: Term) -> dict[int, float]:
@@ -130,6 +163,8 @@ def _judge_claim(claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], rea
 
     left = side(relation.left)
     right = dict.fromkeys(left, 0.0) if relation.right is None else side(relation.right)
+    if common := [seed for seed in left if seed in right]:
+        left, right = ({seed: one[seed] for seed in common} for one in (left, right))
     above = paired(left, right)
     margin = above and Statistic(above.mean - relation.offset, above.std, above.n)
     if margin is None:
@@ -139,7 +174,23 @@ def _judge_claim(claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], rea
     else:
         verdict = Verdict.met if relation.holds(_unrounded(margin.mean, left, right)) else Verdict.missed
     shown = Statistic.of(list(right.values())) if relation.right is not None else None
-    return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, verdict)
+    error = _error(claim, trials, above, sizes) if common and above else None
+    return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, error, verdict)
+
+
+def _error(
+    claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], above: Statistic, sizes: Mapping[str, int]
+) -> float | None:
+    """Return half the confidence interval of how much one side is above the other: that of `difference`.
+
+    Against a number, or another metric, it is that of the t-test alone, without the floor of a sampling error.
+    """
+    left, right = claim.relation.left, claim.relation.right
+    if right is None or right.metric != left.metric:
+        return error_of_mean(above) if above.std is not None and above.std > ROUNDING else None
+    first, second = (trials.get(term.experiment, {}) for term in (right, left))
+    found = difference(left.experiment, left.metric, first, second, sizes, claim.condition)
+    return found.error if found else None
 
 
 def _unrounded(margin: float, *sides: Mapping[int, float]) -> float:

@@ -1,6 +1,9 @@
 """Numbers in sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+_LISTED = 10
+"""So many seeds are named one by one."""
 
 
 def numbered(noun: str, numbers: Sequence[int]) -> str:
@@ -20,6 +23,29 @@ def counted(count: int, noun: str) -> str:
     """
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
+
+
+def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
+    """Say which experiments have which seeds, where not all that have any have the same; empty where they do.
+
+    >>> uneven_seeds({"A": [1, 2, 7], "B": [1, 2], "C": [1, 2]})
+    'Seeds differ: A has 3 (1, 2, 7), the others have 2 (1, 2). A difference is over those that both sides have.'
+    >>> uneven_seeds({"A": [1, 2], "B": [1, 2], "C": []})
+    ''
+    """
+    having: dict[tuple[int, ...], list[str]] = {}
+    for name, found in seeds.items():
+        if found:
+            having.setdefault(tuple(sorted(found)), []).append(name)
+    if len(having) < 2:
+        return ""
+    told = []
+    groups = sorted(having.items(), key=lambda group: len(group[1]))
+    for group, names in groups:
+        who = "the others" if group == groups[-1][0] and len(names) > 1 else ", ".join(names)
+        which = f" ({', '.join(map(str, group))})" if len(group) <= _LISTED else ""
+        told.append(f"{who} {'have' if len(names) > 1 else 'has'} {len(group)}{which}")
+    return f"Seeds differ: {', '.join(told)}. A difference is over those that both sides have."
 
 
 def megabytes(count: int) -> str:

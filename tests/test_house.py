@@ -70,12 +70,16 @@ def test_imports_run_one_way():
         "jobs.py": ("planning", "runner", "store", "cli", "leaderboard"),
         "runner.py": ("cli", "leaderboard"),
         **dict.fromkeys(
-            ("quantities.py", "values.py", "units.py", "verification.py", "selection.py"), ("leaderboard",)
+            ("quantities.py", "values.py", "units.py", "differences.py", "verification.py", "selection.py"),
+            ("leaderboard", "comparing"),
         ),
     }
     for name, forbidden in higher.items():
         found = {part.split(".")[1] for part in imports(ROOT / "harness" / name) if part.startswith("harness.")}
         assert not found & set(forbidden), name
+    for path in (ROOT / "harness" / "leaderboard").glob("*.py"):
+        above = ("harness.comparing", "harness.verdicts", "harness.report", "harness.cli")
+        assert not [name for name in imports(path) if name.startswith(above)], path
 
 
 def test_only_the_command_line_prints():

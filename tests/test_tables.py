@@ -1,8 +1,10 @@
 """Tables in words: fitted into a terminal, ranked by what is shown, times in doubt, one table as CSV."""
 
 import io
+import re
 from math import nan
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -104,12 +106,58 @@ def test_what_is_shown_alike_shares_a_rank():
 
 def test_a_leaderboard_says_how_exactly_its_images_tell_an_accuracy():
     """Half of Wilson's interval, as scipy has it."""
-    found = board({"A": 0.90, "B": 0.80}, test_rows=400)
+    found = board({"A": 0.90, "B": 0.80}, sizes={"test": 400})
     interval = binomtest(360, 400).proportion_ci(0.95, method="wilson")
     half = 100 * (interval.high - interval.low) / 2
     told = f"400 test images tell an accuracy of 90.00% to ± {half:.2f} points (95 %)"
     assert [table.key for table in found if told in table.note] == ["overview", "accuracy"]
-    assert not any("test images" in table.note for table in board({"A": 0.9}, test_rows=400))
+    assert not any("test images" in table.note for table in board({"A": 0.9}, sizes={"test": 400}))
+
+
+def noisy(name, seed, clean, perturbed):
+    """Return a tested row whose accuracy is the second under noise, at every severity."""
+    evaluation = measured(clean, 0.4, (clean, *[perturbed] * 5))
+    return row(name, seed=seed, metrics=trained(0.9, 0.8, 0.5), evaluation=evaluation)
+
+
+def test_a_leaderboard_says_how_exactly_its_images_tell_a_degradation():
+    """As the deviation of what many drawings of so many images give."""
+    found = tables(summary([noisy("A", 1, 0.9, 0.6), noisy("B", 1, 0.8, 0.4)], sizes={"test": 400}))
+    rng = np.random.default_rng(1)
+    clean, perturbed = (rng.binomial(400, share, 100_000) / 400 for share in (0.9, 0.6))
+    told = {
+        table.key: re.findall(r"degradation of 33\.33% under gaussian_noise to ± ([\d.]+)", table.note)
+        for table in found
+    }
+    assert {key for key, half in told.items() if half} == {"overview", "degradation"}
+    for key in ("overview", "degradation"):
+        assert float(told[key][0]) == pytest.approx(1.96 * np.std(100 * (1 - perturbed / clean)), rel=0.02)
+
+
+def test_ranks_nearer_than_their_spread_may_be_chance():
+    """Where several seeds have one."""
+    said = "± is the standard deviation over seeds. Ranks of values that are nearer than their ± may be chance too."
+    rows = [noisy(name, seed, 0.9 + seed / 100, 0.6) for name in "AB" for seed in (1, 2)]
+    told = {table.key for table in tables(summary(rows)) if said in table.note}
+    assert told == {"overview", "accuracy", "macro-f1", "cross-entropy", "degradation"}
+    assert not [table.key for table in tables(summary(rows[::2])) if "±" in table.note]
+
+
+def test_who_still_improved_at_the_last_epoch_is_named():
+    """Not one that stopped early, nor one whose best epoch was before."""
+    ends = {"short": (9, 9), "early": (9, 12), "mixed": (9, 9), "past": (7, 9)}
+    rows = [
+        row(
+            name,
+            seed=seed,
+            metrics=trained(0.9, 0.8, 0.5, best_epoch=best - seed * (name == "mixed"), epochs=epochs),
+            settings={"epochs": 30 if name == "early" else 9},
+        )
+        for name, (best, epochs) in ends.items()
+        for seed in (0, 1)
+    ]
+    (note,) = [table.note for table in tables(summary(rows)) if table.key == "validation"]
+    assert note == "Still improving at their last epoch: short, mixed (1 of 2 trials). More epochs may do better."
 
 
 def test_times_in_doubt_are_marked_and_told():

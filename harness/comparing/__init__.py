@@ -1,9 +1,9 @@
 """Two runs side by side: what differs, whether it is more than noise, and what was changed."""
 
 from harness.comparing.comparison import Comparison, Unjudged, Unmatched, compare
-from harness.comparing.differences import Difference, Mark
 from harness.comparing.limits import Limit, limit, violations
 from harness.comparing.tables import tables
+from harness.differences import Difference, Mark
 
 __all__ = [
     "Comparison",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.comparing.differences import HIGHER_IS_BETTER, Difference, Trials, difference
+from harness.differences import HIGHER_IS_BETTER, Difference, Trials, difference
 from harness.errors import HarnessError
 from harness.fingerprints import differences
 from harness.leaderboard.experiments import all_measures

@@ -9,7 +9,7 @@ from math import copysign, inf, isnan
 from typing import get_args
 
 from harness.comparing.comparison import Comparison, Unjudged
-from harness.comparing.differences import Difference
+from harness.differences import Difference
 from harness.errors import HarnessError, nearest
 from harness.leaderboard.formats import shown
 from harness.quantities import ROUNDING, Kind

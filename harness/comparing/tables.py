@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
-from harness.comparing.differences import CLEAR, CONFIDENCE, HIGHER_IS_BETTER, Difference, Mark
+from harness.differences import CLEAR, CONFIDENCE, HIGHER_IS_BETTER, SIGNS, Difference, Mark
 from harness.leaderboard.model import Column, Table, make_table
 from harness.quantities import Kind
 from harness.suite.expectations import Condition
@@ -17,9 +17,6 @@ from harness.wording import counted
 if TYPE_CHECKING:
     from harness.comparing.comparison import Comparison
 
-SIGNS = {
-    Mark.better: "▲", Mark.worse: "▼", Mark.noise: "≈", Mark.same: "=", Mark.changed: "", Mark.unknown: "?"
-}  # fmt: skip
 _HEADLINE: dict[Metric, str] = {
     "val_accuracy": "Val, pp",
     "val_loss": "Val loss",

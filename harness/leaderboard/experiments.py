@@ -8,16 +8,20 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
+from harness.differences import Difference, difference
 from harness.leaderboard.model import RunSummary
 from harness.quantities import Statistic
 from harness.rows import Measure, TrialMetrics, TrialRow
+from harness.suite.expectations import Condition
+from harness.suite.relations import MEASURED, Metric
 
 HIGH_SEVERITY = 0.3
 """The paper averages accuracy over severities from here on."""
 FORMER = "no longer a finalist"
 """What is said of an experiment that an earlier command tested: its test results are of a finalist that it is not."""
 
-Condition = tuple[str | None, float]
+CLEAN: Condition = (None, 0.0)
+"""The images as they are."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class ExperimentRows:
         found = self.validation(key)
         return found and replace(found, doubt=self.contended)
 
-    def test(self, key: str, condition: Condition = (None, 0.0)) -> Statistic | None:
+    def test(self, key: str, condition: Condition = CLEAN) -> Statistic | None:
         """Return a statistic of the tested trials' measure under a condition."""
         found = [getattr(measure, key) for row in self.tested for measure in measures(row, condition)]
         return Statistic.of([float(value) for value in found])
@@ -144,9 +148,17 @@ def perturbations(experiments: Sequence[ExperimentRows]) -> dict[str, list[float
     return {name: sorted(severities) for name, severities in found.items()}
 
 
-def difference(first: Statistic | None, second: Statistic | None) -> float | None:
-    """Return how much the first mean is above the second, None where one is missing."""
-    return first.mean - second.mean if first and second else None
+def against(
+    one: ExperimentRows, base: ExperimentRows, metric: Metric, sizes: Mapping[str, int], condition: Condition = CLEAN
+) -> Difference | None:
+    """Return how much an experiment's metric is above another's, over the seeds that both have; None without one.
+
+    ``sizes``: the images of each set.
+    """
+    before, after = (
+        {row.seed: row for row in (side.tested if metric in MEASURED else side.done)} for side in (base, one)
+    )
+    return difference(one.name, metric, before, after, sizes, condition)
 
 
 def counts(experiments: Sequence[ExperimentRows]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 import tabulate as tabulate_settings
 from tabulate import tabulate
 
+from harness.differences import SIGNS
 from harness.leaderboard.fitting import Cells, Frame, fit
-from harness.leaderboard.model import Column, Ranked, Table
+from harness.leaderboard.model import Column, Marked, Ranked, Table
 from harness.quantities import Kind, Statistic
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
@@ -33,16 +34,17 @@ tabulate_settings.MIN_PADDING = 0  # a heading needs no more room than its words
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "≥": r"$\geq$", "Δ": r"$\Delta$", "–": "--",
-    "−": "$-$", "·": r"$\cdot$",
+    "−": "$-$", "·": r"$\cdot$", "▲": r"$\bigtriangleup$", "▼": r"$\bigtriangledown$", "≈": r"$\approx$",
 }  # fmt: skip
 
 
 def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None) -> str:
     """Return tables as ``"terminal"``, ``"markdown"``, ``"latex"``, ``"csv"`` or ``"json"`` text.
 
-    CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, and a
-    ``…_doubt`` beside what is not to be compared. CSV of several tables has a ``# key: title`` line before each; JSON
-    is one object by key. ``room``: the columns of a terminal, if it is one: tables are fitted into it.
+    CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, an
+    ``…_error`` and ``…_mark`` beside a difference, and a ``…_doubt`` beside what is not to be compared. CSV of several
+    tables has a ``# key: title`` line before each; JSON is one object by key. ``room``: the columns of a terminal, if
+    it is one: tables are fitted into it.
     """
     if format_ == "json":
         found = {table.key: {"title": table.title, "note": table.note, "rows": _records(table)} for table in tables}
@@ -141,6 +143,8 @@ def shown(value: Any, kind: Kind) -> str:
         return "" if kind is Kind.text else _MISSING
     if isinstance(value, Ranked):
         return f"{shown(value.value, kind)} ({value.rank})"
+    if isinstance(value, Marked):
+        return _marked(value, kind)
     if kind is Kind.text:
         return str(value)
     factor, pattern = _NUMBERS[kind]
@@ -150,21 +154,34 @@ def shown(value: Any, kind: Kind) -> str:
     return format(value.mean * factor, pattern) + spread + (" !" if value.doubt else "")
 
 
+def _marked(value: Marked, kind: Kind) -> str:
+    """Return ``"+0.10 ± 0.31 ≈"``, or ``"+0.10 ≈"`` of a brief one."""
+    factor, pattern = _NUMBERS[kind]
+    told = None if value.brief else value.error
+    spread = "" if told is None else f" ± {format(told * factor, pattern.lstrip('+'))}"
+    sign = f" {SIGNS[value.mark]}" if value.mark else ""
+    return (format(value.value.mean * factor, pattern) + spread + sign).rstrip()
+
+
 def _records(table: Table) -> list[dict[str, Any]]:
     """Return the lines with raw values; a mean over several seeds gets its deviation and count beside it."""
-    spread = [column for column in table.columns if any(_has_spread(value) for value in table.frame[column.key])]
-    doubted = [column for column in table.columns if any(_is_doubted(value) for value in table.frame[column.key])]
+    spread, doubted, marked = (
+        [column for column in table.columns if any(asked(value) for value in table.frame[column.key])]
+        for asked in (_has_spread, _is_doubted, _is_marked)
+    )
     found = []
     for line in table.frame.to_dict("records"):
         record: dict[str, Any] = {}
         for column in table.columns:
-            record |= _raw(column, line[column.key], with_spread=column in spread, doubted=column in doubted)
+            value = line[column.key]
+            record |= _raw(column, value, with_spread=column in spread, doubted=column in doubted)
+            record |= _judged(column, value) if column in marked else {}
         found.append(record)
     return found
 
 
 def _statistic(value: Any) -> Statistic | None:
-    value = value.value if isinstance(value, Ranked) else value
+    value = value.value if isinstance(value, Ranked | Marked) else value
     return value if isinstance(value, Statistic) else None
 
 
@@ -176,6 +193,15 @@ def _has_spread(value: Any) -> bool:
 def _is_doubted(value: Any) -> bool:
     statistic = _statistic(value)
     return statistic is not None and bool(statistic.doubt)
+
+
+def _is_marked(value: Any) -> bool:
+    return isinstance(value, Marked)
+
+
+def _judged(column: Column, value: Any) -> dict[str, Any]:
+    error, mark = (value.error, value.mark) if isinstance(value, Marked) else (None, None)
+    return {f"{column.key}_error": error, f"{column.key}_mark": mark.value if mark else None}
 
 
 def _raw(column: Column, value: Any, *, with_spread: bool, doubted: bool) -> dict[str, Any]:

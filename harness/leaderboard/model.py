@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from harness.differences import Difference, Mark
 from harness.quantities import Kind, Statistic
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class RunSummary:
     """The experiment that improvements are over."""
     compare: list[tuple[str, str]]
     """Pairs to set side by side."""
-    test_rows: int = 0
-    """How many images the finalists were tested on; 0: nobody knows."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """The images of each set, train, val and test; what is not there is not known."""
     chosen: frozenset[str] = frozenset()
     """The labels of finalists that validation chose, not the suite."""
     severities: Mapping[str, Sequence[float]] | None = None
@@ -44,6 +45,29 @@ class Ranked:
 
     value: Statistic
     rank: int
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A difference over matched seeds, with what it means.
+
+    ``error``: half the confidence interval of its mean, None where nothing tells. ``brief``: people are shown the mean
+    and the mark alone. ``mark``: None where the table gives no verdict on it.
+    """
+
+    value: Statistic
+    error: float | None
+    mark: Mark | None
+    brief: bool = False
+
+    @classmethod
+    def of(cls, difference: Difference | None, *, brief: bool = False, scale: float = 1.0) -> Marked | None:
+        """Return a difference as a cell, multiplied by ``scale``; None of none."""
+        if difference is None:
+            return None
+        change, error = difference.change, difference.error
+        value = Statistic(change.mean * scale, None if change.std is None else change.std * scale, change.n)
+        return cls(value, None if error is None else error * scale, difference.mark, brief)
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: raw values in ``frame`` (`Statistic`, `Ranked`, int, float, text or None), a column for each key."""
+    """A table: raw values in ``frame`` (`Statistic`, `Ranked`, `Marked`, number, text, None), a column for each key."""
 
     key: str
     title: str

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from harness.differences import CLEAR, CONFIDENCE, SIGNS, Mark
 from harness.leaderboard.experiments import ExperimentRows, perturbations
-from harness.leaderboard.model import RunSummary
-from harness.wording import counted
+from harness.leaderboard.model import Marked, RunSummary
+from harness.wording import counted, uneven_seeds
+
+_MEANING = {
+    Mark.better: "better", Mark.worse: "worse", Mark.noise: "within noise", Mark.same: "equal",
+    Mark.unknown: "no verdict",
+}  # fmt: skip
 
 
 def joined(*found: str) -> str:
     """Return sentences as one text, without those that are empty."""
     return " ".join(filter(None, found))
+
+
+def marks(about: str, cells: Iterable[Marked | None]) -> str:
+    """Say what the signs behind differences mean, those that there are, and by which rule; empty without any."""
+    found = [cell for cell in cells if cell]
+    used = {cell.mark for cell in found}
+    signs = ", ".join(f"{SIGNS[mark]} {meaning}" for mark, meaning in _MEANING.items() if mark in used)
+    if not signs:
+        return ""
+    several = (
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed (paired t-test); of an accuracy "
+        "not less than its sampling error."
+    )
+    single = (
+        f"Of one seed, noise is what lies within an accuracy's sampling error; a verdict takes {CLEAR:g} times that."
+    )
+    ns = [cell.value.n for cell in found]
+    return joined(f"{about}: {signs}.", several if max(ns) > 1 else "", single if min(ns) == 1 else "")
+
+
+def seeds(experiments: Sequence[ExperimentRows]) -> str:
+    """Say which experiments have other seeds done than others."""
+    return uneven_seeds({one.name: [row.seed for row in one.done] for one in experiments})
+
+
+def unfinished(experiments: Sequence[ExperimentRows]) -> str:
+    """Say which experiments had their best epoch at the last one that they were allowed: more might do better."""
+    found = []
+    for one in experiments:
+        trained = [(row.metrics, row.settings.get("epochs")) for row in one.done if row.metrics]
+        cut = sum(metrics.best_epoch == epochs for metrics, epochs in trained)
+        if cut:
+            found.append(one.name if cut == len(trained) else f"{one.name} ({cut} of {counted(len(trained), 'trial')})")
+    return f"Still improving at their last epoch: {', '.join(found)}. More epochs may do better." if found else ""
 
 
 def not_counted(experiments: Sequence[ExperimentRows]) -> str:

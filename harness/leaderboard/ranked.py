@@ -4,43 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 
-from harness.leaderboard import notes
-from harness.leaderboard.experiments import ExperimentRows, counts, difference, perturbations
+from harness.leaderboard import chance, notes
+from harness.leaderboard.experiments import ExperimentRows, against, counts, perturbations
 from harness.leaderboard.formats import as_shown
-from harness.leaderboard.model import Column, Ranked, RunSummary, Table, make_table
+from harness.leaderboard.model import Column, Marked, Ranked, RunSummary, Table, make_table
 from harness.quantities import Kind, Statistic
+from harness.suite.relations import Metric
 from harness.wording import counted
 
-_Z = 1.96
-"""The normal quantile of a 95 % interval."""
 Value = Callable[[ExperimentRows], Statistic | None]
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """A metric to rank by: how to read it on test and validation rows, and which way is better."""
+    """A metric to rank by: how to read it on test and validation rows, and which way is better.
+
+    ``perturbation``: of a degradation, None of the clean images.
+    """
 
     key: str
+    metric: Metric
     title: str
     heading: str
     kind: Kind
     test: Value
     validation: Value | None
     higher_is_better: bool
+    perturbation: str | None = None
 
 
-def _clean(key: str, title: str, heading: str, kind: Kind, test: str, validation: str) -> Ranking:
-    better_up = kind is Kind.percent
-    return Ranking(key, title, heading, kind, lambda e: e.test(test), lambda e: e.validation(validation), better_up)
+def _clean(key: str, metric: Metric, title: str, heading: str, kind: Kind, validation: str) -> Ranking:
+    better_up, test = kind is Kind.percent, metric.removeprefix("test_")
+    return Ranking(
+        key, metric, title, heading, kind, lambda e: e.test(test), lambda e: e.validation(validation), better_up
+    )
 
 
 CLEAN = (
-    _clean("accuracy", "accuracy", "Accuracy %", Kind.percent, "accuracy", "val_accuracy"),
-    _clean("macro-f1", "macro-F1", "Macro-F1 %", Kind.percent, "macro_f1", "val_macro_f1"),
-    _clean("cross-entropy", "cross-entropy", "CE", Kind.loss, "cross_entropy", "val_loss"),
+    _clean("accuracy", "test_accuracy", "accuracy", "Accuracy %", Kind.percent, "val_accuracy"),
+    _clean("macro-f1", "test_macro_f1", "macro-F1", "Macro-F1 %", Kind.percent, "val_macro_f1"),
+    _clean("cross-entropy", "test_cross_entropy", "cross-entropy", "CE", Kind.loss, "val_loss"),
 )
 
 
@@ -54,19 +59,21 @@ def _degradation(name: str, severities: Sequence[float], *, alone: bool) -> Rank
     noisy = [severity for severity in severities if severity > 0]
     return Ranking(
         key="degradation" if alone else f"degradation-{name}",
+        metric="degradation",
         title=f"degradation under {name}",
         heading="Degr. %" if alone else f"Degr. %, {name}",
         kind=Kind.degradation,
         test=lambda e: e.over_severities("degradation", name, noisy),
         validation=None,
         higher_is_better=False,
+        perturbation=name,
     )
 
 
 def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
     """Return one table of all rankings: each value with its rank, best accuracy first."""
     found = rankings(experiments)
-    base = _baseline(summary, experiments)
+    base = baseline(summary, experiments)
     columns = [
         Column("experiment", "Experiment"),
         Column("group", "Group", minor=2),
@@ -84,10 +91,16 @@ def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Tabl
             value = ranking.test(one)
             line[_name(ranking)] = Ranked(value, places[ranking.key][one.name]) if value else None
         if base and base is not one:
-            line["over_baseline"] = difference(one.test("accuracy"), base.test("accuracy"))
+            line["over_baseline"] = over(summary, one, base, "test_accuracy")
         lines.append(line)
     title = _title(summary, experiments, "value on the test rows (rank)")
-    note = notes.joined(_chance(summary, experiments), notes.not_counted(experiments), notes.unmeasured(experiments))
+    note = notes.joined(
+        _chance(summary, experiments, found),
+        marks_over(base, lines),
+        notes.seeds(experiments),
+        notes.not_counted(experiments),
+        notes.unmeasured(experiments),
+    )
     return make_table("overview", title, columns, lines, note)
 
 
@@ -97,7 +110,7 @@ def leaderboards(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> 
 
 
 def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ranking: Ranking) -> Table:
-    base = _baseline(summary, experiments) if ranking.kind is Kind.percent else None
+    base = baseline(summary, experiments) if ranking.kind is Kind.percent else None
     unit = "" if ranking.kind is Kind.loss else " %"
     columns = [
         Column("rank", "#", Kind.number),
@@ -117,12 +130,26 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
         line = _about(one) | {"rank": ranks.get(one.name), "test": ranking.test(one)}
         line["validation"] = ranking.validation(one) if ranking.validation else None
         if base and base is not one:
-            line["over_baseline"] = difference(line["test"], ranking.test(base))
+            line["over_baseline"] = over(summary, one, base, ranking.metric)
         lines.append(line)
-    about = _chance(summary, experiments) if ranking is CLEAN[0] else ""
-    other = notes.unmeasured(experiments) if ranking not in CLEAN else ""
-    note = notes.joined(about, notes.not_counted(experiments), other)
+    note = notes.joined(
+        _chance(summary, experiments, [ranking]),
+        marks_over(base, lines),
+        notes.seeds(experiments),
+        notes.not_counted(experiments),
+        notes.unmeasured(experiments) if ranking.perturbation else "",
+    )
     return make_table(ranking.key, _title(summary, experiments, ranking.title), columns, lines, note)
+
+
+def over(summary: RunSummary, one: ExperimentRows, base: ExperimentRows, metric: Metric) -> Marked | None:
+    """Return how much an experiment is above the baseline, for a narrow column."""
+    return Marked.of(against(one, base, metric, summary.sizes), brief=True)
+
+
+def marks_over(base: ExperimentRows | None, lines: Sequence[dict[str, Any]]) -> str:
+    """Say what the signs in that column mean."""
+    return notes.marks(f"vs {base.name}", (line.get("over_baseline") for line in lines)) if base else ""
 
 
 def _about(one: ExperimentRows) -> dict[str, Any]:
@@ -166,25 +193,18 @@ def _badness(value: Statistic, ranking: Ranking) -> float:
     return -mean if ranking.higher_is_better and mean != float("inf") else mean
 
 
-def _chance(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
-    """Say how exactly so many test images tell an accuracy: ranks do not.
-
-    Half of Wilson's (1927) interval at 95 %: z √(p (1 - p) / n + z² / 4n²) / (1 + z² / n). Means over seeds are of the
-    same images, and have the same error.
-    """
-    values = [value for one in experiments if (value := CLEAN[0].test(one))]
-    n = summary.test_rows
-    if not n or len(values) < 2:
-        return ""
-    best = max(value.mean for value in values)
-    half = _Z * sqrt(best * (1 - best) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    return (
-        f"Values that are shown alike share a rank. {counted(n, 'test image')} tell an accuracy of {best:.2%} to ± "
-        f"{100 * half:.2f} points (95 %): a rank that rests on less may be chance."
-    )
+def _chance(summary: RunSummary, experiments: Sequence[ExperimentRows], found: Sequence[Ranking]) -> str:
+    told = []
+    for ranking in found:
+        if ranking.perturbation:
+            told.append(chance.degradation(summary, experiments, ranking.perturbation))
+        elif ranking is CLEAN[0]:
+            told.append(chance.accuracy(summary, experiments))
+    return chance.note(summary, told, [value for one in experiments if (value := found[0].test(one))])
 
 
-def _baseline(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> ExperimentRows | None:
+def baseline(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> ExperimentRows | None:
+    """Return the experiment that improvements are over, if there is one."""
     return next((one for one in experiments if one.name == summary.baseline), None)
 
 

@@ -10,11 +10,11 @@ from harness.leaderboard.experiments import (
     ExperimentRows,
     by_experiment,
     counts,
-    difference,
     perturbations,
 )
 from harness.leaderboard.model import Column, RunSummary, Table, make_table
-from harness.leaderboard.ranked import leaderboards, overview
+from harness.leaderboard.pairs import comparison
+from harness.leaderboard.ranked import baseline, leaderboards, marks_over, over, overview
 from harness.leaderboard.speed import doubts, speed
 from harness.quantities import Kind
 from harness.wording import counted
@@ -26,7 +26,7 @@ def tables(summary: RunSummary) -> list[Table]:
     return [
         overview(summary, experiments),
         _validation(summary, experiments),
-        *_comparison(summary, experiments),
+        *comparison(summary, experiments),
         _test(summary, experiments),
         *_robustness(summary, experiments),
         speed(summary, experiments),
@@ -76,43 +76,8 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
     title = f"Training and validation · {summary.dataset} · {told['done']} of {trials} done"
     # A figure of a time that is not to be compared has a "!".
     times = f"! {doubts(experiments)}" if any(one.contended for one in experiments) else doubts(experiments)
-    return make_table("validation", title, columns, lines, notes.joined(times, notes.not_counted(experiments)))
-
-
-def _comparison(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
-    """The paper's Table 3: pairs side by side, then the second less the first, the loss's in percent of the first's."""
-    named = {one.name: one for one in experiments}
-    lines: list[dict[str, Any]] = []
-    for pair in summary.compare:
-        if not all(name in named for name in pair):
-            continue
-        both = [_line_of_pair(named[name]) for name in pair]
-        lines += both
-        change: dict[str, Any] = {"experiment": f"{pair[1]} − {pair[0]}", "backend": ""}
-        for key in ("train_accuracy", "val_accuracy"):
-            change[f"{key}_change"] = difference(both[1][key], both[0][key])
-        first, second = both[0]["val_loss"], both[1]["val_loss"]
-        if first and second and first.mean:
-            change["val_loss_change"] = 100.0 * (second.mean - first.mean) / first.mean
-        lines.append(change)
-    if not lines:
-        return []
-    columns = [
-        Column("experiment", "Experiment"),
-        Column("backend", "Backend"),
-        Column("train_accuracy", "Train %", Kind.percent),
-        Column("train_accuracy_change", "Δ, pp", Kind.points),
-        Column("val_accuracy", "Val %", Kind.percent),
-        Column("val_accuracy_change", "Δ, pp", Kind.points),
-        Column("val_loss", "Val loss", Kind.loss),
-        Column("val_loss_change", "Δ, %", Kind.relative),
-    ]
-    return [make_table("comparison", f"Side by side · {summary.dataset}", columns, lines)]
-
-
-def _line_of_pair(one: ExperimentRows) -> dict[str, Any]:
-    values = {key: one.validation(key) for key in ("train_accuracy", "val_accuracy", "val_loss")}
-    return {"experiment": one.name, "backend": one.backend, **values}
+    note = notes.joined(times, notes.unfinished(experiments), notes.not_counted(experiments))
+    return make_table("validation", title, columns, lines, note)
 
 
 def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
@@ -121,7 +86,7 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     for label, names in summary.finalists.items():
         for name in names:
             labels.setdefault(name, []).append(label)
-    base = next((one for one in experiments if one.name == summary.baseline), None)
+    base = baseline(summary, experiments)
     columns = [
         Column("experiment", "Experiment"),
         Column("finalist", "Finalist", minor=2),
@@ -146,12 +111,13 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
             "status": one.standing,
         }
         if base and base is not one:
-            line["over_baseline"] = difference(line["accuracy"], base.test("accuracy"))
+            line["over_baseline"] = over(summary, one, base, "test_accuracy")
         lines.append(line)
     told = counts(experiments)
     trials = counted(told["planned"], "trial")
     title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {trials} tested"
-    return make_table("test", title, columns, lines, notes.selection(summary, experiments))
+    note = notes.joined(marks_over(base, lines), notes.seeds(experiments), notes.selection(summary, experiments))
+    return make_table("test", title, columns, lines, note)
 
 
 def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime
 
-from harness.comparing.differences import CONFIDENCE, Mark, difference
+from harness.differences import CONFIDENCE, Mark, difference
 from harness.durations import spoken
 from harness.leaderboard.experiments import ExperimentRows, counts
 from harness.leaderboard.formats import as_shown

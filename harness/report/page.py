@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from harness.leaderboard import tables
+from harness.leaderboard.notes import selection
 from harness.report import calibration, confusion, curves, distribution, heading, robustness, settings, speed
 from harness.report.figure import THEMES, Figure
 from harness.report.needs import needed
@@ -77,7 +78,7 @@ def _content(material: Material) -> dict[str, Any]:
         "problems": material.problems,
         "boards": boards,
         "board_choices": choices(boards),
-        "selection": found["test"].note,
+        "selection": selection(material.summary, material.experiments),
         "curves": curves.figures(material),
         "rates": curves.rates(material),
         "close": close,

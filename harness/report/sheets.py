@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.leaderboard.experiments import FORMER, ExperimentRows, measures
 from harness.leaderboard.formats import shown
-from harness.leaderboard.model import Column, Ranked, Table, make_table
+from harness.leaderboard.model import Column, Marked, Ranked, Table, make_table
 from harness.leaderboard.speed import doubts
 from harness.quantities import Kind, Statistic
 from harness.rows import TrialRow
@@ -132,7 +132,7 @@ def _trial(one: ExperimentRows, row: TrialRow) -> dict[str, Any]:
 
 
 def _order(value: Any) -> str:
-    value = value.value if isinstance(value, Ranked) else value
+    value = value.value if isinstance(value, Ranked | Marked) else value
     value = value.mean if isinstance(value, Statistic) else value
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return ""

@@ -1,4 +1,7 @@
-"""The difference in a metric of an experiment between two runs, and whether it is more than noise."""
+"""The difference in a metric between two sides, and whether it is more than noise.
+
+The sides are an experiment in two runs, or two experiments of one run.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from enum import StrEnum
 from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING
 
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
-from harness.comparing.sampling import SETS, variance
 from harness.quantities import ROUNDING, Statistic
+from harness.sampling import SETS, variance
 from harness.values import comparable, paired, value_of
 
 if TYPE_CHECKING:
@@ -53,12 +56,18 @@ class Mark(StrEnum):
     unknown = "no verdict"  # of one seed, of several that differ by the same, or by no number
 
 
+SIGNS = {
+    Mark.better: "▲", Mark.worse: "▼", Mark.noise: "≈", Mark.same: "=", Mark.changed: "", Mark.unknown: "?"
+}  # fmt: skip
+"""What stands for a mark in tables."""
+
+
 @dataclass(frozen=True)
 class Difference:
-    """An experiment's metric in two runs, over the seeds that are done in both.
+    """A metric of two sides, over the seeds that are done in both.
 
-    ``change``: the second run's less the first's, seed by seed. ``error``: half the confidence interval of its mean,
-    None where nothing tells, or where every seed is the same.
+    ``experiment``: whose it is. ``change``: the second side's less the first's, seed by seed. ``error``: half the
+    confidence interval of its mean, None where nothing tells, or where every seed is the same.
     """
 
     experiment: str
@@ -83,7 +92,7 @@ def difference(
     sizes: Mapping[str, int],
     condition: tuple[str | None, float] = (None, 0.0),
 ) -> Difference | None:
-    """Return the difference in a metric, None where a run lacks it or the two cannot be compared.
+    """Return the difference in a metric, None where a side lacks it or the two cannot be compared.
 
     ``sizes``: the images of each set. The error of the mean of n differences d is t s / √n, s their standard deviation
     and t Student's quantile of n - 1 degrees of freedom: the paired t-test.
@@ -132,11 +141,12 @@ def _error(first: Statistic, second: Statistic, change: Statistic, floor: float 
     """Return half the confidence interval of a mean change; ``floor``: that of the sampling error, None if unknown."""
     if change.std is None or change.std <= ROUNDING * max(abs(first.mean), abs(second.mean)):
         return floor
-    return max(_quantile(change.n - 1) * change.std / sqrt(change.n), floor or 0.0)
+    return max(error_of_mean(change), floor or 0.0)
 
 
 def _quantile(freedom: float) -> float:
-    return float(student.ppf((1 + CONFIDENCE) / 2, freedom))
+    upper = (1 + CONFIDENCE) / 2
+    return float(ndtri(upper) if freedom == inf else stdtrit(freedom, upper))
 
 
 def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
@@ -149,3 +159,8 @@ def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
     if change.n == 1 and abs(change.mean) <= CLEAR * error:
         return Mark.unknown
     return Mark.better if (change.mean > 0) == HIGHER_IS_BETTER[metric] else Mark.worse
+
+
+def error_of_mean(change: Statistic) -> float:
+    """Return half the confidence interval of a mean over several seeds, t s / √n; 0 where they have no spread."""
+    return 0.0 if change.std is None else _quantile(change.n - 1) * change.std / sqrt(change.n)

@@ -1,4 +1,4 @@
-"""The difference in a metric between two runs: what is more than noise, and which way is better."""
+"""The difference in a metric between two sides: what is more than noise, and which way is better."""
 
 from dataclasses import replace
 from math import sqrt
@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from harness.comparing import Mark
-from harness.comparing.differences import HIGHER_IS_BETTER, difference
-from harness.comparing.sampling import variance
+from harness.differences import HIGHER_IS_BETTER, difference
 from harness.metrics import confusion_matrix, degradation, macro_f1
 from harness.rows import EvaluationRow, Measure
+from harness.sampling import variance
 from tests.test_leaderboard import row, trained
 
 SIZES = {"train": 1000, "val": 500, "test": 400}

@@ -29,9 +29,9 @@ def variance(metric: Metric, value: float, clean_accuracy: float = 0.0) -> float
     Intelligence 52, 4961-4972), which no row has. Of ten classes of one size both agree within 2 % in drawn sets; with
     rare classes the true error is larger, twice as large where one class of two has 5 % of the images.
 
-    A degradation D = 100 (1 - q / p) is a ratio of two accuracies, clean p and perturbed q. To first order (Casella &
-    Berger 2002, Statistical Inference, example 5.5.27) its variance is 100² (q (1 - q) + (q / p)² p (1 - p)) / p². That
-    takes the two for independent; they are of the same images and rise together, so it is rather too large.
+    A degradation D = 100 (1 - q / p) is a ratio of two accuracies, clean p and perturbed q. To first order (Katz et al.
+    1978, Biometrics 34, 469; the delta method) its variance is 100² (q (1 - q) + (q / p)² p (1 - p)) / p². That takes
+    the two for independent; they are of the same images and rise together, so it is rather too large.
 
     >>> variance("test_accuracy", 0.5), round(variance("degradation", 20.0, 0.9), 6)
     (0.25, 3200.0)

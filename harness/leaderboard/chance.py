@@ -1,0 +1,64 @@
+"""How much of a rank may be chance: what so many test images tell, and what seeds differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+from harness.leaderboard.experiments import ExperimentRows, perturbations
+from harness.leaderboard.model import RunSummary
+from harness.quantities import Statistic
+from harness.sampling import variance
+from harness.wording import counted
+
+_Z = 1.96
+"""The normal quantile of a 95 % interval."""
+
+
+def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
+    """Say how exactly the test images tell the best accuracy; empty where it is not known, or nothing is ranked.
+
+    Half of Wilson's (1927) interval at 95 %: z √(p (1 - p) / n + z² / 4n²) / (1 + z² / n). Means over seeds are of the
+    same images, and have the same error.
+    """
+    values = [value for one in experiments if (value := one.test("accuracy"))]
+    n = summary.sizes.get("test", 0)
+    if not n or len(values) < 2:
+        return ""
+    best = max(value.mean for value in values)
+    half = _Z * sqrt(best * (1 - best) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    return f"an accuracy of {best:.2%} to ± {100 * half:.2f} points (95 %)"
+
+
+def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], perturbation: str) -> str:
+    """Say how exactly the test images tell the least mean degradation under a perturbation; empty as of an accuracy.
+
+    That is `harness.sampling.variance`, rather too wide than too narrow. A mean over severities varies no more than one
+    share of the same mean does (Bhatia & Davis 2000, Amer. Math. Monthly 107, 353).
+    """
+    noisy = [severity for severity in perturbations(experiments).get(perturbation, ()) if severity > 0]
+    found = [(one.over_severities("degradation", perturbation, noisy), one.test("accuracy")) for one in experiments]
+    values = [(value.mean, clean.mean) for value, clean in found if value and clean and clean.mean]
+    n = summary.sizes.get("test", 0)
+    if not n or len(values) < 2:
+        return ""
+    least, clean_accuracy = min(values)
+    half = _Z * sqrt(variance("degradation", least, clean_accuracy) / n)
+    return f"a mean degradation of {least:.2f}% under {perturbation} to ± {half:.2f} points (95 %)"
+
+
+def note(summary: RunSummary, told: Sequence[str], ranked: Sequence[Statistic]) -> str:
+    """Say what the test images tell, and what ± says of ranks, in sentences; ``ranked``: the values of a ranking."""
+    known = [one for one in told if one]
+    images = counted(summary.sizes.get("test", 0), "test image")
+    parts = []
+    if known:
+        parts.append(
+            f"Values that are shown alike share a rank. {images} tell {' and '.join(known)}: a rank that rests on less "
+            "may be chance."
+        )
+    if any(value.n > 1 for value in ranked):
+        parts.append("± is the standard deviation over seeds.")
+        if len(ranked) > 1:
+            parts.append("Ranks of values that are nearer than their ± may be chance too.")
+    return " ".join(parts)
