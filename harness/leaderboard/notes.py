@@ -31,7 +31,10 @@ def marks(about: str, cells: Iterable[Marked | None]) -> str:
         f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed (paired t-test); of an accuracy "
         "or macro-F1 not less than its sampling error."
     )
-    single = f"Of one seed, noise is what lies within the sampling error of an accuracy or macro-F1; a verdict takes {CLEAR:g} times that."
+    single = (
+        "Of one seed, noise is what lies within the sampling error of an accuracy or macro-F1; a verdict takes "
+        f"{CLEAR:g} times that."
+    )
     ns = [cell.value.n for cell in found]
     return joined(f"{about}: {signs}.", several if max(ns) > 1 else "", single if min(ns) == 1 else "")
 
