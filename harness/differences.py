@@ -103,9 +103,10 @@ def difference(
     Neural Computation 10, 3.2). It takes the trials for independent, though all see the same m images. That is on the
     safe side where two sides are alike in truth: how hard each image is cancels in d, and what is left varies by no
     more than that (the law of total variance). What other images would say, neither the floor nor the t-test tells.
-    Other metrics have no floor that is known: where their seeds differ by the same, there is no error and no verdict.
+    A macro-F1 and a degradation have floors alike, from what `harness.sampling.variance` says of them. Other metrics
+    have none that is known: where their seeds differ by the same, there is no error and no verdict.
 
-    Of one seed an accuracy has the sampling error of n = 1. A difference within it is noise; up to `CLEAR` times as
+    Of one seed such a metric has the sampling error of n = 1. A difference within it is noise; up to `CLEAR` times as
     much has no verdict, because how much seeds differ, one seed does not tell. Of one seed, other metrics have no error
     that is known, nor has any under a perturbation, in which seeds differ most.
     """

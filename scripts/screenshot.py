@@ -60,13 +60,16 @@ def drawn(driver: Any, within: str = "body") -> None:
     script = """return [...document.querySelectorAll(arguments[0] + ' .drawing')]
         .filter(one => one.checkVisibility({contentVisibilityAuto: true}))"""
     for place in driver.execute_script(script, within):
-        driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", place)
         WebDriverWait(place, 20).until(_is_drawn)
     driver.execute_script("scrollTo({top: 0, behavior: 'instant'})")
 
 
 def _is_drawn(place: Any) -> bool:
-    return bool(place.get_attribute("data-drawn"))
+    """Say whether a figure is drawn; if not, scroll there, once more too: what was drawn above may have moved it."""
+    done = bool(place.get_attribute("data-drawn"))
+    if not done:
+        place.parent.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", place)
+    return done
 
 
 def photograph(driver: Any, clip: dict[str, float] | None = None) -> bytes:

@@ -227,9 +227,9 @@ def test_two_hundred_experiments_with_three_seeds_each(tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()
     run = make_run(folder, {f"E{index:03}": f"group {index // 25}" for index in range(200)}, (1, 2, 3), epochs=50)
-    started = time.perf_counter()
+    started = time.process_time()  # what else the machine does is not the page's
     page = render(read(run.directory))
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     assert seconds < 15
     (folder / "report.html").write_text(page)
     with screenshot.browser(1280, 900) as driver:
