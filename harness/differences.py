@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, isfinite, sqrt
+from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from scipy.special import ndtri, stdtrit
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
+NORMAL_QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
+"""Half the confidence interval of what is drawn from a normal distribution, in standard deviations."""
 CLEAR = 3.0
 """Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
 HIGHER_IS_BETTER: Mapping[Metric, bool] = {
@@ -126,7 +128,7 @@ def difference(
     if images:
         clean = [_clean([trials[seed] for seed in known]) for trials in (first, second)]
         spread = sum(variance(metric, side.mean, p) for side, p in zip((one, other), clean, strict=True))
-        floor = _quantile(inf) * sqrt(spread / (images * change.n))
+        floor = NORMAL_QUANTILE * sqrt(spread / (images * change.n))
     error = None if same or not isfinite(change.mean) else _error(one, other, change, floor)
     mark = Mark.same if same else _mark(metric, change, error)
     return Difference(experiment, metric, condition, one, other, change, error, mark)
@@ -145,11 +147,6 @@ def _error(first: Statistic, second: Statistic, change: Statistic, floor: float 
     return max(error_of_mean(change), floor or 0.0)
 
 
-def _quantile(freedom: float) -> float:
-    upper = (1 + CONFIDENCE) / 2
-    return float(ndtri(upper) if freedom == inf else stdtrit(freedom, upper))
-
-
 def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
     if error is not None and abs(change.mean) <= error:
         return Mark.noise
@@ -164,4 +161,6 @@ def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
 
 def error_of_mean(change: Statistic) -> float:
     """Return half the confidence interval of a mean over several seeds, t s / √n; 0 where they have no spread."""
-    return 0.0 if change.std is None else _quantile(change.n - 1) * change.std / sqrt(change.n)
+    return (
+        0.0 if change.std is None else float(stdtrit(change.n - 1, (1 + CONFIDENCE) / 2)) * change.std / sqrt(change.n)
+    )

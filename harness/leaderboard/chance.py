@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
+from harness.differences import NORMAL_QUANTILE
 from harness.leaderboard.experiments import ExperimentRows, perturbations
 from harness.leaderboard.model import RunSummary
 from harness.quantities import Statistic
 from harness.sampling import variance
 from harness.wording import counted
-
-_Z = 1.96
-"""The normal quantile of a 95 % interval."""
 
 
 def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
@@ -26,7 +24,8 @@ def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
     if not n or len(values) < 2:
         return ""
     best = max(value.mean for value in values)
-    half = _Z * sqrt(best * (1 - best) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    z = NORMAL_QUANTILE
+    half = z * sqrt(best * (1 - best) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return f"an accuracy of {best:.2%} to ± {100 * half:.2f} points (95 %)"
 
 
@@ -43,7 +42,7 @@ def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], pert
     if not n or len(values) < 2:
         return ""
     least, clean_accuracy = min(values)
-    half = _Z * sqrt(variance("degradation", least, clean_accuracy) / n)
+    half = NORMAL_QUANTILE * sqrt(variance("degradation", least, clean_accuracy) / n)
     return f"a mean degradation of {least:.2f}% under {perturbation} to ± {half:.2f} points (95 %)"
 
 

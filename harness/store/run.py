@@ -177,7 +177,7 @@ class Run:
             with np.load(path, allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
         except (OSError, ValueError, EOFError, BadZipFile) as error:
-            msg = f"{path}: cannot be read: {error}. Run the suite again: the trial is repaired"
+            msg = f"{path}: cannot be read: {error}. Run the suite again: what is damaged is made anew"
             raise HarnessError(msg) from None
 
     def log(self, experiment: str, seed: int) -> Path:
