@@ -16,14 +16,67 @@ class TrialError(Exception):
     """A trial that cannot go on; the message, one line, is its row's reason."""
 
 
-def one_line(error: BaseException) -> str:
+REASON_LIMIT = 1_000
+"""Characters that are kept of what a foreign error says: enough for a sentence, too little to flood a log or a row."""
+
+
+def one_line(error: BaseException, limit: int = REASON_LIMIT) -> str:
     """Return an error in one line: its message, after its type unless the message was written for people.
+
+    The message is made `printable` and cut at ``limit`` characters.
 
     >>> one_line(ValueError("no  such thing")), one_line(TrialError("diverged"))
     ('ValueError: no such thing', 'diverged')
     """
-    text = " ".join(str(error).split())
-    return text if isinstance(error, HarnessError | TrialError) else f"{type(error).__name__}: {text}"
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001 - a plugin's exception may fail to describe itself
+        text = f"(its message cannot be read: {type(second).__name__})"
+    if not isinstance(error, HarnessError | TrialError):
+        text = f"{type(error).__name__}: {text[: _SCANNED * limit]}"
+    return printable(text, limit)
+
+
+_SCANNED = 4
+"""Characters that are looked at for each one that is kept: blanks and escapes change the length."""
+
+
+def printable(text: str, limit: int = REASON_LIMIT) -> str:
+    r"""Return foreign text in one line of at most ``limit`` characters, ready for a terminal, a log or a row.
+
+    Runs of white space become one blank. Control characters, escape sequences, marks that change the direction of
+    writing and lone surrogates (bytes of a path that are not UTF-8) are escaped as in Python. What is cut off is
+    replaced by an ellipsis.
+
+    >>> print(printable("red:\x1b[31m\nnext\udcff"))
+    red:\x1b[31m next\udcff
+    >>> printable("a" * 90, limit=10)
+    'aaaaaaaaa…'
+    """
+    kept = " ".join(text[: _SCANNED * limit].split())
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in kept)
+    if len(escaped) <= limit and len(text) <= _SCANNED * limit:
+        return escaped
+    return escaped[: limit - 1] + "…"
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return a value as a message quotes it: its ``repr`` in one line of at most ``limit`` characters.
+
+    >>> shown("adan"), shown([1, 2]), shown("a" * 100, limit=12)
+    ("'adan'", '[1, 2]', "'aaaaaaaaa…'")
+    >>> shown(10**5000)
+    'a whole number of about 5,001 digits'
+    """
+    if isinstance(value, str):
+        text = repr(value[: limit + 1])
+        return text if len(text) <= limit else f"{text[: limit - 2]}…{text[0]}"
+    try:
+        return printable(repr(value), limit)
+    except Exception:  # noqa: BLE001 - Python writes no integer of more than 4,300 digits; foreign values raise anything
+        if isinstance(value, int):
+            return f"a whole number of about {int(value.bit_length() * 0.30103) + 1:,} digits"
+        return f"a value of type {type(value).__name__}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
