@@ -16,7 +16,7 @@ from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
 from harness.suite.inheritance import lineage
 from harness.suite.models import Experiment, ExperimentName, Frame, Suite
-from harness.suite.overrides import Override, attributed, overridden, overrides
+from harness.suite.overrides import Override, attributed, maker, overridden, overrides
 from harness.suite.problems import SuiteError, from_validation, problem
 from harness.suite.reading import merge_experiment
 
@@ -42,7 +42,8 @@ class LoadedSuite:
 
     def source(self, *place: str) -> str:
         """Return what a setting came from: the option as it was typed, or the file."""
-        return next((one.option for one in reversed(self.changes) if one.made(place)), str(self.path))
+        option = maker(self.changes, place)
+        return option.option if option else str(self.path)
 
     def problem(self, experiment: str, key: str, what: str) -> HarnessError:
         """Return what is wrong with a setting of an experiment, told with the option or the place that it came from."""

@@ -103,10 +103,31 @@ def overrides(
 
 
 def overridden(table: dict[str, Any], changes: Sequence[Override]) -> dict[str, Any]:
-    """Return a table with the changes put in, key by key; a table that has a ``name`` replaces the old one whole."""
+    """Return a table with the changes put in, key by key; a table that has a ``name`` replaces the old one whole.
+
+    The old one is the file's. The options are merged with each other first, leaf by leaf: a name that one of them
+    gives cancels no key that another gives, whichever was typed first.
+    """
+    merged: dict[str, Any] = {}
     for one in changes:
-        table = put(table, one.change)
-    return table
+        merged = _merged(merged, one.change)
+    return put(table, merged)
+
+
+def _merged(earlier: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two options' changes as one; of one key, the later value holds."""
+    result = dict(earlier)
+    for key, value in later.items():
+        inner = result.get(key)
+        result[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return result
+
+
+def maker(changes: Sequence[Override], place: Place) -> Override | None:
+    """Return the option that made what stands at a place: the last that spells it, else the last around it."""
+    makers = [one for one in reversed(changes) if one.made(place)]
+    spelling = [one for one in makers if any(place[: len(key)] == key for key in one.spelled)]
+    return next(iter([*spelling, *makers]), None)
 
 
 def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[str, Any]) -> HarnessError:
@@ -114,19 +135,19 @@ def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[st
 
     ``table`` is the suite's own: what an option that gives a table a name took away is told as it was there.
     """
-    maker = next((one for one in reversed(changes) if one.made(error.place)), None)
-    if maker is None:
+    option = maker(changes, error.place)
+    if option is None:
         return error
     plain = tuple(part for part in error.place if isinstance(part, str))
-    if plain in maker.spelled and plain != ("dataset", "directory"):  # no key that --data-dir shows
-        return HarnessError(f"{maker.option}: {error.what}")
+    if plain in option.spelled and plain != ("dataset", "directory"):  # no key that --data-dir shows
+        return HarnessError(f"{option.option}: {error.what}")
     what = error.what
     if what.startswith("is missing"):
         value = _at(table, error.place)
         shown = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
         why = "" if value is None else ": a table that is given a name starts anew"
         what = f"{what.rstrip('.')}{why}. Add --set {shlex.quote(f'{_key(plain)}={shown}')}"
-    return HarnessError(f"{maker.option}: {spell(error.place)}: {what}")
+    return HarnessError(f"{option.option}: {spell(error.place)}: {what}")
 
 
 def _leaves(table: Mapping[str, Any], path: Place) -> Iterator[Place]:

@@ -50,12 +50,13 @@ def merge_experiment(defaults: dict[str, Any], experiment: dict[str, Any]) -> di
 def put(table: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     """Return the table with the changes put in, key by key; a table that has a ``name`` replaces the old one whole.
 
-    But for ``[suite]``, which has a name and is no component whose options would mean nothing to another.
+    But for ``[suite]``, which has a name, and ``[finalists]``, where ``name`` is a label as any other: neither is a
+    component whose options would mean nothing to another.
     """
     result = dict(table)
     for key, value in change.items():
         inner = result.get(key)
-        merges = key == "suite" or not (isinstance(value, dict) and isinstance(value.get("name"), str))
+        merges = key in {"suite", "finalists"} or not (isinstance(value, dict) and isinstance(value.get("name"), str))
         if merges and isinstance(value, dict) and isinstance(inner, dict):
             result[key] = put(inner, value)
         else:
