@@ -48,13 +48,16 @@ def evaluate_all(
     perturbations = perturbation_specs(run.suite)
     planned = {(one.row.experiment, one.row.seed): one for one in plan.trials if one.spec}
     wanted = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
+    asked = [row for row in asked if (row.experiment, row.seed) in wanted & planned.keys()]
+    # Of experiments that are never tested, the perturbations' plugins need not be here.
     components = {
-        f"perturbation {one.name}": registry.find("perturbation", one.name).provenance for one in perturbations
+        f"perturbation {one.name}": registry.find("perturbation", one.name).provenance
+        for one in (perturbations if asked else ())
     }
     due: list[_Due] = []
     for row in asked:
-        one = planned.get((row.experiment, row.seed))
-        if one is None or one.spec is None or (row.experiment, row.seed) not in wanted:
+        one = planned[row.experiment, row.seed]
+        if one.spec is None:
             continue
         print_ = evaluation_fingerprint(row.fingerprint, perturbations, registry)
         if row.evaluation is None or row.evaluation.fingerprint != print_:

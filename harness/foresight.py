@@ -18,6 +18,7 @@ from harness.selection import tested
 from harness.specs import PerturbationSpec
 from harness.store import Run
 from harness.suite import LoadedSuite
+from harness.suite.finalists import may_be_tested
 
 PROBE_BATCHES = 8
 """Batches that a probe times."""
@@ -73,7 +74,8 @@ def smoke(
     results = {one.row.experiment: f"unavailable: {one.row.reason}" for one in plan.trials if not one.spec}
     failed = set()
     able = [one for one in plan.trials if one.spec]
-    for planned, result in _rehearse(able, pool, 1, perturbation_specs(suite)):
+    perturbations = perturbation_specs(suite) if may_be_tested(suite, [name for name, _ in pairs]) else ()
+    for planned, result in _rehearse(able, pool, 1, perturbations):
         if isinstance(result, Failure):
             failed.add(planned.row.experiment)
         told = f"{result.of_row}: {result.reason}" if isinstance(result, Failure) else "works"

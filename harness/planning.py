@@ -16,7 +16,7 @@ from harness.rows import TrialRow
 from harness.specs import OptimizerSpec, PerturbationSpec, TrialSpec, network_spec
 from harness.splits import SETS
 from harness.suite import LoadedSuite, Suite
-from harness.suite.finalists import matching
+from harness.suite.finalists import chosen, matching
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,11 @@ def choose(suite: Suite, only: Sequence[str]) -> list[str]:
         HarnessError: a pattern matches none.
     """
     names = list(suite.experiments)
-    wanted: set[str] = set()
     for pattern in only:
-        found = matching(pattern, names)
-        if not found:
+        if not matching(pattern, names):
             msg = f"--only {pattern}: matches no experiment. {nearest(pattern, names)}"
             raise HarnessError(msg)
-        wanted.update(found)
-    return [name for name in names if name in wanted] if only else names
+    return chosen(only, names)
 
 
 def open_dataset(loaded: LoadedSuite) -> CachedDataset:

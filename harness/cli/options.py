@@ -13,7 +13,7 @@ from harness.cli.completion import complete_experiment, complete_suite
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.kernels import Kernel
     from harness.planning import Plan
@@ -110,8 +110,9 @@ def load(
     dataset: str | None,
     seeds: str | None,
     data_directory: Path | None = None,
+    only: Sequence[str] | None = None,
 ) -> LoadedSuite:
-    """Return the suite as the command line changes it."""
+    """Return the suite as the command line changes it; the plugins that ``only`` these experiments need are here."""
     from harness.suite import load_suite
 
     numbers = None
@@ -128,6 +129,7 @@ def load(
         dataset=dataset,
         data_directory=data_directory,
         seeds=numbers,
+        only=only or (),
     )
 
 

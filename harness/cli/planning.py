@@ -64,7 +64,7 @@ def plan(
     from harness.store import take_up
 
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory)
+    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, only)
     with pool_of(jobs, threads) as pool:
         made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device)
         here = planned_run(run_directory(suite, dataset, out), loaded, made)
@@ -129,6 +129,8 @@ def _show_plan(
     if not any(line[-1] for line in lines):
         headers, lines = headers[:-1], [line[:-1] for line in lines]
     table("", lines, headers, minor=["Group", "Parameters", "Memory"])
+    for name, reason in loaded.lacking.items():
+        typer.echo(f"{name}: not asked for, and unavailable: {reason}")
 
 
 def _told(forecast: Forecast | None) -> list[str]:
@@ -166,7 +168,7 @@ def why(
 
     name, _, seed = trial.partition("/")
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory)
+    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, [name])
     if not matching(name, loaded.suite.experiments):
         msg = f"{trial}: there is no such experiment. {nearest(name, loaded.suite.experiments)}"
         raise HarnessError(msg)

@@ -79,7 +79,7 @@ def run(
     from harness.training_phase import Conditions
 
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory)
+    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, only)
     limit = duration("--timeout", timeout) or duration("suite.timeout", loaded.suite.suite.timeout)
     conditions = Conditions(limit, fail_fast, duration("--checkpoint", checkpoint) or 0.0)
     directory = run_directory(suite, dataset, out)

@@ -1,6 +1,6 @@
 """A suite file, validated: shapes and values by its models, names by the installed plugins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class LoadedSuite:
     """The file as it is without those changes, with what it inherits."""
     expanded: Expanded
     """The experiments' tables, and where their settings stand."""
+    lacking: Mapping[str, str]
+    """The experiments whose components are not here, and why: those alone that this command does not need."""
 
     def source(self, *place: str) -> str:
         """Return what a setting came from: the option as it was typed, or the file."""
@@ -58,11 +60,13 @@ def load_suite(
     dataset: str | None = None,
     data_directory: Path | None = None,
     seeds: Sequence[int] | None = None,
+    only: Sequence[str] = (),
 ) -> LoadedSuite:
     """Read, complete and check a suite.
 
     ``assignments`` are ``key.path=value``; ``dataset``, ``data_directory`` (of where the command is typed) and
-    ``seeds`` replace the file's.
+    ``seeds`` replace the file's. ``only``: names or globs of the experiments that are needed (all without): of the
+    others, a component may be missing.
 
     Raises:
         HarnessError: anything that is wrong with it, or with an option; one line that names which.
@@ -76,11 +80,13 @@ def load_suite(
         check_training(path, suite, expanded)
         check_conditions(path, suite)
         check_references(path, suite)
-        check_expectations(path, suite, registry.named("perturbation"))
-        built = check_components(path, suite, registry, expanded)
+        # A perturbation of a table is checked there, if it is needed.
+        perturbations = {*registry.named("perturbation"), *(one.perturbation for one in suite.robustness)}
+        check_expectations(path, suite, perturbations)
+        built, lacking = check_components(path, suite, registry, expanded, only)
     except SuiteError as error:
         raise attributed(error, changes, own) from None
-    return LoadedSuite(path, suite, built, tuple(changes), own, expanded)
+    return LoadedSuite(path, suite, built, tuple(changes), own, expanded, lacking)
 
 
 def _validated(path: Path, raw: dict[str, Any]) -> tuple[Suite, Expanded]:
