@@ -5,7 +5,7 @@ The sides are an experiment in two runs, or two experiments of one run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite, sqrt
@@ -105,8 +105,8 @@ def difference(
     Neural Computation 10, 3.2). It takes the trials for independent, though all see the same m images. That is on the
     safe side where two sides are alike in truth: how hard each image is cancels in d, and what is left varies by no
     more than that (the law of total variance). What other images would say, neither the floor nor the t-test tells.
-    A macro-F1 and a degradation have floors alike, from what `harness.sampling.variance` says of them. Other metrics
-    have none that is known: where their seeds differ by the same, there is no error and no verdict.
+    A macro-F1 and a degradation have floors alike, from what `harness.sampling.variance` returns for them. No other
+    metric has one, a training accuracy neither: where its seeds differ by the same, there is no error and no verdict.
 
     Of one seed such a metric has the sampling error of n = 1. A difference within it is noise; up to `CLEAR` times as
     much has no verdict, because how much seeds differ, one seed does not tell. Of one seed, other metrics have no error
@@ -126,18 +126,12 @@ def difference(
     images = sizes.get(SETS.get(metric, ""), 0) if change.n > 1 or condition[0] is None else 0
     floor = None
     if images:
-        clean = [_clean([trials[seed] for seed in known]) for trials in (first, second)]
-        spread = sum(variance(metric, side.mean, p) for side, p in zip((one, other), clean, strict=True))
-        floor = NORMAL_QUANTILE * sqrt(spread / (images * change.n))
+        sides = [variance(metric, [trials[seed] for seed in known], [condition]) for trials in (first, second)]
+        spread = [each for each in sides if each is not None]
+        floor = NORMAL_QUANTILE * sqrt(sum(spread) / (images * change.n)) if len(spread) == len(sides) else None
     error = None if same or not isfinite(change.mean) else _error(one, other, change, floor)
     mark = Mark.same if same else _mark(metric, change, error)
     return Difference(experiment, metric, condition, one, other, change, error, mark)
-
-
-def _clean(rows: Sequence[TrialRow]) -> float:
-    """Return the mean accuracy on the clean test images, 0 where none was tested."""
-    found = [value for row in rows if (value := value_of(row, "test_accuracy")) is not None]
-    return sum(found) / len(found) if found else 0.0
 
 
 def _error(first: Statistic, second: Statistic, change: Statistic, floor: float | None) -> float | None:

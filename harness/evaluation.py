@@ -104,6 +104,7 @@ def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[Pertu
                 severity=severity,
                 accuracy=accuracy,
                 macro_f1=metrics.macro_f1(confusion),
+                macro_f1_variance=metrics.macro_f1_variance(confusion),
                 cross_entropy=loss,
                 ece=metrics.expected_calibration_error(predictions["confidence"][index], right),
                 degradation=metrics.degradation(clean, accuracy),

@@ -114,6 +114,13 @@ def _failed(run: Run, row: TrialRow, failure: Failure) -> TrialRow:
 
 
 def _tested(run: Run, due: _Due, result: Evaluated) -> TrialRow:
-    evaluation = EvaluationRow(due.fingerprint, result.measures, result.seconds, result.environment, due.components)
+    evaluation = EvaluationRow(
+        fingerprint=due.fingerprint,
+        measures=result.measures,
+        seconds=result.seconds,
+        environment=result.environment,
+        components=due.components,
+        joint_accuracy=result.joint_accuracy,
+    )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     return run.write(replace(due.row, evaluation=evaluation), arrays).row

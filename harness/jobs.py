@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.evaluation import NamedPerturb, evaluate, measures
 from harness.exemplars import confused
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
+from harness.metrics import joint_accuracy
 from harness.plugins import Component, registry
 from harness.rows import EpochRecord
 from harness.seeding import initial_state
@@ -121,6 +122,7 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
                 measures(predictions, spec.perturbations),
                 predictions,
                 confused(predictions, data.images),
+                joint_accuracy(predictions["predicted"] == predictions["labels"]).tolist(),
                 seconds,
                 _environment(trial),
             )

@@ -45,6 +45,8 @@ class TrialMetrics:
     seconds: float
     samples_per_second: float
     peak_device_bytes: int | None = None
+    val_macro_f1_variance: float | None = None
+    """`harness.metrics.macro_f1_variance`; None in rows of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Measure:
     cross_entropy: float
     ece: float
     degradation: float
+    macro_f1_variance: float | None = None
+    """`harness.metrics.macro_f1_variance`; None in rows of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class EvaluationRow:
     environment: dict[str, str] = field(default_factory=dict)
     components: dict[str, str] = field(default_factory=dict)
     """Each perturbation, "perturbation gaussian_noise" -> "nn-harness 0.1.0"."""
+    joint_accuracy: list[list[float]] | None = None
+    """`harness.metrics.joint_accuracy` of the measures, in their order; None in rows of an earlier version."""
 
 
 @dataclass(frozen=True)

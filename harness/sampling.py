@@ -1,46 +1,68 @@
-"""What so many images tell of a metric: the error that it has, however many seeds there are."""
+"""How much a metric varies with the images that it is measured on, however many seeds there are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from harness.metrics import degradation_variance
+from harness.quantities import Statistic
+from harness.suite.expectations import Condition
+from harness.values import measure_of, value_of
+
 if TYPE_CHECKING:
+    from harness.rows import TrialRow
     from harness.suite.relations import Metric
 
 SETS: Mapping[Metric, str] = {
-    "train_accuracy": "train",
     "val_accuracy": "val",
     "val_macro_f1": "val",
     "test_accuracy": "test",
     "test_macro_f1": "test",
     "degradation": "test",
 }
-"""The metrics whose sampling error is known, and the set whose images they are of."""
+"""The metrics whose sampling error is known, and the set whose images they are of.
+
+A training accuracy has none: its network was fitted to those very images, which are no sample of anything to it.
+"""
 
 
-def variance(metric: Metric, value: float, clean_accuracy: float = 0.0) -> float:
-    """Return the variance that a metric has over one drawn image: over m images it is the m-th part.
+def variance(metric: Metric, rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
+    """Return the variance that a metric has over one drawn image, a mean over trials; over m images it is 1 / m of it.
 
-    ``value``: the metric's, of `SETS`. ``clean_accuracy``: what a degradation is relative to.
+    None for a metric outside `SETS`, and where a row lacks what it takes, as one of an earlier version does. Of several
+    conditions it is that of the mean degradation; any other metric has one.
 
-    An accuracy p is a share: p (1 - p), the binomial's. A macro-F1 is taken for an accuracy of its value, which is an
-    approximation: exact would be the delta method on the whole confusion matrix (Takahashi et al. 2022, Applied
-    Intelligence 52, 4961-4972), which no row has. Of ten classes of one size both agree within 2 % in drawn sets; with
-    rare classes the true error is larger, twice as large where one class of two has 5 % of the images.
-
-    A degradation D = 100 (1 - q / p) is a ratio of two accuracies, clean p and perturbed q. To first order (Katz et al.
-    1978, Biometrics 34, 469; the delta method) its variance is 100² (q (1 - q) + (q / p)² p (1 - p)) / p². That takes
-    the two for independent; they are of the same images and rise together, so it is rather too large.
-
-    >>> variance("test_accuracy", 0.5), round(variance("degradation", 20.0, 0.9), 6)
-    (0.25, 3200.0)
+    An accuracy p is a share: p (1 - p), the binomial's, p the mean of the trials'. For the others see
+    `harness.metrics.macro_f1_variance` and `harness.metrics.degradation_variance`.
     """
-    if metric != "degradation":
-        return value * (1 - value)
-    if not clean_accuracy:
-        return 0.0
-    ratio = 1 - value / 100
-    perturbed = ratio * clean_accuracy
-    both = perturbed * (1 - perturbed) + ratio**2 * clean_accuracy * (1 - clean_accuracy)
-    return 100.0**2 * max(0.0, both) / clean_accuracy**2
+    if metric in {"val_accuracy", "test_accuracy"}:
+        share = _mean([value_of(row, metric, conditions[0]) for row in rows])
+        return None if share is None else share * (1 - share)
+    if metric == "degradation":
+        return _mean([_of_degradation(row, conditions) for row in rows])
+    if metric == "test_macro_f1":
+        measures = [measure_of(row, conditions[0]) for row in rows]
+        return _mean([one.macro_f1_variance if one else None for one in measures])
+    if metric == "val_macro_f1":
+        return _mean([row.metrics.val_macro_f1_variance if row.metrics else None for row in rows])
+    return None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    found = Statistic.of(known) if len(known) == len(values) else None
+    return found.mean if found else None
+
+
+def _of_degradation(row: TrialRow, conditions: Sequence[Condition]) -> float | None:
+    evaluation = row.evaluation
+    if evaluation is None or evaluation.joint_accuracy is None:
+        return None
+    places = {(one.perturbation, one.severity): place for place, one in enumerate(evaluation.measures)}
+    if not all(one in places for one in conditions):
+        return None
+    wanted = [0, *(places[one] for one in conditions)]
+    return degradation_variance(np.array(evaluation.joint_accuracy)[np.ix_(wanted, wanted)])

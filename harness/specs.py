@@ -109,6 +109,8 @@ class Evaluated:
     test rows); ``confusion`` (measures, classes, classes)."""
     examples: dict[str, NDArray[Any]]
     """What `harness.exemplars.confused` returns."""
+    joint_accuracy: list[list[float]]
+    """`harness.metrics.joint_accuracy` of the measures, in their order."""
     seconds: float
     environment: dict[str, str] = field(default_factory=dict)
 

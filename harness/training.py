@@ -111,6 +111,7 @@ def fit(
         seconds=sum(record.seconds + record.validation_seconds for record in history),
         samples_per_second=float(np.median([record.samples_per_second for record in history])),
         peak_device_bytes=peak,
+        val_macro_f1_variance=metrics.macro_f1_variance(confusion),
     )
     state = checked_state(network.state())
     return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=found is not None)

@@ -11,7 +11,7 @@ from harness.suite.expectations import Condition
 from harness.suite.relations import OF_THE_MACHINE, Metric
 
 if TYPE_CHECKING:
-    from harness.rows import TrialRow
+    from harness.rows import Measure, TrialRow
 
 _TEST = {
     "test_accuracy": "accuracy",
@@ -29,9 +29,8 @@ _MACHINE = ("system", "processor", "cores", "python", "threads", "device")
 def value_of(row: TrialRow, metric: Metric, condition: Condition = (None, 0.0)) -> float | None:
     """Return a done trial's metric, None where it has none; the condition is of test rows."""
     if metric in _TEST:
-        measures = row.evaluation.measures if row.evaluation else []
-        found = [one for one in measures if (one.perturbation, one.severity) == condition]
-        return float(getattr(found[0], _TEST[metric])) if found else None
+        measure = measure_of(row, condition)
+        return None if measure is None else float(getattr(measure, _TEST[metric]))
     if metric in _OF_THE_ROW:
         value = getattr(row, metric)
     elif row.metrics is None:
@@ -41,6 +40,12 @@ def value_of(row: TrialRow, metric: Metric, condition: Condition = (None, 0.0)) 
     else:
         value = getattr(row.metrics, metric)
     return None if value is None else float(value)
+
+
+def measure_of(row: TrialRow, condition: Condition) -> Measure | None:
+    """Return a tested row's measure under a condition, None where it has none."""
+    measures = row.evaluation.measures if row.evaluation else []
+    return next((one for one in measures if (one.perturbation, one.severity) == condition), None)
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Statistic | None:

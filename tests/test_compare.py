@@ -69,7 +69,9 @@ def test_a_note_tells_the_rule_of_one_seed(runs, tmp_path):
     found = compare(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
     assert found.seeds["A"] == [1]
     note = tables(found)[0].note
-    rule = "Of one seed an accuracy or macro-F1 within its sampling error is noise, beyond 3 times that a difference."
+    rule = (
+        "Of one seed a validation or test accuracy or macro-F1 within its sampling error is noise, beyond 3 times that"
+    )
     assert rule in note
     perturbed = [one for one in found.differences if one.condition[0] and one.metric == "test_accuracy"]
     assert perturbed

@@ -9,9 +9,18 @@ from scipy import stats
 
 from harness.comparing import Mark
 from harness.differences import HIGHER_IS_BETTER, difference
-from harness.metrics import confusion_matrix, degradation, macro_f1
+from harness.metrics import (
+    accuracy,
+    confusion_matrix,
+    degradation,
+    degradation_variance,
+    joint_accuracy,
+    macro_f1,
+    macro_f1_variance,
+)
 from harness.rows import EvaluationRow, Measure
-from harness.sampling import variance
+from harness.sampling import SETS, variance
+from harness.values import value_of
 from tests.test_leaderboard import row, trained
 
 SIZES = {"train": 1000, "val": 500, "test": 400}
@@ -85,65 +94,115 @@ def test_sides_that_are_alike_in_truth_seldom_get_a_verdict(share, images, seeds
     assert sum(mark in {Mark.better, Mark.worse} for mark in marks) < 30
 
 
-def measured(one, clean, noisy, macro_f1):
-    """Return a trial with these test results, clean and under noise."""
-    fall = degradation(clean, noisy)
-    measures = [Measure(None, 0.0, clean, macro_f1, 1.0, 0.1, 0.0), Measure("noise", 0.3, noisy, 0.5, 1.0, 0.1, fall)]
-    return replace(one, evaluation=EvaluationRow("", measures, 1.0))
+def measured(one, rng, labels, classes, *, clean=0.95, noisy=0.75):
+    """Return a trial with the test results of drawn predictions, clean and under noise, right with these chances."""
+    predicted = np.stack([drawn(rng, labels, classes, share) for share in (clean, noisy)])
+    right = predicted == labels
+    confusions = [confusion_matrix(labels, each, classes) for each in predicted]
+    found = [
+        Measure(name, severity, accuracy(each), macro_f1(each), 1.0, 0.1, 0.0, macro_f1_variance(each))
+        for (name, severity), each in zip([(None, 0.0), NOISE], confusions, strict=True)
+    ]
+    fall = degradation(found[0].accuracy, found[1].accuracy)
+    found[1] = replace(found[1], degradation=fall)
+    joint = joint_accuracy(right).tolist()
+    return replace(one, evaluation=EvaluationRow("", found, 1.0, joint_accuracy=joint))
 
 
-def test_macro_f1_and_degradation_of_the_same_predictions_have_a_sampling_error_too():
-    """What is noise for an accuracy is so for them: three seeds that each differ by two of 400 images."""
-    sides = []
-    for lost in (0, 2):
-        made = trials([0.5, 0.5, 0.5]).items()
-        sides.append({
-            seed: measured(one, (380 + seed) / 400, (300 + seed - lost) / 400, (380 + seed - lost) / 400)
-            for seed, one in made
-        })  # fmt: skip
-    f1 = difference("A", "test_macro_f1", *sides, SIZES)
-    p, q = f1.first.mean, f1.second.mean
-    assert f1.error == pytest.approx(1.959964 * sqrt((p * (1 - p) + q * (1 - q)) / 1200), rel=1e-6)
-    fall = difference("A", "degradation", *sides, SIZES, ("noise", 0.3))
-    assert fall.error > 3
-    assert (f1.mark, fall.mark) == (Mark.noise, Mark.noise)
-    one = [{0: side[0]} for side in sides]
-    assert difference("A", "test_macro_f1", *one, SIZES).mark is Mark.noise
-    assert difference("A", "degradation", *one, SIZES, ("noise", 0.3)).mark is Mark.unknown
-    worse = {seed: measured(one, (380 + seed) / 400, 0.5, 0.9) for seed, one in sides[0].items()}
-    assert difference("A", "degradation", sides[0], worse, SIZES, ("noise", 0.3)).mark is Mark.worse
+def drawn(rng, labels, classes, share):
+    """Return predictions that are right with a chance, and of any other class else."""
+    others = (labels + rng.integers(1, classes, len(labels))) % classes
+    return np.where(rng.random(len(labels)) < share, labels, others)
 
 
-@pytest.mark.parametrize(("clean", "noisy", "images"), [(0.97, 0.8, 360), (0.9, 0.3, 1000), (0.6, 0.55, 200)])
-def test_the_sampling_error_of_a_degradation_is_what_drawn_images_vary_by(clean, noisy, images):
-    """Of accuracies that are independent; of the same images, which are right under noise or not, it is no less."""
-    rng = np.random.default_rng(3)
-    wanted = sqrt(variance("degradation", degradation(clean, noisy), clean) / images)
-    drawn = rng.binomial(images, [[clean, noisy]], (20_000, 2)) / images
-    assert np.std([degradation(*pair) for pair in drawn.tolist()]) == pytest.approx(wanted, rel=0.03)
-    right = rng.binomial(images, clean, 20_000)
-    still = rng.binomial(right, noisy / clean)
-    assert np.std(100 * (1 - still / right)) <= wanted
+NOISE = ("noise", 0.3)
 
 
-@pytest.mark.parametrize(("shares", "factor"), [([0.1] * 10, 1.0), ([0.95, 0.05], 2.0)])
-def test_the_sampling_error_of_a_macro_f1_is_that_of_drawn_sets_where_classes_are_alike(shares, factor):
-    """And too small with rare ones, as its documentation says."""
+@pytest.mark.parametrize("shares", [[0.1] * 10, [0.95, 0.05], [0.6, 0.3, 0.08, 0.02]])
+def test_the_sampling_errors_are_what_drawn_sets_vary_by(shares):
+    """Macro-F1, with rare classes too, and degradation, clean and perturbed predictions being of the same images."""
     rng = np.random.default_rng(1)
-    images, classes, drawn = 368, len(shares), []
-    for _ in range(1000):
-        labels = rng.choice(classes, images, p=shares)
-        others = (labels + rng.integers(1, classes, images)) % classes
-        predicted = np.where(rng.random(images) < 0.95, labels, others)
-        drawn.append(macro_f1(confusion_matrix(labels, predicted, classes)))
-    taken = sqrt(variance("test_macro_f1", float(np.mean(drawn))) / images)
-    assert np.std(drawn) / taken == pytest.approx(factor, rel=0.1)
+    images, classes = 500, len(shares)
+    one, seen, taken = trials([0.5])[0], [], []
+    for _ in range(1500):
+        row = measured(one, rng, rng.choice(classes, images, p=shares), classes)
+        seen.append([value_of(row, "test_macro_f1"), value_of(row, "degradation", NOISE)])
+        taken.append([variance("test_macro_f1", [row], [(None, 0.0)]), variance("degradation", [row], [NOISE])])
+    wanted = np.sqrt(np.mean(taken, axis=0) / images)
+    assert np.std(seen, axis=0) == pytest.approx(wanted, rel=0.08)
+
+
+def test_a_mean_degradation_over_severities_has_the_variance_of_its_images():
+    """The pseudo-values of each image, written out (statistics of ratios: the delta method)."""
+    rng = np.random.default_rng(2)
+    clean = rng.random(3000) < 0.9
+    right = np.stack(
+        [clean, *(np.where(rng.random(3000) < share, clean, rng.random(3000) < 0.1) for share in (0.8, 0.4))]
+    )
+    p, per_image = clean.mean(), right[1:].mean(axis=0)
+    q = per_image.mean()
+    values = -100 * ((per_image - q) / p - q * (clean - p) / p**2)
+    joint = joint_accuracy(right)
+    assert degradation_variance(joint) == pytest.approx(values.var(), rel=1e-9)
+    measures = [Measure(None, 0.0, p, 0.5, 1.0, 0.1, 0.0)]
+    measures += [Measure("noise", severity, 0.5, 0.5, 1.0, 0.1, 0.0) for severity in (0.3, 0.5)]
+    row = replace(trials([0.5])[0], evaluation=EvaluationRow("", measures, 1.0, joint_accuracy=joint.tolist()))
+    assert variance("degradation", [row], [("noise", 0.3), ("noise", 0.5)]) == pytest.approx(values.var(), rel=1e-9)
+    alone = -100 * ((right[1] - right[1].mean()) / p - right[1].mean() * (clean - p) / p**2)
+    assert variance("degradation", [row], [("noise", 0.3)]) == pytest.approx(alone.var(), rel=1e-9)
+    assert variance("degradation", [row], [("noise", 0.4)]) is None
+
+
+def test_macro_f1_and_degradation_are_judged_by_their_own_sampling_error():
+    """Three seeds of predictions that are alike in truth are noise; a network that loses far more is worse."""
+    rng = np.random.default_rng(4)
+    labels = rng.choice(4, 400, p=[0.5, 0.3, 0.15, 0.05])
+    first, second = (
+        {seed: measured(one, rng, labels, 4) for seed, one in trials([0.5, 0.5, 0.5]).items()} for _ in range(2)
+    )
+    for metric, condition in (("test_macro_f1", (None, 0.0)), ("degradation", NOISE)):
+        found = difference("A", metric, first, second, SIZES, condition)
+        spread = sum(variance(metric, list(side.values()), [condition]) for side in (first, second))
+        assert found.error >= 1.959964 * sqrt(spread / 1200) * (1 - 1e-6)
+        assert found.mark is Mark.noise
+    worse = {seed: measured(one, rng, labels, 4, noisy=0.3) for seed, one in first.items()}
+    assert difference("A", "degradation", first, worse, SIZES, NOISE).mark is Mark.worse
+    one, other = ({0: side[0]} for side in (first, second))
+    assert difference("A", "test_macro_f1", one, other, SIZES).mark is Mark.noise
+    assert difference("A", "degradation", one, other, SIZES, NOISE).mark is Mark.unknown
+
+
+def test_a_row_of_an_earlier_version_has_no_such_error():
+    """Seeds alone tell then."""
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 4, 400)
+    sides = []
+    for _ in range(2):
+        side = {seed: measured(one, rng, labels, 4) for seed, one in trials([0.5, 0.5, 0.5]).items()}
+        for seed, one in side.items():
+            old = [replace(each, macro_f1_variance=None) for each in one.evaluation.measures]
+            side[seed] = replace(one, evaluation=EvaluationRow("", old, 1.0))
+        sides.append(side)
+    for metric, condition in (("test_macro_f1", (None, 0.0)), ("degradation", NOISE)):
+        found = difference("A", metric, *sides, SIZES, condition)
+        values = [[value_of(row, metric, condition) for row in side.values()] for side in sides]
+        interval = stats.ttest_rel(values[1], values[0]).confidence_interval(0.95)
+        assert found.error == pytest.approx((interval.high - interval.low) / 2)
+
+
+def test_a_training_accuracy_has_no_sampling_error():
+    """Its images are those that the network was fitted to: of one seed, no difference in it has a verdict."""
+    first, second = trials([0.80]), trials([0.80])
+    second = {0: replace(second[0], metrics=replace(second[0].metrics, train_accuracy=0.5))}
+    found = difference("A", "train_accuracy", first, second, SIZES)
+    assert (found.error, found.mark) == (None, Mark.unknown)
+    assert "train_accuracy" not in SETS
 
 
 def test_a_degradation_of_nothing_has_no_variance():
     """Where no image is right, clean or perturbed."""
-    assert variance("degradation", 0.0, 0.0) == 0.0
-    assert variance("degradation", 100.0, 0.5) == 0.0
+    assert degradation_variance(np.zeros((2, 2))) == 0.0
+    assert degradation_variance(np.array([[0.5, 0.0], [0.0, 0.0]])) == 0.0
 
 
 def test_what_has_no_better_side_may_be_noise_too():

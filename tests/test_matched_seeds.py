@@ -74,7 +74,7 @@ def test_one_seed_has_the_sampling_error_of_its_images():
     found = made({"small": [0.80], "large": [0.84], "near": [0.801]})
     shown = [line["vs small, pp"] for line in lines(found, "overview", "markdown")]
     assert shown == ["+4.00 ▲", "+0.10 ≈", "–"]
-    assert "Of one seed, noise is what lies within the sampling error of an accuracy or macro-F1" in note(
+    assert "Of one seed, noise is what lies within the sampling error of a validation or test accuracy" in note(
         found, "overview"
     )
     assert "t-test" not in note(found, "overview")

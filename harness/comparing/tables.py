@@ -129,11 +129,11 @@ def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
         "Changed: more than noise, but neither way is better."
         if any(one.mark is Mark.changed for one in comparison.differences)
         else "",
-        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed; of an accuracy, macro-F1 or "
-        "degradation not less than its sampling error."
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed; of a validation or test "
+        "accuracy, macro-F1 or degradation not less than its sampling error."
         if several
         else "",
-        "Of one seed an accuracy or macro-F1 within its sampling error is noise, beyond "
+        "Of one seed a validation or test accuracy or macro-F1 within its sampling error is noise, beyond "
         f"{CLEAR:g} times that a difference."
         if single
         else "",

@@ -32,17 +32,19 @@ def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
 def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], perturbation: str) -> str:
     """Say how exactly the test images tell the least mean degradation under a perturbation; empty as of an accuracy.
 
-    That is `harness.sampling.variance`, rather too wide than too narrow. A mean over severities varies no more than one
-    share of the same mean does (Bhatia & Davis 2000, Amer. Math. Monthly 107, 353).
+    Half of the normal interval at 95 %, z √(v / n), v from `harness.sampling.variance`.
     """
     noisy = [severity for severity in perturbations(experiments).get(perturbation, ()) if severity > 0]
-    found = [(one.over_severities("degradation", perturbation, noisy), one.test("accuracy")) for one in experiments]
-    values = [(value.mean, clean.mean) for value, clean in found if value and clean and clean.mean]
+    found = [(one.over_severities("degradation", perturbation, noisy), one) for one in experiments]
+    values = [(value.mean, one.tested) for value, one in found if value]
     n = summary.sizes.get("test", 0)
     if not n or len(values) < 2:
         return ""
-    least, clean_accuracy = min(values)
-    half = NORMAL_QUANTILE * sqrt(variance("degradation", least, clean_accuracy) / n)
+    least, tested = min(values, key=lambda value: value[0])
+    spread = variance("degradation", tested, [(perturbation, severity) for severity in noisy])
+    if spread is None:
+        return ""
+    half = NORMAL_QUANTILE * sqrt(spread / n)
     return f"a mean degradation of {least:.2f}% under {perturbation} to ± {half:.2f} points (95 %)"
 
 

@@ -14,6 +14,7 @@ from harness.quantities import Statistic
 from harness.rows import Measure, TrialMetrics, TrialRow
 from harness.suite.expectations import Condition
 from harness.suite.relations import MEASURED, Metric
+from harness.values import measure_of
 
 HIGH_SEVERITY = 0.3
 """The paper averages accuracy over severities from here on."""
@@ -62,18 +63,19 @@ class ExperimentRows:
 
     def test(self, key: str, condition: Condition = CLEAN) -> Statistic | None:
         """Return a statistic of the tested trials' measure under a condition."""
-        found = [getattr(measure, key) for row in self.tested for measure in measures(row, condition)]
-        return Statistic.of([float(value) for value in found])
+        found = [measure_of(row, condition) for row in self.tested]
+        return Statistic.of([float(getattr(measure, key)) for measure in found if measure])
 
     def over_severities(self, key: str, perturbation: str, severities: Sequence[float]) -> Statistic | None:
         """Return a statistic of each tested trial's mean over severities; None unless all were measured at each.
 
         Means over other severities are not comparable.
         """
-        found = [[measures(row, (perturbation, severity)) for severity in severities] for row in self.tested]
-        if not severities or not all(measured for each in found for measured in each):
+        found = [[measure_of(row, (perturbation, severity)) for severity in severities] for row in self.tested]
+        whole = [[one for one in each if one] for each in found]
+        if not severities or whole != found:
             return None
-        return Statistic.of([fmean(getattr(one, key) for measured in each for one in measured) for each in found])
+        return Statistic.of([fmean(getattr(one, key) for one in each) for each in whole])
 
     @property
     def status(self) -> str:
@@ -124,11 +126,6 @@ def by_experiment(summary: RunSummary) -> list[ExperimentRows]:
 def all_measures(row: TrialRow) -> list[Measure]:
     """Return a tested row's measures."""
     return row.evaluation.measures if row.evaluation else []
-
-
-def measures(row: TrialRow, condition: Condition) -> list[Measure]:
-    """Return a row's measure under a condition, as a list of one or none."""
-    return [m for m in all_measures(row) if (m.perturbation, m.severity) == condition][:1]
 
 
 def perturbations(experiments: Sequence[ExperimentRows]) -> dict[str, list[float]]:

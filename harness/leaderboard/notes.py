@@ -28,12 +28,12 @@ def marks(about: str, cells: Iterable[Marked | None]) -> str:
     if not signs:
         return ""
     several = (
-        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed (paired t-test); of an accuracy "
-        "or macro-F1 not less than its sampling error."
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed (paired t-test); of a "
+        "validation or test accuracy or macro-F1 not less than its sampling error."
     )
     single = (
-        "Of one seed, noise is what lies within the sampling error of an accuracy or macro-F1; a verdict takes "
-        f"{CLEAR:g} times that."
+        "Of one seed, noise is what lies within the sampling error of a validation or test accuracy or macro-F1; a "
+        f"verdict takes {CLEAR:g} times that."
     )
     ns = [cell.value.n for cell in found]
     return joined(f"{about}: {signs}.", several if max(ns) > 1 else "", single if min(ns) == 1 else "")
