@@ -2,19 +2,64 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import stat
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from typing import BinaryIO
 
     from numpy.typing import NDArray
+
+
+LARGEST_TEXT = 1 << 28
+"""Bytes of the largest JSON file that is read: a row or a header of a run of 100,000 trials has a tenth of that."""
+_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR}
+"""What systems answer that cannot write a directory through to the disk."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read its bytes; a link to a regular file is followed.
+
+    A device may have no end, and a pipe may wait for ever: neither is opened.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file; ``strerror`` says which.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise _not_regular(path)
+    # Another may take its place between the two calls: without O_NONBLOCK, to open a pipe waits for its writer.
+    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise _not_regular(path)
+    return file
+
+
+def read_regular(path: Path, *, most: int) -> bytes:
+    """Return a regular file's bytes, at most ``most``; the caller says why no file of its kind has more.
+
+    Raises:
+        OSError: it cannot be read, is not a regular file, or is larger; ``strerror`` says which.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"is larger than {most:,} bytes, the most that is read of such a file", str(path))
+    return content
+
+
+def _not_regular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "is not a regular file", str(path))
 
 
 def safe_name(name: str) -> str:
@@ -32,7 +77,7 @@ def safe_name(name: str) -> str:
 def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that a reader, or a crash, meets the old content or the new, never a part.
 
-    ``durable``: wait until the disk has it, so that it outlives a loss of power too.
+    ``durable``: wait until the disk has it, and its name in its folder, so that it outlives a loss of power too.
     """
     temporary = path.with_name(f".{path.name}.{token_hex(6)}")
     try:
@@ -48,8 +93,34 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
                 os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error is the one to report
+            temporary.unlink(missing_ok=True)
         raise
+    if durable:
+        sync_directory(path.parent)
+
+
+def sync_directory(folder: Path) -> None:
+    """Wait until the disk has the names of a folder's files, on systems that can do so.
+
+    Raises:
+        OSError: the disk reports an error.
+    """
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno in _NO_DIRECTORY_SYNC:
+            return
+        raise
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY_SYNC:
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -69,9 +140,9 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: boo
 
 
 def digest_of(path: Path) -> str | None:
-    """Return the SHA-256 of a file, None where there is none."""
+    """Return the SHA-256 of a regular file, None where there is none that can be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             hasher = sha256()
             while chunk := file.read(1 << 20):
                 hasher.update(chunk)
