@@ -123,9 +123,9 @@ def sync_directory(folder: Path) -> None:
         os.close(handle)
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, *, durable: bool = True) -> None:
     """Write indented JSON, as `write_bytes` does."""
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), durable=durable)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: bool = True) -> str:
@@ -142,12 +142,21 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: boo
 def digest_of(path: Path) -> str | None:
     """Return the SHA-256 of a regular file, None where there is none that can be read."""
     try:
-        with open_regular(path) as file:
-            hasher = sha256()
-            while chunk := file.read(1 << 20):
-                hasher.update(chunk)
+        return content_digest(path)
     except OSError:
         return None
+
+
+def content_digest(path: Path) -> str:
+    """Return the SHA-256 of a regular file, read now.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
+    hasher = sha256()
+    with open_regular(path) as file:
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
     return hasher.hexdigest()
 
 
