@@ -54,6 +54,7 @@ def evaluate_all(
         f"perturbation {one.name}": registry.find("perturbation", one.name).provenance
         for one in (perturbations if asked else ())
     }
+    foreign = any(registry.third_party("perturbation", one.name) for one in perturbations)
     due: list[_Due] = []
     for row in asked:
         one = planned[row.experiment, row.seed]
@@ -65,7 +66,9 @@ def evaluate_all(
     groups = _grouped(due, pool.slots)
     while groups:
         alone: list[list[_Due]] = []
-        works = [Work(_task(run, group, perturbations, conditions), group[0].devices) for group in groups]
+        works = [
+            Work(_task(run, group, perturbations, conditions, isolated=foreign), group[0].devices) for group in groups
+        ]
         for index, result in together(pool, works):
             group = groups[index]
             if isinstance(result, Failure) and len(group) > 1:
@@ -86,26 +89,33 @@ def evaluate_all(
 
 
 def _grouped(due: list[_Due], slots: int) -> list[list[_Due]]:
-    """Return groups to measure together: of one backend and device, as many as there are slots, none too large."""
+    """Return groups to measure together: of one backend and device, as many as there are slots, none too large.
+
+    A trial with third-party code is measured alone: what it does to its process reaches no other trial.
+    """
     kinds: dict[Any, list[_Due]] = {}
     for one in due:
-        kinds.setdefault((one.spec.backend, one.devices), []).append(one)
+        kinds.setdefault((one.spec.backend, one.devices, one.spec.third_party), []).append(one)
     groups = []
     for members in kinds.values():
-        size = min(_TOGETHER, -(-len(members) // slots))
+        size = 1 if members[0].spec.third_party else min(_TOGETHER, -(-len(members) // slots))
         groups += [members[start : start + size] for start in range(0, len(members), size)]
     return groups
 
 
-def _task(run: Run, group: list[_Due], perturbations: tuple[PerturbationSpec, ...], conditions: Conditions) -> Task:
-    trials = tuple((one.spec, run.trial_directory(one.row.experiment, one.row.seed) / "state.npz") for one in group)
-    first = group[0].row
+def _task(
+    run: Run, group: list[_Due], perturbations: tuple[PerturbationSpec, ...], conditions: Conditions, *, isolated: bool
+) -> Task:
+    places = (run.trial_directory(one.row.experiment, one.row.seed).absolute() for one in group)
+    trials = tuple((one.spec, place / "state.npz") for one, place in zip(group, places, strict=True))
+    first, first_spec = group[0].row, group[0].spec
     return Task(
         evaluate_trials,
         EvaluationSpec(trials, perturbations),
         "evaluate " + ", ".join(one.spec.title for one in group),
-        log=run.log(first.experiment, first.seed),
+        log=run.log(first.experiment, first.seed).absolute(),
         timeout=conditions.timeout and conditions.timeout * len(group),
+        isolated=isolated or first_spec.third_party,
     )
 
 

@@ -75,7 +75,8 @@ def smoke(
     failed = set()
     able = [one for one in plan.trials if one.spec]
     perturbations = perturbation_specs(suite) if may_be_tested(suite, [name for name, _ in pairs]) else ()
-    for planned, result in _rehearse(able, pool, 1, perturbations):
+    isolated = any(registry.third_party("perturbation", named.name) for named in perturbations)
+    for planned, result in _rehearse(able, pool, 1, perturbations, isolated=isolated):
         if isinstance(result, Failure):
             failed.add(planned.row.experiment)
         told = f"{result.of_row}: {result.reason}" if isinstance(result, Failure) else "works"
@@ -87,7 +88,12 @@ def smoke(
 
 
 def _rehearse(
-    trials: Sequence[PlannedTrial], pool: Pool, batches: int, perturbations: tuple[PerturbationSpec, ...]
+    trials: Sequence[PlannedTrial],
+    pool: Pool,
+    batches: int,
+    perturbations: tuple[PerturbationSpec, ...],
+    *,
+    isolated: bool = False,
 ) -> list[tuple[PlannedTrial, Rehearsed | Failure]]:
     works = [
         Work(
@@ -96,6 +102,7 @@ def _rehearse(
                 RehearsalSpec(one.spec, batches, perturbations),
                 f"rehearse {one.spec.title}",
                 timeout=PATIENCE_SECONDS,
+                isolated=isolated or one.spec.third_party,
             ),
             one.devices,
         )

@@ -89,6 +89,7 @@ def make_plan(
             ("backend", answer.backend),
         ]
         components = {f"{kind} {part}": registry.find(kind, part).provenance for kind, part in parts if part}
+        foreign = any(registry.third_party(kind, part) for kind, part in parts[1:] if part)
         first = TrialRow(
             experiment=name,
             seed=0,
@@ -106,7 +107,10 @@ def make_plan(
         for seed in suite.suite.seeds:
             row = stamped(replace(first, seed=seed))
             context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
-            spec = _trial_spec(loaded, row, data, question.network, context) if answer.backend else None
+            spec = None
+            if answer.backend:
+                spec = _trial_spec(loaded, row, data, question.network, context)
+                spec = replace(spec, third_party=foreign)
             trials.append(PlannedTrial(row, spec, answer.devices))
     return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"])
 
@@ -172,7 +176,7 @@ def _trial_spec(
     return TrialSpec(
         experiment=row.experiment,
         seed=row.seed,
-        data=data,
+        data=replace(data, directory=data.directory.absolute()),
         split=loaded.suite.dataset.split,
         network=network,
         backend=row.backend,
@@ -188,4 +192,4 @@ def _trial_spec(
 
 def _optimizer_spec(loaded: LoadedSuite, experiment: str) -> OptimizerSpec:
     table = loaded.suite.experiments[experiment].optimizer
-    return OptimizerSpec(table.name, table.options, loaded.path.parent)
+    return OptimizerSpec(table.name, table.options, loaded.path.parent.absolute())

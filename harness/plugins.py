@@ -111,6 +111,13 @@ class Registry:
         msg = f"unknown {kind} {name!r}. {nearest(name, known)}{self._absent()}"
         raise HarnessError(msg)
 
+    def third_party(self, kind: Kind, name: str) -> bool:
+        """Return whether a component's code is not harness's own; True also where no plugin offers it."""
+        try:
+            return self.find(kind, name).distribution != OWN
+        except HarnessError:
+            return True
+
     def _absent(self) -> str:
         """Name the plugins that might have offered it, and why they do not."""
         faulty = ", ".join(f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.errors import HarnessError, one_line
 from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
 from harness.jobs import build_optimizer, load_backend
-from harness.plugins import registry
+from harness.plugins import Registry, registry
 from harness.pools import Failure, Pool, Task
 from harness.pools.tasks import Report
 from harness.specs import OptimizerSpec
@@ -61,12 +61,20 @@ def asking(pool: Pool) -> Ask:
 
 
 def _run(pool: Pool, questions: list[Question]) -> list[Answer] | Failure:
-    future = pool.submit(Task(probe, questions, "probing backends"))
+    plugins = registry()
+    isolated = any(_third_party(plugins, question) for question in questions)
+    future = pool.submit(Task(probe, questions, "probing backends", isolated=isolated))
     while not future.done():
         pool.wait()
     pool.wait()
     result: list[Answer] | Failure = future.result()
     return result
+
+
+def _third_party(plugins: Registry, question: Question) -> bool:
+    """Return whether third-party code answers a question."""
+    backends = (plugins.third_party("backend", name) for name in question.backends)
+    return any(backends) or plugins.third_party("optimizer", question.optimizer.name)
 
 
 def _precisions(backend: Backend) -> Sequence[Precision]:

@@ -43,6 +43,8 @@ class TrialSpec:
     fingerprint: str
     checkpoint: tuple[Path, float] | None = None
     """Where it keeps its checkpoint, and how many seconds there are between two."""
+    third_party: bool = False
+    """Whether its backend or its optimizer is a third party's: it is then trained and tested in its own process."""
 
     @property
     def title(self) -> str:

@@ -120,8 +120,15 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
     def report(said: EpochRecord) -> None:
         observers.epoch_finished(trial=about, epoch=asdict(said))
 
-    spec = replace(spec, checkpoint=(run.checkpoint(experiment, seed), conditions.checkpoint_seconds))
-    task = Task(train, TrainSpec((spec,)), f"train {spec.title}", run.log(experiment, seed), conditions.timeout)
+    spec = replace(spec, checkpoint=(run.checkpoint(experiment, seed).absolute(), conditions.checkpoint_seconds))
+    task = Task(
+        train,
+        TrainSpec((spec,)),
+        f"train {spec.title}",
+        run.log(experiment, seed).absolute(),
+        conditions.timeout,
+        isolated=spec.third_party,
+    )
     return Work(task, planned.devices, started=lambda: observers.trial_started(trial=about), report=report)
 
 

@@ -151,7 +151,8 @@ class PerturbationConformance(Conformance):
         wanted = perturb(clean.copy(), severity, draws())
         pool = Processes(1)
         try:
-            future = pool.submit(Task(_perturbed, (target.name, clean, severity), "conformance", timeout=300))
+            task = Task(_perturbed, (target.name, clean, severity), "conformance", timeout=300, isolated=True)
+            future = pool.submit(task)
             while not future.done():
                 pool.wait()
             found = future.result()

@@ -45,7 +45,7 @@ def _trial(bench: Bench, folder: Path) -> TrialSpec:
 
 def _run(pool: Pool, spec: TrainSpec) -> State | str:
     try:
-        future = pool.submit(Task(train, spec, "conformance", timeout=300))
+        future = pool.submit(Task(train, spec, "conformance", timeout=300, isolated=True))
         while not future.done():
             pool.wait()
         result: list[Trained] | Failure = future.result()

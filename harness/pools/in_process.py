@@ -11,7 +11,8 @@ from harness.pools.tasks import Report, Task
 class InProcess:
     """Runs a task when it is waited for.
 
-    A time limit is noticed when the job next reports. A job that ends the interpreter ends the driver with it.
+    A time limit is noticed when the job next reports. A job that ends the interpreter ends the driver with it, and no
+    task is isolated from another.
     """
 
     slots = 1

@@ -71,14 +71,14 @@ class Processes:
         """Start a task in a process that is free."""
         self._count += 1
         number = self._count
-        slot = self._free.pop() if self._free else self._new_slot()
+        slot = self._free.pop() if self._free and not task.isolated else self._new_slot(task)
         slot.number = number
         running = self._running[number] = _Running(task, slot, report)
         try:
             inner = slot.pool.schedule(worker.run, args=(task, number), timeout=task.timeout)
         except RuntimeError:  # its process has ended since its last task
             self._discard(slot)
-            slot = running.slot = self._new_slot()
+            slot = running.slot = self._new_slot(task)
             slot.number = number
             inner = slot.pool.schedule(worker.run, args=(task, number), timeout=task.timeout)
         inner.add_done_callback(lambda done: self._messages.put(("done", number, done)))
@@ -108,10 +108,10 @@ class Processes:
         self._acceptor.join(_GRACE)
         self._listener.close()
 
-    def _new_slot(self) -> _Slot:
+    def _new_slot(self, task: Task) -> _Slot:
         self._slots_made += 1
         index = self._slots_made
-        arguments = (self._listener.address, self._key, index)
+        arguments = (self._listener.address, self._key, index, task.isolated)
         pool = ProcessPool(max_workers=1, context=get_context("spawn"), initializer=worker.start, initargs=arguments)
         slot = self._used[index] = _Slot(index, pool)
         return slot
@@ -134,7 +134,7 @@ class Processes:
             running = self._running.pop(number)
             result = _result(rest[0], running.task) if kind == "done" else _died("it exited")
             running.slot.number = None
-            if isinstance(result, Failure) and result.status != "failed":
+            if running.task.isolated or (isinstance(result, Failure) and result.status != "failed"):
                 self._discard(running.slot)
             elif running.slot.index in self._used:
                 self._free.append(running.slot)

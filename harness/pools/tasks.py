@@ -18,7 +18,8 @@ class Task:
     """A job, what it works on, and under which conditions.
 
     ``title`` heads its part of the ``log``, a file to which everything goes that the job prints, and its traceback.
-    ``timeout`` is in seconds.
+    ``timeout`` is in seconds. ``isolated``: third-party code takes part. A pool of processes starts a new one for such
+    a task and ends it afterwards; the processes of all other tasks load no third-party plugin.
     """
 
     job: Job
@@ -26,6 +27,7 @@ class Task:
     title: str
     log: Path | None = None
     timeout: float | None = None
+    isolated: bool = False
 
 
 @dataclass(frozen=True)

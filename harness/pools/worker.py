@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from harness.errors import one_line
+from harness.plugins import DISABLE
 from harness.pools.perform import perform
 from harness.pools.tasks import Failure, Task
 
@@ -18,8 +19,13 @@ REPORT_SECONDS = 0.1
 _driver: Connection | None = None
 
 
-def start(address: str, key: bytes, slot: int) -> None:
-    """Prepare a new worker: end with the driver, however that ends, and tell it what goes on."""
+def start(address: str, key: bytes, slot: int, third_party: bool) -> None:
+    """Prepare a new worker: end with the driver, however that ends, and tell it what goes on.
+
+    ``third_party``: whether it may load third-party plugins.
+    """
+    if not third_party:
+        os.environ[DISABLE] = f"{os.environ.get(DISABLE, '')},*"
     threading.Thread(target=_end_with_parent, daemon=True).start()
     global _driver  # noqa: PLW0603 - a process has one driver
     _driver = Client(address, authkey=key)
