@@ -4,9 +4,11 @@ Importing this package is cheap: it loads neither NumPy nor any framework, so th
 thread variables first. The contracts are in `harness.interfaces`.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 
 import pluggy
+
+from harness.installed import version
 
 hookimpl = pluggy.HookimplMarker("harness")
 """Marks a plugin's function as the implementation of the hook of the same name."""

@@ -51,7 +51,7 @@ def evaluate_all(
     asked = [row for row in asked if (row.experiment, row.seed) in wanted & planned.keys()]
     # Of experiments that are never tested, the perturbations' plugins need not be here.
     components = {
-        f"perturbation {one.name}": registry.find("perturbation", one.name).provenance
+        f"perturbation {one.name}": registry.find("perturbation", one.name).identity
         for one in (perturbations if asked else ())
     }
     foreign = any(registry.third_party("perturbation", one.name) for one in perturbations)

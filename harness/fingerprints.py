@@ -36,7 +36,7 @@ def evaluation_fingerprint(trial: str, perturbations: Sequence[PerturbationSpec]
     content: list[dict[str, Any]] = [
         {
             "name": spec.name,
-            "from": registry.find("perturbation", spec.name).provenance,
+            "from": registry.find("perturbation", spec.name).identity,
             "severities": spec.severities,
             "seed": spec.seed,
         }

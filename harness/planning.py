@@ -61,7 +61,7 @@ def make_plan(
     """
     suite = loaded.suite
     experiments = {name: suite.experiments[name] for name in choose(suite, only)}
-    data = open_dataset(loaded)
+    data = open_dataset(loaded, registry)
     try:
         split = split_of(data, suite.dataset.split)
     except HarnessError as error:
@@ -88,7 +88,7 @@ def make_plan(
             ("optimizer", experiment.optimizer.name),
             ("backend", answer.backend),
         ]
-        components = {f"{kind} {part}": registry.find(kind, part).provenance for kind, part in parts if part}
+        components = {f"{kind} {part}": _identity(registry, kind, part) for kind, part in parts if part}
         foreign = any(registry.third_party(kind, part) for kind, part in parts[1:] if part)
         first = TrialRow(
             experiment=name,
@@ -129,7 +129,7 @@ def choose(suite: Suite, only: Sequence[str]) -> list[str]:
     return chosen(only, names)
 
 
-def open_dataset(loaded: LoadedSuite) -> CachedDataset:
+def open_dataset(loaded: LoadedSuite, registry: Registry) -> CachedDataset:
     """Return the suite's dataset from the cache, where it is put first if need be.
 
     Raises:
@@ -137,7 +137,8 @@ def open_dataset(loaded: LoadedSuite) -> CachedDataset:
     """
     table = loaded.suite.dataset
     try:
-        return obtain(table.name, table.options, loaded.dataset, cache_root())
+        maker = registry.find("dataset", table.name).identity
+        return obtain(table.name, table.options, loaded.dataset, cache_root(), maker=maker)
     except HarnessError as error:
         # Where it complains of one of its options, it begins with that.
         option = str(error).partition(":")[0]
@@ -148,6 +149,12 @@ def open_dataset(loaded: LoadedSuite) -> CachedDataset:
 def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
     """Return what the suite's robustness tables ask for."""
     return tuple(PerturbationSpec(one.perturbation, tuple(one.severities), one.seed) for one in suite.robustness)
+
+
+def _identity(registry: Registry, kind: Kind, name: str) -> str:
+    """Return by what a component is identified in a trial: of a dataset, the digest of its content says the rest."""
+    component = registry.find(kind, name)
+    return component.provenance if kind == "dataset" else component.identity
 
 
 def _check_device(device: str | None, questions: Sequence[Question], answers: Sequence[Answer]) -> None:

@@ -2,17 +2,19 @@
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint
 from typing import Any, Literal
 
 import pluggy
 
 from harness import hookspecs
 from harness.errors import HarnessError, nearest, one_line
+from harness.installed import survey
+from harness.sources import changed_source, module_of
 
 GROUP = "harness"
 OWN = "nn-harness"
@@ -36,11 +38,28 @@ class Component:
     version: str
     target: Any = field(repr=False)
     """The factory (for a perturbation: the callable), or ``"module:attribute"``."""
+    module: str = field(default="", repr=False)
+    """The module of the entry point that offers it."""
+    installed: Distribution | None = field(default=None, repr=False, compare=False)
 
     @property
     def provenance(self) -> str:
         """The distribution and its version, ``"nn-harness 0.1.0"``."""
         return f"{self.distribution} {self.version}"
+
+    @cached_property
+    def identity(self) -> str:
+        """What results are identified by: the provenance, and the source where the version does not say what it is.
+
+        ``"harness-lion 0.1 (source 1a2b3c4d5e6f)"`` is an editable install, or one whose files have been altered.
+        """
+        source = changed_source(self._offering, module_of(self.target), self.installed)
+        return f"{self.provenance} (source {source})" if source else self.provenance
+
+    @property
+    def _offering(self) -> str:
+        """The module of the entry point, but for harness's own: that one offers what other modules hold."""
+        return "" if self.module.partition(".")[0] == "harness" and self.distribution == OWN else self.module
 
     def load(self) -> Any:
         """Return the factory, imported now if it was registered by its place.
@@ -128,20 +147,28 @@ class Registry:
 @cache
 def registry() -> Registry:
     """Return what is installed and not disabled; scanned and checked once in a process."""
-    return load(entry_points(group=GROUP), os.environ.get(DISABLE, ""))
+    return load_installed(os.environ.get(DISABLE, ""))
 
 
-def load(found: Any, disable: str = "") -> Registry:
+def load_installed(disable: str = "") -> Registry:
+    """Load the plugins of what is installed; ``disable`` as in `load`."""
+    found = survey(GROUP)
+    return load(found.points, disable, [Quarantined("?", place, "?", why) for place, why in found.unreadable])
+
+
+def load(found: Iterable[EntryPoint], disable: str = "", unreadable: Iterable[Quarantined] = ()) -> Registry:
     """Load each entry point on its own, so that a faulty one is set aside and the others serve.
 
     ``disable`` names those that are not to be loaded, between commas; ``"*"`` stands for all but harness's own.
+    ``unreadable``: what has no entry points that can be read.
     """
+    found = list(found)
     names = {name.strip() for name in disable.split(",")}
     off = [point for point in found if point.name in names or ("*" in names and _place(point)[1] != OWN)]
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     components: list[Component] = []
-    quarantined: list[Quarantined] = []
+    quarantined: list[Quarantined] = list(unreadable)
     for point in sorted((point for point in found if point not in off), key=_place):
         try:
             components += _load_one(manager, point, components)
@@ -179,7 +206,6 @@ def _offered(
     manager: pluggy.PluginManager, plugin: Any, point: EntryPoint, earlier: Sequence[Component]
 ) -> list[Component]:
     """Return what a plugin offers, once its hooks are known to be such."""
-    _, distribution, version = _place(point)
     for caller in manager.get_hookcallers(plugin) or ():
         if not caller.has_spec():
             known = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]
@@ -188,14 +214,16 @@ def _offered(
     components: list[Component] = []
     others = [other for other in manager.get_plugins() if other is not plugin]
     for kind in (*KINDS, PEER):
-        collect = _collector(kind, distribution, version, components, earlier)
+        collect = _collector(kind, point, components, earlier)
         manager.subset_hook_caller(f"register_{kind}s", others)(register=collect)
     return components
 
 
 def _collector(
-    kind: Kind, distribution: str, version: str, components: list[Component], earlier: Sequence[Component]
+    kind: Kind, point: EntryPoint, components: list[Component], earlier: Sequence[Component]
 ) -> Callable[[str, Any], None]:
+    _, distribution, version = _place(point)
+
     def register(name: str, target: Any) -> None:
         if not name or not isinstance(name, str) or ":" in name:
             msg = f"register_{kind}s: {name!r} is not a name: a text without ':' is needed"
@@ -206,6 +234,6 @@ def _collector(
         if any((c.kind, c.distribution, c.name) == (kind, distribution, name) for c in [*earlier, *components]):
             msg = f"register_{kind}s: {distribution} registers {name!r} twice"
             raise HarnessError(msg)
-        components.append(Component(kind, name, distribution, version, target))
+        components.append(Component(kind, name, distribution, version, target, point.module, point.dist))
 
     return register

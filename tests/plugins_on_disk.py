@@ -1,16 +1,41 @@
 """Third parties' plugins as they really come: distributions on the path, with metadata and entry points."""
 
+import json
 import textwrap
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 
 
-def distribution(root, name, version, modules, entry_points):
-    """Write a distribution into ``root``, a folder on ``sys.path``: its modules, its metadata, its entry points."""
+def distribution(root, name, version, modules, entry_points, *, record=False, editable=None, folder=None):
+    """Write a distribution into ``root``, a folder on ``sys.path``: its modules, its metadata, its entry points.
+
+    ``record``: as an installer leaves it, with a RECORD of its files. ``editable``: the checkout that it is an editable
+    install of. ``folder``: another name of its metadata's folder.
+    """
     root.mkdir(parents=True, exist_ok=True)
     for module, source in modules.items():
-        (root / f"{module}.py").write_text(textwrap.dedent(source))
-    info = root / f"{name.replace('-', '_')}-{version}.dist-info"
+        path = root / f"{module}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(source))
+    info = root / (folder or f"{name.replace('-', '_')}-{version}.dist-info")
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    file = "PKG-INFO" if info.name.endswith(".egg-info") else "METADATA"
+    (info / file).write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     lines = "".join(f"{point} = {target}\n" for point, target in entry_points.items())
     (info / "entry_points.txt").write_text(f"[harness]\n{lines}")
+    if editable:
+        told = {"url": editable.as_uri(), "dir_info": {"editable": True}}
+        (info / "direct_url.json").write_text(json.dumps(told))
+    if record or editable:
+        write_record(root, info, modules)
     return root
+
+
+def write_record(root, info, modules):
+    """Write the RECORD of a distribution's modules as they are now."""
+    lines = [f"{info.name}/RECORD,,"]
+    for module in modules:
+        content = (root / f"{module}.py").read_bytes()
+        digest = urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()
+        lines.append(f"{module}.py,sha256={digest},{len(content)}")
+    (info / "RECORD").write_text("\n".join(lines) + "\n")

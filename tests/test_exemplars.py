@@ -19,7 +19,7 @@ def test_a_run_records_its_classes_and_each_finalists_mistakes(tmp_path):
     """Counts add up to the dataset's; a glyph is a training image; an example is a test image that was mistaken."""
     _, run = run_suite(tmp_path)
     loaded = load_suite(tmp_path / "tiny.toml", registry())
-    data = open_dataset(loaded)
+    data = open_dataset(loaded, registry())
     split, images = split_of(data, loaded.suite.dataset.split), data.open()
     record = read_classes(run)
     assert record["counts"].sum(axis=0).tolist() == np.bincount(load_digits().target).tolist()

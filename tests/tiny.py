@@ -46,8 +46,10 @@ compare = [["A", "B"]]
 """
 
 
-def run_suite(folder, text=TINY, *, plugins=None, only=(), pool=None, conditions=None, timings=None, **options):
-    """Run a suite's text in ``folder / "run"``; return the outcome and the run."""
+def run_suite(
+    folder, text=TINY, *, plugins=None, only=(), pool=None, conditions=None, timings=None, dry=False, **options
+):
+    """Run a suite's text in ``folder / "run"``; return the outcome and the run; ``dry``: nothing runs."""
     path = folder / "tiny.toml"
     path.write_text(text)
     plugins = plugins or registry()
@@ -61,6 +63,8 @@ def run_suite(folder, text=TINY, *, plugins=None, only=(), pool=None, conditions
     run = Run(folder / "run", loaded.suite, about, planned)
     with locked(run.directory):
         run = take_up(run)
+        if dry:
+            return None, run
         run.write_header({})
         return execute(run, plan, plugins, pool, conditions, timings), run
 

@@ -88,9 +88,10 @@ def describe(
     from harness.suite.models import SplitTable
 
     options = _options(data_directory, assignments, partial=partial)
-    built = _build(registry().find("dataset", name), options)
+    component = registry().find("dataset", name)
+    built = _build(component, options)
     try:
-        data = obtain(name, options, built, cache_root())
+        data = obtain(name, options, built, cache_root(), maker=component.identity)
         described = measure(data, split_of(data, SplitTable()))
     except HarnessError as error:
         msg = f"dataset {name!r}: {error}"

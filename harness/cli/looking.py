@@ -84,13 +84,14 @@ def plugins() -> None:
 
 def doctor() -> None:
     """Show this machine, what is installed, and which backends work here or why not."""
-    from importlib.metadata import PackageNotFoundError, requires, version
+    from importlib.metadata import PackageNotFoundError
 
     from packaging.requirements import Requirement
 
     from harness import __version__, environment
+    from harness.installed import find, survey, version
     from harness.places import cache_root
-    from harness.plugins import registry
+    from harness.plugins import GROUP, registry
 
     kernel = _kernel()
     typer.echo(f"harness {__version__}")
@@ -99,7 +100,7 @@ def doctor() -> None:
     typer.echo(f"  kernel of NumPy's matrix products: {kernel}")
     typer.echo(f"  cache: {cache_root()}\n")
     lines = []
-    for text in requires("nn-harness") or ():
+    for text in find("nn-harness").requires or ():
         requirement = Requirement(text)
         try:
             found = version(requirement.name)
@@ -115,6 +116,8 @@ def doctor() -> None:
         for key, value in told.items():
             typer.echo(f"  {key}: {value}")
     _say_absent(installed)
+    for place in survey(GROUP).left_over:
+        typer.echo(f"{place} is left over from another installation, and is ignored: remove it")
 
 
 def _kernel() -> str:

@@ -59,7 +59,7 @@ class CachedDataset:
         return LabelledImages(np.asarray(images), labels, self.class_names)
 
 
-def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Path) -> CachedDataset:
+def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = "") -> CachedDataset:
     """Return a dataset that may not be available from the cache, where it is put first if need be.
 
     Raises:
@@ -69,7 +69,7 @@ def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Pat
     try:
         reason = dataset.unavailable()
         if reason is None:
-            return materialise(name, options, dataset, root)
+            return materialise(name, options, dataset, root, maker=maker)
     except HarnessError:
         raise
     except Exception as error:
@@ -77,16 +77,20 @@ def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Pat
     raise HarnessError(reason)
 
 
-def materialise(name: str, options: Mapping[str, object], dataset: Dataset, root: Path) -> CachedDataset:
+def materialise(
+    name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = ""
+) -> CachedDataset:
     """Return a dataset from the cache; it is read and put there if its source is new, or the entry damaged.
 
-    A `StreamedDataset` goes there block by block, any other at once.
+    A `StreamedDataset` goes there block by block, any other at once. ``maker``: the identity of the plugin that offers
+    it, as another one may make something else of the same source.
 
     Raises:
         HarnessError: the dataset's files are faulty, it returned other than `LabelledImages` promises, or the cache
             cannot be written to; whoever catches it says of which dataset it speaks.
     """
-    key = checksum({"name": name, "options": json.loads(json.dumps(options, default=str)), "source": dataset.source()})
+    meant = {"name": name, "options": json.loads(json.dumps(options, default=str)), "source": dataset.source()}
+    key = checksum(meant | ({"maker": maker} if maker else {}))
     index = root / "sources" / f"{key}.json"
     known = _known(root, index)
     if known:

@@ -1,9 +1,8 @@
 """Scikit-learn's handwritten digits: 1,797 real images of 8 × 8 pixels, no download."""
 
-from importlib.metadata import version
-
 import numpy as np
 
+from harness.installed import version
 from harness.interfaces import LabelledImages
 
 

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.environment import host
 from harness.files import write_json
+from harness.installed import version
 from harness.places import cache_root
 
 VARIABLE = "OPENBLAS_CORETYPE"
