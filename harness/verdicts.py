@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.differences import CONFIDENCE, Mark
+from harness.evidence import note as missing_note
 from harness.leaderboard.model import Column, Marked, Table, make_table
 from harness.units import UNITS, Unit, under
 from harness.verification import JudgedClaim, JudgedFigure, Verdict, Verification
@@ -92,7 +93,7 @@ def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], une
         }
         for one in judged
     ]
-    return make_table(key, title, columns, lines, " ".join(filter(None, [_chance(judged), uneven])))
+    return make_table(key, title, columns, lines, " ".join(filter(None, [_chance(judged), uneven, _missing(judged)])))
 
 
 def _chance(judged: Sequence[JudgedClaim]) -> str:
@@ -123,5 +124,11 @@ def _note(judged: Sequence[JudgedFigure]) -> str:
     named = dict.fromkeys(f"{one.dataset}{f', {one.images:,} images' if one.images else ''}" for one in foreign)
     spread = any(one.got is not None and one.got.std is not None for one in judged)
     told = ["± is the standard deviation over seeds." if spread else ""]
-    told += [f"Not comparable: figures of {'; '.join(named)}." if named else ""]
+    told += [f"Not comparable: figures of {'; '.join(named)}." if named else "", _missing(judged)]
     return " ".join(filter(None, told))
+
+
+def _missing(judged: Sequence[JudgedFigure | JudgedClaim]) -> str:
+    """Name what the expectations without a verdict lack."""
+    undecided = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
+    return missing_note(lack for one in undecided for lack in one.missing)

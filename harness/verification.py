@@ -10,6 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from harness.differences import CLEAR, difference, error_of_mean
+from harness.evidence import Missing, missing
 from harness.quantities import ROUNDING, Statistic
 from harness.selection import tested
 from harness.suite.expectations import Claim, Condition, Figure, claims, figures
@@ -33,6 +34,7 @@ class Verdict(StrEnum):
     met = "met"
     missed = "missed"
     not_comparable = "not comparable"  # a figure of another dataset, or times of different machines
+    incomplete = "incomplete"  # some of the planned seeds have no value: those that have one do not decide alone
     not_run = "not run"  # the run lacks a value that it needs
 
 
@@ -43,6 +45,7 @@ class JudgedFigure:
     expected: Figure
     got: Statistic | None
     verdict: Verdict
+    missing: tuple[Missing, ...] = ()
 
     @property
     def difference(self) -> float | None:
@@ -64,6 +67,7 @@ class JudgedClaim:
     margin: Statistic | None
     error: float | None
     verdict: Verdict
+    missing: tuple[Missing, ...] = ()
 
     @property
     def noise(self) -> bool:
@@ -103,6 +107,19 @@ class Verification:
         """Whether any is missed."""
         return self.counts[Verdict.missed] > 0
 
+    @property
+    def undecided(self) -> bool:
+        """Whether any has no verdict because the run lacks what it needs: that is not success."""
+        return self.counts[Verdict.incomplete] + self.counts[Verdict.not_run] > 0
+
+    @property
+    def missing(self) -> list[Missing]:
+        """What the expectations without a verdict lack, each once."""
+        undecided = [
+            one for one in (*self.figures, *self.claims) if one.verdict in {Verdict.incomplete, Verdict.not_run}
+        ]
+        return list(dict.fromkeys(lack for one in undecided for lack in one.missing))
+
 
 def verify(run: Run) -> Verification:
     """Return a run's verdicts."""
@@ -112,14 +129,17 @@ def verify(run: Run) -> Verification:
 def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verification:
     """Return the verdict on every expectation of a suite.
 
-    A figure is held against the mean over the seeds that are done; it is comparable where the run's dataset has the
-    name and the number of images that it was measured on. A relation compares means over the seeds that both sides
-    have, or over all where they have none in common, on whatever dataset. Only finalists have test results: one that
-    was a finalist once has none.
+    ``rows`` has every planned trial, done or not. A figure is compared with the mean over the planned seeds; it is
+    comparable where the run's dataset has the name and the number of images that it was measured on. A relation
+    compares means over the seeds that both sides have, or over all where they have none in common, on whatever dataset.
+    Where some of the planned seeds have no value there is no verdict. Only finalists have test results: one that was a
+    finalist once has none.
     """
     trials: dict[str, dict[int, TrialRow]] = {}
+    planned: dict[str, list[TrialRow]] = {}
     finalists = {(row.experiment, row.seed) for row in tested(suite, rows)}
     for row in rows:
+        planned.setdefault(row.experiment, []).append(row)
         if row.status == "done":
             kept = row if (row.experiment, row.seed) in finalists else replace(row, evaluation=None)
             trials.setdefault(row.experiment, {})[row.seed] = kept
@@ -128,15 +148,22 @@ def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verificat
         found = {seed: value_of(row, metric, condition) for seed, row in trials.get(experiment, {}).items()}
         return {seed: value for seed, value in found.items() if value is not None}
 
-    judged = [_judge_figure(figure, dataset, read) for figure in figures(suite)]
-    found = [_judge_claim(claim, trials, read, dataset.sizes) for claim in claims(suite)]
+    def lacking(experiment: str, metric: Metric, condition: Condition) -> tuple[Missing, ...]:
+        values = read(experiment, metric, condition)
+        return missing(experiment, metric, condition, planned.get(experiment, []), values)
+
+    judged = [_judge_figure(figure, dataset, read, lacking) for figure in figures(suite)]
+    found = [_judge_claim(claim, trials, read, lacking, dataset.sizes) for claim in claims(suite)]
     return Verification(judged, found, {name: list(seeds) for name, seeds in trials.items()})
 
 
 Read = Callable[[str, Metric, Condition], dict[int, float]]
+Lacking = Callable[[str, Metric, Condition], tuple[Missing, ...]]
 
 
-def _judge_figure(figure: Figure, dataset: Dataset, read: Read) -> JudgedFigure:
+def _judge_figure(figure: Figure, dataset: Dataset, read: Read, lacking: Lacking) -> JudgedFigure:
+    sides = [figure.experiment] + ([figure.minus] if figure.minus is not None else [])
+    lacks = tuple(one for side in sides for one in lacking(side, figure.metric, figure.condition))
     values = read(figure.experiment, figure.metric, figure.condition)
     if figure.minus is None:
         got = Statistic.of(list(values.values()))
@@ -147,20 +174,27 @@ def _judge_figure(figure: Figure, dataset: Dataset, read: Read) -> JudgedFigure:
         verdict = Verdict.not_comparable
     elif got is None:
         verdict = Verdict.not_run
+    elif lacks:
+        verdict = Verdict.incomplete
     else:
         within = abs(got.mean - figure.value) <= figure.tolerance + ROUNDING
         verdict = Verdict.met if within else Verdict.missed
-    return JudgedFigure(figure, got, verdict)
+    return JudgedFigure(figure, got, verdict, lacks)
 
 
 def _judge_claim(
-    claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], read: Read, sizes: Mapping[str, int]
+    claim: Claim,
+    trials: Mapping[str, Mapping[int, TrialRow]],
+    read: Read,
+    lacking: Lacking,
+    sizes: Mapping[str, int],
 ) -> JudgedClaim:
     relation = claim.relation
 
     def side(term: Term) -> dict[int, float]:
         return read(term.experiment, term.metric, claim.condition)
 
+    lacks = tuple(one for term in relation.terms for one in lacking(term.experiment, term.metric, claim.condition))
     left = side(relation.left)
     right = dict.fromkeys(left, 0.0) if relation.right is None else side(relation.right)
     if common := [seed for seed in left if seed in right]:
@@ -171,11 +205,13 @@ def _judge_claim(
         verdict = Verdict.not_run
     elif not comparable((term.metric for term in relation.terms), _rows(relation.terms, trials)):
         verdict = Verdict.not_comparable
+    elif lacks:
+        verdict = Verdict.incomplete
     else:
         verdict = Verdict.met if relation.holds(_unrounded(margin.mean, left, right)) else Verdict.missed
     shown = Statistic.of(list(right.values())) if relation.right is not None else None
     error = _error(claim, trials, above, sizes) if common and above else None
-    return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, error, verdict)
+    return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, error, verdict, lacks)
 
 
 def _error(

@@ -23,8 +23,10 @@ def verify(
 ) -> None:
     """Check a run against its suite's expectations: what each is, what the run has, and the verdict.
 
-    Figures of other data than the run's are not comparable; relations are judged on any. Exit code 3: one is missed.
+    Figures of other data than the run's are not comparable; relations are judged on any. Exit code 3: one is missed, or
+    the run lacks what it needs, a trial that failed or is not done yet.
     """
+    from harness.evidence import named
     from harness.store import Run
     from harness.summary import summarise
     from harness.verdicts import only_missed, tables
@@ -40,8 +42,10 @@ def verify(
     shown = tables(only_missed(found) if missed else found, summary.title, summary.dataset)
     if shown:
         show(shown, format, chosen, of="this verification")
+    for line in named(found.missing):
+        typer.echo(f"missing: {line}", err=True)
     typer.echo(spoken(found), err=True)
-    if found.missed:
+    if found.missed or found.undecided:
         raise typer.Exit(3)
 
 
