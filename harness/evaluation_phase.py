@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from harness.dispatch import Stopped, Work, together
@@ -14,7 +15,7 @@ from harness.pools import Failure, Pool, Task
 from harness.rows import EvaluationRow, TrialRow
 from harness.selection import tested
 from harness.specs import Evaluated, EvaluationSpec, PerturbationSpec, TrialSpec
-from harness.store import Run, plain
+from harness.store import Run, Stored, plain
 from harness.training_phase import Conditions
 
 _TOGETHER = 8
@@ -106,8 +107,7 @@ def _grouped(due: list[_Due], slots: int) -> list[list[_Due]]:
 def _task(
     run: Run, group: list[_Due], perturbations: tuple[PerturbationSpec, ...], conditions: Conditions, *, isolated: bool
 ) -> Task:
-    places = (run.trial_directory(one.row.experiment, one.row.seed).absolute() for one in group)
-    trials = tuple((one.spec, place / "state.npz") for one, place in zip(group, places, strict=True))
+    trials = tuple((one.spec, *_state(run, one.row)) for one in group)
     first, first_spec = group[0].row, group[0].spec
     return Task(
         evaluate_trials,
@@ -117,6 +117,13 @@ def _task(
         timeout=conditions.timeout and conditions.timeout * len(group),
         isolated=isolated or first_spec.third_party,
     )
+
+
+def _state(run: Run, row: TrialRow) -> tuple[Path, str]:
+    """Return the file of a trial's trained state, and the digest that the row has of it; empty where it has none."""
+    stored = run.read(row.experiment, row.seed)
+    digest = stored.files.get("state.npz", "") if isinstance(stored, Stored) else ""
+    return run.trial_directory(row.experiment, row.seed).absolute() / "state.npz", digest
 
 
 def _failed(run: Run, row: TrialRow, failure: Failure) -> TrialRow:

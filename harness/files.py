@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from contextlib import suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, er
 """What systems answer that cannot write a directory through to the disk."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a file to read its bytes; a link to a regular file is followed.
 
     A device may have no end, and a pipe may wait for ever: neither is opened.
@@ -125,7 +124,15 @@ def sync_directory(folder: Path) -> None:
 
 def write_json(path: Path, content: Any, *, durable: bool = True) -> None:
     """Write indented JSON, as `write_bytes` does."""
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(), durable=durable)
+    write_bytes(path, encoded_json(content), durable=durable)
+
+
+def encoded_json(content: Any) -> bytes:
+    """Return a value as indented JSON; text that is not Unicode, a path of other bytes, is escaped."""
+    try:
+        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError:
+        return (json.dumps(content, indent=1) + "\n").encode()
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: bool = True) -> str:
@@ -137,6 +144,28 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: boo
     content = buffer.getvalue()
     write_bytes(path, content, durable=durable)
     return sha256(content).hexdigest()
+
+
+def read_arrays(path: Path, digest: str | None = None) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an ``.npz``; ``digest``: the SHA-256 that its bytes must have.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file; ``strerror`` says which.
+        ValueError: it is not what was written: of another digest, or no archive of plain arrays.
+    """
+    import numpy as np  # as above
+
+    with open_regular(path) as file:
+        if digest is not None and file_digest(file, "sha256").hexdigest() != digest:
+            msg = "its checksum does not match"
+            raise ValueError(msg)
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {key: archive[key] for key in archive.files}
+        except Exception as error:  # noqa: BLE001 - a damaged archive makes zipfile, zlib and NumPy raise anything
+            msg = f"it is not an archive of arrays: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
+            raise ValueError(msg) from None
 
 
 def digest_of(path: Path) -> str | None:
@@ -153,11 +182,8 @@ def content_digest(path: Path) -> str:
     Raises:
         OSError: it cannot be read, or is not a regular file.
     """
-    hasher = sha256()
     with open_regular(path) as file:
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+        return file_digest(file, "sha256").hexdigest()
 
 
 def checksum(content: Any) -> str:

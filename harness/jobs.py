@@ -4,18 +4,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from time import perf_counter
-
-import numpy as np
 
 from harness import environment
 from harness.checkpoints import Checkpoints
 from harness.contention import Waiting
 from harness.datasets.cache import CachedDataset
 from harness.environment import anonymous_bytes
-from harness.errors import HarnessError
+from harness.errors import HarnessError, TrialError
 from harness.evaluation import NamedPerturb, evaluate, measures
 from harness.exemplars import confused
+from harness.files import read_arrays
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
 from harness.metrics import joint_accuracy
 from harness.plugins import Component, registry
@@ -110,7 +110,7 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
     perturbations = named_perturbs(spec.perturbations)
     started = perf_counter()
     with limited(first.context.threads):
-        networks = [build_network(trial, _read_state(path)) for trial, path in spec.trials]
+        networks = [build_network(trial, _read_state(path, digest)) for trial, path, digest in spec.trials]
         try:
             found = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)
         finally:
@@ -126,7 +126,7 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
                 seconds,
                 _environment(trial),
             )
-            for predictions, (trial, _) in zip(found, spec.trials, strict=True)
+            for predictions, (trial, *_) in zip(found, spec.trials, strict=True)
         ]
 
 
@@ -153,6 +153,14 @@ def _environment(spec: TrialSpec) -> dict[str, str]:
     return environment.host() | {key: str(value) for key, value in own.items()} | {"threads": str(spec.context.threads)}
 
 
-def _read_state(path: object) -> State:
-    with np.load(str(path), allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+def _read_state(path: Path, digest: str) -> State:
+    """Return a trained state, if it is the one that its trial's row speaks of.
+
+    Raises:
+        TrialError: it cannot be read, or is another.
+    """
+    try:
+        return read_arrays(path, digest)
+    except (OSError, ValueError) as error:
+        msg = f"{path}: the trained weights cannot be read: {(isinstance(error, OSError) and error.strerror) or error}"
+        raise TrialError(msg) from None

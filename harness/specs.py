@@ -91,14 +91,17 @@ class PerturbationSpec:
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """Trained trials, each with the file of its state, to be measured together: they share data and split."""
+    """Trained trials, to be measured together: they share data and split.
 
-    trials: tuple[tuple[TrialSpec, Path], ...]
+    Each comes with the file of its state, and the SHA-256 that the file must have.
+    """
+
+    trials: tuple[tuple[TrialSpec, Path, str], ...]
     perturbations: tuple[PerturbationSpec, ...]
 
     def on(self, device: str) -> "EvaluationSpec":
         """Return the same on a device."""
-        return replace(self, trials=tuple((moved(trial, device), path) for trial, path in self.trials))
+        return replace(self, trials=tuple((moved(trial, device), path, digest) for trial, path, digest in self.trials))
 
 
 @dataclass(frozen=True)

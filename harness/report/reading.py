@@ -120,7 +120,7 @@ def read(directory: Path) -> Material:
         experiments=experiments,
         verification=verify(run),
         labels=_distinct(run.dataset.class_names),
-        counts=_counts(run, record, experiments, closer),
+        counts=_counts(run, record, experiments, closer, problems),
         glyphs=None if record is None else record["glyphs"],
         closer=closer,
         tested=len(ranked),
@@ -166,7 +166,7 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
         bins = (bins[0] + found[0], bins[1] + found[1], bins[2] + found[2])
         wrong = (arrays[name][~right].tolist() for name in ("rows", "labels"))
         mistakes.update(zip(*wrong, arrays["predicted"][0][~right].tolist(), strict=True))
-        recorded |= _add_images(run, row, images)
+        recorded |= _add_images(run, row, images, problems)
     if not read_any:
         return None
     examples: dict[tuple[int, int], list[Example]] = {}
@@ -175,11 +175,16 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
     return Tested(one, confusion, bins, examples, mistakes, recorded)
 
 
-def _add_images(run: Run, row: TrialRow, found: dict[tuple[int, int, int], NDArray[np.uint8]]) -> bool:
+def _add_images(
+    run: Run, row: TrialRow, found: dict[tuple[int, int, int], NDArray[np.uint8]], problems: list[str]
+) -> bool:
     """Add a trial's images of confused pairs by row, truth and prediction, and say whether it has any recorded."""
+    if not run.has(row.experiment, row.seed, "examples.npz"):
+        return False
     try:
         kept = run.arrays(row.experiment, row.seed, "examples.npz")
-    except HarnessError:
+    except HarnessError as error:
+        problems.append(str(error))
         return False
     for (truth, predicted), rows, images in zip(kept["pairs"], kept["rows"], kept["images"], strict=True):
         of_pair = zip(rows.tolist(), images, strict=True)
@@ -188,7 +193,11 @@ def _add_images(run: Run, row: TrialRow, found: dict[tuple[int, int, int], NDArr
 
 
 def _counts(
-    run: Run, record: dict[str, NDArray[Any]] | None, experiments: list[ExperimentRows], closer: list[Tested]
+    run: Run,
+    record: dict[str, NDArray[Any]] | None,
+    experiments: list[ExperimentRows],
+    closer: list[Tested],
+    problems: list[str],
 ) -> dict[str, NDArray[np.int64]]:
     """Return the classes' sizes as recorded; of an older run, what its confusion matrices tell."""
     if record is not None:
@@ -198,8 +207,8 @@ def _counts(
         try:
             found["val"] = run.arrays(row.experiment, row.seed, "validation.npz")["confusion"].sum(axis=1)
             break
-        except HarnessError:
-            continue
+        except HarnessError as error:
+            problems.append(str(error))
     if closer:
         confusion = closer[0].confusion
         found["test"] = confusion.sum(axis=1) * run.dataset.sizes["test"] // max(1, int(confusion.sum()))

@@ -1,9 +1,10 @@
 """The run directory: one row for every planned trial, resumed by the same command."""
 
 from harness.store.classes import read_classes, write_classes
+from harness.store.header import Dataset
 from harness.store.listing import Listed, listed
 from harness.store.opening import locked, set_aside, take_up
-from harness.store.run import MEASURED, Dataset, Run
+from harness.store.run import MEASURED, Run
 from harness.store.shelf import bring_back, put_aside, shelved
 from harness.store.stored import Stored, damaged, plain
 

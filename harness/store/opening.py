@@ -8,7 +8,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
-from harness.store.run import Run, unwritable
+from harness.store.header import unwritable
+from harness.store.run import Run
 
 _PATIENCE_SECONDS = 0.5
 """Whoever looks whether a run is at work holds its lock for a moment."""

@@ -11,53 +11,25 @@
 A trial's row is written last, with the digest of every file that it speaks of: what a row says is there, is there.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from errno import ENOSPC
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from harness.belonging import foreign
 from harness.errors import HarnessError
-from harness.files import safe_name, write_arrays, write_json
+from harness.files import read_arrays, safe_name, write_arrays
 from harness.rows import TrialRow
-from harness.store.stored import FORMAT, Stored, read_stored, write_stored
+from harness.store.header import Dataset, Header, read_header, unwritable, write_header
+from harness.store.stored import Stored, read_stored, write_stored
 from harness.suite import Suite
 
 MEASURED = ("evaluation.npz", "examples.npz")
 """The files that an evaluation writes, and that are made again by measuring alone."""
 _PRECIOUS_SECONDS = 1.0
 """Trials that took longer outlive a loss of power once their row is written; all outlive the end of every process."""
-
-
-def unwritable(place: Path, error: OSError) -> HarnessError:
-    """Return the error of a directory that cannot be written to."""
-    if error.errno == ENOSPC:
-        return HarnessError(f"{place}: the disk is full. Free some space: the same command resumes")
-    return HarnessError(f"{place}: cannot be written to: {error.strerror}. Name another directory with --out")
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What a run says of its data."""
-
-    name: str
-    digest: str
-    rows: int
-    class_names: tuple[str, ...]
-    sizes: dict[str, int]
-    title: str = ""
-    """What tables call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
-    checked: str = ""
-    """What its content was held against when it was read: ``"checksums"``, ``"counts"``, or nothing."""
-    split: str = ""
-    """The digest of its partition into train, val and test; nothing where an earlier version made the run."""
 
 
 @dataclass(frozen=True)
@@ -75,48 +47,26 @@ class Run:
         """Return the run in a directory.
 
         Raises:
-            HarnessError: there is none, or it is of another format.
+            HarnessError: there is none, it is damaged, or of another format.
         """
-        path = directory / "run.json"
-        try:
-            content = json.loads(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            msg = f"{directory}: there is no run here: run.json is missing. 'harness run SUITE' makes one"
-            raise HarnessError(msg) from None
-        except (OSError, ValueError) as error:
-            msg = f"{path}: cannot be read: {error}. Restore it, or start anew with --fresh"
-            raise HarnessError(msg) from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            found = content.get("format") if isinstance(content, dict) else None
-            msg = f"{path}: format {found!r}; this harness reads format {FORMAT}. Use the version that wrote it"
-            raise HarnessError(msg)
-        try:
-            suite = Suite.model_validate(content["suite"])
-            dataset = TypeAdapter(Dataset).validate_python(content["dataset"])
-            planned = [(str(name), int(seed)) for name, seed in content["planned"]]
-        except (KeyError, ValueError) as error:
-            msg = f"{path}: damaged: {' '.join(str(error).split())[:200]}. Restore it, or start anew with --fresh"
-            raise HarnessError(msg) from None
-        return cls(directory, suite, dataset, planned)
+        header = read_header(directory)
+        return cls(directory, header.suite, header.dataset, header.planned)
 
     def write_header(self, notes: Mapping[str, Any]) -> None:
-        """Write ``run.json``; ``notes`` tell how the run came about."""
-        content = {
-            "format": FORMAT,
-            "suite": self.suite.model_dump(mode="json"),
-            "dataset": asdict(self.dataset),
-            "planned": self.planned,
-            **notes,
-        }
-        try:
-            write_json(self.directory / "run.json", content)
-        except OSError as error:
-            raise unwritable(self.directory, error) from None
+        """Write ``run.json``; ``notes`` tell how the run came about.
+
+        Raises:
+            HarnessError: the directory cannot be written to.
+        """
+        write_header(self.directory, Header(self.suite, self.dataset, self.planned, dict(notes)))
 
     def notes(self) -> dict[str, Any]:
-        """Return what ``run.json`` says of how the run came about: the last command, when, by which version, where."""
-        content = json.loads((self.directory / "run.json").read_bytes())
-        return {key: value for key, value in content.items() if key not in {"format", "suite", "dataset", "planned"}}
+        """Return what ``run.json`` says of how the run came about: the last command, when, by which version, where.
+
+        Raises:
+            HarnessError: it is not there any more, or damaged.
+        """
+        return read_header(self.directory).notes
 
     def trial_directory(self, experiment: str, seed: int) -> Path:
         """Return where a trial's files are."""
@@ -148,7 +98,7 @@ class Run:
 
     def read(self, experiment: str, seed: int) -> Stored | str | None:
         """Return a trial's row, None where none was written, or in words what is wrong with the file."""
-        return read_stored(self.trial_directory(experiment, seed))
+        return read_stored(self.trial_directory(experiment, seed), experiment, seed)
 
     def rows(self) -> Iterator[TrialRow]:
         """Yield every planned trial's row; one that does not serve is planned again, with the reason.
@@ -166,19 +116,35 @@ class Run:
                 damage = stored and f"its row is damaged and will be made again: {stored}"
                 yield self._placeholder(experiment, seed, damage or "")
 
+    def has(self, experiment: str, seed: int, name: str) -> bool:
+        """Say whether a trial's row speaks of a file; an earlier version wrote fewer."""
+        stored = self.read(experiment, seed)
+        return isinstance(stored, Stored) and name in stored.files
+
     def arrays(self, experiment: str, seed: int, name: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of one of a trial's files, ``"state.npz"``, ``"evaluation.npz"`` and so on.
 
         Raises:
-            HarnessError: it is not there.
+            HarnessError: it is not there, or not the file that the trial's row speaks of.
         """
         path = self.trial_directory(experiment, seed) / name
+        stored = self.read(experiment, seed)
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
-            msg = f"{path}: cannot be read: {error}. Run the suite again: what is damaged is made anew"
+            return read_arrays(path, self._digest(stored, name))
+        except (OSError, ValueError) as error:
+            why = (isinstance(error, OSError) and error.strerror) or error
+            msg = f"{path}: cannot be read: {why}. Run the suite again: what is damaged is made anew"
             raise HarnessError(msg) from None
+
+    @staticmethod
+    def _digest(stored: Stored | str | None, name: str) -> str:
+        """Return the digest that a row has of a file; raise ValueError where there is none."""
+        if isinstance(stored, Stored) and name in stored.files:
+            return stored.files[name]
+        msg = (
+            stored if isinstance(stored, str) else f"the trial {'has no row' if stored is None else 'has no such file'}"
+        )
+        raise ValueError(msg)
 
     def log(self, experiment: str, seed: int) -> Path:
         """Return the place of a trial's log."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.files import safe_name
 from harness.rows import TrialRow
-from harness.store.run import Run, unwritable
+from harness.store.header import unwritable
+from harness.store.run import Run
 from harness.store.stored import Stored, read_stored
 
 
@@ -14,7 +15,7 @@ def shelved(run: Run, experiment: str, seed: int) -> Iterator[tuple[Path, Stored
     """Yield what was put aside of a trial, and where it is; what cannot be read is passed over."""
     shelf = _shelf(run, experiment, seed)
     for place in sorted(shelf.iterdir()) if shelf.is_dir() else ():
-        stored = read_stored(place)
+        stored = read_stored(place, experiment, seed)
         if isinstance(stored, Stored):
             yield place, stored
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from harness.files import checksum, digest_of, write_bytes
+from harness.errors import one_line, shown
+from harness.files import LARGEST_TEXT, checksum, digest_of, read_regular, write_bytes
 from harness.rows import TrialRow
 
 FORMAT = 1
 _ROW = TypeAdapter(TrialRow)
+_FILES = TypeAdapter(dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,27 @@ def write_stored(place: Path, row: TrialRow, files: Mapping[str, str], *, durabl
     return Stored(row, dict(files))
 
 
-def read_stored(place: Path) -> Stored | str | None:
-    """Return the row in a directory, None where none was written, or in words what is wrong with the file."""
+def read_stored(place: Path, experiment: str, seed: int) -> Stored | str | None:
+    """Return the row in the directory of a trial, None where none was written, or what is wrong with it, in words.
+
+    A row of another trial, moved or copied there, is wrong: it says nothing of this one.
+    """
     path = place / "row.json"
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path, most=LARGEST_TEXT))
         body = {"row": content["row"], "files": content["files"]}
         if content["checksum"] != checksum(body):
             return f"{path}: its checksum does not match"
-        return Stored(_ROW.validate_python(body["row"]), dict(body["files"]))
+        stored = Stored(_ROW.validate_python(body["row"]), _FILES.validate_python(body["files"]))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        return f"{path}: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return f"{path}: {one_line(error, 100)}"
+    if (stored.row.experiment, stored.row.seed) != (experiment, seed):
+        return f"{path}: is of {shown(stored.row.experiment)} seed {stored.row.seed}, not of this trial"
+    return stored
 
 
 def damaged(place: Path, stored: Stored) -> dict[str, str]:

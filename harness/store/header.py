@@ -1,0 +1,153 @@
+"""``run.json``: what a run is, which trials are planned, and how it came about; with a checksum over all of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from errno import ENOSPC
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from harness.errors import HarnessError, one_line, printable, shown
+from harness.files import LARGEST_TEXT, checksum, encoded_json, read_regular, write_bytes
+from harness.store.stored import FORMAT
+from harness.suite import Suite
+
+T = TypeVar("T")
+NAME = "run.json"
+_OWN = ("format", "checksum", "suite", "dataset", "planned")
+_SHOWN = 200
+"""Characters of what is wrong with a header."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a run says of its data."""
+
+    name: str
+    digest: str
+    rows: Annotated[int, Field(ge=0)]
+    class_names: tuple[str, ...]
+    sizes: dict[str, Annotated[int, Field(ge=0)]]
+    title: str = ""
+    """What tables call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
+    checked: str = ""
+    """What its content was compared with when it was read: ``"checksums"``, ``"counts"``, or nothing."""
+    split: str = ""
+    """The digest of its partition into train, val and test; nothing where an earlier version made the run."""
+
+
+class Header(NamedTuple):
+    """What ``run.json`` says; ``notes``: how the run came about."""
+
+    suite: Suite
+    dataset: Dataset
+    planned: list[tuple[str, int]]
+    notes: dict[str, Any]
+
+
+_SUITE = TypeAdapter(Suite)
+_DATASET = TypeAdapter(Dataset)
+_PLANNED = TypeAdapter(list[tuple[str, Annotated[int, Field(ge=0, lt=2**63)]]])
+
+
+def unwritable(place: Path, error: OSError) -> HarnessError:
+    """Return the error of a directory that cannot be written to."""
+    if error.errno == ENOSPC:
+        return HarnessError(f"{place}: the disk is full. Free some space: the same command resumes")
+    return HarnessError(f"{place}: cannot be written to: {error.strerror}. Name another directory with --out")
+
+
+def read_header(directory: Path) -> Header:
+    """Return what a run directory's ``run.json`` says; one that an earlier version wrote has no checksum.
+
+    Raises:
+        HarnessError: there is none, it is damaged, or of another format.
+    """
+    path = directory / NAME
+    try:
+        return _parsed(path, read_regular(path, most=LARGEST_TEXT))
+    except (FileNotFoundError, NotADirectoryError):
+        msg = f"{directory}: there is no run here: run.json is missing. 'harness run SUITE' makes one"
+        raise HarnessError(msg) from None
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror}. Restore it, or start anew with --fresh"
+        raise HarnessError(msg) from None
+
+
+def write_header(directory: Path, header: Header) -> None:
+    """Write ``run.json``, if it is one that `read_header` reads.
+
+    Raises:
+        HarnessError: it is not, or the directory cannot be written to.
+    """
+    path = directory / NAME
+    content = {
+        "suite": header.suite.model_dump(mode="json"),
+        "dataset": asdict(header.dataset),
+        "planned": header.planned,
+        **header.notes,
+    }
+    content = json.loads(json.dumps(content))  # as it is read: the checksum is of that
+    told = encoded_json({"format": FORMAT, "checksum": checksum(content), **content})
+    _parsed(path, told)
+    try:
+        write_bytes(path, told)
+    except OSError as error:
+        raise unwritable(directory, error) from None
+
+
+def _parsed(path: Path, told: bytes) -> Header:
+    try:
+        content = json.loads(told)
+    except (ValueError, RecursionError) as error:
+        msg = f"{path}: cannot be read: {one_line(error, _SHOWN)}. Restore it, or start anew with --fresh"
+        raise HarnessError(msg) from None
+    form = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or form != FORMAT or not isinstance(form, int):
+        msg = f"{path}: format {shown(form)}; this harness reads format {FORMAT}. Use the version that wrote it"
+        raise HarnessError(msg)
+    try:
+        _check(content)
+        suite = _valid(_SUITE, content, "suite")
+        planned = _valid(_PLANNED, content, "planned")
+        _check_planned(suite, planned)
+        dataset = _valid(_DATASET, content, "dataset")
+    except _DamagedError as error:
+        msg = f"{path}: damaged: {error}. Restore it, or start anew with --fresh"
+        raise HarnessError(msg) from None
+    return Header(suite, dataset, planned, {key: value for key, value in content.items() if key not in _OWN})
+
+
+class _DamagedError(Exception):
+    """What is wrong with a header, in words."""
+
+
+def _check(content: Mapping[str, Any]) -> None:
+    covered = {key: value for key, value in content.items() if key not in {"format", "checksum"}}
+    if "checksum" in content and content["checksum"] != checksum(covered):
+        msg = "its checksum does not match its content"
+        raise _DamagedError(msg)
+
+
+def _valid(adapter: TypeAdapter[T], content: Mapping[str, Any], key: str) -> T:
+    if key not in content:
+        msg = f"{key!r} is missing"
+        raise _DamagedError(msg)
+    try:
+        # As JSON: what is a list there may be a tuple here, and nothing else is converted.
+        return adapter.validate_json(json.dumps(content[key]), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, [key, *first["loc"]]))
+        raise _DamagedError(printable(f"{place}: {first['msg']}, not {shown(first['input'])}", _SHOWN)) from None
+
+
+def _check_planned(suite: Suite, planned: list[tuple[str, int]]) -> None:
+    if strangers := [name for name, _ in planned if name not in suite.experiments]:
+        msg = f"planned: a trial of the unknown experiment {shown(strangers[0])}"
+        raise _DamagedError(msg)
+    if len(set(planned)) < len(planned):
+        msg = "planned: a trial that is there twice"
+        raise _DamagedError(msg)
