@@ -115,9 +115,8 @@ class Verification:
     @property
     def missing(self) -> list[Missing]:
         """What the expectations without a verdict lack, each once."""
-        undecided = [
-            one for one in (*self.figures, *self.claims) if one.verdict in {Verdict.incomplete, Verdict.not_run}
-        ]
+        judged: list[JudgedFigure | JudgedClaim] = [*self.figures, *self.claims]
+        undecided = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
         return list(dict.fromkeys(lack for one in undecided for lack in one.missing))
 
 

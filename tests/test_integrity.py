@@ -6,7 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
+from harness import hookimpl
 from harness.errors import HarnessError
+from harness.plugins import registry
 from harness.report import read, render
 from harness.store import Run, listed, read_classes
 from tests.report_pages import Page
@@ -198,3 +200,27 @@ def test_a_damaged_record_of_classes_is_made_again(tmp_path, harm):
     if harm != "a folder":
         run_suite(tmp_path, text, only=["A"])
         assert (read_classes(run)["counts"] == content["counts"]).all()
+
+
+def test_weights_that_change_before_they_are_measured_cost_the_measurement(tmp_path):
+    """The row has their digest; the next run trains again."""
+
+    class Swap:
+        @hookimpl
+        def trial_finished(self, row):
+            place = tmp_path / "run" / "trials" / row["experiment"] / "seed-1" / "state.npz"
+            with np.load(place) as archive:
+                np.savez(place, **{key: archive[key] * 0 for key in archive.files})
+
+    text = TINY.replace("epochs = 3", "epochs = 1")
+    swap, manager = Swap(), registry().manager
+    manager.register(swap)
+    outcome, run = run_suite(tmp_path, text, only=["A"])
+    manager.unregister(swap)
+    path = (run.trial_directory("A", 1) / "state.npz").absolute()
+    (row,) = outcome.rows
+    assert row.status == "failed"
+    assert row.reason == f"{path}: the trained weights cannot be read: its checksum does not match"
+    outcome, _ = run_suite(tmp_path, text, only=["A"])
+    assert outcome.all_well
+    assert outcome.damaged == [f"{path}: its checksum does not match; the trial is trained again"]
