@@ -10,6 +10,8 @@ from tests.command_line import load, typed
 from tests.emnist import command, tiny
 from tests.emnist_server import official, server
 
+collect_ignore = ["strict_cupy"]  # modules of CuPy's names, for `tests.doubles` alone
+
 __all__ = ["command", "load", "official", "server", "tiny", "typed"]
 
 

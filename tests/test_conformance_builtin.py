@@ -15,8 +15,9 @@ class TestTorch(BackendConformance):
     device = "cpu"
 
 
+@pytest.mark.gpu
 class TestCupy(BackendConformance):
-    """Skipped with its reason where there is no CUDA device."""
+    """On a CUDA device; `tests.test_cupy_backend` has it on a double of CuPy."""
 
     name = "cupy"
 

@@ -1,16 +1,20 @@
 """The backends ``numpy`` and ``cupy``: one network, two namespaces."""
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
 import numpy as np
 
+from harness.errors import one_line
 from harness.interfaces import Context, NetworkSpec, Optimizer, Product, State
 from harness.threads import numpy_blas
-from harness_array.devices import Cuda, Host
+from harness_array.cuda import Cuda
+from harness_array.devices import Host
 from harness_array.network import ArrayNetwork
 from harness_array.products import openblas_kernels, repeatable
+from harness_nvidia import driver_version, limits
 
 
 class NumpyBackend:
@@ -57,7 +61,7 @@ class CupyBackend:
     interface = 1
 
     def unavailable(self, device: str) -> str | None:
-        """Return why CuPy cannot run here: not installed, no driver, or no such device."""
+        """Return why CuPy cannot run here: not installed, no driver, no such device, or a first product that fails."""
         if not re.fullmatch(r"auto|cuda(:\d+)?", device):
             return f"cupy runs on CUDA devices alone, 'auto', 'cuda' or 'cuda:<number>', not on {device!r}"
         if find_spec("cupy") is None:
@@ -69,7 +73,7 @@ class CupyBackend:
         except Exception as error:  # noqa: BLE001 - a missing driver or library shows in many ways; each is the reason
             return f"no CUDA device: {' '.join(str(error).split()) or type(error).__name__}"
         index = _index(device)
-        return None if index < count else f"no CUDA device {index}: there are {count}"
+        return _first_product_fails(index) if index < count else f"no CUDA device {index}: there are {count}"
 
     def unsupported(self, _spec: NetworkSpec, _optimizer: Optimizer) -> list[str]:
         """Return nothing: it honours every key."""
@@ -87,15 +91,19 @@ class CupyBackend:
         return False
 
     def environment(self, device: str) -> Mapping[str, str]:
-        """Return CuPy's version, the device's name, and the versions of driver and runtime."""
+        """Return the versions of CuPy, driver and runtime, the device's name, its limits, and whether TF32 is on."""
         import cupy
 
-        properties = cupy.cuda.runtime.getDeviceProperties(_index(device))
+        runtime, index = cupy.cuda.runtime, _index(device)
+        driver = driver_version()
         return {
-            "device": properties["name"].decode(),
+            "device": runtime.getDeviceProperties(index)["name"].decode(),
             "cupy": cupy.__version__,
-            "cuda_driver": str(cupy.cuda.runtime.driverGetVersion()),
-            "cuda_runtime": str(cupy.cuda.runtime.runtimeGetVersion()),
+            **({"cuda_driver": driver} if driver else {}),
+            "cuda_of_driver": str(runtime.driverGetVersion()),
+            "cuda_runtime": str(runtime.runtimeGetVersion()),
+            "cupy_tf32": os.environ.get("CUPY_TF32", "0"),
+            **limits(runtime.deviceGetPCIBusId(index)),
         }
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> ArrayNetwork:
@@ -114,3 +122,22 @@ class CupyBackend:
 def _index(device: str) -> int:
     """Return the device number of ``"cuda:1"``, 0 where none is given."""
     return int(device.partition(":")[2] or 0)
+
+
+def _first_product_fails(index: int) -> str | None:
+    """Return what is missing, in one line, where a device's first product fails.
+
+    CuPy finds a device without any of CUDA's libraries: those for products and compilation are loaded when needed.
+    """
+    import cupy
+
+    try:
+        with cupy.cuda.Device(index):
+            matrix = cupy.ones((2, 2), dtype=np.float32)
+            cupy.matmul(matrix, matrix).get()
+    except Exception as error:  # noqa: BLE001 - a missing library shows in many ways; each is the reason
+        return (
+            f"CuPy cannot multiply on CUDA device {index}: {one_line(error)}. "
+            'CUDA\'s libraries come with pip install "nn-harness[cupy]"'
+        )
+    return None

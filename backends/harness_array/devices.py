@@ -1,6 +1,9 @@
 """Where arrays live: the namespace, and the few things that NumPy and CuPy do differently."""
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import scipy.special
@@ -27,6 +30,10 @@ class Device(Protocol):
         """Elements that an optimizer updates at a time; 0: all at once."""
         ...
 
+    def current(self) -> AbstractContextManager[Any]:
+        """Return the block within which arrays are made and used on this device."""
+        ...
+
     def erf(self, x: Array, out: Array) -> None:
         """Write the error function of ``x`` into ``out``."""
         ...
@@ -36,15 +43,15 @@ class Device(Protocol):
         ...
 
     def to_device(self, array: NDArray[Any]) -> Array:
-        """Return a copy on the device."""
+        """Return a copy on the device, of an array of any layout; the host's array may change at once."""
         ...
 
     def to_host(self, array: Array) -> NDArray[Any]:
         """Return a copy on the host."""
         ...
 
-    def host_buffer(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """Return host memory from which copies to the device are quick."""
+    def staging(self, like: Array) -> "Staging | None":
+        """Return what carries batches of the form of ``like`` from the host to the device, None on the host."""
         ...
 
     def synchronize(self) -> None:
@@ -56,12 +63,42 @@ class Device(Protocol):
         ...
 
     def peak_bytes(self) -> int | None:
-        """Return the most memory of an accelerator that was held so far, None on the host."""
+        """Return the most bytes that arrays made in `current` blocks held at once; None on the host."""
         ...
 
     def release(self) -> None:
         """Give unused memory back."""
         ...
+
+
+class Staging(Protocol):
+    """Carries batches from the host to the device."""
+
+    def send(self, images: NDArray[np.uint8], rows: NDArray[np.int64], target: Array) -> None:
+        """Gather ``rows`` (n,) of images (rows, features) and queue their copy to ``target`` (n, features)."""
+        ...
+
+
+class OnDevice(Protocol):
+    """Something whose arrays are on a device."""
+
+    _device: Device
+
+
+Owner = TypeVar("Owner", bound=OnDevice)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def on_its_device(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Owner, P], R]:
+    """Run a method with its owner's device current: another network of the process may have another."""
+
+    @wraps(method)
+    def run(owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with owner._device.current():  # noqa: SLF001 - of the class that this decorates
+            return method(owner, *args, **kwargs)
+
+    return run
 
 
 class Host:
@@ -70,6 +107,10 @@ class Host:
     xp = np
     accelerated = False
     update_block = 65_536  # of four vectors in float32: fits a core's second-level cache
+
+    def current(self) -> AbstractContextManager[Any]:
+        """Return a block that does nothing."""
+        return nullcontext()
 
     def erf(self, x: Array, out: Array) -> None:
         """Write the error function of ``x`` into ``out``."""
@@ -88,9 +129,8 @@ class Host:
         """Return a copy."""
         return np.array(array)
 
-    def host_buffer(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """Return ordinary memory."""
-        return np.empty(shape, dtype=dtype)
+    def staging(self, _like: Array) -> None:
+        """Return None: batches are gathered where they are used."""
 
     def synchronize(self) -> None:
         """Return: NumPy queues nothing."""
@@ -105,60 +145,3 @@ class Host:
 
     def release(self) -> None:
         """Return: memory goes with its arrays."""
-
-
-class Cuda:
-    """CuPy: arrays in the memory of a CUDA device."""
-
-    accelerated = True
-    update_block = 0
-
-    def __init__(self, index: int) -> None:
-        import cupy
-        import cupyx
-        import cupyx.scipy.special
-
-        self.xp = cupy
-        self._erf = cupyx.scipy.special.erf
-        self._pinned = cupyx.empty_pinned
-        self._peak = 0
-        cupy.cuda.Device(index).use()
-
-    def erf(self, x: Array, out: Array) -> None:
-        """Write the error function of ``x`` into ``out``."""
-        self._erf(x, out)
-
-    def keep_mask(self, key: tuple[int, ...], keep: float, out: Array) -> None:
-        """Compare uniform draws of CuPy's Philox with the probability."""
-        seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
-        random = self.xp.random.Generator(self.xp.random.Philox4x3210(seed))
-        self.xp.less(random.random(out.shape, dtype=np.float32), np.float32(keep), out=out)
-
-    def to_device(self, array: NDArray[Any]) -> Array:
-        """Return a copy on the device."""
-        return self.xp.asarray(array)
-
-    def to_host(self, array: Array) -> NDArray[Any]:
-        """Return a copy on the host."""
-        return np.asarray(self.xp.asnumpy(array))
-
-    def host_buffer(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """Return pinned memory."""
-        return np.asarray(self._pinned(shape, dtype))
-
-    def synchronize(self) -> None:
-        """Wait for the current stream."""
-        self.xp.cuda.get_current_stream().synchronize()
-
-    def free_bytes(self) -> int | None:
-        """Return the device's free memory, in bytes."""
-        return int(self.xp.cuda.runtime.memGetInfo()[0])
-
-    def peak_bytes(self) -> int | None:
-        """Return the largest total that CuPy's pool has held when asked: a pool only grows between releases."""
-        self._peak = max(self._peak, int(self.xp.get_default_memory_pool().total_bytes()))
-        return self._peak
-
-    def release(self) -> None:
-        """Give the pool's unused blocks back to the device."""
-        self.xp.get_default_memory_pool().free_all_blocks()

@@ -33,8 +33,7 @@ class AttachedImages:
         self._images = device.to_device(flat) if self.placement == "resident" else flat
         self.labels = device.to_device(labels)
         self._gathered = device.xp.empty((rows, features), dtype=np.uint8)
-        streams_to_device = self.placement == "stream" and device.accelerated
-        self._staged = device.host_buffer((rows, features), np.uint8) if streams_to_device else None
+        self._staging = device.staging(self._gathered) if self.placement == "stream" else None
 
     def _place(self, placement: Placement, size: int) -> Literal["stream", "resident"]:
         if placement != "auto":
@@ -55,10 +54,8 @@ class AttachedImages:
         """
         count = len(rows)
         gathered = self._gathered[:count]
-        if self._staged is not None:
-            # The copy waits for its end, so that the staging buffer is free again: the paper's hybrid strategy.
-            np.take(self._images, rows, axis=0, out=self._staged[:count], mode="clip")
-            gathered.set(self._staged[:count])
+        if self._staging is not None:
+            self._staging.send(self._images, rows, gathered)  # the paper's hybrid strategy
         else:
             # mode="clip" lets NumPy write straight into the buffer; the rows are the core's own, and in range.
             self._xp.take(self._images, rows, axis=0, out=gathered, **self._unbuffered)

@@ -19,7 +19,7 @@ from harness.interfaces import (
     State,
 )
 from harness_array.activations import ACTIVATIONS
-from harness_array.devices import Device
+from harness_array.devices import Device, on_its_device
 from harness_array.images import AttachedImages
 from harness_array.layers import BatchNormLayer, DropoutLayer, LinearLayer
 from harness_array.loss import SoftmaxCrossEntropy, log_softmax
@@ -43,7 +43,14 @@ class ArrayNetwork:
         self._xp = device.xp
         self._spec = spec
         self._context = context
-        dtype = np.dtype(context.precision)
+        self._optimizer = optimizer
+        self._images: AttachedImages | None = None
+        self._allocate(initial)
+
+    @on_its_device
+    def _allocate(self, initial: State) -> None:
+        device, spec = self._device, self._spec
+        dtype = np.dtype(self._context.precision)
         rows = max(spec.batch_size, PREDICT_ROWS)
         self._blocks = spec.parameters()
         self._parameters = device.xp.zeros(spec.parameter_count(), dtype=dtype)
@@ -55,8 +62,6 @@ class ArrayNetwork:
         self._layers = self._build_layers(rows, dtype)
         self._first: LinearLayer = self._layers[0]
         self._dropouts = [layer for layer in self._layers if isinstance(layer, DropoutLayer)]
-        self._images: AttachedImages | None = None
-        self._optimizer = optimizer
         self.load(initial)
 
     def _build_layers(self, rows: int, dtype: Any) -> list[Any]:
@@ -104,11 +109,28 @@ class ArrayNetwork:
         self._running[key] = self._xp.zeros(layer.features, dtype=dtype)
         return self._running[key]
 
+    @on_its_device
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         """Keep the set on the host or the device, as the context's placement says."""
         self._images = AttachedImages(self._device, images, labels, self._context.placement, self._batch)
         self.placement = self._images.placement
+        if self._device.accelerated:
+            self._warm_up(len(labels))
 
+    def _warm_up(self, rows: int) -> None:
+        """Do once what an epoch does, and restore the state: CuPy compiles a kernel at its first use.
+
+        On a machine's first trial that takes seconds, which are not an epoch's.
+        """
+        batch = np.arange(min(self._spec.batch_size, rows), dtype=np.int64)
+        if len(batch) < 2:  # too few for a batch norm
+            return
+        state = self.state()
+        self.train_epoch(0, batch, 0.0)
+        self.predict(batch)
+        self.load(state)
+
+    @on_its_device
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
         """Train on the attached rows ``order``; nothing leaves the device before the end."""
         xp, images, batch_size = self._xp, self._attached(), self._spec.batch_size
@@ -161,6 +183,7 @@ class ArrayNetwork:
                         self._parameters[part], self._spec.l2, out=self._scratch[part]
                     )
 
+    @on_its_device
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of attached rows."""
         images = self._attached()
@@ -172,6 +195,7 @@ class ArrayNetwork:
 
         return self._predict(len(rows), load)
 
+    @on_its_device
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
         flat = images.reshape(len(images), self._spec.features)
@@ -193,6 +217,7 @@ class ArrayNetwork:
                 result[start:stop] = self._device.to_host(log_softmax(self._xp, logits))
         return result
 
+    @on_its_device
     def state(self) -> State:
         """Return a copy of parameters, running statistics and optimizer state."""
         to_host = self._device.to_host
@@ -200,24 +225,30 @@ class ArrayNetwork:
         state |= {key: to_host(value) for key, value in self._running.items()}
         return state | {_OPTIMIZER + name: to_host(value) for name, value in self._update.state().items()}
 
+    @on_its_device
     def load(self, state: State) -> None:
         """Take over a state; without ``optimizer.*`` the optimizer starts anew."""
         for block in self._blocks:
-            self._view(self._parameters, block)[...] = self._xp.asarray(state[block.key])
+            self._view(self._parameters, block)[...] = self._device.to_device(np.asarray(state[block.key]))
         for key, value in self._running.items():
-            value[...] = self._xp.asarray(state[key])
+            value[...] = self._device.to_device(np.asarray(state[key]))
         self._update = update_for(self._device, self._optimizer, self._parameters)
         kept = {key.removeprefix(_OPTIMIZER): value for key, value in state.items() if key.startswith(_OPTIMIZER)}
         if kept:
             self._update.load(kept)
 
+    @on_its_device
     def synchronize(self) -> None:
         """Wait for queued device work."""
         self._device.synchronize()
 
+    @on_its_device
     def close(self) -> None:
-        """Release the attached images and what the device holds of them."""
+        """Release the attached images and every other array, then what the pools hold of them."""
         self._images = None
+        self._layers, self._dropouts, self._running = [], [], {}
+        self._parameters = self._gradients = self._scratch = self._batch = None
+        del self._first, self._loss, self._update
         self._device.release()
 
     def _attached(self) -> AttachedImages:

@@ -51,7 +51,7 @@ class SGDUpdate:
     """`harness.optimizers.SGD`, block by block, so that a block stays in the cache from one operation to the next."""
 
     def __init__(self, device: Device, rule: SGD, parameters: Array) -> None:
-        self._xp = device.xp
+        self._device = device
         self._rule = rule
         self._block = device.update_block or parameters.size
         self._velocity = device.xp.zeros_like(parameters) if rule.momentum else None
@@ -80,13 +80,14 @@ class SGDUpdate:
     def load(self, state: dict[str, Array]) -> None:
         """Take over the velocity."""
         if self._velocity is not None:
-            self._velocity[...] = self._xp.asarray(state["velocity"])
+            self._velocity[...] = self._device.to_device(np.asarray(state["velocity"]))
 
 
 class AdamUpdate:
     """`harness.optimizers.Adam` and `AdamW`, block by block, with the bias corrections taken out of the arrays."""
 
     def __init__(self, device: Device, rule: Adam, parameters: Array) -> None:
+        self._device = device
         self._xp = device.xp
         self._rule = rule
         self._decay = rule.weight_decay if isinstance(rule, AdamW) else 0.0
@@ -128,8 +129,8 @@ class AdamUpdate:
 
     def load(self, state: dict[str, Array]) -> None:
         """Take over moments and step count."""
-        self._m[...] = self._xp.asarray(state["m"])
-        self._v[...] = self._xp.asarray(state["v"])
+        self._m[...] = self._device.to_device(np.asarray(state["m"]))
+        self._v[...] = self._device.to_device(np.asarray(state["v"]))
         self._step = int(state["step"])
 
 

@@ -1,0 +1,28 @@
+"""The strict double of CuPy in CuPy's place."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+STRICT_CUPY = Path(__file__).parent / "strict_cupy"
+_NAMES = {"cupy", "cupyx", "cupy_backends"}
+
+
+def _loaded():
+    return [
+        name for name in sys.modules if name.partition(".")[0] in _NAMES or name.startswith("array_api_compat.cupy")
+    ]
+
+
+@pytest.fixture
+def strict_cupy(monkeypatch):
+    """Return the double, which is what ``import cupy`` finds here and in spawned processes; it has two devices."""
+    for name in _loaded():
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(STRICT_CUPY)
+    import cupy
+
+    yield cupy
+    for name in _loaded():
+        del sys.modules[name]

@@ -1,0 +1,176 @@
+"""Arrays that never become NumPy's by themselves."""
+
+import operator
+
+import numpy as np
+
+from cupy import _account
+from cupy._ufuncs import operand, ufunc
+
+_SCALARS = (bool, int, float, np.generic)
+
+
+class ndarray:  # noqa: N801 - CuPy's name
+    """An array on a device: ``_host`` has its content."""
+
+    def __init__(self, shape, dtype=float, order="C"):
+        self._take(np.empty(shape, dtype, order), _account.Device.current)
+        if self.dtype.kind == "f":
+            self._host.fill(np.nan)  # memory of the pool holds whatever was there
+
+    def _take(self, host, device):
+        self._host, self._device = host, device
+        if host.base is None:
+            _account.allocated(host, device)
+
+    @classmethod
+    def of(cls, host, device=None):
+        """Return an array of that content, on the current device by default."""
+        made = cls.__new__(cls)
+        made._take(np.asarray(host), _account.Device.current if device is None else device)
+        return made
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    nbytes = property(lambda self: self._host.nbytes)
+    T = property(lambda self: ndarray.of(self._host.T, self._device))
+
+    @property
+    def device(self):
+        """Return where it is."""
+        from cupy.cuda import Device
+
+        return Device(self._device)
+
+    def __array__(self, *_args, **_keys):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
+
+    __array_ufunc__ = None  # NumPy's operators leave the operation to this class, which refuses NumPy's arrays
+
+    def __len__(self):
+        return len(self._host)
+
+    def __int__(self):
+        return int(self.get())
+
+    def __float__(self):
+        return float(self.get())
+
+    def __bool__(self):
+        return bool(self.get())
+
+    __hash__ = None
+
+    def get(self, stream=None, order="C", out=None, blocking=True):
+        """Return a copy on the host, after all that was queued."""
+        if stream is not None or out is not None or order != "C" or not blocking:
+            raise NotImplementedError("the double's get() takes no arguments")
+        _account.waited()
+        return np.array(self._host, order="C")
+
+    def set(self, arr, stream=None):
+        """Copy from the host; from pinned memory, asynchronously."""
+        if stream is not None:
+            raise NotImplementedError("the double's set() has one stream")
+        if not isinstance(arr, np.ndarray):
+            raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
+        if self.dtype != arr.dtype:
+            msg = f"{arr.dtype} array cannot be set to {self.dtype} array"
+            raise TypeError(msg)
+        if self.shape != arr.shape:
+            msg = f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}"
+            raise ValueError(msg)
+        if not self._host.flags.c_contiguous:
+            raise RuntimeError("Cannot set to non-contiguous array")
+        _account.copied_from(np.ascontiguousarray(arr))
+        self._host[...] = arr
+
+    def __getitem__(self, key):
+        return ndarray.of(self._host[self._raw(key)], self._device)
+
+    def __setitem__(self, key, value):
+        if isinstance(value, np.ndarray):
+            raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+        self._host[self._raw(key)] = getattr(operand(value), "_host", value)
+
+    def _raw(self, key):
+        keys = key if isinstance(key, tuple) else (key,)
+        return tuple(map(self._raw_part, keys))
+
+    @staticmethod
+    def _raw_part(key):
+        if isinstance(key, ndarray):
+            return operand(key)._host
+        if isinstance(key, np.ndarray | list):
+            raise TypeError("the double takes no index from the host: CuPy would copy it at every use")
+        return key if key is None or key is Ellipsis or isinstance(key, slice) else operator.index(key)
+
+    def reshape(self, *shape, order="C", copy=None):
+        """Return a view."""
+        if order != "C" or copy is not None:
+            raise NotImplementedError("the double's reshape() is a view in C order")
+        return ndarray.of(self._host.reshape(*shape), self._device)
+
+    def astype(self, dtype, order="K", casting=None, subok=None, copy=True):  # noqa: ARG002 - CuPy's signature
+        """Return a copy in another dtype."""
+        return self if not copy and np.dtype(dtype) == self.dtype else ndarray.of(self._host.astype(dtype))
+
+    def max(self, axis=None, out=None, keepdims=False):
+        """Return the largest elements."""
+        return self._reduced("max", out, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis=None, out=None, dtype=None, keepdims=False):
+        """Return where they are."""
+        if dtype is not None:
+            raise NotImplementedError("the double's argmax() is int64")
+        return self._reduced("argmax", out, axis=axis, keepdims=keepdims)
+
+    def sum(self, axis=None, dtype=None, out=None, keepdims=False):
+        """Return sums."""
+        return self._reduced("sum", out, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def mean(self, axis=None, dtype=None, out=None, keepdims=False):
+        """Return means."""
+        return self._reduced("mean", out, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def _reduced(self, name, out, **keys):
+        if out is not None:
+            raise NotImplementedError("the double's reductions have no out")
+        with np.errstate(all="ignore"):
+            return ndarray.of(np.asarray(getattr(operand(self)._host, name)(**keys)))
+
+
+def _operator(name, *, reverse=False, inplace=False):
+    function = ufunc(name)
+
+    def apply(self, other):
+        if isinstance(other, np.ndarray):
+            msg = f"Unsupported type {type(other)}"
+            raise TypeError(msg)
+        if not isinstance(other, (ndarray, *_SCALARS)):
+            return NotImplemented
+        if inplace:
+            return function(self, other, out=self)
+        return function(other, self) if reverse else function(self, other)
+
+    return apply
+
+
+def _unary(name):
+    function = ufunc(name)
+
+    def apply(self):
+        return function(self)
+
+    return apply
+
+
+for _symbol, _name in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide"}.items():
+    setattr(ndarray, f"__{_symbol}__", _operator(_name))
+    setattr(ndarray, f"__r{_symbol}__", _operator(_name, reverse=True))
+    setattr(ndarray, f"__i{_symbol}__", _operator(_name, inplace=True))
+ndarray.__eq__ = _operator("equal")
+ndarray.__abs__ = _unary("absolute")
+ndarray.__neg__ = _unary("negative")

@@ -1,0 +1,118 @@
+"""CuPy's functions in use, with its own signatures."""
+
+import numpy as np
+
+from cupy import _account
+from cupy._arrays import ndarray
+from cupy._ufuncs import operand
+
+
+def empty(shape, dtype=float, order="C"):
+    """Return an array of whatever was there."""
+    return ndarray(shape, dtype, order)
+
+
+def zeros(shape, dtype=float, order="C"):
+    """Return zeros."""
+    return ndarray.of(np.zeros(shape, dtype, order))
+
+
+def ones(shape, dtype=float, order="C"):
+    """Return ones."""
+    return ndarray.of(np.ones(shape, dtype, order))
+
+
+def empty_like(prototype, dtype=None, order="K", subok=None, shape=None):
+    """Return an array of that form."""
+    return ndarray.of(np.empty_like(operand(prototype)._host, dtype, order, bool(subok), shape))
+
+
+def zeros_like(a, dtype=None, order="K", subok=None, shape=None):
+    """Return zeros of that form."""
+    return ndarray.of(np.zeros_like(operand(a)._host, dtype, order, bool(subok), shape))
+
+
+def ones_like(a, dtype=None, order="K", subok=None, shape=None):
+    """Return ones of that form."""
+    return ndarray.of(np.ones_like(operand(a)._host, dtype, order, bool(subok), shape))
+
+
+def arange(start, stop=None, step=1, dtype=None):
+    """Return numbers at equal distances."""
+    return ndarray.of(np.arange(start, dtype=dtype) if stop is None else np.arange(start, stop, step, dtype))
+
+
+def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):  # noqa: ARG001 - CuPy's
+    """Return a copy on the device; from the host it goes through pinned memory of a power of two, which is kept."""
+    if isinstance(obj, ndarray):
+        return obj.astype(dtype or obj.dtype, copy=bool(copy))
+    host = np.array(obj, dtype)
+    if host.ndim:
+        _account.Host.staged = max(_account.Host.staged, 1 << (host.nbytes - 1).bit_length() if host.nbytes else 0)
+    return ndarray.of(host)
+
+
+def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
+    """Return it as an array of the device."""
+    return array(a, dtype, copy, order, blocking=blocking)
+
+
+def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
+    """Return a copy on the host."""
+    return a.get(stream, order, out, blocking) if isinstance(a, ndarray) else np.asarray(a)
+
+
+def take(a, indices, axis=None, out=None):
+    """Gather, into ``out`` if given; there is no ``mode``."""
+    found = np.take(operand(a)._host, operand(indices)._host, axis=axis, mode="wrap")
+    if out is None:
+        return ndarray.of(found)
+    if out.dtype != a.dtype:
+        raise TypeError("Output dtype mismatch")
+    if out.shape != found.shape:
+        raise ValueError("Output shape mismatch")
+    operand(out)._host[...] = found
+    return out
+
+
+def count_nonzero(a, axis=None):
+    """Return how many elements are not zero."""
+    return ndarray.of(np.asarray(np.count_nonzero(operand(a)._host, axis=axis)))
+
+
+def einsum(*operands, **kwargs):
+    """Return the sums over rows that batch norm asks for."""
+    if set(kwargs) - {"dtype", "optimize"}:
+        msg = f"Did not understand the following kwargs: {sorted(kwargs)}"
+        raise TypeError(msg)
+    if operands[0] != "ij,ij->j":
+        raise NotImplementedError(operands[0])
+    return ndarray.of(np.einsum(operands[0], *(operand(value)._host for value in operands[1:])))
+
+
+def matmul(
+    *args, axes=None, axis=None, keepdims=False, casting="same_kind", dtype=None, signature=None, order="K", out=None
+):
+    """Return a product of matrices or vectors, in ``out`` of its exact dtype and shape."""
+    if (axes, axis, keepdims, casting, dtype, signature, order) != (None, None, False, "same_kind", None, None, "K"):
+        raise NotImplementedError("the double's matmul() takes out alone")
+    if len(args) != 2 or not all(isinstance(value, ndarray) for value in args):
+        msg = f"Argument has incorrect type (expected cupy.ndarray, got {[type(value).__name__ for value in args]})"
+        raise TypeError(msg)
+    with np.errstate(all="ignore"):
+        found = np.asarray(np.matmul(*(operand(value)._host for value in args)))
+    if out is None:
+        return ndarray.of(found)
+    if not isinstance(out, ndarray):
+        raise TypeError("`out` must be a tuple or `cupy.ndarray`")
+    if out.dtype != found.dtype:
+        raise ValueError("Not supported dtype combination.")
+    if out.shape != found.shape:
+        raise ValueError("Output array has an invalid size")
+    operand(out)._host[...] = found
+    return out
+
+
+def result_type(*arrays_and_dtypes):
+    """Return the dtype that they have together."""
+    return np.result_type(*(getattr(value, "_host", value) for value in arrays_and_dtypes))

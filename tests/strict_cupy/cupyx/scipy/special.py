@@ -1,0 +1,5 @@
+"""Special functions."""
+
+from cupy._ufuncs import ufunc
+
+erf = ufunc("special.erf")
