@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.belonging import seeds_of
 from harness.dispatch import Stopped, Work, together
 from harness.fingerprints import evaluation_fingerprint
 from harness.jobs import evaluate_trials
 from harness.observers import Observers
-from harness.planning import Plan, perturbation_specs
+from harness.planning import Plan
 from harness.plugins import Registry
 from harness.pools import Failure, Pool, Task
 from harness.rows import EvaluationRow, TrialRow
 from harness.selection import tested
-from harness.specs import Evaluated, EvaluationSpec, PerturbationSpec, TrialSpec
+from harness.specs import Evaluated, EvaluationSpec, PerturbationSpec, TrialSpec, perturbation_specs
 from harness.store import Run, Stored, plain
 from harness.training_phase import Conditions
 
@@ -31,6 +32,7 @@ class _Due:
     devices: tuple[str, ...]
     fingerprint: str
     components: dict[str, str]
+    seeds: dict[str, list[int]]
 
 
 def evaluate_all(
@@ -61,9 +63,9 @@ def evaluate_all(
         one = planned[row.experiment, row.seed]
         if one.spec is None:
             continue
-        print_ = evaluation_fingerprint(row.fingerprint, perturbations, registry)
+        print_ = evaluation_fingerprint(row.fingerprint, perturbations, components)
         if row.evaluation is None or row.evaluation.fingerprint != print_:
-            due.append(_Due(row, one.spec, one.devices, print_, components))
+            due.append(_Due(row, one.spec, one.devices, print_, components, seeds_of(perturbations)))
     groups = _grouped(due, pool.slots)
     while groups:
         alone: list[list[_Due]] = []
@@ -137,6 +139,7 @@ def _tested(run: Run, due: _Due, result: Evaluated) -> TrialRow:
         seconds=result.seconds,
         environment=result.environment,
         components=due.components,
+        seeds=due.seeds,
         joint_accuracy=result.joint_accuracy,
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}

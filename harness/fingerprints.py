@@ -1,9 +1,11 @@
 """What a trial and an evaluation mean, as a digest; and in what two of them differ."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from harness.errors import HarnessError
 from harness.files import checksum
 from harness.plugins import Registry
 from harness.rows import TrialRow
@@ -31,18 +33,30 @@ def _meaning(row: TrialRow) -> dict[str, Any]:
     }
 
 
-def evaluation_fingerprint(trial: str, perturbations: Sequence[PerturbationSpec], registry: Registry) -> str:
-    """Return the fingerprint of an evaluation: the trial's, and every perturbation with its version and severities."""
+def evaluation_fingerprint(trial: str, perturbations: Sequence[PerturbationSpec], components: Mapping[str, str]) -> str:
+    """Return the fingerprint of an evaluation: the trial's, and every perturbation with its version and severities.
+
+    ``components``: what each perturbation is, as `EvaluationRow.components` has it.
+    """
     content: list[dict[str, Any]] = [
         {
             "name": spec.name,
-            "from": registry.find("perturbation", spec.name).identity,
+            "from": components.get(f"perturbation {spec.name}", ""),
             "severities": spec.severities,
             "seed": spec.seed,
         }
         for spec in perturbations
     ]
     return checksum({"trial": trial, "perturbations": content})
+
+
+def perturbation_components(perturbations: Iterable[PerturbationSpec], registry: Registry) -> dict[str, str]:
+    """Return what each perturbation is, as `EvaluationRow.components` has it; without those that are not installed."""
+    found = {}
+    for name in dict.fromkeys(one.name for one in perturbations):
+        with suppress(HarnessError):
+            found[f"perturbation {name}"] = registry.find("perturbation", name).identity
+    return found
 
 
 def differences(stored: TrialRow, planned: TrialRow) -> list[str]:

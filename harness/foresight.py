@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from harness.belonging import evaluation_changes
 from harness.dispatch import Work, together
-from harness.fingerprints import evaluation_fingerprint
+from harness.fingerprints import evaluation_fingerprint, perturbation_components
 from harness.forecast import Timings, rehearsed
 from harness.lookup import Found, look_up
-from harness.planning import Plan, PlannedTrial, choose, make_plan, perturbation_specs
+from harness.planning import Plan, PlannedTrial, choose, make_plan
 from harness.plugins import Registry
 from harness.pools import Failure, Pool, Task
 from harness.probing import asking
 from harness.rehearsal import RehearsalSpec, Rehearsed, rehearse
 from harness.rows import TrialRow
 from harness.selection import tested
-from harness.specs import PerturbationSpec
+from harness.specs import PerturbationSpec, perturbation_specs
 from harness.store import Run
 from harness.suite import LoadedSuite
 from harness.suite.finalists import may_be_tested
@@ -131,16 +132,45 @@ def reason(run: Run, planned: PlannedTrial, registry: Registry) -> str:
     return "will be trained, because it has no row yet"
 
 
+def to_measure(
+    run: Run, trials: Sequence[PlannedTrial], found: Sequence[Found], registry: Registry
+) -> dict[tuple[str, int], str]:
+    """Return which trials the next run would measure on the test rows without training them, and why, in words.
+
+    ``found`` is what `look_up` returned of each. By experiment and seed.
+    """
+    serving = {(one.row.experiment, one.row.seed): one.row for one in found if one.row}
+    rows = [serving.get((row.experiment, row.seed), row) for row in run.rows()]
+    finalists = {(row.experiment, row.seed) for row in tested(run.suite, rows)}
+    reasons = {}
+    for planned, one in zip(trials, found, strict=True):
+        key = (planned.row.experiment, planned.row.seed)
+        if one.row and planned.spec and key in finalists and (why := _why_measured(run, one, one.row, registry)):
+            reasons[key] = why
+    return reasons
+
+
 def _test_results(run: Run, found: Found, row: TrialRow, registry: Registry) -> str:
     """Say what becomes of the test results of a row that serves; nothing where it is no finalist."""
     key = (row.experiment, row.seed)
     rows = [row if (one.experiment, one.seed) == key else one for one in run.rows()]
     if key not in {(one.experiment, one.seed) for one in tested(run.suite, rows)}:
         return ""
+    why = _why_measured(run, found, row, registry)
+    again = " again" if row.evaluation else ""
+    return f"; it will be measured{again}, because {why}" if why else ", and so do its test results"
+
+
+def _why_measured(run: Run, found: Found, row: TrialRow, registry: Registry) -> str:
+    """Say why a finalist whose row serves is measured, empty where it is not."""
     if row.evaluation is None:
         failed = found.placed.reason if found.renewed and found.placed else ""
         told = f"of damage: {found.damage}" if found.damage else f"it failed: {failed}" if failed else ""
-        return f"; it will be measured, because {told or 'it has no test results yet'}"
-    if row.evaluation.fingerprint != evaluation_fingerprint(row.fingerprint, perturbation_specs(run.suite), registry):
-        return "; it will be measured again, because perturbations, their versions or their severities differ"
-    return ", and so do its test results"
+        return told or "it has no test results yet"
+    perturbations = perturbation_specs(run.suite)
+    components = perturbation_components(perturbations, registry)
+    if row.evaluation.fingerprint == evaluation_fingerprint(row.fingerprint, perturbations, components):
+        return ""
+    changed = evaluation_changes(row.evaluation, perturbations, components)
+    told = "; ".join(f"{name}: {what}" for name, what in changed.items())
+    return told or "perturbations, their seeds, their versions or their severities differ"

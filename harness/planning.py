@@ -1,19 +1,19 @@
 """From a suite to its trials: which would run, on which backend, and which cannot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from harness.datasets.cache import CachedDataset, obtain
 from harness.errors import HarnessError, nearest
-from harness.fingerprints import stamped
+from harness.fingerprints import perturbation_components, stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
 from harness.jobs import split_of
 from harness.places import cache_root
 from harness.plugins import Kind, Registry
 from harness.probing import Answer, Ask, Question
 from harness.rows import TrialRow
-from harness.specs import OptimizerSpec, PerturbationSpec, TrialSpec, network_spec
+from harness.specs import OptimizerSpec, TrialSpec, network_spec, perturbation_specs
 from harness.splits import SETS
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching
@@ -39,6 +39,14 @@ class Plan:
     """Rows in train, val and test."""
     split: str
     """The digest of that partition."""
+    perturbations: dict[str, str] = field(default_factory=dict)
+    """What each perturbation of the tests is, ``"perturbation gaussian_noise"`` -> ``"nn-harness 0.1.0"``."""
+
+    @property
+    def components(self) -> dict[str, str]:
+        """Each plugin that the trials that can run and their tests take, as `perturbations` has them."""
+        trained = {key: value for one in self.trials if one.spec for key, value in one.row.components.items()}
+        return trained | self.perturbations
 
 
 def make_plan(
@@ -112,7 +120,8 @@ def make_plan(
                 spec = _trial_spec(loaded, row, data, question.network, context)
                 spec = replace(spec, third_party=foreign)
             trials.append(PlannedTrial(row, spec, answer.devices))
-    return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"])
+    tests = perturbation_components(perturbation_specs(suite), registry)
+    return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"], tests)
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:
@@ -144,11 +153,6 @@ def open_dataset(loaded: LoadedSuite, registry: Registry) -> CachedDataset:
         option = str(error).partition(":")[0]
         msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {error}"
         raise HarnessError(msg) from error
-
-
-def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
-    """Return what the suite's robustness tables ask for."""
-    return tuple(PerturbationSpec(one.perturbation, tuple(one.severities), one.seed) for one in suite.robustness)
 
 
 def _identity(registry: Registry, kind: Kind, name: str) -> str:

@@ -77,6 +77,8 @@ class EvaluationRow:
     environment: dict[str, str] = field(default_factory=dict)
     components: dict[str, str] = field(default_factory=dict)
     """Each perturbation, "perturbation gaussian_noise" -> "nn-harness 0.1.0"."""
+    seeds: dict[str, list[int]] | None = None
+    """The seeds that drew each perturbation, one for each of its tables; None in rows of an earlier version."""
     joint_accuracy: list[list[float]] | None = None
     """`harness.metrics.joint_accuracy` of the measures, in their order; None in rows of an earlier version."""
 

@@ -12,7 +12,7 @@ from harness.datasets.cache import CachedDataset
 from harness.interfaces import Activation, BatchNorm, Context, Dropout, Layer, Linear, NetworkSpec, State
 from harness.rows import EpochRecord, Measure, TrialMetrics
 from harness.schedules import Schedule
-from harness.suite.models import EarlyStopping, Experiment, SplitTable
+from harness.suite.models import EarlyStopping, Experiment, SplitTable, Suite
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ class PerturbationSpec:
     name: str
     severities: tuple[float, ...]
     seed: int
+
+
+def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
+    """Return what the suite's robustness tables ask for."""
+    return tuple(PerturbationSpec(one.perturbation, tuple(one.severities), one.seed) for one in suite.robustness)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import pytest
 
 from harness.forecast import Timing, Timings, estimates, makespan, rehearsed
 from harness.foresight import probe, reason, smoke
-from harness.planning import make_plan, perturbation_specs
+from harness.planning import make_plan
 from harness.plugins import registry
 from harness.pools import InProcess
 from harness.probing import asking
 from harness.runner import execute
+from harness.specs import perturbation_specs
 from harness.store import Dataset, Run
 from harness.suite import load_suite
 from tests.tiny import TINY, run_suite
@@ -148,7 +149,7 @@ def test_reasons_say_what_the_next_run_would_do(tmp_path):
     assert why("B", TINY.replace("momentum = 0.9", "momentum = 0.8")) == (
         "will be trained again, because its row is of another trial: optimizer.momentum was 0.9, is 0.8"
     )
-    assert "perturbations, their versions or their severities differ" in why("A", TINY.replace("0.3]", "0.4]"))
+    assert "their seeds, their versions or their severities differ" in why("A", TINY.replace("0.3]", "0.4]"))
     (run.trial_directory("B", 1) / "state.npz").unlink()
     assert "because its row is damaged: " in why("B")
     failing = TINY.replace("learning_rate = 0.1, momentum = 0.9", "learning_rate = 1e30")

@@ -60,7 +60,7 @@ def run_suite(
     name = loaded.suite.dataset.name
     about = Dataset(name, data.digest, data.rows, data.class_names, plan.sizes, split=plan.split)
     planned = [(one.row.experiment, one.row.seed) for one in plan.trials]
-    run = Run(folder / "run", loaded.suite, about, planned)
+    run = Run(folder / "run", loaded.suite, about, planned, plan.components)
     with locked(run.directory):
         run = take_up(run)
         if dry:

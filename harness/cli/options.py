@@ -159,4 +159,4 @@ def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
     name = loaded.suite.dataset.name
     about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked, made.split)
     planned = [(one.row.experiment, one.row.seed) for one in made.trials]
-    return Run(directory, loaded.suite, about, planned)
+    return Run(directory, loaded.suite, about, planned, made.components)

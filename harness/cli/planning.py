@@ -28,7 +28,10 @@ from harness.cli.options import (
 from harness.cli.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from harness.forecast import Forecast, Timings
+    from harness.lookup import Found
     from harness.planning import Plan
     from harness.store import Run
     from harness.suite import LoadedSuite
@@ -58,6 +61,8 @@ def plan(
     from harness.forecast import Timings, timings_path
     from harness.foresight import probe as time_some
     from harness.foresight import smoke as try_all
+    from harness.foresight import to_measure
+    from harness.lookup import look_up
     from harness.planning import make_plan
     from harness.plugins import registry
     from harness.probing import asking
@@ -72,7 +77,10 @@ def plan(
             here = take_up(here)
         timings = Timings(timings_path())
         problems = time_some(made, pool, timings) if probe else {}
-        _show_plan(loaded, made, here, timings, problems, pool.slots)
+        found = [look_up(here, one) for one in made.trials]
+        _show_plan(
+            loaded, made, here, timings, problems, pool.slots, found, to_measure(here, made.trials, found, plugins)
+        )
         if smoke:
             tried = try_all(loaded, plugins, pool, only=only or (), threads=threads, device=device)
             lines = [[one.experiment, one.backend, one.result] for one in tried]
@@ -83,18 +91,25 @@ def plan(
 
 
 def _show_plan(
-    loaded: LoadedSuite, made: Plan, here: Run, timings: Timings, problems: dict[str, str], slots: int
+    loaded: LoadedSuite,
+    made: Plan,
+    here: Run,
+    timings: Timings,
+    problems: dict[str, str],
+    slots: int,
+    looked_up: Sequence[Found],
+    measured: Mapping[tuple[str, int], str],
 ) -> None:
     from harness.durations import spoken
     from harness.forecast import estimates, makespan
-    from harness.lookup import look_up
     from harness.training_phase import cost
     from harness.wording import counted
 
-    lines, counts, ahead = [], {"run": 0, "done": 0, "unavailable": 0}, []
-    for one in made.trials:
-        row, found = one.row, look_up(here, one)
-        state = "done" if found.row else "run" if one.spec else "unavailable"
+    lines, counts, ahead = [], {"run": 0, "measure": 0, "done": 0, "unavailable": 0}, []
+    for one, found in zip(made.trials, looked_up, strict=True):
+        row = one.row
+        to_test = measured.get((row.experiment, row.seed), "")
+        state = "measure" if to_test else "done" if found.row else "run" if one.spec else "unavailable"
         counts[state] += 1
         forecast = timings.forecast(one.spec, row, made.sizes["train"]) if one.spec and state == "run" else None
         if state == "run":
@@ -107,13 +122,16 @@ def _show_plan(
             note = f"damaged, {fate}: {found.damage}"
         elif found.differences and found.row is None and one.spec:
             note = f"changed: {'; '.join(found.differences)}"
+        elif to_test:
+            note = f"test results: {to_test}"
         epochs = one.spec.epochs if one.spec else ""
         told = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
         lines.append([*told, *_told(forecast), note])
     sizes = made.sizes
+    more = f"{counts['measure']} to measure, " if counts["measure"] else ""
     typer.echo(
         f"{loaded.suite.suite.name}: {counted(len(lines), 'trial')}, {counts['done']} done, {counts['run']} to run, "
-        f"{counts['unavailable']} unavailable\n"
+        f"{more}{counts['unavailable']} unavailable\n"
         f"dataset {loaded.suite.dataset.name}: {here.dataset.title}, {counted(len(made.data.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
     )

@@ -69,7 +69,9 @@ def not_counted(experiments: Sequence[ExperimentRows]) -> str:
 def unmeasured(experiments: Sequence[ExperimentRows]) -> str:
     """Say which tested experiments lack a severity that the run is measured at, and what would do."""
     found = []
-    for perturbation, severities in perturbations(experiments).items():
+    # Those that no experiment was measured under, as the run asks for it, have no table to say so.
+    asked = dict(experiments[0].severities or {}) if experiments else {}
+    for perturbation, severities in {**asked, **perturbations(experiments)}.items():
         noisy = [severity for severity in severities if severity > 0]
         tested = [one for one in experiments if one.tested] if noisy else []
         names = [one.name for one in tested if one.over_severities("accuracy", perturbation, noisy) is None]
@@ -77,7 +79,8 @@ def unmeasured(experiments: Sequence[ExperimentRows]) -> str:
             it = "it" if len(names) == 1 else "they"
             found.append(
                 f"Not ranked under {perturbation}: {', '.join(names)}, because {it} {'was' if it == 'it' else 'were'} "
-                f"not measured at each of the run's severities ({', '.join(f'{severity:g}' for severity in noisy)})."
+                f"not measured at each of the run's severities ({', '.join(f'{severity:g}' for severity in noisy)}) "
+                "with its seed and version."
             )
     return joined(*found, "The last command without --only measures them all." if found else "")
 

@@ -16,7 +16,7 @@ from harness.suite import Suite
 
 T = TypeVar("T")
 NAME = "run.json"
-_OWN = ("format", "checksum", "suite", "dataset", "planned")
+_OWN = ("format", "checksum", "suite", "dataset", "planned", "components")
 _SHOWN = 200
 """Characters of what is wrong with a header."""
 
@@ -44,11 +44,14 @@ class Header(NamedTuple):
     suite: Suite
     dataset: Dataset
     planned: list[tuple[str, int]]
+    components: dict[str, str]
+    """Each plugin that the last command's trials and tests take, ``"optimizer adam"`` -> ``"nn-harness 0.1.0"``."""
     notes: dict[str, Any]
 
 
 _SUITE = TypeAdapter(Suite)
 _DATASET = TypeAdapter(Dataset)
+_COMPONENTS = TypeAdapter(dict[str, str])
 _PLANNED = TypeAdapter(list[tuple[str, Annotated[int, Field(ge=0, lt=2**63)]]])
 
 
@@ -87,6 +90,7 @@ def write_header(directory: Path, header: Header) -> None:
         "suite": header.suite.model_dump(mode="json"),
         "dataset": asdict(header.dataset),
         "planned": header.planned,
+        "components": header.components,
         **header.notes,
     }
     content = json.loads(json.dumps(content))  # as it is read: the checksum is of that
@@ -114,10 +118,13 @@ def _parsed(path: Path, told: bytes) -> Header:
         planned = _valid(_PLANNED, content, "planned")
         _check_planned(suite, planned)
         dataset = _valid(_DATASET, content, "dataset")
+        components = _valid(_COMPONENTS, {"components": {}} | content, "components")  # an earlier version had none
     except _DamagedError as error:
         msg = f"{path}: damaged: {error}. Restore it, or start anew with --fresh"
         raise HarnessError(msg) from None
-    return Header(suite, dataset, planned, {key: value for key, value in content.items() if key not in _OWN})
+    return Header(
+        suite, dataset, planned, components, {key: value for key, value in content.items() if key not in _OWN}
+    )
 
 
 class _DamagedError(Exception):

@@ -90,4 +90,4 @@ def take_up(run: Run) -> Run:
     order = [seed for _, seed in known + run.planned]
     seeds = sorted({seed for _, seed in planned}, key=order.index)
     ordered = [(name, seed) for name in run.suite.experiments for seed in seeds if (name, seed) in planned]
-    return Run(run.directory, run.suite, run.dataset, ordered)
+    return Run(run.directory, run.suite, run.dataset, ordered, earlier.components | run.components)

@@ -12,16 +12,17 @@ A trial's row is written last, with the digest of every file that it speaks of: 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from harness.belonging import foreign
+from harness.belonging import as_described, foreign
 from harness.errors import HarnessError
 from harness.files import read_arrays, safe_name, write_arrays
 from harness.rows import TrialRow
+from harness.specs import perturbation_specs
 from harness.store.header import Dataset, Header, read_header, unwritable, write_header
 from harness.store.stored import Stored, read_stored, write_stored
 from harness.suite import Suite
@@ -41,6 +42,8 @@ class Run:
     dataset: Dataset
     planned: list[tuple[str, int]]
     """Experiment and seed of every trial that was ever asked for, in the suite's order."""
+    components: dict[str, str] = field(default_factory=dict)
+    """Each plugin that the last command's trials and tests take, as rows have it; what is not there is not known."""
 
     @classmethod
     def open(cls, directory: Path) -> "Run":
@@ -50,7 +53,7 @@ class Run:
             HarnessError: there is none, it is damaged, or of another format.
         """
         header = read_header(directory)
-        return cls(directory, header.suite, header.dataset, header.planned)
+        return cls(directory, header.suite, header.dataset, header.planned, header.components)
 
     def write_header(self, notes: Mapping[str, Any]) -> None:
         """Write ``run.json``; ``notes`` tell how the run came about.
@@ -58,7 +61,7 @@ class Run:
         Raises:
             HarnessError: the directory cannot be written to.
         """
-        write_header(self.directory, Header(self.suite, self.dataset, self.planned, dict(notes)))
+        write_header(self.directory, Header(self.suite, self.dataset, self.planned, self.components, dict(notes)))
 
     def notes(self) -> dict[str, Any]:
         """Return what ``run.json`` says of how the run came about: the last command, when, by which version, where.
@@ -104,14 +107,14 @@ class Run:
         """Yield every planned trial's row; one that does not serve is planned again, with the reason.
 
         It does not where it cannot be read, and where an earlier command made it of other data, of another split, or by
-        another recipe.
+        another recipe. What was measured under a perturbation of another seed or version is left out of it.
         """
         for experiment, seed in self.planned:
             stored = self.read(experiment, seed)
             if isinstance(stored, Stored):
                 about = self.suite.experiments[experiment]
-                why = foreign(stored.row, about, self.dataset.digest, self.dataset.split)
-                yield self._placeholder(experiment, seed, why) if why else stored.row
+                why = foreign(stored.row, about, self.dataset.digest, self.dataset.split, self.components)
+                yield self._placeholder(experiment, seed, why) if why else self._as_described(stored.row)
             else:
                 damage = stored and f"its row is damaged and will be made again: {stored}"
                 yield self._placeholder(experiment, seed, damage or "")
@@ -153,6 +156,10 @@ class Run:
     def checkpoint(self, experiment: str, seed: int) -> Path:
         """Return the place of a trial's checkpoint, while it is under way."""
         return self.trial_directory(experiment, seed) / "checkpoint.npz"
+
+    def _as_described(self, row: TrialRow) -> TrialRow:
+        evaluation = as_described(row, perturbation_specs(self.suite), self.components)
+        return row if evaluation is row.evaluation else replace(row, evaluation=evaluation)
 
     def _placeholder(self, experiment: str, seed: int, reason: str) -> TrialRow:
         table = self.suite.experiments[experiment]

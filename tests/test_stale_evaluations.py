@@ -1,0 +1,145 @@
+"""Test results of another seed, version or recipe than the run's: labelled, excluded, and measured again."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.belonging import as_described, evaluation_changes, foreign
+from harness.fingerprints import evaluation_fingerprint
+from harness.foresight import reason, to_measure
+from harness.leaderboard import tables
+from harness.lookup import look_up
+from harness.planning import make_plan
+from harness.plugins import registry
+from harness.pools import InProcess
+from harness.probing import asking
+from harness.specs import PerturbationSpec, perturbation_specs
+from harness.store import Run
+from harness.suite import load_suite
+from harness.summary import summarise
+from harness.verification import Verdict, verify
+from tests.test_belonging import SHORT, overview
+from tests.test_leaderboard import lines
+from tests.tiny import run_suite
+
+SEED = "severities = [0.0, 0.3]"
+OTHER = SHORT.replace(SEED, f"{SEED}\nseed = 7")
+EXPECTED = (
+    '\n[[expect]]\nrelation = ["A.test_accuracy > 0", "B.test_accuracy > 0"]\nperturbation = "gaussian_noise"\n'
+    "severity = 0.3\n"
+)
+
+
+@pytest.fixture
+def stale(tmp_path):
+    """Return the folder of a run whose A was measured under noise of seed 7, and B before that under that of 42."""
+    run_suite(tmp_path, SHORT + EXPECTED, only=["A", "B"])
+    run_suite(tmp_path, OTHER + EXPECTED, only=["A"])
+    return tmp_path
+
+
+def test_noise_of_another_seed_is_not_ranked_and_a_note_names_it(stale):
+    """The clean images are the same for both: their accuracy is ranked."""
+    run = Run.open(stale / "run")
+    shown, table = overview(run)
+    assert {shown[name]["accuracy_rank"] for name in "AB"} == {"1", "2"}
+    assert shown["A"]["degradation_rank"] == "1"
+    assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
+    told = (
+        "Not ranked under gaussian_noise: B, because it was not measured at each of the run's severities (0.3) with "
+        "its seed and version. The last command without --only measures them all."
+    )
+    assert told in table.note
+    by_severity = {line["Experiment"]: line for line in lines(tables(summarise(run)), "robustness", "markdown")}
+    assert by_severity["B"]["0.3"] == "–"
+    assert by_severity["A"]["0.3"] != "–"
+    found = verify(run)
+    assert [one.verdict for one in found.claims] == [Verdict.met, Verdict.not_run]
+    assert [(one.experiment, one.why) for one in found.missing] == [
+        ("B", "done, and has no test_accuracy, gaussian_noise 0.3")
+    ]
+
+
+def test_plan_and_why_say_that_it_is_measured_again_and_the_run_does(stale):
+    """Without training; then both are ranked."""
+    plugins = registry()
+    plan = make_plan(load_suite(stale / "tiny.toml", plugins), plugins, asking(InProcess()), only=["A", "B"])
+    run = replace(Run.open(stale / "run"), components=plan.components)
+    found = [look_up(run, one) for one in plan.trials]
+    said = "gaussian_noise: its seed was 42, is 7"
+    assert to_measure(run, plan.trials, found, plugins) == {("B", 1): said}
+    assert reason(run, plan.trials[1], plugins) == f"its stored row serves; it will be measured again, because {said}"
+    _, run = run_suite(stale, OTHER + EXPECTED, only=["A", "B"])
+    shown, table = overview(run)
+    assert {shown[name]["degradation_rank"] for name in "AB"} == {"1", "2"}
+    assert "Not ranked" not in table.note
+
+
+@pytest.mark.usefixtures("stale")
+def test_the_plan_command_counts_what_is_measured_again(typed):
+    """It is neither done nor trained."""
+    told = typed("plan", "tiny.toml", "--only", "[AB]", "--out", "run", "--jobs", "0").out
+    assert "2 trials, 1 done, 0 to run, 1 to measure, 0 unavailable" in told
+    assert "test results: gaussian_noise: its seed was 42, is 7" in told
+
+
+def test_without_any_sound_measure_there_is_a_note_and_no_table(tmp_path):
+    """A run that was interrupted before its first measurement under the new seed."""
+    _, run = run_suite(tmp_path, SHORT, only=["A", "B"])
+    suite = run.suite.model_copy(update={"robustness": [run.suite.robustness[0].model_copy(update={"seed": 7})]})
+    _, table = overview(replace(run, suite=suite))
+    assert "Not ranked under gaussian_noise: A, B, because they were not measured" in table.note
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory):
+    """Return a tested row, its run's perturbations and components."""
+    outcome, run = run_suite(tmp_path_factory.mktemp("one"), SHORT, only=["A"])
+    return outcome.rows[0], perturbation_specs(run.suite), run
+
+
+def test_another_version_of_a_perturbation_is_other_noise(tested):
+    """What is not known is not compared."""
+    row, specs, run = tested
+    newer = {"perturbation gaussian_noise": "nn-harness 99"}
+    assert as_described(row, specs, run.components) is row.evaluation
+    assert as_described(row, specs, {}) is row.evaluation
+    assert [one.perturbation for one in as_described(row, specs, newer).measures] == [None]
+    assert len(as_described(row, specs, newer).joint_accuracy) == 1
+    (told,) = evaluation_changes(row.evaluation, specs, newer).values()
+    assert told.endswith(", is nn-harness 99")
+    assert as_described(replace(row, evaluation=None), specs, newer) is None
+
+
+@pytest.mark.parametrize(
+    ("severities", "seed", "kept"), [((0.0, 0.3), 42, 3), ((0.9,), 42, 3), ((0.0, 0.3), 7, 1), ((0.9,), 7, 1)]
+)
+def test_of_an_older_row_the_fingerprint_says_whether_the_seed_is_the_same(tested, severities, seed, kept):
+    """It did not record the seed; other severities are no other seed."""
+    row, _, run = tested
+    older = replace(row, evaluation=replace(row.evaluation, seeds=None))
+    specs = [PerturbationSpec("gaussian_noise", severities, seed)]
+    assert len(as_described(older, specs, run.components).measures) == kept
+    oldest = replace(row, evaluation=replace(row.evaluation, seeds=None, components={}))
+    assert as_described(oldest, specs, run.components) is oldest.evaluation
+
+
+def test_a_perturbation_with_two_tables_has_two_seeds(tested):
+    """In their order."""
+    row, _, run = tested
+    specs = [PerturbationSpec("gaussian_noise", (0.1,), 1), PerturbationSpec("gaussian_noise", (0.2,), 2)]
+    assert evaluation_changes(row.evaluation, specs, run.components) == {"gaussian_noise": "its seed was 42, is 1, 2"}
+    assert evaluation_fingerprint("x", specs, {}) != evaluation_fingerprint("x", specs[::-1], {})
+
+
+def test_a_row_of_another_version_of_a_plugin_is_of_another_recipe(tested):
+    """Of an optimizer, say, when the command trained another experiment again with the new one."""
+    row, _, run = tested
+    about = run.suite.experiments["A"]
+    assert foreign(row, about, run.dataset.digest, run.dataset.split, run.components) == ""
+    newer = run.components | {"optimizer adam": "nn-harness 99"}
+    told = foreign(row, about, run.dataset.digest, run.dataset.split, newer)
+    assert told.startswith("of another recipe: optimizer adam was ")
+    assert told.endswith(", is 'nn-harness 99'")
+    assert [one.status for one in replace(run, components=newer).rows()] == ["planned"]
+    assert Run.open(run.directory).components == run.components
