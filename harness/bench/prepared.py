@@ -12,7 +12,7 @@ from harness import environment
 from harness.bench.arithmetic import operations, step_products
 from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case, synthetic
 from harness.bench.measurements import Machine, Measurement
-from harness.bench.storage import SyntheticImages, stored
+from harness.bench.storage import stored
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
 from harness.evaluation import evaluate
@@ -206,11 +206,13 @@ def _perturbation(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
 
 
 def _dataset(case: Case, dataset: CachedDataset, cleanup: ExitStack) -> Prepared:
-    """Return what a worker does to have a set that is in the cache: find it, map it, and touch each of its pages."""
-    root = dataset.directory.parent.parent
+    """Return what a worker does to have a set that is in the cache: map it, and touch each of its pages.
+
+    Its content is verified before, once, by the process that plans.
+    """
 
     def load() -> None:
-        SyntheticImages(case.rows).cached(root).open().images.reshape(-1)[::4096].max()
+        dataset.open().images.reshape(-1)[::4096].max()
 
     return Prepared(case, load, _circumstances(case, {"device": "cpu", "blas": numpy_blas()}), cleanup)
 

@@ -3,40 +3,39 @@
 ::
 
     datasets/<digest>/      images.npy, labels.npy, meta.json
+    digests/                remembered digests of files and entries: see `harness.identity`
     sources/<key>.json      a dataset with its options and its source: digest, title, and what it was held against
     downloads/              what datasets download
     datasets.lock           held by the process that writes an entry
 """
 
 import json
-import os
-import shutil
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import ENOSPC
-from hashlib import sha256
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from secrets import token_hex
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
-from filelock import FileLock
-from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from harness.errors import HarnessError, one_line
-from harness.files import checksum, write_json
+from harness.datasets.contract import as_stream
+from harness.datasets.entries import DamagedError, Meta, images_and_labels, only_writer, read_meta, store, verify
+from harness.errors import HarnessError, one_line, shown
+from harness.files import checksum, read_regular, write_json
 from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
+from harness.transfers import LOG
 
-_BLOCK_ROWS = 16_384
-"""Images that are hashed and written at a time: a set is never copied whole."""
-_TEMPORARY = ".new-"
-"""How the folder of an entry begins that is being written."""
+_INDEX_BYTES = 1 << 16
+_ATTEMPTS = 2
+"""A dataset whose source changes while it is read is read again; one that changes each time is not found again."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class CachedDataset:
-    """A dataset in the cache: picklable, opened by whoever needs it."""
+    """A dataset in the cache: picklable, opened by every process that needs it."""
 
     name: str
     directory: Path
@@ -52,11 +51,33 @@ class CachedDataset:
     def open(self) -> LabelledImages:
         """Return the images, memory-mapped and shared by all processes of the machine, and the labels.
 
-        The map is copy-on-write: frameworks that insist on writable memory take it, and the file cannot change.
+        The map is copy-on-write: frameworks that insist on writable memory take it, and the file cannot change. The
+        content was verified when the dataset was obtained; here only its size and type are checked.
+
+        Raises:
+            HarnessError: the files do not hold what they did then.
         """
-        images = np.load(self.directory / "images.npy", mmap_mode="c", allow_pickle=False)
-        labels = np.load(self.directory / "labels.npy", allow_pickle=False)
-        return LabelledImages(np.asarray(images), labels, self.class_names)
+        try:
+            images, labels = images_and_labels(self.directory, self.rows, self.shape)
+        except DamagedError as error:
+            raise HarnessError(_damaged(self.directory, error)) from None
+        return LabelledImages(images, labels, self.class_names)
+
+
+class _Index(BaseModel):
+    """What a source's file says; ``checksum`` covers the rest and the file's name, and is absent in older ones."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    name: str
+    digest: str
+    title: str = ""
+    checked: str = ""
+    checksum: str = ""
+
+    def sum(self, key: str) -> str:
+        """Return the checksum that this index has under a key."""
+        return checksum([key, self.name, self.digest, self.title, self.checked])
 
 
 def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = "") -> CachedDataset:
@@ -64,7 +85,7 @@ def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Pat
 
     Raises:
         HarnessError: why it is not available, what `materialise` raises, or, in one line, whatever else the plugin that
-            offers it raised; whoever catches it says of which dataset it speaks.
+            offers it raised; the caller says which dataset it is.
     """
     try:
         reason = dataset.unavailable()
@@ -80,169 +101,126 @@ def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Pat
 def materialise(
     name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = ""
 ) -> CachedDataset:
-    """Return a dataset from the cache; it is read and put there if its source is new, or the entry damaged.
+    """Return a dataset from the cache, its content verified; it is read and put there if its source is new.
 
-    A `StreamedDataset` goes there block by block, any other at once. ``maker``: the identity of the plugin that offers
-    it, as another one may make something else of the same source.
+    So it is where the entry is damaged. A `StreamedDataset` goes there block by block, any other at once. ``maker``:
+    the identity of the plugin that offers it, as another one may make something else of the same source.
 
     Raises:
         HarnessError: the dataset's files are faulty, it returned other than `LabelledImages` promises, or the cache
-            cannot be written to; whoever catches it says of which dataset it speaks.
+            cannot be written to; the caller says which dataset it is.
     """
-    meant = {"name": name, "options": json.loads(json.dumps(options, default=str)), "source": dataset.source()}
-    key = checksum(meant | ({"maker": maker} if maker else {}))
-    index = root / "sources" / f"{key}.json"
-    known = _known(root, index)
+    meant = {"name": name, "options": json.loads(json.dumps(options, default=str))}
+    meant |= {"maker": maker} if maker else {}
+    key = _key(meant, dataset)
+    known = _known(root, key)
     if known:
         return known
-    stream = dataset.stream() if isinstance(dataset, StreamedDataset) else _streamed(dataset.load())
-    _check_labels(stream)
-    title = stream.title or f"{name}, {len(stream.labels):,} images"
-    try:
-        with _only_writer(root):
-            known = _known(root, index)
-            if known:  # another process was writing it
-                return known
-            digest = _store(root, stream)
-            write_json(index, {"name": name, "digest": digest, "title": title, "checked": stream.checked})
-    except OSError as error:
-        place = "Name another place with HARNESS_CACHE_DIR"
-        if error.errno == ENOSPC:
-            needed = len(stream.labels) * (stream.shape[0] * stream.shape[1] + 8) / 1e6
-            msg = f"{root}: the disk is full: {name} takes {needed:,.1f} MB there. Free some space, or n{place[1:]}"
-        else:
-            msg = f"{root}: the cache cannot be written to: {error.strerror}. {place}"
-        raise HarnessError(msg) from None
-    entry = _known(root, index)
-    if entry is None:
-        msg = f"{root / 'datasets' / digest}: the cache entry just written does not read back. Is the disk sound?"
-        raise HarnessError(msg)
+    for _ in range(_ATTEMPTS):
+        stream = as_stream(dataset.stream() if isinstance(dataset, StreamedDataset) else dataset.load())
+        with _writing(root, name, stream), only_writer(root):
+            entry = _known(root, key, quiet=True) or _stored(root, name, stream)  # another process may have written it
+            now = _key(meant, dataset)
+            if now == key:
+                _write_index(root, key, entry)
+                break
+        key = now  # its files changed while they were read: what was read may be of neither
     return entry
 
 
 def cached(root: Path) -> list[CachedDataset]:
-    """Return the whole entries of a cache, by name and title; one content may be there under several."""
-    found = {entry for index in (root / "sources").glob("*.json") if (entry := _known(root, index))}
+    """Return the entries of a cache that are there in full, by name and title; one content may be there under several.
+
+    Their content is not verified: none of it is read.
+    """
+    found = set()
+    for path in (root / "sources").glob("*.json"):
+        try:
+            index = _read_index(path)
+            if index:
+                found.add(_entry(root, index, read_meta(root / "datasets" / index.digest)))
+        except DamagedError:
+            continue
     return sorted(found, key=lambda entry: (entry.name, entry.title))
 
 
-def _known(root: Path, index: Path) -> CachedDataset | None:
-    """Return the entry that a source's file speaks of, if it is whole."""
-    try:
-        told = json.loads(index.read_bytes())
-        name, digest = str(told["name"]), str(told["digest"])
-        directory = root / "datasets" / digest
-        meta = _whole(directory)
-        if meta is None:
-            return None
-        rows, (height, width), names = meta["rows"], meta["shape"], tuple(meta["class_names"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    title = told.get("title", f"{name}, {rows:,} images")
-    return CachedDataset(name, directory, digest, rows, (height, width), names, title, told.get("checked", ""))
+def _key(meant: Mapping[str, object], dataset: Dataset) -> str:
+    """Return what a dataset that is meant is called in the index, with its source as it is now."""
+    source: Any = dataset.source()
+    if not isinstance(source, str):
+        msg = f"source() returned {shown(source)}; the contract says a text"
+        raise HarnessError(msg)
+    return checksum({**meant, "source": source})
 
 
-def _whole(directory: Path) -> dict[str, Any] | None:
-    """Return what an entry says of itself if it is whole: its files as large as they were written."""
-    try:
-        meta: dict[str, Any] = json.loads((directory / "meta.json").read_bytes())
-        whole = all((directory / file).stat().st_size == size for file, size in meta["files"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+def _known(root: Path, key: str, *, quiet: bool = False) -> CachedDataset | None:
+    """Return the entry of a source, its content verified; None where the source is new, or the entry damaged.
+
+    ``quiet``: the damage was said already.
+    """
+    index = _read_index(root / "sources" / f"{key}.json")
+    if index is None:
         return None
-    return meta if whole else None
+    try:
+        return _entry(root, index, verify(root, index.digest))
+    except DamagedError as error:
+        if not quiet:
+            LOG.info("%s. It is read again from its source", _damaged(root / "datasets" / index.digest, error))
+        return None
+
+
+def _entry(root: Path, index: _Index, meta: Meta) -> CachedDataset:
+    title = index.title or f"{index.name}, {meta.rows:,} images"
+    directory = root / "datasets" / index.digest
+    return CachedDataset(
+        index.name, directory, index.digest, meta.rows, meta.shape, meta.class_names, title, index.checked
+    )
+
+
+def _read_index(path: Path) -> _Index | None:
+    """Return what a source's file says; None where there is none, or it is damaged: it is written again then."""
+    try:
+        content = read_regular(path, most=_INDEX_BYTES)
+        index = _Index.model_validate_json(content)
+    except (OSError, ValueError):
+        return None
+    sound = not index.model_fields_set & {"checksum"} or index.checksum == index.sum(path.stem)
+    return index if sound and _DIGEST.fullmatch(index.digest) else None
+
+
+def _stored(root: Path, name: str, stream: ImageStream) -> CachedDataset:
+    """Write a dataset that was read; return its entry."""
+    title = stream.title or f"{name}, {len(stream.labels):,} images"
+    index = _Index(name=name, digest=store(root, stream), title=title, checked=stream.checked)
+    try:
+        return _entry(root, index, read_meta(root / "datasets" / index.digest))
+    except DamagedError as error:
+        msg = f"{_damaged(root / 'datasets' / index.digest, error)}, just after it was written. Is the disk sound?"
+        raise HarnessError(msg) from None
+
+
+def _write_index(root: Path, key: str, entry: CachedDataset) -> None:
+    index = _Index(name=entry.name, digest=entry.digest, title=entry.title, checked=entry.checked)
+    path = root / "sources" / f"{key}.json"
+    known = _read_index(path)
+    if known is None or known.model_copy(update={"checksum": ""}) != index:
+        write_json(path, index.model_dump() | {"checksum": index.sum(key)})
 
 
 @contextmanager
-def _only_writer(root: Path) -> Iterator[None]:
-    """Wait until no other process writes to the cache, and remove what one that was killed left half written."""
-    parent = root / "datasets"
-    parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / "datasets.lock"):
-        for left in parent.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
-
-
-def _store(root: Path, stream: ImageStream) -> str:
-    """Write an entry under a temporary name while its content is hashed, then rename it; return the digest.
-
-    The same content may be there already, of another source.
-    """
-    parent = root / "datasets"
-    temporary = parent / f"{_TEMPORARY}{token_hex(6)}"
-    temporary.mkdir()  # with the rights of any folder that its user makes; tempfile's are for them alone
+def _writing(root: Path, name: str, stream: ImageStream) -> Iterator[None]:
+    """Say what would do where the cache cannot be written to."""
     try:
-        rows, (height, width) = len(stream.labels), stream.shape
-        hasher = sha256(repr(((rows, height, width), stream.class_names)).encode())
-        with (temporary / "images.npy").open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (rows, height, width)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for block in _checked_blocks(stream):
-                hasher.update(block)
-                file.write(block)
-            _to_disk(file)
-        hasher.update(stream.labels.astype("<i8").tobytes())
-        with (temporary / "labels.npy").open("wb") as file:
-            np.save(file, stream.labels, allow_pickle=False)
-            _to_disk(file)
-        files = {path.name: path.stat().st_size for path in sorted(temporary.iterdir())}
-        meta = {"rows": rows, "shape": [height, width], "class_names": list(stream.class_names), "files": files}
-        write_json(temporary / "meta.json", meta)
-        directory = parent / hasher.hexdigest()
-        if _whole(directory) is None:
-            shutil.rmtree(directory, ignore_errors=True)
-            temporary.rename(directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return directory.name
+        yield
+    except OSError as error:
+        place = "Name another place with HARNESS_CACHE_DIR"
+        if error.errno in {ENOSPC, EDQUOT}:
+            needed = len(stream.labels) * (stream.shape[0] * stream.shape[1] + 8) / 1e6
+            msg = f"{root}: the disk is full: {name} takes {needed:,.1f} MB there. Free some space, or n{place[1:]}"
+        else:
+            msg = f"{root}: the cache cannot be written to: {error.strerror or error}. {place}"
+        raise HarnessError(msg) from None
 
 
-def _to_disk(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _checked_blocks(stream: ImageStream) -> Iterator[memoryview]:
-    """Yield the pixels of each block, one after the other; refuse what the contract does not allow."""
-    rows = 0
-    for block in stream.blocks():
-        if block.dtype != np.uint8 or block.shape[1:] != stream.shape:
-            msg = f"images are {block.dtype} {block.shape}; the contract says uint8 (rows, height, width)"
-            raise HarnessError(msg)
-        rows += len(block)
-        yield np.ascontiguousarray(block).reshape(-1).data
-    if rows != len(stream.labels):
-        msg = f"its blocks hold {rows:,} images for {len(stream.labels):,} labels"
-        raise HarnessError(msg)
-
-
-def _streamed(loaded: LabelledImages) -> ImageStream:
-    """Return images that are there already as a stream of them."""
-    images, labels = loaded.images, loaded.labels
-    if images.dtype != np.uint8 or images.ndim != 3:
-        msg = f"images are {images.dtype} {images.shape}; the contract says uint8 (rows, height, width)"
-    elif labels.dtype != np.int64 or labels.shape != (len(images),):
-        msg = f"labels are {labels.dtype} {labels.shape}; the contract says int64 ({len(images)},)"
-    else:
-
-        def blocks() -> Iterator[NDArray[np.uint8]]:
-            return (images[start : start + _BLOCK_ROWS] for start in range(0, len(images), _BLOCK_ROWS))
-
-        height, width = images.shape[1:]
-        return ImageStream((height, width), labels, loaded.class_names, blocks, loaded.title, loaded.checked)
-    raise HarnessError(msg)
-
-
-def _check_labels(stream: ImageStream) -> None:
-    """Refuse what `LabelledImages` does not allow."""
-    labels, classes = stream.labels, len(stream.class_names)
-    if labels.dtype != np.int64 or labels.ndim != 1:
-        msg = f"labels are {labels.dtype} {labels.shape}; the contract says int64 (rows,)"
-    elif not len(labels) or labels.min() < 0 or labels.max() >= classes:
-        msg = f"labels are not all in 0 … {classes - 1}, the {classes} classes that it names"
-    elif np.bincount(labels, minlength=classes).min() == 0:
-        absent = stream.class_names[int(np.bincount(labels, minlength=classes).argmin())]
-        msg = f"class {absent!r} has no image"
-    else:
-        return
-    raise HarnessError(msg)
+def _damaged(directory: Path, error: DamagedError) -> str:
+    return f"{directory}: the cache entry is damaged: {error}"

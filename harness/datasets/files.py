@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.idx import is_idx, parse_idx
 from harness.errors import HarnessError
+from harness.identity import identity
 from harness.interfaces import LabelledImages
 
 _KEYS = {"images": ("images", "x"), "labels": ("labels", "y")}
@@ -42,13 +43,8 @@ class Files:
         return None
 
     def source(self) -> str:
-        """Return each file's path, size and time of change."""
-        facts = []
-        for role, paths in self._files.items():
-            for path in paths:
-                status = path.stat()
-                facts.append(f"{role} {path} {status.st_size} {status.st_mtime_ns}")
-        return "\n".join(facts)
+        """Return each file's role and digest."""
+        return "\n".join(f"{role} {identity(path)}" for role, paths in self._files.items() for path in paths)
 
     def load(self) -> LabelledImages:
         """Read all files.

@@ -12,6 +12,7 @@ from harness.datasets.emnist.sources import Members, find, named_directory
 from harness.datasets.emnist.survey import Survey, survey
 from harness.datasets.emnist.variants import SIDE, Variant
 from harness.errors import HarnessError
+from harness.identity import identity
 from harness.interfaces import Holding, ImageStream, LabelledImages
 from harness.seeding import generator
 from harness.wording import counted
@@ -46,14 +47,15 @@ class Emnist:
         return None
 
     def source(self) -> str:
-        """Return each file's path, size and time of change in a folder that is named, else the archive's checksum."""
+        """Return each file's digest in a folder that is named, else the archive's checksum."""
         named = named_directory(self._directory)
         if not named:
             return f"{self.variant.key} of the archive md5 {download.ARCHIVE.md5}"
         members = find(self.variant, *named)
-        status = {key: member.path.stat() for key, member in members.items()}
+        digests = {path: identity(path) for path in sorted({member.path for member in members.values()})}
         return "\n".join(
-            f"{member} {status[key].st_size} {status[key].st_mtime_ns}" for key, member in sorted(members.items())
+            f"{part} {role} {digests[member.path]} {member.inner or ''}"
+            for (part, role), member in sorted(members.items())
         )
 
     def load(self) -> LabelledImages:

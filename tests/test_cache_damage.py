@@ -1,0 +1,321 @@
+"""A damaged cache: noticed in every command, made again or refused by name, and never in the way."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from harness import identity
+from harness.datasets import entries
+from harness.datasets.cache import cached, materialise
+from harness.errors import HarnessError
+from harness.interfaces import LabelledImages
+
+
+class Drawn:
+    """A dataset of 20 random images that counts how often it is read."""
+
+    def __init__(self, **changed):
+        self.loads = 0
+        self.parts = {
+            "images": np.random.default_rng(0).integers(0, 256, (20, 4, 3), dtype=np.uint8),
+            "labels": np.arange(20) % 2,
+            "class_names": ("a", "b"),
+        } | changed
+
+    def unavailable(self):
+        """It is always there."""
+
+    def source(self):
+        """Return the same always."""
+        return "one"
+
+    def load(self):
+        """Return the images."""
+        self.loads += 1
+        return LabelledImages(**self.parts)
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """Files that count as settled at once, so that a verified entry is not read again."""
+    monkeypatch.setattr(identity, "SETTLED_SECONDS", -60.0)
+    monkeypatch.setattr(identity, "_file_system", lambda _: "ext4")
+    monkeypatch.setattr(identity, "_boot", lambda: "this boot")
+
+
+def flip(path, offset=-1, mask=1):
+    """Change one bit of a file, and neither its size nor its time of change."""
+    times = path.stat()
+    content = bytearray(path.read_bytes())
+    content[offset] ^= mask
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def changed(path, old, new):
+    """Replace a text in a file by one of equal length."""
+    assert len(old) == len(new)
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new))
+
+
+DAMAGES = {
+    "a pixel": lambda entry: flip(entry / "images.npy"),
+    "all pixels": lambda entry: (entry / "images.npy").write_bytes(
+        (entry / "images.npy").read_bytes()[:128] + bytes(240)
+    ),
+    "a label": lambda entry: flip(entry / "labels.npy", -8),
+    "the images' magic": lambda entry: flip(entry / "images.npy", 0),
+    "the images' header": lambda entry: flip(entry / "images.npy", 12, 0x80),
+    "the images' header's braces": lambda entry: flip(entry / "images.npy", 10),
+    "the images' shape": lambda entry: (entry / "images.npy").write_bytes(
+        (entry / "images.npy").read_bytes().replace(b"(20, 4, 3)", b"(20, 3, 4)")
+    ),
+    "the labels' header": lambda entry: flip(entry / "labels.npy", 30),
+    "a class name": lambda entry: changed(entry / "meta.json", '"b"', '"c"'),
+    "the number of rows": lambda entry: changed(entry / "meta.json", '"rows": 20', '"rows": 21'),
+    "rows that are missing": lambda entry: changed(entry / "meta.json", '"rows"', '"r0ws"'),
+    "no files": lambda entry: (entry / "meta.json").write_text(
+        json.dumps(json.loads((entry / "meta.json").read_text()) | {"files": {}})
+    ),
+    "class names that are numbers": lambda entry: changed(entry / "meta.json", '"b"', "003".lstrip("0").rjust(3)),
+    "nested brackets": lambda entry: (entry / "meta.json").write_text("[" * 200_000),
+    "bytes that are no text": lambda entry: (entry / "meta.json").write_bytes(b"\xff\xfe\0"),
+    "an empty file": lambda entry: (entry / "meta.json").write_bytes(b""),
+    "a missing file": lambda entry: (entry / "labels.npy").unlink(),
+    "a pipe": lambda entry: ((entry / "meta.json").unlink(), os.mkfifo(entry / "meta.json")),
+    "a file in the folder's place": lambda entry: (shutil.rmtree(entry), entry.write_text("")),
+    "a link that leads nowhere": lambda entry: (shutil.rmtree(entry), entry.symlink_to("nowhere")),
+    "an empty folder": lambda entry: (shutil.rmtree(entry), entry.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_whatever_is_damaged_is_made_again(tmp_path, settled, damage, caplog):  # noqa: ARG001 - the settled files
+    """With equal bytes, a word, and nothing left behind; the next command reads nothing."""
+    caplog.set_level("INFO", "harness")
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    before = {path.name: path.read_bytes() for path in entry.directory.iterdir()}
+    materialise("drawn", {}, Drawn(), tmp_path)  # it is verified now, and that is remembered
+    damage(entry.directory)
+    dataset = Drawn()
+    again = materialise("drawn", {}, dataset, tmp_path)
+    assert (again, dataset.loads) == (entry, 1)
+    assert {path.name: path.read_bytes() for path in entry.directory.iterdir()} == before
+    assert [path.name for path in (tmp_path / "datasets").iterdir()] == [entry.digest]
+    assert caplog.text.count(f"{entry.directory}: the cache entry is damaged: ") == 1
+    assert materialise("drawn", {}, dataset, tmp_path) == entry
+    assert dataset.loads == 1
+
+
+def test_content_is_verified_once_while_nothing_changes(tmp_path, settled, monkeypatch):  # noqa: ARG001
+    """Then its facts are compared; another boot, or an unknown one, verifies it again."""
+    verified = []
+    real = entries._digest
+    monkeypatch.setattr(entries, "_digest", lambda *given: verified.append(1) or real(*given))
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    for _ in range(3):
+        assert materialise("drawn", {}, Drawn(), tmp_path) == entry
+    assert len(verified) == 1
+    monkeypatch.setattr(identity, "_boot", lambda: "next boot")
+    materialise("drawn", {}, Drawn(), tmp_path)
+    assert len(verified) == 2
+    os.utime(entry.directory / "images.npy")
+    materialise("drawn", {}, Drawn(), tmp_path)
+    assert len(verified) == 3
+    (tmp_path / "digests" / f"{entry.digest}.json").write_text("[]")
+    materialise("drawn", {}, Drawn(), tmp_path)
+    assert len(verified) == 4
+
+
+def test_a_file_system_that_is_not_trusted_verifies_each_time(tmp_path):
+    """As a fresh entry is: nothing is remembered within a minute of its writing."""
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    materialise("drawn", {}, Drawn(), tmp_path)
+    assert not (tmp_path / "digests").exists()
+    flip(entry.directory / "images.npy")
+    dataset = Drawn()
+    materialise("drawn", {}, dataset, tmp_path)
+    assert dataset.loads == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda index, _: index.write_text("{"),
+        lambda index, _: index.write_text("[" * 200_000),
+        lambda index, _: index.write_text('"text"'),
+        lambda index, _: index.write_bytes(b"\xff"),
+        lambda index, _: changed(index, "drawn, 20", "drawn, 21"),
+        lambda index, _: changed(index, '"checksum"', '"chocksum"'),
+        lambda index, _: index.write_text(json.dumps(json.loads(index.read_text()) | {"digest": "../.."})),
+        lambda index, _: index.write_text(json.dumps(json.loads(index.read_text()) | {"title": 3})),
+        lambda index, other: shutil.copy(other, index),
+        lambda index, _: (index.unlink(), os.mkfifo(index)),
+    ],
+)
+def test_a_damaged_index_is_written_again(tmp_path, damage):
+    """It is a shortcut: the content that it leads to stays what it is, and a copy of another's leads nowhere."""
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    (index,) = (tmp_path / "sources").iterdir()
+    before = index.read_bytes()
+    materialise("other", {}, Drawn(labels=np.arange(20) // 10), tmp_path)
+    (other,) = (path for path in (tmp_path / "sources").iterdir() if path != index)
+    damage(index, other)
+    assert [found.name for found in cached(tmp_path)] == ["other"]
+    dataset = Drawn()
+    assert materialise("drawn", {}, dataset, tmp_path) == entry
+    assert dataset.loads == 1
+    assert index.read_bytes() == before
+
+
+def test_an_index_of_an_earlier_version_is_read(tmp_path):
+    """Without a checksum."""
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    (index,) = (tmp_path / "sources").iterdir()
+    content = json.loads(index.read_text())
+    del content["checksum"]
+    index.write_text(json.dumps(content))
+    dataset = Drawn()
+    assert materialise("drawn", {}, dataset, tmp_path) == entry
+    assert dataset.loads == 0
+
+
+def test_what_opens_a_damaged_entry_says_so(tmp_path):
+    """Damaged after it was verified, it costs a trial, with the entry's name."""
+    entry = materialise("drawn", {}, Drawn(), tmp_path)
+    flip(entry.directory / "images.npy", 0)
+    with pytest.raises(HarnessError, match=r"the cache entry is damaged: .*magic"):
+        entry.open()
+    (entry.directory / "images.npy").unlink()
+    with pytest.raises(HarnessError, match=r"the cache entry is damaged: FileNotFoundError"):
+        entry.open()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import tests.test_cache_damage as here
+from harness.datasets.cache import materialise
+left = int(sys.argv[2])
+def counting(event, _):
+    global left
+    if event in {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove"}:
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(counting)
+materialise("drawn", {}, here.Drawn(), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["new", "damaged"])
+def test_a_kill_at_any_file_operation_blocks_nothing(tmp_path, state):
+    """The same command then ends with equal bytes, and leaves nothing of its own behind."""
+    whole = tmp_path / "whole"
+    entry = materialise("drawn", {}, Drawn(), whole)
+
+    def files(root):
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    expected = files(whole)
+    for step in range(1, 200):
+        root = tmp_path / f"step-{step}"
+        if state == "damaged":
+            shutil.copytree(whole, root)
+            flip(root / "datasets" / entry.digest / "images.npy")
+        done = subprocess.run([sys.executable, "-c", KILLED, str(root), str(step)], check=False)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+        root.mkdir(exist_ok=True)
+        assert materialise("drawn", {}, Drawn(), root).digest == entry.digest
+        assert files(root) == expected, step
+    assert step > 10
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"class_names": (0, 1)}, "class_names[0] is 0, int; the contract says a text, as str(0) is"),
+        ({"class_names": ("a", float("nan"))}, "class_names[1] is nan, float; the contract says a text"),
+        ({"class_names": ("a", None)}, "class_names[1] is None, NoneType; the contract says a text"),
+        ({"class_names": "ab"}, "class_names is 'ab'; the contract says a tuple of texts"),
+        ({"class_names": ("a", "a")}, "class_names[1] is 'a' a second time; the contract says a name for each class"),
+        ({"class_names": ("a", "")}, "class_names[1] is empty; the contract says a name for each class"),
+        ({"class_names": ("a", "b\n")}, "a line of printable characters is needed"),
+        ({"class_names": ("a", "\x1b[31m")}, "a line of printable characters is needed"),
+        ({"class_names": ("a", "\ud800")}, "a line of printable characters is needed"),
+        ({"class_names": ("a", "b" * 300)}, "class_names[1] has 300 characters; at most 200 are shown anywhere"),
+        ({"title": 3}, "title is 3, int; the contract says a text"),
+        ({"title": float("nan")}, "title is nan, float; the contract says a text"),
+        ({"title": "two\nlines"}, "title is 'two\\nlines': a line of printable characters is needed"),
+        ({"title": None}, "title is None, NoneType; the contract says a text"),
+        ({"checked": True}, "checked is True, bool; the contract says a text"),
+        ({"labels": [0, 1] * 10}, "labels are a list; the contract says int64 (20,)"),
+        ({"images": "x"}, "images are a str; the contract says uint8 (rows, height, width)"),
+        ({"images": np.zeros((20, 0, 3), dtype=np.uint8)}, "images are of shape (0, 3); the contract says"),
+    ],
+)
+def test_what_reading_would_refuse_is_not_written(tmp_path, parts, says):
+    """In one line; the cache stays empty, so the next command is not blocked."""
+    with pytest.raises(HarnessError) as caught:
+        materialise("drawn", {}, Drawn(**parts), tmp_path)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    materialise("drawn", {}, Drawn(), tmp_path)
+
+
+@pytest.mark.parametrize("names", [("a", np.str_("b")), ["a", "b"]])
+def test_texts_of_another_type_become_plain_ones(tmp_path, names):
+    """The digest is that of what is read back."""
+    entry = materialise("drawn", {}, Drawn(class_names=names), tmp_path)
+    assert entry == materialise("drawn", {}, Drawn(), tmp_path)
+    assert entry.class_names == ("a", "b")
+
+
+@pytest.mark.parametrize("returned", [None, ("images", "labels")])
+def test_what_is_not_labelled_images_is_refused(tmp_path, returned):
+    """With its type."""
+    dataset = Drawn()
+    dataset.load = lambda: returned
+    with pytest.raises(HarnessError, match=f"returned {type(returned).__name__}; the contract says LabelledImages"):
+        materialise("drawn", {}, dataset, tmp_path)
+
+
+def test_a_source_that_is_not_a_text_is_refused(tmp_path):
+    """With its value."""
+    dataset = Drawn()
+    dataset.source = lambda: b"1"
+    with pytest.raises(HarnessError, match=r"source\(\) returned b'1'; the contract says a text"):
+        materialise("drawn", {}, dataset, tmp_path)
+
+
+def test_a_source_that_changes_while_it_is_read_is_read_again(tmp_path):
+    """What was read may be of neither: it is found under none of the two."""
+    dataset = Drawn()
+    texts = iter(["before", "after", "after", "after"])
+    dataset.source = lambda: next(texts)
+    entry = materialise("drawn", {}, dataset, tmp_path)
+    assert dataset.loads == 2
+    assert entry == materialise("drawn", {}, dataset, tmp_path)
+    assert dataset.loads == 2
+    assert len(list((tmp_path / "sources").iterdir())) == 1
+
+
+def test_a_source_that_always_changes_is_never_found_again(tmp_path):
+    """It works, and costs time."""
+    dataset = Drawn()
+    dataset.source = lambda: f"{len(os.urandom(1))} {os.urandom(8).hex()}"
+    entry = materialise("drawn", {}, dataset, tmp_path)
+    assert entry.open().class_names == ("a", "b")
+    assert not (tmp_path / "sources").exists()
