@@ -25,7 +25,7 @@ class TestCupy(BackendConformance):
 @pytest.mark.gpu
 class TestTorchOnAGpu(BackendConformance):
     name = "torch"
-    device = "cuda"
+    device = "cuda:0"
 
 
 class TestSGD(OptimizerConformance):

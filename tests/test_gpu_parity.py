@@ -58,6 +58,19 @@ def test_fifty_steps_agree_in_float64(backend, device, name, placement):
 
 
 @each_case
+def test_epochs_of_many_steps_agree_in_float64(backend, device, name, placement):
+    """Five epochs of ten steps: one step an epoch, as above, would not show a batch that is overwritten on its way."""
+    skip_unless_available(backend, device)
+    ours, rate = built(NumpyBackend(), name, "float64", device="cpu")
+    theirs, _ = built(Placed(backend, placement), name, "float64", device=device)
+    for epoch in orders(STEPS).reshape(5, -1):
+        mine, other = (network.train_epoch(0, epoch, rate) for network in (ours, theirs))
+        np.testing.assert_allclose(other.losses, mine.losses, rtol=1e-10)
+        assert other.correct == mine.correct
+    theirs.close()
+
+
+@each_case
 def test_restarted_steps_agree_in_float32(backend, device, name, placement):
     """Each of 50 steps' loss and gradients within 1e-5 of float64's: what float32 without TF32 gives."""
     skip_unless_available(backend, device)

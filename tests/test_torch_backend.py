@@ -11,12 +11,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from harness.optimizers import Adam
-from harness.seeding import epoch_order, initial_state
+from harness.seeding import initial_state
 from harness_torch.backend import TorchBackend, resolve
 from harness_torch.dropout import DeviceMasks, HostMasks, KeyedDropout
 from harness_torch.images import AttachedImages
 from tests.networks import labelled_images, mlp
-from tests.torch_networks import assert_same_bits, network, on_cuda, on_each_device
+from tests.torch_networks import assert_same_bits, network, on_each_device
 
 pytestmark = pytest.mark.usefixtures("torch_threads")
 
@@ -36,6 +36,16 @@ def test_dropout_masks_depend_on_seed_epoch_and_step_alone():
     assert first[0] != pytest.approx(first[1], rel=1e-5)
     assert first[0] != pytest.approx(losses(1, 0)[0], rel=1e-5)
     assert first[0] != pytest.approx(losses(0, 1)[0], rel=1e-5)
+
+
+@pytest.mark.parametrize(("dropout", "restarts"), [(0.0, 0), (0.5, 5)])
+def test_masks_are_keyed_anew_only_where_there_is_dropout(monkeypatch, dropout, restarts):
+    """A seed takes longer to make than a small step."""
+    keys = []
+    monkeypatch.setattr(HostMasks, "restart", lambda _self, key: keys.append(key))
+    built = network(mlp([6, 5, 3], dropout=dropout, batch_size=8), images=labelled_images(40, (1, 6), 3))
+    built.train_epoch(2, np.arange(40), 0.01)
+    assert keys == [(0, 2, step) for step in range(restarts)]
 
 
 @on_each_device
@@ -202,40 +212,3 @@ def test_the_backend_says_what_it_can_use():
     assert environment["torch"] == torch.__version__
     assert environment["device"] == "cpu"
     assert environment["blas"].endswith(torch.backends.cpu.get_cpu_capability())
-
-
-@on_cuda
-@pytest.mark.parametrize("placement", ["stream", "resident"])
-def test_cuda_trains_as_the_cpu_does(device, placement):
-    """Thirteen steps in float64 over both placements; the peak of memory covers at least what must be held."""
-    spec = mlp([12, 9, 9, 3], shape=(3, 4), activation="gelu", batch_norm=True, batch_size=8, weight_decay=1e-3)
-    images = labelled_images(100, (3, 4), 3)
-    one, other = (
-        network(spec, images=images, optimizer=Adam(), device=where, placement=how)
-        for where, how in ((device, placement), ("cpu", "stream"))
-    )
-    found, expected = (built.train_epoch(0, epoch_order(0, 0, np.arange(100)), 0.01) for built in (one, other))
-    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-9)
-    assert found.correct == expected.correct
-    for key, value in other.state().items():
-        np.testing.assert_allclose(one.state()[key], value, rtol=1e-6, atol=1e-9, err_msg=key)
-    assert found.peak_device_bytes >= 4 * 8 * spec.parameter_count()
-    one.close()
-
-
-@on_cuda
-def test_a_streamed_batch_is_never_overwritten_on_its_way_to_the_device(device):
-    """Many large batches in flight: each arrives as it was gathered."""
-    images, labels = labelled_images(4096, (28, 28), 10)
-    batch = torch.empty(2048, 784, device=device)
-    attached = AttachedImages(images, labels, "stream", batch)
-    orders = [epoch_order(0, step, np.arange(4096))[:2048] for step in range(50)]
-    sums = torch.stack([attached.gather(rows).double().sum(dim=1) for rows in orders]).cpu().numpy()
-    totals = images.reshape(4096, -1).sum(axis=1) / 255
-    np.testing.assert_allclose(sums, np.stack([totals[rows] for rows in orders]), rtol=1e-6)
-
-
-@on_cuda
-def test_a_set_that_fits_stays_on_the_device(device):
-    """``placement = "auto"`` on an accelerator."""
-    assert network(mlp([6, 5, 3]), images=labelled_images(40, (1, 6), 3), device=device).placement == "resident"

@@ -23,7 +23,7 @@ RULES = {
 DEVICES = [
     "cpu",
     pytest.param(
-        "cuda",
+        "cuda:0",  # with its number, as `TorchBackend.devices` names it
         marks=[
             pytest.mark.gpu,
             pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device that torch can use"),

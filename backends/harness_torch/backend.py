@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from harness_nvidia import driver_version, limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,20 +51,22 @@ class TorchBackend:
         return resolve(device).type == "cpu"
 
     def environment(self, device: str) -> Mapping[str, str]:
-        """Return torch's version, its BLAS or CUDA, and the device's name."""
+        """Return torch's version and its BLAS; on CUDA its version, the driver's, the device's name and limits."""
         import torch
 
         found = {"torch": torch.__version__}
         place = resolve(device)
         if place.type == "cpu":
             return found | {"device": "cpu", "blas": _blas()}
+        gpu = torch.cuda.get_device_properties(place)
         cuda = {
-            "device": torch.cuda.get_device_name(place),
+            "device": gpu.name,
             "cuda": torch.version.cuda,
-            "cuda_driver": _cuda_driver(),
+            "cuda_driver": driver_version(),
             "float32_matmul": torch.get_float32_matmul_precision(),  # "highest": no TF32
         }
-        return found | {key: value for key, value in cuda.items() if value}
+        uuid = str(gpu.uuid).removeprefix("GPU-")
+        return found | {key: value for key, value in cuda.items() if value} | limits(f"GPU-{uuid}")
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> TorchNetwork:
         """Return a network on the context's device."""
@@ -121,10 +124,3 @@ def _blas() -> str:
     other = re.search(r"BLAS_INFO=(\w+)", configuration)
     library = f"mkl {mkl[1]}" if mkl else other[1] if other else "unknown"
     return f"{library} {torch.backends.cpu.get_cpu_capability()}"
-
-
-def _cuda_driver() -> str | None:
-    """Return the version of NVIDIA's kernel driver, where Linux shows it."""
-    shown = Path("/proc/driver/nvidia/version")
-    version = re.search(r"\d+\.\d+(\.\d+)?", shown.read_text(encoding="utf-8")) if shown.exists() else None
-    return version[0] if version else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
-from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State
+from harness.interfaces import Context, Dropout, EpochStats, NetworkSpec, Optimizer, State
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.images import AttachedImages, to_tensor
 from harness_torch.modules import build_modules, statistics
@@ -41,11 +41,15 @@ class TorchNetwork:
         self._optimizer = optimizer
         self._use_threads()
         if device.type == "cuda":
+            # Given a device with its number, torch's statistics do not initialise CUDA: as a process's first call to
+            # it they would fail, "Invalid device argument".
+            torch.cuda.init()  # type: ignore[no-untyped-call] # torch leaves it so
             torch.cuda.reset_peak_memory_stats(device)
         mixed = context.precision == "bfloat16"
         dtype = torch.float32 if mixed else getattr(torch, context.precision)
         self._parameters = Parameters(spec, dtype, device, rounded=mixed)
         self._masks: Masks = DeviceMasks(device) if device.type == "cuda" else HostMasks()
+        self._draws = any(isinstance(layer, Dropout) for layer in spec.layers)
         self._modules = build_modules(spec, self._parameters, self._masks)
         self._statistics = statistics(self._modules)
         self._predict_rows = PREDICT_ROWS[device.type]
@@ -59,6 +63,24 @@ class TorchNetwork:
         """Keep the set on the host or the device, as the context's placement says."""
         self._images = AttachedImages(images, labels, self._context.placement, self._batch)
         self.placement = self._images.placement
+        if self._device.type == "cuda":
+            self._warm_up(len(labels))
+
+    def _warm_up(self, rows: int) -> None:
+        """Do a step and a prediction, and restore the state: CUDA's libraries are loaded at their first use.
+
+        That takes a second in a process's first trial, which is not an epoch's.
+        """
+        batch = np.arange(min(self._spec.batch_size, rows), dtype=np.int64)
+        if len(batch) < 2:  # too few for a batch norm
+            return
+        state, images = self.state(), self._attached()
+        self._modules.train()
+        self._masks.restart((self._context.seed, 0, 0))
+        labels = torch.zeros(len(batch), dtype=torch.int64, device=self._device)
+        self._step(images.gather(images.order(batch)), labels, 0.0)
+        self.predict(batch)
+        self.load(state)
 
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
         """Train on the attached rows ``order``; nothing leaves the device before the end.
@@ -76,7 +98,8 @@ class TorchNetwork:
         losses = torch.empty(len(sizes), dtype=torch.float64, device=self._device)
         predicted = torch.empty_like(labels)
         for step, (start, stop) in enumerate(pairwise(edges)):
-            self._masks.restart((self._context.seed, epoch, step))
+            if self._draws:
+                self._masks.restart((self._context.seed, epoch, step))
             batch = slice(start, stop)
             loss, logits = self._step(images.gather(rows[batch]), labels[batch], learning_rate)
             losses[step] = loss
@@ -164,8 +187,9 @@ class TorchNetwork:
             torch.cuda.synchronize(self._device)
 
     def close(self) -> None:
-        """Release the attached images and what the device holds of them."""
+        """Release the attached images and every other tensor, then what the device's cache holds of them."""
         self._images = None
+        del self._modules, self._parameters, self._statistics, self._masks, self._update, self._batch
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -38,7 +38,7 @@ def _trial(bench: Bench, folder: Path) -> TrialSpec:
         schedule=Constant(),
         epochs=2,
         early_stopping=None,
-        context=Context(SEED, device=bench.device),
+        context=Context(SEED, device=bench.backend.devices(bench.device)[0]),  # as a run names it
         fingerprint="",
     )
 

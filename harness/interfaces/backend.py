@@ -27,7 +27,8 @@ class EpochStats:
 
     ``losses`` (steps,): each batch's mean cross-entropy, before its update, float64. ``sizes`` (steps,): rows in each
     batch. ``correct``: rows classified rightly, before their batch's update, in training mode. ``peak_device_bytes``:
-    the most memory held on an accelerator so far, or None where there is none. A network that diverged reports losses
+    the most bytes that the network's arrays have held on an accelerator at once (not what a pool or cache keeps beside
+    them, nor what an earlier network held), or None where there is none. A network that diverged reports losses
     that are not finite, or raises: the core ends the trial with either.
     """
 
