@@ -11,6 +11,7 @@ from harness.interfaces import Activation, BatchNorm, Context, Dropout, Linear, 
 from harness.jobs import load_backend
 from harness.plugins import registry
 from harness_array import products
+from harness_array.devices import Host
 from harness_torch.peers import Bfloat16, Eager, WithDataLoader
 
 LAYERS = (Linear(64, 32), Activation("relu"), Linear(32, 10))
@@ -90,13 +91,12 @@ def test_scikit_learn_says_what_it_has_not():
     assert (network._model.batch_size, network._model.solver) == (512, "adam")
 
 
-class RecordingDevice:
-    """NumPy's host, which notes what is multiplied."""
+class RecordingDevice(Host):
+    """NumPy's host, which counts how often it is waited for."""
 
-    xp = np
-
-    def __init__(self):
+    def __init__(self, *, accelerated=False):
         self.waited = 0
+        self.accelerated = accelerated
 
     def synchronize(self):
         """Count."""
@@ -112,6 +112,17 @@ def test_products_are_those_that_are_asked_for(monkeypatch):
     monkeypatch.setattr(np, "matmul", lambda a, b, out: done.append((a.shape, b.shape, multiply(a, b, out=out).dtype)))
     run()
     assert done == [((2, 3), (3, 4), np.float32), ((5, 2), (2, 3), np.float32)]
+    assert device.waited == 1
+
+
+def test_an_accelerator_is_waited_for_once_after_all_products(monkeypatch):
+    """Waiting after each would measure latency; equal products share their memory."""
+    device, places = RecordingDevice(accelerated=True), []
+    run = products.repeatable(device, [(2, 3, 4), (5, 2, 3)] * 10, "float32")
+    monkeypatch.setattr(np, "matmul", lambda _a, _b, out: places.append((device.waited, id(out))))
+    run()
+    assert len(places) == 20
+    assert len(set(places)) == 2
     assert device.waited == 1
 
 

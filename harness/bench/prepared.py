@@ -12,6 +12,7 @@ from harness import environment
 from harness.bench.arithmetic import operations, step_products
 from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case, synthetic
 from harness.bench.measurements import Machine, Measurement
+from harness.bench.pace import repeats
 from harness.bench.storage import stored
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
@@ -22,6 +23,9 @@ from harness.plugins import registry
 from harness.seeding import epoch_order, initial_state
 from harness.specs import PerturbationSpec
 from harness.threads import limited, numpy_blas
+
+_TOGETHER = 10
+"""Steps whose products an accelerator is given before it is waited for."""
 
 Built = Callable[[], None]
 """Told that the network stands: what comes then is not part of a start."""
@@ -54,6 +58,13 @@ class Prepared:
     """Whether backends are told in multiples of it."""
     kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Of the matrix library: by name, the environment that chooses each."""
+    repeats: int = 1
+    """How often a run does the work; its seconds are divided by it."""
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether it runs on another device than the CPU."""
+        return self.circumstances.get("device", "cpu") != "cpu"
 
     @property
     def samples(self) -> int:
@@ -126,6 +137,8 @@ def prepare(
         cleanup.enter_context(limited(case.threads))  # once more: for the libraries that were loaded meanwhile
         for _ in range(warm_ups):
             prepared.run()
+        if prepared.accelerated and case.processes == 1:  # several processes must do the same work
+            prepared.repeats = repeats(prepared.run)
         prepared.cleanup = cleanup.pop_all()  # handed over now that nothing can fail any more
     return prepared
 
@@ -149,9 +162,12 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
     if case.work == "products":
         if not isinstance(backend, MultiplyingBackend):
             raise UnavailableError(case, "it has no matrix_products to measure")
-        multiply, steps = backend.matrix_products(step_products(spec), context), _steps(case)
+        steps = _steps(case)
+        together = 1 if context.device == "cpu" else next(n for n in range(_TOGETHER, 0, -1) if steps % n == 0)
+        multiply = backend.matrix_products(step_products(spec) * together, context)
         images()
-        return Prepared(case, lambda: _repeat(multiply, steps), told, cleanup, kernels=backend.matrix_kernels())
+        kernels = backend.matrix_kernels()
+        return Prepared(case, lambda: _repeat(multiply, steps // together), told, cleanup, kernels=kernels)
     network = backend.build(spec, initial_state(spec, SEED), build_optimizer(case.optimizer()), context)
     cleanup.callback(network.close)
     data = images()

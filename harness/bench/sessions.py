@@ -84,6 +84,8 @@ class Session:
     def run(self) -> float:
         """Let every process run once, at the same moment; return the seconds from the first start to the last end.
 
+        Where a run repeats the work, it is the seconds of one repetition.
+
         Raises:
             FailedError: one raised something, died, or took too long; then all of them are ended.
         """
@@ -107,7 +109,7 @@ class Session:
         if before is not None and after is not None:
             cores = self.case.processes * self.case.threads
             self._others.append(max(0.0, after - before - ours) / (seconds * cores))
-        return seconds
+        return seconds / runs[0].repeats
 
     def measured(self, seconds: list[float]) -> Measurement:
         """Return what runs of so many seconds say."""

@@ -10,6 +10,7 @@ from time import perf_counter, process_time
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
 from harness.bench.memory import PeakMemory
+from harness.bench.pace import spin_up
 from harness.bench.prepared import UnavailableError, prepare
 from harness.contention import Waiting
 from harness.datasets.cache import CachedDataset
@@ -41,6 +42,8 @@ class Ran:
     """Seconds that its threads worked."""
     waited: float | None
     """The share of their time for which they were ready and had none."""
+    repeats: int = 1
+    """How often it did the case's work."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,10 @@ def _serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
             waiting, worked = Waiting(), process_time()
             while perf_counter() < start:
                 pass  # awake when its time comes, as another process of the same case is
+            if prepared.accelerated:
+                spin_up(prepared.run)
             started = perf_counter()
-            prepared.run()
+            for _ in range(prepared.repeats):
+                prepared.run()
             ended = perf_counter()
-            connection.send(Ran(started, ended, process_time() - worked, waiting.share()))
+            connection.send(Ran(started, ended, process_time() - worked, waiting.share(), prepared.repeats))

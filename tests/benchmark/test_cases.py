@@ -7,6 +7,12 @@ def test_speed(benchmark, case, request):
     """Warm runs, each waited for; what is not a time stands in the extra information."""
     benchmark.group = f"{case.network} {case.work}"
     with prepare(case) as prepared:
-        benchmark.pedantic(prepared.run, rounds=request.config.option.bench_rounds, iterations=1)
+        benchmark.pedantic(
+            prepared.run,
+            rounds=request.config.option.bench_rounds,
+            iterations=prepared.repeats,
+            warmup_rounds=int(prepared.accelerated),  # its clocks rise under load
+        )
         if benchmark.stats:  # none with --benchmark-disable
             benchmark.extra_info.update(prepared.measured(benchmark.stats.stats.data).described())
+            benchmark.extra_info["repeats"] = prepared.repeats
