@@ -9,6 +9,18 @@ SPIN_UP = 0.2
 RUN = 0.5
 """Seconds that a run takes at least: 51,200 images are 10 to 60 ms."""
 
+TOGETHER = 10
+"""Steps, at most, whose products are queued before the device is waited for: waiting for each measures latency."""
+
+
+def steps_together(steps: int) -> int:
+    """Return the largest number of steps, up to `TOGETHER`, that divides all of them.
+
+    >>> steps_together(100), steps_together(9), steps_together(11)
+    (10, 9, 1)
+    """
+    return next(count for count in range(TOGETHER, 0, -1) if steps % count == 0)
+
 
 def spin_up(run: Callable[[], None]) -> None:
     """Do the work for `SPIN_UP` seconds."""

@@ -12,7 +12,7 @@ from harness import environment
 from harness.bench.arithmetic import operations, step_products
 from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case, synthetic
 from harness.bench.measurements import Machine, Measurement
-from harness.bench.pace import repeats
+from harness.bench.pace import repeats, steps_together
 from harness.bench.storage import stored
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
@@ -23,9 +23,6 @@ from harness.plugins import registry
 from harness.seeding import epoch_order, initial_state
 from harness.specs import PerturbationSpec
 from harness.threads import limited, numpy_blas
-
-_TOGETHER = 10
-"""Steps whose products an accelerator is given before it is waited for."""
 
 Built = Callable[[], None]
 """Told that the network stands: what comes then is not part of a start."""
@@ -163,7 +160,7 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
         if not isinstance(backend, MultiplyingBackend):
             raise UnavailableError(case, "it has no matrix_products to measure")
         steps = _steps(case)
-        together = 1 if context.device == "cpu" else next(n for n in range(_TOGETHER, 0, -1) if steps % n == 0)
+        together = 1 if context.device == "cpu" else steps_together(steps)
         multiply = backend.matrix_products(step_products(spec) * together, context)
         images()
         kernels = backend.matrix_kernels()
