@@ -5,6 +5,7 @@ import pytest
 from harness.leaderboard import tables
 from harness.leaderboard.experiments import by_experiment
 from harness.report.sheets import trials
+from harness.selection import choices
 from harness.summary import summarise
 from tests.test_leaderboard import lines, measured, row, summary, trained
 from tests.tiny import TINY, run_suite
@@ -94,3 +95,74 @@ def test_a_choice_by_loss_is_known_to_be_validations(tmp_path):
     _, run = run_suite(tmp_path, text)
     assert summarise(run).chosen == {"two"}
     assert summarise(run).severities == {"gaussian_noise": [0.0, 0.3]}
+
+
+def candidate(name, seed, accuracy, **changed):
+    """Return the row of a candidate; without an accuracy it was not trained."""
+    return row(name, seed=seed, metrics=None if accuracy is None else trained(0.9, accuracy, 0.5), **changed)
+
+
+SEVERAL = """
+[suite]
+name = "several"
+[defaults]
+hidden_layers = [8]
+optimizer = { name = "adam", learning_rate = 0.001 }
+[experiments.A]
+[experiments.B]
+[experiments.C]
+[finalists]
+best = { best_of = "*" }
+"""
+FAILED = {"status": "failed", "reason": "diverged"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen", "failed", "waiting"),
+    [
+        ([("A", 1, 0.7, {}), ("B", 1, 0.8, {}), ("C", 1, None, FAILED)], ["B"], [("C", 1)], False),
+        ([("A", 1, 0.7, {}), ("B", 1, 0.8, {}), ("C", 1, None, {"status": "planned"})], [], [], True),
+        ([("A", 1, 0.7, {}), ("B", 1, 0.8, {})], [], [], True),
+        ([("A", 1, 0.7, {}), ("B", 1, 0.8, {}), ("C", 1, None, {"status": "timed out"})], ["B"], [("C", 1)], False),
+        ([("A", 1, 0.7, {}), ("B", 1, 0.8, {}), ("C", 1, None, {"status": "unavailable"})], ["B"], [("C", 1)], False),
+        ([("A", 1, None, FAILED), ("B", 1, None, FAILED), ("C", 1, None, FAILED)], [],
+         [("A", 1), ("B", 1), ("C", 1)], False),
+        ([("A", 1, 0.7, {}), ("A", 2, 0.7, {}), ("B", 1, 0.99, {}), ("B", 2, None, FAILED), ("C", 1, 0.6, {}),
+          ("C", 2, 0.7, {})], ["A"], [("B", 2)], False),
+        ([("A", 1, 0.7, {}), ("A", 2, None, FAILED), ("B", 1, 0.8, {}), ("B", 2, None, FAILED), ("C", 1, None, FAILED),
+          ("C", 2, None, FAILED)], ["B"], [("A", 2), ("B", 2), ("C", 1), ("C", 2)], False),
+        ([("A", 1, 0.7, {}), ("B", 1, 0.8, FAILED), ("C", 1, 0.6, {})], ["B"], [], False),
+    ],
+    ids=["one failed", "one is to come", "one is not planned", "timed out", "unavailable", "all failed",
+         "fewer seeds do not win", "as many seeds as any", "its measurement failed"],
+)  # fmt: skip
+def test_a_failed_candidate_is_not_waited_for(load, rows, chosen, failed, waiting):
+    """The best of those that are trained is chosen; who has fewer seeds than others is not."""
+    found = choices(load(SEVERAL), [candidate(name, seed, value, **more) for name, seed, value, more in rows])["best"]
+    assert found.names == chosen
+    assert [(one.experiment, one.seed) for one in found.failed] == failed
+    assert found.waiting == waiting
+
+
+def test_the_choice_without_a_failed_candidate_is_tested_and_says_so(tmp_path):
+    """The failed one is named below the table of finalists."""
+    text = TINY.replace("epochs = 3", "epochs = 1").replace(
+        "learning_rate = 0.1, momentum", "learning_rate = 1e30, momentum"
+    )
+    _, run = run_suite(tmp_path, text)
+    about = summarise(run)
+    assert about.finalists == {"one": ["A"], "two": ["C"]}
+    table = next(one for one in tables(about) if one.key == "test")
+    assert "two is chosen without B seed 1 (failed)." in table.note
+    assert "Not chosen yet" not in table.note
+    assert [line["Experiment"] for line in lines(tables(about), "test", "markdown")] == ["A", "C"]
+    assert [bool(one.evaluation) for one in about.rows] == [True, False, True]
+
+
+def test_where_every_candidate_failed_there_is_nothing_to_wait_for():
+    """It is said, and not called "yet"."""
+    rows = [candidate("B", 1, None, **FAILED), candidate("B", 2, None, **FAILED)]
+    about = summary([*rows, candidate("A", 1, 0.8)], finalists={"one": ["A"], "two": []}, without={"two": rows})
+    told = next(one.note for one in tables(about) if one.key == "test")
+    assert "two is not to be chosen: B seeds 1, 2 (failed)." in told
+    assert "yet" not in told

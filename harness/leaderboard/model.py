@@ -35,6 +35,8 @@ class RunSummary:
     """The images of each set, train, val and test; what is not there is not known."""
     chosen: frozenset[str] = frozenset()
     """The labels of finalists that validation chose, not the suite."""
+    without: Mapping[str, Sequence[TrialRow]] = field(default_factory=dict)
+    """The candidates' trials that failed, by the label that validation chose without them."""
     severities: Mapping[str, Sequence[float]] | None = None
     """The severities that the suite measures each perturbation at; None: whatever the rows have."""
 

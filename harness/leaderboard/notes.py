@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from harness.differences import CLEAR, CONFIDENCE, SIGNS, Mark
 from harness.leaderboard.experiments import ExperimentRows, perturbations
 from harness.leaderboard.model import Marked, RunSummary
-from harness.wording import counted, uneven_seeds
+from harness.rows import TrialRow
+from harness.wording import counted, numbered, uneven_seeds
 
 _MEANING = {
     Mark.better: "better", Mark.worse: "worse", Mark.noise: "within noise", Mark.same: "equal",
@@ -103,10 +104,21 @@ def selection(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str
                 f"Of {told}, validation would choose {best.name} for {label}, the suite names {named.name} "
                 f"({_validated(best):.2%} against {_validated(named):.2%})."
             )
-    empty = [label for label, names in summary.finalists.items() if not names]
+    for label, rows in summary.without.items():
+        made = f"chosen without {_failed(rows)}" if summary.finalists[label] else f"not to be chosen: {_failed(rows)}"
+        found.append(f"{label} is {made}.")
+    empty = [label for label, names in summary.finalists.items() if not names and label not in summary.without]
     if empty:
         found.append(f"Not chosen yet, because not all candidates are done: {', '.join(empty)}.")
     return joined(*found)
+
+
+def _failed(rows: Iterable[TrialRow]) -> str:
+    """Return ``"B seeds 1, 2 (failed), C seed 1 (timed out)"``."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        seeds.setdefault((row.experiment, row.status), []).append(row.seed)
+    return ", ".join(f"{name} {numbered('seed', each)} ({status})" for (name, status), each in seeds.items())
 
 
 def _in_series(name: str, label: str) -> bool:
