@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import stat
 from contextlib import suppress
 from hashlib import file_digest, sha256
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}")
 LARGEST_TEXT = 1 << 28
 """Bytes of the largest JSON file that is read: a row or a header of a run of 100,000 trials has a tenth of that."""
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR}
@@ -71,6 +73,16 @@ def safe_name(name: str) -> str:
     """
     encoded = quote(name, safe="[]=,+@() ")
     return "%2E" + encoded[1:] if encoded.startswith(".") else encoded
+
+
+def is_temporary(name: str, of: str | None = None) -> bool:
+    """Say whether a file's name is one that `write_bytes` gives a file, ``of`` this name, until it is whole.
+
+    >>> is_temporary(".run.json.0123456789ab"), is_temporary(".run.json.0123456789ab", of="row.json")
+    (True, False)
+    """
+    found = _TEMPORARY.fullmatch(name)
+    return found is not None and of in {None, found[1]}
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -16,7 +16,7 @@ from harness.planning import Plan, PlannedTrial
 from harness.plugins import Registry
 from harness.pools import Pool
 from harness.rows import TrialRow
-from harness.store import Run, bring_back, put_aside, read_classes, write_classes
+from harness.store import Run, bring_back, clear, clear_checkpoint, put_aside, read_classes, write_classes
 from harness.training_phase import Conditions, foreknown, train_all
 
 
@@ -52,6 +52,7 @@ def execute(
     """
     conditions = conditions or Conditions()
     observers = Observers(registry.manager)
+    clear(run)
     if read_classes(run) is None:
         split = split_of(plan.data, run.suite.dataset.split)
         write_classes(run, class_record(plan.data.open(), split))
@@ -106,6 +107,7 @@ def _settled(run: Run, planned: PlannedTrial, found: Found) -> TrialRow:
     if found.shelf:
         bring_back(run, planned.row, found.shelf)
     if found.row:
+        clear_checkpoint(run, planned.row.experiment, planned.row.seed)
         return run.write(found.row).row if found.renewed else found.row
     if found.damage and planned.spec is None:
         return planned.row  # where it can be made again, it may be repaired: not a byte of it is lost here

@@ -15,7 +15,7 @@ from harness.planning import PlannedTrial
 from harness.pools import Failure, Pool, Task
 from harness.rows import EpochRecord, TrialRow
 from harness.specs import Trained, TrainSpec, TrialSpec
-from harness.store import Run, plain
+from harness.store import Run, clear_checkpoint, plain
 
 
 @dataclass(frozen=True)
@@ -145,5 +145,5 @@ def _ended(run: Run, planned: PlannedTrial, result: Trained | Failure, *, beside
         contended=contended(beside=beside, share=result.waited, resumed=result.resumed),
     )
     row = run.write(trained, {"state.npz": result.state, "validation.npz": {"confusion": result.confusion}}).row
-    run.checkpoint(row.experiment, row.seed).unlink(missing_ok=True)
+    clear_checkpoint(run, row.experiment, row.seed)
     return row

@@ -1,6 +1,7 @@
 """The run directory: one row for every planned trial, resumed by the same command."""
 
 from harness.store.classes import read_classes, write_classes
+from harness.store.debris import clear, clear_checkpoint
 from harness.store.header import Dataset
 from harness.store.listing import Listed, listed
 from harness.store.opening import locked, set_aside, take_up
@@ -15,6 +16,8 @@ __all__ = [
     "Run",
     "Stored",
     "bring_back",
+    "clear",
+    "clear_checkpoint",
     "damaged",
     "listed",
     "locked",

@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
+from harness.store.debris import strangers
 from harness.store.header import unwritable
 from harness.store.run import Run
 
@@ -66,12 +67,12 @@ def take_up(run: Run) -> Run:
     """
     if not (run.directory / "run.json").exists():
         try:
-            strangers = [path.name for path in run.directory.iterdir() if path.name != ".lock"]
+            others = list(strangers(run.directory))
         except OSError as error:
             msg = f"{run.directory}: cannot be looked into: {error.strerror}. Name another directory with --out"
             raise HarnessError(msg) from None
-        if strangers:
-            msg = f"{run.directory}: holds {strangers[0]!r}, and no run. Name an empty or new directory with --out"
+        if others:
+            msg = f"{run.directory}: holds {others[0]!r}, and no run. Name an empty or new directory with --out"
             raise HarnessError(msg)
         return run
     earlier = Run.open(run.directory)
