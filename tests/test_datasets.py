@@ -122,30 +122,6 @@ def test_images_of_two_sizes_do_not_concatenate(tmp_path):
     assert told == f"{second}: images of (4, 4) pixels, but those of {first} have (5, 4)"
 
 
-def test_floats_are_scaled_and_rounded(load):
-    """In [0, 1] they are fractions, above that levels; whole numbers are taken as they are."""
-    assert np.array_equal(load(IMAGES / 255.0).images, IMAGES)
-    assert np.array_equal(load((IMAGES / 255.0).astype(np.float32)).images, IMAGES)
-    assert np.array_equal(load(IMAGES.astype(np.float64)).images, IMAGES)
-    assert np.array_equal(load(IMAGES.astype(np.int64)).images, IMAGES)
-
-
-def test_whether_floats_are_fractions_the_files_of_a_set_tell_together(tmp_path):
-    """A file of black and white levels is not brighter than its neighbour; whole numbers have no say."""
-    bright, faint = np.full((6, 2, 2), 200.0), np.arange(24).reshape(6, 2, 2) % 2.0
-    for name, array in {"bright": bright, "faint": faint, "whole": bright.astype(np.uint8)}.items():
-        npy(tmp_path / name, array)
-    npy(tmp_path / "labels", LABELS)
-
-    def together(*names):
-        return Files(images=[tmp_path / name for name in names], labels=tmp_path / "labels").load().images
-
-    assert np.array_equal(together("bright", "faint"), np.concatenate([bright, faint]))
-    assert np.array_equal(together("faint", "bright"), np.concatenate([faint, bright]))
-    assert np.array_equal(together("faint", "faint"), 255 * np.concatenate([faint, faint]))
-    assert np.array_equal(together("whole", "faint"), np.concatenate([bright, 255 * faint]))
-
-
 def test_labels_become_consecutive_and_keep_their_names(load):
     """Any whole numbers; their distinct values, ascending, are the classes."""
     loaded = load(labels=np.array([-7, 100, 3] * 4, dtype=np.float64))
@@ -183,11 +159,11 @@ def zipped(flags=0, method=0, skip=None):
     [
         (
             {"write_images": broken(lambda b: b[:-1], idx)},
-            "images: truncated: its idx header announces 12 x 5 x 4 values, 256 bytes; the file has 255",
+            "images: truncated: its idx header announces 12 x 5 x 4 values, 240 bytes; the file has 239",
         ),
         (
             {"write_images": broken(lambda b: b + b"?", idx)},
-            "images: too long: its idx header announces 12 x 5 x 4 values, 256 bytes; the file has 257",
+            "images: too long: its idx header announces 12 x 5 x 4 values, 240 bytes; the file has more",
         ),
         (
             {"write_images": broken(lambda b: b[:9], idx)},
@@ -200,10 +176,11 @@ def zipped(flags=0, method=0, skip=None):
         ({"write_images": broken(lambda _: b"")}, "images: begins with nothing: neither .npy, .npz nor idx"),
         (
             {"write_images": broken(lambda b: b[:-1])},
-            "images: damaged: EOF: reading array data, expected 240 bytes got 239",
+            "images: truncated: its npy header announces 12 x 5 x 4 values, 240 bytes; the file has 239",
         ),
         ({"write_images": broken(lambda b: b[:-40], npz)}, "images: damaged: File is not a zip file"),
-        ({"write_images": broken(lambda b: b[:-20], gzipped(npy))}, "images: cannot be read: "),
+        ({"write_images": broken(lambda b: b + b"?")}, "images: too long: its npy header announces 12 x 5 x 4 values"),
+        ({"write_images": broken(lambda b: b[:-20], gzipped(npy))}, "images: damaged: Compressed file ended before"),
         ({"write_images": broken(lambda b: b"\x1f\x8b" + b, npy)}, "images: cannot be read: Unknown compression"),
         (
             {"write_images": zipped(flags=1)},
@@ -211,18 +188,14 @@ def zipped(flags=0, method=0, skip=None):
         ),
         ({"write_images": zipped(skip=60_000)}, "images: damaged: EOFError"),
         ({"write_images": zipped(method=97)}, "images: cannot be read: That compression method is not supported"),
-        ({"images": np.array([object()] * 12)}, "images: damaged: Object arrays cannot be loaded"),
+        ({"images": np.array([object()] * 12)}, "images: damaged: it holds Python objects"),
         ({"labels": LABELS[:-1]}, "labels: 11 labels for the 12 images of "),
         ({"labels": LABELS * 0}, "labels: 1 distinct labels: at least 2 classes are needed"),
-        ({"labels": LABELS + 0.5}, "labels: labels of type float64 that are not whole numbers"),
-        ({"labels": LABELS * np.nan}, "labels: labels of type float64 that are not whole numbers"),
-        ({"labels": LABELS.astype(str)}, "labels: labels of type <U21 that are not whole numbers"),
+        ({"labels": LABELS + 0.5}, "labels: labels[0] is 0.5: a whole number of at most 2^53"),
+        ({"labels": LABELS * np.nan}, "labels: labels[0] is nan: a whole number of at most 2^53"),
+        ({"labels": LABELS.astype(str)}, "labels: labels of type <U21: whole numbers are needed"),
         ({"labels": np.eye(12)}, "labels: labels of shape (12, 12): (rows,) is needed, one whole number an image"),
-        ({"images": IMAGES - 300.0}, "outside [0, 255]; scale them before saving"),
-        ({"images": IMAGES + 1.0}, "images: images hold the value 256.0, outside [0, 255]; scale them before saving"),
-        ({"images": IMAGES.astype(int) * -1}, "outside [0, 255]; scale them before saving"),
-        ({"images": IMAGES * np.nan}, "images: images hold the value nan, outside [0, 255]"),
-        ({"images": IMAGES.astype(complex)}, "images: images of type complex128: whole numbers or floats in [0, 255]"),
+        ({"images": IMAGES.astype(complex)}, "images: images of type complex128: whole numbers or floats are needed"),
         ({"images": IMAGES.reshape(12, 20)}, "images: images of shape (12, 20): (rows, height, width) is needed"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "images: holds no images: its shape is (0, 5, 4)"),
     ],

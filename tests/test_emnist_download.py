@@ -208,7 +208,7 @@ print(entry.title)
 
 def test_a_full_disk_while_caching_is_told_in_a_line_and_the_next_attempt_works(tmp_path):
     """How much it takes is said, and nothing half written stays to fill the disk."""
-    np.save(tmp_path / "images.npy", np.ones((4000, 28, 28), dtype=np.uint8))
+    np.save(tmp_path / "images.npy", np.full((4000, 28, 28), 255, dtype=np.uint8))
     np.save(tmp_path / "labels.npy", np.arange(4000) % 3)
     (tmp_path / "caching.py").write_text(CACHING)
     run = f"HARNESS_CACHE_DIR=disk {sys.executable} caching.py"
@@ -221,7 +221,7 @@ def test_a_full_disk_while_caching_is_told_in_a_line_and_the_next_attempt_works(
     )
     told = "error: disk: the disk is full: files takes 3.2 MB there. Free some space, or name another place with "
     assert done.stderr == f"{told}HARNESS_CACHE_DIR\n"
-    assert done.stdout == "code 2\nlisted\nfiles, 4,000 images\ncode 0\n"
+    assert done.stdout == "code 2\nlisted\nfiles, 4,000 images, values 255 … 255 on the scale 0 … 255\ncode 0\n"
 
 
 DOWNLOADING = """

@@ -212,7 +212,7 @@ def test_a_backend_that_is_not_available_is_a_row_with_its_reason(tmp_path):
 def test_another_suites_run_is_not_touched(tmp_path, old, new, said):
     """The directory is refused with the difference, and every byte stays."""
     labels = np.arange(300) % 10
-    np.save(tmp_path / "x.npy", np.zeros((300, 8, 8), dtype=np.uint8))
+    np.save(tmp_path / "x.npy", np.full((300, 8, 8), 255, dtype=np.uint8))
     np.save(tmp_path / "y.npy", labels)
     _, run = run_suite(tmp_path, only=["A"])
     before = {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}

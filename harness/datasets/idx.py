@@ -1,12 +1,7 @@
 """The idx format of MNIST and its relatives (LeCun et al., 1998)."""
 
 import struct
-from math import prod
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 
@@ -18,23 +13,21 @@ def is_idx(content: bytes) -> bool:
     return len(content) >= 4 and content[:2] == b"\0\0" and content[2] in TYPES and 1 <= content[3] <= 4
 
 
-def parse_idx(content: bytes, path: Path) -> NDArray[Any]:
-    """Return the array of an idx file's bytes, a view of them.
+def header_bytes(content: bytes) -> int:
+    """Return how long the header is that begins with an idx magic number."""
+    return 4 + 4 * content[3]
+
+
+def parse_header(content: bytes, path: Path) -> tuple[str, tuple[int, ...]]:
+    """Return the type and the shape that an idx header announces.
 
     Raises:
-        HarnessError: the header is cut off, or announces another size than the file has.
+        HarnessError: the header is cut off.
     """
-    axes = content[3]
-    header = 4 + 4 * axes
+    header = header_bytes(content)
     if len(content) < header:
-        msg = f"{path}: truncated: the idx header of {axes} axes takes {header} bytes, the file has {len(content)}"
+        msg = (
+            f"{path}: truncated: the idx header of {content[3]} axes takes {header} bytes, the file has {len(content)}"
+        )
         raise HarnessError(msg)
-    shape = struct.unpack(f">{axes}I", content[4:header])
-    dtype = np.dtype(TYPES[content[2]])
-    expected = header + prod(shape) * dtype.itemsize
-    if len(content) != expected:
-        word = "truncated" if len(content) < expected else "too long"
-        size = " x ".join(map(str, shape))
-        msg = f"{path}: {word}: its idx header announces {size} values, {expected} bytes; the file has {len(content)}"
-        raise HarnessError(msg)
-    return np.frombuffer(content, dtype=dtype, offset=header).reshape(shape)
+    return TYPES[content[2]], struct.unpack(f">{content[3]}I", content[4:header])
