@@ -2,23 +2,28 @@
 
 import re
 
+from harness.errors import shown
+
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 100 * 365.25 * 86400
+"""Seconds: clocks and waits take no number without end."""
 
 
 def seconds(text: str) -> float:
     """Return how many seconds a text means.
 
     Raises:
-        ValueError: it is none, or not above 0.
+        ValueError: it is none, not above 0, or above a hundred years.
 
     >>> seconds("30m"), seconds("1.5h"), seconds("90")
     (1800.0, 5400.0, 90.0)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
-    if not found or not float(found[1]):
-        msg = f"{text!r} is no duration: write 90s, 30m or 2h"
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip(), flags=re.ASCII)
+    count = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0.0 < count <= _LONGEST:
+        msg = f"{shown(text)} is no duration: write 90s, 30m or 2h; at most a hundred years"
         raise ValueError(msg)
-    return float(found[1]) * _UNITS[found[2]]
+    return count
 
 
 def spoken(count: float) -> str:

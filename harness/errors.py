@@ -79,6 +79,22 @@ def shown(value: object, limit: int = 80) -> str:
         return f"a value of type {type(value).__name__}"
 
 
+def as_typed(text: object, limit: int = 200) -> str:
+    """Return a path or an option as a person typed it, if that is one line of at most ``limit`` characters.
+
+    Anything else is made `printable`.
+
+    >>> as_typed("runs/my  run"), as_typed("a" * 20, limit=10)
+    ('runs/my  run', 'aaaaaaaaa…')
+    """
+    typed = str(text)
+    return typed if len(typed) <= limit and typed.isprintable() else printable(typed, limit)
+
+
+_KNOWN = 30
+"""Names that are listed: more do not help."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the sentence that helps with an unknown name: the nearest known one, then what there is.
 
@@ -90,6 +106,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     if not choices:
         return "There is none."
-    close = get_close_matches(name, choices, n=1)
-    guess = f"Did you mean {close[0]!r}? " if close else ""
-    return f"{guess}Known: {', '.join(choices)}."
+    close = get_close_matches(name[:200], choices, n=1)  # its time grows with the product of the lengths
+    guess = f"Did you mean {shown(close[0])}? " if close else ""
+    more = f", and {len(choices) - _KNOWN:,} more" if len(choices) > _KNOWN else ""
+    return f"{guess}Known: {', '.join(as_typed(choice) for choice in choices[:_KNOWN])}{more}."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from harness.datasets.cache import CachedDataset, obtain
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.fingerprints import perturbation_components, stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
 from harness.jobs import split_of
@@ -17,6 +17,10 @@ from harness.specs import OptimizerSpec, TrialSpec, network_spec, perturbation_s
 from harness.splits import SETS
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching
+from harness.wording import counted
+
+MOST_TRIALS = 100_000
+"""Of a command. The header of a run of that many is read in a second; `harness.files.LARGEST_TEXT` has room for it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def make_plan(
     """
     suite = loaded.suite
     experiments = {name: suite.experiments[name] for name in choose(suite, only)}
+    _check_count(loaded, len(experiments))
     data = open_dataset(loaded, registry)
     try:
         split = split_of(data, suite.dataset.split)
@@ -133,7 +138,7 @@ def choose(suite: Suite, only: Sequence[str]) -> list[str]:
     names = list(suite.experiments)
     for pattern in only:
         if not matching(pattern, names):
-            msg = f"--only {pattern}: matches no experiment. {nearest(pattern, names)}"
+            msg = f"--only {as_typed(pattern, 80)}: matches no experiment. {nearest(pattern, names)}"
             raise HarnessError(msg)
     return chosen(only, names)
 
@@ -161,11 +166,25 @@ def _identity(registry: Registry, kind: Kind, name: str) -> str:
     return component.provenance if kind == "dataset" else component.identity
 
 
+def _check_count(loaded: LoadedSuite, experiments: int) -> None:
+    """Refuse more trials than a run can have: each has a folder and a row of its own."""
+    seeds = len(loaded.suite.suite.seeds)
+    if experiments * seeds > MOST_TRIALS:
+        what = f"{counted(seeds, 'seed')} of {counted(experiments, 'experiment')} make {experiments * seeds:,} trials"
+        msg = (
+            f"{loaded.source('suite', 'seeds')}: {what}, and a run has at most {MOST_TRIALS:,}: each has a folder of "
+            "its own. Give fewer seeds, or choose experiments with --only"
+        )
+        raise HarnessError(msg)
+
+
 def _check_device(device: str | None, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
     """Refuse a device of the command line that nothing can use: a suite's own is for another machine, this is not."""
     refused = [answer.reason for question, answer in zip(questions, answers, strict=True) if question.device == device]
     if device and refused and not any(answer.backend for answer in answers):
-        msg = f"--device {device}: no backend of these experiments can use it here: {refused[0]}"
+        msg = (
+            f"--device {as_typed(device, 80)}: no backend of these experiments can use it here: {printable(refused[0])}"
+        )
         raise HarnessError(msg)
 
 

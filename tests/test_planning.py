@@ -55,3 +55,13 @@ def test_the_batch_size_that_is_suggested_leaves_no_row_alone_either(planned):
     with pytest.raises(HarnessError, match=r"3 leaves a last batch of one row out of 901, .* Choose 7 or another"):
         planned(split + TINY, assignments=["defaults.batch_size=3"])
     assert len(planned(split + TINY, assignments=["defaults.batch_size=7"]).trials) == 3
+
+
+def test_more_trials_than_a_run_can_have_are_refused_before_they_are_made(planned):
+    """Each would have a folder; fewer experiments make fewer of them."""
+    text = TINY + "".join(f"[experiments.X{index}]\n" for index in range(20))
+    with pytest.raises(
+        HarnessError, match=r"^--seeds 0,1,2.*: 5,000 seeds of 23 experiments make 115,000 trials, and a"
+    ):
+        planned(text, seeds=range(5_000))
+    assert len(planned(text, seeds=range(2)).trials) == 46

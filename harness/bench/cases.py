@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, nearest, shown
 from harness.interfaces import Context, LabelledImages, NetworkSpec, Precision
 from harness.plugins import registry
 from harness.probing import Answer, Question, probe
@@ -126,7 +126,7 @@ def cases_for(
         registry().find("backend", name)
     for name in precisions:
         if name not in PRECISIONS:
-            msg = f"unknown precision {name!r}. {nearest(name, PRECISIONS)}"
+            msg = f"unknown precision {shown(name)}. {nearest(name, PRECISIONS)}"
             raise HarnessError(msg)
     return [
         Case(name, network, work, device, threads, rows, processes=processes, precision=precision)
@@ -146,7 +146,7 @@ def known_networks(names: Sequence[str]) -> list[str]:
     known = {name: name for name in NETWORKS} | ALSO
     for name in names:
         if name not in known:
-            msg = f"unknown network {name!r}. {nearest(name, known)}"
+            msg = f"unknown network {shown(name)}. {nearest(name, known)}"
             raise HarnessError(msg)
     return list(dict.fromkeys(known[name] for name in names or NETWORKS))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from harness import environment
 from harness.bench.cases import CLASSES, ROWS, Case, Work, cases_for, known_networks
 from harness.bench.measurements import Measurement
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, nearest, shown
 from harness.plugins import registry
 
 EVERY: tuple[Work, ...] = ("train", "products", "predict", "evaluate", "perturb", "load")
@@ -112,7 +112,7 @@ def _known_works(names: Sequence[str]) -> list[Work]:
     """Return the works that some names mean, in their order; all without a name."""
     for name in names:
         if name not in EVERY:
-            msg = f"unknown work {name!r}. {nearest(name, EVERY)}"
+            msg = f"unknown work {shown(name)}. {nearest(name, EVERY)}"
             raise HarnessError(msg)
     return [work for work in EVERY if work in (names or EVERY)]
 

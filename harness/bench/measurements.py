@@ -1,6 +1,5 @@
 """What was measured, where, and how it is kept in a file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.bench.cases import case_title
 from harness.contention import TOLERATED
-from harness.errors import HarnessError
-from harness.files import checksum, write_json
+from harness.errors import HarnessError, shown
+from harness.files import checksum, is_folder, read_json, write_json
 
 _VERSION = 1
 
@@ -148,10 +147,10 @@ def check_place(path: Path) -> None:
     Raises:
         HarnessError: its folder is not there, or it is a folder itself.
     """
-    if path.is_dir():
+    if is_folder(path):
         msg = f"{path}: is a folder. Name a file in it: {path / 'bench.json'}"
         raise HarnessError(msg)
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         msg = f"{path}: there is no folder {path.parent}. Make it first (mkdir -p {path.parent}), or name another place"
         raise HarnessError(msg)
 
@@ -177,13 +176,13 @@ def read(path: Path) -> list[Measurement]:
         HarnessError: it cannot be read, or is neither.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
         if "benchmarks" in content:
             told = [one["extra_info"] | {"seconds": one["stats"]["data"]} for one in content["benchmarks"]]
         elif content["version"] == _VERSION:
             told = content["measurements"]
         else:
-            msg = f"{path}: version {content['version']!r} of the format, not {_VERSION}. Measure anew"
+            msg = f"{path}: version {shown(content['version'])} of the format, not {_VERSION}. Measure anew"
             raise HarnessError(msg)
         found = _MEASUREMENTS.validate_python(told)
     except OSError as error:

@@ -1,6 +1,5 @@
 """The noise floor of a machine: how far a case seems to differ from itself."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from harness.bench.measurements import Machine
 from harness.bench.sessions import Session
 from harness.bench.storage import stored
 from harness.errors import HarnessError
-from harness.files import write_json
+from harness.files import read_json, write_json
 from harness.places import cache_root
 
 QUANTILE = 0.95
@@ -89,7 +88,7 @@ def noise_path() -> Path:
 def floors() -> dict[str, NoiseFloor]:
     """Return the floors that the cache holds, by machine and backend; a file that does not read counts as none."""
     try:
-        return _FLOORS.validate_python(json.loads(noise_path().read_bytes()))
+        return _FLOORS.validate_python(read_json(noise_path()))
     except (OSError, ValueError):
         return {}
 

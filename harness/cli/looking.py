@@ -39,9 +39,10 @@ def runs(
 
     from harness.durations import spoken
     from harness.errors import HarnessError
+    from harness.files import is_folder
     from harness.store import listed
 
-    if not folder.is_dir():
+    if not is_folder(folder):
         msg = f"{folder}: there is no such folder. 'harness run SUITE' makes runs/"
         raise HarnessError(msg)
     lines = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_experiment, complete_suite
-from harness.errors import HarnessError
+from harness.errors import HarnessError, as_typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from harness.pools import Pool
     from harness.store import Run
     from harness.suite import LoadedSuite
+
+MOST = 4096
+"""Processes, or threads of one: more than any machine has cores."""
 
 SuitePath = Annotated[
     Path, typer.Argument(metavar="SUITE", help="The suite's TOML file.", autocompletion=complete_suite)
@@ -60,11 +63,12 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         min=0,
+        max=MOST,
         envvar="HARNESS_JOBS",
         help="Trials at a time, a process each; 0: in this one. Default: the cores.",
     ),
 ]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of a trial's matrix products.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST, help="Threads of a trial's matrix products.")]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run directory. Default: runs/SUITE[-DATASET]")
 ]
@@ -120,7 +124,7 @@ def load(
         try:
             numbers = [int(seed) for seed in seeds.split(",")]
         except ValueError:
-            msg = f"--seeds {seeds}: not whole numbers between commas, as in 1,2,3"
+            msg = f"--seeds {as_typed(seeds, 80)}: not whole numbers between commas, as in 1,2,3"
             raise HarnessError(msg) from None
     return load_suite(
         suite,

@@ -58,6 +58,7 @@ def plan(
 ) -> None:
     """Show what would run, what is done, what no backend here can honour, and how long it would take."""
     settle(threads)
+    from harness.files import status_of
     from harness.forecast import Timings, timings_path
     from harness.foresight import probe as time_some
     from harness.foresight import smoke as try_all
@@ -73,7 +74,7 @@ def plan(
     with pool_of(jobs, threads) as pool:
         made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device)
         here = planned_run(run_directory(suite, dataset, out), loaded, made)
-        if here.directory.exists():
+        if status_of(here.directory):
             here = take_up(here)
         timings = Timings(timings_path())
         problems = time_some(made, pool, timings) if probe else {}
@@ -177,6 +178,7 @@ def why(
     """Say why a trial would run again, or that its stored row serves."""
     settle_threads(1)
     from harness.errors import HarnessError, nearest
+    from harness.files import status_of
     from harness.foresight import reason
     from harness.planning import make_plan
     from harness.plugins import registry
@@ -193,7 +195,7 @@ def why(
     with pool_of(1, 1) as pool:
         made = make_plan(loaded, plugins, asking(pool), only=[name], device=device)
     here = planned_run(run_directory(suite, dataset, out), loaded, made)
-    if here.directory.exists():
+    if status_of(here.directory):
         here = take_up(here)
     chosen = [one for one in made.trials if not seed or str(one.row.seed) == seed]
     if not chosen:

@@ -163,12 +163,17 @@ def _notes(suite: Path) -> dict[str, object]:
 
     return {
         "harness": __version__,
-        "suite_file": str(suite),
-        "command": ["harness", *sys.argv[1:]],
+        "suite_file": _written(str(suite)),
+        "command": ["harness", *map(_written, sys.argv[1:])],
         "last_started": _now(),
         "environment": environment.host(),
         "git_commit": environment.git_commit(Path.cwd()),
     }
+
+
+def _written(text: str) -> str:
+    """Return a word of the command line as JSON can have it: bytes that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _now() -> str:

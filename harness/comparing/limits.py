@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from math import copysign, inf, isnan
 from typing import get_args
 
+from harness import errors
 from harness.comparing.comparison import Comparison, Unjudged
 from harness.differences import Difference
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, as_typed, nearest
 from harness.leaderboard.formats import shown
 from harness.quantities import ROUNDING, Kind
 from harness.suite.relations import Metric
@@ -52,15 +53,16 @@ def limit(text: str) -> Limit:
     found = _LIMIT.fullmatch(text.strip())
     if found is None:
         msg = (
-            f"--fail-on {text}: is no limit. Write METRIC:-NUMBER or METRIC:+NUMBER, in points of percentages: "
-            "test_accuracy:-0.5, val_loss:+0.02, samples_per_second:-10%"
+            f"--fail-on {as_typed(text, 80)}: is no limit. Write METRIC:-NUMBER or METRIC:+NUMBER, in points of "
+            "percentages: test_accuracy:-0.5, val_loss:+0.02, samples_per_second:-10%"
         )
         raise HarnessError(msg)
     known: tuple[Metric, ...] = get_args(Metric)
     for metric in known:
         if metric == found["metric"]:
             return Limit(text, metric, found["sign"], float(found["number"]), bool(found["percent"]))
-    msg = f"--fail-on {text}: unknown metric {found['metric']!r}. {nearest(found['metric'], known)}"
+    name = found["metric"]
+    msg = f"--fail-on {as_typed(text, 80)}: unknown metric {errors.shown(name)}. {nearest(name, known)}"
     raise HarnessError(msg)
 
 

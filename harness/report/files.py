@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.files import safe_name
+from harness.files import safe_name, status_of
 from harness.report.figure import THEMES
 from harness.report.needs import needed
 from harness.report.page import figures
@@ -24,7 +24,7 @@ def write_page(path: Path, page: str) -> int:
         HarnessError: something else is there, or the place cannot be written to.
     """
     try:
-        if path.exists() and MARK.encode() not in path.read_bytes()[:2000]:
+        if status_of(path) and MARK.encode() not in path.read_bytes()[:2000]:
             msg = f"{path}: is there already, and no report. Name another file with --out"
             raise HarnessError(msg)
         path.parent.mkdir(parents=True, exist_ok=True)

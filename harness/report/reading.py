@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness import metrics
 from harness.errors import HarnessError
+from harness.files import absolute
 from harness.leaderboard import RunSummary
 from harness.leaderboard.experiments import ExperimentRows, by_experiment
 from harness.quantities import Statistic
@@ -130,8 +131,8 @@ def read(directory: Path) -> Material:
 
 def _inside(directory: Path, path: Path) -> None:
     """Raise if a path of the run leads out of it, by a link."""
-    target = path.resolve()
-    if not target.is_relative_to(directory.resolve()):
+    target = absolute(path)
+    if not target.is_relative_to(absolute(directory)):
         msg = f"{path}: leads out of the run, to {target}. A report reads nothing else: put the file itself there"
         raise HarnessError(msg)
 

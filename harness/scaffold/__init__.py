@@ -7,7 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import Literal, get_args
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, shown
+from harness.files import status_of
 from harness.plugins import Registry
 
 Scaffold = Literal["backend", "optimizer", "perturbation", "dataset", "suite"]
@@ -43,7 +44,7 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> li
         fitting = "-".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789-")[:_LONGEST].rstrip("-")
         guess = f" {fitting!r} would do" if fitting else ""
         rule = f"lower-case letters, digits and single dashes, a letter first, {_LONGEST} at most"
-        msg = f"{name!r} is no name for a {kind}: {rule}.{guess}"
+        msg = f"{shown(name)} is no name for a {kind}: {rule}.{guess}"
         raise HarnessError(msg)
     if kind == "suite":
         return _write({f"{name}.toml": "suite/suite.toml"}, directory, directory / f"{name}.toml", {"name": name})
@@ -72,7 +73,7 @@ def _refuse_taken(kind: Scaffold, name: str, module: str, registry: Registry) ->
 
 
 def _write(sources: dict[str, str], folder: Path, made: Path, words: dict[str, str]) -> list[Path]:
-    if made.exists():
+    if status_of(made):
         msg = f"{made}: exists already, and is left as it is: choose another name, or another --directory"
         raise HarnessError(msg)
     written = []

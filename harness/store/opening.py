@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
+from harness.files import status_of
 from harness.store.debris import strangers
 from harness.store.header import unwritable
 from harness.store.run import Run
@@ -44,7 +45,7 @@ def set_aside(directory: Path) -> Path | None:
     Raises:
         HarnessError: another driver is at work there, or it cannot be renamed.
     """
-    if not (directory / "run.json").exists():
+    if not status_of(directory / "run.json"):
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     aside = directory.with_name(f"{directory.name}.{stamp}")
@@ -65,7 +66,7 @@ def take_up(run: Run) -> Run:
     Raises:
         HarnessError: the directory holds something else.
     """
-    if not (run.directory / "run.json").exists():
+    if not status_of(run.directory / "run.json"):
         try:
             others = list(strangers(run.directory))
         except OSError as error:
@@ -88,7 +89,6 @@ def take_up(run: Run) -> Run:
             raise HarnessError(msg)
     known = [key for key in earlier.planned if key[0] in run.suite.experiments]
     planned = {*known, *run.planned}
-    order = [seed for _, seed in known + run.planned]
-    seeds = sorted({seed for _, seed in planned}, key=order.index)
+    seeds = list(dict.fromkeys(seed for _, seed in [*known, *run.planned]))
     ordered = [(name, seed) for name in run.suite.experiments for seed in seeds if (name, seed) in planned]
     return Run(run.directory, run.suite, run.dataset, ordered, earlier.components | run.components)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
-from harness.errors import nearest
+from harness.errors import nearest, shown
 from harness.suite.finalists import matching
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import BestOf, Suite
@@ -44,8 +44,8 @@ def check_conditions(path: Path, suite: Suite) -> None:
             first = seen.setdefault((table.perturbation, severity), index)
             if first != index:
                 what = (
-                    f"{severity} of {table.perturbation!r} stands in robustness[{first}] too, and results are told "
-                    "apart by perturbation and severity alone. Remove one of them"
+                    f"{severity} of {shown(table.perturbation)} stands in robustness[{first}] too, and results are "
+                    "told apart by perturbation and severity alone. Remove one of them"
                 )
                 raise problem(path, ("robustness", index, "severities", position), what)
 
@@ -61,9 +61,10 @@ def check_references(path: Path, suite: Suite) -> None:
         found = matching(pattern, suite.experiments)
         place = ("finalists", label)
         if not found:
-            raise problem(path, place, f"{pattern!r} matches no experiment. {nearest(pattern, suite.experiments)}")
+            raise problem(path, place, f"{shown(pattern)} matches no experiment. {nearest(pattern, suite.experiments)}")
         if len(found) > 1 and not isinstance(finalist, BestOf):
-            what = f"{pattern!r} matches {len(found)} experiments. Choose one, or write {{ best_of = {pattern!r} }}"
+            name = shown(pattern)
+            what = f"{name} matches {len(found)} experiments. Choose one, or write {{ best_of = {name} }}"
             raise problem(path, place, what)
     mentioned: list[tuple[Place, str]] = [
         (("leaderboard", "compare", i), name) for i, pair in enumerate(suite.leaderboard.compare) for name in pair
@@ -81,4 +82,4 @@ def check_experiment(path: Path, place: Place, suite: Suite, name: str) -> None:
         HarnessError: there is no such experiment.
     """
     if name not in suite.experiments:
-        raise problem(path, place, f"there is no experiment {name!r}. {nearest(name, suite.experiments)}")
+        raise problem(path, place, f"there is no experiment {shown(name)}. {nearest(name, suite.experiments)}")

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from harness.errors import nearest
+from harness.errors import nearest, shown
 from harness.suite.checks import check_experiment
 from harness.suite.expectations import listed, metrics
 from harness.suite.grid import Place
@@ -45,7 +45,7 @@ def _figure(path: Path, place: Place, suite: Suite, one: Expect) -> list[Metric]
             raise problem(path, (*place, key), what)
     for metric in metrics(one):
         if metric in OF_THE_MACHINE:
-            what = f"{metric!r} depends on the machine. Expect a relation within the run instead"
+            what = f"{shown(metric)} depends on the machine. Expect a relation within the run instead"
             raise problem(path, (*place, "metric"), what)
         if one.tolerance is None and metric not in suite.expectations.tolerance:
             what = f"is missing: neither here nor as expectations.tolerance.{metric}"
@@ -77,11 +77,11 @@ def _condition(path: Path, place: Place, one: Expect, found: list[Metric], known
             raise problem(path, (*place, "perturbation"), "is missing: 'degradation' is under one, at a severity")
         return
     if one.perturbation not in known:
-        what = f"unknown perturbation {one.perturbation!r}. {nearest(one.perturbation, known)}"
+        what = f"unknown perturbation {shown(one.perturbation)}. {nearest(one.perturbation, known)}"
         raise problem(path, (*place, "perturbation"), what)
     if not listed(one.severity):
         raise problem(path, (*place, "severity"), "is missing, and there is a perturbation")
     for metric in found:
         if metric not in MEASURED:
-            what = f"{metric!r} is not measured under perturbations. Known: {', '.join(sorted(MEASURED))}."
+            what = f"{shown(metric)} is not measured under perturbations. Known: {', '.join(sorted(MEASURED))}."
             raise problem(path, (*place, "perturbation"), what)

@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from harness.suite.problems import problem
+from harness.errors import as_typed, shown
+from harness.suite.problems import DEEPEST, problem
 
 Place = tuple[str | int, ...]
+
+MOST_EXPERIMENTS = 10_000
+"""Of a suite, those of its grids among them: each is a line of every table, and a person reads none that is longer."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -
     for template, table in tables.items():
         own: Place = ("experiments", template)
         if not isinstance(table, dict):
-            raise problem(path, own, f"{table!r} is not a table")
+            raise problem(path, own, f"{shown(table)} is not a table")
         points = _points(path, (*own, "grid"), table["grid"]) if "grid" in table else [{}]
         for point in points:
             name = template + (
@@ -69,11 +74,15 @@ def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -
             origin = Origin(template, {key: position for key, (position, _) in point.items()})
             if name in found:
                 place = (*own, "grid") if point else own
-                raise problem(path, place, f"there would be two experiments {name!r}. Remove one of the equal values")
+                raise problem(
+                    path, place, f"there would be two experiments {shown(name)}. Remove one of the equal values"
+                )
             values = {key: value for key, value in table.items() if key != "grid"}
             for key, (_, value) in point.items():
                 values = _put(values, key.split("."), value)
             found[name], origins[name] = values, origin
+        if len(found) > MOST_EXPERIMENTS:
+            raise problem(path, ("experiments",), f"there are more than {MOST_EXPERIMENTS:,}. Divide them among suites")
     return Expanded(found, origins, defaults)
 
 
@@ -81,25 +90,39 @@ def _points(path: Path, place: Place, grid: Any) -> Iterator[dict[str, tuple[int
     """Yield the combinations: each key's value, with its position in the key's list."""
     example = 'Write { "optimizer.learning_rate" = [0.01, 0.1] }'
     if not isinstance(grid, dict):
-        raise problem(path, place, f"{grid!r} is not a table. {example}")
+        raise problem(path, place, f"{shown(grid)} is not a table. {example}")
     if not grid:
         raise problem(path, place, f"it is empty. {example}, or leave it out")
     for key, values in grid.items():
-        if isinstance(values, dict):
-            inner = next(iter(values), "key")
-            what = f'{values!r} is not a list of values. Quote a key with dots: "{key}.{inner}" = […]'
-            raise problem(path, (*place, key), what)
-        if not isinstance(values, list):
-            raise problem(path, (*place, key), f"{values!r} is not a list of values. Write [{_spell(values)}]")
-        if not values:
-            raise problem(path, (*place, key), "it has no values. Give at least one, or leave the key out")
-        for position, value in enumerate(values):
-            if isinstance(value, dict):
-                inner = next(iter(value), "key")
-                what = f'{value!r} has no place in a name. Vary its keys one by one, as in "{key}.{inner}"'
-                raise problem(path, (*place, key, position), what)
+        _check_values(path, (*place, key), key, values)
+    count = prod(len(values) for values in grid.values())
+    if count > MOST_EXPERIMENTS:
+        what = (
+            f"{count:,} combinations, and a suite has at most {MOST_EXPERIMENTS:,} experiments: each is a line of "
+            "every table. Give fewer values, or vary some of the keys in a suite of their own"
+        )
+        raise problem(path, place, what)
     choices = [list(enumerate(values)) for values in grid.values()]
     return (dict(zip(grid, point, strict=True)) for point in product(*choices))
+
+
+def _check_values(path: Path, place: Place, key: str, values: Any) -> None:
+    """Refuse what a grid cannot have for a key."""
+    if isinstance(values, dict):
+        inner = f'"{as_typed(key)}.{as_typed(next(iter(values), "key"))}"'
+        raise problem(path, place, f"{shown(values)} is not a list of values. Quote a key with dots: {inner} = […]")
+    if not isinstance(values, list):
+        instead = as_typed(_spell(values), 80)
+        raise problem(path, place, f"{shown(values)} is not a list of values. Write [{instead}]")
+    if not values:
+        raise problem(path, place, "it has no values. Give at least one, or leave the key out")
+    for position, value in enumerate(values):
+        if isinstance(value, dict):
+            inner = f'"{as_typed(key)}.{as_typed(next(iter(value), "key"))}"'
+            what = f"{shown(value)} has no place in a name. Vary its keys one by one, as in {inner}"
+            raise problem(path, (*place, position), what)
+    if key.count(".") >= DEEPEST:
+        raise problem(path, place, f"it has more than {DEEPEST} parts: no table nests as deeply")
 
 
 def _put(table: dict[str, Any], parts: list[str], value: Any) -> dict[str, Any]:

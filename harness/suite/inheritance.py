@@ -1,11 +1,16 @@
 """A suite that extends another: what it inherits, and what it changes."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, shown
+from harness.files import absolute
 from harness.suite.problems import problem
 from harness.suite.reading import put, read
+
+MOST_FILES = 50
+"""Files that extend each other in one line: a person follows no longer one, and each is held in memory."""
 
 
 def lineage(path: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -15,7 +20,7 @@ def lineage(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     leaves out what the extended suites expect, and holds for its own file alone.
 
     Raises:
-        HarnessError: a file is missing, unreadable, not TOML, or extends itself.
+        HarnessError: a file is missing, unreadable, not TOML, extends itself, or is the last of too long a line.
     """
     return _lineage(path, ())
 
@@ -26,14 +31,22 @@ def _lineage(path: Path, below: tuple[Path, ...]) -> list[tuple[Path, dict[str, 
     base = about.get("extends") if isinstance(about, dict) else None
     if not isinstance(base, str):  # a wrong type is refused with the suite's other values
         return [(path, _with_datasets(table))]
-    below = (*below, path.resolve())
+    if len(below) == MOST_FILES:
+        raise problem(
+            path, ("suite", "extends"), f"{shown(base)} would be read after {MOST_FILES} files that extend it"
+        )
     place = path.parent / base
-    if place.resolve() in below:
-        raise problem(path, ("suite", "extends"), f"{base!r} extends this suite itself. Name another")
+    try:
+        below = (*below, absolute(path))
+        circular = absolute(place) in below
+    except HarnessError as error:
+        raise problem(path, ("suite", "extends"), str(error)) from None
+    if circular:
+        raise problem(path, ("suite", "extends"), f"{shown(base)} extends this suite itself. Name another")
     try:
         above = _lineage(place, below)
     except HarnessError as error:
-        if not place.is_file():
+        if not os.path.isfile(place):  # of a path that no system takes, pathlib's raises  # noqa: PTH113
             raise problem(path, ("suite", "extends"), str(error)) from None
         raise
     inherited = above[-1][1]

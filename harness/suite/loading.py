@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, shown
 from harness.interfaces import Dataset
 from harness.plugins import Registry
 from harness.suite.checks import check_conditions, check_references, check_training
@@ -107,7 +107,7 @@ def _expanded(path: Path, raw: dict[str, Any]) -> Expanded:
     defaults = raw.get("defaults", {})
     for name, table in [("defaults", defaults), ("experiments", tables)]:
         if not isinstance(table, dict):
-            raise problem(path, (name,), f"{table!r} is not a table")
+            raise problem(path, (name,), f"{shown(table)} is not a table")
     if not tables:
         raise problem(path, ("experiments",), "there are none. Add a table such as [experiments.M0]")
     for name in tables:
@@ -139,6 +139,6 @@ def _check_name(path: Path, place: Place, name: str) -> None:
     try:
         _NAMES.validate_python(name)
     except ValidationError:
-        subject = "" if name in place else f"{name!r} "
+        subject = "" if name in place else f"{shown(name)} "
         what = "at most 100 letters, digits, spaces and . , = + @ ( ) [ ] _ -, a letter or digit first"
         raise problem(path, place, f"{subject}cannot be a name: {what}") from None

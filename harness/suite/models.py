@@ -16,20 +16,26 @@ def _duration(text: str) -> str:
 
 
 def _distinct(values: list[Any]) -> list[Any]:
-    for position, value in enumerate(values):
-        if value in values[:position]:
+    seen = set()
+    for value in values:
+        if value in seen:
             msg = f"{value} stands there twice"
             raise ValueError(msg)
+        seen.add(value)
     return values
 
 
 Duration = Annotated[str, AfterValidator(_duration)]
 """``"90"`` or ``"90s"``, ``"30m"``, ``"2h"``, ``"1.5d"``."""
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_distinct)]
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=10_000), AfterValidator(_distinct)]
+"""Each is a trial of every experiment, with a folder of its own."""
 Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+"""Of a component: a plugin's, alone or behind its distribution's and a colon."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+"""What there is a number of: no machine holds, and no lifetime has, as many as the bound."""
 ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_length=100)]
 
 
@@ -67,7 +73,7 @@ class ComponentTable(Table):
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Name
 
     @property
     def options(self) -> dict[str, Any]:
@@ -94,7 +100,7 @@ class EarlyStopping(Table):
     ``restore_best`` ends with the weights of the best epoch instead of the last one's.
     """
 
-    patience: Annotated[int, Field(ge=1)]
+    patience: Count
     min_delta: NotNegative = 0.0
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
     restore_best: bool = False
@@ -105,21 +111,21 @@ class Experiment(Table):
 
     group: str = ""
     description: str = ""
-    backend: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = "numpy"
-    device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")] = "auto"
+    backend: Name | Annotated[list[Name], Field(min_length=1, max_length=100)] = "numpy"
+    device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$", max_length=50)] = "auto"
     placement: Placement = "auto"
-    hidden_layers: list[Annotated[int, Field(ge=1)]]
+    hidden_layers: Annotated[list[Count], Field(max_length=1_000)]
     activation: ActivationName = "relu"
     batch_norm: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    batch_size: Annotated[int, Field(ge=1)] = 512
+    batch_size: Count = 512
     gradient: Gradient = "mean"
     precision: Literal["float32", "bfloat16"] = "float32"
     l2: NotNegative = 0.0
     weight_decay: NotNegative = 0.0
     optimizer: OptimizerTable
     schedule: Schedule = Constant()
-    epochs: Annotated[int, Field(ge=1)] = 50
+    epochs: Count = 50
     early_stopping: EarlyStopping | Literal[False] = False
 
     @property
@@ -138,8 +144,8 @@ class BestOf(Table):
 class Robustness(Table):
     """``[[robustness]]``: a perturbation of the test images, its severities, and the seed that draws it."""
 
-    perturbation: Annotated[str, Field(min_length=1)]
-    severities: Annotated[list[NotNegative], Field(min_length=1), AfterValidator(_distinct)]
+    perturbation: Name
+    severities: Annotated[list[NotNegative], Field(min_length=1, max_length=1_000), AfterValidator(_distinct)]
     seed: Seed = 42
 
 

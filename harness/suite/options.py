@@ -9,8 +9,10 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from harness.errors import HarnessError, nearest, one_line
+from harness.errors import HarnessError, nearest, one_line, printable
+from harness.files import absolute
 from harness.plugins import Component
+from harness.suite.problems import in_toml
 
 
 class OptionError(HarnessError):
@@ -42,9 +44,8 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
         raise HarnessError(msg) from error
     for key in options:
         if key not in keywords:
-            what = (
-                f"{component.kind} {component.name!r} has no such option. {nearest(key, [*beside, *sorted(keywords)])}"
-            )
+            known = nearest(key, [*beside, *sorted(keywords)])
+            what = f"{component.kind} {component.name!r} has no such option. {known}"
             raise OptionError(key, what)
     try:
         # By way of JSON, strictly: an array may become a tuple and a text a path, but no text becomes a number.
@@ -54,14 +55,17 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
         if item["type"] == "missing":
             what = f"is missing: {component.kind} {component.name!r} needs it"
         else:
-            what = f"{item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+            # What JSON lacks, such as a date, it has as text.
+            given = item["input"] if len(item["loc"]) > 1 else options[str(item["loc"][0])]
+            what = f"{in_toml(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
         raise OptionError(str(item["loc"][0]), what) from None
-    values = {key: _resolve(getattr(checked, key), directory) for key in options}
+    values = {key: _resolve(key, getattr(checked, key), directory) for key in options}
     try:
         return factory(**values)
     except ValueError as error:
-        key, _, what = str(error).partition(": ")
-        raise (OptionError(key, what) if key in keywords else OptionError("name", str(error))) from None
+        text = printable(str(error))
+        key, _, what = text.partition(": ")
+        raise (OptionError(key, what) if key in keywords else OptionError("name", text)) from None
     except HarnessError:
         raise
     except Exception as error:
@@ -98,9 +102,12 @@ def _annotated(factory: Any) -> Any:
     return factory if inspect.isroutine(factory) else type(factory).__call__
 
 
-def _resolve(value: Any, directory: Path) -> Any:
+def _resolve(key: str, value: Any, directory: Path) -> Any:
     if isinstance(value, Path):
-        return (directory / value.expanduser()).resolve()
+        try:
+            return absolute(value, directory)
+        except HarnessError as error:
+            raise OptionError(key, str(error)) from None
     if isinstance(value, list):
-        return [_resolve(item, directory) for item in value]
+        return [_resolve(key, item, directory) for item in value]
     return value

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, as_typed, nearest, shown
+from harness.files import absolute
 from harness.suite.grid import Place
 from harness.suite.problems import SuiteError, spell
-from harness.suite.reading import put
+from harness.suite.reading import check_extent, parsed, put
 
 # A name may have "=" or quotes in it: a part of the key that is quoted, as TOML quotes it, is passed over whole.
 _ASSIGNMENT = re.compile(r"""((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^="'])+)=(.*)""", re.DOTALL)
+_SHOWN = 80
+"""Characters of an option that a message shows."""
 _FILES_OWN: tuple[Place, ...] = (("suite", "extends"), ("expectations", "inherit"))
 
 
@@ -54,7 +56,7 @@ def assignment(text: str, table: Mapping[str, Any], option: str = "--set") -> Ov
             can give.
     """
     change = _parse(text, option)
-    made = Override(f"{option} {text}", change)
+    made = Override(f"{option} {as_typed(text, _SHOWN)}", change)
     for place in _FILES_OWN:
         if place in made.spelled:
             msg = (
@@ -70,7 +72,7 @@ def assignment(text: str, table: Mapping[str, Any], option: str = "--set") -> Ov
             above = experiments.get(template)
             grid = isinstance(above, dict) and "grid" in above and template != name
             what = f"It is one of a grid: set experiments.{_key([template])} for all of them" if grid else ""
-            msg = f"{made.option}: there is no experiment {name!r}. {what or nearest(name, experiments)}"
+            msg = f"{made.option}: there is no experiment {shown(name)}. {what or nearest(name, experiments)}"
             raise HarnessError(msg)
     return made
 
@@ -91,14 +93,15 @@ def overrides(
     if dataset is not None:
         given = table.get("dataset")
         split = {"split": given["split"]} if isinstance(given, dict) and "split" in given else {}
-        found.append(Override(f"--dataset {dataset}", {"dataset": {"name": dataset} | split}, ("dataset", "split")))
+        change = {"dataset": {"name": dataset} | split}
+        found.append(Override(f"--dataset {as_typed(dataset, _SHOWN)}", change, ("dataset", "split")))
     if data_directory is not None:
-        place = str(data_directory.expanduser().resolve())
-        found.append(Override(f"--data-dir {data_directory}", {"dataset": {"directory": place}}))
+        place = str(absolute(data_directory))
+        found.append(Override(f"--data-dir {as_typed(data_directory)}", {"dataset": {"directory": place}}))
     found += [assignment(text, table) for text in assignments]
     if seeds is not None and isinstance(table.get("suite"), dict):
         numbers = ",".join(map(str, seeds))
-        found.append(Override(f"--seeds {numbers}", {"suite": {"seeds": list(seeds)}}))
+        found.append(Override(f"--seeds {as_typed(numbers, _SHOWN)}", {"suite": {"seeds": list(seeds)}}))
     return found
 
 
@@ -171,14 +174,19 @@ def _key(parts: Sequence[str]) -> str:
 
 def _parse(text: str, option: str) -> dict[str, Any]:
     found = _ASSIGNMENT.fullmatch(text)
+    typed = f"{option} {as_typed(text, _SHOWN)}"
     if found is None or not found[1].strip():
-        msg = f"{option} {text}: not of the form key.path=value, as in experiments.M0.epochs=5"
+        msg = f"{typed}: not of the form key.path=value, as in experiments.M0.epochs=5"
         raise HarnessError(msg)
     key, value = found.groups()
+    # A value that is no TOML is text, but for one that TOML has no room for.
     for content in (value, json.dumps(value)):
         try:
-            return tomllib.loads(f"{key} = {content}")
-        except tomllib.TOMLDecodeError:
+            change = parsed(f"{key} = {content}")
+            check_extent(typed, change)
+        except ValueError:
             continue
-    msg = f"{option} {text}: {key.strip()!r} is no TOML key. Quote a part with other than letters, digits, - and _"
+        else:
+            return change
+    msg = f"{typed}: {shown(key.strip())} is no TOML key. Quote a part with other than letters, digits, - and _"
     raise HarnessError(msg)

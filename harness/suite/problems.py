@@ -1,16 +1,20 @@
 """What is wrong with a suite, in one line: file, key path, value, and what would do."""
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, as_typed, nearest, printable, shown
 from harness.suite.schema import known_keys, suite_schema
 
 Path_ = tuple[str | int, ...]
 
+DEEPEST = 50
+"""Tables and lists within each other, at most: no table of a suite, or option of a plugin, nests as deeply."""
+_LONGEST_PLACE = 300
 _FEW = 5
 """A table of so many keys is told beside the one that it lacks: one of them may be that, misspelt."""
 
@@ -34,30 +38,31 @@ def spell(path: Sequence[str | int]) -> str:
             text += f"[{part}]"
         else:
             plain = part.replace("_", "").replace("-", "").isalnum()
-            text += ("." if text else "") + (part if plain else repr(part))
-    return text
+            text += ("." if text else "") + (printable(part, 100) if plain else shown(part, 100))
+    return as_typed(text, _LONGEST_PLACE)
 
 
 class SuiteError(HarnessError):
     """What is wrong with a suite, as a person reads it: ``file: key.path: what``."""
 
-    def __init__(self, suite: Path, place: Path_, what: str) -> None:
-        super().__init__(f"{suite}: {spell(place)}: {what}")
+    def __init__(self, suite: Path | str, place: Path_, what: str) -> None:
+        super().__init__(f"{as_typed(suite)}: {spell(place)}: {what}")
         self.place = place
         self.what = what
 
 
-def problem(suite: Path, path: Sequence[str | int], what: str) -> SuiteError:
-    """Return what is wrong at a place of a suite."""
+def problem(suite: Path | str, path: Sequence[str | int], what: str) -> SuiteError:
+    """Return what is wrong at a place of a suite's file, or of an option."""
     return SuiteError(suite, tuple(path), what)
 
 
 def from_validation(
-    suite: Path, error: ValidationError, data: Any, prefix: Path_, shown: Callable[[Path_], Path_]
+    suite: Path, error: ValidationError, data: Any, prefix: Path_, placed: Callable[[Path_], Path_]
 ) -> SuiteError:
     """Return pydantic's findings as one line: the first in full, and how many more there are.
 
-    ``prefix`` is where ``data`` stands in the schema; ``shown`` says of a path in ``data`` where it stands in the file.
+    ``prefix`` is where ``data`` stands in the schema; ``placed`` says of a path in ``data`` where it stands in the
+    file.
     """
     found: dict[Path_, tuple[Path_, Any]] = {}
     for item in error.errors(include_url=False):
@@ -68,7 +73,7 @@ def from_validation(
             found[top] = (path, item)
     path, item = next(iter(found.values()))
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    place = shown(path)
+    place = placed(path)
     in_schema = place if place[:1] == ("defaults",) else prefix + path
     return problem(suite, place, _wording(item, in_schema) + more)
 
@@ -89,9 +94,9 @@ def _path_in_data(loc: Sequence[str | int], data: Any) -> Path_:
 
 def _wording(item: Any, path: Path_) -> str:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
-    wording = f"{value!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    wording = f"{in_toml(value)}: {item['msg'][0].lower()}{item['msg'][1:]}"
     if kind == "extra_forbidden":
-        wording = f"unknown key {path[-1]!r}. {nearest(str(path[-1]), known_keys(suite_schema(), path[:-1]))}"
+        wording = f"unknown key {shown(path[-1])}. {nearest(str(path[-1]), known_keys(suite_schema(), path[:-1]))}"
     elif kind == "missing":
         wording = "is missing"
         others = [key for key in value if key != "name"] if isinstance(value, dict) else []
@@ -103,7 +108,7 @@ def _wording(item: Any, path: Path_) -> str:
         wording = str(context["error"])
     elif kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        wording = f"{value!r} is out of range: it must be {words} {context[key]}"
+        wording = f"{in_toml(value)} is out of range: it must be {words} {context[key]}"
     elif kind == "literal_error":
         # Of a list's element, the list's name; of a key, no name but that.
         names = ["key"] if item["loc"][-1] == "[key]" else [part for part in path if isinstance(part, str)]
@@ -113,8 +118,20 @@ def _wording(item: Any, path: Path_) -> str:
     return wording
 
 
+def in_toml(value: Any) -> str:
+    """Return a value as a message quotes it; a date or a time as TOML has it, and called so.
+
+    >>> in_toml(date(2026, 1, 31)), in_toml("a")
+    ('the date 2026-01-31', "'a'")
+    """
+    if isinstance(value, date | time):
+        kind = "date and time" if isinstance(value, datetime) else "date" if isinstance(value, date) else "time"
+        return f"the {kind} {value}"
+    return shown(value)
+
+
 def _choices(key: str, value: Any, expected: str) -> str:
     choices = [choice.strip().strip("'") for choice in expected.replace(" or ", ", ").split(",")]
     if isinstance(value, str):
-        return f"unknown {key} {value!r}. {nearest(value, choices)}"
-    return f"{value!r} is none of its values. Known: {', '.join(choices)}."
+        return f"unknown {key} {shown(value)}. {nearest(value, choices)}"
+    return f"{in_toml(value)} is none of its values. Known: {', '.join(choices)}."

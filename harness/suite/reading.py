@@ -1,35 +1,110 @@
 """TOML files as plain tables, and how one table is put into another."""
 
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError, as_typed, nearest, printable, shown
+from harness.files import is_folder, read_regular
+from harness.suite.problems import DEEPEST, Path_, problem
+
+LARGEST_SUITE = 1 << 22
+"""Bytes of the largest suite file that is read: 1,000 experiments written one by one have a tenth of that."""
+_MOST_PARTS = 1_000
+_LONG_KEY = re.compile(rf"""(?<![\w"'.-])(?:[\w"'-]+[ \t]*\.[ \t]*){{{_MOST_PARTS}}}""")
+"""A key of more parts than a file can need: the parser's time grows with their square."""
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+_NOT_PYTHON = {
+    "True": "is not a value of TOML: write true",
+    "False": "is not a value of TOML: write false",
+    "None": "is not a value of TOML, which has none: leave the key out",
+}
+_INTEGERS = range(-(2**63), 2**63)
+"""The whole numbers that TOML has."""
 
 
 def read(path: Path) -> dict[str, Any]:
     """Return the file's table.
 
     Raises:
-        HarnessError: the file is missing, unreadable or not TOML.
+        HarnessError: the file is missing, unreadable, no regular file, too large, or not TOML.
     """
     try:
-        text = path.read_bytes().decode()
+        content = read_regular(path, most=LARGEST_SUITE)
     except FileNotFoundError:
-        beside = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        msg = f"{path}: there is no such file. {nearest(path.name, beside) if beside else 'Check the path.'}"
+        beside = [other.name for other in path.parent.glob("*.toml")] if is_folder(path.parent) else []
+        msg = f"{as_typed(path)}: there is no such file. {nearest(path.name, beside) if beside else 'Check the path.'}"
         raise HarnessError(msg) from None
-    except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}"
-        raise HarnessError(msg) from None
-    except UnicodeDecodeError as error:
-        msg = f"{path}: not TOML: byte {error.start} is not UTF-8. Save the file as UTF-8."
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        msg = f"{as_typed(path)}: cannot be read: {why}"
         raise HarnessError(msg) from None
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        msg = f"{path}: not TOML: {error}"
+        text = content.decode("utf-8-sig")  # editors on Windows begin a file with a byte-order mark
+    except UnicodeDecodeError as error:
+        msg = f"{as_typed(path)}: not TOML: byte {error.start} is not UTF-8. Save the file as UTF-8."
         raise HarnessError(msg) from None
+    try:
+        table = parsed(text)
+    except ValueError as error:
+        msg = f"{as_typed(path)}: not TOML: {error}"
+        raise HarnessError(msg) from None
+    check_extent(path, table)
+    return table
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """Return the table that a TOML text means.
+
+    Raises:
+        ValueError: it is not TOML, with the reason in words.
+    """
+    if _LONG_KEY.search(text):
+        msg = f"a key has more than {_MOST_PARTS} parts"
+        raise ValueError(msg)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        msg = f"its lists or tables nest more than {DEEPEST} deep"
+    except tomllib.TOMLDecodeError as error:
+        msg = _unreadable(text, printable(str(error)))
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        msg = "a whole number has more than 64 bits"
+    raise ValueError(msg) from None
+
+
+def _unreadable(text: str, message: str) -> str:
+    """Return the parser's message; where a value is written as Python has it, what TOML has instead."""
+    place = _PLACE.search(message)
+    if place is None:
+        return message
+    line, column = int(place[1]), int(place[2])
+    word = re.match(r"\w*", text.splitlines()[line - 1][column - 1 :]) if line <= text.count("\n") + 1 else None
+    instead = _NOT_PYTHON.get(word[0]) if word else None
+    return f"{word[0]} {instead} (at line {line}, column {column})" if word and instead else message
+
+
+def check_extent(path: Path | str, table: Mapping[str, Any]) -> None:
+    """Refuse what TOML has not, or no suite needs: numbers of more than 64 bits, and nesting without end.
+
+    ``path`` is the file, or the option, that the table is of.
+
+    Raises:
+        HarnessError: there is such a value; the message has its place.
+    """
+    left: list[tuple[Path_, Any]] = [((), table)]
+    while left:
+        place, value = left.pop()
+        if len(place) > DEEPEST:
+            raise problem(path, place[:3], f"tables or lists within it nest more than {DEEPEST} deep")
+        if isinstance(value, int) and value not in _INTEGERS:
+            raise problem(path, place, f"{shown(value)} has more than 64 bits, which is TOML's range")
+        if isinstance(value, dict):
+            left += [((*place, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            left += [((*place, index), inner) for index, inner in enumerate(value)]
 
 
 def merge_experiment(defaults: dict[str, Any], experiment: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from harness.errors import nearest
+from harness.errors import nearest, shown
 
 Metric = Literal[
     "train_loss",
@@ -106,8 +106,8 @@ def parse(text: str) -> Relation:
     found = _RELATION.fullmatch(text)
     if found is None:
         msg = (
-            f"{text!r} is no relation. Write EXPERIMENT.METRIC, one of < <= > >=, then EXPERIMENT.METRIC (with + or - "
-            "a number) or a number; a name with brackets, dots or spaces in quotes"
+            f"{shown(text)} is no relation. Write EXPERIMENT.METRIC, one of < <= > >=, then EXPERIMENT.METRIC (with + "
+            "or - a number) or a number; a name with brackets, dots or spaces in quotes"
         )
         raise ValueError(msg)
     part = found.groupdict()
@@ -125,5 +125,5 @@ def _term(part: dict[str, str | None], side: str) -> Term:
     for metric in known:
         if metric == part[f"{side}metric"]:
             return Term(name, metric)
-    msg = f"unknown metric {part[f'{side}metric']!r}. {nearest(part[f'{side}metric'] or '', known)}"
+    msg = f"unknown metric {shown(part[f'{side}metric'])}. {nearest(part[f'{side}metric'] or '', known)}"
     raise ValueError(msg)
