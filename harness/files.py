@@ -15,8 +15,6 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from harness.errors import HarnessError, printable
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}")
 LARGEST_TEXT = 1 << 28
 """Bytes of the largest JSON file that is read: a row or a header of a run of 100,000 trials has a tenth of that."""
-_LONGEST_PATH = 200
-"""Characters of a path that a message shows."""
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR}
 """What systems answer that cannot write a directory through to the disk."""
 
@@ -79,51 +75,6 @@ def read_json(path: Path, *, most: int = LARGEST_TEXT) -> Any:
     except RecursionError:
         msg = "its lists or objects nest too deeply"
         raise ValueError(msg) from None
-
-
-def status_of(path: Path) -> os.stat_result | None:
-    """Return what the system says of what a path leads to; None where there is nothing.
-
-    Raises:
-        HarnessError: the system cannot say: the path is too long, its links form a loop, a folder may not be read.
-    """
-    try:
-        return path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise _unusable(path, error) from None
-
-
-def is_folder(path: Path) -> bool:
-    """Say whether a path leads to a folder.
-
-    Raises:
-        HarnessError: as `status_of` does.
-    """
-    status = status_of(path)
-    return status is not None and stat.S_ISDIR(status.st_mode)
-
-
-def absolute(path: Path, folder: Path | None = None) -> Path:
-    """Return a path without links, ``~`` or ``..``; a relative one is of ``folder``, by default the current one.
-
-    A loop of links is left as it is: whatever opens the path reports it.
-
-    Raises:
-        HarnessError: it has a character that no path has.
-    """
-    expanded = os.path.expanduser(path)  # pathlib's raises where there is no such user, or no home  # noqa: PTH111
-    try:
-        # pathlib's raises RuntimeError of a loop, up to Python 3.12.
-        return Path(os.path.realpath((folder or Path()) / expanded))
-    except (OSError, ValueError) as error:
-        raise _unusable(path, error) from None
-
-
-def _unusable(path: Path, error: OSError | ValueError) -> HarnessError:
-    why = error.strerror if isinstance(error, OSError) else str(error)
-    return HarnessError(f"{printable(str(path), _LONGEST_PATH)}: is not a path that can be used: {why}. Name another")
 
 
 def safe_name(name: str) -> str:

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from harness.bench.cases import case_title
 from harness.contention import TOLERATED
 from harness.errors import HarnessError, shown
-from harness.files import checksum, is_folder, read_json, write_json
+from harness.files import checksum, read_json, write_json
+from harness.paths import is_folder
 
 _VERSION = 1
 

@@ -146,7 +146,7 @@ def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Pat
 
 def _options(directory: Path | None, assignments: list[str] | None, *, partial: bool) -> dict[str, Any]:
     """Return the dataset's options that a command line gives."""
-    from harness.files import absolute
+    from harness.paths import absolute
     from harness.suite.overrides import assignment, overridden
 
     options: dict[str, Any] = overridden({}, [assignment(text, {}) for text in assignments or ()])

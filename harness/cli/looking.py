@@ -39,7 +39,7 @@ def runs(
 
     from harness.durations import spoken
     from harness.errors import HarnessError
-    from harness.files import is_folder
+    from harness.paths import is_folder
     from harness.store import listed
 
     if not is_folder(folder):

@@ -58,12 +58,12 @@ def plan(
 ) -> None:
     """Show what would run, what is done, what no backend here can honour, and how long it would take."""
     settle(threads)
-    from harness.files import status_of
     from harness.forecast import Timings, timings_path
     from harness.foresight import probe as time_some
     from harness.foresight import smoke as try_all
     from harness.foresight import to_measure
     from harness.lookup import look_up
+    from harness.paths import status_of
     from harness.planning import make_plan
     from harness.plugins import registry
     from harness.probing import asking
@@ -178,8 +178,8 @@ def why(
     """Say why a trial would run again, or that its stored row serves."""
     settle_threads(1)
     from harness.errors import HarnessError, nearest
-    from harness.files import status_of
     from harness.foresight import reason
+    from harness.paths import status_of
     from harness.planning import make_plan
     from harness.plugins import registry
     from harness.probing import asking

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.files import safe_name, status_of
+from harness.files import safe_name
+from harness.paths import status_of
 from harness.report.figure import THEMES
 from harness.report.needs import needed
 from harness.report.page import figures

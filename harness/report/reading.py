@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from harness import metrics
 from harness.errors import HarnessError
-from harness.files import absolute
 from harness.leaderboard import RunSummary
 from harness.leaderboard.experiments import ExperimentRows, by_experiment
+from harness.paths import absolute
 from harness.quantities import Statistic
 from harness.rows import TrialRow
 from harness.splits import SETS

@@ -8,7 +8,7 @@ from string import Template
 from typing import Literal, get_args
 
 from harness.errors import HarnessError, shown
-from harness.files import status_of
+from harness.paths import status_of
 from harness.plugins import Registry
 
 Scaffold = Literal["backend", "optimizer", "perturbation", "dataset", "suite"]

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from harness.errors import HarnessError, nearest, one_line, printable
-from harness.files import absolute
+from harness.paths import absolute
 from harness.plugins import Component
 from harness.suite.problems import in_toml
 

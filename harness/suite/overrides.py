@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, as_typed, nearest, shown
-from harness.files import absolute
+from harness.paths import absolute
 from harness.suite.grid import Place
 from harness.suite.problems import SuiteError, spell
 from harness.suite.reading import check_extent, parsed, put

@@ -1,0 +1,52 @@
+"""What is at a path, and where it leads; one that no system takes is an error that names it."""
+
+import os
+import stat
+from pathlib import Path
+
+from harness.errors import HarnessError, as_typed
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """Return what the system says of what a path leads to; None where there is nothing.
+
+    Raises:
+        HarnessError: the system cannot say: the path is too long, its links form a loop, a folder may not be read.
+    """
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _unusable(path, error) from None
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a path leads to a folder.
+
+    Raises:
+        HarnessError: as `status_of` does.
+    """
+    status = status_of(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def absolute(path: Path, folder: Path | None = None) -> Path:
+    """Return a path without links, ``~`` or ``..``; a relative one is of ``folder``, by default the current one.
+
+    A loop of links is left as it is: whatever opens the path reports it.
+
+    Raises:
+        HarnessError: it has a character that no path has.
+    """
+    expanded = os.path.expanduser(path)  # pathlib's raises where there is no such user, or no home  # noqa: PTH111
+    try:
+        # pathlib's raises RuntimeError of a loop, up to Python 3.12.
+        return Path(os.path.realpath((folder or Path()) / expanded))
+    except (OSError, ValueError) as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError | ValueError) -> HarnessError:
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return HarnessError(f"{as_typed(path)}: is not a path that can be used: {why}. Name another")
