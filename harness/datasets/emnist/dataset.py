@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.emnist import download, reading, variants
-from harness.datasets.emnist.sources import Members, find, named_directory
+from harness.datasets.emnist.sources import Members, find, named_directory, serves_others_alone
 from harness.datasets.emnist.survey import Survey, survey
 from harness.datasets.emnist.variants import SIDE, Variant
 from harness.errors import HarnessError
@@ -38,7 +38,7 @@ class Emnist:
 
     def unavailable(self) -> str | None:
         """Return what is wrong with the folder that is named; without one, a download is tried when it is needed."""
-        named = named_directory(self._directory)
+        named = self._place()
         try:
             if named:
                 find(self.variant, *named)
@@ -48,7 +48,7 @@ class Emnist:
 
     def source(self) -> str:
         """Return each file's digest in a folder that is named, else the archive's checksum."""
-        named = named_directory(self._directory)
+        named = self._place()
         if not named:
             return f"{self.variant.key} of the archive md5 {download.ARCHIVE.md5}"
         members = find(self.variant, *named)
@@ -91,7 +91,7 @@ class Emnist:
 
     def holding(self) -> Holding | None:
         """Return the files that are here, with their headers and checksums read now."""
-        named = named_directory(self._directory) or (download.archive_path(), "the cache")
+        named = self._place() or (download.archive_path(), "the cache")
         if not named[0].exists():
             return None
         found = survey(self.variant, find(self.variant, *named))
@@ -113,8 +113,18 @@ class Emnist:
             raise HarnessError(problem)
         return path
 
-    def _members(self) -> Members:
+    def _place(self) -> tuple[Path, str] | None:
+        """Return the folder to read from, and what names it; None for the archive in the cache, or the download.
+
+        `HARNESS_DATA_DIR` may be meant for another set: where it has only that, the archive in the cache serves.
+        """
         named = named_directory(self._directory)
+        if named is None or self._directory is not None or not download.archive_path().is_file():
+            return named
+        return None if serves_others_alone(self.variant, named[0]) else named
+
+    def _members(self) -> Members:
+        named = self._place()
         return find(self.variant, *(named or (download.fetch(), "the download")))
 
     def _labels(self, found: Survey) -> NDArray[np.int64]:

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.emnist.sources import Member, shown
+from harness.datasets.emnist.sources import GZIP, Member, shown
 from harness.datasets.emnist.variants import SIDE
 from harness.datasets.idx import is_idx
 from harness.errors import HarnessError
 
 BLOCK_ROWS = 4096
 """Images that are unpacked at a time: 3.2 MB."""
-_GZIP = b"\x1f\x8b"
 
 
 def count(member: Member, role: str) -> int:
@@ -59,7 +58,7 @@ def images(member: Member) -> Iterator[NDArray[np.uint8]]:
 def _content(member: Member, role: str) -> Iterator[tuple[Any, int]]:
     """Give a file's bytes behind the idx header, unpacked if need be, and the number of rows that it announces."""
     with member.opened() as kept:
-        file: Any = gzip.GzipFile(fileobj=kept) if kept.peek(2)[:2] == _GZIP else kept
+        file: Any = gzip.GzipFile(fileobj=kept) if kept.peek(2)[:2] == GZIP else kept
         axes = 3 if role == "images" else 1
         header = file.read(4 + 4 * axes)
         if not is_idx(header) or header[2:4] != bytes([8, axes]):

@@ -9,12 +9,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from harness.datasets.emnist.variants import PARTS, Variant
+from harness.datasets.emnist.variants import ALL, PARTS, Variant
 from harness.errors import HarnessError
+from harness.files import open_regular
 
 ARCHIVE_NAME = "gzip.zip"
 DATA_DIRECTORY = "HARNESS_DATA_DIR"
 ROLES = ("images", "labels")
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,14 @@ class Member:
 
     @property
     def gzipped(self) -> bool:
-        """Whether its name says that it is as it was published."""
-        return (self.inner or self.path.name).endswith(".gz")
+        """Whether it is as it was published, by its content: some browsers unpack a file and keep its name.
+
+        Raises:
+            HarnessError: it cannot be read.
+        """
+        with self.opened() as file:
+            begins: bytes = file.peek(2)[:2]
+            return begins == GZIP
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
@@ -43,7 +51,7 @@ class Member:
         """
         try:
             if self.inner is None:
-                with self.path.open("rb") as file:
+                with open_regular(self.path) as file:
                     yield file
             else:
                 with ZipFile(self.path) as archive, archive.open(self.inner) as file:
@@ -88,8 +96,26 @@ def find(variant: Variant, place: Path, what: str) -> Members:
         raise HarnessError(msg) from None
     if not found:
         msg = f"{what}: {place}: holds neither {variant.file_name('train', 'images')}[.gz] nor {ARCHIVE_NAME}"
+        others = _other_sets(variant, place)
+        if others:
+            msg = f"{msg}; it has files of {', '.join(others)}. Name the folder of {variant.title} with --data-dir"
+            if what == DATA_DIRECTORY:
+                msg += f", or 'harness datasets fetch emnist-{variant.key}' downloads it"
         raise HarnessError(msg)
     return found
+
+
+def serves_others_alone(variant: Variant, place: Path) -> bool:
+    """Say whether a folder has files of other sets, and nothing of this one."""
+    try:
+        own = place.is_file() or (place / ARCHIVE_NAME).exists() or _in_folder(variant, place)
+        return not own and bool(_other_sets(variant, place))
+    except OSError:
+        return False
+
+
+def _other_sets(variant: Variant, place: Path) -> list[str]:
+    return [other.title for other in ALL if other.key != variant.key and _in_folder(other, place)]
 
 
 def _in_folder(variant: Variant, place: Path) -> Members:

@@ -160,3 +160,4 @@ MNIST = Variant(
         ),
     },
 )
+ALL = (BYMERGE, BYCLASS, BALANCED, LETTERS, DIGITS, MNIST)
