@@ -1,9 +1,37 @@
-"""Numbers in sentences."""
+"""Numbers and commands in sentences."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 _LISTED = 10
 """So many seeds are named one by one."""
+
+
+def command(*words: object) -> str:
+    r"""Return a command that a shell reads as these words: a person pastes what is printed.
+
+    >>> print(command("harness", "leaderboard", "runs/my suite"))
+    harness leaderboard 'runs/my suite'
+    >>> print(command("cd", "line\nbreak\udcff"))
+    cd $'line\x0abreak\xff'
+    """
+    return " ".join(_quoted(str(word)) for word in words)
+
+
+def _quoted(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    # Bash, zsh and POSIX of 2024 have these quotes, which keep a line break in one line and name any byte.
+    signs = (f"\\{sign}" if sign in "'\\" else sign if sign.isprintable() else _bytes(sign) for sign in word)
+    return f"$'{''.join(signs)}'"
+
+
+def _bytes(sign: str) -> str:
+    try:
+        found = sign.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, which is no byte of a path
+        found = sign.encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in found)
 
 
 def numbered(noun: str, numbers: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ from harness.contention import TOLERATED
 from harness.errors import HarnessError, shown
 from harness.files import checksum, read_json, write_json
 from harness.paths import is_folder
+from harness.wording import command
 
 _VERSION = 1
 
@@ -152,7 +153,8 @@ def check_place(path: Path) -> None:
         msg = f"{path}: is a folder. Name a file in it: {path / 'bench.json'}"
         raise HarnessError(msg)
     if not is_folder(path.parent):
-        msg = f"{path}: there is no folder {path.parent}. Make it first (mkdir -p {path.parent}), or name another place"
+        make = command("mkdir", "-p", path.parent)
+        msg = f"{path}: there is no folder {path.parent}. Make it first ({make}), or name another place"
         raise HarnessError(msg)
 
 

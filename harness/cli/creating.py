@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from shlex import quote
 from typing import Annotated
 
 import typer
+
+from harness.errors import as_typed
+from harness.wording import command
 
 
 class Kind(StrEnum):
@@ -34,10 +36,9 @@ def new(
 
     written = create(kind.value, name, directory, registry())
     for path in written:
-        typer.echo(path)
+        typer.echo(as_typed(path))
     if kind is Kind.suite:
-        suite = quote(str(written[0]))
-        commands = [f"harness plan {suite}", f"harness run {suite}"]
+        commands = [command("harness", "plan", written[0]), command("harness", "run", written[0])]
     else:
-        commands = [f"cd {quote(str(directory / f'harness-{name}'))}", 'pip install -e ".[test]"', "pytest"]
-    typer.echo("\nNext:\n" + "\n".join(f"  {command}" for command in commands))
+        commands = [command("cd", directory / f"harness-{name}"), 'pip install -e ".[test]"', "pytest"]
+    typer.echo("\nNext:\n" + "\n".join(f"  {line}" for line in commands))

@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.options import DataDirectory, settle_threads
 from harness.cli.tables import table
-from harness.wording import megabytes
+from harness.wording import command, megabytes
 
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset
@@ -185,7 +185,7 @@ def _state(component: Component) -> list[str]:
     except Exception as error:  # noqa: BLE001 - a faulty dataset hides no other
         return [f"faulty: {one_line(error)}", "", "", ""]
     if held is None:
-        return [f"no: 'harness datasets fetch {component.name}' downloads it", "", "", ""]
+        return [f"no: '{command('harness', 'datasets', 'fetch', component.name)}' downloads it", "", "", ""]
     return ["yes", str(held.place), megabytes(held.size), held.checked]
 
 

@@ -29,6 +29,8 @@ from harness.cli.options import (
     settle,
 )
 from harness.cli.tables import room
+from harness.errors import as_typed
+from harness.wording import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +93,7 @@ def run(
             if fresh:
                 aside = set_aside(directory)
                 if aside:
-                    typer.echo(f"the run that was there is now in {aside}", err=True)
+                    typer.echo(f"the run that was there is now in {as_typed(aside)}", err=True)
             with locked(directory):
                 here = take_up(planned)
                 notes = _notes(suite)
@@ -101,7 +103,9 @@ def run(
                 here.write_header(notes | {"last_ended": _now()})
         except KeyboardInterrupt:
             pool.stop()
-            typer.echo(f"interrupted: what is done is kept in {directory}; the same command resumes", err=True)
+            typer.echo(
+                f"interrupted: what is done is kept in {as_typed(directory)}; the same command resumes", err=True
+            )
             raise typer.Exit(130) from None
     _conclude(here, outcome)
     if not outcome.all_well:
@@ -129,14 +133,14 @@ def _conclude(here: Run, outcome: Outcome) -> None:
     for damage in outcome.damaged:
         typer.echo(f"damaged: {damage}", err=True)
     for change in outcome.changed:
-        typer.echo(f"changed, its earlier row kept in {here.directory / 'superseded'}: {change}", err=True)
+        typer.echo(f"changed, its earlier row kept in {as_typed(here.directory / 'superseded')}: {change}", err=True)
     for place, error in outcome.faulty.items():
         typer.echo(f"observer {place} raised {error}", err=True)
     for line in _unfinished(here, outcome):
         typer.echo(line, err=True)
     typer.echo(
-        f"results: {here.directory}\n"
-        f"every table, also as Markdown, CSV, LaTeX or JSON: harness leaderboard {here.directory}",
+        f"results: {as_typed(here.directory)}\n"
+        f"every table, also as Markdown, CSV, LaTeX or JSON: {command('harness', 'leaderboard', here.directory)}",
         err=True,
     )
     expectations = conclusion(here)
@@ -151,7 +155,7 @@ def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:
         if row.status == "done":
             continue
         log = here.log(row.experiment, row.seed)
-        where = f" (log: {log})" if row.status in {"failed", "timed out"} and log.exists() else ""
+        where = f" (log: {as_typed(log)})" if row.status in {"failed", "timed out"} and log.exists() else ""
         told = f": {row.reason}" if row.reason else ""
         alike.setdefault((row.experiment, f"{row.status}{told}{where}"), []).append(row.seed)
     for (experiment, told), seeds in alike.items():

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.tables import Format, FormatOption, TableOption, show
+from harness.wording import command
 
 if TYPE_CHECKING:
     from harness.store import Run
@@ -56,4 +57,4 @@ def conclusion(here: Run) -> str | None:
     from harness.verification import spoken
     from harness.verification import verify as judge
 
-    return f"{spoken(judge(here))}: harness verify {here.directory}"
+    return f"{spoken(judge(here))}: {command('harness', 'verify', here.directory)}"

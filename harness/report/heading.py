@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 
+from harness import wording
 from harness.differences import CONFIDENCE, Mark, difference
 from harness.durations import spoken
 from harness.leaderboard.experiments import ExperimentRows, counts
@@ -46,7 +46,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
 def command(material: Material) -> str:
     """Return the run's last command, as it was typed; nothing where it was not recorded."""
     words = material.notes.get("command")
-    return shlex.join(map(str, words)) if isinstance(words, list) else ""
+    return wording.command(*words) if isinstance(words, list) else ""
 
 
 def verdict(material: Material) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from harness.paths import absolute
 from harness.suite.grid import Place
 from harness.suite.problems import SuiteError, spell
 from harness.suite.reading import check_extent, parsed, put
+from harness.wording import command
 
 # A name may have "=" or quotes in it: a part of the key that is quoted, as TOML quotes it, is passed over whole.
 _ASSIGNMENT = re.compile(r"""((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^="'])+)=(.*)""", re.DOTALL)
@@ -147,9 +147,9 @@ def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[st
     what = error.what
     if what.startswith("is missing"):
         value = _at(table, error.place)
-        shown = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
+        given = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
         why = "" if value is None else ": a table that is given a name starts anew"
-        what = f"{what.rstrip('.')}{why}. Add --set {shlex.quote(f'{_key(plain)}={shown}')}"
+        what = f"{what.rstrip('.')}{why}. Add {command('--set', f'{_key(plain)}={given}')}"
     return HarnessError(f"{option.option}: {spell(error.place)}: {what}")
 
 
