@@ -1,9 +1,13 @@
 """Schedules against their formulas, and torch's where it has the same one."""
 
+import re
+
 import pytest
 from pydantic import TypeAdapter
 
+from harness.errors import HarnessError
 from harness.schedules import Schedule
+from tests.test_suite import GOOD
 
 
 def rates(epochs=20, initial=0.1, **table):
@@ -57,3 +61,36 @@ def test_no_rate_is_negative_though_it_may_be_0(table):
     found = rates(**table)
     assert min(found) >= 0
     assert min(found) == 0 or table["name"] == "cosine"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'name = "exponential", gamma = 0.9',
+            'name = "cosine", gamma = 0.9',
+            (
+                "mine.toml: defaults.schedule.gamma: schedule 'cosine' has no option 'gamma', which belongs to "
+                "exponential and step. Known: floor, name."
+            ),
+        ),
+        (
+            "[experiments.A]",
+            "[experiments.A]\nschedule = { floor = 0.1 }",
+            (
+                "mine.toml: experiments.A.schedule.floor: schedule 'exponential' has no option 'floor', which belongs "
+                "to linear and cosine. Known: gamma, name."
+            ),
+        ),
+        (
+            "gamma = 0.9",
+            "gama = 0.9, gamma = 0.9",
+            "mine.toml: defaults.schedule.gama: schedule 'exponential' has no option 'gama'. Did you mean 'gamma'?",
+        ),
+    ],
+)
+def test_an_option_is_checked_against_the_schedule_that_is_named(load, old, new, message):
+    """Not against all of them: the message says what the named one has, and which has the option."""
+    assert old in GOOD
+    with pytest.raises(HarnessError, match=re.escape(message)):
+        load(GOOD.replace(old, new))

@@ -70,5 +70,7 @@ def test_a_mistake_is_told_with_the_option_that_spells_the_key(load):
         HarnessError, match=r"^--data-dir folder: dataset\.directory: dataset 'digits' has no such option"
     ):
         load(GOOD, assignments=["dataset.name=digits"], data_directory=Path("folder"))
-    with pytest.raises(HarnessError, match=r"^--set defaults\.schedule\.gama=0\.5: unknown key 'gama'"):
+    with pytest.raises(
+        HarnessError, match=r"^--set defaults\.schedule\.gama=0\.5: schedule 'constant' has no option 'gama'"
+    ):
         load(GOOD, assignments=["defaults.schedule.gama=0.5", "defaults.schedule.name=constant"])

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, as_typed, nearest, printable, shown
-from harness.suite.schema import known_keys, suite_schema
+from harness.suite.schema import known_keys, named_keys, suite_schema
 
 Path_ = tuple[str | int, ...]
 
@@ -75,7 +75,15 @@ def from_validation(
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     place = placed(path)
     in_schema = place if place[:1] == ("defaults",) else prefix + path
-    return problem(suite, place, _wording(item, in_schema) + more)
+    return problem(suite, place, _wording(item, in_schema, _name(data, path)) + more)
+
+
+def _name(data: Any, path: Path_) -> str | None:
+    """Return the name that the table around a key gives itself, which says what its other keys may be."""
+    for part in path[:-1]:
+        data = data[part]
+    name = data.get("name") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _path_in_data(loc: Sequence[str | int], data: Any) -> Path_:
@@ -92,11 +100,11 @@ def _path_in_data(loc: Sequence[str | int], data: Any) -> Path_:
     return tuple(path)
 
 
-def _wording(item: Any, path: Path_) -> str:
+def _wording(item: Any, path: Path_, name: str | None) -> str:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     wording = f"{in_toml(value)}: {item['msg'][0].lower()}{item['msg'][1:]}"
     if kind == "extra_forbidden":
-        wording = f"unknown key {shown(path[-1])}. {nearest(str(path[-1]), known_keys(suite_schema(), path[:-1]))}"
+        wording = _unknown_key(path, name)
     elif kind == "missing":
         wording = "is missing"
         others = [key for key in value if key != "name"] if isinstance(value, dict) else []
@@ -116,6 +124,16 @@ def _wording(item: Any, path: Path_) -> str:
     elif kind == "union_tag_invalid":
         wording = _choices(str(path[-1]), context["tag"], context["expected_tags"])
     return wording
+
+
+def _unknown_key(path: Path_, name: str | None) -> str:
+    key, schema = str(path[-1]), suite_schema()
+    variants = {} if name is None else named_keys(schema, path[:-1])
+    if name not in variants:
+        return f"unknown key {shown(key)}. {nearest(key, known_keys(schema, path[:-1]))}"
+    others = [other for other, keys in variants.items() if key in keys]
+    belongs = f", which belongs to {' and '.join(others)}" if others else ""
+    return f"{path[-2]} {shown(name)} has no option {shown(key)}{belongs}. {nearest(key, variants[name])}"
 
 
 def in_toml(value: Any) -> str:

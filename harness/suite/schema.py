@@ -42,10 +42,20 @@ def _suite_in_part(schema: dict[str, Any]) -> dict[str, Any]:
 
 def known_keys(schema: dict[str, Any], path: Sequence[str | int]) -> list[str]:
     """Return the keys that the table at ``path`` may have; of every variant, where there are several."""
+    return sorted({key for node in _nodes(schema, path) for key in node.get("properties", {})})
+
+
+def named_keys(schema: dict[str, Any], path: Sequence[str | int]) -> dict[str, list[str]]:
+    """Return the keys of each variant of the table at ``path`` that has a name of its own, by that name."""
+    tables = [node["properties"] for node in _nodes(schema, path) if "properties" in node]
+    return {table["name"]["const"]: sorted(table) for table in tables if "const" in table.get("name", {})}
+
+
+def _nodes(schema: dict[str, Any], path: Sequence[str | int]) -> list[dict[str, Any]]:
     nodes = _variants(schema, schema)
     for part in path:
         nodes = [deeper for node in nodes for deeper in _variants(schema, _descend(node, part))]
-    return sorted({key for node in nodes for key in node.get("properties", {})})
+    return nodes
 
 
 def _descend(node: dict[str, Any], part: str | int) -> dict[str, Any]:
