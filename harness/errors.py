@@ -16,6 +16,10 @@ class TrialError(Exception):
     """A trial that cannot go on; the message, one line, is its row's reason."""
 
 
+class PluginError(Exception):
+    """What a plugin did that is no ordinary exception: it exits, or takes too long. The message is one line."""
+
+
 REASON_LIMIT = 1_000
 """Characters that are kept of what a foreign error says: enough for a sentence, too little to flood a log or a row."""
 
@@ -32,7 +36,7 @@ def one_line(error: BaseException, limit: int = REASON_LIMIT) -> str:
         text = str(error)
     except Exception as second:  # noqa: BLE001 - a plugin's exception may fail to describe itself
         text = f"(its message cannot be read: {type(second).__name__})"
-    if not isinstance(error, HarnessError | TrialError):
+    if not isinstance(error, HarnessError | TrialError | PluginError):
         text = f"{type(error).__name__}: {text[: _SCANNED * limit]}"
     return printable(text, limit)
 

@@ -71,7 +71,7 @@ def smoke(
     }
     about = suite.suite.model_copy(update={"seeds": suite.suite.seeds[:1]})
     apart = replace(loaded, suite=suite.model_copy(update={"suite": about, "experiments": each}))
-    plan = make_plan(apart, registry, asking(pool), threads=threads, device=device)
+    plan = make_plan(apart, registry, asking(pool), threads=threads, device=device, pool=pool)
     results = {one.row.experiment: f"unavailable: {one.row.reason}" for one in plan.trials if not one.spec}
     failed = set()
     able = [one for one in plan.trials if one.spec]

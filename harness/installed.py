@@ -12,8 +12,6 @@ from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, d
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 _ASIDE = "~"
 """How the folders begin that an interrupted pip leaves: it moves what it removes to such a name first."""
@@ -108,6 +106,9 @@ def normalised(name: str) -> str:
 
 def editable_folder(one: Distribution) -> Path | None:
     """Return the checkout that a distribution is an editable install of; None where it is not."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     try:
         told = json.loads(one.read_text("direct_url.json") or "null")
         editable = told["dir_info"].get("editable", False)

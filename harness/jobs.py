@@ -12,10 +12,11 @@ from harness.checkpoints import Checkpoints
 from harness.contention import Waiting
 from harness.datasets.cache import CachedDataset
 from harness.environment import anonymous_bytes
-from harness.errors import HarnessError, TrialError
+from harness.errors import HarnessError, TrialError, one_line
 from harness.evaluation import NamedPerturb, evaluate, measures
 from harness.exemplars import confused
 from harness.files import read_arrays
+from harness.foreign import foreign
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
 from harness.metrics import joint_accuracy
 from harness.plugins import Component, registry
@@ -38,11 +39,13 @@ def load_backend(component: Component) -> Backend:
         HarnessError: its import or its factory fails, or it was written for another interface.
     """
     try:
-        backend: Backend = component.load()()
+        factory = component.load()
+        with foreign():
+            backend: Backend = factory()
     except HarnessError:
         raise
     except Exception as error:
-        msg = f"backend {component.name!r} ({component.provenance}): {type(error).__name__}: {error}"
+        msg = f"backend {component.name!r} ({component.provenance}): {one_line(error)}"
         raise HarnessError(msg) from error
     version = getattr(backend, "interface", None)
     if version is None:

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from harness.datasets.cache import CachedDataset, obtain
+from harness.apart import DatasetSpec, read
+from harness.datasets.cache import CachedDataset
+from harness.durations import seconds
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.fingerprints import perturbation_components, stamped
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
 from harness.jobs import split_of
 from harness.places import cache_root
 from harness.plugins import Kind, Registry
+from harness.pools import Pool
 from harness.probing import Answer, Ask, Question
 from harness.rows import TrialRow
 from harness.specs import OptimizerSpec, TrialSpec, network_spec, perturbation_specs
@@ -61,11 +64,12 @@ def make_plan(
     only: Sequence[str] = (),
     threads: int = 1,
     device: str | None = None,
+    pool: Pool | None = None,
 ) -> Plan:
     """Return the plan of a suite; its dataset is loaded into the cache.
 
     ``ask`` finds out which backend can do what here. ``only``: names or globs of experiments; all without. ``device``
-    stands for ``"auto"`` in the suite.
+    stands for ``"auto"`` in the suite. ``pool``: where a third party's dataset is read; in this process without one.
 
     Raises:
         HarnessError: the dataset is not to be had or cannot be split, ``only`` matches nothing, an experiment cannot
@@ -74,7 +78,7 @@ def make_plan(
     suite = loaded.suite
     experiments = {name: suite.experiments[name] for name in choose(suite, only)}
     _check_count(loaded, len(experiments))
-    data = open_dataset(loaded, registry)
+    data = open_dataset(loaded, registry, pool)
     try:
         split = split_of(data, suite.dataset.split)
     except HarnessError as error:
@@ -143,16 +147,18 @@ def choose(suite: Suite, only: Sequence[str]) -> list[str]:
     return chosen(only, names)
 
 
-def open_dataset(loaded: LoadedSuite, registry: Registry) -> CachedDataset:
-    """Return the suite's dataset from the cache, where it is put first if need be.
+def open_dataset(loaded: LoadedSuite, registry: Registry, pool: Pool | None = None) -> CachedDataset:
+    """Return the suite's dataset from the cache, where it is put first if need be; a third party's in the pool.
 
     Raises:
         HarnessError: it is not available, or it or its files are faulty.
     """
     table = loaded.suite.dataset
     try:
-        maker = registry.find("dataset", table.name).identity
-        return obtain(table.name, table.options, loaded.dataset, cache_root(), maker=maker)
+        spec = DatasetSpec(table.name, table.options, loaded.path.parent, cache_root())
+        component = registry.find("dataset", table.name)
+        longest = loaded.suite.suite.timeout
+        return read(spec, loaded.dataset, component, pool, seconds(longest) if longest else None)
     except HarnessError as error:
         # Where it complains of one of its options, it begins with that.
         option = str(error).partition(":")[0]

@@ -2,79 +2,30 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib import import_module
-from importlib.metadata import Distribution, EntryPoint
-from typing import Any, Literal
+from functools import cache
+from importlib.metadata import EntryPoint
+from typing import Any
 
 import pluggy
 
 from harness import hookspecs
+from harness.components import KINDS, OWN, PEER, Component, Kind
 from harness.errors import HarnessError, nearest, one_line
+from harness.foreign import foreign
 from harness.installed import survey
-from harness.sources import changed_source, module_of
+from harness.vetting import LAST, refused
+
+__all__ = [
+    "DISABLE", "GROUP", "KINDS", "OWN", "PEER", "Component", "Kind", "Quarantined", "Registry", "load",
+    "load_installed", "registry", "rehearse",
+]  # fmt: skip
 
 GROUP = "harness"
-OWN = "nn-harness"
-"""The distribution of the first-party plugins."""
 DISABLE = "HARNESS_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load; workers inherit it."""
-Kind = Literal["backend", "optimizer", "perturbation", "dataset", "peer"]
-KINDS: tuple[Kind, ...] = ("backend", "optimizer", "perturbation", "dataset")
-"""What suites name and the conformance kit certifies."""
-PEER: Kind = "peer"
-"""What `harness bench` alone knows."""
-
-
-@dataclass(frozen=True)
-class Component:
-    """A backend, optimizer, perturbation, dataset or peer that a distribution offers under a name."""
-
-    kind: Kind
-    name: str
-    distribution: str
-    version: str
-    target: Any = field(repr=False)
-    """The factory (for a perturbation: the callable), or ``"module:attribute"``."""
-    module: str = field(default="", repr=False)
-    """The module of the entry point that offers it."""
-    installed: Distribution | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def provenance(self) -> str:
-        """The distribution and its version, ``"nn-harness 0.1.0"``."""
-        return f"{self.distribution} {self.version}"
-
-    @cached_property
-    def identity(self) -> str:
-        """What results are identified by: the provenance, and the source where the version does not say what it is.
-
-        ``"harness-lion 0.1 (source 1a2b3c4d5e6f)"`` is an editable install, or one whose files have been altered.
-        """
-        source = changed_source(self._offering, module_of(self.target), self.installed)
-        return f"{self.provenance} (source {source})" if source else self.provenance
-
-    @property
-    def _offering(self) -> str:
-        """The module of the entry point, but for harness's own: that one offers what other modules hold."""
-        return "" if self.module.partition(".")[0] == "harness" and self.distribution == OWN else self.module
-
-    def load(self) -> Any:
-        """Return the factory, imported now if it was registered by its place.
-
-        Raises:
-            HarnessError: the import fails, for whatever reason.
-        """
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        try:
-            return getattr(import_module(module), attribute)
-        except Exception as error:
-            msg = f"{self.kind} {self.name!r} ({self.provenance}): {self.target}: {type(error).__name__}: {error}"
-            raise HarnessError(msg) from error
 
 
 @dataclass(frozen=True)
@@ -133,7 +84,7 @@ class Registry:
     def third_party(self, kind: Kind, name: str) -> bool:
         """Return whether a component's code is not harness's own; True also where no plugin offers it."""
         try:
-            return self.find(kind, name).distribution != OWN
+            return not self.find(kind, name).own
         except HarnessError:
             return True
 
@@ -147,32 +98,43 @@ class Registry:
 @cache
 def registry() -> Registry:
     """Return what is installed and not disabled; scanned and checked once in a process."""
-    return load_installed(os.environ.get(DISABLE, ""))
+    return load_installed(os.environ.get(DISABLE, ""), refused)
 
 
-def load_installed(disable: str = "") -> Registry:
-    """Load the plugins of what is installed; ``disable`` as in `load`."""
+Vet = Callable[[Iterable[EntryPoint]], Mapping[EntryPoint, str]]
+"""Says which third parties' entry points are not to be loaded into this process, and why."""
+
+
+def load_installed(disable: str = "", vet: Vet | None = None) -> Registry:
+    """Load the plugins of what is installed; ``disable`` and ``vet`` as in `load`."""
     found = survey(GROUP)
-    return load(found.points, disable, [Quarantined("?", place, "?", why) for place, why in found.unreadable])
+    return load(found.points, disable, [Quarantined("?", place, "?", why) for place, why in found.unreadable], vet)
 
 
-def load(found: Iterable[EntryPoint], disable: str = "", unreadable: Iterable[Quarantined] = ()) -> Registry:
+def load(
+    found: Iterable[EntryPoint], disable: str = "", unreadable: Iterable[Quarantined] = (), vet: Vet | None = None
+) -> Registry:
     """Load each entry point on its own, so that a faulty one is set aside and the others serve.
 
     ``disable`` names those that are not to be loaded, between commas; ``"*"`` stands for all but harness's own.
-    ``unreadable``: what has no entry points that can be read.
+    ``unreadable``: what has no entry points that can be read. ``vet``: None trusts all.
     """
     found = list(found)
     names = {name.strip() for name in disable.split(",")}
     off = [point for point in found if point.name in names or ("*" in names and _place(point)[1] != OWN)]
+    unsafe = vet(point for point in found if point not in off and _place(point)[1] != OWN) if vet else {}
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     components: list[Component] = []
     quarantined: list[Quarantined] = list(unreadable)
     for point in sorted((point for point in found if point not in off), key=_place):
+        if point in unsafe:
+            quarantined.append(Quarantined(*_place(point), error=unsafe[point]))
+            continue
         try:
-            components += _load_one(manager, point, components)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
+            with foreign():
+                components += _load_one(manager, point, components)
+        except Exception as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
             quarantined.append(Quarantined(*_place(point), error=one_line(error)))
     told = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
     return Registry(manager, tuple(components), tuple(quarantined), tuple(told))
@@ -237,3 +199,24 @@ def _collector(
         components.append(Component(kind, name, distribution, version, target, point.module, point.dist))
 
     return register
+
+
+def rehearse(name: str, value: str, progress: str) -> None:
+    """Load a plugin, and what the driver would import of it, then end this process: the inside of `harness.vetting`.
+
+    Each step is written to the file ``progress`` before it is made. An error is none here: it is told by who loads it.
+    """
+
+    def say(step: str) -> None:
+        with open(progress, "a", encoding="utf-8") as file:  # noqa: PTH123 - plain, whatever a plugin has patched
+            file.write(f"{step}\n")
+
+    say(f"importing {value}")
+    offered = load([EntryPoint(name, value, GROUP)]).components
+    for component in offered:
+        if component.kind in {"optimizer", "perturbation", "dataset"} and isinstance(component.target, str):
+            say(f"importing {component.kind} {component.name!r}, {component.target},")
+            with suppress(HarnessError):
+                component.load()
+    say(LAST)
+    os._exit(0)

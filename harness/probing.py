@@ -1,9 +1,11 @@
 """Which backend can train an experiment here: asked in a worker, so that no framework is loaded into the driver."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.apart import GRACE, answer
 from harness.errors import HarnessError, one_line
+from harness.foreign import LateError, foreign, patience
 from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
 from harness.jobs import build_optimizer, load_backend
 from harness.plugins import Registry, registry
@@ -37,7 +39,8 @@ Ask = Callable[[Sequence[Question]], list[Answer]]
 
 def probe(questions: Sequence[Question], _report: Report) -> list[Answer]:
     """Answer questions: a job."""
-    return [_answer(question) for question in questions]
+    late: dict[str, str] = {}
+    return [_answer(question, late) for question in questions]
 
 
 def asking(pool: Pool) -> Ask:
@@ -49,25 +52,39 @@ def asking(pool: Pool) -> Ask:
         found = _run(pool, unique)
         if isinstance(found, Failure):
             # One of the backends ended the job: alone, each shows whether it was the one.
-            found = []
-            for question in unique:
-                alone = _run(pool, [question])
-                told = f"{', '.join(question.backends)}: {alone.reason}" if isinstance(alone, Failure) else ""
-                found += [Answer(None, reason=told)] if isinstance(alone, Failure) else alone
+            fatal: dict[str, str] = {}
+            found = [_alone(pool, question, fatal) for question in unique]
         known = dict(zip(map(repr, unique), found, strict=True))
         return [known[repr(question)] for question in questions]
 
     return ask
 
 
+def _alone(pool: Pool, question: Question, fatal: dict[str, str]) -> Answer:
+    """Return the answer of the first of a question's backends that has one; ``fatal``: those that ended their job."""
+    reasons = []
+    for name in question.backends:
+        if name not in fatal:
+            answers = _run(pool, [replace(question, backends=(name,))])
+            if not isinstance(answers, Failure):
+                if answers[0].backend:
+                    return answers[0]
+                reasons.append(answers[0].reason)
+                continue
+            fatal[name] = f"{name}: {answers.reason}"
+        reasons.append(fatal[name])
+    return Answer(None, reason="; ".join(reasons))
+
+
 def _run(pool: Pool, questions: list[Question]) -> list[Answer] | Failure:
     plugins = registry()
     isolated = any(_third_party(plugins, question) for question in questions)
-    future = pool.submit(Task(probe, questions, "probing backends", isolated=isolated))
-    while not future.done():
-        pool.wait()
-    pool.wait()
-    result: list[Answer] | Failure = future.result()
+    backends = {name for question in questions for name in question.backends}
+    # Each backend may be late once; it is not asked again.
+    limit = (len(backends) + 1) * patience() + GRACE
+    result: list[Answer] | Failure = answer(
+        pool, Task(probe, questions, "probing backends", timeout=limit, isolated=isolated)
+    )
     return result
 
 
@@ -83,23 +100,36 @@ def _precisions(backend: Backend) -> Sequence[Precision]:
     return told.precisions if isinstance(told, ReducedPrecision) else ("float32",)
 
 
-def _answer(question: Question) -> Answer:
+def _answer(question: Question, late: dict[str, str]) -> Answer:
+    """Answer a question; ``late``: backends that took too long to answer another, and what was said of them."""
     reasons = []
     for name in question.backends:
-        try:
-            backend = load_backend(registry().find("backend", name))
-            reason = backend.unavailable(question.device)
-            if reason is None:
-                keys = [
-                    *backend.unsupported(question.network, build_optimizer(question.optimizer)),
-                    *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
-                ]
-                if not keys:
-                    return Answer(name, tuple(backend.devices(question.device)))
-                reason = f"{name} cannot honour {', '.join(keys)}"
-        except HarnessError as error:
-            reason = str(error)
-        except Exception as error:  # noqa: BLE001 - a faulty backend costs its own experiments
-            reason = f"{name}: {one_line(error)}"
+        if name not in late:
+            try:
+                with foreign():
+                    reason, devices = _asked(name, question)
+                if reason is None:
+                    return Answer(name, devices)
+            except Exception as error:  # noqa: BLE001 - a faulty backend costs its own experiments
+                reason = str(error) if isinstance(error, HarnessError) else f"{name}: {one_line(error)}"
+                if isinstance(error, LateError) or isinstance(error.__cause__, LateError):
+                    late[name] = reason
+        else:
+            reason = late[name]
         reasons.append(reason)
     return Answer(None, reason="; ".join(reasons))
+
+
+def _asked(name: str, question: Question) -> tuple[str | None, tuple[str, ...]]:
+    """Return why a backend cannot train what is asked for, or None, and the devices that it may use."""
+    backend = load_backend(registry().find("backend", name))
+    reason = backend.unavailable(question.device)
+    if reason is not None:
+        return reason, ()
+    keys = [
+        *backend.unsupported(question.network, build_optimizer(question.optimizer)),
+        *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
+    ]
+    if keys:
+        return f"{name} cannot honour {', '.join(keys)}", ()
+    return None, tuple(backend.devices(question.device))

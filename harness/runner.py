@@ -30,7 +30,7 @@ class Outcome:
     changed: list[str]
     """Trials that mean something else than their rows did, and in what."""
     faulty: dict[str, str]
-    """Observers that raised, as ``plugin.hook``, and what."""
+    """Observers that raised or were slow, as ``plugin.hook``, and what they did."""
 
     @property
     def all_well(self) -> bool:
@@ -45,13 +45,14 @@ def execute(
     pool: Pool,
     conditions: Conditions | None = None,
     timings: Timings | None = None,
+    observers: Observers | None = None,
 ) -> Outcome:
     """Train and measure what a plan asks for; a trial that fails is a row, and the others go on.
 
     Rows that serve are kept as they are. The observers' hooks are called as their specifications say.
     """
     conditions = conditions or Conditions()
-    observers = Observers(registry.manager)
+    observers = observers or Observers(registry.manager)
     clear(run)
     if read_classes(run) is None:
         split = split_of(plan.data, run.suite.dataset.split)

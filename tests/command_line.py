@@ -18,7 +18,9 @@ def typed(monkeypatch, capsys, tmp_path):
     # The command sets what the numeric libraries read, and who may end it; neither must outlive the test.
     for name in VARIABLES:
         monkeypatch.setenv(name, "1")
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    # This process goes on.
+    monkeypatch.setattr(cli, "leave", lambda code: None)  # noqa: ARG005 - its signature
 
     def run(*arguments, code=0):
         monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
@@ -29,7 +31,8 @@ def typed(monkeypatch, capsys, tmp_path):
         return told
 
     yield run
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def module(*arguments, cwd, code=0, **environment):

@@ -1,6 +1,7 @@
 """The command line: the only place that prints or exits."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ from harness.cli.benching import bench
 from harness.cli.comparing import compare
 from harness.cli.creating import new
 from harness.cli.datasets import datasets
+from harness.cli.ending import leave
 from harness.cli.looking import doctor, leaderboard, plugins, runs, schema
 from harness.cli.planning import plan, why
 from harness.cli.reporting import report
@@ -17,6 +19,7 @@ from harness.cli.running import run
 from harness.cli.transfers import shown_transfers
 from harness.cli.verifying import verify
 from harness.errors import HarnessError
+from harness.foreign import interrupt
 from harness.kernels import TUNING_OFF
 from harness.plugins import DISABLE
 
@@ -72,6 +75,20 @@ def _options(
 
 
 def main() -> None:
+    """Run the command line, and end this process: nothing that a plugin left behind keeps it alive."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    code: object = 1
+    try:
+        _run()
+    except SystemExit as end:
+        code = end.code or 0
+        raise
+    finally:
+        leave(code if isinstance(code, int) else 1)
+
+
+def _run() -> None:
     """Run the command line: an error that a person can mend is one line and exit code 2."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments

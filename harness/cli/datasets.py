@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import DataDirectory, settle_threads
+from harness.cli.options import DataDirectory, pool_of, settle_threads
 from harness.cli.tables import table
-from harness.wording import command, megabytes
+from harness.wording import megabytes
 
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset
@@ -30,7 +30,9 @@ def show(context: typer.Context) -> None:
     from harness.places import cache_root
     from harness.plugins import registry
 
-    lines = [[name, *_state(one), one.provenance] for name, one in sorted(registry().named("dataset").items())]
+    named = sorted(registry().named("dataset").items())
+    states = _states([one for _, one in named])
+    lines = [[name, *states[one.reference], one.provenance] for name, one in named]
     table("datasets", lines, ["name", "here", "where", "size", "checked", "from"])
     root = cache_root()
     entries = [
@@ -45,6 +47,7 @@ def show(context: typer.Context) -> None:
 def fetch(name: Name) -> None:
     """Download a dataset into the cache, and check it. What is there and whole is not downloaded again."""
     from harness.errors import HarnessError, one_line
+    from harness.foreign import UNLIMITED, foreign
     from harness.interfaces import StoredDataset
     from harness.plugins import registry
 
@@ -53,7 +56,8 @@ def fetch(name: Name) -> None:
         msg = f"dataset {name!r}: there is nothing to download for it"
         raise HarnessError(msg)
     try:
-        path = built.fetch()
+        with foreign(UNLIMITED):
+            path = built.fetch()
     except Exception as error:
         msg = f"dataset {name!r}: {one_line(error)}"
         raise HarnessError(msg) from error
@@ -79,7 +83,7 @@ def describe(
 ) -> None:
     """Show a dataset in numbers: images of each class, pixels, and the split of 70 % / 10 % / 20 %."""
     settle_threads(1)
-    from harness.datasets.cache import obtain
+    from harness.apart import DatasetSpec, read
     from harness.datasets.description import describe as measure
     from harness.errors import HarnessError
     from harness.jobs import split_of
@@ -91,7 +95,8 @@ def describe(
     component = registry().find("dataset", name)
     built = _build(component, options)
     try:
-        data = obtain(name, options, built, cache_root(), maker=component.identity)
+        with pool_of(1, 1) as pool:
+            data = read(DatasetSpec(name, options, Path.cwd(), cache_root()), built, component, pool)
         described = measure(data, split_of(data, SplitTable()))
     except HarnessError as error:
         msg = f"dataset {name!r}: {error}"
@@ -166,27 +171,23 @@ def _build(component: Component, options: dict[str, Any]) -> Any:
         raise HarnessError(msg) from None
 
 
-def _state(component: Component) -> list[str]:
-    """Return whether a dataset is here without options, where, how large it is, and what it was held against."""
-    from harness.errors import one_line
-    from harness.interfaces import StoredDataset
-    from harness.suite.options import OptionError, build
+def _states(components: list[Component]) -> dict[str, list[str]]:
+    """Return, by reference, whether a dataset is here without options, where, how large, and what it was held against.
 
-    try:
-        built = build(component, {}, Path.cwd())
-        reason = built.unavailable()
-        if reason is not None:
-            return [f"no: {reason}", "", "", ""]
-        if not isinstance(built, StoredDataset):
-            return ["yes", "", "", ""]
-        held = built.holding()
-    except OptionError as error:
-        return [f"needs options: {error}", "", "", ""]
-    except Exception as error:  # noqa: BLE001 - a faulty dataset hides no other
-        return [f"faulty: {one_line(error)}", "", "", ""]
-    if held is None:
-        return [f"no: '{command('harness', 'datasets', 'fetch', component.name)}' downloads it", "", "", ""]
-    return ["yes", str(held.place), megabytes(held.size), held.checked]
+    Those of third parties are asked in a worker: one that hangs or exits hides no other.
+    """
+    from harness.apart import DatasetState, ask, dataset_state, dataset_states
+
+    states: dict[str, DatasetState] = {one.reference: dataset_state(one.reference) for one in components if one.own}
+    foreign = [one for one in components if not one.own]
+    with pool_of(1, 1) as pool:
+        for one, said in zip(foreign, ask(pool, dataset_states, foreign), strict=True):
+            known = isinstance(said, DatasetState)
+            states[one.reference] = said if known else DatasetState(f"faulty: {said.reason}")
+    return {
+        name: [one.told, one.place, "" if one.size is None else megabytes(one.size), one.checked]
+        for name, one in states.items()
+    }
 
 
 def _bytes(folder: Path) -> int:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.options import settle
+from harness.cli.options import pool_of, settle
 from harness.cli.tables import Format, FormatOption, TableOption, show, table
 from harness.wording import megabytes
 
 if TYPE_CHECKING:
-    from harness.plugins import Component, Registry
+    from collections.abc import Mapping
+
+    from harness.plugins import Registry
 
 
 def leaderboard(
@@ -64,14 +66,17 @@ def schema() -> None:
 def plugins() -> None:
     """List what the installed plugins offer, and what is set aside."""
     from harness.plugins import KINDS, PEER, registry
+    from harness.vetting import forget
 
+    forget()
     found = registry()
+    states = _states(found)
     for kind in (*KINDS, PEER):
         lines = []
         for name, component in sorted(found.named(kind).items()):
             about = []
             if kind == "backend":
-                here, told = _probed(component)
+                here, told = states[name]
                 about = [told.get(component.name, component.version) if here == "yes" else "", here]
             lines.append([name, *about, component.provenance])
         table(f"{kind}s", lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
@@ -93,6 +98,7 @@ def doctor() -> None:
     from harness.installed import find, survey, version
     from harness.places import cache_root
     from harness.plugins import GROUP, registry
+    from harness.vetting import forget
 
     kernel = _kernel()
     typer.echo(f"harness {__version__}")
@@ -110,9 +116,9 @@ def doctor() -> None:
         extra = str(requirement.marker).partition("==")[2].strip(" \"'") if requirement.marker else ""
         lines.append([requirement.name, found, str(requirement.specifier), extra])
     table("libraries", lines, ["name", "installed", "wanted", "extra"])
+    forget()
     installed = registry()
-    for name, component in sorted(installed.named("backend").items()):
-        here, told = _probed(component)
+    for name, (here, told) in _states(installed).items():
         typer.echo(f"backend {name}: {here}")
         for key, value in told.items():
             typer.echo(f"  {key}: {value}")
@@ -141,16 +147,19 @@ def _say_absent(found: Registry) -> None:
         typer.echo(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}")
 
 
-def _probed(component: Component) -> tuple[str, dict[str, str]]:
-    """Return whether a backend works here, or why not, and its environment; whatever it raises hides no other."""
-    from harness.errors import one_line
-    from harness.jobs import load_backend
+def _states(found: Registry) -> dict[str, tuple[str, Mapping[str, str]]]:
+    """Return whether each backend works here, or why not, and its environment; none that hangs or exits hides another.
 
-    try:
-        backend = load_backend(component)
-        reason = backend.unavailable("auto")
-        if reason is None:
-            return "yes", {key: str(value) for key, value in backend.environment("auto").items()}
-    except Exception as error:  # noqa: BLE001 - a faulty backend hides no other
-        reason = one_line(error)
-    return f"no: {reason}", {}
+    Each is asked in a worker.
+    """
+    from harness.apart import ask, backend_states
+
+    told: dict[str, tuple[str, Mapping[str, str]]] = {}
+    named = sorted(found.named("backend").items())
+    with pool_of(1, 1) as pool:
+        for own in (True, False):
+            some = [(name, one) for name, one in named if one.own is own]
+            for (name, _), state in zip(some, ask(pool, backend_states, [one for _, one in some]), strict=True):
+                reason = state.reason  # a `Failure` has one, too
+                told[name] = ("yes", state.environment) if reason is None else (f"no: {reason}", {})
+    return dict(sorted(told.items()))

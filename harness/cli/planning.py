@@ -72,7 +72,7 @@ def plan(
     plugins = registry()
     loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, only)
     with pool_of(jobs, threads) as pool:
-        made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device)
+        made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device, pool=pool)
         here = planned_run(run_directory(suite, dataset, out), loaded, made)
         if status_of(here.directory):
             here = take_up(here)
@@ -193,7 +193,7 @@ def why(
         msg = f"{trial}: there is no such experiment. {nearest(name, loaded.suite.experiments)}"
         raise HarnessError(msg)
     with pool_of(1, 1) as pool:
-        made = make_plan(loaded, plugins, asking(pool), only=[name], device=device)
+        made = make_plan(loaded, plugins, asking(pool), only=[name], device=device, pool=pool)
     here = planned_run(run_directory(suite, dataset, out), loaded, made)
     if status_of(here.directory):
         here = take_up(here)

@@ -30,11 +30,13 @@ from harness.cli.options import (
 )
 from harness.cli.tables import room
 from harness.errors import as_typed
+from harness.foreign import interrupt
 from harness.wording import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.observers import Observers
     from harness.plugins import Registry
     from harness.runner import Outcome
     from harness.store import Run
@@ -70,9 +72,10 @@ def run(
     The same command again resumes: what is done is not done again.
     """
     settle(threads)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever asks us to end gets the same clean end
+    signal.signal(signal.SIGTERM, interrupt)  # whoever asks us to end gets the same clean end
     from harness.cli.progress import display
     from harness.forecast import Timings, timings_path
+    from harness.observers import Observers
     from harness.planning import make_plan
     from harness.plugins import registry
     from harness.probing import asking
@@ -86,9 +89,12 @@ def run(
     conditions = Conditions(limit, fail_fast, duration("--checkpoint", checkpoint) or 0.0)
     directory = run_directory(suite, dataset, out)
     shown = display(quiet=quiet)
+    observers = Observers(plugins.manager)
+    if not quiet:
+        _say_faults(plugins, observers)
     with pool_of(jobs, threads) as pool:
         try:
-            made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device)
+            made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device, pool=pool)
             planned = planned_run(directory, loaded, made)
             if fresh:
                 aside = set_aside(directory)
@@ -99,7 +105,7 @@ def run(
                 notes = _notes(suite)
                 here.write_header(notes)
                 with shown, _observing(plugins, shown):
-                    outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()))
+                    outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
                 here.write_header(notes | {"last_ended": _now()})
         except KeyboardInterrupt:
             pool.stop()
@@ -107,9 +113,21 @@ def run(
                 f"interrupted: what is done is kept in {as_typed(directory)}; the same command resumes", err=True
             )
             raise typer.Exit(130) from None
+        finally:
+            _say_faults(plugins if quiet else None, observers)
     _conclude(here, outcome)
     if not outcome.all_well:
         raise typer.Exit(1)
+
+
+def _say_faults(plugins: Registry | None, observers: Observers) -> None:
+    """Say which plugins are quarantined, as one may have observed the run, and which observers had faults."""
+    for one in plugins.quarantined if plugins else ():
+        typer.echo(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}", err=True)
+    for place, what in observers.faulty.items():
+        typer.echo(f"observer {place} {what}: it was not called again", err=True)
+        if "--debug" in sys.argv:
+            typer.echo(observers.tracebacks.get(place, ""), err=True)
 
 
 @contextmanager
@@ -134,8 +152,6 @@ def _conclude(here: Run, outcome: Outcome) -> None:
         typer.echo(f"damaged: {damage}", err=True)
     for change in outcome.changed:
         typer.echo(f"changed, its earlier row kept in {as_typed(here.directory / 'superseded')}: {change}", err=True)
-    for place, error in outcome.faulty.items():
-        typer.echo(f"observer {place} raised {error}", err=True)
     for line in _unfinished(here, outcome):
         typer.echo(line, err=True)
     typer.echo(

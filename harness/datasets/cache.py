@@ -24,6 +24,7 @@ from harness.datasets.contract import as_stream
 from harness.datasets.entries import DamagedError, Meta, images_and_labels, only_writer, read_meta, store, verify
 from harness.errors import HarnessError, one_line, shown
 from harness.files import checksum, read_regular, write_json
+from harness.foreign import UNLIMITED, foreign
 from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
 from harness.transfers import LOG
 
@@ -88,9 +89,10 @@ def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Pat
             offers it raised; the caller says which dataset it is.
     """
     try:
-        reason = dataset.unavailable()
-        if reason is None:
-            return materialise(name, options, dataset, root, maker=maker)
+        with foreign(UNLIMITED):
+            reason = dataset.unavailable()
+            if reason is None:
+                return materialise(name, options, dataset, root, maker=maker)
     except HarnessError:
         raise
     except Exception as error:

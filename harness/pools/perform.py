@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.errors import one_line
+from harness.foreign import from_user
 from harness.pools.tasks import Failure, Report, Task
 
 _LOG = logging.getLogger(__name__)
@@ -29,12 +30,12 @@ def perform(task: Task, report: Report, *, own_process: bool) -> Any:
         _LOG.info(f"{task.title}, process {os.getpid()}")
         try:
             result = task.job(task.argument, report)
-        except KeyboardInterrupt:
-            _LOG.info("interrupted")
-            raise
         except TimedOutError:
             failure = timed_out(task)
-        except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever a plugin raises costs its own trial
+        except BaseException as error:  # SystemExit too: whatever a plugin raises costs its own trial
+            if from_user(error):
+                _LOG.info("interrupted")
+                raise
             traceback.print_exc()
             failure = Failure("failed", one_line(error))
         else:

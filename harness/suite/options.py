@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from harness.errors import HarnessError, nearest, one_line, printable
+from harness.foreign import foreign
 from harness.paths import absolute
 from harness.plugins import Component
 from harness.suite.problems import in_toml
@@ -38,7 +39,8 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
     factory = component.load()
     who = f"{component.kind} {component.name!r} ({component.provenance})"
     try:
-        keywords, model = _model(factory)
+        with foreign():
+            keywords, model = _model(factory)
     except Exception as error:
         msg = f"{who}: the keywords of its factory cannot be told: {one_line(error)}"
         raise HarnessError(msg) from error
@@ -61,7 +63,8 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
         raise OptionError(str(item["loc"][0]), what) from None
     values = {key: _resolve(key, getattr(checked, key), directory) for key in options}
     try:
-        return factory(**values)
+        with foreign():
+            return factory(**values)
     except ValueError as error:
         text = printable(str(error))
         key, _, what = text.partition(": ")
