@@ -1,23 +1,42 @@
-"""The steps of gpu-check.sh, one after the other, and the JSON that they leave: nothing but the standard library.
+"""The steps of gpu-check.sh, one after the other, and what they leave; nothing but the standard library.
 
-gpu_check.py [--cpu] OUT_DIR
+Every step is a process with a time limit. After each, OUT_DIR/gpu-check.json and OUT_DIR/summary.md are written anew,
+and its output is in OUT_DIR/<step>.log while it runs: a check that is cut off leaves all that it has done.
 """
 
+import argparse
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree import ElementTree as ET
+from time import perf_counter as now
+
+import gpu_report
+from gpu_report import Record, Sampler
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = [sys.executable, "-m", "pytest", "-q"]
+PYTEST = [sys.executable, "-m", "pytest", "-v", "-rs", "--color=no"]
 HARNESS = [sys.executable, "-m", "harness"]
 TAIL = 4_000
-"""Characters of a step's output that the JSON keeps; the whole stands in a file beside it."""
+"""Characters of a step's output that the JSON keeps; the whole is in a file beside it."""
+QUESTION = """
+import json, sys
+from harness.jobs import load_backend
+from harness.plugins import registry
+found = {}
+for name, component in sorted(registry().named("backend").items()):
+    try:
+        backend = load_backend(component)
+        why = backend.unavailable(sys.argv[1])
+        found[name] = {"unavailable": why} if why else dict(backend.environment(backend.devices(sys.argv[1])[0]))
+    except Exception as error:
+        found[name] = {"unavailable": f"{type(error).__name__}: {error}"}
+print(json.dumps(found))
+"""
 
 
 def cuda_devices() -> tuple[int, str]:
@@ -34,32 +53,21 @@ def cuda_devices() -> tuple[int, str]:
     return count.value, "" if count.value else f"no CUDA device is here: the driver counts none (code {code})"
 
 
-def backends(device: str) -> dict[str, dict[str, object]]:
+def backends(device: str) -> dict[str, Record]:
     """Return, of every backend installed, its environment on ``device`` or why it cannot run there."""
-    script = (
-        "import json, sys\n"
-        "from harness.jobs import load_backend\n"
-        "from harness.plugins import registry\n"
-        "found = {}\n"
-        "for name, component in sorted(registry().named('backend').items()):\n"
-        "    try:\n"
-        "        one = load_backend(component)\n"
-        "        why = one.unavailable(sys.argv[1])\n"
-        "        found[name] = {'unavailable': why} if why else dict(one.environment(sys.argv[1]))\n"
-        "    except Exception as error:\n"
-        "        found[name] = {'unavailable': f'{type(error).__name__}: {error}'}\n"
-        "print(json.dumps(found))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script, device], capture_output=True, text=True, cwd=ROOT, check=False)
+    command = [sys.executable, "-c", QUESTION, device]
+    why = "they were asked for longer than 300 s"
     try:
-        found: dict[str, dict[str, object]] = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        return {"": {"unavailable": f"the backends cannot be asked: {done.stderr.strip()[-500:]}"}}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=300)
+        why = done.stderr.strip()[-500:]
+        found: dict[str, Record] = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError, subprocess.TimeoutExpired):
+        return {"": {"unavailable": f"the backends cannot be asked: {why}"}}
     return found
 
 
-def steps(out: Path, *, cpu: bool) -> dict[str, list[str]]:
-    """Return the command of each step; the rehearsal on a CPU runs the same, smaller."""
+def steps(out: Path, *, cpu: bool) -> dict[str, tuple[int, list[str]]]:
+    """Return the time limit in seconds and the command of each step; the rehearsal on a CPU runs the same, smaller."""
 
     def junit(name: str) -> str:
         return f"--junitxml={out / name}.xml"
@@ -70,119 +78,141 @@ def steps(out: Path, *, cpu: bool) -> dict[str, list[str]]:
     first = "numpy" if cpu else '["cupy", "torch"]'
     parity = ["tests/test_gpu_parity.py", "tests/test_parity.py"]
     figures = str(out / "benchmarks.json")
+    peaks = [sys.executable, "scripts/gpu_peaks.py", device]
     return {
-        "parity with numpy": [*PYTEST, "-m", "gpu", "-rs", junit("parity"), *parity],
-        "tests marked gpu": [*PYTEST, "-m", "gpu", "-rs", junit("gpu"), *(f"--ignore={path}" for path in parity)],
-        "noise floor": [*HARNESS, "bench", "--calibrate", "--device", device, *few],
-        "benchmarks": [
-            *PYTEST, "tests/benchmark", "-rs", junit("benchmarks"), *fewer, f"--benchmark-json={figures}"
-        ],
-        "table of the benchmarks": [*HARNESS, "bench", "--read", figures],
-        "quick suite": [
+        "what is here": (180, [*HARNESS, "doctor"]),
+        "parity with numpy": (900, [*PYTEST, "-m", "gpu", junit("parity"), *parity]),
+        "tests marked gpu": (1200, [*PYTEST, "-m", "gpu", junit("gpu"), *(f"--ignore={path}" for path in parity)]),
+        **({} if cpu else {"peak memory": (300, peaks)}),
+        "benchmarks": (1200, [*PYTEST, "tests/benchmark", junit("benchmarks"), *fewer, f"--benchmark-json={figures}"]),
+        "table of the benchmarks": (120, [*HARNESS, "bench", "--read", figures]),
+        "noise floor": (900, [*HARNESS, "bench", "--calibrate", "--device", device, *few]),
+        "quick suite": (900, [
             *HARNESS, "run", "suites/quick.toml", "--device", device, "--set", f"defaults.backend={first}",
             "--jobs", "1", "--fresh", "--out", str(out / "quick"),
-        ],
+        ]),
     }  # fmt: skip
 
 
-def perform(name: str, command: list[str], out: Path, environment: dict[str, str]) -> dict[str, object]:
-    """Run a step; return its command, exit code, seconds and, of tests, the counts and why some were skipped."""
-    print(f"== {name}", flush=True)
-    started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    seconds = time.perf_counter() - started
-    (out / f"{name.replace(' ', '-')}.log").write_text(done.stdout, encoding="utf-8")
-    print(f"   exit code {done.returncode}, {seconds:.1f} s", flush=True)
-    told: dict[str, object] = {
+def perform(name: str, command: list[str], limit: float, out: Path, environment: dict[str, str]) -> Record:
+    """Run a step in a session of its own, which is ended with all its processes when it takes longer than the limit."""
+    print(f"== {name} (at most {limit:.0f} s)", flush=True)
+    log, started = out / f"{name.replace(' ', '-')}.log", now()
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        timed_out = False
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    seconds = round(now() - started, 2)
+    print(f"   {'took too long' if timed_out else f'exit code {process.returncode}'}, {seconds} s", flush=True)
+    step: Record = {
         "command": command,
-        "exit_code": done.returncode,
-        "seconds": round(seconds, 2),
-        "output_tail": done.stdout[-TAIL:],
+        "exit_code": process.returncode,
+        "timed_out": timed_out,
+        "limit_seconds": limit,
+        "seconds": seconds,
+        "output_tail": log.read_text(encoding="utf-8", errors="replace")[-TAIL:],
     }
     junit = next((Path(part.partition("=")[2]) for part in command if part.startswith("--junitxml=")), None)
-    return told | (counts(junit) if junit and junit.exists() else {})
+    return step | (gpu_report.counts(junit) if junit else {})
 
 
-def counts(path: Path) -> dict[str, object]:
-    """Return a JUnit file's counts, and the reasons of what was skipped."""
-    found = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    tree = ET.parse(path)  # noqa: S314 - our own file
-    for suite in tree.iter("testsuite"):
-        for key in found:
-            found[key] += int(suite.get(key, 0))
-    skips = sorted({skip.get("message", "") for skip in tree.iter("skipped")})
-    passed = found["tests"] - found["failures"] - found["errors"] - found["skipped"]
-    return {"counts": found | {"passed": passed}, "skip_reasons": skips}
-
-
-def good(step: dict[str, object], *, cpu: bool) -> bool:
-    """Say whether a step did what it is for: on a GPU, tests that were all skipped have shown nothing."""
+def why_not(step: Record, *, cpu: bool) -> str:
+    """Return why a step did not do what it is for, nothing where it did: tests that were all skipped show nothing."""
+    if step["timed_out"]:
+        return f"took longer than {step['limit_seconds']:.0f} s"
+    if step["exit_code"]:
+        return f"exit code {step['exit_code']}"
     counted = step.get("counts")
-    shown = cpu or not isinstance(counted, dict) or counted["passed"] > 0
-    return step["exit_code"] == 0 and shown
+    return "every test was skipped" if counted and not counted["passed"] and not cpu else ""
 
 
-def benchmarks(path: Path) -> list[dict[str, object]]:
-    """Return the figures of the benchmarks."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return []
-    return [
-        one["extra_info"] | {"name": one["name"], "median_seconds": one["stats"]["median"]}
-        for one in content["benchmarks"]
-    ]
-
-
-def check(out: Path, record: dict[str, object], *, cpu: bool) -> str:
+def check(out: Path, record: Record, arguments: argparse.Namespace) -> str:
     """Run every step and note in ``record`` what came of it; return what is not well, nothing where all is."""
+    cpu = arguments.cpu
     if not cpu and record["no_cuda_because"]:
-        return str(record["no_cuda_because"])
-    found = backends("cpu" if cpu else "cuda")
-    record["backends"] = found
-    if all("unavailable" in one for one in found.values()):
-        reasons = "; ".join(f"{name}: {one['unavailable']}" for name, one in found.items())
-        return f"no backend can use a device: {reasons}"
+        return f"{record['no_cuda_because']}. Run this where nvidia-smi shows a GPU, or rehearse with --cpu"
+    record["backends"] = found = backends("cpu" if cpu else "cuda")
+    reasons = {name: about["unavailable"] for name, about in found.items() if "unavailable" in about}
+    lacking = [name for name in arguments.require if name not in found or name in reasons]
+    if lacking or len(reasons) == len(found):
+        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        return f"{', '.join(lacking) or 'no backend'} cannot use a device: {told}"
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    environment = os.environ | threads | {"HARNESS_CACHE_DIR": str(out / "cache")}
-    performed: dict[str, dict[str, object]] = {}
-    record["steps"] = performed
-    for name, command in steps(out, cpu=cpu).items():
-        performed[name] = perform(name, command, out, environment)
-        performed[name]["all_well"] = good(performed[name], cpu=cpu)
-    record["benchmarks"] = benchmarks(out / "benchmarks.json")
-    bad = [name for name, step in performed.items() if not step["all_well"]]
+    environment = dict(os.environ) | threads | {"HARNESS_CACHE_DIR": str(out / "cache")}
+    record["steps"] = performed = {}
+    sampler, end = Sampler(out / "gpu.csv"), now() + arguments.seconds
+    try:
+        for name, (limit, command) in steps(out, cpu=cpu).items():
+            if now() >= end:
+                return f"no time left for {name!r} and what comes after it: --seconds {arguments.seconds:g}"
+            record["running"] = name
+            gpu_report.write(out, record)
+            first = sampler.lines()
+            step = perform(name, command, min(limit, end - now()), out, environment)
+            problem = why_not(step, cpu=cpu)
+            performed[name] = step | {"all_well": not problem, "why_not": problem, "gpu": sampler.since(first)}
+            record["benchmarks"] = gpu_report.benchmarks(out / "benchmarks.json")
+            gpu_report.write(out, record)
+    finally:
+        sampler.close()
+        record.pop("running", None)
+    bad = [
+        f"{name} ({step['why_not']}; {name.replace(' ', '-')}.log)"
+        for name, step in performed.items()
+        if step["why_not"]
+    ]
     return f"not well: {', '.join(bad)}" if bad else ""
 
 
+def parsed(line: list[str]) -> argparse.Namespace:
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(description="Run what a machine with a GPU should, and record it.")
+    parser.add_argument("out", metavar="OUT_DIR", nargs="?", type=Path, help="where the results go: results/gpu/NAME")
+    parser.add_argument("--cpu", action="store_true", help="rehearse the steps on the CPU")
+    parser.add_argument("--devices", action="store_true", help="only count CUDA devices; exit code 1: none")
+    parser.add_argument("--require", metavar="BACKEND", action="append", default=[], help="fail where it cannot run")
+    parser.add_argument("--seconds", metavar="N", type=float, default=7200.0, help="for all steps together (7200)")
+    arguments = parser.parse_args(line)
+    if not arguments.devices and arguments.out is None:
+        parser.error("name the folder for the results: gpu_check.py OUT_DIR")
+    return arguments
+
+
 def main() -> int:
-    """Run every step, leave the JSON, and return the exit code: 0 where all went well."""
-    cpu = "--cpu" in sys.argv[1:]
-    places = [argument for argument in sys.argv[1:] if argument != "--cpu"]
-    if len(places) != 1:
-        print("usage: gpu_check.py [--cpu] OUT_DIR", file=sys.stderr)
-        return 2
-    out = Path(places[0]).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "benchmarks.json").unlink(missing_ok=True)  # an earlier check's figures are not this one's
+    """Run every step, and return the exit code: 0 where all went well."""
+    arguments = parsed(sys.argv[1:])
     count, why = cuda_devices()
+    if arguments.devices:
+        print(why or f"{count} CUDA devices")
+        return int(not count)
+    out = arguments.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    for earlier in ("benchmarks.json", "parity.xml", "gpu.xml", "benchmarks.xml"):
+        (out / earlier).unlink(missing_ok=True)  # an earlier check's figures are not this one's
     git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    record: dict[str, object] = {
+    record: Record = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rehearsal_on_cpu": cpu,
+        "rehearsal_on_cpu": arguments.cpu,
         "cuda_devices": count,
         "no_cuda_because": why,
         "python": sys.version,
         "commit": git.stdout.strip(),
     }
-    problem = check(out, record, cpu=cpu)
+    problem = check(out, record, arguments)
     record |= {"all_well": not problem, "problem": problem}
-    (out / "gpu-check.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    gpu_report.write(out, record)
     if problem:
         print(problem, file=sys.stderr)
-    print(f"results: {out / 'gpu-check.json'}")
+    print(f"results: {out / 'summary.md'}, {out / 'gpu-check.json'}")
     return int(bool(problem))
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import runpy
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -160,19 +159,3 @@ def test_an_unknown_backend_ends_the_benchmarks_in_one_line(command):
     """As the command line would say it."""
     done = command("pytest", "tests/benchmark", "--bench-backend", "nunpy", cwd=ROOT, code=4)
     assert "unknown backend 'nunpy'. Did you mean 'numpy'" in done.stderr
-
-
-def test_gpu_check_says_that_there_is_no_gpu(tmp_path):
-    """And does nothing else: no step, exit code 1, a JSON that says so."""
-    script = ROOT / "scripts" / "gpu_check.py"
-    if runpy.run_path(str(script))["cuda_devices"]()[0]:
-        pytest.skip("there is a CUDA device here")
-    done = subprocess.run([ROOT / "scripts" / "gpu-check.sh", tmp_path], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "no CUDA device is here" in done.stderr
-    told = json.loads((tmp_path / "gpu-check.json").read_text())
-    assert not told["all_well"]
-    assert "steps" not in told
-    usage = subprocess.run([ROOT / "scripts" / "gpu-check.sh"], capture_output=True, text=True, check=False)
-    assert usage.returncode == 2
-    assert usage.stderr.strip() == "scripts/gpu-check.sh [--cpu] [WHEELS_DIR] OUT_DIR"

@@ -73,3 +73,9 @@ def test_the_binding_is_preferred(monkeypatch):
     assert not commands
     del binding.nvmlDeviceGetPowerManagementLimit
     assert harness_nvidia.limits(GPU) == {"sm_clock_limit": "1500 MHz", "power_limit": "300 W"}
+
+
+def test_a_device_is_named_as_the_process_sees_it(monkeypatch):
+    """CUDA_VISIBLE_DEVICES renumbers, by place or by UUID."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-1a2b")
+    assert [harness_nvidia.named(device) for device in ("cuda", "cuda:1", "cuda:2")] == ["3", "GPU-1a2b", "2"]

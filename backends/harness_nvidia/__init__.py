@@ -1,5 +1,6 @@
 """What NVIDIA's driver says of a GPU: its version, clocks, power limit and throttling. Needs neither CuPy nor torch."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,19 @@ def driver_version() -> str | None:
     return version[0] if version else None
 
 
+def named(device: str) -> str:
+    """Return how the driver names a device of this process, ``"cuda:1"``: its place, or what CUDA_VISIBLE_DEVICES says.
+
+    >>> named("cuda"), named("cuda:1")
+    ('0', '1')
+    """
+    index = int(device.partition(":")[2] or 0)
+    visible = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
+    return visible[index] if index < len(visible) else str(index)
+
+
 def limits(gpu: str) -> dict[str, str]:
-    """Return the highest SM clock and the power limit of a GPU, named by its PCI address or UUID; {} if unknown."""
+    """Return the highest SM clock and the power limit of a GPU, by its PCI address, UUID or place; {} if unknown."""
     return _asked(gpu, LIMITS)
 
 

@@ -1,6 +1,7 @@
 """Samples a second of every backend and network: measured and recorded, never judged by an absolute time."""
 
 from harness.bench import prepare
+from harness_nvidia import named, state
 
 
 def test_speed(benchmark, case, request):
@@ -16,3 +17,5 @@ def test_speed(benchmark, case, request):
         if benchmark.stats:  # none with --benchmark-disable
             benchmark.extra_info.update(prepared.measured(benchmark.stats.stats.data).described())
             benchmark.extra_info["repeats"] = prepared.repeats
+            if prepared.accelerated:
+                benchmark.extra_info["gpu"] = state(named(case.device))  # its clock and what throttles it, still warm

@@ -1,0 +1,58 @@
+"""Peak memory of short trainings on a GPU, by backend, network, placement and batch size: gpu_peaks.py [DEVICE].
+
+One process will do: a peak is of the network's own arrays alone.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from harness.bench.cases import CLASSES, NETWORKS, SHAPE, synthetic
+from harness.interfaces import Backend, Context, Placement
+from harness.jobs import build_optimizer, load_backend
+from harness.plugins import registry
+from harness.seeding import initial_state
+from harness.specs import OptimizerSpec, network_spec
+
+ROWS = 10_240
+BATCHES = (256, 2048)
+
+
+def peak(backend: Backend, device: str, network: str, placement: Placement, batch: int) -> int | None:
+    """Return the peak of one epoch, in bytes."""
+    table, data = NETWORKS[network], synthetic(ROWS)
+    spec = replace(network_spec(table, SHAPE, CLASSES), batch_size=batch)
+    rule = build_optimizer(OptimizerSpec(table.optimizer.name, table.optimizer.options, Path()))
+    built = backend.build(spec, initial_state(spec, 0), rule, Context(0, device=device, placement=placement))
+    try:
+        built.attach(data.images, data.labels)
+        return built.train_epoch(0, np.arange(ROWS, dtype=np.int64), 0.001).peak_device_bytes
+    finally:
+        built.close()
+
+
+def main() -> int:
+    """Print a JSON line for each; return 1 where no backend runs there."""
+    asked, measured = sys.argv[1] if len(sys.argv) > 1 else "cuda", 0
+    placements: tuple[Placement, ...] = ("stream", "resident")
+    for name in ("cupy", "torch"):
+        backend = load_backend(registry().find("backend", name))
+        reason = backend.unavailable(asked)
+        if reason:
+            print(f"{name}: {reason}")
+            continue
+        device = backend.devices(asked)[0]
+        for network, placement, batch in product(NETWORKS, placements, BATCHES):
+            row = {"backend": name, "network": network, "placement": placement, "batch": batch}
+            held = peak(backend, device, network, placement, batch)
+            print(json.dumps(row | {"peak_device_bytes": held}), flush=True)
+            measured += 1
+    return 0 if measured else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

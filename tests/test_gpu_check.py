@@ -1,0 +1,164 @@
+"""The check of a GPU machine: what it explains, what it leaves when it is cut off, and what counts as well."""
+
+import json
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "scripts" / "gpu-check.sh"
+
+
+@pytest.fixture
+def gpu_check(monkeypatch):
+    """Return the script as a module."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    for name in ("gpu_check", "gpu_report"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import gpu_check
+
+    return gpu_check
+
+
+def script(*arguments):
+    return subprocess.run(["bash", SCRIPT, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_script_explains_itself():
+    """--help says what it does, what it leaves and how it ends; a wrong command says what is wrong, and the same."""
+    asked = script("--help")
+    assert asked.returncode == 0
+    assert asked.stdout.startswith("Everything that a machine with a GPU should run")
+    for text in (
+        "scripts/gpu-check.sh [--cpu] [WHEELS_DIR] OUT_DIR",
+        "results/gpu/NAME",
+        "Exit code 0",
+        "PYTHON names",
+    ):
+        assert text in asked.stdout
+    assert "set -euo" not in asked.stdout
+    for arguments, why in {
+        (): "name the folder for the results",
+        ("--gpu", "x"): "there is no option --gpu",
+        ("/nowhere", "x"): "/nowhere: there is no such folder of wheels",
+        ("a", "b", "c"): "two folders at most, not 3",
+    }.items():
+        wrong = script(*arguments)
+        assert wrong.returncode == 2
+        assert wrong.stderr.startswith(f"gpu-check.sh: {why}\n")
+        assert asked.stdout in wrong.stderr
+
+
+def test_without_a_device_nothing_runs(gpu_check, tmp_path):
+    """Exit code 1, a JSON and a page that say why, and what would do."""
+    if gpu_check.cuda_devices()[0]:
+        pytest.skip("there is a CUDA device here")
+    done = script(tmp_path)
+    assert done.returncode == 1
+    assert "no CUDA device is here: " in done.stderr
+    assert "Run this where nvidia-smi shows a GPU, or rehearse with --cpu" in done.stderr
+    told = json.loads((tmp_path / "gpu-check.json").read_text())
+    assert not told["all_well"]
+    assert "steps" not in told
+    assert "no CUDA device is here" in (tmp_path / "summary.md").read_text()
+    devices = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "gpu_check.py", "--devices"], capture_output=True, text=True, check=False
+    )
+    assert devices.returncode == 1
+    assert devices.stdout.startswith("no CUDA device is here")
+
+
+def checked(gpu_check, monkeypatch, out, steps, *, seconds=60.0, require=(), cpu=True):
+    monkeypatch.setattr(gpu_check, "steps", lambda _out, *, cpu: steps)  # noqa: ARG005 - its signature
+    monkeypatch.setattr(
+        gpu_check, "backends", lambda _device: {"numpy": {"device": "cpu"}, "cupy": {"unavailable": "no"}}
+    )
+    record = {"started": "now", "commit": "", "cuda_devices": 1, "no_cuda_because": "", "rehearsal_on_cpu": cpu}
+    return gpu_check.check(out, record, Namespace(cpu=cpu, require=require, seconds=seconds)), record
+
+
+def test_every_step_is_recorded_before_the_next_begins(gpu_check, monkeypatch, tmp_path):
+    """A check that is cut off in its second step has left the first, and the name of the second."""
+    copy = f"import shutil; shutil.copy({str(tmp_path / 'gpu-check.json')!r}, {str(tmp_path / 'then.json')!r})"
+    steps = {"one": (60, [sys.executable, "-c", "print(1)"]), "two": (60, [sys.executable, "-c", copy])}
+    problem, record = checked(gpu_check, monkeypatch, tmp_path, steps)
+    assert not problem
+    then = json.loads((tmp_path / "then.json").read_text())
+    assert list(then["steps"]) == ["one"]
+    assert then["steps"]["one"]["all_well"]
+    assert then["running"] == "two"
+    assert list(record["steps"]) == ["one", "two"]
+    assert "running" not in record
+    assert (tmp_path / "one.log").read_text() == "1\n"
+
+
+def test_a_step_that_hangs_is_ended_with_its_children(gpu_check, monkeypatch, tmp_path):
+    """What it said is kept, and the next one runs."""
+    grandchild = "import time; time.sleep(600)"
+    child = f"import subprocess, sys; print(1, flush=True); subprocess.run([sys.executable, '-c', {grandchild!r}])"
+    steps = {"hangs": (5, [sys.executable, "-c", child]), "next": (60, [sys.executable, "-c", ""])}
+    problem, record = checked(gpu_check, monkeypatch, tmp_path, steps)
+    assert problem == "not well: hangs (took longer than 5 s; hangs.log)"
+    assert record["steps"]["hangs"]["timed_out"]
+    assert record["steps"]["hangs"]["output_tail"] == "1\n"
+    assert record["steps"]["next"]["all_well"]
+    assert "| hangs | took longer than 5 s |" in gpu_check.gpu_report.summary(record)
+
+
+def test_a_check_ends_when_its_time_is_over(gpu_check, monkeypatch, tmp_path):
+    """It names the first step that it left out."""
+    steps = {"one": (60, [sys.executable, "-c", ""])}
+    problem, _ = checked(gpu_check, monkeypatch, tmp_path, steps, seconds=0.0)
+    assert problem == "no time left for 'one' and what comes after it: --seconds 0"
+
+
+def test_a_required_backend_must_be_available(gpu_check, monkeypatch, tmp_path):
+    """Tests that are skipped for want of it would show nothing."""
+    problem, record = checked(gpu_check, monkeypatch, tmp_path, {}, require=["numpy", "cupy"])
+    assert problem == "cupy cannot use a device: cupy: no"
+    assert "steps" not in record
+
+
+@pytest.mark.parametrize(
+    ("step", "cpu", "expected"),
+    [
+        ({"counts": {"passed": 0, "skipped": 9}}, False, "every test was skipped"),
+        ({"counts": {"passed": 0, "skipped": 9}}, True, ""),
+        ({"counts": {"passed": 1, "skipped": 9}}, False, ""),
+        ({"exit_code": 1}, False, "exit code 1"),
+        ({"exit_code": -9, "timed_out": True, "limit_seconds": 5}, False, "took longer than 5 s"),
+    ],
+)
+def test_a_step_whose_tests_were_all_skipped_is_not_well(gpu_check, step, cpu, expected):
+    """On a GPU; a rehearsal has none to show."""
+    assert gpu_check.why_not({"exit_code": 0, "timed_out": False} | step, cpu=cpu) == expected
+
+
+def test_samples_say_how_the_gpu_ran(gpu_check, tmp_path):
+    """Clocks, power and what throttled it, of the samples of one step; a line that was cut off is left out."""
+    line = "2026/11/25 23:00:00.000, 0, {}, {}, 700.00, 1024, 0x{:016x}\n"
+    (tmp_path / "gpu.csv").write_text(
+        line.format(345, 70.5, 1) + line.format(1980, 500.5, 0) + line.format(1755, 699.0, 4) + "2026/11/25, 0, 17"
+    )
+    sampler = gpu_check.Sampler(tmp_path / "absent" / "gpu.csv")
+    sampler.path = tmp_path / "gpu.csv"
+    assert sampler.since(1) == {
+        "samples": 2,
+        "sm_clock_mhz": {"lowest": 1755.0, "median": 1867.5, "highest": 1980.0},
+        "power_w": {"median": 599.75, "highest": 699.0},
+        "power_limit_w": 700.0,
+        "memory_used_mib": 1024.0,
+        "throttled_by": ["0x4"],
+    }
+    sampler.close()
+
+
+def test_the_workflow_asks_for_a_device_before_anything_else():
+    """A runner without one, or without CuPy or torch, is not green."""
+    text = (ROOT / ".github" / "workflows" / "gpu.yml").read_text()
+    device, install, check = (text.index(part) for part in ("gpu_check.py --devices", 'pip" install', "--require cupy"))
+    assert device < install < check
+    assert "--require torch" in text
