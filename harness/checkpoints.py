@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.files import write_bytes
+from harness.files import npz, write_bytes
 from harness.interfaces import State
 from harness.rows import EpochRecord
 
@@ -54,9 +54,7 @@ class Checkpoints:
         arrays: dict[str, NDArray[Any]] = {"told": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
         for part, state in (("state", checkpoint.state), ("best", checkpoint.best or {})):
             arrays |= {f"{part}/{key}": value for key, value in state.items()}
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
-        content = buffer.getvalue()
+        content = npz(arrays)
         write_bytes(self._path, sha256(content).digest() + content)
         self._written = monotonic()
 

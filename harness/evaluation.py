@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from harness import metrics
 from harness.errors import TrialError
+from harness.inputs import read_only
 from harness.interfaces import Network, Perturb, SweepingPerturb
+from harness.outputs import read_predictions
 from harness.rows import Measure
 from harness.seeding import generator
 from harness.specs import PerturbationSpec
-from harness.training import checked_predictions
 
 BLOCK = 4096
 """Test rows perturbed at a time; a block has its own generator, so that it is part of what a perturbation draws."""
@@ -53,7 +54,8 @@ def evaluate(
     Raises:
         TrialError: a backend or a perturbation returned what its contract does not allow.
     """
-    count = len(conditions([named.spec for named in perturbations]))
+    asked = conditions([named.spec for named in perturbations])
+    count = len(asked)
     truth = labels[rows]
     results: list[dict[str, NDArray[Any]]] = [
         {
@@ -70,32 +72,24 @@ def evaluate(
         clean = images[rows[part]].astype(np.float32)
         clean /= np.float32(255)
         for condition, perturbed in enumerate(_perturbed(clean, block, perturbations)):
+            given = read_only(perturbed)  # all networks and, of the clean images, all perturbations share it
+            when = _spoken(asked[condition])
             for network, result in zip(networks, results, strict=True):
-                values = checked_predictions(network.predict_images(perturbed), len(perturbed), classes)
-                predicted = values.argmax(axis=1)
-                index = np.arange(len(values))
-                result["predicted"][condition, part] = predicted
-                result["log_probability"][condition, part] = values[index, truth[part]]
-                result["confidence"][condition, part] = np.exp(values[index, predicted])
+                found = read_predictions(network.predict_images(given), truth[part], classes, when)
+                result["predicted"][condition, part] = found.predicted
+                result["log_probability"][condition, part] = found.log_probability
+                result["confidence"][condition, part] = found.confidence
     for result in results:
         result["confusion"] = np.stack([metrics.confusion_matrix(truth, p, classes) for p in result["predicted"]])
     return results
 
 
 def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[PerturbationSpec]) -> list[Measure]:
-    """Return the metrics of each condition.
-
-    Raises:
-        TrialError: a log-probability is NaN.
-    """
+    """Return the metrics of each condition."""
     found = []
     clean = metrics.accuracy(predictions["confusion"][0])
     for index, (perturbation, severity) in enumerate(conditions(perturbations)):
         confusion = predictions["confusion"][index]
-        loss = metrics.cross_entropy(predictions["log_probability"][index])
-        if not np.isfinite(loss):
-            msg = f"the test loss under {perturbation or 'no perturbation'} at severity {severity} is {loss}"
-            raise TrialError(msg)
         accuracy = metrics.accuracy(confusion)
         right = predictions["predicted"][index] == predictions["labels"]
         found.append(
@@ -105,12 +99,17 @@ def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[Pertu
                 accuracy=accuracy,
                 macro_f1=metrics.macro_f1(confusion),
                 macro_f1_variance=metrics.macro_f1_variance(confusion),
-                cross_entropy=loss,
+                cross_entropy=metrics.cross_entropy(predictions["log_probability"][index]),
                 ece=metrics.expected_calibration_error(predictions["confidence"][index], right),
                 degradation=metrics.degradation(clean, accuracy),
             )
         )
     return found
+
+
+def _spoken(condition: Condition) -> str:
+    perturbation, severity = condition
+    return f"under {perturbation or 'no perturbation'} at severity {severity}"
 
 
 def _perturbed(clean: Images, block: int, perturbations: Sequence[NamedPerturb]) -> Iterator[Images]:

@@ -161,13 +161,26 @@ def encoded_json(content: Any) -> bytes:
         return (json.dumps(content, indent=1) + "\n").encode()
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: bool = True) -> str:
-    """Write an ``.npz`` of plain arrays, and return the SHA-256 of its bytes; equal arrays give equal bytes."""
-    import numpy as np  # not above: its kernel is settled by what a file says
+def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the bytes of an ``.npz`` of plain arrays, those that `numpy.savez` writes.
+
+    That takes the names as keywords, so that none can be ``file`` or ``allow_pickle``.
+    """
+    from zipfile import ZipFile
+
+    from numpy.lib.format import write_array  # not above: NumPy's kernel is settled by what a file says
 
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    content = buffer.getvalue()
+    with ZipFile(buffer, "w") as archive:
+        for name, value in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                write_array(file, value, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: bool = True) -> str:
+    """Write an ``.npz`` of plain arrays, and return the SHA-256 of its bytes; equal arrays give equal bytes."""
+    content = npz(arrays)
     write_bytes(path, content, durable=durable)
     return sha256(content).hexdigest()
 

@@ -17,8 +17,10 @@ from harness.evaluation import NamedPerturb, evaluate, measures
 from harness.exemplars import confused
 from harness.files import read_arrays
 from harness.foreign import foreign
+from harness.inputs import read_only, training_labels
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
 from harness.metrics import joint_accuracy
+from harness.outputs import read_facts, read_placement
 from harness.plugins import Component, registry
 from harness.rows import EpochRecord
 from harness.seeding import initial_state
@@ -65,9 +67,10 @@ def load_backend(component: Component) -> Backend:
 
 @lru_cache(maxsize=4)
 def split_of(data: CachedDataset, table: SplitTable) -> Split:
-    """Return the split of a cached dataset: the same wherever it is computed."""
+    """Return the split of a cached dataset: the same wherever it is computed; read-only, as later trials share it."""
     labels = data.open().labels
-    return stratified(labels, table.train, table.val, table.test, table.seed, class_names=data.class_names)
+    split = stratified(labels, table.train, table.val, table.test, table.seed, class_names=data.class_names)
+    return Split(read_only(split.train), read_only(split.val), read_only(split.test))
 
 
 def train(spec: TrainSpec, report: Report) -> list[Trained]:
@@ -94,8 +97,8 @@ def _train_one(spec: TrialSpec, report: Report) -> Trained:
     with limited(spec.context.threads):
         network = build_network(spec, initial_state(spec.network, spec.seed))
         try:
-            network.attach(data.images, data.labels)
-            where = _environment(spec) | {"placement": network.placement}
+            network.attach(data.images, training_labels(data.labels, split.train))
+            where = _environment(spec) | {"placement": read_placement(network)}
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
             waiting = Waiting()
             trained = fit(network, spec, split, data.labels, told, checkpoints)
@@ -152,8 +155,8 @@ def build_optimizer(spec: OptimizerSpec) -> Optimizer:
 
 def _environment(spec: TrialSpec) -> dict[str, str]:
     backend = load_backend(registry().find("backend", spec.backend))
-    own = backend.environment(spec.context.device)
-    return environment.host() | {key: str(value) for key, value in own.items()} | {"threads": str(spec.context.threads)}
+    own = read_facts(backend.environment(spec.context.device))
+    return environment.host() | own | {"threads": str(spec.context.threads)}
 
 
 def _read_state(path: Path, digest: str) -> State:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from harness.environment import anonymous_bytes
 from harness.evaluation import evaluate, measures
+from harness.inputs import training_labels
 from harness.jobs import build_network, named_perturbs, split_of
 from harness.pools.tasks import Report
 from harness.seeding import initial_state
@@ -49,7 +50,7 @@ def rehearse(spec: RehearsalSpec, _report: Report) -> Rehearsed:
     with limited(trial.context.threads):
         network = build_network(trial, initial_state(trial.network, trial.seed))
         try:
-            network.attach(data.images, data.labels)
+            network.attach(data.images, training_labels(data.labels, few.train))
             network.load(fit(network, trial, few, data.labels, _nobody).state)
             trained = fit(network, trial, few, data.labels, _nobody)
             perturbs = named_perturbs(spec.perturbations)

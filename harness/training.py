@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,9 @@ from numpy.typing import NDArray
 from harness import metrics
 from harness.checkpoints import Checkpoint, Checkpoints
 from harness.errors import TrialError
+from harness.inputs import lent, read_only
 from harness.interfaces import EpochStats, Network, State
+from harness.outputs import Predictions, read_predictions, read_state, read_stats
 from harness.rows import EpochRecord, TrialMetrics
 from harness.seeding import epoch_order
 from harness.specs import Trained, TrialSpec
@@ -21,6 +22,9 @@ from harness.suite.models import EarlyStopping
 _LOG = logging.getLogger(__name__)
 
 Report = Callable[[EpochRecord], None]
+
+_RESTORED = 1e-3
+"""How far, relatively, a loss of the same weights may be from itself: kernels may add in another order."""
 
 
 class Course:
@@ -66,17 +70,18 @@ def fit(
         TrialError: the loss became NaN or infinite, or the backend returned what its contract does not allow.
     """
     restores = trial.early_stopping is not None and trial.early_stopping.restore_best
+    spec = trial.network
     course = Course(trial.early_stopping)
     history: list[EpochRecord] = []
     best_state: State | None = None
     found = checkpoints.read() if checkpoints else None
     if found:
         _LOG.info("goes on from its checkpoint after epoch %d", len(found.history))
-        network.load(found.state)
+        network.load(_copied(found.state))
         history, best_state = list(found.history), found.best
         for record in history:
             course.take(record)
-    predictions: NDArray[np.float32] | None = None
+    predictions: Predictions | None = None
     peak = found.peak_device_bytes if found else None
     while len(history) < trial.epochs and not course.exhausted:
         record, stats, predictions = _run_epoch(network, trial, len(history), split, labels)
@@ -85,26 +90,26 @@ def fit(
         history.append(record)
         report(record)
         if course.take(record) and restores:
-            best_state = checked_state(network.state())
+            best_state = read_state(network.state(), spec)
         if checkpoints and checkpoints.due:
             try:
-                checkpoints.write(Checkpoint(history, checked_state(network.state()), best_state, peak))
+                checkpoints.write(Checkpoint(history, read_state(network.state(), spec), best_state, peak))
             except OSError as error:  # a convenience: the trial can end without it
                 _LOG.warning("no checkpoint: %s", error)
-    kept = history[-1]
+    truth = labels[split.val]
+    kept = history[-1] if best_state is None else history[course.best_epoch - 1]
     if best_state is not None:
-        kept = history[course.best_epoch - 1]
-        network.load(best_state)
+        network.load(_copied(best_state))
     if predictions is None or best_state is not None:
-        predictions = checked_predictions(network.predict(split.val), len(split.val), trial.network.classes)
-    confusion, ece = _validation(predictions, labels[split.val])
+        predictions = _predicted_again(network, split, truth, spec.classes, kept)
+    confusion = metrics.confusion_matrix(truth, predictions.predicted, spec.classes)
     summary = TrialMetrics(
         train_loss=kept.train_loss,
         train_accuracy=kept.train_accuracy,
         val_loss=kept.val_loss,
         val_accuracy=kept.val_accuracy,
         val_macro_f1=metrics.macro_f1(confusion),
-        val_ece=ece,
+        val_ece=metrics.expected_calibration_error(predictions.confidence, predictions.predicted == truth),
         best_epoch=course.best_epoch,
         epochs=len(history),
         stopped_early=len(history) < trial.epochs,
@@ -113,95 +118,57 @@ def fit(
         peak_device_bytes=peak,
         val_macro_f1_variance=metrics.macro_f1_variance(confusion),
     )
-    state = checked_state(network.state())
+    state = read_state(network.state(), spec)
     return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=found is not None)
-
-
-def checked_state(state: Any) -> State:
-    """Return a network's state as it is.
-
-    Raises:
-        TrialError: it is not a mapping of names to NumPy arrays of numbers.
-    """
-    if not isinstance(state, dict):
-        msg = f"the backend's state is {type(state).__name__}; the contract says a dict of NumPy arrays"
-        raise TrialError(msg)
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
-            what = f"{value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
-            msg = f"the backend's state has {what} under {key!r}; the contract says NumPy arrays of numbers by name"
-            raise TrialError(msg)
-    checked: State = state
-    return checked
-
-
-def checked_predictions(values: NDArray[np.float32], rows: int, classes: int) -> NDArray[np.float32]:
-    """Return predictions as they are.
-
-    Raises:
-        TrialError: they are not float32 log-probabilities (rows, classes).
-    """
-    if not isinstance(values, np.ndarray) or values.shape != (rows, classes) or values.dtype != np.float32:
-        got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        msg = f"the backend's predictions are {got}; the contract says float32 {(rows, classes)}"
-        raise TrialError(msg)
-    return values
 
 
 def _run_epoch(
     network: Network, trial: TrialSpec, epoch: int, split: Split, labels: NDArray[np.int64]
-) -> tuple[EpochRecord, EpochStats, NDArray[np.float32]]:
-    order = epoch_order(trial.seed, epoch, split.train)
+) -> tuple[EpochRecord, EpochStats, Predictions]:
+    order = read_only(epoch_order(trial.seed, epoch, split.train))
     rate = trial.schedule.rate(trial.learning_rate, epoch, trial.epochs)
     network.synchronize()
     started = perf_counter()
-    stats = network.train_epoch(epoch, order, rate)
+    returned = network.train_epoch(epoch, order, rate)
     network.synchronize()
     trained = perf_counter()
-    _check(stats, len(order), trial.network.batch_size, epoch)
-    log_probabilities = checked_predictions(network.predict(split.val), len(split.val), trial.network.classes)
+    stats = read_stats(returned, len(split.train), trial.network.batch_size, epoch)
     truth = labels[split.val]
-    val_loss = metrics.cross_entropy(_of_truth(log_probabilities, truth))
-    if not np.isfinite(val_loss):
-        msg = f"diverged at epoch {epoch + 1}: the validation loss is {val_loss}"
-        raise TrialError(msg)
+    found = read_predictions(network.predict(lent(split.val)), truth, trial.network.classes, f"at epoch {epoch + 1}")
     record = EpochRecord(
         epoch=epoch + 1,
         learning_rate=rate,
         train_loss=float(np.average(stats.losses, weights=stats.sizes)),
-        train_accuracy=stats.correct / len(order),
-        val_loss=val_loss,
-        val_accuracy=float(np.mean(log_probabilities.argmax(axis=1) == truth)),
+        train_accuracy=stats.correct / len(split.train),
+        val_loss=metrics.cross_entropy(found.log_probability),
+        val_accuracy=float(np.mean(found.predicted == truth)),
         seconds=trained - started,
-        samples_per_second=len(order) / (trained - started),
+        samples_per_second=len(split.train) / (trained - started),
         validation_seconds=perf_counter() - trained,
     )
-    return record, stats, log_probabilities
+    return record, stats, found
 
 
-def _check(stats: Any, rows: int, batch_size: int, epoch: int) -> None:
-    if not isinstance(stats, EpochStats):
-        msg = f"the backend's epoch returned {type(stats).__name__}; the contract says EpochStats"
-        raise TrialError(msg)
-    steps = -(-rows // batch_size)
-    if np.shape(stats.losses) != (steps,) or np.shape(stats.sizes) != (steps,) or int(np.sum(stats.sizes)) != rows:
+def _copied(state: State) -> State:
+    """Return a state that a network may keep: what it does with it changes no other."""
+    return {key: np.array(value) for key, value in state.items()}
+
+
+def _predicted_again(
+    network: Network, split: Split, truth: NDArray[np.int64], classes: int, kept: EpochRecord
+) -> Predictions:
+    """Return the predictions of the validation rows by weights that were loaded, those of the epoch ``kept``.
+
+    Raises:
+        TrialError: their loss differs from that epoch's by more than what the order of a sum may change: the metrics
+            would be of other weights than are stored.
+    """
+    predictions = read_predictions(network.predict(lent(split.val)), truth, classes)
+    loss = metrics.cross_entropy(predictions.log_probability)
+    if abs(loss - kept.val_loss) > _RESTORED * max(1.0, kept.val_loss):
         msg = (
-            f"the backend's epoch has losses {np.shape(stats.losses)} and {int(np.sum(stats.sizes))} rows; the "
-            f"contract says {steps} steps over {rows} rows"
+            f"with the weights of epoch {kept.epoch} loaded again, the validation loss is {loss:.6g}; at that epoch it "
+            f"was {kept.val_loss:.6g}: the backend's state() or load() is at fault"
         )
         raise TrialError(msg)
-    bad = np.flatnonzero(~np.isfinite(stats.losses))
-    if bad.size:
-        msg = f"diverged at epoch {epoch + 1}, step {bad[0] + 1}: the loss is {stats.losses[bad[0]]}"
-        raise TrialError(msg)
-
-
-def _validation(log_probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
-    predicted = log_probabilities.argmax(axis=1)
-    confusion = metrics.confusion_matrix(truth, predicted, log_probabilities.shape[1])
-    confidence = np.exp(log_probabilities.max(axis=1))
-    return confusion, metrics.expected_calibration_error(confidence, predicted == truth)
-
-
-def _of_truth(log_probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> NDArray[np.float32]:
-    return log_probabilities[np.arange(len(truth)), truth]
+    return predictions

@@ -12,7 +12,7 @@ from harness import bench
 from harness.bench import rounds
 from harness.bench.cases import synthetic
 from harness.bench.storage import stored
-from harness.errors import HarnessError
+from harness.errors import HarnessError, TrialError
 from harness.interfaces import INTERFACE_VERSION, EpochStats
 from harness.plugins import load
 
@@ -31,11 +31,12 @@ class RecordingNetwork:
 
     def train_epoch(self, epoch, order, learning_rate):
         self._log.append(("train", epoch, len(order), len(np.unique(order)), learning_rate))
-        return EpochStats(np.zeros(1), np.array([len(order)]), 0)
+        edges = [*range(0, len(order), self._spec.batch_size), len(order)]
+        return EpochStats(np.zeros(len(edges) - 1), np.diff(edges), 0)
 
     def predict(self, rows):
         self._log.append(("predict", len(rows)))
-        return np.zeros((len(rows), self._spec.classes), dtype=np.float32)
+        return np.full((len(rows), self._spec.classes), -np.log(self._spec.classes), dtype=np.float32)
 
     def synchronize(self):
         self._log.append(("synchronize",))
@@ -109,6 +110,43 @@ def test_a_measurement_tells_its_circumstances(log):
     assert told["spread"] == pytest.approx((0.75 - 0.375) / 2 / 0.5)
     assert told["environment"]["placement"] == "resident"
     assert told["environment"]["processor"]
+
+
+@pytest.mark.parametrize(
+    ("work", "returned", "told"),
+    [
+        ("train", EpochStats(np.zeros(1), np.array([1100]), 0), r"the backend's epoch has losses \(1,\) and 1100 rows"),
+        (
+            "predict",
+            np.zeros((1100, 47), dtype=np.float32),
+            "probabilities of row 0 of 1,100 sum to 47; ",
+        ),
+    ],
+)
+def test_what_is_fast_and_wrong_is_not_measured(log, monkeypatch, work, returned, told):
+    """The last warm-up's result is verified, outside the clock."""
+    method = {"train": "train_epoch", "predict": "predict"}[work]
+    monkeypatch.setattr(RecordingNetwork, method, lambda *_: returned)
+    with pytest.raises(TrialError, match=told):
+        bench.prepare(bench.Case("x", "M0", work, rows=1100))
+    assert log[-1] == ("close",)
+
+
+def test_what_is_handed_out_is_read_only(log, monkeypatch):
+    """Images, labels, orders and rows: a write would change what later runs are given."""
+    given = []
+    for method, keep in (("attach", slice(0, 2)), ("train_epoch", slice(1, 2))):
+        inner = getattr(RecordingNetwork, method)
+
+        def noting(self, *arguments, inner=inner, keep=keep):
+            given.extend(arguments[keep])
+            return inner(self, *arguments)
+
+        monkeypatch.setattr(RecordingNetwork, method, noting)
+    bench.prepare(bench.Case("x", "M0", "train", rows=1100)).close()
+    assert log
+    assert len(given) >= 3
+    assert not any(array.flags.writeable for array in given)
 
 
 def test_a_network_that_fails_to_start_is_closed(log, monkeypatch):

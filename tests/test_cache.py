@@ -55,12 +55,14 @@ def test_a_source_is_read_once_and_its_images_are_mapped(tmp_path):
     assert isinstance(opened.images.base, np.memmap)
 
 
-def test_writing_to_opened_images_changes_no_file(tmp_path):
-    """The map is copy-on-write."""
-    entry = materialise("drawn", {}, Drawn(), tmp_path)
-    opened = entry.open()
-    opened.images[:] = 0
-    assert entry.open().images.any()
+def test_opened_images_and_labels_are_read_only(tmp_path):
+    """A plugin's write would reach the trials after it: it fails instead, and cannot be allowed."""
+    opened = materialise("drawn", {}, Drawn(), tmp_path).open()
+    for array in (opened.images, opened.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        opened.images.flags.writeable = True
 
 
 def test_options_and_sources_that_give_one_content_share_an_entry(tmp_path):

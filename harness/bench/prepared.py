@@ -6,22 +6,21 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from harness import environment
 from harness.bench.arithmetic import operations, step_products
-from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case, synthetic
+from harness.bench.cases import SEED, SEVERITIES, Case, synthetic
 from harness.bench.measurements import Machine, Measurement
 from harness.bench.pace import repeats, steps_together
 from harness.bench.storage import stored
+from harness.bench.work import evaluation, work_of
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
-from harness.evaluation import evaluate
-from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Network, Peer
-from harness.jobs import build_optimizer, load_backend, named_perturbs
+from harness.inputs import read_only
+from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Peer
+from harness.jobs import build_optimizer, load_backend
+from harness.outputs import read_facts, read_placement
 from harness.plugins import registry
-from harness.seeding import epoch_order, initial_state
-from harness.specs import PerturbationSpec
+from harness.seeding import initial_state
 from harness.threads import limited, numpy_blas
 
 Built = Callable[[], None]
@@ -55,6 +54,8 @@ class Prepared:
     """Whether backends are told in multiples of it."""
     kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Of the matrix library: by name, the environment that chooses each."""
+    verify: Callable[[], None] = lambda: None
+    """Raises a `TrialError` if what the last run returned is not what the contract says."""
     repeats: int = 1
     """How often a run does the work; its seconds are divided by it."""
 
@@ -120,7 +121,8 @@ def prepare(
     def images() -> LabelledImages:
         stands()
         data = dataset.open() if dataset else synthetic(case.rows)
-        return replace(data, images=data.images[: case.rows], labels=data.labels[: case.rows])
+        images, labels = read_only(data.images[: case.rows]), read_only(data.labels[: case.rows])
+        return replace(data, images=images, labels=labels)
 
     stands = built or (lambda: None)
     with ExitStack() as cleanup:
@@ -134,6 +136,8 @@ def prepare(
         cleanup.enter_context(limited(case.threads))  # once more: for the libraries that were loaded meanwhile
         for _ in range(warm_ups):
             prepared.run()
+        if warm_ups:
+            prepared.verify()
         if prepared.accelerated and case.processes == 1:  # several processes must do the same work
             prepared.repeats = repeats(prepared.run)
         prepared.cleanup = cleanup.pop_all()  # handed over now that nothing can fail any more
@@ -169,26 +173,9 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
     cleanup.callback(network.close)
     data = images()
     network.attach(data.images, data.labels)
-    told["placement"] = network.placement
-    return Prepared(case, _work_of(case, network, data), told, cleanup)
-
-
-def _work_of(case: Case, network: Network, data: LabelledImages) -> Callable[[], None]:
-    """Return what a backend's network is to do."""
-    rows = np.arange(case.rows, dtype=np.int64)
-    if case.work == "evaluate":
-        return _evaluation(case, [network], data)
-    order, epoch = epoch_order(SEED, 0, rows), iter(range(2**31))
-
-    def train() -> None:
-        network.train_epoch(next(epoch), order, case.learning_rate)
-        network.synchronize()
-
-    def predict() -> None:
-        network.predict(rows)
-        network.synchronize()
-
-    return train if case.work == "train" else predict
+    told["placement"] = read_placement(network)
+    run, verify = work_of(case, network, data)
+    return Prepared(case, run, told, cleanup, verify=verify)
 
 
 def _peer(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
@@ -214,7 +201,7 @@ def _peer(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
 
 def _perturbation(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
     """Return the making of the perturbed images of an evaluation, which no network then sees."""
-    run = _evaluation(case, [], images())
+    run = evaluation(case, [], images())
     return Prepared(case, run, _circumstances(case, {"device": "cpu", "blas": numpy_blas()}), cleanup)
 
 
@@ -230,15 +217,8 @@ def _dataset(case: Case, dataset: CachedDataset, cleanup: ExitStack) -> Prepared
     return Prepared(case, load, _circumstances(case, {"device": "cpu", "blas": numpy_blas()}), cleanup)
 
 
-def _evaluation(case: Case, networks: Sequence[Network], data: LabelledImages) -> Callable[[], None]:
-    specs = [PerturbationSpec(name, SEVERITIES, SEED) for name in case.perturbations]
-    perturbs, rows = named_perturbs(specs), np.arange(case.rows, dtype=np.int64)
-    return lambda: _nothing(evaluate(networks, data.images, data.labels, rows, CLASSES, perturbs))
-
-
 def _circumstances(case: Case, own: Mapping[str, str]) -> dict[str, str]:
-    texts = {key: str(value) for key, value in own.items()}
-    return environment.host() | texts | {"threads": str(case.threads), "processes": str(case.processes)}
+    return environment.host() | read_facts(own) | {"threads": str(case.threads), "processes": str(case.processes)}
 
 
 def _provenance(case: Case) -> str:
@@ -253,7 +233,3 @@ def _steps(case: Case) -> int:
 def _repeat(function: Callable[[], None], times: int) -> None:
     for _ in range(times):
         function()
-
-
-def _nothing(_result: object) -> None:
-    """Drop a result."""

@@ -5,9 +5,10 @@ from typing import Any
 
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
-from harness.conformance.clauses import require, require_equal
+from harness.conformance.clauses import accepted, require, require_equal
 from harness.conformance.recipes import ACTIVATIONS, RULES
 from harness.interfaces import INTERFACE_VERSION
+from harness.outputs import read_facts, read_placement
 from harness.suite.models import Experiment
 
 _VARIED: list[dict[str, Any]] = [
@@ -51,6 +52,8 @@ class Declarations(BackendTests):
         require(isinstance(found, Mapping), clause, "a mapping", type(found).__name__)
         texts = all(isinstance(key, str) and isinstance(value, str) for key, value in found.items())
         require(texts, clause, "texts by name", found)
+        known = accepted(clause, "facts that a run takes", read_facts, found)
+        require_equal(dict(found), known, clause, "texts of one line without control characters, 300 at most:")
         require("device" in found, clause, "the key 'device'", f"the keys {sorted(found)}")
 
     def test_declares_whether_it_is_deterministic(self, bench: Bench) -> None:
@@ -72,5 +75,5 @@ class Declarations(BackendTests):
 
     def test_says_where_the_images_are(self, bench: Bench) -> None:
         """Network.placement is ``stream`` or ``resident``, valid after `attach`."""
-        found = getattr(bench.build(bench.plain), "placement", None)
-        require(found in {"stream", "resident"}, "Network.placement", "'stream' or 'resident'", repr(found))
+        network = bench.build(bench.plain)
+        accepted("Network.placement", "'stream' or 'resident'", read_placement, network)

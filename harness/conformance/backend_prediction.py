@@ -7,8 +7,9 @@ import pytest
 
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
-from harness.conformance.clauses import require, require_close, require_equal, require_same
+from harness.conformance.clauses import accepted, require, require_close, require_equal, require_same
 from harness.interfaces import Network
+from harness.outputs import read_predictions
 
 _LOG_PROBABILITIES = "Network.predict returns float32 log-probabilities (rows, classes)"
 _EVALUATION = "Network.predict, in evaluation mode: dropout off, running statistics instead of the batch's"
@@ -37,8 +38,10 @@ class Prediction(BackendTests):
         for name, values in (("predict", network.predict(rows)), ("predict_images", network.predict_images(images))):
             clause = _LOG_PROBABILITIES.replace("predict", name)
             require(isinstance(values, np.ndarray), clause, "a NumPy array", type(values).__name__)
+            truth, classes = bench.data.labels[rows], len(bench.data.class_names)
             told = f"{values.dtype} {values.shape}"
             require_equal(told, f"float32 ({len(rows)}, {len(bench.data.class_names)})", clause, "an array")
+            accepted(clause, "predictions that a run takes", read_predictions, values, truth, classes)
             sums = np.exp(values.astype(np.float64)).sum(axis=1)
             require_close(sums, np.ones(len(rows)), 1e-5, clause, "the exponentials of a row to sum to")
 

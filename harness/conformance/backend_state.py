@@ -7,9 +7,11 @@ import pytest
 
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import SEED, Bench
-from harness.conformance.clauses import require, require_close, require_equal, require_same
+from harness.conformance.clauses import accepted, require, require_close, require_equal, require_same
+from harness.conformance.handing import given
 from harness.conformance.recipes import Recipe
-from harness.interfaces import Context, LabelledImages, Network, State
+from harness.interfaces import Context, Network, State
+from harness.outputs import read_state
 from harness.seeding import initial_state
 
 _STATE = (
@@ -49,7 +51,8 @@ class Saving(BackendTests):
         spec = bench.plain.spec(bench.data)
         initial = initial_state(spec, SEED)
         before = _copied(initial)
-        network = bench.backend.build(spec, initial, bench.plain.rule.optimizer, Context(SEED, device=bench.device))
+        context = Context(SEED, device=bench.device)
+        network = given(bench.backend.build(spec, initial, bench.plain.rule.optimizer, context))
         found = network.state()
         for key, value in before.items():
             require(key in found, _STATE, f"the key {key!r}", f"the keys {sorted(found)}")
@@ -64,7 +67,7 @@ class Saving(BackendTests):
         network, spec = bench.build(recipe), recipe.spec(bench.data)
         network.train_epoch(0, bench.batches(1)[0], recipe.rate)
         state = network.state()
-        require(isinstance(state, dict), _STATE, "a dict", type(state).__name__)
+        accepted(_STATE, "a state that a run takes", read_state, state, spec)
         moments = recipe.rule.optimizer.init(np.zeros(spec.parameter_count(), dtype=np.float32))
         wanted = initial_state(spec, SEED) | {f"optimizer.{name}": np.asarray(one) for name, one in moments.items()}
         require_equal(sorted(state), sorted(wanted), _STATE, "the keys")
@@ -104,6 +107,11 @@ class Saving(BackendTests):
                 value[...] = 0
         clause = "Network.state returns a copy"
         require_close(network.predict(rows), before, 1e-6, clause, "the prediction after writing to the state")
+        saved = network.state()
+        at_once = _copied(saved)
+        network.train_epoch(0, rows, bench.plain.rate)
+        for key, value in at_once.items():
+            require_same(saved[key], value, f"{clause}: training goes on without it", f"{key} as it was saved")
 
     def test_a_state_without_moments_resets_the_optimizer(
         self, bench: Bench, recipe: Recipe, pair: tuple[Network, Network]
@@ -119,16 +127,25 @@ class Saving(BackendTests):
         self._require_alike(bench, used.state(), new.state(), clause)
 
     def test_leaves_what_it_is_given_as_it_was(self, bench: Bench, tmp_path: Path) -> None:
-        """Network.attach is given the cache's memory map, which all workers share; an order is the core's."""
+        """Network.attach is given the cache's memory map, which all workers share; an order is the core's.
+
+        A run hands them over read-only. Here they can be written to, so that a change shows as such.
+        """
         clause = "Network.attach, train_epoch and predict do not modify images, labels or order"
         np.save(tmp_path / "images.npy", bench.data.images)
-        images = np.load(tmp_path / "images.npy", mmap_mode="c")  # as the cache opens it: copy on write
+        images = np.load(tmp_path / "images.npy", mmap_mode="c")  # copy on write
         labels, order = bench.data.labels.copy(), np.concatenate(bench.batches(3))
         rows = order.copy()
-        network = bench.build(bench.plain, LabelledImages(np.asarray(images), labels, bench.data.class_names))
+        network = bench.unattached(bench.plain)
+        network.attach(np.asarray(images), labels)
         network.train_epoch(0, order, bench.plain.rate)
         network.predict(order)
+        scaled = bench.data.images[order].astype(np.float32) / np.float32(255)
+        shown = scaled.copy()
+        network.predict_images(shown)
         network.close()
         require_same(np.asarray(images), bench.data.images, clause, "images as they were attached")
         require_same(labels, bench.data.labels, clause, "labels as they were attached")
         require_same(order, rows, clause, "the order as it was handed")
+        clause = "Network.predict_images does not modify its images: every network that is tested shares them"
+        require_same(shown, scaled, clause, "test images as they were handed")

@@ -1,5 +1,6 @@
 """How a backend trains: gradients, rows, keys, rates."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
-from harness.conformance.clauses import require, require_close, require_equal, require_same
+from harness.conformance.clauses import accepted, explained, require, require_close, require_equal, require_same
 from harness.conformance.recipes import ACTIVATIONS, RULES
-from harness.interfaces import EpochStats, Precision, ReducedPrecision
+from harness.inputs import training_labels
+from harness.interfaces import Precision, ReducedPrecision
+from harness.outputs import read_stats
 
 KEYS: dict[str, dict[str, Any]] = {
     **{name: {"activation": name} for name in ACTIVATIONS},
@@ -80,6 +83,19 @@ class Training(BackendTests):
         calm = bench.plain.rate / 5  # several steps in one epoch drift apart by rounding: less so at a low rate
         bench.check_steps(bench.plain, [order, order[::-1].copy(), order[: batch + 1]], clause, [calm] * 3)
 
+    def test_needs_no_label_but_those_of_its_order(self, bench: Bench) -> None:
+        """Network.attach is given the labels of training rows; those of all others are `WITHHELD`."""
+        clause = "Network.attach: labels are those of the rows that orders name, and WITHHELD for all others"
+        order = np.concatenate(bench.batches(3))
+        found = []
+        for labels in (bench.data.labels, training_labels(bench.data.labels, order)):
+            with explained(clause):
+                network = bench.build(bench.plain, replace(bench.data, labels=labels))
+                network.train_epoch(0, order, bench.plain.rate)
+                found.append(network.predict(np.arange(len(labels), dtype=np.int64)))
+        whole, withheld = found
+        require_close(withheld, whole, 1e-4, clause, "as with the labels of all rows, the log-probability of")
+
     def test_a_smaller_batch_is_not_rescaled(self, bench: Bench) -> None:
         """NetworkSpec: a last, smaller batch's gradient is the mean (or sum) of its own rows."""
         orders = [batch[:5] for batch in bench.batches(3)]
@@ -113,7 +129,8 @@ class Training(BackendTests):
         """EpochStats: ``losses`` float64 and ``sizes`` of whole numbers, a value a step; ``correct`` a whole number."""
         stats = bench.build(bench.plain).train_epoch(0, np.concatenate(bench.batches(3)), bench.plain.rate)
         clause = "EpochStats: losses (steps,) float64, sizes (steps,) whole numbers, correct a whole number"
-        require(isinstance(stats, EpochStats), clause, "EpochStats", type(stats).__name__)
+        batch = bench.plain.batch
+        accepted(clause, "statistics that a run takes", read_stats, stats, 3 * batch, batch, 0)
         for name, kind in (("losses", "f8"), ("sizes", "i8")):
             values = getattr(stats, name)
             told = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.conformance.clauses import broken, require, require_close, require_equal
+from harness.conformance.clauses import broken, explained, require, require_close, require_equal
+from harness.conformance.handing import given
 from harness.conformance.recipes import RULES, Recipe, plainest, sample
 from harness.conformance.target import Target
 from harness.errors import HarnessError
@@ -81,13 +82,22 @@ class Bench:
     def build(
         self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32", seed: int = SEED
     ) -> Network:
-        """Return a network of the backend under test with images attached; its weights are the same for any seed."""
+        """Return a network of the backend under test with images attached; its weights are the same for any seed.
+
+        As in a run, what it is given is read-only.
+        """
+        network = given(self.unattached(recipe, data, precision, seed))
         data = data or self.data
-        spec = recipe.spec(data)
-        context = Context(seed, device=self.device, precision=precision)
-        network = self.backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
         network.attach(data.images, data.labels)
         return network
+
+    def unattached(
+        self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32", seed: int = SEED
+    ) -> Network:
+        """Return the same network without images, which takes its arguments as they are."""
+        spec = recipe.spec(data or self.data)
+        context = Context(seed, device=self.device, precision=precision)
+        return self.backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
 
     def reference(self, recipe: Recipe) -> Network:
         """Return the reference's network, in float64, with images attached."""
@@ -119,12 +129,9 @@ class Bench:
             state = rounded(reference.state())
             reference.load(state)
             wanted = reference.train_epoch(epoch, order, rate)
-            try:
+            with explained(clause):
                 tested.load(state)
                 got = tested.train_epoch(epoch, order, rate)
-            except Exception as error:
-                error.add_note(f"contract: {clause}")
-                raise
             check_stats(got, wanted, clause)
             ways = []
             for start in _nudged(state):

@@ -1,10 +1,16 @@
 """How a failure is told: what was expected, what came, and which clause of the contract says so."""
 
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+
+from harness.errors import TrialError
+
+T = TypeVar("T")
 
 
 def broken(clause: str, expected: str, got: object) -> NoReturn:
@@ -16,6 +22,24 @@ def require(holds: object, clause: str, expected: str, got: object) -> None:
     """Fail the test unless something holds."""
     if not holds:
         broken(clause, expected, got)
+
+
+def accepted(clause: str, expected: str, read: Callable[..., T], *arguments: Any) -> T:
+    """Return what a check of a run returns; fail the test where a run would fail the trial."""
+    try:
+        return read(*arguments)
+    except TrialError as error:
+        broken(clause, expected, str(error))
+
+
+@contextmanager
+def explained(clause: str) -> Iterator[None]:
+    """Have whatever is raised within the block name the clause that it breaks."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"contract: {clause}")
+        raise
 
 
 def require_equal(got: object, wanted: object, clause: str, what: str) -> None:

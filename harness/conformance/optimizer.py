@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.conformance.clauses import require, require_close, require_equal, require_same
 from harness.conformance.target import Conformance, Target
+from harness.files import npz
 from harness.interfaces import Array, Optimizer
 from harness.plugins import Kind
 
@@ -201,9 +202,7 @@ class OptimizerConformance(Conformance):
         state = rule.init(parameters)
         for _ in range(3):
             parameters, state = rule.update(parameters, rosenbrock(parameters), state, _RATE)
-        file = io.BytesIO()
-        np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in state.items()})
-        file.seek(0)
+        file = io.BytesIO(npz({name: np.asarray(value) for name, value in state.items()}))
         with np.load(file, allow_pickle=False) as arrays:
             read = {name: arrays[name] for name in arrays.files}
         gradients = rosenbrock(parameters)

@@ -50,9 +50,9 @@ class CachedDataset:
     """What it was held against when it was read: ``"checksums"``, ``"counts"``, or nothing."""
 
     def open(self) -> LabelledImages:
-        """Return the images, memory-mapped and shared by all processes of the machine, and the labels.
+        """Return the images, memory-mapped and shared by all processes of the machine, and the labels: both read-only.
 
-        The map is copy-on-write: frameworks that insist on writable memory take it, and the file cannot change. The
+        A plugin's write would reach every trial that this process runs later: it fails where it is made. The
         content was verified when the dataset was obtained; here only its size and type are checked.
 
         Raises:

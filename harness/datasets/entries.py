@@ -105,13 +105,13 @@ def verify(root: Path, digest: str) -> Meta:
 
 
 def images_and_labels(directory: Path, rows: int, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return an entry's images, memory-mapped, and labels.
+    """Return an entry's images, memory-mapped, and labels; both are read-only.
 
     Raises:
         DamagedError: a file does not hold what was announced.
     """
     try:
-        images = np.lib.format.open_memmap(directory / "images.npy", mode="c")
+        images = np.lib.format.open_memmap(directory / "images.npy", mode="r")
         with open_regular(directory / "labels.npy") as file:
             labels = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # besides OSError whatever NumPy comes upon in a damaged header
@@ -124,6 +124,7 @@ def images_and_labels(directory: Path, rows: int, shape: tuple[int, int]) -> tup
         if array.dtype != dtypes[name] or array.shape != expected:
             msg = f"{name}.npy holds {array.dtype} {array.shape}, not {np.dtype(dtypes[name])} {expected}"
             raise DamagedError(msg)
+    labels.flags.writeable = False
     return np.asarray(images), labels
 
 

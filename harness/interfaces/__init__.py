@@ -3,7 +3,16 @@
 This package imports nothing of ours. A change to it that an existing plugin could notice raises `INTERFACE_VERSION`.
 """
 
-from harness.interfaces.backend import Array, Backend, EpochStats, Network, Optimizer, ReducedPrecision, State
+from harness.interfaces.backend import (
+    WITHHELD,
+    Array,
+    Backend,
+    EpochStats,
+    Network,
+    Optimizer,
+    ReducedPrecision,
+    State,
+)
 from harness.interfaces.bench import MultiplyingBackend, Peer, PeerNetwork, Product
 from harness.interfaces.data import (
     Dataset,
@@ -34,6 +43,7 @@ INTERFACE_VERSION = 1
 
 __all__ = [
     "INTERFACE_VERSION",
+    "WITHHELD",
     "Activation",
     "ActivationName",
     "Array",

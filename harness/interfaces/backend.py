@@ -12,6 +12,10 @@ from harness.interfaces.network import Context, NetworkSpec, Precision
 Array = Any
 """An array of any namespace of the array API: NumPy, CuPy, PyTorch, JAX, …"""
 
+WITHHELD = -32_768
+"""The label of a row that a network is not trained on: below minus the number of classes, so that NumPy too refuses it
+as an index."""
+
 State = dict[str, NDArray[Any]]
 """All that prediction and resuming need, as NumPy arrays on the host.
 
@@ -26,10 +30,10 @@ class EpochStats:
     """What one epoch of training measured: one transfer from the device an epoch.
 
     ``losses`` (steps,): each batch's mean cross-entropy, before its update, float64. ``sizes`` (steps,): rows in each
-    batch. ``correct``: rows classified rightly, before their batch's update, in training mode. ``peak_device_bytes``:
-    the most bytes that the network's arrays have held on an accelerator at once (not what a pool or cache keeps beside
-    them, nor what an earlier network held), or None where there is none. A network that diverged reports losses
-    that are not finite, or raises: the core ends the trial with either.
+    batch, full but for the last. ``correct``: rows classified rightly, before their batch's update, in training mode.
+    ``peak_device_bytes``: the most bytes that the network's arrays have held on an accelerator at once (not what a pool
+    or cache keeps beside them, nor what an earlier network held), or None where there is none. A network that diverged
+    reports losses that are not finite, or raises: the core ends the trial with either.
     """
 
     losses: NDArray[np.float64]
@@ -68,19 +72,25 @@ class Network(Protocol):
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         """Give the whole set, once, before training: images (rows, height, width), perhaps memory-mapped.
 
-        Not called before an evaluation, which gives its images to `predict_images`.
+        Both are read-only. ``labels`` (rows,) are those of the rows that orders will name; all others, validation and
+        test rows, have the label `WITHHELD`. Not called before an evaluation, which gives its images to
+        `predict_images`.
         """
         ...
 
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
         """Train on the attached rows ``order``, in that order, batch by batch; ``epoch`` counts from 0.
 
+        ``order`` is read-only, as are the rows and images that a prediction is asked for.
         At a ``learning_rate`` of 0, where a schedule may end, parameters stay and all else moves as ever.
         """
         ...
 
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return log-probabilities (rows, classes) of attached rows, in evaluation mode."""
+        """Return log-probabilities (rows, classes) of attached rows, in evaluation mode.
+
+        They are the log-softmax of the logits: the exponentials of a row sum to 1, and -inf is a probability of 0.
+        """
         ...
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

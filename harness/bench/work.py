@@ -1,0 +1,47 @@
+"""What a network does in one run of a benchmark, and what verifies the result, outside the clock."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case
+from harness.evaluation import evaluate
+from harness.inputs import read_only
+from harness.interfaces import LabelledImages, Network
+from harness.jobs import named_perturbs
+from harness.outputs import read_predictions, read_stats
+from harness.seeding import epoch_order
+from harness.specs import PerturbationSpec
+
+
+def work_of(case: Case, network: Network, data: LabelledImages) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return what a backend's network is to do, and what verifies the last result of it, outside the clock."""
+    rows = read_only(np.arange(case.rows, dtype=np.int64))
+    if case.work == "evaluate":
+        return evaluation(case, [network], data), lambda: None  # an evaluation verifies what it is given
+    order, epoch = read_only(epoch_order(SEED, 0, rows)), iter(range(2**31))
+    returned: list[Any] = [None]
+
+    def train() -> None:
+        returned[0] = network.train_epoch(next(epoch), order, case.learning_rate)
+        network.synchronize()
+
+    def predict() -> None:
+        returned[0] = network.predict(rows)
+        network.synchronize()
+
+    if case.work == "train":
+        return train, lambda: _nothing(read_stats(returned[0], case.rows, case.spec().batch_size, 0))
+    return predict, lambda: _nothing(read_predictions(returned[0], data.labels, CLASSES))
+
+
+def evaluation(case: Case, networks: Sequence[Network], data: LabelledImages) -> Callable[[], None]:
+    """Return the measuring of networks on every row under the case's perturbations."""
+    specs = [PerturbationSpec(name, SEVERITIES, SEED) for name in case.perturbations]
+    perturbs, rows = named_perturbs(specs), np.arange(case.rows, dtype=np.int64)
+    return lambda: _nothing(evaluate(networks, data.images, data.labels, rows, CLASSES, perturbs))
+
+
+def _nothing(_result: object) -> None:
+    """Drop a result."""

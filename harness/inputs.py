@@ -1,0 +1,36 @@
+"""What a plugin is given: read-only, so that a write fails where it is made, and no memory that others rely on."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.interfaces import WITHHELD
+
+A = TypeVar("A", bound=NDArray[Any])
+
+
+def read_only(array: A) -> A:
+    """Return a view of an array that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def lent(array: A) -> A:
+    """Return a copy that cannot be written to: whoever makes it writable again harms nothing but the copy."""
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy  # type: ignore[return-value] # as above
+
+
+def training_labels(labels: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the labels (all rows,) as a network has them while it trains on ``rows``: `WITHHELD` for all others.
+
+    >>> training_labels(np.array([2, 0, 1]), np.array([0, 2]))
+    array([     2, -32768,      1])
+    """
+    known = np.full_like(labels, WITHHELD)
+    known[rows] = labels[rows]
+    known.flags.writeable = False
+    return known

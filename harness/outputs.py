@@ -1,0 +1,211 @@
+"""What a backend returns, verified and copied before it counts: for training, evaluation, rehearsal, bench and kit.
+
+A backend may reuse its buffers, or still write to them from a thread: nothing that it returned is kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import index
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import TrialError, printable, shown
+from harness.interfaces import EpochStats, Network, NetworkSpec, State
+
+NORMALISATION = 1e-3
+"""How far the probabilities of a row may be from a sum of 1.
+
+A float32 log-softmax over a thousand classes, summed naively, is within 1e-4, so no rounding of float32 is refused;
+``bfloat16`` is the precision of matrix products alone, and a log-softmax of rounded logits sums to 1 all the same. At
+the limit a cross-entropy is off by a thousandth of a nat.
+"""
+_LEAST_LOSS = -1e-3
+"""A mean cross-entropy is not negative but for rounding."""
+_CHUNK = 4096
+"""Rows that are verified at a time: a validation set is never copied whole."""
+_KEY_LENGTH = 200
+_STATE_VECTORS = 64
+"""A state holds at most so many vectors of the network's length, a dozen times what known optimizers keep."""
+_STATE_SPARE = 1_000_000
+"""Elements that a state may hold beside them."""
+_FACTS, _FACT_LENGTH = 100, 300
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What counts of the log-probabilities of some rows, all (rows,)."""
+
+    predicted: NDArray[np.int64]
+    log_probability: NDArray[np.float32]
+    """Of the true class."""
+    confidence: NDArray[np.float32]
+    """The probability of the predicted class."""
+
+
+def read_predictions(
+    values: NDArray[np.float32], truth: NDArray[np.int64], classes: int, when: str = ""
+) -> Predictions:
+    """Return what counts of a backend's predictions of rows whose classes are ``truth`` (rows,).
+
+    A log-probability of -inf, which is a probability of 0, is allowed: a cross-entropy clips it. ``when`` is part of
+    the error's text, as in ``"at epoch 3"``.
+
+    Raises:
+        TrialError: they are not float32 (rows, classes), or a row's probabilities do not sum to 1 within
+            `NORMALISATION`: one of them is NaN or above 1, or they are logits or no logarithms.
+    """
+    rows, place = len(truth), f" {when}" if when else ""
+    if not isinstance(values, np.ndarray) or values.shape != (rows, classes) or values.dtype != np.float32:
+        got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        msg = f"the backend's predictions are {got}; the contract says float32 {(rows, classes)}"
+        raise TrialError(msg)
+    found = Predictions(np.empty(rows, np.int64), np.empty(rows, np.float32), np.empty(rows, np.float32))
+    for start in range(0, rows, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        chunk = np.array(values[part], subok=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = np.exp(chunk).sum(axis=1, dtype=np.float64)
+        wrong = np.flatnonzero(~(np.abs(sums - 1.0) <= NORMALISATION))  # a NaN is wrong too
+        if wrong.size:
+            row = start + int(wrong[0])
+            if np.isnan(sums[wrong[0]]):
+                msg = f"diverged{place}: NaN among the log-probabilities of row {row} of {rows:,}"
+            else:
+                msg = (
+                    f"the backend's probabilities of row {row} of {rows:,}{place} sum to {sums[wrong[0]]:.6g}; the "
+                    "contract says log-probabilities, the log-softmax of the logits, whose exponentials sum to 1"
+                )
+            raise TrialError(msg)
+        at = np.arange(len(chunk))
+        found.predicted[part] = chunk.argmax(axis=1)
+        found.log_probability[part] = chunk[at, truth[part]]
+        found.confidence[part] = np.exp(chunk[at, found.predicted[part]])
+    return found
+
+
+def read_stats(stats: Any, rows: int, batch_size: int, epoch: int) -> EpochStats:
+    """Return an epoch's statistics in float64 and whole numbers; ``epoch`` counts from 0.
+
+    Raises:
+        TrialError: they are not those of steps over ``rows`` rows in full batches but the last, with real losses that
+            are finite and not negative, and as many rows right as there are at most.
+    """
+    if not isinstance(stats, EpochStats):
+        msg = f"the backend's epoch returned {type(stats).__name__}; the contract says EpochStats"
+        raise TrialError(msg)
+    losses, sizes = _vector(stats.losses, "losses", "f"), _vector(stats.sizes, "sizes", "iu")
+    steps = -(-rows // batch_size)
+    if losses.shape != (steps,) or sizes.shape != (steps,) or int(sizes.sum()) != rows:
+        msg = (
+            f"the backend's epoch has losses {losses.shape} and {int(sizes.sum())} rows; the "
+            f"contract says {steps} steps over {rows} rows"
+        )
+        raise TrialError(msg)
+    wanted = np.full(steps, batch_size)
+    wanted[-1] = rows - (steps - 1) * batch_size
+    odd = np.flatnonzero(sizes != wanted)
+    if odd.size:
+        step = int(odd[0])
+        msg = f"the backend's step {step + 1} of {steps} has {sizes[step]} rows; the contract says {wanted[step]}"
+        raise TrialError(msg)
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if bad.size:
+        msg = f"diverged at epoch {epoch + 1}, step {bad[0] + 1}: the loss is {losses[bad[0]]}"
+        raise TrialError(msg)
+    least = int(losses.argmin())
+    if losses[least] < _LEAST_LOSS:
+        place = f"epoch {epoch + 1}, step {least + 1}"
+        msg = f"the backend's loss at {place} is {losses[least]:.6g}; a cross-entropy is not negative"
+        raise TrialError(msg)
+    correct = _whole(stats.correct, "the number of rows right", rows)
+    peak = stats.peak_device_bytes
+    return EpochStats(losses, sizes, correct, None if peak is None else _whole(peak, "peak_device_bytes", 2**63 - 1))
+
+
+def read_state(state: Any, spec: NetworkSpec) -> State:
+    """Return a copy of a network's state.
+
+    Raises:
+        TrialError: it is not a dict of NumPy arrays of numbers by names that can be stored, or far larger than the
+            network.
+    """
+    if not isinstance(state, dict):
+        msg = f"the backend's state is {type(state).__name__}; the contract says a dict of NumPy arrays"
+        raise TrialError(msg)
+    for key, value in state.items():
+        if not isinstance(key, str) or type(value) is not np.ndarray or value.dtype.kind not in "fiub":
+            what = str(value.dtype) if type(value) is np.ndarray else type(value).__name__
+            place = f"{what} under {shown(key)}"
+            msg = f"the backend's state has {place}; the contract says NumPy arrays of numbers by name"
+            raise TrialError(msg)
+        if not _storable(key):
+            msg = (
+                f"the backend's state has the key {shown(key)}; a key is printable, has no slash, does not end in "
+                f".npy and has at most {_KEY_LENGTH} characters"
+            )
+            raise TrialError(msg)
+    elements, most = sum(value.size for value in state.values()), _STATE_VECTORS * spec.parameter_count() + _STATE_SPARE
+    if elements > most or len(state) > most:
+        msg = f"the backend's state has {elements:,} numbers; a network of this size may have {most:,} at most"
+        raise TrialError(msg)
+    return {str(key): np.array(value) for key, value in state.items()}
+
+
+def read_placement(network: Network) -> str:
+    """Return where a network has its images.
+
+    Raises:
+        TrialError: it says something else than ``"stream"`` or ``"resident"``.
+    """
+    placement = getattr(network, "placement", None)
+    for known in ("stream", "resident"):
+        if isinstance(placement, str) and placement == known:
+            return known
+    msg = f"the network's placement is {shown(placement)}; the contract says 'stream' or 'resident'"
+    raise TrialError(msg)
+
+
+def read_facts(facts: Any) -> dict[str, str]:
+    """Return what a plugin says of its environment: texts of one line that any terminal and file can take.
+
+    Raises:
+        TrialError: it is not a mapping, or has over a hundred entries.
+    """
+    if not isinstance(facts, Mapping) or len(facts) > _FACTS:
+        got = f"{len(facts)} entries" if isinstance(facts, Mapping) else type(facts).__name__
+        msg = f"the plugin's environment is {got}; the contract says a mapping of texts, {_FACTS} at most"
+        raise TrialError(msg)
+    return {printable(str(key), _FACT_LENGTH): printable(str(value), _FACT_LENGTH) for key, value in facts.items()}
+
+
+def _vector(values: Any, name: str, kinds: str) -> NDArray[Any]:
+    """Return a copy of a vector: float64 of real numbers, int64 of whole ones."""
+    try:
+        found = np.array(values, subok=False)
+    except Exception:  # noqa: BLE001 - a foreign array may raise anything when it is converted
+        found = np.empty(0, dtype=object)
+    if found.dtype.kind not in kinds:
+        got = str(found.dtype) if isinstance(values, np.ndarray) else type(values).__name__
+        wanted = "float64" if kinds == "f" else "int64"
+        msg = f"the backend's {name} are {got}; the contract says {wanted} (steps,)"
+        raise TrialError(msg)
+    return found.astype(np.float64 if kinds == "f" else np.int64)
+
+
+def _whole(value: Any, name: str, most: int) -> int:
+    try:
+        number = index(value)
+    except Exception:  # noqa: BLE001 - as above
+        number = -1
+    if not 0 <= number <= most:
+        msg = f"the backend's {name} is {shown(value)}; the contract says a whole number in 0 … {most}"
+        raise TrialError(msg)
+    return number
+
+
+def _storable(key: str) -> bool:
+    """Return whether a key can name an array in an ``.npz``, and is read back as it was."""
+    plain = key.isprintable() and not {"/", "\\"} & set(key) and not key.endswith(".npy")
+    return bool(key) and len(key) <= _KEY_LENGTH and plain
