@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from time import time
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.files import safe_name
+from harness.files import is_temporary, open_regular, safe_name, write_bytes
 from harness.paths import status_of
 from harness.report.figure import THEMES
 from harness.report.needs import needed
@@ -16,23 +18,43 @@ from harness.report.reading import Material
 Format = Literal["png", "svg", "pdf"]
 MARK = '<meta name="generator" content="harness report">'
 """What tells a report from another file."""
+_START = 2000
+"""Bytes of a report that hold its mark."""
+_ABANDONED_SECONDS = 3600.0
 
 
 def write_page(path: Path, page: str) -> int:
-    """Write a page, over an earlier one if it is there, and return how many bytes it has.
+    """Write a page, over an earlier one or an empty file if that is there, and return how many bytes it has.
 
     Raises:
         HarnessError: something else is there, or the place cannot be written to.
     """
+    content = page.encode(errors="backslashreplace")  # a name or path that is not Unicode is shown escaped
     try:
-        if status_of(path) and MARK.encode() not in path.read_bytes()[:2000]:
+        if status_of(path) and not _replaceable(path):
             msg = f"{path}: is there already, and no report. Name another file with --out"
             raise HarnessError(msg)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.write_bytes(page.encode())
+        _clear_abandoned(path)
+        write_bytes(path, content, durable=False)
     except OSError as error:
         msg = f"{path}: cannot be written to: {error.strerror}. Name another file with --out"
         raise HarnessError(msg) from None
+    return len(content)
+
+
+def _replaceable(path: Path) -> bool:
+    """Say whether a file is a report, or empty: a version that did not write aside left that on a full disk."""
+    with open_regular(path) as file:
+        start = file.read(_START)
+    return not start or MARK.encode() in start
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Remove what a report that was killed left of a page; one that is being written now is younger."""
+    for other in path.parent.glob(".*"):
+        with suppress(OSError):
+            if is_temporary(other.name, of=path.name) and time() - other.stat().st_mtime > _ABANDONED_SECONDS:
+                other.unlink()
 
 
 def draw(material: Material, folder: Path, format_: Format) -> list[Path]:
@@ -57,7 +79,7 @@ def draw(material: Material, folder: Path, format_: Format) -> list[Path]:
             else:
                 content = vl_convert.vegalite_to_png(spec, config=light, scale=2)
             path = folder / f"{safe_name(figure.key)}.{format_}"
-            path.write_bytes(content)
+            write_bytes(path, content, durable=False)
             written.append(path)
     except OSError as error:
         msg = f"--figures {folder}: cannot be written to: {error.strerror}"

@@ -1,13 +1,17 @@
 """Starts a plugin, or a suite, from templates: complete, installable, and passing its own tests."""
 
 import re
+import shutil
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
 from string import Template
 from typing import Literal, get_args
 
 from harness.errors import HarnessError, shown
+from harness.files import write_bytes
 from harness.paths import status_of
 from harness.plugins import Registry
 
@@ -76,18 +80,32 @@ def _write(sources: dict[str, str], folder: Path, made: Path, words: dict[str, s
     if status_of(made):
         msg = f"{made}: exists already, and is left as it is: choose another name, or another --directory"
         raise HarnessError(msg)
-    written = []
-    for target, source in sources.items():
-        path = folder / Template(target).substitute(words)
-        text = _read(Template(source).substitute(words)).substitute(words)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            msg = f"{path}: cannot be written: {error.strerror}"
-            raise HarnessError(msg) from error
-        written.append(path)
-    return written
+    content = {
+        Path(Template(target).substitute(words)): _read(Template(source).substitute(words)).substitute(words).encode()
+        for target, source in sources.items()
+    }
+    try:
+        if made == folder:
+            _place(folder, content)
+        else:
+            for path, text in content.items():
+                write_bytes(folder / path, text, durable=False)
+    except OSError as error:
+        msg = f"{made}: cannot be written: {error.strerror}"
+        raise HarnessError(msg) from error
+    return [folder / path for path in content]
+
+
+def _place(folder: Path, content: Mapping[Path, bytes]) -> None:
+    """Write a folder aside, then give it its name: a part of it would be refused the next time as there already."""
+    aside = folder.with_name(f".{folder.name}.{token_hex(6)}")
+    try:
+        for path, text in content.items():
+            write_bytes(aside / path, text, durable=False)
+        aside.rename(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
 
 
 def _read(source: str) -> Template:
