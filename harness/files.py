@@ -46,6 +46,24 @@ def open_regular(path: Path) -> io.BufferedReader:
     return file
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to the end of a text file, which is made where there is none.
+
+    Raises:
+        OSError: it cannot be written to, or is not a regular file; ``strerror`` says which.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+    try:
+        handle = os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, flags, 0o666)
+    with os.fdopen(handle, "ab") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _not_regular(path)
+        file.write(f"{line}\n".encode(errors="backslashreplace"))
+
+
 def read_regular(path: Path, *, most: int) -> bytes:
     """Return a regular file's bytes, at most ``most``; the caller says why no file of its kind has more.
 

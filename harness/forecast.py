@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from heapq import heapreplace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from harness.environment import host
-from harness.files import checksum
+from harness.files import append_line, checksum, open_regular
 from harness.places import cache_root
 from harness.rows import TrialRow
 from harness.specs import TrialSpec
@@ -31,16 +33,19 @@ class Timing:
 
     processor: str
     backend: str
-    threads: int
+    threads: Annotated[int, Field(ge=1)]
     network: str
     """A digest of the `NetworkSpec`."""
-    parameters: int
+    parameters: Annotated[int, Field(ge=1)]
     recipe: str
     """A digest of everything that decides how many epochs a trial runs, but for its seed."""
-    epochs: int
-    seconds_per_image: float
+    epochs: Annotated[int, Field(ge=0)]
+    seconds_per_image: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Training and validation, by training image and epoch."""
-    anonymous_bytes: int | None
+    anonymous_bytes: Annotated[int, Field(ge=0)] | None
+
+
+_TIMING = TypeAdapter(Timing)
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,7 @@ class Timings:
         """Note a timing."""
         self._take(timing)
         with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(timing)) + "\n")
+            append_line(self._path, json.dumps(asdict(timing)))
 
     def has(self, spec: TrialSpec) -> bool:
         """Say whether the same network has run on the same backend."""
@@ -175,11 +178,10 @@ def _recipe(row: TrialRow) -> str:
 
 def _read(path: Path) -> Iterable[Timing]:
     """Yield what the file holds; a line that another version wrote, or that was cut off, is passed over."""
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), open_regular(path) as file:
         file.seek(0, 2)
         start = max(0, file.tell() - _MOST)
         file.seek(start)
         for line in file.read().splitlines():
-            with suppress(ValueError, TypeError):
-                told: Any = json.loads(line)
-                yield Timing(**told)
+            with suppress(ValueError):
+                yield _TIMING.validate_json(line, strict=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.contention import contended
 from harness.dispatch import Stopped, Work, together
+from harness.files import append_line
 from harness.forecast import Forecast, Timings, estimates
 from harness.jobs import train
 from harness.observers import Observers
@@ -69,8 +70,9 @@ def train_all(
 def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observers) -> None:
     """Tell that a trial will be run once more, its log too."""
     if planned.spec:
-        with suppress(OSError), run.log(planned.row.experiment, planned.row.seed).open("a", encoding="utf-8") as log:
-            log.write(f"{failure.reason}: it will be run once more, by itself\n")
+        with suppress(OSError):
+            log = run.log(planned.row.experiment, planned.row.seed)
+            append_line(log, f"{failure.reason}: it will be run once more, by itself")
         observers.trial_lost(trial=_about(planned.spec), reason=failure.reason)
 
 

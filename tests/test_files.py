@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.files import digest_of, open_regular, read_regular, sync_directory, write_bytes
+from harness.files import append_line, digest_of, open_regular, read_regular, sync_directory, write_bytes
 
 
 @pytest.fixture(params=["pipe", "link to a device", "folder"])
@@ -39,6 +39,15 @@ def test_a_pipe_that_takes_the_place_of_a_file_does_not_wait(tmp_path, monkeypat
     monkeypatch.setattr(Path, "stat", lambda self, **options: real(regular if self == path else self, **options))
     with pytest.raises(OSError, match="is not a regular file"):
         open_regular(path)
+
+
+def test_a_line_is_added_to_a_file_and_to_nothing_else(irregular, tmp_path):
+    """A folder that is not there is made; what is not Unicode is escaped."""
+    with pytest.raises(OSError):  # noqa: PT011 - a pipe without a reader, a folder and a device each say it otherwise
+        append_line(irregular, "x")
+    append_line(tmp_path / "new" / "log.txt", "one \udcff")
+    append_line(tmp_path / "new" / "log.txt", "two")
+    assert (tmp_path / "new" / "log.txt").read_text() == "one \\udcff\ntwo\n"
 
 
 def test_a_link_to_a_regular_file_is_followed_and_a_large_one_is_refused(tmp_path):

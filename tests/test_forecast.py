@@ -1,6 +1,7 @@
 """Forecasts from what ran on this machine before, rehearsals, and reasons."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -65,10 +66,31 @@ def test_foreign_and_broken_lines_are_passed_over(tmp_path):
     one = plan.trials[0]
     path = tmp_path / "timings.jsonl"
     timing = vars(rehearsed(one.spec, one.row, 1e-6, None))
+    wrong = [{"parameters": 0}, {"parameters": "7"}, {"seconds_per_image": float("nan")}, {"anonymous_bytes": "much"},
+             {"threads": 0}, {"epochs": -1}, {"seconds_per_image": -1.0}, {"processor": ["x"]}]  # fmt: skip
     lines = [json.dumps(timing | {"processor": "another"}), json.dumps({"version": 7}), json.dumps(timing)[:50]]
+    lines += [json.dumps(timing | one) for one in wrong] + ["[" * 100_000, "\0", "1" * 5000]
     path.write_text("\n".join(lines))
     assert Timings(path).forecast(one.spec, one.row, 1000) is None
     assert set(timing) == set(Timing.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_timings_that_are_no_file_are_ignored(tmp_path, kind):
+    """Nothing waits for a pipe or reads a device without end, and nothing is written there."""
+    path = tmp_path / "timings.jsonl"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    _, plan = plan_of(tmp_path)
+    one = plan.trials[0]
+    timings = Timings(path)
+    timings.add(rehearsed(one.spec, one.row, 1e-6, None))
+    assert timings.has(one.spec), "for this command"
+    assert not Timings(path).has(one.spec)
 
 
 def test_estimates_turn_costs_into_seconds():

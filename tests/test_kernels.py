@@ -108,23 +108,29 @@ def test_whoever_has_chosen_has_chosen(tuning, monkeypatch):
     assert VARIABLE not in os.environ
 
 
+DEEP = "[" * 100_000
+
+
 @pytest.mark.parametrize(
     "content",
     [
         "",
         "[]",
         "{nonsense",
+        DEEP,
         {"speed": 1},
         "Haswell",
         {"fastest": 5, "own": "Other", "rates": {"Other": 1e9}},
         {"fastest": "Haswell", "own": None, "rates": {"Other": 1e9}},
         {"fastest": "Haswell", "own": "Other", "rates": {"Other": "quick"}},
+        {"fastest": "a\0b", "own": "Other", "rates": {"Other": 1e9}},
+        {"fastest": "Invented", "own": "Other", "rates": {"Other": 1e9}},
     ],
 )
 def test_a_file_that_makes_no_sense_is_measured_anew(tuning, monkeypatch, content):
     """And written anew: a file that does not read, an entry of other keys or of values of another type."""
     tuning.parent.mkdir()
-    no_json = content in ("", "[]", "{nonsense")
+    no_json = content in ("", "[]", "{nonsense", DEEP)
     tuning.write_text(content if no_json else json.dumps({choice._machine(): content}))
     monkeypatch.setattr(choice, "_measure", lambda: Kernel(None, "Own", {"Own": 1.0}))
     assert settle_kernel().own == "Own"

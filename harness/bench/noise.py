@@ -4,9 +4,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from harness.bench.cases import Case
 from harness.bench.measurements import Machine
@@ -28,7 +29,7 @@ class NoiseFloor:
 
     machine: Machine
     backend: str
-    floor: float
+    floor: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     case: str
     rounds: int
     processes: int

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.environment import host
-from harness.files import write_json
+from harness.files import read_regular, write_json
 from harness.installed import version
 from harness.places import cache_root
 
@@ -24,6 +24,8 @@ WORTH = 1.02
 """Another kernel than OpenBLAS's own choice must be so many times as fast."""
 
 _ROUNDS = 2
+_MOST = 1 << 20
+"""Bytes of the file that are read: an entry of each of a thousand machines has a fifth of that."""
 _PROGRAM = """
 import json
 import sys
@@ -76,9 +78,15 @@ def chosen() -> Kernel | None:
     from pydantic import TypeAdapter  # here: the processes that measure a kernel do without
 
     try:
-        return TypeAdapter(Kernel).validate_python(_read().get(_machine()))
+        kernel = TypeAdapter(Kernel).validate_python(_read().get(_machine()))
     except ValueError:  # none, or written by another version
         return None
+    # It goes into the environment, which takes no name that was never measured, or has a NUL in it.
+    return kernel if kernel.fastest is None or kernel.fastest in _known() else None
+
+
+def _known() -> set[str]:
+    return {kernel for kernels in _KERNELS.values() for kernel in kernels.values()}
 
 
 def candidates() -> list[str]:
@@ -132,8 +140,8 @@ def _path() -> Path:
 
 def _read() -> dict[str, Any]:
     try:
-        found = json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_regular(_path(), most=_MOST))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
+from harness.store.opening import LOCK, lockable
 from harness.store.run import Run
 
 
@@ -62,10 +63,10 @@ def _state(directory: Path) -> tuple[str, str]:
 
 def _held(directory: Path) -> bool:
     """Say whether a driver holds the run's lock now."""
-    place = directory / ".lock"
-    if not place.exists():
-        return False
+    place = directory / LOCK
     try:
+        if not place.exists() or not lockable(directory):
+            return False
         with FileLock(place, timeout=0):
             return False
     except Timeout:

@@ -1,5 +1,6 @@
 """Making a run directory, or taking up the one that is there: nothing of another suite is ever overwritten."""
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,8 +14,17 @@ from harness.store.debris import strangers
 from harness.store.header import unwritable
 from harness.store.run import Run
 
+LOCK = ".lock"
 _PATIENCE_SECONDS = 0.5
 """Whoever looks whether a run is at work holds its lock for a moment."""
+
+
+def lockable(directory: Path) -> bool:
+    """Say whether a directory's lock is a file, or is still to be made: a link's target would be emptied."""
+    try:
+        return stat.S_ISREG((directory / LOCK).lstat().st_mode)
+    except FileNotFoundError:
+        return True
 
 
 @contextmanager
@@ -26,7 +36,10 @@ def locked(directory: Path) -> Iterator[None]:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(directory / ".lock", timeout=_PATIENCE_SECONDS)
+        if not lockable(directory):
+            msg = f"{directory / LOCK}: is not a regular file. Remove it, or name another directory with --out"
+            raise HarnessError(msg)
+        lock = FileLock(directory / LOCK, timeout=_PATIENCE_SECONDS)
         lock.acquire()
     except Timeout:
         msg = f"{directory}: another harness is running here. Wait for it, or name another directory with --out"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from harness.belonging import as_described, foreign
 from harness.errors import HarnessError
-from harness.files import read_arrays, safe_name, write_arrays
+from harness.files import read_arrays, safe_name, sync_directory, write_arrays
 from harness.rows import TrialRow
 from harness.specs import perturbation_specs
 from harness.store.header import Dataset, Header, read_header, unwritable, write_header
@@ -95,9 +95,14 @@ class Run:
         try:
             for name, content in (arrays or {}).items():
                 files[name] = write_arrays(place / name, content, durable=durable)
-            return write_stored(place, row, files, durable=durable)
+            stored = write_stored(place, row, files, durable=durable)
+            if durable:
+                # Its folder was made when the trial was planned, which need not have reached the disk.
+                for folder in place.relative_to(self.directory.parent).parents:
+                    sync_directory(self.directory.parent / folder)
         except OSError as error:
             raise unwritable(place, error) from None
+        return stored
 
     def read(self, experiment: str, seed: int) -> Stored | str | None:
         """Return a trial's row, None where none was written, or in words what is wrong with the file."""

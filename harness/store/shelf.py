@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.files import safe_name
+from harness.files import safe_name, sync_directory
 from harness.rows import TrialRow
 from harness.store.header import unwritable
 from harness.store.run import Run
@@ -36,6 +36,7 @@ def put_aside(run: Run, row: TrialRow) -> None:
         if aside.exists():
             shutil.rmtree(aside)
         place.rename(aside)
+        _sync(place.parent, aside.parent)
     except OSError as error:
         raise unwritable(run.directory, error) from None
 
@@ -51,8 +52,15 @@ def bring_back(run: Run, row: TrialRow, found: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         found.rename(place)
+        _sync(place.parent, found.parent)
     except OSError as error:
         raise unwritable(run.directory, error) from None
+
+
+def _sync(*folders: Path) -> None:
+    """Wait until the disk has where a trial is: what was promised before must not be lost between two places."""
+    for folder in folders:
+        sync_directory(folder)
 
 
 def _shelf(run: Run, experiment: str, seed: int) -> Path:
