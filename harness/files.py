@@ -1,4 +1,4 @@
-"""Files that last: written at once or not at all, named without surprises, known by their digest."""
+"""Files that last: written at once or not at all, opened if they are regular, known by their digest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,18 +92,6 @@ def read_json(path: Path, *, most: int = LARGEST_TEXT) -> Any:
     except RecursionError:
         msg = "its lists or objects nest too deeply"
         raise ValueError(msg) from None
-
-
-def safe_name(name: str) -> str:
-    """Return a name as one path component: letters, digits and a few signs stay, the rest is percent-encoded.
-
-    >>> safe_name("M1a[optimizer.learning_rate=0.1]")
-    'M1a[optimizer.learning_rate=0.1]'
-    >>> safe_name("../evil")
-    '%2E.%2Fevil'
-    """
-    encoded = quote(name, safe="[]=,+@() ")
-    return "%2E" + encoded[1:] if encoded.startswith(".") else encoded
 
 
 def is_temporary(name: str, of: str | None = None) -> bool:

@@ -136,7 +136,8 @@ def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Pat
     from harness.datasets.description import examples
     from harness.datasets.figures import grid, histogram
     from harness.errors import HarnessError
-    from harness.files import safe_name, write_bytes
+    from harness.files import write_bytes
+    from harness.names import safe_name
 
     content = {"classes": grid(examples(data), data.class_names), "counts": histogram(described)}
     paths = {what: folder / f"{safe_name(data.name)}-{what}.png" for what in content}

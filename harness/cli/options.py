@@ -150,9 +150,10 @@ def duration(option: str, text: str | None) -> float | None:
 
 def run_directory(suite: Path, dataset: str | None, out: Path | None) -> Path:
     """Return where a suite's run is."""
-    from harness.files import safe_name
+    from harness.names import located, safe_name
 
-    return out or Path("runs") / safe_name(suite.stem + (f"-{dataset}" if dataset else ""))
+    name = suite.stem + (f"-{dataset}" if dataset else "")
+    return out or Path("runs") / located(Path("runs"), {name: safe_name(name)})[name]
 
 
 def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.environment import host
-from harness.files import read_regular, write_json
+from harness.files import read_json, write_json
 from harness.installed import version
 from harness.places import cache_root
 
@@ -140,8 +140,8 @@ def _path() -> Path:
 
 def _read() -> dict[str, Any]:
     try:
-        found = json.loads(read_regular(_path(), most=_MOST))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(_path(), most=_MOST)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

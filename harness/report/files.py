@@ -8,7 +8,8 @@ from time import time
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.files import is_temporary, open_regular, safe_name, write_bytes
+from harness.files import is_temporary, open_regular, write_bytes
+from harness.names import folders
 from harness.paths import status_of
 from harness.report.figure import THEMES
 from harness.report.needs import needed
@@ -70,7 +71,9 @@ def draw(material: Material, folder: Path, format_: Format) -> list[Path]:
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for figure in figures(material):
+        drawn = list(figures(material))
+        names = folders(figure.key for figure in drawn)
+        for figure in drawn:
             spec = figure.spec() | {"title": figure.title}
             if format_ == "svg":
                 content = vl_convert.vegalite_to_svg(spec, config=light).encode()
@@ -78,7 +81,7 @@ def draw(material: Material, folder: Path, format_: Format) -> list[Path]:
                 content = vl_convert.vegalite_to_pdf(spec, config=light)
             else:
                 content = vl_convert.vegalite_to_png(spec, config=light, scale=2)
-            path = folder / f"{safe_name(figure.key)}.{format_}"
+            path = folder / f"{names[figure.key]}.{format_}"
             write_bytes(path, content, durable=False)
             written.append(path)
     except OSError as error:

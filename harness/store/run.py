@@ -13,6 +13,7 @@ A trial's row is written last, with the digest of every file that it speaks of: 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 
 from harness.belonging import as_described, foreign
 from harness.errors import HarnessError
-from harness.files import read_arrays, safe_name, sync_directory, write_arrays
+from harness.files import read_arrays, sync_directory, write_arrays
+from harness.names import folders, located
 from harness.rows import TrialRow
 from harness.specs import perturbation_specs
 from harness.store.header import Dataset, Header, read_header, unwritable, write_header
@@ -73,7 +75,23 @@ class Run:
 
     def trial_directory(self, experiment: str, seed: int) -> Path:
         """Return where a trial's files are."""
-        return self.directory / "trials" / safe_name(experiment) / f"seed-{seed}"
+        return self.directory / "trials" / self._trials[experiment] / f"seed-{seed}"
+
+    def shelf(self, experiment: str, seed: int) -> Path:
+        """Return where the trials are that were put aside."""
+        return self.directory / "superseded" / self._superseded[experiment] / f"seed-{seed}"
+
+    @cached_property
+    def _folders(self) -> dict[str, str]:
+        return folders(self.suite.experiments)
+
+    @cached_property
+    def _trials(self) -> dict[str, str]:
+        return located(self.directory / "trials", self._folders)
+
+    @cached_property
+    def _superseded(self) -> dict[str, str]:
+        return located(self.directory / "superseded", self._folders)
 
     def write(self, row: TrialRow, arrays: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> Stored:
         """Write a trial's arrays, each mapping into the ``.npz`` that it is named for, then its row.

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.files import safe_name, sync_directory
+from harness.files import sync_directory
 from harness.rows import TrialRow
 from harness.store.header import unwritable
 from harness.store.run import Run
@@ -13,7 +13,7 @@ from harness.store.stored import Stored, read_stored
 
 def shelved(run: Run, experiment: str, seed: int) -> Iterator[tuple[Path, Stored]]:
     """Yield what was put aside of a trial, and where it is; what cannot be read is passed over."""
-    shelf = _shelf(run, experiment, seed)
+    shelf = run.shelf(experiment, seed)
     for place in sorted(shelf.iterdir()) if shelf.is_dir() else ():
         stored = read_stored(place, experiment, seed)
         if isinstance(stored, Stored):
@@ -27,7 +27,7 @@ def put_aside(run: Run, row: TrialRow) -> None:
         HarnessError: the directory cannot be written to.
     """
     place = run.trial_directory(row.experiment, row.seed)
-    aside = _shelf(run, row.experiment, row.seed) / row.fingerprint[:16]
+    aside = run.shelf(row.experiment, row.seed) / row.fingerprint[:16]
     try:
         if row.metrics is None:
             shutil.rmtree(place)
@@ -61,7 +61,3 @@ def _sync(*folders: Path) -> None:
     """Wait until the disk has where a trial is: what was promised before must not be lost between two places."""
     for folder in folders:
         sync_directory(folder)
-
-
-def _shelf(run: Run, experiment: str, seed: int) -> Path:
-    return run.directory / "superseded" / safe_name(experiment) / f"seed-{seed}"

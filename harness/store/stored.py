@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from harness.errors import one_line, shown
-from harness.files import LARGEST_TEXT, checksum, digest_of, read_regular, write_bytes
+from harness.files import checksum, digest_of, read_json, write_bytes
 from harness.rows import TrialRow
 
 FORMAT = 1
@@ -46,7 +46,7 @@ def read_stored(place: Path, experiment: str, seed: int) -> Stored | str | None:
     """
     path = place / "row.json"
     try:
-        content = json.loads(read_regular(path, most=LARGEST_TEXT))
+        content = read_json(path)
         body = {"row": content["row"], "files": content["files"]}
         if content["checksum"] != checksum(body):
             return f"{path}: its checksum does not match"
@@ -55,7 +55,7 @@ def read_stored(place: Path, experiment: str, seed: int) -> Stored | str | None:
         return None
     except OSError as error:
         return f"{path}: {error.strerror}"
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         return f"{path}: {one_line(error, 100)}"
     if (stored.row.experiment, stored.row.seed) != (experiment, seed):
         return f"{path}: is of {shown(stored.row.experiment)} seed {stored.row.seed}, not of this trial"

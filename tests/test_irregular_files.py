@@ -1,0 +1,63 @@
+"""Pipes, devices and links in a run's place: no command waits for them, reads them without end, or writes there."""
+
+import os
+
+import pytest
+
+from harness.store import listed
+from tests.report_runs import make_run
+from tests.test_verify import figure
+from tests.tiny import TINY, run_suite
+
+SHORT = TINY.replace("epochs = 3", "epochs = 1")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a run of two experiments and two seeds."""
+    return make_run(tmp_path, {"A": "", "B": ""}, seeds=(1, 2), more=figure(value=0.0, tolerance=0.0, source="us"))
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "trials/A/seed-1/row.json", "trials/A/seed-1/evaluation.npz", "classes.npz"]
+)
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_regular_file_in_a_run_is_damage_and_is_not_waited_for(made, typed, name, kind):
+    """No command hangs: it is refused, left out or made again, by name."""
+    path = made.directory / name
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    refused = 2 if name == "run.json" else 0
+    said = typed("leaderboard", "run", code=refused)
+    assert ("is not a regular file" in said.err + said.out) == (name.endswith(".json"))
+    said = typed("report", "run", code=refused if kind == "pipe" else 2)
+    told = said.err + (made.directory / "report.html").read_text() if said.out else said.err
+    if name != "classes.npz" or kind == "device":
+        assert "is not a regular file" in told or "leads out of the run" in told
+    typed("verify", "run", code=refused or 3)
+    typed("runs", ".")
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path, typed):
+    """Taking it would empty its target."""
+    _, run = run_suite(tmp_path, SHORT, only=["A"])
+    (tmp_path / "thesis.tex").write_text("dear")
+    (run.directory / ".lock").unlink()
+    (run.directory / ".lock").symlink_to(tmp_path / "thesis.tex")
+    assert [one.state for one in listed(tmp_path)] == ["complete: 1 of 1 done"]
+    said = typed("run", "tiny.toml", "--out", "run", "--jobs", "0", code=2).err
+    assert said == "error: run/.lock: is not a regular file. Remove it, or name another directory with --out\n"
+    assert (tmp_path / "thesis.tex").read_text() == "dear"
+
+
+def test_a_row_that_took_long_is_promised_with_every_folder_above_it(tmp_path, monkeypatch):
+    """Power may fail after the folder of a trial was made and before the disk had it."""
+    monkeypatch.setattr("harness.store.run._PRECIOUS_SECONDS", 0.0)
+    synced = []
+    monkeypatch.setattr("harness.store.run.sync_directory", synced.append)
+    _, run = run_suite(tmp_path, SHORT, only=["A"])
+    place = run.trial_directory("A", 1)
+    assert synced[: len(synced) // 2] == [place.parent, place.parent.parent, run.directory, tmp_path]
