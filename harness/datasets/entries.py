@@ -214,7 +214,10 @@ def _digest(directory: Path, meta: Meta) -> str:
     buffer = memoryview(bytearray(_CHUNK_BYTES))
     for name, header in (("images.npy", ("|u1", (meta.rows, *meta.shape))), ("labels.npy", ("<i8", (meta.rows,)))):
         with open_regular(directory / name) as file:
-            np.lib.format.read_magic(file)
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                msg = f"{name} is of version {version[0]}.{version[1]} of its format, not 1.0"
+                raise DamagedError(msg)
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
             if fortran_order or (dtype.str, shape) != header:
                 msg = f"{name} holds {dtype} {shape}, not {np.dtype(header[0])} {header[1]}"

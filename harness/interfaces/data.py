@@ -26,7 +26,11 @@ class SweepingPerturb(Protocol):
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images (rows, height, width) uint8, labels (rows,) int64 in 0 … classes - 1, and a name for each class."""
+    """Images (rows, height, width) uint8, labels (rows,) int64 in 0 … classes - 1, and a name for each class.
+
+    Every class has an image. Class names, ``title`` and ``checked`` are texts of one line, without control characters;
+    class names differ.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -63,7 +67,10 @@ class Dataset(Protocol):
         ...
 
     def source(self) -> str:
-        """Return a cheap text that changes when the content may have: paths, sizes and times, or a version."""
+        """Return a cheap text that changes when the content may have: `harness.identity.identity` of files, a version.
+
+        Path, size and time of change are not enough: ``cp -p`` and unpacked archives keep them.
+        """
         ...
 
     def load(self) -> LabelledImages:

@@ -1,0 +1,77 @@
+"""A damaged or half-made cache and the commands that use it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from harness.datasets.cache import materialise
+from tests.test_cache_damage import Drawn, flip
+from tests.tiny import TINY
+
+
+def test_a_flipped_bit_in_cached_images_reaches_no_command(typed, tmp_path, monkeypatch):
+    """Each says so, and has the right content: one image bit changes most results."""
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "suite.toml").write_text(TINY)
+    typed("run", "suite.toml", "--only", "A", "--jobs", "1")
+    rows = list(tmp_path.glob("runs/*/trials/A/*/row.json"))
+    losses = [epoch["train_loss"] for epoch in json.loads(rows[0].read_text())["row"]["history"]]
+    (images,) = tmp_path.glob("cache/datasets/*/images.npy")
+    sound = images.read_bytes()
+    for command in (
+        ["plan", "suite.toml"],
+        ["datasets", "describe", "digits"],
+        ["why", "suite.toml", "A"],
+        ["run", "suite.toml", "--only", "A", "--jobs", "1", "--fresh"],
+    ):
+        flip(images, -100, 0x80)
+        assert f"{images.parent}: the cache entry is damaged: its content has the digest " in typed(*command).err
+        assert images.read_bytes() == sound
+    assert [epoch["train_loss"] for epoch in json.loads(rows[0].read_text())["row"]["history"]] == losses
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import tests.test_cache_damage as here
+from harness.datasets.cache import materialise
+left = int(sys.argv[2])
+def counting(event, _):
+    global left
+    if event in {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove"}:
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(counting)
+materialise("drawn", {}, here.Drawn(), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["new", "damaged"])
+def test_a_kill_at_any_file_operation_blocks_nothing(tmp_path, state):
+    """The same command then ends with equal bytes, and leaves nothing of its own behind."""
+    whole = tmp_path / "whole"
+    entry = materialise("drawn", {}, Drawn(), whole)
+
+    def files(root):
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    expected = files(whole)
+    for step in range(1, 200):
+        root = tmp_path / f"step-{step}"
+        if state == "damaged":
+            shutil.copytree(whole, root)
+            flip(root / "datasets" / entry.digest / "images.npy")
+        done = subprocess.run([sys.executable, "-c", KILLED, str(root), str(step)], check=False)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+        root.mkdir(exist_ok=True)
+        assert materialise("drawn", {}, Drawn(), root).digest == entry.digest
+        assert files(root) == expected, step
+    assert step > 10
