@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.tables import Format, FormatOption, TableOption, show
+from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
 
 
 def compare(
@@ -19,6 +19,7 @@ def compare(
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     chosen: TableOption = None,
+    raw: RawOption = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help='Write a page, too. Needs the extra "report".')
     ] = None,
@@ -44,7 +45,7 @@ def compare(
 
     limits = [limit(text) for text in fail_on or ()]
     found = compared(Run.open(first), Run.open(second))
-    show(tables(found), format, chosen, of="this comparison", brief=BRIEF)
+    show(tables(found), format, chosen, of="this comparison", brief=BRIEF, raw=raw)
     if html:
         from harness.report import render_comparison, write_page
 

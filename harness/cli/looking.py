@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.options import pool_of, settle
-from harness.cli.tables import Format, FormatOption, TableOption, show, table
+from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show, table
 from harness.wording import megabytes
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ def leaderboard(
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     tables: TableOption = None,
+    raw: RawOption = False,
 ) -> None:
     """Show a run's leaderboards and tables."""
     from harness.leaderboard import tables as all_tables
     from harness.store import Run
     from harness.summary import summarise
 
-    show(all_tables(summarise(Run.open(run))), format, tables, of="this run")
+    show(all_tables(summarise(Run.open(run))), format, tables, of="this run", raw=raw)
 
 
 def runs(

@@ -25,9 +25,19 @@ class Format(StrEnum):
     json = "json"
 
 
+_NEVER_RAW = {
+    Format.terminal: "a terminal would obey them",
+    Format.json: "JSON has texts as they are",
+}
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the tables. csv: one of them.")]
 TableOption = Annotated[
     list[str] | None, typer.Option("--table", "-t", help="Only this table; 'all' for every one. Repeatable.")
+]
+RawOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="Do not escape texts: Markdown, LaTeX and formulas in names are then taken for what they are."
+    ),
 ]
 
 
@@ -39,30 +49,39 @@ def room() -> int | None:
 
 
 def show(
-    found: Sequence[Table], form: Format, chosen: Sequence[str] | None, *, of: str, brief: Sequence[str] = ()
+    found: Sequence[Table],
+    form: Format,
+    chosen: Sequence[str] | None,
+    *,
+    of: str,
+    brief: Sequence[str] = (),
+    raw: bool = False,
 ) -> None:
     """Print tables: those that are chosen by their keys, or all of them.
 
     Without a choice a terminal shows the ``brief`` ones, if there are any, and CSV, which holds one, has the first of
-    the others. ``of``: what the tables are of, for the message of a wrong key.
+    the others. ``of``: what the tables are of, for the message of a wrong key. ``raw``: texts are not escaped.
 
     Raises:
-        HarnessError: a key is none of theirs.
+        HarnessError: a key is none of theirs, or the format has nothing to escape.
     """
-    from harness.errors import HarnessError, nearest
+    from harness.errors import HarnessError, as_typed, nearest
     from harness.leaderboard import render_all
 
+    if raw and form in {Format.terminal, Format.json}:
+        msg = f"--raw: does not go with -f {form.value}: {_NEVER_RAW[form]}"
+        raise HarnessError(msg)
     known = [one.key for one in found]
     for key in chosen or ():
         if key not in {*known, ALL}:
-            msg = f"--table {key}: {of} has no such table. {nearest(key, known)}"
+            msg = f"--table {as_typed(key, 80)}: {of} has no such table. {nearest(key, known)}"
             raise HarnessError(msg)
     wanted = known if not chosen or ALL in chosen else chosen
     if not chosen and form is Format.csv:
         wanted = next(([key] for key in known if key not in brief), known[:1])
     elif not chosen and form is Format.terminal and brief:
         wanted = brief
-    typer.echo(render_all([one for one in found if one.key in wanted], form.value, room=room()))
+    typer.echo(render_all([one for one in found if one.key in wanted], form.value, room=room(), raw=raw))
     others = [key for key in known if key not in wanted]
     if not chosen and form is Format.csv and others:
         told = f"CSV holds one table, here {wanted[0]}. -t NAME gives another: {', '.join(others)}. -t {ALL} gives all"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.tables import Format, FormatOption, TableOption, show
+from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
 from harness.wording import command
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def verify(
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     chosen: TableOption = None,
+    raw: RawOption = False,
     missed: Annotated[bool, typer.Option("--missed", help="Only the expectations that are missed.")] = False,
 ) -> None:
     """Check a run against its suite's expectations: what each is, what the run has, and the verdict.
@@ -38,16 +39,25 @@ def verify(
     found = judge(here)
     if not found.figures and not found.claims:
         typer.echo(f"{here.suite.suite.name}: its suite expects nothing: it has no [[expect]]", err=True)
+        _nothing(format)
         return
     summary = summarise(here)
     shown = tables(only_missed(found) if missed else found, summary.title, summary.dataset)
     if shown:
-        show(shown, format, chosen, of="this verification")
+        show(shown, format, chosen, of="this verification", raw=raw)
+    else:
+        _nothing(format)
     for line in named(found.missing):
         typer.echo(f"missing: {line}", err=True)
     typer.echo(spoken(found), err=True)
     if found.missed or found.undecided:
         raise typer.Exit(3)
+
+
+def _nothing(form: Format) -> None:
+    """Print what a program reads where there is no table: an empty document, which JSON has and the others need not."""
+    if form is Format.json:
+        typer.echo("{}")
 
 
 def conclusion(here: Run) -> str | None:

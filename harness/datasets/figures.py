@@ -1,6 +1,7 @@
 """A dataset in figures, as PNG: one image of each class, and how many there are. Needs the extra ``report``."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from io import BytesIO
 from math import ceil
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.description import Description
 from harness.errors import HarnessError
+from harness.rendering import Drawing, label, rendered, tidied
 
 _TILE = 84
 """Pixels of an image's edge in the grid; a smaller image is enlarged by a whole number."""
@@ -38,7 +40,7 @@ def grid(images: NDArray[np.uint8], class_names: Sequence[str]) -> bytes:
     font = ImageFont.load_default(15)
     for index, (image, name) in enumerate(zip(images, class_names, strict=True)):
         x, y = _MARGIN + index % columns * step_x, _MARGIN + index // columns * step_y
-        draw.text((x + width / 2, y + _CAPTION / 2), name, fill=0, font=font, anchor="mm")
+        draw.text((x + width / 2, y + _CAPTION / 2), label(name), fill=0, font=font, anchor="mm")
         tile = np.kron(255 - image, np.ones((scale, scale), dtype=np.uint8))
         picture.paste(Image.fromarray(tile), (x, y + _CAPTION))
         draw.rectangle((x, y + _CAPTION, x + width - 1, y + _CAPTION + height - 1), outline=200)
@@ -55,10 +57,11 @@ def histogram(described: Description) -> bytes:
     """
     try:
         import altair as alt
-        import vl_convert
     except ImportError:
         raise _missing("altair and vl-convert-python") from None
-    names, counts = list(described.class_names), described.counts.tolist()
+    if find_spec("vl_convert") is None:
+        raise _missing("vl-convert-python")
+    names, counts = [label(name) for name in described.class_names], described.counts.tolist()
     rows = [{"class": name, "images": count} for name, count in zip(names, counts, strict=True)]
     mean = float(described.counts.mean())
     subtitle = (
@@ -77,7 +80,7 @@ def histogram(described: Description) -> bytes:
     chart = alt.layer(bars, line).properties(
         title=alt.TitleParams(described.title, subtitle=subtitle), width=max(300, 18 * len(names)), height=300
     )
-    content: bytes = vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
+    (content,) = rendered([Drawing("counts", tidied(chart.to_dict()), {})])
     return content
 
 

@@ -12,6 +12,7 @@ import tabulate as tabulate_settings
 from tabulate import tabulate
 
 from harness.differences import SIGNS
+from harness.leaderboard.escaping import heading, of_format, terminal
 from harness.leaderboard.fitting import Cells, Frame, fit
 from harness.leaderboard.model import Column, Marked, Ranked, Table
 from harness.quantities import Kind, Statistic
@@ -27,82 +28,79 @@ _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.rate: (1.0, ",.0f"),
 }
 _MISSING = "–"
+Escape = Callable[[str], str]
 _ROUNDED = Frame(column=3, whole=1)
 """What ``rounded_outline`` draws: ``│ cell │ cell │``."""
 tabulate_settings.MIN_PADDING = 0  # a heading needs no more room than its words: tables stay within a terminal
 
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "≥": r"$\geq$", "Δ": r"$\Delta$", "–": "--",
-    "−": "$-$", "·": r"$\cdot$", "▲": r"$\bigtriangleup$", "▼": r"$\bigtriangledown$", "≈": r"$\approx$",
-}  # fmt: skip
 
-
-def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None) -> str:
+def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None, raw: bool = False) -> str:
     """Return tables as ``"terminal"``, ``"markdown"``, ``"latex"``, ``"csv"`` or ``"json"`` text.
 
     CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, an
     ``…_error`` and ``…_mark`` beside a difference, and a ``…_doubt`` beside what is not to be compared. CSV of several
     tables has a ``# key: title`` line before each; JSON is one object by key. ``room``: the columns of a terminal, if
-    it is one: tables are fitted into it.
+    it is one: tables are fitted into it. ``raw``: texts are not escaped for Markdown, LaTeX and spreadsheets.
     """
     if format_ == "json":
         found = {table.key: {"title": table.title, "note": table.note, "rows": _records(table)} for table in tables}
         return json.dumps(found, indent=2, ensure_ascii=False)
+    escape = of_format(format_, raw=raw)
     if format_ == "csv":
-        return "\n".join(_csv(table, titled=len(tables) > 1) for table in tables).rstrip("\n")
+        return "\n".join(_csv(table, escape, titled=len(tables) > 1, raw=raw) for table in tables).rstrip("\n")
     if format_ == "terminal":
-        return "\n\n".join(_terminal(table, room) for table in tables)
+        return "\n\n".join(_terminal(table, terminal, room) for table in tables)
     render = {"markdown": _markdown, "latex": _latex}[format_]
-    return "\n\n".join(render(table) for table in tables)
+    return "\n\n".join(render(table, escape) for table in tables)
 
 
-def _terminal(table: Table, room: int | None) -> str:
-    def printable(text: str) -> str:
-        return "".join(sign if sign.isprintable() else "?" for sign in text)
-
+def _terminal(table: Table, escape: Escape, room: int | None) -> str:
     def wrapped(text: str) -> str:
         return textwrap.fill(text, room) if room else text
 
-    parts, left_out = fit(_cells(table, printable), _ROUNDED, room)
+    parts, left_out = fit(_cells(table, escape), _ROUNDED, room)
     without = f"Not shown in {room} columns: {', '.join(left_out)}." if left_out else ""
     grids = [_drawn(part, "rounded_outline") for part in parts]
-    note = " ".join(filter(None, [printable(table.note), without]))
-    return "\n".join(filter(None, [wrapped(printable(table.title)), *grids, wrapped(note)]))
+    note = " ".join(filter(None, [escape(table.note), without]))
+    return "\n".join(filter(None, [wrapped(escape(table.title)), *grids, wrapped(note)]))
 
 
-def _markdown(table: Table) -> str:
-    def escape(text: str) -> str:
-        return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
-
+def _markdown(table: Table, escape: Escape) -> str:
     return "\n\n".join(
         filter(None, [f"**{escape(table.title)}**", _drawn(_cells(table, escape), "github"), escape(table.note)])
     )
 
 
-def _latex(table: Table) -> str:
-    def escape(text: str) -> str:
-        return "".join(_LATEX.get(sign, sign) for sign in text)
-
+def _latex(table: Table, escape: Escape) -> str:
+    """Return a table in the rules of booktabs, made narrower by adjustbox where it is wider than the text."""
+    # The rules, on raw text: tabulate's own booktabs format would escape a second time.
     body = _drawn(_cells(table, escape), "latex_raw").replace("\\hline", "\\midrule")
-    # The booktabs rules, on raw text: tabulate's own booktabs format would escape a second time.
     body = body.replace("\\midrule", "\\toprule", 1)
     head, _, tail = body.rpartition("\\midrule")
     caption = " ".join(filter(None, [escape(table.title) + ".", escape(table.note)]))
-    return f"\\begin{{table}}\n\\caption{{{caption}}}\n{head}\\bottomrule{tail}\n\\end{{table}}"
+    return (
+        "% needs \\usepackage{booktabs, adjustbox}\n"
+        f"\\begin{{table}}\n\\caption{{{caption}}}\n\\begin{{adjustbox}}{{max width=\\linewidth}}\n"
+        f"{head}\\bottomrule{tail}\n\\end{{adjustbox}}\n\\end{{table}}"
+    )
 
 
-def _csv(table: Table, *, titled: bool) -> str:
+def _csv(table: Table, escape: Escape, *, titled: bool, raw: bool) -> str:
     import pandas as pd
 
-    records = _records(table)
+    # Python's CSV quotes a line feed, and lets a carriage return end the line.
+    records = [
+        {key: escape("\n".join(value.splitlines())) if isinstance(value, str) else value for key, value in one.items()}
+        for one in _records(table)
+    ]
     columns = list(records[0]) if records else [column.key for column in table.columns]
     # dtype=object: a whole number stays one where another line has none.
     text = pd.DataFrame(records, columns=columns, dtype=object).to_csv(index=False)
-    return f"# {table.key}: {table.title}\n{text}" if titled else text
+    title = f"{table.key}: {table.title}"
+    return f"# {title if raw else heading(title)}\n{text}" if titled else text
 
 
-def _cells(table: Table, escape: Callable[[str], str]) -> Cells:
+def _cells(table: Table, escape: Escape) -> Cells:
     # A status is worth a column where it says something.
     columns = [c for c in table.columns if c.key != "status" or set(table.frame["status"]) != {"done"}]
     records = table.frame.to_dict("records")

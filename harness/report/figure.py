@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from harness.rendering import tidied
+
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
@@ -62,7 +64,8 @@ class Figure:
         spec: dict[str, Any] = self.chart.to_dict(validate=False)
         spec.pop("config", None)
         data = {name: _lines(frame) for name, frame in ({VALUES: self.frame, **self.beside}).items()}
-        return spec | {"description": f"{self.title}. {self.alternative}", "datasets": data}
+        found = tidied(spec | {"description": f"{self.title}. {self.alternative}", "datasets": data})
+        return dict(found)
 
     def packed(self) -> dict[str, Any]:
         """Return the specification as a page holds it: the names of the data's columns once, not in every line."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 from time import time
-from typing import Literal
 
 from harness.errors import HarnessError
 from harness.files import is_temporary, open_regular, write_bytes
 from harness.names import folders
 from harness.paths import status_of
+from harness.rendering import Drawing, Format, rendered, tidy
 from harness.report.figure import THEMES
 from harness.report.needs import needed
 from harness.report.page import figures
 from harness.report.reading import Material
 
-Format = Literal["png", "svg", "pdf"]
 MARK = '<meta name="generator" content="harness report">'
 """What tells a report from another file."""
 _START = 2000
@@ -62,26 +61,21 @@ def draw(material: Material, folder: Path, format_: Format) -> list[Path]:
     """Write every figure into a folder, on white, and return their paths.
 
     Raises:
-        HarnessError: a library of the extra ``report`` is missing, or the folder cannot be written to.
+        HarnessError: a library of the extra ``report`` is missing, the renderer fails, or the folder cannot be written
+            to.
     """
     needed("altair", "vl_convert", "PIL")
-    import vl_convert
-
     light = THEMES["light"] | {"background": "white"}
+    drawn = [
+        Drawing(figure.key, figure.spec() | {"title": tidy(figure.title)}, light, format_)
+        for figure in figures(material)
+    ]
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        drawn = list(figures(material))
-        names = folders(figure.key for figure in drawn)
-        for figure in drawn:
-            spec = figure.spec() | {"title": figure.title}
-            if format_ == "svg":
-                content = vl_convert.vegalite_to_svg(spec, config=light).encode()
-            elif format_ == "pdf":
-                content = vl_convert.vegalite_to_pdf(spec, config=light)
-            else:
-                content = vl_convert.vegalite_to_png(spec, config=light, scale=2)
-            path = folder / f"{names[figure.key]}.{format_}"
+        names = folders(one.key for one in drawn)
+        for one, content in zip(drawn, rendered(drawn), strict=True):
+            path = folder / f"{names[one.key]}.{format_}"
             write_bytes(path, content, durable=False)
             written.append(path)
     except OSError as error:

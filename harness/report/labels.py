@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from os.path import commonprefix
 from typing import Any
 
+from harness.rendering import tidied
+
 
 def shortened(names: Iterable[str], room: int) -> dict[str, str]:
     """Return a label for each name: the name, with its middle left out where it has more than ``room`` signs.
@@ -36,7 +38,7 @@ def labelled(labels: Mapping[str, str]) -> dict[str, Any]:
     """Return what an axis or a legend of names is told for them to be shown as labels; nothing where none differs."""
     if all(name == label for name, label in labels.items()):
         return {}
-    return {"labelExpr": f"({json.dumps(dict(labels))})[datum.value]"}
+    return {"labelExpr": f"({json.dumps(tidied(dict(labels)))})[datum.value]"}
 
 
 def _without_middle(text: str, room: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from harness.leaderboard import RunSummary
 from harness.leaderboard.experiments import ExperimentRows, by_experiment
 from harness.paths import absolute
 from harness.quantities import Statistic
+from harness.rendering import label
 from harness.rows import TrialRow
 from harness.splits import SETS
 from harness.store import Run, read_classes
@@ -120,7 +122,7 @@ def read(directory: Path) -> Material:
         summary=summary,
         experiments=experiments,
         verification=verify(run),
-        labels=_distinct(run.dataset.class_names),
+        labels=_distinct([label(name) for name in run.dataset.class_names]),
         counts=_counts(run, record, experiments, closer, problems),
         glyphs=None if record is None else record["glyphs"],
         closer=closer,
@@ -142,7 +144,7 @@ def _badness(one: ExperimentRows) -> float:
     return -accuracy.mean if accuracy else 0.0
 
 
-def _distinct(names: tuple[str, ...]) -> list[str]:
+def _distinct(names: Sequence[str]) -> list[str]:
     twice = {name for name in names if names.count(name) > 1}
     return [f"{name} ({index})" if name in twice else name for index, name in enumerate(names)]
 
