@@ -12,7 +12,7 @@ from harness.pools import Processes, Task
 from tests.plugins_on_disk import distribution
 
 MEDDLING = """
-import multiprocessing, os, random, signal, sys, threading, time
+import os, random, signal, sys, threading, time
 import numpy as np
 import harness
 from harness_array.backends import NumpyBackend
@@ -43,7 +43,7 @@ class Backend(NumpyBackend):
         network.close = lambda: (close(), meddle(), setattr(np, "exp", np.expm1))
         return network
 
-if multiprocessing.parent_process():  # in a worker, its import does so too
+if "harness.pools.worker" in " ".join(sys.orig_argv):  # in a worker, its import does so too
     meddle()
 """
 

@@ -1,13 +1,13 @@
 """What a whole suite costs beside its trials."""
 
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from harness.children import python
 from harness.errors import HarnessError
 from harness.store import Run
 
@@ -44,9 +44,18 @@ def overhead(suite: Path, options: Sequence[str] = ()) -> Overhead:
     """
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
         place = Path(folder) / "run"
-        command = [sys.executable, "-m", "harness", "run", str(suite), "--jobs", "1", "--quiet", "--out", str(place)]
+        command = [
+            *python("from harness.cli import main; main()"),
+            "run",
+            str(suite),
+            "--jobs",
+            "1",
+            "--quiet",
+            "--out",
+            str(place),
+        ]
         started = perf_counter()
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        done = subprocess.run([*command, "--out", str(place), *options], capture_output=True, text=True, check=False)  # noqa: S603 - our own
         seconds = perf_counter() - started
         if done.returncode:
             said = done.stderr.strip().splitlines()

@@ -16,6 +16,7 @@ from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
 from harness.bench.prepared import UnavailableError
 from harness.bench.worker import Built, Failed, Message, Ran, Ready, Refused, serve
+from harness.children import SAFE_PATH
 from harness.contention import busy
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
@@ -56,7 +57,7 @@ class Session:
         self._told: Measurement | None = None
         base = plain if case.kind == "peer" else dict(os.environ)
         threads = dict.fromkeys(VARIABLES, str(case.threads))
-        self._environment = {**base, **threads, **dict(case.variables)}
+        self._environment = {**base, **threads, **dict(case.variables), SAFE_PATH: "1"}
         self._dataset = dataset
         self._timeout = timeout
         self._workers: list[Worker] = []

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from time import perf_counter, process_time
 
@@ -12,6 +13,7 @@ from harness.bench.measurements import Measurement
 from harness.bench.memory import PeakMemory
 from harness.bench.pace import spin_up
 from harness.bench.prepared import UnavailableError, prepare
+from harness.children import end_with_parent
 from harness.contention import Waiting
 from harness.datasets.cache import CachedDataset
 from harness.errors import one_line
@@ -67,6 +69,9 @@ Message = Built | Ready | Ran | Refused | Failed
 def serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
     """Make a case ready and run it at every time that comes through the connection, until that is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it, and ends us
+    parent = parent_process()
+    if parent and parent.pid:
+        end_with_parent(parent.pid)
     os.dup2(2, 1)  # what a library prints must not get into the measurements
     try:
         _serve(connection, case, dataset)

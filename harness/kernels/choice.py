@@ -4,13 +4,13 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.children import python
 from harness.environment import host
 from harness.files import read_json, write_json
 from harness.installed import version
@@ -123,10 +123,9 @@ def _measure() -> Kernel | None:
 def _rate(kernel: str | None) -> dict[str, Any] | None:
     """Return what a process with a kernel says of itself, None where it ends otherwise: an illegal instruction."""
     environment = os.environ | ({VARIABLE: kernel} if kernel else {}) | {"OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", _PROGRAM]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command
-            command, env=environment, capture_output=True, text=True, check=True, timeout=_LIMIT
+            python(_PROGRAM), env=environment, capture_output=True, text=True, check=True, timeout=_LIMIT
         )
         found: dict[str, Any] = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):

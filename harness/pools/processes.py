@@ -1,208 +1,231 @@
 """Runs jobs in local processes: one that is killed, hangs or exits costs its own job alone.
 
-Each slot is a pebble pool of one process. Processes of one pool share pipes and locks, which one that is killed while
-it writes leaves broken for all; a slot whose process ended out of turn is thrown away with its pipes. What jobs report
-comes over a socket of each process's own, for the same reason, and the end of a socket tells of the end of its process
-even where pebble does not (exit code 0).
+Each process has pipes of its own to the driver, and shares no lock, no shared memory, no socket and no file with any
+other: nothing is left broken for the others by one that is killed, and nothing is needed but the interpreter.
 """
 
-import os
 import pickle
-import secrets
-import signal
-import threading
-from concurrent.futures import CancelledError, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import AuthenticationError, get_context
-from multiprocessing.connection import Client, Connection, Listener
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any
 
-from pebble import CONSTS, ProcessExpired, ProcessPool
-
 from harness.errors import one_line
-from harness.pools import worker
 from harness.pools.perform import timed_out
+from harness.pools.starting import Message, Process
 from harness.pools.tasks import Failure, Report, Task
 
+START_SECONDS = 120.0
+"""How long a process may take until it is ready for a task: Python's start, and NumPy's, from a slow network drive."""
+_STARTS = 3
+"""After this many failed starts in a row no more are tried."""
 _GRACE = 1.0
-"""Seconds between the end of a process and the moment when it is held lost, should pebble not have noticed."""
-CONSTS.term_timeout = 0.5  # a process that does not end when asked is killed after this many seconds
+"""Seconds between the end of a process and the moment when nothing more is expected from its pipe."""
+_LOOK_SECONDS = 0.25
+"""How often it is looked at clocks and processes. Short: on Windows no interrupt ends a wait for a queue."""
 
 
 @dataclass(eq=False)
-class _Slot:
-    """A process, and the task that it works on."""
-
-    index: int
-    pool: ProcessPool
-    pid: int | None = None
-    number: int | None = None
-
-
-@dataclass
 class _Running:
+    """A task that is under way, and the process that it was given to."""
+
+    number: int
     task: Task
-    slot: _Slot
+    content: bytes = field(repr=False)
     report: Report | None
+    process: Process
+    begun: bool = False
+    restarted: bool = False
     future: Future[Any] = field(default_factory=Future)
+
+    def late(self, now: float) -> bool:
+        """Return whether it has taken longer than it may; its process's start does not count."""
+        limit = self.task.timeout
+        return self.begun and limit is not None and now - self.process.begun_at > limit
 
 
 class Processes:
-    """Runs tasks in ``slots`` processes, which stay for the next one."""
+    """Runs tasks in ``slots`` processes, which stay for the next one.
 
-    def __init__(self, slots: int) -> None:
+    A process that is not ready within ``start_seconds``, or cannot be started at all, fails its task with the reason.
+    """
+
+    def __init__(self, slots: int, start_seconds: float = START_SECONDS) -> None:
         self.slots = slots
-        self._key = secrets.token_bytes(32)
-        self._listener = Listener(authkey=self._key, backlog=max(16, slots))
-        self._messages: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
-        self._free: list[_Slot] = []
-        self._used: dict[int, _Slot] = {}
+        self._start_seconds = start_seconds
+        self._messages: SimpleQueue[Message] = SimpleQueue()
+        self._processes: list[Process] = []
+        self._free: list[Process] = []
+        self._leaving: list[Process] = []
+        self._gone: dict[Process, float] = {}
+        """When it was noticed that a process has ended, although it should not have."""
         self._running: dict[int, _Running] = {}
+        self._early: list[Future[Any]] = []
+        """Of tasks that failed as they were submitted."""
         self._count = 0
-        self._slots_made = 0
-        self._stopped = False
-        self._acceptor = threading.Thread(target=self._accept, daemon=True)
-        self._acceptor.start()
+        self._failed_starts, self._why = 0, ""
+        """In a row, and the reason of the last."""
+        self._looked = monotonic()
 
     def submit(self, task: Task, report: Report | None = None) -> Future[Any]:
         """Start a task in a process that is free."""
-        self._count += 1
-        number = self._count
-        slot = self._free.pop() if self._free and not task.isolated else self._new_slot(task)
-        slot.number = number
-        running = self._running[number] = _Running(task, slot, report)
         try:
-            inner = slot.pool.schedule(worker.run, args=(task, number), timeout=task.timeout)
-        except RuntimeError:  # its process has ended since its last task
-            self._discard(slot)
-            slot = running.slot = self._new_slot(task)
-            slot.number = number
-            inner = slot.pool.schedule(worker.run, args=(task, number), timeout=task.timeout)
-        inner.add_done_callback(lambda done: self._messages.put(("done", number, done)))
+            content = pickle.dumps(task, protocol=5)
+        except Exception as error:  # noqa: BLE001 - pickling a foreign object may raise anything
+            return self._failed_early(Failure("failed", f"its task cannot be passed on: {one_line(error)}"))
+        if self._failed_starts >= _STARTS:
+            return self._failed_early(_cannot_start(self._why))
+        self._count += 1
+        process = self._free.pop() if self._free and not task.isolated else self._new_process(task)
+        running = _Running(self._count, task, content, report, process)
+        self._give(running, process)
         return running.future
 
     def wait(self) -> list[Future[Any]]:
         """Wait until a task has ended; pass on what jobs report meanwhile."""
-        ended: list[Future[Any]] = []
+        ended, self._early = self._early, []
         while self._running and not ended:
-            self._take(self._messages.get(), ended)
-        while not self._messages.empty():
-            self._take(self._messages.get(), ended)
+            with suppress(Empty):
+                self._take(self._messages.get(timeout=_LOOK_SECONDS), ended)
+            if monotonic() - self._looked >= _LOOK_SECONDS or self._gone:
+                self._look(ended)
+        with suppress(Empty):
+            while True:
+                self._take(self._messages.get_nowait(), ended)
         return ended
 
     def stop(self) -> None:
         """Kill every process; nothing that a job does on ending is waited for."""
-        if self._stopped:
-            return
-        self._stopped = True
-        for slot in self._used.values():
-            _kill(slot)
-        for slot in list(self._used.values()):
-            self._discard(slot)
-        # A thread that waits on a closed socket may come to wait on the next one that gets its number: wake it first.
-        with suppress(OSError, EOFError):
-            Client(self._listener.address).close()
-        self._acceptor.join(_GRACE)
-        self._listener.close()
+        for process in list(self._processes):
+            self._discard(process)
+        for process in self._leaving:
+            process.join()
+        self._leaving = []
 
-    def _new_slot(self, task: Task) -> _Slot:
-        self._slots_made += 1
-        index = self._slots_made
-        arguments = (self._listener.address, self._key, index, task.isolated)
-        pool = ProcessPool(max_workers=1, context=get_context("spawn"), initializer=worker.start, initargs=arguments)
-        slot = self._used[index] = _Slot(index, pool)
-        return slot
+    def _failed_early(self, failure: Failure) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(failure)
+        self._early.append(future)
+        return future
 
-    def _take(self, message: tuple[Any, ...], ended: list[Future[Any]]) -> None:
-        kind, number, *rest = message
-        if kind in {"started", "ended"}:
-            slot = self._used.get(number)
-            if slot:
-                slot.pid = rest[0] if kind == "started" else None
-            if slot and kind == "ended":
-                self._ended(slot)
-        elif number not in self._running:
+    def _new_process(self, task: Task) -> Process:
+        process = Process(self._messages, third_party=task.isolated)
+        self._processes.append(process)
+        return process
+
+    def _give(self, running: _Running, process: Process) -> None:
+        self._running[running.number] = running
+        running.process = process
+        process.number = running.number
+        if process.ready:
+            process.send(running.number, running.content)
+
+    def _take(self, message: Message, ended: list[Future[Any]]) -> None:
+        process, kind, number, content = message
+        if process not in self._processes:
             return
+        running = self._running.get(process.number or 0)
+        if kind == "ready":
+            process.ready, self._failed_starts = True, 0
+            if running:
+                process.send(running.number, running.content)
+        elif kind == "unstarted":
+            self._unstarted(process, content, ended)
+        elif kind == "ended":
+            process.silent = True
+            self._gone.setdefault(process, monotonic())
+        elif running is None or running.number != number:
+            return
+        elif kind == "begun":
+            running.begun, process.begun_at = True, monotonic()
         elif kind == "said":
-            report = self._running[number].report
-            if report:
-                report(rest[0])
+            self._pass_on(running, content)
         else:
-            running = self._running.pop(number)
-            result = _result(rest[0], running.task) if kind == "done" else _died("it exited")
-            running.slot.number = None
-            if running.task.isolated or (isinstance(result, Failure) and result.status != "failed"):
-                self._discard(running.slot)
-            elif running.slot.index in self._used:
-                self._free.append(running.slot)
-            running.future.set_result(result)
-            ended.append(running.future)
+            self._settle(running, _loaded(content), ended)
 
-    def _ended(self, slot: _Slot) -> None:
+    def _pass_on(self, running: _Running, content: bytes) -> None:
+        if running.report:
+            try:
+                said = pickle.loads(content)  # noqa: S301 - our own worker wrote it
+            except Exception:  # noqa: BLE001 - what cannot be read here is left out: reports are best effort
+                return
+            running.report(said)
+
+    def _look(self, ended: list[Future[Any]]) -> None:
+        """See which processes have ended or take too long."""
+        self._looked = now = monotonic()
+        for process in list(self._processes):
+            running = self._running.get(process.number or 0)
+            if process.exit_code() is not None:
+                self._gone.setdefault(process, now)
+            if process in self._gone:
+                known = process.exit_code() is not None and process.silent
+                if known or now - self._gone[process] > _GRACE:
+                    self._ended(process, running, ended)
+            elif not process.ready:
+                if now - process.begun_at > self._start_seconds:
+                    self._unstarted(process, f"it was not ready after {self._start_seconds:g} s", ended)
+            elif running and running.late(now):
+                self._settle(running, timed_out(running.task), ended)
+
+    def _ended(self, process: Process, running: _Running | None, ended: list[Future[Any]]) -> None:
         """Take note that a process has ended, although it should not have."""
-        if slot.number is None:
-            self._discard(slot)
+        if not process.ready:
+            self._unstarted(process, process.why(), ended)
             return
-        timer = threading.Timer(_GRACE, self._messages.put, [("lost", slot.number)])
-        timer.daemon = True
-        timer.start()
+        self._discard(process)
+        if running and not running.begun and not running.restarted:
+            running.restarted = True  # it ended between two tasks, which is not this one's fault
+            self._give(running, self._new_process(running.task))
+        elif running:
+            self._settle(running, Failure("died", f"worker died ({_how(process.exit_code())})"), ended)
 
-    def _discard(self, slot: _Slot) -> None:
-        """Throw a slot away with its process; what is left of its pool winds up in the background."""
-        self._used.pop(slot.index, None)
-        if slot in self._free:
-            self._free.remove(slot)
-        _kill(slot)
-        slot.pool.stop()  # type: ignore[no-untyped-call]
-        threading.Thread(target=_join, args=(slot.pool,), daemon=True).start()
+    def _unstarted(self, process: Process, reason: str, ended: list[Future[Any]]) -> None:
+        """Fail the task of a process that cannot start."""
+        self._failed_starts, self._why = self._failed_starts + 1, reason
+        self._discard(process)
+        running = self._running.get(process.number or 0)
+        if running:
+            self._settle(running, _cannot_start(reason), ended)
 
-    def _accept(self) -> None:
-        while not self._stopped:
-            # The listener may be closed meanwhile, and a process may die while it connects.
-            with suppress(OSError, EOFError, AuthenticationError):
-                connection = self._listener.accept()
-                threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
+    def _settle(self, running: _Running, result: Any, ended: list[Future[Any]]) -> None:
+        del self._running[running.number]
+        process = running.process
+        process.number = None
+        if running.task.isolated or (isinstance(result, Failure) and result.status != "failed"):
+            self._discard(process)
+        elif process in self._processes:
+            self._free.append(process)
+        running.future.set_result(result)
+        ended.append(running.future)
 
-    def _listen(self, connection: Connection) -> None:
-        """Queue what one process reports, until it ends."""
-        slot = None
-        with suppress(EOFError, OSError):
-            slot, pid = connection.recv()
-            self._messages.put(("started", slot, pid))
-            while True:
-                number, said = connection.recv()
-                self._messages.put(("said", number, said))
-        self._messages.put(("ended", slot))
+    def _discard(self, process: Process) -> None:
+        """Kill a process; what is left of it winds up in the background."""
+        process.kill()
+        self._gone.pop(process, None)
+        for processes in (self._processes, self._free):
+            if process in processes:
+                processes.remove(process)
+        self._leaving = [one for one in [*self._leaving, process] if not one.over]
 
 
-def _result(done: Future[Any], task: Task) -> Any:
-    """Return what a pebble future holds, its exceptions as the `Failure` that they stand for."""
+def _loaded(content: bytes) -> Any:
+    """Return a result that a worker passed on."""
     try:
-        return pickle.loads(done.result())  # noqa: S301 - our own worker wrote it
-    except TimeoutError:
-        return timed_out(task)
-    except ProcessExpired as error:
-        code = error.exitcode or 0
-        return _died(f"signal {-code}" if code < 0 else f"exit code {code}")
-    except (BrokenProcessPool, CancelledError) as error:
-        return _died(one_line(error))
-    except Exception as error:  # noqa: BLE001 - a result that cannot be read back
+        return pickle.loads(content)  # noqa: S301 - our own worker wrote it
+    except Exception as error:  # noqa: BLE001 - what it holds may not be readable here
         return Failure("failed", f"its result cannot be passed on: {one_line(error)}")
 
 
-def _died(how: str) -> Failure:
-    return Failure("died", f"worker died ({how})")
+def _cannot_start(reason: str) -> Failure:
+    return Failure("died", f"its worker process cannot start: {reason}. --jobs 0 runs trials in the driver's process")
 
 
-def _kill(slot: _Slot) -> None:
-    if slot.pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(slot.pid, signal.SIGKILL)
-
-
-def _join(pool: ProcessPool) -> None:
-    with suppress(Exception):
-        pool.join()
+def _how(code: int | None) -> str:
+    if code is None:
+        return "it stopped answering"
+    if code < 0:
+        return f"signal {-code}"
+    return f"exit code {code}" if code else "it exited"

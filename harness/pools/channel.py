@@ -1,0 +1,79 @@
+"""How the driver and a worker talk: frames of bytes over two pipes that no other process shares.
+
+A pipe of each process's own, and no lock: a process that is killed while it writes breaks nothing for another one.
+"""
+
+import os
+import struct
+import threading
+from io import FileIO
+
+_GREETING = b"\0harness worker is ready for frames\0"
+_LENGTH = struct.Struct(">Q")
+
+
+class Channel:
+    """Frames to and from another process; ``reader`` and ``writer`` are unbuffered."""
+
+    def __init__(self, reader: FileIO, writer: FileIO) -> None:
+        self._reader, self._writer = reader, writer
+        self._writing = threading.Lock()
+
+    def greet(self) -> None:
+        """Say that frames follow."""
+        self._writer.write(_GREETING)
+
+    def await_greeting(self) -> None:
+        """Skip what was written before the greeting: a ``sitecustomize`` that prints, for one.
+
+        Raises:
+            EOFError: the other process has gone.
+        """
+        last = b""
+        while last != _GREETING:
+            last = (last + self._read(1))[-len(_GREETING) :]
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame; waits while the other process is slow to read.
+
+        Raises:
+            OSError: the other process has gone.
+        """
+        with self._writing:
+            for part in (_LENGTH.pack(len(frame)), frame):
+                left = memoryview(part)
+                while left:
+                    left = left[self._writer.write(left) :]
+
+    def receive(self) -> bytearray:
+        """Return the next frame.
+
+        Raises:
+            EOFError: the other process has gone, perhaps in the middle of a frame.
+            OSError: the pipe cannot be read.
+        """
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
+        return self._read(length)
+
+    def _read(self, length: int) -> bytearray:
+        content = bytearray(length)
+        left = memoryview(content)
+        while left:
+            count = self._reader.readinto(left)
+            if not count:
+                raise EOFError
+            left = left[count:]
+        return content
+
+
+def taken_from_standard_streams() -> Channel:
+    """Return the channel to the driver, which a worker finds as its standard input and output; those lead nowhere then.
+
+    Processes that a plugin starts do not inherit it.
+    """
+    reader, writer = FileIO(os.dup(0), "r"), FileIO(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return Channel(reader, writer)

@@ -1,0 +1,140 @@
+"""Worker processes that cannot start, end between tasks, or say too much: a failure with its reason, never a hang."""
+
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from harness.pools import Failure, Processes, Task
+
+
+@dataclass(frozen=True)
+class Order:
+    """A task's argument: what to do."""
+
+    what: str = "answer"
+
+
+def obey(order, _report):
+    """Do what is ordered; return the process."""
+    if order.what == "fork":
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+    return os.getpid()
+
+
+def results(pool, tasks):
+    """Return the results of tasks that are submitted one after the other."""
+    found = []
+    for task in tasks:
+        future = pool.submit(task)
+        while not future.done():
+            pool.wait()
+        pool.wait()
+        found.append(future.result())
+    return found
+
+
+@pytest.fixture
+def pool_with(monkeypatch, tmp_path):
+    """Return a function that makes a pool of one process with an interpreter that is a shell script."""
+    made = []
+
+    def make(script, **options):
+        interpreter = tmp_path / "python"
+        if script is not None:
+            interpreter.write_text(f"#!/bin/sh\n{script}\n")
+            interpreter.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(interpreter))
+        made.append(Processes(1, **options))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.stop()
+
+
+TASK = Task(obey, Order(), "a task")
+ADVICE = ". --jobs 0 runs trials in the driver's process"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (None, "FileNotFoundError: [Errno 2] No such file or directory: "),
+        ("exit 7", "exit code 7" + ADVICE),
+        ("echo 'no room\x1b[31m' >&2; exit 1", r"exit code 1: no room\x1b[31m" + ADVICE),
+        ("kill -9 $$", "signal 9" + ADVICE),
+        ("yes", "it was not ready after 1 s"),
+        ("yes >&2", "it was not ready after 1 s"),
+        ("exec sleep 1000", "it was not ready after 1 s" + ADVICE),
+    ],
+    ids=["gone", "exits", "says why", "killed", "nonsense", "noise", "hangs"],
+)
+def test_a_worker_that_cannot_start_is_a_failure_with_its_reason(pool_with, script, reason):
+    """Its interpreter is gone, ends at once, or never answers."""
+    (found,) = results(pool_with(script, start_seconds=1.0), [TASK])
+    assert isinstance(found, Failure)
+    assert found.status == "died"
+    assert found.reason.startswith("its worker process cannot start: " + reason)
+
+
+def test_starts_are_given_up_after_some(pool_with, tmp_path):
+    """Three in a row have failed: the others fail at once, with the same reason."""
+    pool = pool_with(f"echo >> {tmp_path}/starts; exit 7")
+    found = results(pool, [TASK] * 6)
+    assert len(set(found)) == 1
+    assert (tmp_path / "starts").read_text().count("\n") == 3
+
+
+@pytest.fixture
+def pool():
+    """Return one process."""
+    made = Processes(1)
+    yield made
+    made.stop()
+
+
+def test_a_process_that_ended_between_two_tasks_costs_nothing(pool):
+    """The next task starts in a new one."""
+    (first,) = results(pool, [TASK])
+    os.kill(first, signal.SIGKILL)
+    found = results(pool, [TASK, TASK])
+    assert found[0] == found[1] != first
+
+
+def test_a_copy_of_a_worker_does_not_answer(pool):
+    """A plugin forks, and both go on: the task has one result, and the next has its own."""
+    found = results(pool, [Task(obey, Order("fork"), "forks"), TASK])
+    assert found[0] == found[1]
+
+
+def test_a_task_that_cannot_be_passed_on_is_a_failure(pool):
+    """A function that has no name in a module."""
+    found = results(pool, [Task(lambda *_: None, Order(), "nameless"), TASK])
+    assert found[0].status == "failed"
+    assert found[0].reason.startswith("its task cannot be passed on: ")
+    assert isinstance(found[1], int)
+
+
+def test_what_is_printed_as_python_starts_is_skipped(pool, tmp_path, monkeypatch):
+    """A sitecustomize that prints, as clusters have."""
+    (tmp_path / "sitecustomize.py").write_text("print('welcome', flush=True)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert isinstance(results(pool, [TASK])[0], int)
+
+
+def test_stop_leaves_no_process(pool):
+    """Also in the middle of a task; and it may be called again."""
+    (pid,) = results(pool, [TASK])
+    pool.submit(TASK)
+    pool.stop()
+    pool.stop()
+    deadline = time.monotonic() + 60
+    while os.path.exists(f"/proc/{pid}"):  # noqa: PTH110 - short
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
