@@ -36,8 +36,8 @@ class Process:
     """Starts a worker and passes tasks to it; what it says goes to ``messages``.
 
     One thread starts the process, writes to it and stays until its end: Linux kills a worker when the thread that
-    started it ends (`end_with_parent`), so that must not be a passing one. ``third_party``: whether the process may load
-    third-party plugins.
+    started it ends (`end_with_parent`), so that must not be a passing one. ``third_party``: whether the process may
+    load third-party plugins.
     """
 
     def __init__(self, messages: "SimpleQueue[Message]", *, third_party: bool) -> None:
