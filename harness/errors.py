@@ -37,7 +37,7 @@ def one_line(error: BaseException, limit: int = REASON_LIMIT) -> str:
     except Exception as second:  # noqa: BLE001 - a plugin's exception may fail to describe itself
         text = f"(its message cannot be read: {type(second).__name__})"
     if not isinstance(error, HarnessError | TrialError | PluginError):
-        text = f"{type(error).__name__}: {text[: _SCANNED * limit]}"
+        text = f"{type(error).__name__}: {text[: _SCANNED * limit]}" if text else type(error).__name__
     return printable(text, limit)
 
 

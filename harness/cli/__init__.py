@@ -110,6 +110,11 @@ def _run() -> None:
             raise
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except MemoryError:
+        if debug:
+            raise
+        typer.echo("error: there is not enough memory. Free some, or raise the limit ('ulimit -v' shows it)", err=True)
+        sys.exit(2)
     except BrokenPipeError:
         # The reader of a pipe has gone (harness leaderboard | head): nothing is wrong.
         sys.stderr.close()

@@ -12,7 +12,7 @@ import typer
 from harness.cli.bench_options import check_options
 from harness.cli.bench_output import BenchFormat, show
 from harness.cli.calibrating import calibrate_each
-from harness.cli.options import duration, settle
+from harness.cli.options import MOST, duration, settle
 from harness.wording import counted
 
 if TYPE_CHECKING:
@@ -47,16 +47,21 @@ def bench(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "--processes", "-j", min=1, help="Processes that do the same at the same time."),
+        typer.Option(
+            "--jobs", "--processes", "-j", min=1, max=MOST, help="Processes that do the same at the same time."
+        ),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, help="Threads of each. Default: 1, or, without --jobs, --cores."),
+        typer.Option("--threads", min=1, max=MOST, help="Threads of each. Default: 1, or, without --jobs, --cores."),
     ] = None,
     cores: Annotated[
         int | None,
         typer.Option(
-            "--cores", min=1, help="So many threads of one process, then as many processes. Default: all, up to 4."
+            "--cores",
+            min=1,
+            max=MOST,
+            help="So many threads of one process, then as many processes. Default: all, up to 4.",
         ),
     ] = None,
     precisions: Annotated[
