@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness import received
 from harness.belonging import seeds_of
 from harness.dispatch import Stopped, Work, together
 from harness.fingerprints import evaluation_fingerprint
@@ -72,13 +73,15 @@ def evaluate_all(
         works = [
             Work(_task(run, group, perturbations, conditions, isolated=foreign), group[0].devices) for group in groups
         ]
-        for index, result in together(pool, works):
-            group = groups[index]
+        for index, returned in together(pool, works):
+            group, asked_for = groups[index], works[index].task.argument
+            result = received.evaluated(returned, asked_for, run.dataset.sizes["test"])
             if isinstance(result, Failure) and len(group) > 1:
                 # One of them failed all: alone, each shows whether it was the one.
                 alone += [[one] for one in group]
                 continue
-            for member, measured in zip(group, [result] if isinstance(result, Failure) else result, strict=True):
+            results: Sequence[Evaluated | Failure] = [result] if isinstance(result, Failure) else result
+            for member, measured in zip(group, results, strict=True):
                 row = (
                     _failed(run, member.row, measured)
                     if isinstance(measured, Failure)

@@ -30,7 +30,10 @@ _STATE_VECTORS = 64
 """A state holds at most so many vectors of the network's length, a dozen times what known optimizers keep."""
 _STATE_SPARE = 1_000_000
 """Elements that a state may hold beside them."""
-_FACTS, _FACT_LENGTH = 100, 300
+FACTS = 100
+"""Texts that a plugin may say of its environment."""
+FACT_LENGTH = 300
+"""Characters of each that are kept."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +176,37 @@ def read_facts(facts: Any) -> dict[str, str]:
     Raises:
         TrialError: it is not a mapping, or has over a hundred entries.
     """
-    if not isinstance(facts, Mapping) or len(facts) > _FACTS:
+    if not isinstance(facts, Mapping) or len(facts) > FACTS:
         got = f"{len(facts)} entries" if isinstance(facts, Mapping) else type(facts).__name__
-        msg = f"the plugin's environment is {got}; the contract says a mapping of texts, {_FACTS} at most"
+        msg = f"the plugin's environment is {got}; the contract says a mapping of texts, {FACTS} at most"
         raise TrialError(msg)
-    return {printable(str(key), _FACT_LENGTH): printable(str(value), _FACT_LENGTH) for key, value in facts.items()}
+    return {printable(str(key), FACT_LENGTH): printable(str(value), FACT_LENGTH) for key, value in facts.items()}
+
+
+def read_reason(reason: Any) -> str | None:
+    """Return why a plugin says that it is unavailable, in one line, or None.
+
+    Raises:
+        TrialError: it is neither.
+    """
+    if reason is None:
+        return None
+    if not isinstance(reason, str):
+        msg = f"unavailable() returned {shown(reason)}; the contract says a text or None"
+        raise TrialError(msg)
+    return printable(reason)
+
+
+def read_names(names: Any, method: str) -> tuple[str, ...]:
+    """Return the names that a method of a plugin returned: keys, devices.
+
+    Raises:
+        TrialError: they are not a list of texts.
+    """
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        msg = f"{method}() returned {shown(names)}; the contract says a list of texts"
+        raise TrialError(msg)
+    return tuple(printable(name, FACT_LENGTH) for name in names[:FACTS])
 
 
 def _vector(values: Any, name: str, kinds: str) -> NDArray[Any]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.apart import GRACE, answer
-from harness.errors import HarnessError, one_line
+from harness.errors import HarnessError, one_line, shown
 from harness.foreign import LateError, foreign, patience
 from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
 from harness.jobs import build_optimizer, load_backend
+from harness.outputs import read_names, read_reason
 from harness.plugins import Registry, registry
 from harness.pools import Failure, Pool, Task
 from harness.pools.tasks import Report
@@ -82,10 +84,26 @@ def _run(pool: Pool, questions: list[Question]) -> list[Answer] | Failure:
     backends = {name for question in questions for name in question.backends}
     # Each backend may be late once; it is not asked again.
     limit = (len(backends) + 1) * patience() + GRACE
-    result: list[Answer] | Failure = answer(
-        pool, Task(probe, questions, "probing backends", timeout=limit, isolated=isolated)
+    result = answer(pool, Task(probe, questions, "probing backends", timeout=limit, isolated=isolated))
+    return result if isinstance(result, Failure) else _received(result, questions)
+
+
+def _received(result: Any, questions: list[Question]) -> list[Answer] | Failure:
+    """Return answers that come from a process which ran third-party code, or the failure that something else is."""
+    pairs = zip(result, questions, strict=True) if type(result) is list and len(result) == len(questions) else None
+    if pairs and all(_is_answer(found, question) for found, question in pairs):
+        return result  # type: ignore[no-any-return] # as was verified
+    return Failure("failed", f"its process returned what a job does not: {shown(result)}")
+
+
+def _is_answer(found: Any, question: Question) -> bool:
+    return (
+        type(found) is Answer
+        and (found.backend is None or (type(found.backend) is str and found.backend in question.backends))
+        and type(found.devices) is tuple
+        and all(type(device) is str for device in found.devices)
+        and type(found.reason) is str
     )
-    return result
 
 
 def _third_party(plugins: Registry, question: Question) -> bool:
@@ -123,13 +141,13 @@ def _answer(question: Question, late: dict[str, str]) -> Answer:
 def _asked(name: str, question: Question) -> tuple[str | None, tuple[str, ...]]:
     """Return why a backend cannot train what is asked for, or None, and the devices that it may use."""
     backend = load_backend(registry().find("backend", name))
-    reason = backend.unavailable(question.device)
+    reason = read_reason(backend.unavailable(question.device))
     if reason is not None:
         return reason, ()
     keys = [
-        *backend.unsupported(question.network, build_optimizer(question.optimizer)),
+        *read_names(backend.unsupported(question.network, build_optimizer(question.optimizer)), "unsupported"),
         *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
     ]
     if keys:
         return f"{name} cannot honour {', '.join(keys)}", ()
-    return None, tuple(backend.devices(question.device))
+    return None, read_names(backend.devices(question.device), "devices")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+from harness import received
 from harness.contention import contended
 from harness.dispatch import Stopped, Work, together
 from harness.files import append_line
@@ -14,7 +15,7 @@ from harness.jobs import train
 from harness.observers import Observers
 from harness.planning import PlannedTrial
 from harness.pools import Failure, Pool, Task
-from harness.rows import EpochRecord, TrialRow
+from harness.rows import TrialRow
 from harness.specs import Trained, TrainSpec, TrialSpec
 from harness.store import Run, clear_checkpoint, plain
 
@@ -111,16 +112,19 @@ def _run(
         for index, planned in enumerate(trials)
         if planned.spec
     ]
+    specs = [planned.spec for planned in trials if planned.spec]
     for index, result in together(pool, works):
-        yield trials[index], result if isinstance(result, Failure) else result[0], index in accompanied
+        yield trials[index], received.trained(result, specs[index]), index in accompanied
 
 
 def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers, conditions: Conditions) -> Work:
     experiment, seed = spec.experiment, spec.seed
     about = _about(spec)
 
-    def report(said: EpochRecord) -> None:
-        observers.epoch_finished(trial=about, epoch=asdict(said))
+    def report(said: object) -> None:
+        record = received.epoch(said)
+        if record:
+            observers.epoch_finished(trial=about, epoch=asdict(record))
 
     spec = replace(spec, checkpoint=(run.checkpoint(experiment, seed).absolute(), conditions.checkpoint_seconds))
     task = Task(
