@@ -118,27 +118,28 @@ class ArrayNetwork:
             self._warm_up(len(labels))
 
     def _warm_up(self, rows: int) -> None:
-        """Do once what an epoch does, and restore the state: CuPy compiles a kernel at its first use.
-
-        On a machine's first trial that takes seconds, which are not an epoch's.
-        """
+        """Do once what an epoch does, and restore the state: CuPy compiles at first use, which is no epoch's time."""
         batch = np.arange(min(self._spec.batch_size, rows), dtype=np.int64)
         if len(batch) < 2:  # too few for a batch norm
             return
         state = self.state()
-        self.train_epoch(0, batch, 0.0)
+        labels = self._attached().labels[self._device.to_device(batch)]
+        labels[...] = 0  # those of rows that are not for training are withheld, and no class
+        self._train(0, batch, labels, 0.0)
         self.predict(batch)
         self.load(state)
 
     @on_its_device
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
         """Train on the attached rows ``order``; nothing leaves the device before the end."""
+        return self._train(epoch, order, self._attached().labels[self._device.to_device(order)], learning_rate)
+
+    def _train(self, epoch: int, order: NDArray[np.int64], labels: Array, learning_rate: float) -> EpochStats:
         xp, images, batch_size = self._xp, self._attached(), self._spec.batch_size
         edges = [*range(0, len(order), batch_size), len(order)]
         losses = xp.empty(len(edges) - 1, dtype=np.float64)
         correct = xp.zeros((), dtype=np.int64)
         rows = images.order(order)
-        labels = images.labels[self._device.to_device(order)]
         # A diverging network overflows: the core finds that in the losses, a warning a step would only be noise.
         with np.errstate(all="ignore"):
             for step, (start, stop) in enumerate(pairwise(edges)):
