@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -31,21 +30,6 @@ def anonymous_bytes() -> int | None:
         return None
     line = next((line for line in status.splitlines() if line.startswith("RssAnon:")), None)
     return int(line.split()[1]) * 1024 if line else None
-
-
-def git_commit(directory: Path) -> str | None:
-    """Return the commit that ``directory`` has checked out, with "+changes" where files differ; None outside git."""
-    try:
-        commit = _git(directory, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(directory, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _git(directory: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(directory), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603 - a fixed command
-    return done.stdout.strip()
 
 
 def _processor() -> str:

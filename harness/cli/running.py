@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.observers import Observers
+    from harness.planning import Plan
     from harness.plugins import Registry
     from harness.runner import Outcome
     from harness.store import Run
+    from harness.suite import LoadedSuite
 
 SHOWN = ("overview", "validation", "comparison", "robustness")
 """The tables that a run ends with; `harness leaderboard` has the others too."""
@@ -102,7 +104,7 @@ def run(
                     typer.echo(f"the run that was there is now in {as_typed(aside)}", err=True)
             with locked(directory):
                 here = take_up(planned)
-                notes = _notes(suite)
+                notes = _notes(suite, loaded, made, plugins)
                 here.write_header(notes)
                 with shown, _observing(plugins, shown):
                     outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
@@ -178,8 +180,9 @@ def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:
         yield f"{experiment} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} {told}"
 
 
-def _notes(suite: Path) -> dict[str, object]:
+def _notes(suite: Path, loaded: LoadedSuite, made: Plan, plugins: Registry) -> dict[str, object]:
     from harness import __version__, environment
+    from harness.revisions import checkouts, revision
 
     return {
         "harness": __version__,
@@ -187,7 +190,8 @@ def _notes(suite: Path) -> dict[str, object]:
         "command": ["harness", *map(_written, sys.argv[1:])],
         "last_started": _now(),
         "environment": environment.host(),
-        "git_commit": environment.git_commit(Path.cwd()),
+        "git_commit": revision(loaded.path),
+        "git_checkouts": checkouts(plugins, made.components),
     }
 
 

@@ -13,6 +13,7 @@ from harness.leaderboard.model import Ranked
 from harness.leaderboard.ranked import overview
 from harness.quantities import Kind, Statistic
 from harness.report.reading import Material
+from harness.revisions import spoken as spoken_revision
 from harness.splits import SETS
 from harness.verification import spoken as judged
 from harness.wording import counted
@@ -164,8 +165,10 @@ def _versions(material: Material) -> str:
                 found[f"{key} {row.environment[key]}"] = None
     commit = material.notes.get("git_commit")
     if commit:
-        digest, _, changes = str(commit).partition("+")
-        found[f"commit {digest[:12]}{' with changes' if changes else ''}"] = None
+        found[f"suite: {spoken_revision(str(commit))}"] = None
+    checkouts = material.notes.get("git_checkouts")
+    for name, at in checkouts.items() if isinstance(checkouts, dict) else ():
+        found[f"{name}: {spoken_revision(str(at))}"] = None
     return ", ".join(found) or "not recorded"
 
 
