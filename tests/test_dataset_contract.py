@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from harness.datasets.cache import materialise
+from harness.datasets.cache import materialise, obtain
 from harness.errors import HarnessError
 from tests.test_cache_damage import Drawn
 
@@ -87,3 +87,16 @@ def test_a_source_that_always_changes_is_never_found_again(tmp_path):
     entry = materialise("drawn", {}, dataset, tmp_path)
     assert entry.open().class_names == ("a", "b")
     assert not (tmp_path / "sources").exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [("two\nlines\x1b[31m", "two lines\\x1b[31m"), ("", "unavailable() says no reason"), (3, "3")],
+)
+def test_a_reason_is_one_line(tmp_path, reason, says):
+    """Whatever a plugin returns."""
+    dataset = Drawn()
+    dataset.unavailable = lambda: reason
+    with pytest.raises(HarnessError) as caught:
+        obtain("drawn", {}, dataset, tmp_path)
+    assert str(caught.value) == says

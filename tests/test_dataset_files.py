@@ -220,3 +220,9 @@ def test_what_is_not_a_regular_file_is_refused(typed, tmp_path, kind, role):
     assert told == f"error: dataset 'files': {role}: {path.resolve()}: is not a regular file\n"
     with pytest.raises(HarnessError, match="cannot be read: is not a regular file"):
         Files(images=tmp_path / "images", labels=tmp_path / "labels").load()
+
+
+def test_a_path_that_cannot_be_looked_at_is_refused_in_a_line(tmp_path):
+    """A name that is longer than a file system has."""
+    long = tmp_path / ("x" * 300)
+    assert Files(images=long, labels=long).unavailable() == f"images: {long}: cannot be read: File name too long"

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.datasets.contract import as_stream
 from harness.datasets.entries import DamagedError, Meta, images_and_labels, only_writer, read_meta, store, verify
-from harness.errors import HarnessError, one_line, shown
+from harness.errors import HarnessError, one_line, printable, shown
 from harness.files import checksum, read_regular, write_json
 from harness.foreign import UNLIMITED, foreign
 from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
@@ -97,7 +97,7 @@ def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Pat
         raise
     except Exception as error:
         raise HarnessError(one_line(error)) from error
-    raise HarnessError(reason)
+    raise HarnessError(printable(str(reason)) or "unavailable() says no reason")
 
 
 def materialise(

@@ -36,9 +36,12 @@ class Files:
         """Return which file is missing, or cannot be one."""
         for role, paths in self._files.items():
             for path in paths:
-                if not path.is_file():
-                    what = "is not a regular file" if path.exists() else "there is no such file"
-                    return f"{role}: {path}: {what}"
+                try:
+                    if not path.is_file():
+                        what = "is not a regular file" if path.exists() else "there is no such file"
+                        return f"{role}: {path}: {what}"
+                except OSError as error:
+                    return f"{role}: {path}: cannot be read: {error.strerror}"
         return None
 
     def source(self) -> str:
