@@ -1,5 +1,6 @@
 """Numbers and commands in sentences."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -32,6 +33,18 @@ def _bytes(sign: str) -> str:
     except UnicodeEncodeError:  # half of a pair, which is no byte of a path
         found = sign.encode("utf-8", "surrogatepass")
     return "".join(f"\\x{byte:02x}" for byte in found)
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return what sorts texts as people do: numbers in them by their value.
+
+    >>> sorted(["run-10", "run-2", "run-1"], key=natural)
+    ['run-1', 'run-2', 'run-10']
+    """
+    parts = re.split(r"(\d+)", text)
+    # Every second part is a number, whose digits are compared as text once their count is: it may have any length.
+    numbers = [part.lstrip("0") if index % 2 else part for index, part in enumerate(parts)]
+    return [(len(part) if index % 2 else 0, part) for index, part in enumerate(numbers)]
 
 
 def numbered(noun: str, numbers: Sequence[int]) -> str:

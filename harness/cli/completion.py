@@ -23,8 +23,11 @@ def complete_suite(incomplete: str) -> list[str]:
 
 def complete_run(incomplete: str) -> list[str]:
     """Return the run directories under ``runs/`` and beside the current one."""
-    found = sorted(path.parent for root in (Path("runs"), Path()) for path in root.glob("*/run.json"))
-    return [name for name in dict.fromkeys(map(str, found)) if name.startswith(incomplete)]
+    from harness.wording import natural
+
+    found = [str(path.parent) for root in (Path("runs"), Path()) for path in root.glob("*/run.json")]
+    found.sort(key=natural)
+    return [name for name in dict.fromkeys(found) if name.startswith(incomplete)]
 
 
 def complete_experiment(incomplete: str) -> list[str]:

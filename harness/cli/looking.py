@@ -11,7 +11,7 @@ import typer
 from harness.cli.completion import complete_run
 from harness.cli.options import pool_of, settle
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show, table
-from harness.wording import megabytes
+from harness.wording import megabytes, natural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def runs(
         raise HarnessError(msg)
     lines = [
         [str(one.directory), one.suite, one.state, f"{spoken(max(0.0, time() - one.changed))} ago", megabytes(one.size)]
-        for one in listed(folder)
+        for one in sorted(listed(folder), key=lambda one: natural(str(one.directory)))
     ]
     table("", lines, ["run", "suite", "state", "last changed", "size"]) if lines else typer.echo(f"{folder}: no runs")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.leaderboard.eliding import distinct, elided
+
 _LEAST = 16
-"""A text is not shortened below this."""
+"""A text is not shortened below this; a name that would then look like another, not below what sets it apart."""
+_STEP = 4
 
 
 @dataclass(frozen=True)
@@ -56,43 +59,60 @@ class Frame:
 def fit(cells: Cells, frame: Frame, room: int | None) -> tuple[list[Cells], list[str]]:
     """Return a table in parts that each fit into the room, to stand below one another, and what was left out.
 
-    Texts are shortened, then minor columns are left out. Where that does not do, the table goes on below, behind its
-    first column again, and nothing is left out. ``room``: None has no end.
+    Texts are shortened (`elided`), then minor columns are left out. Where that does not do, the table goes on below,
+    behind its first column again, and nothing is left out. ``room``: None has no end.
     """
     if room is None or frame.width(cells.widths) <= room:
         return [cells], []
     kept = list(range(len(cells.headings)))
     for index in (None, *cells.minor):
         kept = [one for one in kept if one != index]
-        shortened = _shortened(cells.only(kept), frame, room)
+        chosen = cells.only(kept)
+        shortened = _shortened(chosen, frame, room, _floors(chosen, frame, room))
         if frame.width(shortened.widths) <= room:
             return [shortened], [cells.headings[one] for one in range(len(cells.headings)) if one not in kept]
-    return [_shortened(part, frame, room) for part in _parts(cells, frame, room)], []
+    floors = _floors(cells, frame, room)
+    return [
+        _shortened(cells.only(part), frame, room, [floors[index] for index in part])
+        for part in _parts(floors, frame, room)
+    ], []
 
 
-def _shortened(cells: Cells, frame: Frame, room: int) -> Cells:
+def _floors(cells: Cells, frame: Frame, room: int) -> list[int]:
+    """Return the room that each column takes at least: the first, which names the lines, as much as sets names apart.
+
+    But no more than leaves room for any other column beside it.
+    """
+    floors, widest = cells.least, cells.widths[0]
+    if cells.right[0]:
+        return floors
+    names = list(dict.fromkeys(line[0] for line in cells.lines))
+    most = min(widest, room - frame.width([0, max(floors[1:], default=0)]))
+    enough = next((width for width in range(floors[0], most, _STEP) if distinct(names, width)), most)
+    return [max(floors[0], enough), *floors[1:]]
+
+
+def _shortened(cells: Cells, frame: Frame, room: int, floors: list[int]) -> Cells:
     """Return the table with its longest texts cut as far as it needs, and as they may be."""
-    widths, floors = cells.widths, cells.least
+    widths = cells.widths
     while (over := frame.width(widths) - room) > 0:
         longest = max(range(len(widths)), key=lambda index: widths[index] - floors[index])
         if widths[longest] == floors[longest]:
             break
         widths[longest] = max(floors[longest], widths[longest] - over)
-    return replace(
-        cells, lines=[[_cut(text, width) for text, width in zip(line, widths, strict=True)] for line in cells.lines]
-    )
+    columns = [
+        texts if right else elided(texts, width)
+        for texts, width, right in zip(zip(*cells.lines, strict=True), widths, cells.right, strict=False)
+    ]
+    return replace(cells, lines=[list(line) for line in zip(*columns, strict=True)])
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _parts(cells: Cells, frame: Frame, room: int) -> list[Cells]:
-    widths = cells.least
+def _parts(widths: list[int], frame: Frame, room: int) -> list[list[int]]:
+    """Return which columns stand beside one another; each part begins with the first, which names the lines."""
     parts, part = [], [0]
     for index in range(1, len(widths)):
         if len(part) > 1 and frame.width([widths[one] for one in [*part, index]]) > room:
             parts.append(part)
             part = [0]
         part.append(index)
-    return [cells.only(one) for one in [*parts, part]]
+    return [*parts, part]
