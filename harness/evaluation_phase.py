@@ -116,7 +116,7 @@ def _task(
     first, first_spec = group[0].row, group[0].spec
     return Task(
         evaluate_trials,
-        EvaluationSpec(trials, perturbations),
+        EvaluationSpec(trials, perturbations, group[0].components),
         "evaluate " + ", ".join(one.spec.title for one in group),
         log=run.log(first.experiment, first.seed).absolute(),
         timeout=conditions.timeout and conditions.timeout * len(group),

@@ -1,7 +1,7 @@
 """Train and evaluate as jobs: functions of a picklable specification, that a pool runs anywhere."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness.inputs import read_only, training_labels
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
 from harness.metrics import joint_accuracy
 from harness.outputs import read_facts, read_placement
-from harness.plugins import Component, registry
+from harness.plugins import KINDS, Component, registry
 from harness.rows import EpochRecord
 from harness.seeding import initial_state
 from harness.specs import Evaluated, EvaluationSpec, OptimizerSpec, PerturbationSpec, Trained, TrainSpec, TrialSpec
@@ -114,6 +114,7 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
     data = first.data.open()
     split = split_of(first.data, first.split)
     perturbations = named_perturbs(spec.perturbations)
+    refuse_edited(spec.components)
     started = perf_counter()
     with limited(first.context.threads):
         networks = [build_network(trial, _read_state(path, digest)) for trial, path, digest in spec.trials]
@@ -139,7 +140,23 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
 def build_network(spec: TrialSpec, state: State) -> Network:
     """Return a trial's network, from a state."""
     backend = load_backend(registry().find("backend", spec.backend))
-    return backend.build(spec.network, state, build_optimizer(spec.optimizer), spec.context)
+    optimizer = build_optimizer(spec.optimizer)
+    refuse_edited(spec.components)
+    return backend.build(spec.network, state, optimizer, spec.context)
+
+
+def refuse_edited(components: Mapping[str, str]) -> None:
+    """Refuse plugins that are loaded and are not what a row says of them, ``"optimizer lion"`` -> its identity.
+
+    Raises:
+        TrialError: one has been edited since the run began.
+    """
+    for part, planned in components.items():
+        kind, _, name = part.partition(" ")
+        found = next((registry().find(one, name) for one in KINDS if one == kind and kind != "dataset"), None)
+        if found and found.identity != planned:
+            msg = f"{part} was {planned} when the run began, and is {found.identity}: the same command trains with that"
+            raise TrialError(msg)
 
 
 def named_perturbs(specs: Sequence[PerturbationSpec]) -> list[NamedPerturb]:

@@ -223,6 +223,7 @@ def _trial_spec(
         early_stopping=experiment.early_stopping or None,
         context=context,
         fingerprint=row.fingerprint,
+        components=row.components,
     )
 
 

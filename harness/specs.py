@@ -45,6 +45,8 @@ class TrialSpec:
     """Where it keeps its checkpoint, and how many seconds there are between two."""
     third_party: bool = False
     """Whether its backend or its optimizer is a third party's: it is then trained and tested in its own process."""
+    components: Mapping[str, str] = field(default_factory=dict)
+    """What the plugins were when it was planned, as its row names them: edited ones are refused."""
 
     @property
     def title(self) -> str:
@@ -103,6 +105,8 @@ class EvaluationSpec:
 
     trials: tuple[tuple[TrialSpec, Path, str], ...]
     perturbations: tuple[PerturbationSpec, ...]
+    components: Mapping[str, str] = field(default_factory=dict)
+    """What the perturbations' plugins were when the run began, as rows name them."""
 
     def on(self, device: str) -> "EvaluationSpec":
         """Return the same on a device."""

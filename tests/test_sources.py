@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,8 +10,10 @@ from harness import sources
 from harness.foresight import reason
 from harness.planning import make_plan
 from harness.plugins import load_installed, registry
-from harness.pools import InProcess
+from harness.pools import InProcess, Processes
 from harness.probing import asking
+from harness.runner import execute
+from harness.store import Dataset, Run, locked
 from harness.suite import load_suite
 from tests.plugins_on_disk import distribution
 from tests.tiny import run_suite, without_times
@@ -193,6 +196,38 @@ def test_an_edited_plugin_is_trained_anew_and_why_says_so(site, tmp_path, run):
     assert changed == [f"A seed 1: {told}"]
     assert second.components["optimizer lion"] == after
     assert second.metrics.val_loss > first.metrics.val_loss
+
+
+def test_a_plugin_that_is_edited_while_the_run_goes_on_makes_no_row(site, tmp_path):
+    """Its row would say that the plugin of the plan has made it; the same command trains with the new one."""
+    lion(site, editable=site)
+    (tmp_path / "tiny.toml").write_text(SUITE)
+    plugins = registry()
+    before = plugins.find("optimizer", "lion").identity
+    loaded = load_suite(tmp_path / "tiny.toml", plugins)
+    with closing_pool() as pool:
+        plan = make_plan(loaded, plugins, asking(pool))
+        (site / "harness_lion.py").write_text(NO_STEP)
+        data = plan.data
+        about = Dataset("digits", data.digest, data.rows, data.class_names, plan.sizes, split=plan.split)
+        run = Run(tmp_path / "run", loaded.suite, about, [("A", 1)])
+        with locked(run.directory):
+            run.write_header({})
+            row = execute(run, plan, plugins, pool).rows[0]
+    assert row.status == "failed"
+    after = identity()
+    assert row.reason == (
+        f"optimizer lion was {before} when the run began, and is {after}: the same command trains with that"
+    )
+
+
+@contextmanager
+def closing_pool():
+    pool = Processes(1)
+    try:
+        yield pool
+    finally:
+        pool.stop()
 
 
 def test_a_row_from_before_sources_counted_serves_an_unaltered_install(site, run):
