@@ -58,10 +58,21 @@ def printable(text: str, limit: int = REASON_LIMIT) -> str:
     'aaaaaaaaa…'
     """
     kept = " ".join(text[: _SCANNED * limit].split())
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in kept)
-    if len(escaped) <= limit and len(text) <= _SCANNED * limit:
-        return escaped
-    return escaped[: limit - 1] + "…"
+    safe = escaped(kept)
+    if len(safe) <= limit and len(text) <= _SCANNED * limit:
+        return safe
+    return safe[: limit - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    r"""Return text with all that a terminal would obey or cannot show escaped as in Python, but for new lines.
+
+    >>> print(escaped("red:  \x1b[31m"))
+    red:  \x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def shown(value: object, limit: int = 80) -> str:

@@ -16,15 +16,18 @@ from harness.cli.looking import doctor, leaderboard, plugins, runs, schema
 from harness.cli.planning import plan, why
 from harness.cli.reporting import report
 from harness.cli.running import run
+from harness.cli.streams import ReaderGoneError, Streams
 from harness.cli.transfers import shown_transfers
 from harness.cli.verifying import verify
-from harness.errors import HarnessError
+from harness.errors import HarnessError, escaped
 from harness.foreign import interrupt
 from harness.kernels import TUNING_OFF
 from harness.plugins import DISABLE
 
 _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises of a command that it cannot make sense of: click's UsageError, wherever typer keeps it."""
+
+UTF_8 = "PYTHONIOENCODING=utf-8 writes all of it"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,12 +82,16 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     code: object = 1
+    streams = Streams()
+    streams.take()
     try:
         _run()
     except SystemExit as end:
         code = end.code or 0
         raise
     finally:
+        if streams.lacking:
+            typer.echo(f"standard output is {sys.stdout.encoding}: '?' stands for what it lacks. {UTF_8}", err=True)
         leave(code if isinstance(code, int) else 1)
 
 
@@ -99,6 +106,7 @@ def _run() -> None:
         # Not standalone: what is wrong with a command is told in one line too.
         with shown_transfers():
             code = app(arguments or ["--help"], prog_name="harness", standalone_mode=False)
+            sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except _WrongUse as error:
         typer.echo(f"error: {_told(error)}", err=True)
@@ -108,16 +116,14 @@ def _run() -> None:
     except HarnessError as error:
         if debug:
             raise
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {escaped(str(error))}", err=True)
         sys.exit(2)
     except MemoryError:
         if debug:
             raise
         typer.echo("error: there is not enough memory. Free some, or raise the limit ('ulimit -v' shows it)", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader of a pipe has gone (harness leaderboard | head): nothing is wrong.
-        sys.stderr.close()
+    except ReaderGoneError:
         sys.exit(0)
 
 

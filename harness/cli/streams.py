@@ -1,0 +1,103 @@
+"""Standard output and standard error as they may really be: closed, full, read by nobody, of a narrow encoding."""
+
+import codecs
+import errno
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+from harness.errors import HarnessError
+
+_REPLACE = "harness.replace"
+_GONE = {errno.EPIPE, errno.ESHUTDOWN} | ({errno.EINVAL} if os.name == "nt" else set())
+
+
+class ReaderGoneError(Exception):
+    """What reads standard output has ended, as ``head`` does: nothing is wrong. Not an OSError: typer treats those."""
+
+
+class _Output(io.FileIO):
+    """Standard output. After an error nothing more is written: the interpreter's end must not raise it again."""
+
+    _broken = False
+
+    def write(self, content: Any) -> int:
+        if not self._broken:
+            try:
+                return super().write(content)
+            except OSError as error:
+                self._broken = True
+                if error.errno in _GONE:
+                    raise ReaderGoneError from None
+                msg = f"standard output cannot be written to: {error.strerror}. Everything else that was done is kept"
+                raise HarnessError(msg) from None
+        return memoryview(content).nbytes
+
+
+class _Errors(io.FileIO):
+    """Standard error: what it cannot take is dropped, as there is no place left to say so."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            return memoryview(content).nbytes
+
+
+class Streams:
+    """Replaces the standard streams for the length of a command; ``lacking`` tells whether characters were replaced.
+
+    Streams that are not the process's own (a notebook's, a test's) are left alone.
+    """
+
+    lacking = False
+
+    def take(self) -> None:
+        """Open what is closed, and replace standard output and standard error.
+
+        A descriptor that is closed would be given to the next file that is opened, a row for one, and a library that
+        prints would write into it.
+        """
+        closed = [number for number in (0, 1, 2) if not _is_open(number)]
+        for number in closed:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        codecs.register_error(_REPLACE, self._replaced)
+        if sys.stdout is sys.__stdout__:
+            raw: io.FileIO = _Closed() if 1 in closed else _Output(1, "w", closefd=False)
+            sys.stdout = _text(raw, sys.stdout, _REPLACE)
+        if sys.stderr is sys.__stderr__:
+            sys.stderr = _text(_Errors(2, "w", closefd=False), sys.stderr, "backslashreplace")
+
+    def _replaced(self, error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        self.lacking = True
+        return "?" * (error.end - error.start), error.end
+
+
+class _Closed(_Output):
+    """Standard output where it was closed before the command began (``>&-``)."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "w", closefd=False)
+
+    def write(self, content: Any) -> int:
+        if not self._broken:
+            self._broken = True
+            raise HarnessError("standard output is closed. Everything else that was done is kept")
+        return memoryview(content).nbytes
+
+
+def _text(raw: io.FileIO, before: TextIO | None, errors: str) -> io.TextIOWrapper:
+    encoding = before.encoding if before else "utf-8"
+    lines = raw.isatty() or errors == "backslashreplace"
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=lines)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True

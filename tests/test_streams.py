@@ -1,0 +1,82 @@
+"""Standard output and standard error as they may really be: closed, full, read by nobody, of a narrow encoding."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.test_surroundings import shell, statuses
+from tests.tiny import TINY
+
+RUN = "harness run tiny.toml --only A --jobs 1 --quiet"
+_REST = ("doctor", "datasets", "schema", "--help", "why tiny.toml A")
+COMMANDS = ("plan tiny.toml", "plugins", *(pytest.param(rest, marks=pytest.mark.slow) for rest in _REST))
+
+
+@pytest.fixture
+def here(tmp_path):
+    """Return a folder with a suite whose name no narrow encoding has."""
+    (tmp_path / "tiny.toml").write_text(TINY.replace('group = "first"', 'group = "σ ≥ ½"'), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_reader_that_ends_is_no_error(here, command):
+    """``harness plan | head -1``: exit code 0, nothing on standard error."""
+    done = shell(here, f"harness {command} 2>errors | true; echo ${{PIPESTATUS[0]}}; cat errors")
+    assert done.stdout == "0\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_full_disk_under_standard_output_is_a_line(here, command):
+    """Exit code 2."""
+    done = shell(here, f"harness {command} >/dev/full")
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "error: standard output cannot be written to: No space left on device. Everything else that was done is kept\n"
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (">/dev/full", 2, "error: standard output cannot be written to: No space left on device"),
+        (">&-", 2, "error: standard output is closed. Everything else that was done is kept"),
+        pytest.param("2>&-", 0, "", marks=pytest.mark.slow),
+        pytest.param("2>/dev/full", 0, "", marks=pytest.mark.slow),
+        ("</dev/null >&- 2>&-", 2, ""),
+        pytest.param("<&- >/dev/null", 0, "", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_keeps_what_it_trained_whatever_its_output(here, redirection, code, said):
+    """Rows are written; no file of the run takes the place of a closed descriptor."""
+    done = shell(here, f"{RUN.replace(' --quiet', '')} {redirection}")
+    assert (done.returncode, statuses(here)) == (code, ["done"]), done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shell(here, "harness leaderboard runs/tiny").returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", pytest.param("cp1252", marks=pytest.mark.slow), "ascii"])
+def test_a_narrow_encoding_shows_question_marks_and_says_so(here, encoding):
+    """No traceback; where characters were replaced, a line names the remedy."""
+    assert shell(here, RUN).returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "leaderboard", "runs/tiny"],
+        cwd=here, env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    if encoding in {"latin-1", "cp1252"}:
+        assert "? ? ½".encode(encoding) in done.stdout
+        assert b": '?' stands for what it lacks. PYTHONIOENCODING=utf-8 writes all of it" in done.stderr
+    else:
+        assert "σ ≥ ½".encode() in done.stdout
+
+
+def test_the_c_locale_is_no_error(here):
+    """LC_ALL=C, as in containers."""
+    done = shell(here, f"{RUN} && harness leaderboard runs/tiny", LC_ALL="C")
+    assert (done.returncode, statuses(here)) == (0, ["done"])
