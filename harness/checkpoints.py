@@ -8,15 +8,27 @@ from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.files import npz, write_bytes
+from harness.errors import shown
+from harness.files import npz, open_regular, write_bytes
 from harness.interfaces import State
 from harness.rows import EpochRecord
 
 _DIGEST = 32
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in a checkpoint's place."""
+
+    checkpoint: "Checkpoint | None"
+    """The checkpoint, if it serves."""
+    remark: str = ""
+    """Where it goes on, or why a checkpoint that is there is not used; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +44,15 @@ class Checkpoint:
 class Checkpoints:
     """A trial's checkpoint file: a SHA-256, then an ``.npz`` with the states and, as JSON, what they belong to.
 
-    A checkpoint serves a trial of the same fingerprint in the same environment; any other would not end with the same
-    bits, and is passed over, as a damaged one is.
+    A checkpoint serves a trial of the same fingerprint in an environment that gives the same bits. Any other is not
+    used, nor is a damaged one. ``environment`` may lack the placement, which is known when images are attached.
     """
 
     def __init__(self, path: Path, seconds: float, fingerprint: str, environment: Mapping[str, str]) -> None:
         self._path = path
         self._seconds = seconds
-        self._owner = {"fingerprint": fingerprint, "environment": dict(environment)}
+        self._environment = dict(environment)
+        self._owner = {"fingerprint": fingerprint, "environment": self._environment}
         self._written = monotonic()
 
     @property
@@ -58,23 +71,69 @@ class Checkpoints:
         write_bytes(self._path, sha256(content).digest() + content)
         self._written = monotonic()
 
-    def read(self) -> Checkpoint | None:
-        """Return the checkpoint, None where there is none that serves."""
+    def find(self) -> Found:
+        """Return the checkpoint, none where there is none that serves, and what there is to say of it."""
         try:
-            found = self._path.read_bytes()
+            with open_regular(self._path) as file:
+                content = file.read()
         except OSError:
-            return None
-        digest, content = found[:_DIGEST], found[_DIGEST:]
-        if sha256(content).digest() != digest:
-            return None
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        told = json.loads(arrays.pop("told").tobytes())
-        if {key: told[key] for key in self._owner} != self._owner:
-            return None
-        parts: dict[str, State] = {"state": {}, "best": {}}
-        for name, value in arrays.items():
-            part, _, key = name.partition("/")
-            parts[part][key] = value
-        history = [EpochRecord(**one) for one in told["history"]]
-        return Checkpoint(history, parts["state"], parts["best"] or None, told.get("peak_device_bytes"))
+            return Found(None)
+        try:
+            checkpoint, owner = _read(content)
+        except (ValueError, KeyError, TypeError, AttributeError, BadZipFile):
+            return Found(None, f"{_UNUSED}: it is damaged")
+        if owner["fingerprint"] != self._owner["fingerprint"]:
+            return Found(None, f"{_UNUSED}: it is of a trial with other settings")
+        differing = _differences(owner["environment"], self._environment)
+        decisive = [text for text, decides in differing if decides]
+        if decisive:
+            return Found(None, f"{_UNUSED}: {'; '.join(decisive)}")
+        after = f"goes on from its checkpoint after epoch {len(checkpoint.history)}"
+        others = "; ".join(text for text, _ in differing)
+        return Found(checkpoint, f"{after}; {others}, which changes no result" if others else after)
+
+
+_UNUSED = "its checkpoint is not used"
+
+
+def _read(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
+    """Return a checkpoint and its owner; one that is damaged raises one of several errors."""
+    digest, packed = content[:_DIGEST], content[_DIGEST:]
+    if sha256(packed).digest() != digest:
+        raise ValueError("the checksum does not match")
+    with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    told = json.loads(arrays.pop("told").tobytes())
+    parts: dict[str, State] = {"state": {}, "best": {}}
+    for name, value in arrays.items():
+        part, _, key = name.partition("/")
+        parts[part][key] = value
+    history = [EpochRecord(**one) for one in told["history"]]
+    checkpoint = Checkpoint(history, parts["state"], parts["best"] or None, told.get("peak_device_bytes"))
+    return checkpoint, {"fingerprint": told["fingerprint"], "environment": dict(told["environment"])}
+
+
+def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """Return in what two environments differ, each in words, and whether that can change a bit of a result."""
+    return [
+        (
+            f"{name} was {shown(before.get(name, ''))}, is {shown(now.get(name, ''))}",
+            _decisive(name, before.get(name)) != _decisive(name, now.get(name)),
+        )
+        for name in [*before, *(name for name in now if name not in before)]
+        if before.get(name) != now.get(name) and (name in now or name != "placement")
+    ]
+
+
+def _decisive(name: str, value: str | None) -> str | None:
+    """Return the part of a fact that can change a bit of a result.
+
+    Not the release of the operating system, the patch level of Python or the number of cores: arithmetic is the
+    processor's and the libraries', with as many threads as a trial is given. What a backend says of its environment
+    (versions, BLAS kernel, device, driver) counts whole: the core knows nothing of it.
+    """
+    if value is None or name == "cores":
+        return None
+    if name == "system":
+        return value.partition(" ")[0]
+    return ".".join(value.split(".")[:2]) if name == "python" else value

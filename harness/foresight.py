@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from harness import received
 from harness.belonging import evaluation_changes
 from harness.dispatch import Work, together
 from harness.fingerprints import evaluation_fingerprint, perturbation_components
 from harness.forecast import Timings, rehearsed
+from harness.jobs import checkpoint_remarks
 from harness.lookup import Found, look_up
 from harness.planning import Plan, PlannedTrial, choose, make_plan
 from harness.plugins import Registry
@@ -16,7 +18,7 @@ from harness.probing import asking
 from harness.rehearsal import RehearsalSpec, Rehearsed, rehearse
 from harness.rows import TrialRow
 from harness.selection import tested
-from harness.specs import PerturbationSpec, perturbation_specs
+from harness.specs import PerturbationSpec, TrainSpec, perturbation_specs
 from harness.store import Run
 from harness.suite import LoadedSuite
 from harness.suite.finalists import may_be_tested
@@ -111,6 +113,36 @@ def _rehearse(
         if one.spec
     ]
     return [(trials[index], result) for index, result in together(pool, works)]
+
+
+def checkpoints(
+    run: Run, trials: Sequence[PlannedTrial], found: Sequence[Found], pool: Pool
+) -> dict[tuple[str, int], str]:
+    """Return what a run would say of each checkpoint that is there, by experiment and seed.
+
+    Workers say it, as they alone know the backend's environment.
+    """
+    waiting = [
+        (planned.spec, planned.devices)
+        for planned, looked_up in zip(trials, found, strict=True)
+        if planned.spec and not looked_up.row and run.checkpoint(planned.row.experiment, planned.row.seed).exists()
+    ]
+    works = []
+    for spec, devices in waiting:
+        trial = replace(spec, checkpoint=(run.checkpoint(spec.experiment, spec.seed).absolute(), 0.0))
+        task = Task(
+            checkpoint_remarks,
+            TrainSpec((trial,)),
+            f"checkpoint of {spec.title}",
+            timeout=PATIENCE_SECONDS,
+            isolated=spec.third_party,
+        )
+        works.append(Work(task, devices))
+    return {
+        (waiting[index][0].experiment, waiting[index][0].seed): text
+        for index, result in together(pool, works)
+        for text in received.remarks(result)
+    }
 
 
 def reason(run: Run, planned: PlannedTrial, registry: Registry) -> str:

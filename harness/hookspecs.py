@@ -82,6 +82,15 @@ def epoch_finished(trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
 
 
 @hookspec
+def trial_remarked(trial: Mapping[str, Any], remark: str) -> None:
+    """Observe what a trial says of itself: that it goes on from its checkpoint, or why it does not use it.
+
+    Called in the driver, best effort: the trial's log has it too. ``trial`` as in `trial_started`; ``remark``: one
+    line.
+    """
+
+
+@hookspec
 def trial_lost(trial: Mapping[str, Any], reason: str) -> None:
     """Observe that a trial's process died, and that it will be run once more, by itself, when the others have ended.
 

@@ -22,14 +22,24 @@ from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, S
 from harness.metrics import joint_accuracy
 from harness.outputs import read_facts, read_placement
 from harness.plugins import KINDS, Component, registry
+from harness.pools.tasks import Report
 from harness.rows import EpochRecord
 from harness.seeding import initial_state
-from harness.specs import Evaluated, EvaluationSpec, OptimizerSpec, PerturbationSpec, Trained, TrainSpec, TrialSpec
+from harness.specs import (
+    Evaluated,
+    EvaluationSpec,
+    OptimizerSpec,
+    PerturbationSpec,
+    Remark,
+    Trained,
+    TrainSpec,
+    TrialSpec,
+)
 from harness.splits import Split, stratified
 from harness.suite.models import SplitTable
 from harness.suite.options import build
 from harness.threads import limited
-from harness.training import Report, fit
+from harness.training import fit
 
 _LOG = logging.getLogger(__name__)
 
@@ -94,6 +104,10 @@ def _train_one(spec: TrialSpec, report: Report) -> Trained:
         )
         report(record)
 
+    def remark(text: str) -> None:
+        _LOG.info(text)
+        report(Remark(text))
+
     with limited(spec.context.threads):
         network = build_network(spec, initial_state(spec.network, spec.seed))
         try:
@@ -101,11 +115,20 @@ def _train_one(spec: TrialSpec, report: Report) -> Trained:
             where = _environment(spec) | {"placement": read_placement(network)}
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
             waiting = Waiting()
-            trained = fit(network, spec, split, data.labels, told, checkpoints)
+            trained = fit(network, spec, split, data.labels, told, checkpoints, remark)
             memory, waited = anonymous_bytes(), waiting.share()
         finally:
             network.close()
     return replace(trained, environment=where, anonymous_bytes=memory, waited=waited)
+
+
+def checkpoint_remarks(spec: TrainSpec, _report: Report) -> list[str]:
+    """Return what each trial would say of the checkpoint in its place: a job."""
+    places = ((trial, trial.checkpoint) for trial in spec.trials)
+    return [
+        Checkpoints(*place, trial.fingerprint, _environment(trial)).find().remark if place else ""
+        for trial, place in places
+    ]
 
 
 def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:

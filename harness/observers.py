@@ -14,6 +14,7 @@ OBSERVED = (
     "run_started",
     "trial_started",
     "epoch_finished",
+    "trial_remarked",
     "trial_lost",
     "trial_finished",
     "trial_evaluated",
@@ -46,6 +47,7 @@ class Observers:
     run_started: Callable[..., None]
     trial_started: Callable[..., None]
     epoch_finished: Callable[..., None]
+    trial_remarked: Callable[..., None]
     trial_lost: Callable[..., None]
     trial_finished: Callable[..., None]
     trial_evaluated: Callable[..., None]

@@ -10,13 +10,13 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import TrialError, shown
+from harness.errors import TrialError, printable, shown
 from harness.evaluation import conditions
 from harness.exemplars import EXAMPLES, PAIRS
 from harness.outputs import FACT_LENGTH, FACTS, NORMALISATION, read_state
 from harness.pools import Failure
 from harness.rows import EpochRecord, Measure, TrialMetrics
-from harness.specs import Evaluated, EvaluationSpec, Trained, TrialSpec
+from harness.specs import Evaluated, EvaluationSpec, Remark, Trained, TrialSpec
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -39,6 +39,17 @@ def epoch(said: Any) -> EpochRecord | None:
     except TrialError:
         return None
     return said  # type: ignore[no-any-return] # as was verified
+
+
+def remark(said: Any) -> str:
+    """Return what a trial remarked, in one line; empty if it reported something else."""
+    return printable(said.text) if type(said) is Remark and type(said.text) is str else ""
+
+
+def remarks(result: Any) -> list[str]:
+    """Return a list of remarks, each in one line; empty if it is something else."""
+    texts = result if type(result) is list else []
+    return [printable(text) for text in texts if type(text) is str]
 
 
 def _checked(read: Callable[[], T]) -> T | Failure:

@@ -83,6 +83,13 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What a trial has to say while it runs, beside the records of its epochs: one line."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class PerturbationSpec:
     """A perturbation by its name, its severities, and the seed that draws it."""
 

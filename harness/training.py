@@ -61,10 +61,12 @@ def fit(
     labels: NDArray[np.int64],
     report: Report,
     checkpoints: Checkpoints | None = None,
+    remark: Callable[[str], None] = _LOG.info,
 ) -> Trained:
     """Train a network that has its images attached; ``labels`` (rows,) are those of the whole set.
 
-    It goes on from a checkpoint that is there, and writes others now and then.
+    It goes on from a checkpoint that is there and serves, and writes others now and then. ``remark`` is called with
+    what there is to say of one that is there.
 
     Raises:
         TrialError: the loss became NaN or infinite, or the backend returned what its contract does not allow.
@@ -74,10 +76,8 @@ def fit(
     course = Course(trial.early_stopping)
     history: list[EpochRecord] = []
     best_state: State | None = None
-    found = checkpoints.read() if checkpoints else None
+    found = _resumed(network, checkpoints, remark) if checkpoints else None
     if found:
-        _LOG.info("goes on from its checkpoint after epoch %d", len(found.history))
-        network.load(_copied(found.state))
         history, best_state = list(found.history), found.best
         for record in history:
             course.take(record)
@@ -120,6 +120,16 @@ def fit(
     )
     state = read_state(network.state(), spec)
     return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=found is not None)
+
+
+def _resumed(network: Network, checkpoints: Checkpoints, remark: Callable[[str], None]) -> Checkpoint | None:
+    """Return the checkpoint that serves, loaded into the network, or None."""
+    found = checkpoints.find()
+    if found.remark:
+        remark(found.remark)
+    if found.checkpoint:
+        network.load(_copied(found.checkpoint.state))
+    return found.checkpoint
 
 
 def _run_epoch(

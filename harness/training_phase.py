@@ -125,6 +125,8 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
         record = received.epoch(said)
         if record:
             observers.epoch_finished(trial=about, epoch=asdict(record))
+        elif text := received.remark(said):
+            observers.trial_remarked(trial=about, remark=text)
 
     spec = replace(spec, checkpoint=(run.checkpoint(experiment, seed).absolute(), conditions.checkpoint_seconds))
     task = Task(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness import hookimpl
 from harness.checkpoints import Checkpoint, Checkpoints
 from harness.interfaces import Context
 from harness.jobs import build_network, split_of
@@ -82,7 +83,7 @@ def test_a_resumed_trial_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, ex
     for until in (3, 7, 8):
         with pytest.raises(Interrupted):
             trained(spec, every_epoch(tmp_path, spec), until)
-        assert len(every_epoch(tmp_path, spec).read().history) == until - 1
+        assert len(every_epoch(tmp_path, spec).find().checkpoint.history) == until - 1
     resumed = trained(spec, every_epoch(tmp_path, spec))
     assert_same(resumed, whole)
     assert (resumed.resumed, whole.resumed) == (True, False)
@@ -96,7 +97,7 @@ def test_a_resumed_trial_is_not_ranked_by_its_times(tmp_path):
     where = row.environment | {"placement": "stream"}
     shutil.rmtree(run.trial_directory("A", 1))
     Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).write(checkpoint)
-    assert Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).read().peak_device_bytes == 7
+    assert Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).find().checkpoint.peak_device_bytes == 7
     (resumed,) = run_suite(tmp_path, only=["A"])[0].rows
     assert resumed.contended.startswith("went on from a checkpoint")
     assert not made.rows[0].contended.startswith("went on")
@@ -109,11 +110,19 @@ def test_a_trial_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
     assert_same(trained(spec, every_epoch(tmp_path, spec), until=1), whole)
 
 
-@pytest.mark.parametrize(
-    "harm", ["flipped bit", "cut short", "empty", "another trial", "another environment", "not there"]
-)
-def test_a_checkpoint_that_does_not_serve_is_passed_over(tmp_path, harm):
-    """The trial starts anew, and ends as ever."""
+REMARKS = {
+    "flipped bit": "its checkpoint is not used: it is damaged",
+    "cut short": "its checkpoint is not used: it is damaged",
+    "empty": "its checkpoint is not used: it is damaged",
+    "another trial": "its checkpoint is not used: it is of a trial with other settings",
+    "another environment": "its checkpoint is not used: blas was 'some kernel', is 'another kernel'",
+    "not there": "",
+}
+
+
+@pytest.mark.parametrize("harm", REMARKS)
+def test_a_checkpoint_that_does_not_serve_is_not_used(tmp_path, harm):
+    """The trial says so, starts anew, and ends as ever."""
     spec = trial_of(tmp_path, "A")
     whole = trained(spec)
     with pytest.raises(Interrupted):
@@ -134,7 +143,7 @@ def test_a_checkpoint_that_does_not_serve_is_passed_over(tmp_path, harm):
         checkpoints = every_epoch(tmp_path, spec, fingerprint="0" * 64)
     else:
         checkpoints = every_epoch(tmp_path, spec, where={"blas": "another kernel"})
-    assert checkpoints.read() is None
+    assert (checkpoints.find().checkpoint, checkpoints.find().remark) == (None, REMARKS[harm])
     assert_same(trained(spec, checkpoints), whole)
 
 
@@ -152,3 +161,96 @@ def test_a_checkpoint_that_cannot_be_written_costs_nothing(tmp_path, caplog):
     checkpoints = Checkpoints(tmp_path / "file" / "checkpoint.npz", 0.0, spec.fingerprint, WHERE)
     assert_same(trained(spec, checkpoints), trained(spec))
     assert "no checkpoint: " in caplog.text
+
+
+HERE = {
+    "system": "Linux 6.8.0-45-generic",
+    "processor": "AMD EPYC 9354",
+    "cores": "4",
+    "python": "3.11.9",
+    "numpy": "2.1.3",
+    "blas": "openblas 0.3.27 SkylakeX",
+    "device": "cpu",
+    "threads": "1",
+    "placement": "stream",
+}
+AFTER = "goes on from its checkpoint after epoch 4"
+
+
+@pytest.mark.parametrize(
+    ("changes", "serves", "remark"),
+    [
+        ({}, True, AFTER),
+        (
+            {"system": "Linux 6.8.0-47-generic"},
+            True,
+            f"{AFTER}; system was 'Linux 6.8.0-47-generic', is 'Linux 6.8.0-45-generic', which changes no result",
+        ),
+        ({"python": "3.11.2"}, True, f"{AFTER}; python was '3.11.2', is '3.11.9', which changes no result"),
+        ({"cores": "64"}, True, f"{AFTER}; cores was '64', is '4', which changes no result"),
+        ({"system": "Darwin 6.8.0-45-generic"}, False, "system was 'Darwin 6.8.0-45-generic', is 'Linux 6.8.0-45-g"),
+        ({"python": "3.12.9"}, False, "python was '3.12.9', is '3.11.9'"),
+        ({"processor": "Intel Xeon"}, False, "processor was 'Intel Xeon', is 'AMD EPYC 9354'"),
+        ({"numpy": "2.1.2"}, False, "numpy was '2.1.2', is '2.1.3'"),
+        ({"threads": "2", "system": "Linux 5"}, False, "threads was '2', is '1'"),
+        ({"device": "cuda:0"}, False, "device was 'cuda:0', is 'cpu'"),
+        ({"placement": "resident"}, False, "placement was 'resident', is 'stream'"),
+        ({"a_driver": "1"}, False, "a_driver was '1', is ''"),
+    ],
+)
+def test_what_changes_no_bit_does_not_matter_to_a_checkpoint(tmp_path, changes, serves, remark):
+    """The kernel's release, Python's patch level and the cores: they are named, and it goes on."""
+    spec = trial_of(tmp_path, "A")
+    whole = trained(spec)
+    with pytest.raises(Interrupted):
+        trained(spec, every_epoch(tmp_path, spec, where=HERE | changes), until=5)
+    found = every_epoch(tmp_path, spec, where=HERE).find()
+    assert (found.checkpoint is not None) == serves
+    assert found.remark.startswith(remark if serves else f"its checkpoint is not used: {remark}")
+    resumed = trained(spec, every_epoch(tmp_path, spec, where=HERE))
+    assert resumed.resumed == serves
+    assert_same(resumed, whole)
+
+
+def test_the_placement_may_be_unknown(tmp_path):
+    """Before images are attached, as when a run is planned."""
+    spec = trial_of(tmp_path, "A")
+    with pytest.raises(Interrupted):
+        trained(spec, every_epoch(tmp_path, spec, where=HERE), until=5)
+    unplaced = {name: value for name, value in HERE.items() if name != "placement"}
+    assert every_epoch(tmp_path, spec, where=unplaced).find().remark == AFTER
+
+
+@pytest.mark.parametrize("release", ["another", "the same"])
+def test_plan_log_and_observers_say_whether_a_checkpoint_is_used(tmp_path, typed, monkeypatch, release):
+    """And in what the environment differs."""
+    _, run = run_suite(tmp_path, only=["A"])
+    (row,) = run.rows()
+    checkpoint = Checkpoint(row.history[:1], run.arrays("A", 1, "state.npz"), None)
+    where = row.environment | ({"blas": "another kernel"} if release == "another" else {"system": "Linux 1.0"})
+    shutil.rmtree(run.trial_directory("A", 1))
+    Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).write(checkpoint)
+    told = (
+        "its checkpoint is not used: blas was 'another kernel', is "
+        if release == "another"
+        else "goes on from its checkpoint after epoch 1; system was 'Linux 1.0', is "
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert told in typed("plan", "tiny.toml", "--only", "A", "--out", "run", "--jobs", "0").out
+    heard = []
+
+    class Hearing:
+        @hookimpl
+        def trial_remarked(self, trial, remark):
+            heard.append((trial["experiment"], remark))
+
+    hearing = Hearing()
+    registry().manager.register(hearing)
+    try:
+        run_suite(tmp_path, only=["A"])
+    finally:
+        registry().manager.unregister(hearing)
+    ((experiment, remark),) = heard
+    assert (experiment, remark.startswith(told)) == ("A", True)
+    assert told in run.log("A", 1).read_text()

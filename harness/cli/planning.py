@@ -59,9 +59,9 @@ def plan(
     """Show what would run, what is done, what no backend here can honour, and how long it would take."""
     settle(threads)
     from harness.forecast import Timings, timings_path
+    from harness.foresight import checkpoints, to_measure
     from harness.foresight import probe as time_some
     from harness.foresight import smoke as try_all
-    from harness.foresight import to_measure
     from harness.lookup import look_up
     from harness.paths import status_of
     from harness.planning import make_plan
@@ -79,9 +79,9 @@ def plan(
         timings = Timings(timings_path())
         problems = time_some(made, pool, timings) if probe else {}
         found = [look_up(here, one) for one in made.trials]
-        _show_plan(
-            loaded, made, here, timings, problems, pool.slots, found, to_measure(here, made.trials, found, plugins)
-        )
+        measured = to_measure(here, made.trials, found, plugins)
+        remarks = checkpoints(here, made.trials, found, pool)
+        _show_plan(loaded, made, here, timings, problems, pool.slots, found, measured, remarks)
         if smoke:
             tried = try_all(loaded, plugins, pool, only=only or (), threads=threads, device=device)
             lines = [[one.experiment, one.backend, one.result] for one in tried]
@@ -100,6 +100,7 @@ def _show_plan(
     slots: int,
     looked_up: Sequence[Found],
     measured: Mapping[tuple[str, int], str],
+    checkpoints: Mapping[tuple[str, int], str],
 ) -> None:
     from harness.durations import spoken
     from harness.forecast import estimates, makespan
@@ -125,6 +126,7 @@ def _show_plan(
             note = f"changed: {'; '.join(found.differences)}"
         elif to_test:
             note = f"test results: {to_test}"
+        note = "; ".join(filter(None, [note, checkpoints.get((row.experiment, row.seed), "")]))
         epochs = one.spec.epochs if one.spec else ""
         told = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
         lines.append([*told, *_told(forecast), note])

@@ -79,6 +79,11 @@ class Lines(Quiet):
             )
 
     @hookimpl
+    def trial_remarked(self, trial: Mapping[str, Any], remark: str) -> None:
+        """Say what a trial says of itself."""
+        self._say(f"{_name(trial)}: {remark}")
+
+    @hookimpl
     def trial_lost(self, trial: Mapping[str, Any], reason: str) -> None:
         """Say that a trial's process died."""
         self._say(f"{_name(trial)}: {reason}; it will be run once more, by itself")
