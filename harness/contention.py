@@ -1,6 +1,7 @@
 """Whether this process had the cores that it wanted."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from time import process_time
 
@@ -22,6 +23,21 @@ def waited() -> float | None:
         return None
 
 
+BESIDE = "ran beside other trials"
+"""Why a time is not ranked, where another trial of the run was the reason."""
+
+
+def advice(reasons: Iterable[str], aim: str) -> str:
+    """Return what gives times that can be used, where some cannot for these reasons; ``aim``: what they are for.
+
+    >>> advice(["ran beside other trials"], "to rank"), advice(["went on from a checkpoint"], "to rank")
+    ("'harness run --jobs 1' gives times to rank.", 'A run on a quiet machine, from start to end, gives times to rank.')
+    """
+    if any(BESIDE in reason for reason in reasons):
+        return f"'harness run --jobs 1' gives times {aim}."
+    return f"A run on a quiet machine, from start to end, gives times {aim}."
+
+
 def contended(*, beside: bool, share: float | None, resumed: bool = False) -> str:
     """Return why a time is not to be ranked, in one line; nothing where nothing shared the machine with it.
 
@@ -32,7 +48,7 @@ def contended(*, beside: bool, share: float | None, resumed: bool = False) -> st
     """
     waits = share is not None and share > TOLERATED
     told = ["went on from a checkpoint"] if resumed else []
-    told += ["ran beside other trials"] if beside else []
+    told += [BESIDE] if beside else []
     return "; ".join([*told, f"its threads waited for a core for {share:.0%} of the time"] if waits else told)
 
 

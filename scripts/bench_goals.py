@@ -136,6 +136,10 @@ def _one(measurements: Sequence[Measurement], fits: Callable[[Measurement], bool
 
 def main(arguments: Sequence[str]) -> int:
     """Read or measure, print the table, and return the exit code."""
+    if {"-h", "--help"} & set(arguments):
+        print(f"{__doc__.strip()}\n\nOptions of 'harness bench': {' '.join(COMMAND[1:])} are given already.")
+        print("'harness bench --help' shows the others.")
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bench.json"
         if arguments and not arguments[0].startswith("-"):

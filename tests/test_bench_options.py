@@ -92,18 +92,20 @@ def test_a_file_of_loading_alone_is_read(typed, tmp_path):
     assert "Loading a data set" in typed("bench", "--read", "load.json").out
 
 
-def test_a_disturbed_comparison_fails_nothing(typed, tmp_path, monkeypatch):
-    """Twice as slow while others had the cores: marked, no verdict, exit code 0."""
+def test_a_disturbed_comparison_is_no_pass(typed, tmp_path, monkeypatch):
+    """Twice as slow while others had the cores: marked, no verdict; exit code 3 where a verdict was asked for."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     floor = bench.NoiseFloor(MACHINE, "numpy", 0.02, "numpy M0 train", 5, 8)
     bench.keep(floor)
     bench.save(tmp_path / "base.json", [measurement([1.0, 1.0])])
     bench.save(tmp_path / "now.json", [replace(measurement([2.0, 2.0]), waited=0.4, others=0.4)])
     arguments = ("bench", "--read", "now.json", "--compare", "base.json", "--fail-on-slower")
-    told = typed(*arguments)
+    told = typed(*arguments, code=3)
+    assert "--fail-on-slower: no verdict, which is no pass: numpy M0 train" in told.err
+    typed(*arguments[:-1])
     assert "│ numpy M0 train │ ! 0.500 │ no verdict (disturbed) │" in told.out
     assert "no verdict where a case was disturbed, now or in base.json: others had its cores" in told.err
-    (found,) = json.loads(typed(*arguments, "--format", "json").out)["comparisons"]
+    (found,) = json.loads(typed(*arguments, "--format", "json", code=3).out)["comparisons"]
     assert found["disturbed"] is True
     assert found["verdict"] == "no verdict (disturbed)"
     bench.save(tmp_path / "now.json", [measurement([2.0, 2.0])])

@@ -2,6 +2,8 @@
 
 import json
 import runpy
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -185,3 +187,12 @@ def test_goals_are_all_met_where_they_are(goals):
     assert code == 1
     assert found["torch M3b, 1 × 2 ÷ PyTorch, DataLoader, 1 × 2"][-1] == "missed"
     assert json.dumps(found).count("missed") == 1
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_goals_explain_themselves(option):
+    """Nothing is measured; the options that are passed on are named."""
+    done = subprocess.run([sys.executable, SCRIPT, option], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("The speed that the backends must show")
+    assert "python scripts/bench_goals.py [FILE | OPTIONS]" in done.stdout
+    assert "--cores 2 --work train" in done.stdout

@@ -1,5 +1,7 @@
 """Times in tables: ranked where one machine, device and number of threads made them, and nobody disturbed them."""
 
+from dataclasses import replace
+
 from harness.leaderboard import render_all, tables
 from harness.values import comparable
 from tests.test_leaderboard import lines, row, summary, trained
@@ -44,5 +46,10 @@ def test_contended_times_are_marked_and_not_ranked():
     assert [line["experiment"] for line in lines([found], "speed")] == ["C", "B", "A", "D"]
     assert [line["contended"] for line in lines([found], "speed")] == ["", "", why, why]
     assert "Contended, and not ranked: 2 of 4. 'harness run --jobs 1' gives times to rank." in found.note
+    alone = [replace(one, contended="its threads waited for a core for 9% of the time") for one in rows[:1]]
+    note = {table.key: table for table in tables(summary([*alone, rows[1]]))}["speed"].note
+    assert (
+        note == "Contended, and not ranked: 1 of 2. A run on a quiet machine, from start to end, gives times to rank."
+    )
     quiet = {table.key: table for table in tables(summary(rows[1:3]))}["speed"]
     assert "Contended" not in render_all([quiet], "terminal")

@@ -16,8 +16,17 @@ from harness.leaderboard import render_all, tables
 from harness.leaderboard.fitting import Cells, Frame, fit
 from harness.leaderboard.formats import as_shown
 from harness.quantities import Kind
+from harness.rows import EvaluationRow, Measure
 from tests.test_leaderboard import lines, measured, row, summary, trained
 from tests.tiny import run_suite
+
+
+def perturbed(severities):
+    """Return a trial that was measured at some severities of a perturbation, whatever it scored."""
+    clean = Measure(None, 0.0, 0.9, 0.9, 0.3, 0.01, 0.0)
+    found = [Measure("any", severity, 0.5, 0.5, 1.0, 0.1, 44.0) for severity in severities]
+    return row("A", metrics=trained(0.9, 0.8, 0.5), evaluation=EvaluationRow("", [clean, *found], 1.0))
+
 
 FRAMES = {"rounded_outline": Frame(3, 1), "simple": Frame(2, -2)}
 
@@ -164,7 +173,11 @@ def test_who_still_improved_at_the_last_epoch_is_named():
 def test_times_in_doubt_are_marked_and_told():
     """Seconds and samples a second of every trial, an exclamation mark at what shared the machine."""
     rows = [
-        row("A", metrics=trained(0.9, 0.8, 0.5, seconds=12.34, samples_per_second=9e5), contended="ran beside others"),
+        row(
+            "A",
+            metrics=trained(0.9, 0.8, 0.5, seconds=12.34, samples_per_second=9e5),
+            contended="ran beside other trials",
+        ),
         row("B", metrics=trained(0.9, 0.8, 0.5, seconds=1.0, samples_per_second=8e5)),
     ]
     found = tables(summary(rows))
@@ -172,7 +185,10 @@ def test_times_in_doubt_are_marked_and_told():
     assert (shown["A"]["Seconds"], shown["A"]["Samples/s"]) == ("12.3 !", "900,000 !")
     assert (shown["B"]["Seconds"], shown["B"]["Samples/s"]) == ("1.0", "800,000")
     raw = lines(found, "validation")
-    assert [(line["seconds"], line["seconds_doubt"]) for line in raw] == [("12.34", "ran beside others"), ("1.0", "")]
+    assert [(line["seconds"], line["seconds_doubt"]) for line in raw] == [
+        ("12.34", "ran beside other trials"),
+        ("1.0", ""),
+    ]
     (note,) = [table.note for table in found if table.key == "validation"]
     assert note == "! Contended, and not ranked: 1 of 2. 'harness run --jobs 1' gives times to rank."
     quiet = tables(summary(rows[1:]))
@@ -213,3 +229,25 @@ def test_a_plan_has_notes_where_there_is_something_to_note(tmp_path, command):
     assert "Note" not in told
     told = command("plan", "suite.toml", "--set", "experiments.A.backend=cupy").out
     assert "Memory  Note\n" in told
+
+
+@pytest.mark.parametrize(
+    ("severities", "has"),
+    [
+        ([0.0, 0.1, 0.2, 0.3, 0.5], True),
+        ([0.0, 0.1, 0.3], False),
+        ([0.3, 0.4, 0.5], False),
+        ([0.1, 5.0, 10.0], False),
+        ([0.1, 0.2], False),
+    ],
+)
+def test_the_mean_of_high_severities_is_there_where_it_says_something(severities, has):
+    """Of several, beside lower ones, in shares of the pixels' range: not of degrees, and not of one or all."""
+    (table,) = [table for table in tables(summary([perturbed(severities)])) if table.key == "robustness"]
+    assert ("mean_at_high_severity" in [column.key for column in table.columns]) is has
+
+
+def test_a_leaderboard_of_degradations_calls_them_so():
+    """Its values are no accuracies of the test rows."""
+    (table,) = [one for one in tables(summary([perturbed([0.1, 0.3])])) if one.key == "degradation"]
+    assert [column.heading for column in table.columns if column.key == "test"] == ["Degradation %"]

@@ -92,7 +92,10 @@ def bench(
         Path | None, typer.Option("--compare", metavar="FILE", help="Compare with those that a file keeps.")
     ] = None,
     fail_on_slower: Annotated[
-        bool, typer.Option("--fail-on-slower", help="Exit with code 3 where a case is slower than it was.")
+        bool,
+        typer.Option(
+            "--fail-on-slower", help="Exit with code 3 where a case is slower than it was, or gets no verdict."
+        ),
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
         BenchFormat, typer.Option("--format", "-f", help="How to write the measurements.")
@@ -170,8 +173,18 @@ def bench(
         show(measured, compared, cost, format)
     if measured.failed or not measured.measurements or _lacks_a_chosen(measured, backends):
         raise typer.Exit(1)
-    if fail_on_slower and any(one.verdict == "slower" for one in compared):
+    if fail_on_slower and _not_kept(compared):
         raise typer.Exit(3)
+
+
+def _not_kept(compared: Sequence[Comparison]) -> bool:
+    """Say whether a case is slower than it was, or not known to be as fast: as `harness compare --fail-on` has it."""
+    slower = [one.now.title for one in compared if one.verdict == "slower"]
+    unjudged = [one.now.title for one in compared if one.verdict.startswith("no verdict")]
+    for titles, what in ((slower, "slower"), (unjudged, "no verdict, which is no pass")):
+        if titles:
+            typer.echo(f"--fail-on-slower: {what}: {', '.join(titles)}", err=True)
+    return bool(slower or unjudged)
 
 
 def _check_suite(path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.contention import advice
 from harness.differences import HIGHER_IS_BETTER, Difference, Trials, difference
 from harness.errors import HarnessError
 from harness.fingerprints import differences
@@ -208,7 +209,6 @@ def _why_no_times(rows: Sequence[TrialRow]) -> str:
     if comparable(OF_THE_MACHINE, rows):
         return ""
     if comparable(["anonymous_bytes"], rows):
-        return (
-            "times are left out: trials shared the machine with others. 'harness run --jobs 1' gives times to compare"
-        )
+        shared = [row.contended for row in rows if row.contended]
+        return f"times are left out: trials shared the machine. {advice(shared, 'to compare').rstrip('.')}"
     return "times and memory are left out: they come from different machines, devices or numbers of threads"

@@ -117,7 +117,7 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
         Column("experiment", "Experiment"),
         Column("group", "Group", minor=2),
         Column("backend", "Backend", minor=1),
-        Column("test", f"Test{unit}", ranking.kind),
+        Column("test", "Degradation %" if ranking.perturbation else f"Test{unit}", ranking.kind),
     ]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))

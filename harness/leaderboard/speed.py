@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.contention import advice
 from harness.leaderboard.experiments import ExperimentRows
 from harness.leaderboard.model import Column, RunSummary, Table, make_table
 from harness.quantities import Kind, Statistic
@@ -60,8 +61,8 @@ def doubts(experiments: Sequence[ExperimentRows]) -> str:
     contended = sum(bool(one.contended) for one in experiments)
     if not contended:
         return ""
-    told = f"Contended, and not ranked: {contended} of {len(experiments)}."
-    return f"{told} 'harness run --jobs 1' gives times to rank."
+    reasons = [row.contended for one in experiments for row in one.done]
+    return f"Contended, and not ranked: {contended} of {len(experiments)}. {advice(reasons, 'to rank')}"
 
 
 def _places(experiments: Sequence[ExperimentRows]) -> set[tuple[str, ...]]:

@@ -120,14 +120,24 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     return make_table("test", title, columns, lines, note)
 
 
+def _high(severities: list[float]) -> list[float]:
+    """Return the severities that the paper averages apart from the lower ones; none where that says nothing.
+
+    The bound is a share of the pixels' range: degrees or pixels have none. One severity is its own mean, and all of
+    them are the perturbation's.
+    """
+    high = [severity for severity in severities if severity >= HIGH_SEVERITY]
+    return high if 1 < len(high) < len(severities) and max(severities) <= 1.0 else []
+
+
 def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
     """The paper's Table 6: accuracy and degradation at each severity, a table for each perturbation."""
     found = []
     several = perturbations(experiments)
     for name, severities in several.items():
         suffix = "" if len(several) == 1 else f"-{name}"
-        high = [severity for severity in severities if severity >= HIGH_SEVERITY]
         noisy = [severity for severity in severities if severity > 0]
+        high = _high(noisy)
         accuracy = [Column("experiment", "Experiment")]
         accuracy += [Column(f"accuracy_{severity:g}", f"{severity:g}", Kind.percent) for severity in severities]
         if high:
