@@ -288,7 +288,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
     assert "Traceback" not in errors
     again = typed("plan", "tiny.toml", "--set", "experiments.B.epochs=100000")
     states = {line.split()[0]: line for line in again.out.splitlines() if line}
-    assert " done" in states["A"]
+    assert " measure " in states["A"]
     assert " run " in states["B"]
 
 

@@ -47,7 +47,8 @@ def test_lines_tell_the_time_the_count_and_what_failed(tmp_path, capsys):
     assert re.fullmatch(r"\[1/3\] C seed 1 on numpy: 3 epochs in [\d.]+ s, val accuracy \d\d.\d\d%", said[1])
     assert re.fullmatch(r"\[3/3\] B seed 1 on numpy: failed: diverged at epoch 1, step \d+: the loss is \w+", said[3])
     assert re.fullmatch(r"A seed 1 on numpy: tested in [\d.]+ s, accuracy \d\d.\d\d%", said[4])
-    assert len(said) == 5
+    assert re.fullmatch(r"C seed 1 on numpy: tested in [\d.]+ s, accuracy \d\d.\d\d%", said[5])  # the best of B and C
+    assert len(said) == 6
 
 
 def test_the_first_line_predicts_what_has_run_before(tmp_path, capsys):
