@@ -5,6 +5,8 @@ import platform
 from functools import cache
 from pathlib import Path
 
+from harness.cgroups import cpu_quota
+
 
 @cache
 def host() -> dict[str, str]:
@@ -18,8 +20,14 @@ def host() -> dict[str, str]:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use: those that it is bound to, within its container's CPU quota.
+
+    A quota that is no whole number is rounded down, at least to 1: on a core more, every process would be stopped for
+    part of the time, and its seconds would be measured wrong.
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return bound if quota is None else max(1, min(bound, int(quota)))
 
 
 def anonymous_bytes() -> int | None:
