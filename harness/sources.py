@@ -39,7 +39,7 @@ def changed_source(offering: str, holding: str, installed: Distribution | None) 
         return None
     hasher = sha256()
     for name, path in sorted(files.items()):
-        hasher.update(f"{name}\0{digest_of(path)}\n".encode())
+        hasher.update(f"{name}\0{digest_of(path)}\n".encode("utf-8", "surrogateescape"))
     return hasher.hexdigest()[:_DIGITS]
 
 

@@ -80,3 +80,31 @@ def test_the_c_locale_is_no_error(here):
     """LC_ALL=C, as in containers."""
     done = shell(here, f"{RUN} && harness leaderboard runs/tiny", LC_ALL="C")
     assert (done.returncode, statuses(here)) == (0, ["done"])
+
+
+def test_paths_that_are_not_utf_8(here):
+    """They are printed as the bytes that they are, escaped in messages, and kept in a run and in a cache."""
+    (here / os.fsdecode(b"d\xe9")).mkdir()
+    (here / "tiny.toml").rename(here / os.fsdecode(b"d\xe9/s\xe9.toml"))
+    script = r"""cd $'d\xe9'; export HARNESS_CACHE_DIR=$PWD/$'c\xe9'; set -e
+    harness run $'s\xe9.toml' --only A --jobs 1 --out $'o\xe9'
+    harness plan $'s\xe9.toml'; harness why $'s\xe9.toml' A --out $'o\xe9'
+    harness leaderboard $'o\xe9'; harness report $'o\xe9'; harness doctor"""
+    (here / "script").write_bytes(script.encode())
+    done = subprocess.run(
+        ["bash", "script"], cwd=here, env=os.environ | {"PATH": f"{_command(here)}:{os.environ['PATH']}"},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"stands for what it lacks" not in done.stderr
+    assert b"/c\xe9" in done.stdout
+    missing = shell(here, r"harness plan $'no\xe9.toml'")
+    assert missing.returncode == 2
+    assert missing.stderr.startswith(r"error: no\udce9.toml: ")
+
+
+def _command(folder):
+    """Lay the command into a folder, and return that."""
+    shell(folder, "true")
+    return folder

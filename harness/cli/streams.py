@@ -69,9 +69,13 @@ class Streams:
         if sys.stderr is sys.__stderr__:
             sys.stderr = _text(_Errors(2, "w", closefd=False), sys.stderr, "backslashreplace")
 
-    def _replaced(self, error: UnicodeError) -> tuple[str, int]:
+    def _replaced(self, error: UnicodeError) -> tuple[str | bytes, int]:
+        """Replace what an encoding lacks; a byte of a path that is not UTF-8 is written as it is, as ``ls`` does."""
         if not isinstance(error, UnicodeEncodeError):
             raise error
+        first = ord(error.object[error.start])
+        if 0xDC80 <= first <= 0xDCFF:  # how Python keeps such a byte
+            return bytes([first - 0xDC00]), error.start + 1
         self.lacking = True
         return "?" * (error.end - error.start), error.end
 

@@ -66,7 +66,9 @@ def _logged(log: Path | None, *, own_process: bool) -> Iterator[None]:
     with ExitStack() as stack:
         raw = _open(log)
         # Line by line: whoever follows the log sees where a trial stands.
-        file = stack.enter_context(io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", line_buffering=True))
+        file = stack.enter_context(
+            io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        )
         if own_process:
             # The descriptors themselves: a C library's output goes there too. A worker has no other use for them.
             sys.stdout.flush()

@@ -12,6 +12,7 @@ from zipfile import BadZipFile, ZipFile
 from harness.datasets.emnist.variants import ALL, PARTS, Variant
 from harness.errors import HarnessError
 from harness.files import open_regular
+from harness.paths import absolute
 
 ARCHIVE_NAME = "gzip.zip"
 DATA_DIRECTORY = "HARNESS_DATA_DIR"
@@ -73,7 +74,7 @@ def named_directory(directory: Path | None) -> tuple[Path, str] | None:
     if directory is not None:
         return directory, "directory"
     named = os.environ.get(DATA_DIRECTORY)
-    return (Path(named).expanduser().resolve(), DATA_DIRECTORY) if named else None
+    return (absolute(Path(named)), DATA_DIRECTORY) if named else None
 
 
 def find(variant: Variant, place: Path, what: str) -> Members:
