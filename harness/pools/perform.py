@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from harness.errors import one_line
 from harness.foreign import from_user
+from harness.pools.logs import Log, limit
 from harness.pools.tasks import Failure, Report, Task
 
 _LOG = logging.getLogger(__name__)
@@ -50,20 +51,11 @@ def timed_out(task: Task) -> Failure:
     return Failure("timed out", f"took longer than {task.timeout:g} s")
 
 
-class _Log(io.FileIO):
-    """A file that takes what it can: a full disk must not fail a trial that prints."""
-
-    def write(self, content: Any) -> int:
-        """Write, or do not."""
-        with suppress(OSError):
-            super().write(content)
-        return len(content)
-
-
 @contextmanager
 def _logged(log: Path | None, *, own_process: bool) -> Iterator[None]:
     """Send what is printed, and what is logged at INFO or above, to the end of the log; to nowhere without one."""
     with ExitStack() as stack:
+        stack.callback(limit, log)
         raw = _open(log)
         # Line by line: whoever follows the log sees where a trial stands.
         file = stack.enter_context(
@@ -97,9 +89,9 @@ def _handled(file: TextIO) -> Iterator[None]:
         root.removeHandler(handler)
 
 
-def _open(log: Path | None) -> _Log:
+def _open(log: Path | None) -> Log:
     if log:
         with suppress(OSError):
             log.parent.mkdir(parents=True, exist_ok=True)
-            return _Log(log, "a")
-    return _Log(os.devnull, "a")
+            return Log(log, "a")
+    return Log(os.devnull, "a")

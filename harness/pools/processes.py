@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from harness.errors import one_line
+from harness.pools.logs import limit
 from harness.pools.perform import timed_out
 from harness.pools.starting import Message, Process
 from harness.pools.tasks import Failure, Report, Task
@@ -194,7 +195,10 @@ class Processes:
         del self._running[running.number]
         process = running.process
         process.number = None
-        if running.task.isolated or (isinstance(result, Failure) and result.status != "failed"):
+        if isinstance(result, Failure) and result.status != "failed":
+            self._discard(process)
+            limit(running.task.log)
+        elif running.task.isolated:
             self._discard(process)
         elif process in self._processes:
             self._free.append(process)
