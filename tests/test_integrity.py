@@ -133,12 +133,24 @@ def test_negative_sizes_and_huge_numbers_are_damage(made):
         "[" * 100_000,
         '{"format": ' + "1" * 5000 + "}",
         '{"format": true}',
+        json.dumps(content | {"suite": content["suite"] | {"expect": [{"relation": "nonsense"}]}}),
     ):
         path.write_text(text)
         with pytest.raises(HarnessError) as caught:
             Run.open(made.directory)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 500
+
+
+def test_arrays_of_other_classes_than_the_runs_are_left_out_of_a_report(made):
+    """Of a header without a checksum, say."""
+    path = made.directory / "run.json"
+    content = json.loads(path.read_text())
+    del content["checksum"]
+    path.write_text(json.dumps(content | {"dataset": content["dataset"] | {"class_names": ["a", "b", "c"]}}))
+    found = read(made.directory)
+    assert not found.closer
+    assert "evaluation.npz: is of 4 classes, the run has 3 classes" in found.problems[0]
 
 
 def test_a_row_in_another_trials_place_is_damage_and_is_made_again(tmp_path, watcher):

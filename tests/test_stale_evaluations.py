@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.belonging import as_described, evaluation_changes, foreign
+from harness.comparing import compare, limit, violations
 from harness.fingerprints import evaluation_fingerprint
 from harness.foresight import reason, to_measure
 from harness.leaderboard import tables
@@ -143,3 +144,18 @@ def test_a_row_of_another_version_of_a_plugin_is_of_another_recipe(tested):
     assert told.endswith(", is 'nn-harness 99'")
     assert [one.status for one in replace(run, components=newer).rows()] == ["planned"]
     assert Run.open(run.directory).components == run.components
+
+
+def test_two_runs_under_noise_of_different_seeds_are_compared_on_clean_images_alone(tmp_path):
+    """What is not compared is named, and a limit on it is not kept."""
+    for name, text in (("one", SHORT), ("other", OTHER)):
+        (tmp_path / name).mkdir()
+        run_suite(tmp_path / name, text, only=["A"])
+    runs = [Run.open(tmp_path / name / "run") for name in ("one", "other")]
+    found = compare(*runs)
+    assert {one.condition[0] for one in found.differences} == {None}
+    assert {one.metric for one in found.differences} >= {"test_accuracy", "val_accuracy"}
+    assert {one.why for one in found.unjudged if one.condition[0]} == {"the seed of gaussian_noise was 42, is 7"}
+    assert violations(found, [limit("degradation:+100")])
+    assert not violations(found, [limit("test_accuracy:-100")])
+    assert {one.condition[0] for one in compare(runs[0], runs[0]).differences} == {None, "gaussian_noise"}

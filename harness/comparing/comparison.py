@@ -89,10 +89,13 @@ def compare(first: Run, second: Run) -> Comparison:
     found: list[Difference] = []
     unjudged: list[Unjudged] = []
     for name, (one, other) in sides.items():
+        redrawn = _redrawn(one, other)
         for metric, condition in _asked(list(one.values())):
-            changed = difference(name, metric, one, other, first.dataset.sizes, condition)
-            found += [changed] if changed else []
-            why = _why_unjudged(metric, condition, one, other, second)
+            why = redrawn.get(condition[0] or "", "") if metric in MEASURED else ""
+            if not why:
+                changed = difference(name, metric, one, other, first.dataset.sizes, condition)
+                found += [changed] if changed else []
+                why = _why_unjudged(metric, condition, one, other, second)
             unjudged += [Unjudged(name, metric, condition, why)] if why else []
     settings = {name: differences(*(side[common[name][0]] for side in sides[name])) for name in names}
     times = {name: _why_no_times([*one.values(), *other.values()]) for name, (one, other) in sides.items()}
@@ -193,6 +196,21 @@ def _unmatched(
             why = f"{row.status} in {run.directory}{reason}" if row else f"not in {run.directory}"
             found.setdefault((key[0], in_first, why), []).append(key[1])
     return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in found.items()]
+
+
+def _redrawn(first: Trials, second: Trials) -> dict[str, str]:
+    """Return the perturbations that were drawn with other seeds in the second run, and why they are not compared."""
+    found = {}
+    for seed, row in first.items():
+        before, after = (one.evaluation and one.evaluation.seeds for one in (row, second[seed]))
+        for name in (before or {}).keys() & (after or {}).keys():
+            if before and after and before[name] != after[name]:
+                found[name] = f"the seed of {name} was {_numbers(before[name])}, is {_numbers(after[name])}"
+    return found
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _why_unjudged(metric: Metric, condition: Condition, first: Trials, second: Trials, run: Run) -> str:

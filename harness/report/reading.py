@@ -23,6 +23,7 @@ from harness.splits import SETS
 from harness.store import Run, read_classes
 from harness.summary import summarise
 from harness.verification import Verification, verify
+from harness.wording import counted
 
 CLOSER = 12
 """So many tested experiments, the most accurate, are looked at closely: confusion, calibration, degradation."""
@@ -161,6 +162,10 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
             arrays = run.arrays(row.experiment, row.seed, "evaluation.npz")
         except HarnessError as error:
             problems.append(str(error))
+            continue
+        if arrays["confusion"].shape[1:] != confusion.shape:
+            what = f"is of {arrays['confusion'].shape[-1]} classes, the run has {counted(classes, 'class')}"
+            problems.append(f"{run.trial_directory(row.experiment, row.seed) / 'evaluation.npz'}: {what}")
             continue
         read_any = True
         confusion += arrays["confusion"][0]

@@ -11,8 +11,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.files import LARGEST_TEXT, checksum, encoded_json, read_regular, write_bytes
+from harness.splits import SETS
 from harness.store.stored import FORMAT
 from harness.suite import Suite
+from harness.suite.expectations import claims, figures
 
 T = TypeVar("T")
 NAME = "run.json"
@@ -117,7 +119,9 @@ def _parsed(path: Path, told: bytes) -> Header:
         suite = _valid(_SUITE, content, "suite")
         planned = _valid(_PLANNED, content, "planned")
         _check_planned(suite, planned)
+        _check_expectations(suite)
         dataset = _valid(_DATASET, content, "dataset")
+        _check_sizes(dataset)
         components = _valid(_COMPONENTS, {"components": {}} | content, "components")  # an earlier version had none
     except _DamagedError as error:
         msg = f"{path}: damaged: {error}. Restore it, or start anew with --fresh"
@@ -149,6 +153,20 @@ def _valid(adapter: TypeAdapter[T], content: Mapping[str, Any], key: str) -> T:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, [key, *first["loc"]]))
         raise _DamagedError(printable(f"{place}: {first['msg']}, not {shown(first['input'])}", _SHOWN)) from None
+
+
+def _check_sizes(dataset: Dataset) -> None:
+    if missing := [name for name in SETS if name not in dataset.sizes]:
+        msg = f"dataset.sizes: {missing[0]!r} is missing"
+        raise _DamagedError(msg)
+
+
+def _check_expectations(suite: Suite) -> None:
+    try:
+        for _ in (*figures(suite), *claims(suite)):
+            pass
+    except (ValueError, TypeError) as error:
+        raise _DamagedError(printable(f"suite.expect: {error}", _SHOWN)) from None
 
 
 def _check_planned(suite: Suite, planned: list[tuple[str, int]]) -> None:

@@ -1,0 +1,97 @@
+"""A run whose files were changed at random: every reader says in a line what is wrong, or shows what is right."""
+
+import json
+
+import numpy as np
+import pytest
+
+from harness.errors import HarnessError
+from harness.leaderboard import render_all, tables
+from harness.report import read, render
+from harness.store import Run, listed
+from harness.summary import summarise
+from harness.verdicts import tables as verdict_tables
+from harness.verification import verify
+from tests.report_runs import make_run
+from tests.test_verify import figure
+
+MORE = (
+    '[finalists]\none = "A"\nbest = { best_of = "*" }\n[leaderboard]\nbaseline = "A"\n'
+    + figure(value=0.0, tolerance=0.0, source="us")
+    + '[[expect]]\nrelation = "A.val_accuracy > B.val_accuracy"\n'
+)
+VALUES = [None, 0, -1, 1.5, "", "x", [], {}, True, 10**30, float("nan"), float("inf"), "\udcff", "a" * 3000, [[1]],
+          {"a": 1}, "A", "B"]  # fmt: skip
+
+
+def places(value, path=()):
+    """Yield the path of every value within a value of JSON."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in items:
+        yield from places(part, (*path, key))
+
+
+def changed(content, draw):
+    """Return a value of JSON with one of its values replaced or removed."""
+    content = json.loads(json.dumps(content))
+    known = list(places(content))
+    *path, last = known[draw.integers(len(known))]
+    parent = content
+    for key in path:
+        parent = parent[key]
+    if draw.random() < 0.2:
+        del parent[last]
+    else:
+        parent[last] = VALUES[draw.integers(len(VALUES))]
+    return content
+
+
+def show(run, *, page):
+    """Read a run as the commands do, and return all that is shown; an error that a person can mend ends it."""
+    a_line = True
+    try:
+        shown = [one.state for one in listed(run.directory.parent)]
+        here = Run.open(run.directory)
+        summary = summarise(here)
+        shown.append(render_all(tables(summary), "json"))
+        shown.append(render_all(verdict_tables(verify(here), summary.title, summary.dataset), "json"))
+        if page:
+            shown.append(render(read(run.directory)))
+    except HarnessError as error:
+        shown = [str(error)]
+        a_line = len(shown[0]) < 1000 and "\n" not in shown[0]
+    assert a_line, shown
+    return shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_a_header_without_checksum_is_shown_or_refused(tmp_path, seed):
+    """Of an earlier version: nothing but its types and its sense is known to be right."""
+    run = make_run(tmp_path, {"A": "", "B": ""}, seeds=(1, 2), more=MORE)
+    path = run.directory / "run.json"
+    content = json.loads(path.read_text())
+    del content["checksum"]
+    draw = np.random.default_rng(seed)
+    for number in range(250):
+        path.write_text(json.dumps(changed(content, draw)))
+        assert show(run, page=number % 10 == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["run.json", "row.json", "evaluation.npz", "examples.npz", "validation.npz", "classes.npz"]
+)
+def test_a_changed_byte_is_noticed_wherever_it_would_be_shown(tmp_path, name):
+    """The page is the same as before, or names the file."""
+    run = make_run(tmp_path, {"A": "", "B": ""}, seeds=(1, 2), more=MORE)
+    path = next(run.directory.rglob(name))
+    content, draw, before = path.read_bytes(), np.random.default_rng(0), show(run, page=True)
+    for _ in range(170):
+        place, bit = int(draw.integers(len(content))), 1 << int(draw.integers(8))
+        path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+        shown = "".join(show(run, page=True))
+        quiet = name == "classes.npz"  # a helper: what it had is not shown, and the next run makes it again
+        assert shown == "".join(before) or name in shown or "checksum" in shown or quiet
