@@ -26,9 +26,9 @@ class Rule:
 ENDINGS = {
     "exit": ("raise SystemExit(0)", "SystemExit: 0"),
     "skipped": ("import pytest; pytest.importorskip('no_such_module')", "Skipped: could not import 'no_such_module'"),
-    "generator": ("raise GeneratorExit", "GeneratorExit:"),
+    "generator": ("raise GeneratorExit", "GeneratorExit"),
     "cancelled": ("import asyncio; raise asyncio.CancelledError('late')", "CancelledError: late"),
-    "interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt:"),
+    "interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
 }
 
 
