@@ -167,7 +167,7 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
         together = 1 if context.device == "cpu" else steps_together(steps)
         multiply = backend.matrix_products(step_products(spec) * together, context)
         images()
-        kernels = backend.matrix_kernels()
+        kernels = {str(name): read_facts(variables) for name, variables in backend.matrix_kernels().items()}
         return Prepared(case, lambda: _repeat(multiply, steps // together), told, cleanup, kernels=kernels)
     network = backend.build(spec, initial_state(spec, SEED), build_optimizer(case.optimizer()), context)
     cleanup.callback(network.close)

@@ -1,6 +1,7 @@
 """A case in fresh processes of its own, which start as a pool's workers do and wait between two runs."""
 
 import os
+import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,7 +20,8 @@ from harness.bench.worker import Built, Failed, Message, Ran, Ready, Refused, se
 from harness.children import SAFE_PATH
 from harness.contention import busy
 from harness.datasets.cache import CachedDataset
-from harness.errors import HarnessError
+from harness.errors import HarnessError, one_line, shown
+from harness.pools import plain
 from harness.threads import VARIABLES
 
 PAUSE = 0.05
@@ -158,7 +160,10 @@ class Session:
             if not connection.poll(left):
                 msg = f"took longer than {self._timeout:g} s"
                 raise FailedError(msg)
-            message: Message = connection.recv()
+            message: Message = plain.loads(connection.recv_bytes())
+        except pickle.UnpicklingError as error:
+            msg = f"its process said what is not read: {one_line(error)}"
+            raise FailedError(msg) from None
         except (EOFError, OSError):
             process.join(5)
             code = process.exitcode or 0
@@ -170,8 +175,8 @@ class Session:
         if isinstance(message, Failed):
             raise FailedError(message.reason)
         if not isinstance(message, kind):
-            msg = f"its process said {message!r} where {kind.__name__} was expected"
-            raise TypeError(msg)
+            msg = f"its process said {shown(message)} where {kind.__name__} was expected"
+            raise FailedError(msg)
         return message
 
 

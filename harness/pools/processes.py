@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from harness.errors import one_line
+from harness.pools import plain
 from harness.pools.logs import limit
 from harness.pools.perform import timed_out
 from harness.pools.starting import Message, Process
@@ -149,7 +150,7 @@ class Processes:
     def _pass_on(self, running: _Running, content: bytes) -> None:
         if running.report:
             try:
-                said = pickle.loads(content)  # noqa: S301 - our own worker wrote it
+                said = plain.loads(content)
             except Exception:  # noqa: BLE001 - what cannot be read here is left out: reports are best effort
                 return
             running.report(said)
@@ -218,7 +219,7 @@ class Processes:
 def _loaded(content: bytes) -> Any:
     """Return a result that a worker passed on."""
     try:
-        return pickle.loads(content)  # noqa: S301 - our own worker wrote it
+        return plain.loads(content)
     except Exception as error:  # noqa: BLE001 - what it holds may not be readable here
         return Failure("failed", f"its result cannot be passed on: {one_line(error)}")
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 from harness.children import python
 from harness.errors import one_line, printable
 from harness.plugins import DISABLE
+from harness.pools import plain
 from harness.pools.channel import Channel
 from harness.pools.worker import PROGRAM
 
@@ -129,7 +130,7 @@ class Process:
         with suppress(Exception):  # it has ended; or what it says is no frame, or has no room here, which ends it too
             channel.await_greeting()
             while True:
-                kind, number, content = pickle.loads(channel.receive())  # noqa: S301 - our own worker wrote it
+                kind, number, content = plain.loads(channel.receive())
                 self._messages.put((self, kind, number, content))
         self._messages.put((self, "ended", 0, None))
         self._close("stdout")
