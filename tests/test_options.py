@@ -1,5 +1,6 @@
 """Options of a component: whatever its factory is, they are checked by its annotations."""
 
+import re
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 
@@ -73,12 +74,11 @@ def test_a_factory_whose_keywords_cannot_be_told_is_named(tmp_path):
     def typed(beta: "Beta") -> Rule:  # noqa: F821 - that is the mistake
         return Rule(beta=beta)
 
-    for factory, why in ((typed, "NameError: name 'Beta' is not defined"), (iter, "ValueError: no signature found")):
+    for factory, why in ((typed, "NameError: name 'Beta' is not defined"), (iter, "ValueError: .*signature")):
         with pytest.raises(HarnessError) as caught:
             build(component(factory), {}, tmp_path)
-        assert str(caught.value).startswith(
-            f"optimizer 'lion' (harness-lion 1.2): the keywords of its factory cannot be told: {why}"
-        )
+        told = re.escape("optimizer 'lion' (harness-lion 1.2): the keywords of its factory cannot be told: ")
+        assert re.match(f"{told}{why}", str(caught.value))
 
 
 def test_a_factory_that_raises_is_named_and_its_refusal_of_a_value_told_with_the_option(tmp_path):
