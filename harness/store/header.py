@@ -165,8 +165,9 @@ def _check_expectations(suite: Suite) -> None:
     try:
         for _ in (*figures(suite), *claims(suite)):
             pass
-    except (ValueError, TypeError) as error:
-        raise _DamagedError(printable(f"suite.expect: {error}", _SHOWN)) from None
+    except (ValueError, TypeError, LookupError) as error:
+        msg = f"suite.expect: {one_line(error, _SHOWN)}"
+        raise _DamagedError(msg) from None
 
 
 def _check_planned(suite: Suite, planned: list[tuple[str, int]]) -> None:
