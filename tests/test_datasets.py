@@ -186,7 +186,7 @@ def zipped(flags=0, method=0, skip=None):
             {"write_images": zipped(flags=1)},
             "images: cannot be read: File 'anything.npy' is encrypted,",
         ),
-        ({"write_images": zipped(skip=60_000)}, "images: damaged: EOFError"),
+        ({"write_images": zipped(skip=60_000)}, "images: damaged: "),
         ({"write_images": zipped(method=97)}, "images: cannot be read: That compression method is not supported"),
         ({"images": np.array([object()] * 12)}, "images: damaged: it holds Python objects"),
         ({"labels": LABELS[:-1]}, "labels: 11 labels for the 12 images of "),
