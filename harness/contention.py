@@ -58,7 +58,7 @@ def busy() -> float | None:
         fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
         user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, fields[:8])
         return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return None
 
 

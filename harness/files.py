@@ -12,6 +12,7 @@ from contextlib import suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
 from secrets import token_hex
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}")
 LARGEST_TEXT = 1 << 28
 """Bytes of the largest JSON file that is read: a row or a header of a run of 100,000 trials has a tenth of that."""
+_READER_SECONDS = 2.0
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR}
 """What systems answer that cannot write a directory through to the disk."""
 
@@ -121,7 +123,7 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        _take_place(temporary, path)
     except BaseException:
         with suppress(OSError):  # the first error is the one to report
             temporary.unlink(missing_ok=True)
@@ -151,6 +153,20 @@ def sync_directory(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    """Rename a file to a name that may be taken: on Windows not while a reader has that file open, which is brief."""
+    deadline = monotonic() + _READER_SECONDS
+    while True:
+        try:
+            temporary.replace(path)
+        except PermissionError as error:
+            if not getattr(error, "winerror", None) or monotonic() > deadline:
+                raise
+            sleep(0.01)
+        else:
+            return
 
 
 def write_json(path: Path, content: Any, *, durable: bool = True) -> None:

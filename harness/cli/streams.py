@@ -63,10 +63,10 @@ class Streams:
         for number in closed:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
         codecs.register_error(_REPLACE, self._replaced)
-        if sys.stdout is sys.__stdout__:
+        if sys.stdout is sys.__stdout__ and not _is_console(sys.stdout):
             raw: io.FileIO = _Closed() if 1 in closed else _Output(1, "w", closefd=False)
             sys.stdout = _text(raw, sys.stdout, _REPLACE)
-        if sys.stderr is sys.__stderr__:
+        if sys.stderr is sys.__stderr__ and not _is_console(sys.stderr):
             sys.stderr = _text(_Errors(2, "w", closefd=False), sys.stderr, "backslashreplace")
 
     def _replaced(self, error: UnicodeError) -> tuple[str | bytes, int]:
@@ -97,6 +97,11 @@ def _text(raw: io.FileIO, before: TextIO | None, errors: str) -> io.TextIOWrappe
     encoding = before.encoding if before else "utf-8"
     lines = raw.isatty() or errors == "backslashreplace"
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=lines)
+
+
+def _is_console(stream: TextIO | None) -> bool:
+    """Return whether it is a console of Windows, which takes characters, not bytes, and neither fills nor ends."""
+    return os.name == "nt" and stream is not None and stream.isatty()
 
 
 def _is_open(number: int) -> bool:
