@@ -89,9 +89,10 @@ def test_a_changed_byte_is_noticed_wherever_it_would_be_shown(tmp_path, name):
     run = make_run(tmp_path, {"A": "", "B": ""}, seeds=(1, 2), more=MORE)
     path = next(run.directory.rglob(name))
     content, draw, before = path.read_bytes(), np.random.default_rng(0), show(run, page=True)
-    for _ in range(170):
+    for number in range(100):
         place, bit = int(draw.integers(len(content))), 1 << int(draw.integers(8))
         path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
-        shown = "".join(show(run, page=True))
+        page = path.suffix == ".npz" or number % 10 == 0
+        shown = "".join(show(run, page=page))
         quiet = name == "classes.npz"  # a helper: what it had is not shown, and the next run makes it again
-        assert shown == "".join(before) or name in shown or "checksum" in shown or quiet
+        assert shown == "".join(before[: None if page else -1]) or name in shown or "checksum" in shown or quiet
