@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.units import under
+from harness.metrics.units import under
 from harness.wording import numbered
 
 if TYPE_CHECKING:
-    from harness.rows import TrialRow
-    from harness.suite.expectations import Condition
-    from harness.suite.relations import Metric
+    from harness.rows import Condition, TrialRow
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Missing:
 
 
 def missing(
-    experiment: str, metric: Metric, condition: Condition, rows: Sequence[TrialRow], values: Mapping[int, float]
+    experiment: str, metric: str, condition: Condition, rows: Sequence[TrialRow], values: Mapping[int, float]
 ) -> tuple[Missing, ...]:
     """Return which of an experiment's planned trials, ``rows``, have no value of a metric; ``values`` are by seed."""
     if not rows:
@@ -33,7 +31,7 @@ def missing(
     return tuple(Missing(experiment, row.seed, _why(row, metric, condition)) for row in rows if row.seed not in values)
 
 
-def _why(row: TrialRow, metric: Metric, condition: Condition) -> str:
+def _why(row: TrialRow, metric: str, condition: Condition) -> str:
     if row.status == "done":
         return f"done, and has no {metric}{under(condition)}"
     return f"{row.status}: {row.reason}" if row.reason else row.status

@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Status = Literal["planned", "done", "failed", "timed out", "unavailable"]
+Condition = tuple[str | None, float]
+"""A perturbation and its severity."""
+CLEAN: Condition = (None, 0.0)
+"""The images as they are."""
 
 
 @dataclass(frozen=True)
@@ -112,3 +116,9 @@ class TrialRow:
     contended: str = ""
     """Why the times of its training are not to be ranked; empty where it had the machine to itself."""
     evaluation: EvaluationRow | None = None
+
+
+def measure_of(row: TrialRow, condition: Condition) -> Measure | None:
+    """Return a tested row's measure under a condition, None where it has none."""
+    measures = row.evaluation.measures if row.evaluation else []
+    return next((one for one in measures if (one.perturbation, one.severity) == condition), None)

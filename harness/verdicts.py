@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.differences import CONFIDENCE, Mark
 from harness.evidence import note as missing_note
 from harness.leaderboard.model import Column, Marked, Table, make_table
-from harness.units import UNITS, Unit, under
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.comparisons import CONFIDENCE, Mark
+from harness.metrics.units import UNITS, Unit, under
 from harness.verification import JudgedClaim, JudgedFigure, Verdict, Verification
 from harness.wording import uneven_seeds
 
@@ -26,16 +27,16 @@ def tables(verification: Verification, title: str, dataset: str) -> list[Table]:
     """Return the tables of figures, then those of relations; a suite that expects nothing has none."""
     about = f"{title} · {dataset}"
     found = []
-    for key, unit in UNITS.items():
-        figures = [one for one in verification.figures if one.expected.metric in unit.metrics]
+    for unit in UNITS:
+        figures = [one for one in verification.figures if CATALOGUE[one.expected.metric].unit is unit]
         if figures:
-            found.append(_figures(f"figures-{key}", f"Figures · {about} · {unit.name}", unit, figures))
-    for key, unit in UNITS.items():
-        claims = [one for one in verification.claims if one.expected.relation.left.metric in unit.metrics]
+            found.append(_figures(f"figures-{unit.key}", f"Figures · {about} · {unit.name}", unit, figures))
+    for unit in UNITS:
+        claims = [one for one in verification.claims if CATALOGUE[one.expected.relation.left.metric].unit is unit]
         if claims:
             named = _named(claims)
             uneven = uneven_seeds({name: seeds for name, seeds in verification.seeds.items() if name in named})
-            found.append(_claims(f"relations-{key}", f"Relations · {about} · {unit.name}", unit, claims, uneven))
+            found.append(_claims(f"relations-{unit.key}", f"Relations · {about} · {unit.name}", unit, claims, uneven))
     return found
 
 

@@ -9,23 +9,21 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from harness.differences import CLEAR, difference, error_of_mean
 from harness.evidence import Missing, missing
-from harness.quantities import ROUNDING, Statistic
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparability import comparable
+from harness.metrics.comparisons import CLEAR, difference, error_of_mean
+from harness.metrics.statistic import ROUNDING, Statistic, paired
+from harness.rows import Condition
 from harness.selection import tested
-from harness.suite.expectations import Claim, Condition, Figure, claims, figures
-from harness.suite.relations import Metric, Term
-from harness.values import comparable, paired, value_of
+from harness.suite.expectations import Claim, Figure, claims, figures
+from harness.suite.relations import Term
 from harness.wording import counted
 
 if TYPE_CHECKING:
     from harness.rows import TrialRow
     from harness.store import Dataset, Run
     from harness.suite import Suite
-
-
-EXACT: frozenset[Metric] = frozenset({"parameters"})
-"""The metrics that no seed changes: a difference in them is none of chance."""
 
 
 class Verdict(StrEnum):
@@ -83,7 +81,7 @@ class JudgedClaim:
         if self.margin is None or self.margin.mean == 0:
             return False
         if self.error is None:
-            return any(term.metric not in EXACT for term in self.expected.relation.terms)
+            return any(not CATALOGUE[term.metric].certain for term in self.expected.relation.terms)
         return self.margin.n == 1 and self.error < abs(self.margin.mean) <= CLEAR * self.error
 
 
@@ -143,11 +141,11 @@ def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verificat
             kept = row if (row.experiment, row.seed) in finalists else replace(row, evaluation=None)
             trials.setdefault(row.experiment, {})[row.seed] = kept
 
-    def read(experiment: str, metric: Metric, condition: Condition) -> dict[int, float]:
+    def read(experiment: str, metric: str, condition: Condition) -> dict[int, float]:
         found = {seed: value_of(row, metric, condition) for seed, row in trials.get(experiment, {}).items()}
         return {seed: value for seed, value in found.items() if value is not None}
 
-    def lacking(experiment: str, metric: Metric, condition: Condition) -> tuple[Missing, ...]:
+    def lacking(experiment: str, metric: str, condition: Condition) -> tuple[Missing, ...]:
         values = read(experiment, metric, condition)
         return missing(experiment, metric, condition, planned.get(experiment, []), values)
 
@@ -156,8 +154,8 @@ def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verificat
     return Verification(judged, found, {name: list(seeds) for name, seeds in trials.items()})
 
 
-Read = Callable[[str, Metric, Condition], dict[int, float]]
-Lacking = Callable[[str, Metric, Condition], tuple[Missing, ...]]
+Lacking = Callable[[str, str, Condition], tuple[Missing, ...]]
+Read = Callable[[str, str, Condition], dict[int, float]]
 
 
 def _judge_figure(figure: Figure, dataset: Dataset, read: Read, lacking: Lacking) -> JudgedFigure:

@@ -16,12 +16,12 @@ from pathlib import Path
 from scipy.stats import t as student
 
 from harness.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
-from harness.quantities import Statistic
+from harness.metrics.statistic import Statistic
 from harness.store import Run
 from harness.summary import summarise
 
 TRAINED = ("train_accuracy", "val_accuracy", "val_loss", "val_macro_f1")
-TESTED = {"test_accuracy": "accuracy", "test_macro_f1": "macro_f1", "test_cross_entropy": "cross_entropy"}
+TESTED = ("test_accuracy", "test_macro_f1", "test_cross_entropy")
 LEAST = 0.0005
 """No tolerance is below this: the digits that are printed, and what another BLAS kernel changes."""
 
@@ -41,7 +41,7 @@ def tables(run: Run, confidence: float) -> list[str]:
             msg = f"{run.directory}: {one.name}: one seed has no spread. Run with --seeds 1,2,3,4,5"
             raise SystemExit(msg)
         for name, severities in perturbations([one]).items():
-            if one.over_severities("accuracy", name, severities) is None:
+            if one.over_severities("test_accuracy", name, severities) is None:
                 msg = f"{run.directory}: {one.name}: is not measured at each severity of {name}. Run the suite again"
                 raise SystemExit(msg)
     source = f"measured: seeds {', '.join(map(str, sorted({seed for _, seed in run.planned})))}"
@@ -59,13 +59,13 @@ def tables(run: Run, confidence: float) -> list[str]:
 
     texts = []
     for one in experiments:
-        texts.append(row(one, listed(TRAINED), [present(one.validation(key)) for key in TRAINED]))
+        texts.append(row(one, listed(TRAINED), [present(one.statistic(key)) for key in TRAINED]))
         if not one.tested:
             continue
-        texts.append(row(one, listed(TESTED), [present(one.test(key)) for key in TESTED.values()]))
+        texts.append(row(one, listed(TESTED), [present(one.statistic(key)) for key in TESTED]))
         for name, severities in perturbations([one]).items():
             noisy = [severity for severity in severities if severity > 0]
-            found = [present(one.test("accuracy", (name, severity))) for severity in noisy]
+            found = [present(one.statistic("test_accuracy", (name, severity))) for severity in noisy]
             under = f'perturbation = "{name}"\nseverity = {noisy}\n'
             texts.append(row(one, '"test_accuracy"', found, under))
     return texts

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
-from harness.quantities import Statistic
+from harness.leaderboard.experiments import by_experiment, perturbations
+from harness.metrics.statistic import Statistic
 from harness.store import Run
 from harness.summary import summarise
 
@@ -38,12 +38,6 @@ def spread(statistics: Iterable[Statistic | None]) -> float:
     return float(np.sqrt(np.mean(np.square(known))))
 
 
-def gap(one: ExperimentRows) -> Statistic | None:
-    """Return the training accuracy less the validation accuracy."""
-    metrics = [row.metrics for row in one.done if row.metrics]
-    return Statistic.of([each.train_accuracy - each.val_accuracy for each in metrics])
-
-
 def told(metric: str, deviation: float) -> str:
     """Return a line of the table."""
     images, share = PUBLISHED.get(metric, (0, 0.0))
@@ -62,14 +56,14 @@ def lines(run: Run, unsettled: set[str]) -> list[str]:
     ):
         if group:
             trained = ("train_accuracy", "val_accuracy", "val_loss")
-            found += [told(metric, spread(one.validation(metric) for one in group)) + title for metric in trained]
-            found.append(told("gap", spread(map(gap, group))) + title)
+            found += [told(metric, spread(one.statistic(metric) for one in group)) + title for metric in trained]
+            found.append(told("gap", spread(one.statistic("gap") for one in group)) + title)
     tested = [one for one in experiments if one.tested]
-    metrics = ("accuracy", "macro_f1", "cross_entropy")
-    found += [told(f"test_{metric}", spread(one.test(metric) for one in tested)) for metric in metrics]
+    metrics = ("test_accuracy", "test_macro_f1", "test_cross_entropy")
+    found += [told(metric, spread(one.statistic(metric) for one in tested)) for metric in metrics]
     for name, severities in perturbations(tested).items():
         for severity in severities:
-            deviation = spread(one.test("accuracy", (name, severity)) for one in tested)
+            deviation = spread(one.statistic("test_accuracy", (name, severity)) for one in tested)
             found.append(told(f"test_accuracy, {name} {severity:g}", deviation))
     return found
 

@@ -33,10 +33,10 @@ def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
     _, run = run_suite(tmp_path, SHORT + EXPECTED, only=["A"], assignments=[SPLIT])
     run = Run.open(run.directory)
     shown, table = overview(run)
-    assert shown["A"]["accuracy_rank"] == "1"
+    assert shown["A"]["test_accuracy_rank"] == "1"
     for name in "BC":
         assert shown[name]["status"] == "planned: of another split"
-        assert not shown[name]["accuracy"]
+        assert not shown[name]["test_accuracy"]
         assert not shown[name]["val_accuracy"]
     assert "1 of 3 trials done, 1 tested" in table.title
     assert table.note == (
@@ -70,7 +70,7 @@ def test_degradation_is_ranked_over_the_same_severities(tmp_path):
     shown, table = overview(run)
     assert shown["A"]["degradation_rank"] == "1"
     assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
-    assert {shown[name]["accuracy_rank"] for name in "AB"} == {"1", "2"}
+    assert {shown[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
     told = (
         "Not ranked under gaussian_noise: B, because it was not measured at each of the run's severities (0.9) "
         "with its seed and version. The last command without --only measures them all."

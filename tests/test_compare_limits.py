@@ -7,7 +7,7 @@ import pytest
 
 from harness.comparing import compare, limit, tables, violations
 from harness.errors import HarnessError
-from harness.suite.relations import OF_THE_MACHINE
+from harness.metrics.catalogue import CATALOGUE
 from tests.report_runs import make_run
 
 NAMES = {"A": "", "B": ""}
@@ -82,7 +82,7 @@ def test_times_that_are_not_comparable_break_a_limit_and_are_told_of_whom(tmp_pa
     first = made(tmp_path / "a")
     second = made(tmp_path / "b", {("B", 2): changed})
     found = compare(first, second)
-    timed = {one.experiment for one in found.differences if one.metric in OF_THE_MACHINE}
+    timed = {one.experiment for one in found.differences if CATALOGUE[one.metric].of_machine}
     assert timed == {"A"}
     (broken,) = violations(found, [limit("samples_per_second:-10%")])
     assert broken.startswith(f"samples_per_second:-10%: B: {said}")

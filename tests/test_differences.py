@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 
 from harness.comparing import Mark
-from harness.differences import HIGHER_IS_BETTER, difference
 from harness.metrics import (
     accuracy,
     confusion_matrix,
@@ -18,9 +17,9 @@ from harness.metrics import (
     macro_f1,
     macro_f1_variance,
 )
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparisons import difference
 from harness.rows import EvaluationRow, Measure
-from harness.sampling import SETS, variance
-from harness.values import value_of
 from tests.test_leaderboard import row, trained
 
 SIZES = {"train": 1000, "val": 500, "test": 400}
@@ -118,6 +117,11 @@ def drawn(rng, labels, classes, share):
 NOISE = ("noise", 0.3)
 
 
+def variance(metric, rows, conditions):
+    """Return a metric's variance over drawn images."""
+    return CATALOGUE[metric].variance(rows, conditions)
+
+
 @pytest.mark.parametrize("shares", [[0.1] * 10, [0.95, 0.05], [0.6, 0.3, 0.08, 0.02]])
 def test_the_sampling_errors_are_what_drawn_sets_vary_by(shares):
     """Macro-F1, with rare classes too, and degradation, clean and perturbed predictions being of the same images."""
@@ -127,7 +131,12 @@ def test_the_sampling_errors_are_what_drawn_sets_vary_by(shares):
     for _ in range(1500):
         row = measured(one, rng, rng.choice(classes, images, p=shares), classes)
         seen.append([value_of(row, "test_macro_f1"), value_of(row, "degradation", NOISE)])
-        taken.append([variance("test_macro_f1", [row], [(None, 0.0)]), variance("degradation", [row], [NOISE])])
+        taken.append(
+            [
+                variance("test_macro_f1", [row], [(None, 0.0)]),
+                variance("degradation", [row], [NOISE]),
+            ]
+        )
     wanted = np.sqrt(np.mean(taken, axis=0) / images)
     assert np.std(seen, axis=0) == pytest.approx(wanted, rel=0.08)
 
@@ -196,7 +205,7 @@ def test_a_training_accuracy_has_no_sampling_error():
     second = {0: replace(second[0], metrics=replace(second[0].metrics, train_accuracy=0.5))}
     found = difference("A", "train_accuracy", first, second, SIZES)
     assert (found.error, found.mark) == (None, Mark.unknown)
-    assert "train_accuracy" not in SETS
+    assert CATALOGUE["train_accuracy"].variance is None
 
 
 def test_a_degradation_of_nothing_has_no_variance():
@@ -237,7 +246,7 @@ def test_which_way_is_better_follows_the_metric():
     higher = {seed: with_loss(one, 0.9 + 0.01 * seed) for seed, one in first.items()}
     assert difference("A", "val_loss", first, higher, SIZES).mark is Mark.worse
     assert difference("A", "val_loss", higher, first, SIZES).mark is Mark.better
-    assert {metric for metric, higher in HIGHER_IS_BETTER.items() if higher} == {
+    assert {name for name, metric in CATALOGUE.items() if metric.higher_is_better} == {
         "train_accuracy", "val_accuracy", "val_macro_f1", "test_accuracy", "test_macro_f1", "samples_per_second",
     }  # fmt: skip
 

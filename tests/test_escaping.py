@@ -9,7 +9,7 @@ import pytest
 from harness.leaderboard import render_all
 from harness.leaderboard.escaping import cell, heading, latex, markdown, terminal
 from harness.leaderboard.model import Column, make_table
-from harness.quantities import Kind
+from harness.metrics.statistic import Kind
 from tests.report_runs import make_run
 
 HTML = "<script>alert(1)</script>"

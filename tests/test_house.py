@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "harness").rglob("*.py"))
 FOR_EVERY_LIBRARY = ROOT / "harness" / "conformance" / "optimizer.py"
 """It alone may name frameworks: an optimizer must work on the arrays of each that is installed."""
+METRICS = sorted((ROOT / "harness" / "metrics").glob("*.py"))
 OURS = [path for folder in ("harness", "backends", "perturbations") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
@@ -54,7 +55,7 @@ def test_a_file_holds_one_concept(path):
 
 def test_the_contracts_and_the_metrics_import_nothing_of_ours():
     """Everything else may import them."""
-    for path in [*(ROOT / "harness" / "interfaces").glob("*.py"), ROOT / "harness" / "metrics.py"]:
+    for path in [*(ROOT / "harness" / "interfaces").glob("*.py"), ROOT / "harness" / "metrics" / "classification.py"]:
         ours = [
             name for name in imports(path) if name.startswith("harness") and not name.startswith("harness.interfaces")
         ]
@@ -69,7 +70,7 @@ def test_imports_run_one_way():
         "jobs.py": ("planning", "runner", "store", "cli", "leaderboard"),
         "runner.py": ("cli", "leaderboard"),
         **dict.fromkeys(
-            ("quantities.py", "values.py", "units.py", "differences.py", "verification.py", "selection.py"),
+            ("verification.py", "selection.py", *(f"metrics/{path.name}" for path in METRICS)),
             ("leaderboard", "comparing"),
         ),
     }

@@ -239,4 +239,4 @@ def test_every_figure_is_told_in_words_with_values_of_the_run(page, told):
     for line in told["validation"]:
         assert f"{line['experiment']} ends at a validation loss of {line['val_loss']:.3f}" in page.labels["loss-1"]
     for line in told["test"]:
-        assert f"{line['experiment']} has an ECE of {line['ece']:.4f}" in page.labels["reliability-1"]
+        assert f"{line['experiment']} has an ECE of {line['test_ece']:.4f}" in page.labels["reliability-1"]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from harness.leaderboard import render_all, tables
-from harness.values import comparable
+from harness.metrics.comparability import comparable
 from tests.test_leaderboard import lines, row, summary, trained
 
 

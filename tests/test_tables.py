@@ -15,7 +15,7 @@ from tabulate import tabulate
 from harness.leaderboard import render_all, tables
 from harness.leaderboard.fitting import Cells, Frame, fit
 from harness.leaderboard.formats import as_shown
-from harness.quantities import Kind
+from harness.metrics.statistic import Kind
 from harness.rows import EvaluationRow, Measure
 from tests.test_leaderboard import lines, measured, row, summary, trained
 from tests.tiny import run_suite
@@ -86,7 +86,7 @@ def test_a_narrow_terminal_loses_minor_columns_and_says_which():
     assert split.count("│ Experiment │") == 2
     assert "Not shown" not in split
     assert max(map(len, split.splitlines())) <= 60
-    for heading in ("Group", "Backend", "Accuracy %", "Val %"):
+    for heading in ("Group", "Backend", "Test %", "Val %"):
         assert heading in split
 
 
@@ -107,7 +107,7 @@ def test_what_is_shown_alike_shares_a_rank():
         ("D", "1"), ("A", "2"), ("B", "2"), ("C", "2"),
     ]  # fmt: skip
     (overview,) = [line for line in lines(found, "overview", "markdown") if line["Experiment"] == "C"]
-    assert overview["Accuracy %"] == "91.23 (2)"
+    assert overview["Test %"] == "91.23 (2)"
     assert [as_shown(value, Kind.loss) for value in (0.12344, -0.12344)] == [0.1234, -0.1234]
     assert as_shown(1234567.8, Kind.rate) == 1234568
     assert not as_shown(nan, Kind.percent) < 1

@@ -3,7 +3,7 @@
 from harness.comparing.comparison import Comparison, Unjudged, Unmatched, compare
 from harness.comparing.limits import Limit, limit, violations
 from harness.comparing.tables import tables
-from harness.differences import Difference, Mark
+from harness.metrics.comparisons import Difference, Mark
 
 __all__ = [
     "Comparison",

@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.contention import advice
-from harness.differences import HIGHER_IS_BETTER, Difference, Trials, difference
 from harness.errors import HarnessError
 from harness.fingerprints import differences
 from harness.leaderboard.experiments import all_measures
-from harness.suite.relations import MEASURED, OF_THE_MACHINE
-from harness.values import comparable, value_of
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparability import comparable
+from harness.metrics.comparisons import Difference, Trials, difference
+from harness.rows import CLEAN
 from harness.wording import numbered
 
 if TYPE_CHECKING:
-    from harness.rows import TrialRow
+    from harness.rows import Condition, TrialRow
     from harness.store import Dataset, Run
-    from harness.suite.expectations import Condition
-    from harness.suite.relations import Metric
-
-_ALSO: tuple[Metric, ...] = ("gap", "epochs", "best_epoch", "parameters")
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Unjudged:
     """What the first run has of an experiment and the comparison has not, of any seed or of some, and why."""
 
     experiment: str
-    metric: Metric
+    metric: str
     condition: Condition
     why: str
 
@@ -151,16 +148,16 @@ def _check_splits(first: Run, second: Run, pairs: Sequence[tuple[TrialRow, Trial
             raise HarnessError(msg)
 
 
-def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[Metric, Condition]]:
+def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[str, Condition]]:
     """Yield every metric, those of test rows under every condition that the rows were measured under.
 
     Severity 0 is the clean images once more.
     """
     conditions = ((one.perturbation, one.severity) for row in rows for one in all_measures(row))
     measured = dict.fromkeys(one for one in conditions if one[0] is None or one[1] > 0)
-    for metric in (*HIGHER_IS_BETTER, *_ALSO):
-        if metric not in MEASURED:
-            yield metric, (None, 0.0)
+    for metric, record in CATALOGUE.items():
+        if not record.of_test:
+            yield metric, CLEAN
             continue
         for condition in measured:
             if metric != "degradation" or condition[0] is not None:
@@ -213,7 +210,7 @@ def _numbers(values: Sequence[int]) -> str:
     return ", ".join(map(str, values))
 
 
-def _why_unjudged(metric: Metric, condition: Condition, first: Trials, second: Trials, run: Run) -> str:
+def _why_unjudged(metric: str, condition: Condition, first: Trials, second: Trials, run: Run) -> str:
     """Say why the first run's values are not all compared, empty where they are, or there are none."""
     having = [seed for seed, row in first.items() if value_of(row, metric, condition) is not None]
     lost = [seed for seed in having if value_of(second[seed], metric, condition) is None]
@@ -224,7 +221,7 @@ def _why_unjudged(metric: Metric, condition: Condition, first: Trials, second: T
 
 
 def _why_no_times(rows: Sequence[TrialRow]) -> str:
-    if comparable(OF_THE_MACHINE, rows):
+    if comparable([name for name, record in CATALOGUE.items() if record.of_machine], rows):
         return ""
     if comparable(["anonymous_bytes"], rows):
         shared = [row.contended for row in rows if row.contended]

@@ -6,16 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import copysign, inf, isnan
-from typing import get_args
 
 from harness import errors
 from harness.comparing.comparison import Comparison, Unjudged
-from harness.differences import Difference
 from harness.errors import HarnessError, as_typed, nearest
 from harness.leaderboard.formats import shown
-from harness.quantities import ROUNDING, Kind
-from harness.suite.relations import Metric
-from harness.units import under, unit_of
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.comparisons import Difference
+from harness.metrics.statistic import ROUNDING, Kind
+from harness.metrics.units import under
 
 _LIMIT = re.compile(r"(?P<metric>\w+):(?P<sign>[+-])(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?P<percent>%?)")
 
@@ -28,7 +27,7 @@ class Limit:
     """
 
     text: str
-    metric: Metric
+    metric: str
     sign: str
     amount: float
     relative: bool
@@ -38,7 +37,7 @@ class Limit:
         change = one.change.mean
         if self.relative and change:
             change = 100.0 * change / abs(one.first.mean) if one.first.mean else copysign(inf, change)
-        elif not self.relative and unit_of(self.metric).value is Kind.percent:
+        elif not self.relative and CATALOGUE[self.metric].unit.value is Kind.percent:
             change *= 100.0
         beyond = (-change if self.sign == "-" else change) - self.amount
         return beyond > ROUNDING or isnan(change)
@@ -57,12 +56,10 @@ def limit(text: str) -> Limit:
             "percentages: test_accuracy:-0.5, val_loss:+0.02, samples_per_second:-10%"
         )
         raise HarnessError(msg)
-    known: tuple[Metric, ...] = get_args(Metric)
-    for metric in known:
-        if metric == found["metric"]:
-            return Limit(text, metric, found["sign"], float(found["number"]), bool(found["percent"]))
+    if found["metric"] in CATALOGUE:
+        return Limit(text, found["metric"], found["sign"], float(found["number"]), bool(found["percent"]))
     name = found["metric"]
-    msg = f"--fail-on {as_typed(text, 80)}: unknown metric {errors.shown(name)}. {nearest(name, known)}"
+    msg = f"--fail-on {as_typed(text, 80)}: unknown metric {errors.shown(name)}. {nearest(name, CATALOGUE)}"
     raise HarnessError(msg)
 
 
@@ -91,7 +88,7 @@ def violations(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
 
 def _told(one: Difference, *, relative: bool) -> str:
     """Return both means and the change as the tables show them: ``"87.50 -> 80.00 %, -7.50 points"``."""
-    unit = unit_of(one.metric)
+    unit = CATALOGUE[one.metric].unit
     values = (one.first.mean, one.second.mean, one.change.mean)
     if unit.value is Kind.number and not all(value.is_integer() for value in values):
         *means, change = (f"{value:,.4g}" for value in values)  # whole numbers would say nothing of a second

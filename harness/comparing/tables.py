@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from harness.differences import CLEAR, CONFIDENCE, HIGHER_IS_BETTER, SIGNS, Difference, Mark
 from harness.leaderboard.model import Column, Table, make_table
-from harness.quantities import Kind
-from harness.suite.expectations import Condition
-from harness.suite.relations import Metric
-from harness.units import UNITS, under, unit_of
+from harness.metrics.catalogue import CATALOGUE, Metric
+from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Difference, Mark
+from harness.metrics.statistic import Kind
+from harness.metrics.units import UNITS, Unit, under
+from harness.rows import Condition
 from harness.wording import counted
 
 if TYPE_CHECKING:
     from harness.comparing.comparison import Comparison
 
-_HEADLINE: dict[Metric, str] = {
-    "val_accuracy": "Val, pp",
-    "val_loss": "Val loss",
-    "test_accuracy": "Test, pp",
-    "test_macro_f1": "Macro-F1, pp",
-    "test_cross_entropy": "CE",
-    "samples_per_second": "Samples/s, %",
-}
 _NAMED = 4
 """So many metrics of a mark, and experiments of a metric, are named in a sentence."""
 _MANY = 20
@@ -36,10 +28,10 @@ BRIEF = ("overview", "settings", "environment", "unmatched")
 def tables(comparison: Comparison) -> list[Table]:
     """Return the tables that have something to say: `BRIEF` ones, and one for each unit of metrics."""
     found = [_overview(comparison)]
-    for key, unit in UNITS.items():
-        chosen = [one for one in comparison.differences if one.metric in unit.metrics]
+    for unit in UNITS:
+        chosen = [one for one in comparison.differences if CATALOGUE[one.metric].unit is unit]
         if chosen:
-            found.append(_every(key, f"{unit.name} · {_title(comparison)}", chosen))
+            found.append(_every(unit, f"{unit.name} · {_title(comparison)}", chosen))
     changes = (_settings(comparison), _environment(comparison), _unmatched(comparison))
     return found + [table for table in changes if len(table.frame)]
 
@@ -61,13 +53,13 @@ def spoken(comparison: Comparison) -> str:
 
 def _named(comparison: Comparison, mark: Mark) -> str:
     """Say which metrics have a mark, of which experiments: ``"Worse: val_loss of A, B; gap of B."``."""
-    order = {metric: place for place, metric in enumerate(dict.fromkeys([*HIGHER_IS_BETTER, *get_args(Metric)]))}
-    having: dict[tuple[Metric, Condition], list[str]] = {}
+    order = {metric: place for place, metric in enumerate(CATALOGUE)}
+    having: dict[tuple[str, Condition], list[str]] = {}
     for one in sorted(comparison.differences, key=lambda one: order[one.metric]):
         if one.mark is mark:
             having.setdefault((one.metric, one.condition), []).append(one.experiment)
     # The severities at which the same experiments differ are told together.
-    alike: dict[tuple[Metric, str | None, tuple[str, ...]], list[float]] = {}
+    alike: dict[tuple[str, str | None, tuple[str, ...]], list[float]] = {}
     for (metric, (name, severity)), experiments in having.items():
         alike.setdefault((metric, name, tuple(experiments)), []).append(severity)
     if not alike:
@@ -87,16 +79,17 @@ def _title(comparison: Comparison) -> str:
 def _overview(comparison: Comparison) -> Table:
     """One line for each experiment: the change in what a leaderboard ranks by, and a sign for what it means."""
     differences = comparison.differences
-    shown = [metric for metric in _HEADLINE if any(one.metric == metric for one in differences)]
+    known = {one.metric for one in differences}
+    shown = [one for one in CATALOGUE.values() if "comparison" in one.shown and one.name in known]
     names = list(dict.fromkeys(one.condition[0] for one in differences if one.condition[0]))
     columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds", Kind.number)]
-    columns += [Column(metric, _HEADLINE[metric]) for metric in shown]
+    columns += [Column(metric.name, _headline(metric)) for metric in shown]
     columns += [Column(f"under_{name}", f"Under {name}") for name in names]
     lines: list[dict[str, Any]] = []
     for experiment, seeds in comparison.seeds.items():
         own = [one for one in differences if one.experiment == experiment]
         line: dict[str, Any] = {"experiment": experiment, "seeds": len(seeds)}
-        line |= {one.metric: _change(one) for one in own if one.metric in shown and one.condition[0] is None}
+        line |= {one.metric: _change(one) for one in own if one.condition[0] is None}
         for name in names:
             line[f"under_{name}"] = _counted(
                 [one for one in own if one.condition[0] == name and one.metric == "test_accuracy"]
@@ -105,13 +98,18 @@ def _overview(comparison: Comparison) -> Table:
     return make_table("overview", _title(comparison), columns, lines, _note(comparison, names))
 
 
+def _headline(metric: Metric) -> str:
+    """Return the heading of a column of changes; of what depends on the machine they are in percent of itself."""
+    return metric.heading + (", %" if metric.of_machine else metric.unit.change_sign)
+
+
 def _change(one: Difference) -> str:
     """Return a change with the sign of what it means: ``"+0.12 ± 0.05 ▲"``."""
-    unit, change, error = unit_of(one.metric), one.change.mean, one.error
-    if one.metric == "samples_per_second":  # a rate is told in percent of itself
+    metric, change, error = CATALOGUE[one.metric], one.change.mean, one.error
+    if metric.of_machine:
         factor, digits = 100.0 / one.first.mean if one.first.mean else 0.0, 1
     else:
-        factor, digits = (100.0, 2) if unit.value is Kind.percent else (1.0, 4)
+        factor, digits = (100.0, 2) if metric.unit.value is Kind.percent else (1.0, 4)
     spread = "" if error is None else f" ± {error * factor:.{digits}f}"
     return f"{change * factor:+.{digits}f}{spread} {SIGNS[one.mark]}".rstrip()
 
@@ -154,8 +152,7 @@ def _left_out(comparison: Comparison) -> list[str]:
     ]
 
 
-def _every(key: str, title: str, differences: Sequence[Difference]) -> Table:
-    unit = UNITS[key]
+def _every(unit: Unit, title: str, differences: Sequence[Difference]) -> Table:
     columns = [
         Column("experiment", "Experiment"),
         Column("metric", "Metric"),
@@ -177,7 +174,7 @@ def _every(key: str, title: str, differences: Sequence[Difference]) -> Table:
         }
         for one in differences
     ]
-    return make_table(key, title, columns, lines)
+    return make_table(unit.key, title, columns, lines)
 
 
 def _settings(comparison: Comparison) -> Table:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from harness.differences import NORMAL_QUANTILE
 from harness.leaderboard.experiments import ExperimentRows, perturbations
 from harness.leaderboard.model import RunSummary
-from harness.quantities import Statistic
-from harness.sampling import variance
+from harness.metrics.comparisons import NORMAL_QUANTILE
+from harness.metrics.sampling import of_degradation
+from harness.metrics.statistic import Statistic
 from harness.wording import counted
 
 
@@ -19,7 +19,7 @@ def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
     Half of Wilson's (1927) interval at 95 %: z √(p (1 - p) / n + z² / 4n²) / (1 + z² / n). Means over seeds are of the
     same images, and have the same error.
     """
-    values = [value for one in experiments if (value := one.test("accuracy"))]
+    values = [value for one in experiments if (value := one.statistic("test_accuracy"))]
     n = summary.sizes.get("test", 0)
     if not n or len(values) < 2:
         return ""
@@ -32,7 +32,7 @@ def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
 def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], perturbation: str) -> str:
     """Say how exactly the test images tell the least mean degradation under a perturbation; empty as of an accuracy.
 
-    Half of the normal interval at 95 %, z √(v / n), v from `harness.sampling.variance`.
+    Half of the normal interval at 95 %, z √(v / n), v from `harness.metrics.sampling.of_degradation`.
     """
     noisy = [severity for severity in perturbations(experiments).get(perturbation, ()) if severity > 0]
     found = [(one.over_severities("degradation", perturbation, noisy), one) for one in experiments]
@@ -41,7 +41,7 @@ def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], pert
     if not n or len(values) < 2:
         return ""
     least, tested = min(values, key=lambda value: value[0])
-    spread = variance("degradation", tested, [(perturbation, severity) for severity in noisy])
+    spread = of_degradation(tested, [(perturbation, severity) for severity in noisy])
     if spread is None:
         return ""
     half = NORMAL_QUANTILE * sqrt(spread / n)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from harness.differences import Difference, difference
 from harness.leaderboard.model import RunSummary
-from harness.quantities import Statistic
-from harness.rows import Measure, TrialMetrics, TrialRow
-from harness.suite.expectations import Condition
-from harness.suite.relations import MEASURED, Metric
-from harness.values import measure_of
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparisons import Difference, difference
+from harness.metrics.statistic import Statistic
+from harness.rows import CLEAN, Condition, Measure, TrialRow
 
 HIGH_SEVERITY = 0.3
 """The paper averages accuracy over severities from here on."""
 FORMER = "no longer a finalist"
 """What is said of an experiment that an earlier command tested: its test results are of a finalist that it is not."""
-
-CLEAN: Condition = (None, 0.0)
-"""The images as they are."""
 
 
 @dataclass(frozen=True)
@@ -51,31 +46,27 @@ class ExperimentRows:
         """The trials of a finalist that were measured on test rows."""
         return [row for row in self.done if row.evaluation] if self.finalist else []
 
-    def validation(self, key: str | Callable[[TrialMetrics], float]) -> Statistic | None:
-        """Return a statistic of the done trials' metrics."""
-        get = (lambda metrics: getattr(metrics, key)) if isinstance(key, str) else key
-        return Statistic.of([float(get(row.metrics)) for row in self.done if row.metrics])
+    def statistic(self, metric: str, condition: Condition = CLEAN) -> Statistic | None:
+        """Return a statistic of the trials' values of a metric, None of none; the condition is of test rows.
 
-    def time(self, key: str) -> Statistic | None:
-        """Return a statistic of the done trials' times; in doubt where trials shared the machine."""
-        found = self.validation(key)
-        return found and replace(found, doubt=self.contended)
+        Times of trials that shared the machine are in doubt.
+        """
+        record = CATALOGUE[metric]
+        rows = self.tested if record.of_test else self.done
+        values = [record.read(row, condition) for row in rows]
+        found = Statistic.of([value for value in values if value is not None])
+        return replace(found, doubt=self.contended) if found and record.timed else found
 
-    def test(self, key: str, condition: Condition = CLEAN) -> Statistic | None:
-        """Return a statistic of the tested trials' measure under a condition."""
-        found = [measure_of(row, condition) for row in self.tested]
-        return Statistic.of([float(getattr(measure, key)) for measure in found if measure])
-
-    def over_severities(self, key: str, perturbation: str, severities: Sequence[float]) -> Statistic | None:
+    def over_severities(self, metric: str, perturbation: str, severities: Sequence[float]) -> Statistic | None:
         """Return a statistic of each tested trial's mean over severities; None unless all were measured at each.
 
         Means over other severities are not comparable.
         """
-        found = [[measure_of(row, (perturbation, severity)) for severity in severities] for row in self.tested]
-        whole = [[one for one in each if one] for each in found]
+        found = [[value_of(row, metric, (perturbation, severity)) for severity in severities] for row in self.tested]
+        whole = [[value for value in each if value is not None] for each in found]
         if not severities or whole != found:
             return None
-        return Statistic.of([fmean(getattr(one, key) for one in each) for each in whole])
+        return Statistic.of([fmean(each) for each in whole])
 
     @property
     def status(self) -> str:
@@ -146,14 +137,14 @@ def perturbations(experiments: Sequence[ExperimentRows]) -> dict[str, list[float
 
 
 def against(
-    one: ExperimentRows, base: ExperimentRows, metric: Metric, sizes: Mapping[str, int], condition: Condition = CLEAN
+    one: ExperimentRows, base: ExperimentRows, metric: str, sizes: Mapping[str, int], condition: Condition = CLEAN
 ) -> Difference | None:
     """Return how much an experiment's metric is above another's, over the seeds that both have; None without one.
 
     ``sizes``: the images of each set.
     """
     before, after = (
-        {row.seed: row for row in (side.tested if metric in MEASURED else side.done)} for side in (base, one)
+        {row.seed: row for row in (side.tested if CATALOGUE[metric].of_test else side.done)} for side in (base, one)
     )
     return difference(one.name, metric, before, after, sizes, condition)
 

@@ -11,11 +11,11 @@ from typing import Any
 import tabulate as tabulate_settings
 from tabulate import tabulate
 
-from harness.differences import SIGNS
 from harness.leaderboard.escaping import heading, of_format, terminal
 from harness.leaderboard.fitting import Cells, Frame, fit
 from harness.leaderboard.model import Column, Marked, Ranked, Table
-from harness.quantities import Kind, Statistic
+from harness.metrics.comparisons import SIGNS
+from harness.metrics.statistic import Kind, Statistic
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.number: (1.0, ",.0f"),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.differences import Difference, Mark
-from harness.quantities import Kind, Statistic
+from harness.metrics.comparisons import Difference, Mark
+from harness.metrics.statistic import Kind, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from harness.metrics.catalogue import Metric
     from harness.rows import TrialRow
 
 
@@ -83,6 +84,11 @@ class Column:
     heading: str
     kind: Kind = Kind.text
     minor: int = 0
+
+    @classmethod
+    def of(cls, metric: Metric) -> Column:
+        """Return a column of a metric's values."""
+        return cls(metric.name, metric.title, metric.kind, metric.minor)
 
 
 @dataclass(frozen=True)

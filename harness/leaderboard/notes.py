@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.differences import CLEAR, CONFIDENCE, SIGNS, Mark
 from harness.leaderboard.experiments import ExperimentRows, perturbations
 from harness.leaderboard.model import Marked, RunSummary
+from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Mark
 from harness.rows import TrialRow
 from harness.wording import counted, numbered, uneven_seeds
 
@@ -75,7 +75,7 @@ def unmeasured(experiments: Sequence[ExperimentRows]) -> str:
     for perturbation, severities in {**asked, **perturbations(experiments)}.items():
         noisy = [severity for severity in severities if severity > 0]
         tested = [one for one in experiments if one.tested] if noisy else []
-        names = [one.name for one in tested if one.over_severities("accuracy", perturbation, noisy) is None]
+        names = [one.name for one in tested if one.over_severities("test_accuracy", perturbation, noisy) is None]
         if names:
             it = "it" if len(names) == 1 else "they"
             found.append(
@@ -126,5 +126,5 @@ def _in_series(name: str, label: str) -> bool:
 
 
 def _validated(one: ExperimentRows) -> float:
-    value = one.validation("val_accuracy")
+    value = one.statistic("val_accuracy")
     return value.mean if value else float("-inf")

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.differences import CONFIDENCE
 from harness.leaderboard import notes
 from harness.leaderboard.experiments import ExperimentRows, against
 from harness.leaderboard.model import Column, Marked, RunSummary, Table, make_table
-from harness.quantities import Kind
-from harness.suite.relations import Metric
+from harness.metrics.catalogue import CATALOGUE, Metric
+from harness.metrics.comparisons import CONFIDENCE
+from harness.metrics.statistic import Kind
 
-_SHOWN: dict[Metric, tuple[str, Kind]] = {
-    "train_accuracy": ("Train %", Kind.percent),
-    "val_accuracy": ("Val %", Kind.percent),
-    "val_loss": ("Val loss", Kind.loss),
-    "test_accuracy": ("Test %", Kind.percent),
-}
+_SHOWN = tuple(metric for metric in CATALOGUE.values() if "pairs" in metric.shown)
 
 
 def comparison(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> list[Table]:
@@ -31,12 +26,11 @@ def comparison(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> li
     lines = [line for first, second in pairs for line in _lines(summary, first, second)]
     if not lines:
         return []
-    shown = [metric for metric in _SHOWN if metric != "test_accuracy" or any(line.get(metric) for line in lines)]
+    shown = [metric for metric in _SHOWN if not metric.of_test or any(line.get(metric.name) for line in lines)]
     columns = [Column("experiment", "Experiment"), Column("backend", "Backend", minor=1)]
     for metric in shown:
-        heading, kind = _SHOWN[metric]
-        relative = kind is Kind.loss
-        columns.append(Column(metric, heading, kind))
+        relative = metric.kind is Kind.loss
+        columns.append(Column.of(metric))
         change = Kind.relative if relative else Kind.points
         columns.append(Column(_change(metric), "Δ, %" if relative else "Δ, pp", change))
     cells = [line.get(_change(metric)) for line in lines for metric in shown]
@@ -57,15 +51,15 @@ def comparison(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> li
 def _lines(summary: RunSummary, first: ExperimentRows, second: ExperimentRows) -> list[dict[str, Any]]:
     both: list[dict[str, Any]] = []
     for one in (first, second):
-        values = {key: one.validation(key) for key in ("train_accuracy", "val_accuracy", "val_loss")}
-        tested = one.test("accuracy") if first.tested and second.tested else None
-        both.append({"experiment": one.name, "backend": one.backend, **values, "test_accuracy": tested})
+        known = [metric.name for metric in _SHOWN if not metric.of_test or (first.tested and second.tested)]
+        values = {name: one.statistic(name) for name in known}
+        both.append({"experiment": one.name, "backend": one.backend, **values})
     change: dict[str, Any] = {"experiment": f"{second.name} − {first.name}", "backend": ""}
-    for metric, (_, kind) in _SHOWN.items():
-        found = against(second, first, metric, summary.sizes)
+    for metric in _SHOWN:
+        found = against(second, first, metric.name, summary.sizes)
         if found is None:
             continue
-        if kind is not Kind.loss:
+        if metric.kind is not Kind.loss:
             change[_change(metric)] = Marked.of(found)
         elif found.first.mean:
             change[_change(metric)] = Marked.of(found, scale=100.0 / found.first.mean)
@@ -73,4 +67,4 @@ def _lines(summary: RunSummary, first: ExperimentRows, second: ExperimentRows) -
 
 
 def _change(metric: Metric) -> str:
-    return f"{metric}_change"
+    return f"{metric.name}_change"

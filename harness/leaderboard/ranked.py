@@ -10,8 +10,8 @@ from harness.leaderboard import chance, notes
 from harness.leaderboard.experiments import ExperimentRows, against, counts, perturbations
 from harness.leaderboard.formats import as_shown
 from harness.leaderboard.model import Column, Marked, Ranked, RunSummary, Table, make_table
-from harness.quantities import Kind, Statistic
-from harness.suite.relations import Metric
+from harness.metrics.catalogue import CATALOGUE, Metric
+from harness.metrics.statistic import Kind, Statistic
 from harness.wording import counted
 
 Value = Callable[[ExperimentRows], Statistic | None]
@@ -19,7 +19,7 @@ Value = Callable[[ExperimentRows], Statistic | None]
 
 @dataclass(frozen=True)
 class Ranking:
-    """A metric to rank by: how to read it on test and validation rows, and which way is better.
+    """A metric to rank by, and how to read it on test and validation rows.
 
     ``perturbation``: of a degradation, None of the clean images.
     """
@@ -28,25 +28,19 @@ class Ranking:
     metric: Metric
     title: str
     heading: str
-    kind: Kind
     test: Value
     validation: Value | None
-    higher_is_better: bool
     perturbation: str | None = None
 
 
-def _clean(key: str, metric: Metric, title: str, heading: str, kind: Kind, validation: str) -> Ranking:
-    better_up, test = kind is Kind.percent, metric.removeprefix("test_")
+def _clean(metric: Metric) -> Ranking:
+    key = metric.name.removeprefix("test_").replace("_", "-")
     return Ranking(
-        key, metric, title, heading, kind, lambda e: e.test(test), lambda e: e.validation(validation), better_up
+        key, metric, key, metric.title, lambda e: e.statistic(metric.name), lambda e: e.statistic(metric.validation)
     )
 
 
-CLEAN = (
-    _clean("accuracy", "test_accuracy", "accuracy", "Accuracy %", Kind.percent, "val_accuracy"),
-    _clean("macro-f1", "test_macro_f1", "macro-F1", "Macro-F1 %", Kind.percent, "val_macro_f1"),
-    _clean("cross-entropy", "test_cross_entropy", "cross-entropy", "CE", Kind.loss, "val_loss"),
-)
+CLEAN = tuple(_clean(metric) for metric in CATALOGUE.values() if "leaderboards" in metric.shown)
 
 
 def rankings(experiments: Sequence[ExperimentRows]) -> list[Ranking]:
@@ -57,15 +51,14 @@ def rankings(experiments: Sequence[ExperimentRows]) -> list[Ranking]:
 
 def _degradation(name: str, severities: Sequence[float], *, alone: bool) -> Ranking:
     noisy = [severity for severity in severities if severity > 0]
+    metric = CATALOGUE["degradation"]
     return Ranking(
-        key="degradation" if alone else f"degradation-{name}",
-        metric="degradation",
-        title=f"degradation under {name}",
-        heading="Degr. %" if alone else f"Degr. %, {name}",
-        kind=Kind.degradation,
-        test=lambda e: e.over_severities("degradation", name, noisy),
+        key=metric.name if alone else f"{metric.name}-{name}",
+        metric=metric,
+        title=f"{metric.name} under {name}",
+        heading=metric.title if alone else f"{metric.title}, {name}",
+        test=lambda e: e.over_severities(metric.name, name, noisy),
         validation=None,
-        higher_is_better=False,
         perturbation=name,
     )
 
@@ -79,14 +72,14 @@ def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Tabl
         Column("group", "Group", minor=2),
         Column("backend", "Backend", minor=1),
     ]
-    columns += [Column(_name(ranking), ranking.heading, ranking.kind) for ranking in found]
+    columns += [Column(_name(ranking), ranking.heading, ranking.metric.kind) for ranking in found]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
-    columns += [Column("val_accuracy", "Val %", Kind.percent), Column("status", "Status")]
+    columns += [Column.of(CATALOGUE["val_accuracy"]), Column("status", "Status")]
     places = {ranking.key: _ranks(experiments, ranking) for ranking in found}
     lines = []
     for one in _ordered(experiments, CLEAN[0]):
-        line = _about(one) | {"val_accuracy": one.validation("val_accuracy")}
+        line = _about(one) | {"val_accuracy": one.statistic("val_accuracy")}
         for ranking in found:
             value = ranking.test(one)
             line[_name(ranking)] = Ranked(value, places[ranking.key][one.name]) if value else None
@@ -110,19 +103,19 @@ def leaderboards(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> 
 
 
 def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ranking: Ranking) -> Table:
-    base = baseline(summary, experiments) if ranking.kind is Kind.percent else None
-    unit = "" if ranking.kind is Kind.loss else " %"
+    base = baseline(summary, experiments) if ranking.metric.kind is Kind.percent else None
+    unit = "" if ranking.metric.kind is Kind.loss else " %"
     columns = [
         Column("rank", "#", Kind.number),
         Column("experiment", "Experiment"),
         Column("group", "Group", minor=2),
         Column("backend", "Backend", minor=1),
-        Column("test", "Degradation %" if ranking.perturbation else f"Test{unit}", ranking.kind),
+        Column("test", "Degradation %" if ranking.perturbation else f"Test{unit}", ranking.metric.kind),
     ]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
     if ranking.validation:
-        columns.append(Column("validation", f"Validation{unit}", ranking.kind))
+        columns.append(Column("validation", f"Validation{unit}", ranking.metric.kind))
     columns.append(Column("status", "Status"))
     ranks = _ranks(experiments, ranking)
     lines = []
@@ -130,7 +123,7 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
         line = _about(one) | {"rank": ranks.get(one.name), "test": ranking.test(one)}
         line["validation"] = ranking.validation(one) if ranking.validation else None
         if base and base is not one:
-            line["over_baseline"] = over(summary, one, base, ranking.metric)
+            line["over_baseline"] = over(summary, one, base, ranking.metric.name)
         lines.append(line)
     note = notes.joined(
         _chance(summary, experiments, [ranking]),
@@ -142,7 +135,7 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
     return make_table(ranking.key, _title(summary, experiments, ranking.title), columns, lines, note)
 
 
-def over(summary: RunSummary, one: ExperimentRows, base: ExperimentRows, metric: Metric) -> Marked | None:
+def over(summary: RunSummary, one: ExperimentRows, base: ExperimentRows, metric: str) -> Marked | None:
     """Return how much an experiment is above the baseline, for a narrow column."""
     return Marked.of(against(one, base, metric, summary.sizes), brief=True)
 
@@ -183,14 +176,14 @@ def _ranks(experiments: Sequence[ExperimentRows], ranking: Ranking) -> dict[str,
     Nobody could see why of two values that are shown alike one ranks before the other.
     """
     values = {one.name: ranking.test(one) for one in experiments}
-    bad = {name: as_shown(_badness(value, ranking), ranking.kind) for name, value in values.items() if value}
+    bad = {name: as_shown(_badness(value, ranking), ranking.metric.kind) for name, value in values.items() if value}
     return {name: 1 + sum(other < mine for other in bad.values()) for name, mine in bad.items()}
 
 
 def _badness(value: Statistic, ranking: Ranking) -> float:
     """Return a number that is lower where the value is better; what is no number is worst."""
     mean = value.sortable
-    return -mean if ranking.higher_is_better and mean != float("inf") else mean
+    return -mean if ranking.metric.higher_is_better and mean != float("inf") else mean
 
 
 def _chance(summary: RunSummary, experiments: Sequence[ExperimentRows], found: Sequence[Ranking]) -> str:
@@ -209,4 +202,5 @@ def baseline(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Expe
 
 
 def _name(ranking: Ranking) -> str:
-    return ranking.key.replace("-", "_")
+    """Return the key of its column."""
+    return ranking.key if ranking.perturbation else ranking.metric.name

@@ -8,8 +8,8 @@ from typing import Any
 from harness.contention import advice
 from harness.leaderboard.experiments import ExperimentRows
 from harness.leaderboard.model import Column, RunSummary, Table, make_table
-from harness.quantities import Kind, Statistic
-from harness.values import machines
+from harness.metrics.comparability import machines
+from harness.metrics.statistic import Kind, Statistic
 
 
 def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
@@ -31,9 +31,7 @@ def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
             "backend": one.backend,
             "device": one.done[0].environment.get("device") if one.done else None,
             "parameters": one.first.parameters or None,
-            "samples_per_second": one.validation("samples_per_second"),
-            "seconds": one.validation("seconds"),
-            "epochs": one.validation("epochs"),
+            **{name: one.statistic(name) for name in ("samples_per_second", "seconds", "epochs")},
             "peak_device_bytes": _peak(one),
             "contended": one.contended,
         }

@@ -16,7 +16,8 @@ from harness.leaderboard.model import Column, RunSummary, Table, make_table
 from harness.leaderboard.pairs import comparison
 from harness.leaderboard.ranked import baseline, leaderboards, marks_over, over, overview
 from harness.leaderboard.speed import doubts, speed
-from harness.quantities import Kind
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.statistic import Kind
 from harness.wording import counted
 
 
@@ -36,20 +37,13 @@ def tables(summary: RunSummary) -> list[Table]:
 
 def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     """The paper's Tables 2 and 4: training and validation of every experiment."""
+    shown = [metric for metric in CATALOGUE.values() if "validation" in metric.shown]
     columns = [
         Column("experiment", "Experiment"),
         Column("group", "Group", minor=4),
         Column("architecture", "Architecture", minor=1),
         Column("activation", "Act.", minor=5),
-        Column("train_accuracy", "Train %", Kind.percent),
-        Column("val_accuracy", "Val %", Kind.percent),
-        Column("val_loss", "Val loss", Kind.loss),
-        Column("gap", "Gap, pp", Kind.points),
-        Column("best_epoch", "Best", Kind.number, minor=3),
-        Column("epochs", "Epochs", Kind.number),
-        Column("parameters", "Parameters", Kind.number, minor=2),
-        Column("seconds", "Seconds", Kind.seconds),
-        Column("samples_per_second", "Samples/s", Kind.rate),
+        *(Column.of(metric) for metric in shown),
         Column("status", "Status"),
     ]
     lines = [
@@ -58,15 +52,8 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
             "group": one.first.group,
             "architecture": one.architecture,
             "activation": one.first.settings.get("activation"),
-            "train_accuracy": one.validation("train_accuracy"),
-            "val_accuracy": one.validation("val_accuracy"),
-            "val_loss": one.validation("val_loss"),
-            "gap": one.validation(lambda metrics: metrics.train_accuracy - metrics.val_accuracy),
-            "best_epoch": one.validation("best_epoch"),
-            "epochs": one.validation("epochs"),
-            "parameters": one.first.parameters or None,
-            "seconds": one.time("seconds"),
-            "samples_per_second": one.time("samples_per_second"),
+            **{metric.name: one.statistic(metric.name) for metric in shown},
+            "parameters": one.first.parameters or None,  # known before anything is trained
             "status": one.status,
         }
         for one in experiments
@@ -82,6 +69,7 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
 
 def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
     """The paper's Table 5: the finalists on the test rows."""
+    clean = [metric for metric in CATALOGUE.values() if metric.of_test and metric.name != "degradation"]
     labels: dict[str, list[str]] = {}
     for label, names in summary.finalists.items():
         for name in names:
@@ -91,10 +79,7 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
         Column("experiment", "Experiment"),
         Column("finalist", "Finalist", minor=2),
         Column("description", "Description", minor=1),
-        Column("accuracy", "Accuracy %", Kind.percent),
-        Column("macro_f1", "Macro-F1 %", Kind.percent),
-        Column("cross_entropy", "Cross-entropy", Kind.loss),
-        Column("ece", "ECE", Kind.loss),
+        *(Column.of(metric) for metric in clean),
     ]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
@@ -107,7 +92,7 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
             "experiment": one.name,
             "finalist": ", ".join(labels.get(one.name, [])) or None,
             "description": one.first.description,
-            **{key: one.test(key) for key in ("accuracy", "macro_f1", "cross_entropy", "ece")},
+            **{metric.name: one.statistic(metric.name) for metric in clean},
             "status": one.standing,
         }
         if base and base is not one:
@@ -151,9 +136,9 @@ def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
                 continue
             line: dict[str, Any] = {"experiment": one.name}
             for severity in severities:
-                line[f"accuracy_{severity:g}"] = one.test("accuracy", (name, severity))
-                line[f"degradation_{severity:g}"] = one.test("degradation", (name, severity))
-            line["mean_at_high_severity"] = one.over_severities("accuracy", name, high)
+                line[f"accuracy_{severity:g}"] = one.statistic("test_accuracy", (name, severity))
+                line[f"degradation_{severity:g}"] = one.statistic("degradation", (name, severity))
+            line["mean_at_high_severity"] = one.over_severities("test_accuracy", name, high)
             line["mean_degradation"] = one.over_severities("degradation", name, noisy)
             lines.append(line)
         about = f"{name}, by severity · {summary.dataset}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.comparing import Comparison, Mark, tables
 from harness.comparing.tables import BRIEF, spoken
@@ -11,10 +11,7 @@ from harness.report.labels import labelled, shortened
 from harness.report.page import bundle, templates
 from harness.report.sheets import Sheet, choices, sheet
 
-if TYPE_CHECKING:
-    from harness.suite.relations import Metric
-
-_DRAWN: dict[Metric, str] = {"test_accuracy": "Test accuracy", "val_accuracy": "Validation accuracy"}
+_DRAWN = {"test_accuracy": "Test accuracy", "val_accuracy": "Validation accuracy"}
 _LOOKS = {
     Mark.better: ("#009E73", "triangle-up"),
     Mark.worse: ("#D55E00", "triangle-down"),
@@ -43,7 +40,7 @@ def figures(comparison: Comparison) -> list[Figure]:
     return [figure for metric in _DRAWN for figure in _figure(comparison, metric)]
 
 
-def intervals(comparison: Comparison, metric: Metric) -> list[dict[str, Any]]:
+def intervals(comparison: Comparison, metric: str) -> list[dict[str, Any]]:
     """Return a line for each experiment: the change of its clean metric in points, and its interval's ends."""
     return [
         {
@@ -59,7 +56,7 @@ def intervals(comparison: Comparison, metric: Metric) -> list[dict[str, Any]]:
     ]
 
 
-def _figure(comparison: Comparison, metric: Metric) -> list[Figure]:
+def _figure(comparison: Comparison, metric: str) -> list[Figure]:
     import altair as alt
     import pandas as pd
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.experiments import ExperimentRows
-from harness.quantities import Statistic
+from harness.metrics.statistic import Statistic
 from harness.report.colours import coloured, colours, parts
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from harness import wording
-from harness.differences import CONFIDENCE, Mark, difference
 from harness.durations import spoken
 from harness.leaderboard.experiments import ExperimentRows, counts
 from harness.leaderboard.formats import as_shown
 from harness.leaderboard.model import Ranked
 from harness.leaderboard.ranked import overview
-from harness.quantities import Kind, Statistic
+from harness.metrics.comparisons import CONFIDENCE, Mark, difference
+from harness.metrics.statistic import Kind, Statistic
 from harness.report.reading import Material
 from harness.revisions import spoken as spoken_revision
 from harness.splits import SETS
@@ -64,7 +64,7 @@ def _best(material: Material) -> str:
     best = _best_tested(material)
     if best:
         return _told(material, best)
-    trained = [(one, value) for one in material.experiments if (value := one.validation("val_accuracy"))]
+    trained = [(one, value) for one in material.experiments if (value := one.statistic("val_accuracy"))]
     if trained:
         highest = max(as_shown(value.mean, Kind.percent) for _, value in trained)
         best = [(one, value) for one, value in trained if as_shown(value.mean, Kind.percent) == highest]
@@ -74,7 +74,7 @@ def _best(material: Material) -> str:
 
 def _best_tested(material: Material) -> list[tuple[ExperimentRows, Statistic]]:
     """Return what the leaderboard has first by test accuracy; several where they are shown alike."""
-    return [(one, ranked.value) for one, ranked in _ranked(material, "accuracy") if ranked.rank == 1]
+    return [(one, ranked.value) for one, ranked in _ranked(material, "test_accuracy") if ranked.rank == 1]
 
 
 def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]:
@@ -90,12 +90,12 @@ def _told(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> s
     names = [one.name for one, _ in best]
     base = next((one for one in material.experiments if one.name == material.summary.baseline), None)
     if len(best) == 1 and (base is None or base.name in names):
-        base = next((one for one, ranked in _ranked(material, "accuracy") if ranked.rank > 1), None)
+        base = next((one for one, ranked in _ranked(material, "test_accuracy") if ranked.rank > 1), None)
     if base and base.name not in names:
         text += _lead(material, best[0][0], base)
     if len(best) > 1:
         return text
-    loss = best[0][0].test("cross_entropy")
+    loss = best[0][0].statistic("test_cross_entropy")
     return text + (f", cross-entropy {loss.mean:.3f}" if loss else "") + _degraded(material, names[0])
 
 

@@ -15,8 +15,8 @@ from harness import metrics
 from harness.errors import HarnessError
 from harness.leaderboard import RunSummary
 from harness.leaderboard.experiments import ExperimentRows, by_experiment
+from harness.metrics.statistic import Statistic
 from harness.paths import absolute
-from harness.quantities import Statistic
 from harness.rendering import label
 from harness.rows import TrialRow
 from harness.splits import SETS
@@ -61,7 +61,7 @@ class Tested:
     @property
     def ece(self) -> Statistic | None:
         """The expected calibration error over the seeds."""
-        return self.experiment.test("ece")
+        return self.experiment.statistic("test_ece")
 
     def distinct(self, truth: int, predicted: int) -> int:
         """Return how many images are taken for another class, each counted once whatever the seeds."""
@@ -141,7 +141,7 @@ def _inside(directory: Path, path: Path) -> None:
 
 
 def _badness(one: ExperimentRows) -> float:
-    accuracy = one.test("accuracy")
+    accuracy = one.statistic("test_accuracy")
     return -accuracy.mean if accuracy else 0.0
 
 

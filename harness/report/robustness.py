@@ -11,8 +11,8 @@ from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
 
 _MEASURES = {
-    "accuracy": ("Accuracy", "accuracy", ".1%", ".0%"),
-    "degradation": ("Degradation", "degradation, %", ".1f", "~f"),
+    "accuracy": ("test_accuracy", "Accuracy", "accuracy", ".1%", ".0%"),
+    "degradation": ("degradation", "Degradation", "degradation, %", ".1f", "~f"),
 }
 
 
@@ -29,11 +29,11 @@ def figures(material: Material) -> list[Figure]:
     return found
 
 
-def curve(one: ExperimentRows, measure: str, perturbation: str, severities: Sequence[float]) -> list[dict[str, Any]]:
+def curve(one: ExperimentRows, metric: str, perturbation: str, severities: Sequence[float]) -> list[dict[str, Any]]:
     """Return a line for each severity: the mean over the seeds, and one standard deviation to both sides."""
     lines = []
     for severity in severities:
-        value = one.test(measure, (perturbation, severity))
+        value = one.statistic(metric, (perturbation, severity))
         if value:
             spread = value.std or 0.0
             ends = {"mean": value.mean, "low": value.mean - spread, "high": value.mean + spread}
@@ -52,9 +52,9 @@ def _figure(
     import altair as alt
     import pandas as pd
 
-    title, axis, form, ticks = _MEASURES[measure]
+    metric, title, axis, form, ticks = _MEASURES[measure]
     names = [one.name for one in part]
-    frame = pd.DataFrame([line for one in part for line in curve(one, measure, perturbation, severities)])
+    frame = pd.DataFrame([line for one in part for line in curve(one, metric, perturbation, severities)])
     choice, opacity, faint = chosen()
     base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names, colour))
     y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks))

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from harness.leaderboard.experiments import CLEAN, FORMER, ExperimentRows
+from harness.leaderboard.experiments import FORMER, ExperimentRows
 from harness.leaderboard.formats import shown
 from harness.leaderboard.model import Column, Marked, Ranked, Table, make_table
 from harness.leaderboard.speed import doubts
-from harness.quantities import Kind, Statistic
-from harness.rows import TrialRow
-from harness.values import measure_of
+from harness.metrics.statistic import Kind, Statistic
+from harness.rows import CLEAN, TrialRow, measure_of
 
 Facets = Mapping[str, Sequence[str]]
 """What a line may be chosen by: ``{"group": ["Baseline"], "status": ["done", "failed"]}``."""

@@ -37,7 +37,7 @@ def bars(measure: str, done: list[ExperimentRows]) -> list[dict[str, Any]]:
     """
     lines = []
     for one in done:
-        value = one.time(measure)
+        value = one.statistic(measure)
         if value:
             spread = value.std or 0.0
             ends = {"mean": value.mean, "low": value.mean - spread, "high": value.mean + spread}

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from harness.rows import Condition
 from harness.suite.models import Expect, Suite
-from harness.suite.relations import Metric, Relation, parse
+from harness.suite.relations import Relation, parse
 
 T = TypeVar("T")
-Condition = tuple[str | None, float]
-"""A perturbation and its severity; ``(None, 0.0)`` is the clean images."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Figure:
 
     experiment: str
     minus: str | None
-    metric: Metric
+    metric: str
     condition: Condition
     value: float
     tolerance: float
@@ -73,7 +72,7 @@ def claims(suite: Suite) -> Iterator[Claim]:
                 yield Claim(parse(text), (one.perturbation, severity), one.source or "")
 
 
-def metrics(one: Expect) -> list[Metric]:
+def metrics(one: Expect) -> list[str]:
     """Return the metrics of a figure."""
     if one.metric is None:
         return []

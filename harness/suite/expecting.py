@@ -4,12 +4,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from harness.errors import nearest, shown
+from harness.metrics.catalogue import CATALOGUE
 from harness.suite.checks import check_experiment
 from harness.suite.expectations import listed, metrics
 from harness.suite.grid import Place
 from harness.suite.models import Expect, Suite
 from harness.suite.problems import problem
-from harness.suite.relations import MEASURED, OF_THE_MACHINE, Metric, parse
+from harness.suite.relations import parse
 
 _FIGURE = ("experiment", "metric", "value", "source")
 _FIGURES_ALONE = ("experiment", "minus", "metric", "value", "tolerance", "dataset", "images")
@@ -28,7 +29,7 @@ def check_expectations(path: Path, suite: Suite, perturbations: Collection[str])
         _condition(path, place, one, found, perturbations)
 
 
-def _figure(path: Path, place: Place, suite: Suite, one: Expect) -> list[Metric]:
+def _figure(path: Path, place: Place, suite: Suite, one: Expect) -> list[str]:
     for key in _FIGURE:
         if getattr(one, key) is None:
             given = " An expectation is a figure (experiment, metric, value, source) or a relation"
@@ -44,7 +45,7 @@ def _figure(path: Path, place: Place, suite: Suite, one: Expect) -> list[Metric]
             what = f"{len(values)} for {count} of value. Give one, or as many as there are values"
             raise problem(path, (*place, key), what)
     for metric in metrics(one):
-        if metric in OF_THE_MACHINE:
+        if CATALOGUE[metric].of_machine:
             what = f"{shown(metric)} depends on the machine. Expect a relation within the run instead"
             raise problem(path, (*place, "metric"), what)
         if one.tolerance is None and metric not in suite.expectations.tolerance:
@@ -53,11 +54,11 @@ def _figure(path: Path, place: Place, suite: Suite, one: Expect) -> list[Metric]
     return metrics(one)
 
 
-def _relation(path: Path, place: Place, suite: Suite, one: Expect) -> list[Metric]:
+def _relation(path: Path, place: Place, suite: Suite, one: Expect) -> list[str]:
     for key in _FIGURES_ALONE:
         if getattr(one, key) is not None:
             raise problem(path, (*place, key), "belongs to a figure, and this is a relation. Remove one of them")
-    found: list[Metric] = []
+    found: list[str] = []
     for text in listed(one.relation):
         try:
             relation = parse(text)
@@ -69,7 +70,7 @@ def _relation(path: Path, place: Place, suite: Suite, one: Expect) -> list[Metri
     return found
 
 
-def _condition(path: Path, place: Place, one: Expect, found: list[Metric], known: Collection[str]) -> None:
+def _condition(path: Path, place: Place, one: Expect, found: list[str], known: Collection[str]) -> None:
     if one.perturbation is None:
         if one.severity is not None:
             raise problem(path, (*place, "perturbation"), "is missing, and there is a severity")
@@ -82,6 +83,7 @@ def _condition(path: Path, place: Place, one: Expect, found: list[Metric], known
     if not listed(one.severity):
         raise problem(path, (*place, "severity"), "is missing, and there is a perturbation")
     for metric in found:
-        if metric not in MEASURED:
-            what = f"{shown(metric)} is not measured under perturbations. Known: {', '.join(sorted(MEASURED))}."
+        if not CATALOGUE[metric].of_test:
+            measured = ", ".join(sorted(name for name, record in CATALOGUE.items() if record.of_test))
+            what = f"{shown(metric)} is not measured under perturbations. Known: {measured}."
             raise problem(path, (*place, "perturbation"), what)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from harness.durations import seconds
 from harness.interfaces import ActivationName, Gradient, Placement
 from harness.schedules import Constant, NotNegative, Positive, Schedule
-from harness.suite.relations import Metric
+from harness.suite.relations import MetricName
 
 
 def _duration(text: str) -> str:
@@ -170,7 +170,7 @@ class Expect(Table):
     relation: Text | Annotated[list[Text], Field(min_length=1)] | None = None
     experiment: Text | None = None
     minus: Text | None = None
-    metric: Metric | list[Metric] | None = None
+    metric: MetricName | list[MetricName] | None = None
     perturbation: Text | None = None
     severity: NotNegative | list[NotNegative] | None = None
     value: Finite | Annotated[list[Finite], Field(min_length=1)] | None = None
@@ -188,7 +188,7 @@ class ExpectationsTable(Table):
 
     inherit: bool = True
     images: Count | None = None
-    tolerance: dict[Metric, NotNegative] = {}
+    tolerance: dict[MetricName, NotNegative] = {}
 
 
 class Frame(Table):

@@ -2,40 +2,16 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.errors import nearest, shown
+from harness.metrics.catalogue import CATALOGUE
 
-Metric = Literal[
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "val_macro_f1",
-    "val_ece",
-    "gap",
-    "epochs",
-    "best_epoch",
-    "parameters",
-    "test_accuracy",
-    "test_macro_f1",
-    "test_cross_entropy",
-    "test_ece",
-    "degradation",
-    "seconds",
-    "samples_per_second",
-    "peak_device_bytes",
-    "anonymous_bytes",
-]
-"""What may be expected of an experiment: `TrialMetrics`, `Measure` and `TrialRow` say what each is. ``gap`` is the
-training accuracy less the validation accuracy; ``degradation`` is in percent, accuracies are fractions."""
-
-MEASURED: frozenset[Metric] = frozenset(
-    {"test_accuracy", "test_macro_f1", "test_cross_entropy", "test_ece", "degradation"}
-)
-"""The metrics of test rows: a perturbation may apply to them."""
-OF_THE_MACHINE: frozenset[Metric] = frozenset({"seconds", "samples_per_second", "peak_device_bytes", "anonymous_bytes"})
-"""The metrics that another machine changes: relations within a run may have them, figures may not."""
+# The names are those of the catalogue, which no type checker can read.
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(CATALOGUE)]
 
 Operator = Literal["<", "<=", ">", ">="]
 
@@ -52,7 +28,7 @@ class Term:
     """An experiment's metric."""
 
     experiment: str
-    metric: Metric
+    metric: str
 
     def __str__(self) -> str:
         quoted = self.experiment if re.fullmatch(r"[\w-]+", self.experiment) else f'"{self.experiment}"'
@@ -121,9 +97,8 @@ def parse(text: str) -> Relation:
 
 def _term(part: dict[str, str | None], side: str) -> Term:
     name = part[f"{side}double"] or part[f"{side}single"] or part[f"{side}bare"] or ""
-    known: list[Metric] = list(get_args(Metric))
-    for metric in known:
-        if metric == part[f"{side}metric"]:
-            return Term(name, metric)
-    msg = f"unknown metric {shown(part[f'{side}metric'])}. {nearest(part[f'{side}metric'] or '', known)}"
+    metric = part[f"{side}metric"] or ""
+    if metric in CATALOGUE:
+        return Term(name, metric)
+    msg = f"unknown metric {shown(metric)}. {nearest(metric, CATALOGUE)}"
     raise ValueError(msg)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from scipy.special import ndtri, stdtrit
 
-from harness.quantities import ROUNDING, Statistic
-from harness.sampling import SETS, variance
-from harness.values import comparable, paired, value_of
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparability import comparable
+from harness.metrics.statistic import ROUNDING, Statistic, paired
+from harness.rows import CLEAN, Condition
 
 if TYPE_CHECKING:
     from harness.rows import TrialRow
-    from harness.suite.relations import Metric
 
 CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
@@ -27,24 +27,6 @@ NORMAL_QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
 """Half the confidence interval of what is drawn from a normal distribution, in standard deviations."""
 CLEAR = 3.0
 """Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
-HIGHER_IS_BETTER: Mapping[Metric, bool] = {
-    "train_accuracy": True,
-    "val_accuracy": True,
-    "val_macro_f1": True,
-    "test_accuracy": True,
-    "test_macro_f1": True,
-    "train_loss": False,
-    "val_loss": False,
-    "val_ece": False,
-    "test_cross_entropy": False,
-    "test_ece": False,
-    "degradation": False,
-    "samples_per_second": True,
-    "seconds": False,
-    "anonymous_bytes": False,
-    "peak_device_bytes": False,
-}
-"""Which way is better; of what is not here, such as ``epochs``, neither is."""
 
 
 class Mark(StrEnum):
@@ -73,8 +55,8 @@ class Difference:
     """
 
     experiment: str
-    metric: Metric
-    condition: tuple[str | None, float]
+    metric: str
+    condition: Condition
     first: Statistic
     second: Statistic
     change: Statistic
@@ -88,11 +70,11 @@ Trials = Mapping[int, "TrialRow"]
 
 def difference(
     experiment: str,
-    metric: Metric,
+    metric: str,
     first: Trials,
     second: Trials,
     sizes: Mapping[str, int],
-    condition: tuple[str | None, float] = (None, 0.0),
+    condition: Condition = CLEAN,
 ) -> Difference | None:
     """Return the difference in a metric, None where a side lacks it or the two cannot be compared.
 
@@ -105,7 +87,7 @@ def difference(
     Neural Computation 10, 3.2). It takes the trials for independent, though all see the same m images. That is on the
     safe side where two sides are alike in truth: how hard each image is cancels in d, and what is left varies by no
     more than that (the law of total variance). What other images would say, neither the floor nor the t-test tells.
-    A macro-F1 and a degradation have floors alike, from what `harness.sampling.variance` returns for them. No other
+    A macro-F1 and a degradation have floors alike, from what `harness.metrics.sampling` has for them. No other
     metric has one, a training accuracy neither: where its seeds differ by the same, there is no error and no verdict.
 
     Of one seed such a metric has the sampling error of n = 1. A difference within it is noise; up to `CLEAR` times as
@@ -123,10 +105,11 @@ def difference(
     if change is None or one is None or other is None:
         return None
     same = change.mean == 0 and not change.std
-    images = sizes.get(SETS.get(metric, ""), 0) if change.n > 1 or condition[0] is None else 0
+    record = CATALOGUE[metric]
+    images = sizes.get(record.rows, 0) if change.n > 1 or condition[0] is None else 0
     floor = None
-    if images:
-        sides = [variance(metric, [trials[seed] for seed in known], [condition]) for trials in (first, second)]
+    if images and record.variance:
+        sides = [record.variance([trials[seed] for seed in known], [condition]) for trials in (first, second)]
         spread = [each for each in sides if each is not None]
         floor = NORMAL_QUANTILE * sqrt(sum(spread) / (images * change.n)) if len(spread) == len(sides) else None
     error = None if same or not isfinite(change.mean) else _error(one, other, change, floor)
@@ -141,16 +124,17 @@ def _error(first: Statistic, second: Statistic, change: Statistic, floor: float 
     return max(error_of_mean(change), floor or 0.0)
 
 
-def _mark(metric: Metric, change: Statistic, error: float | None) -> Mark:
+def _mark(metric: str, change: Statistic, error: float | None) -> Mark:
     if error is not None and abs(change.mean) <= error:
         return Mark.noise
-    if metric not in HIGHER_IS_BETTER:
+    better = CATALOGUE[metric].higher_is_better
+    if better is None:
         return Mark.changed
     if error is None:
         return Mark.unknown
     if change.n == 1 and abs(change.mean) <= CLEAR * error:
         return Mark.unknown
-    return Mark.better if (change.mean > 0) == HIGHER_IS_BETTER[metric] else Mark.worse
+    return Mark.better if (change.mean > 0) == better else Mark.worse
 
 
 def error_of_mean(change: Statistic) -> float:

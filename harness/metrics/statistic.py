@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite, sqrt
+from statistics import fmean
 
 ROUNDING = 1e-9
 """A figure that is a limit but for the rounding of binary fractions is the limit."""
@@ -51,3 +52,13 @@ class Kind(StrEnum):
     loss = "loss"  # nats, four decimals
     seconds = "seconds"
     rate = "rate"  # a second, no decimals
+
+
+def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Statistic | None:
+    """Return how much the first is above the second, seed by seed; without a common seed, by the means."""
+    common = [seed for seed in first if seed in second]
+    if common:
+        return Statistic.of([first[seed] - second[seed] for seed in common])
+    if not first or not second:
+        return None
+    return Statistic(fmean(first.values()) - fmean(second.values()), None, min(len(first), len(second)))

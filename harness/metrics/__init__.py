@@ -1,0 +1,31 @@
+"""Metrics: how they are computed, and what is known of each."""
+
+from harness.metrics.classification import (
+    CLIP,
+    accuracy,
+    confusion_matrix,
+    cross_entropy,
+    degradation,
+    degradation_variance,
+    expected_calibration_error,
+    joint_accuracy,
+    macro_f1,
+    macro_f1_variance,
+    precision_recall,
+    reliability,
+)
+
+__all__ = [
+    "CLIP",
+    "accuracy",
+    "confusion_matrix",
+    "cross_entropy",
+    "degradation",
+    "degradation_variance",
+    "expected_calibration_error",
+    "joint_accuracy",
+    "macro_f1",
+    "macro_f1_variance",
+    "precision_recall",
+    "reliability",
+]
