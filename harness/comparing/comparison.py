@@ -88,7 +88,7 @@ def compare(first: Run, second: Run) -> Comparison:
     for name, (one, other) in sides.items():
         redrawn = _redrawn(one, other)
         for metric, condition in _asked(list(one.values())):
-            why = redrawn.get(condition[0] or "", "") if metric in MEASURED else ""
+            why = redrawn.get(condition[0] or "", "") if CATALOGUE[metric].of_test else ""
             if not why:
                 changed = difference(name, metric, one, other, first.dataset.sizes, condition)
                 found += [changed] if changed else []
