@@ -22,6 +22,7 @@ from pathlib import Path
 
 import harness
 import numpy as np
+from harness.interfaces import EpochStats
 from harness_array.backends import NumpyBackend
 
 ODD = bytearray()
@@ -38,16 +39,19 @@ class Network:
         self.images = images
         Path(os.environ.get("ATTACHED", os.devnull)).write_text(str(images.shape))
 
-    def train_epoch(self, *arguments):
+    def train_epoch(self, epoch=0, order=(), learning_rate=0.0):
         self.calls += 1
         if len(self.network.layers) > 7:
             os._exit(7)
         time.sleep(0.2)
+        edges = [*range(0, len(order), self.network.batch_size), len(order)]
+        return EpochStats(np.zeros(len(edges) - 1), np.diff(edges), 0)
 
     def predict(self, rows):
         self.calls += 1
         if self.calls == 2:
             raise MemoryError("no" + chr(10) + "more")
+        return np.full((len(rows), self.network.classes), -np.log(self.network.classes), dtype=np.float32)
 
     def synchronize(self):
         pass
