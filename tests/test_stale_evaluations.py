@@ -43,7 +43,7 @@ def test_noise_of_another_seed_is_not_ranked_and_a_note_names_it(stale):
     """The clean images are the same for both: their accuracy is ranked."""
     run = Run.open(stale / "run")
     shown, table = overview(run)
-    assert {shown[name]["accuracy_rank"] for name in "AB"} == {"1", "2"}
+    assert {shown[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
     assert shown["A"]["degradation_rank"] == "1"
     assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
     told = (
