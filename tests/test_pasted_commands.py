@@ -73,3 +73,12 @@ def test_a_shell_reads_the_words(word):
     assert printed.isprintable()
     done = subprocess.run(["bash", "-c", printed], capture_output=True, check=True)
     assert done.stdout == word.encode("utf-8", "surrogateescape")
+
+
+def test_a_run_in_a_folder_of_other_bytes_than_utf_8(typed, spaced):
+    """Its commands name the bytes, and its header notes the command with them escaped."""
+    arguments = ("--only", "A", "--set", "defaults.epochs=1", "--jobs", 0, "--quiet", "--out", "a\udcffb")
+    err = typed("run", spaced / "my suite.toml", *arguments).err
+    assert r"harness leaderboard $'a\xffb'" in err
+    header = (spaced.parent / "a\udcffb" / "run.json").read_text(encoding="utf-8")
+    assert r"a\\udcffb" in header
