@@ -63,6 +63,7 @@ def with_label(value, dtype):
             "labels: labels[5] is -inf: a whole number of at most 2^24, as float32 has them all",
         ),
         (with_label(2.0**53 + 2, "f8"), "labels: labels[5] is 9007199254740994.0: a whole number of at most 2^53"),
+        (with_label(2.0**63, np.longdouble), "labels: labels[5] is 9.223372036854776e+18: a whole number of at most 2"),
         (with_label(0.5, "f2"), "labels: labels[5] is 0.5: a whole number of at most 2^11"),
         (with_label(2**63, "u8"), "labels: labels[5] is 9223372036854775808: a whole number below 2^63 is needed"),
         (LABELS > 1, "labels: labels of type bool: whole numbers are needed: save them as labels.astype(int)"),

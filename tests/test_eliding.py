@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from harness.leaderboard import eliding
 from harness.leaderboard.eliding import distinct, elided
 from harness.leaderboard.fitting import Cells, Frame, fit
 from harness.wording import natural
@@ -13,11 +14,12 @@ GRID = [
 ]
 LISTS = [f"M2[hidden_layers={widths},dropout=0.1]" for widths in ("[128]", "[128,64]", "[128,64,32]")]
 NUMBERED = [f"experiment-with-a-long-name-{number}" for number in (1, 2, 10)]
+NESTED = [f"M1[{'a_key=1,' * (index % 3 + 1)}optimizer.learning_rate=0.1,seed={index}]" for index in range(30)]
 UNALIKE = ["first-of-all-the-long-names-x", "first-of-all-the-names-y", "first-of-all-z-and-more-of-it"]
 FRAME = Frame(column=3, whole=1)
 
 
-@pytest.mark.parametrize("names", [GRID, LISTS, NUMBERED, UNALIKE, [*GRID, *LISTS, "short"]])
+@pytest.mark.parametrize("names", [GRID, LISTS, NUMBERED, UNALIKE, NESTED, [*GRID, *LISTS, "short"]])
 @pytest.mark.parametrize("width", [20, 24, 30, 40, 60])
 def test_what_differs_is_kept(names, width):
     """At any width that has room for it; nothing is longer than the room."""
@@ -53,10 +55,19 @@ def test_lines_of_a_table_have_names_that_differ(names, room):
         assert len({line[0] for line in part.lines}) == len(names)
 
 
+def test_thousands_of_names_are_elided_at_once(monkeypatch):
+    """What they share is looked for once, not for every name."""
+    calls = []
+    monkeypatch.setattr(eliding, "_with_ends", lambda rows, real=eliding._with_ends: calls.append(1) or real(rows))
+    assert len(set(elided([f"M1[{'a,' * (i % 3)}{'b' * 40},seed={i}]" for i in range(3000)], 40))) == 3000
+    assert calls == [1]
+
+
 def test_a_width_that_keeps_names_apart_is_found():
     """Equal names are no reason to widen."""
     assert distinct(["x" * 100] * 3, 16)
-    assert not distinct([f"{index:030d}" for index in range(9)], 3)
+    assert distinct([f"{index:030d}" for index in range(9)], 3)
+    assert not distinct([f"{index:030d}" for index in range(9)], 1)
 
 
 def test_runs_are_sorted_as_people_count():

@@ -129,6 +129,8 @@ HOT = np.where(np.arange(24_000).reshape(60, 20, 20) == 7, 200, np.resize(np.ara
             "to 264, and whole numbers are taken as 0 … 255; 7 of 240 are above. In [dataset], ",
         ),
         (IMAGES.astype(np.uint16) * 257, "say which: scale = [0, 65535]"),
+        (IMAGES.astype(np.uint16) * 0 + 300, "240 of 240 are above. In [dataset], say which: scale = [0, 300]"),
+        (IMAGES.astype(int) * 0 - 5, "say which: scale = [-5, 0]"),
         (
             IMAGES / 127.5 - 1,
             "from -1 to 1, and floats are taken as 0 … 1. In [dataset], say which: scale = [-1, 1]",

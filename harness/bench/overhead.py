@@ -44,18 +44,10 @@ def overhead(suite: Path, options: Sequence[str] = ()) -> Overhead:
     """
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
         place = Path(folder) / "run"
-        command = [
-            *python("from harness.cli import main; main()"),
-            "run",
-            str(suite),
-            "--jobs",
-            "1",
-            "--quiet",
-            "--out",
-            str(place),
-        ]
+        harness = python("from harness.cli import main; main()")
+        command = [*harness, "run", str(suite), "--jobs", "1", "--quiet", "--out", str(place)]
         started = perf_counter()
-        done = subprocess.run([*command, "--out", str(place), *options], capture_output=True, text=True, check=False)  # noqa: S603 - our own
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)  # noqa: S603 - our own
         seconds = perf_counter() - started
         if done.returncode:
             said = done.stderr.strip().splitlines()

@@ -39,11 +39,13 @@ def as_stream(returned: Any) -> ImageStream:
         msg = f"class_names is {shown(names)}; the contract says a tuple of texts"
         raise HarnessError(msg)
     plain = tuple(_text(name, f"class_names[{index}]", _LONGEST_NAME) for index, name in enumerate(names))
+    known: set[str] = set()
     for index, name in enumerate(plain):
-        if not name or name in plain[:index]:
+        if not name or name in known:
             what = f"{name!r} a second time" if name else "empty"
             msg = f"class_names[{index}] is {what}; the contract says a name for each class"
             raise HarnessError(msg)
+        known.add(name)
     _check_labels(returned.labels, plain)
     title = _text(returned.title, "title", _LONGEST_TITLE)
     checked = _text(returned.checked, "checked", _LONGEST_TITLE)

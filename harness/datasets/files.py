@@ -112,7 +112,7 @@ def _labels(path: Path) -> NDArray[np.int64]:
         raise HarnessError(msg)
     if array.dtype.kind == "f":
         # Beyond 2 to this power a float stands for several whole numbers, and two classes may have become one.
-        bits = np.finfo(array.dtype).nmant + 1
+        bits = min(np.finfo(array.dtype).nmant + 1, 62)  # a long double has whole numbers beyond 64 bits
         sound = np.isfinite(array) & (np.abs(array) <= 2.0**bits)
         sound[sound] = array[sound] % 1 == 0
         needed = f"a whole number of at most 2^{bits}, as {array.dtype} has them all, is needed"

@@ -144,10 +144,11 @@ def _check_bulk(path: Path, scale: Scale, values: Values, *, floats: bool) -> No
 def _remedies(values: Values, scale: Scale, *, dark: bool = False) -> str:
     """Return the lines of a suite that would do."""
     lines = [f'scale = "{name}" if they are that dark' for name, one in NAMED.items() if dark and one == scale]
-    if isfinite(values.low) and isfinite(values.high) and values.low < values.high:
-        fitting = [name for name, (low, high) in NAMED.items()
-                   if (low, high) != scale and low <= values.low and _QUARTER * high < values.high <= high]  # fmt: skip
-        lines = [f'scale = "{name}"' for name in fitting] + [_interval(min(values.low, 0.0), values.high)] + lines
+    low, high = min(values.low, 0.0), values.high if values.low < values.high else max(values.high, 0.0)
+    if isfinite(low) and isfinite(high) and low < high:
+        fitting = [name for name, (black, white) in NAMED.items()
+                   if (black, white) != scale and black <= low and _QUARTER * white < high <= white]  # fmt: skip
+        lines = [f'scale = "{name}"' for name in fitting] + [_interval(low, high)] + lines
     return f"In [dataset], say which: {', or '.join(dict.fromkeys(lines))}" if lines else "Remove what is not finite"
 
 

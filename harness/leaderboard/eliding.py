@@ -40,10 +40,19 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def _cut_middle(text: str, width: int) -> str:
+    head, tail = width // 2, (width - 1) // 2
+    return text if len(text) <= width else text[:head] + "…" + text[len(text) - tail :]
+
+
+def _cut_start(text: str, width: int) -> str:
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+
+
 def _without_shared(group: list[str], width: int) -> list[str]:
     rows = [_PIECES.findall(text) for text in group]
     if len({len(row) for row in rows}) > 1:
-        rows = [_ends(row, rows) for row in rows]
+        rows = _with_ends(rows)
     shared = [len(set(column)) == 1 for column in zip(*rows, strict=True)]
     runs = [(same, [index for index, _ in part]) for same, part in groupby(enumerate(shared), key=lambda one: one[1])]
     forms = {
@@ -62,7 +71,9 @@ def _without_shared(group: list[str], width: int) -> list[str]:
             "".join(kept.get(place, "".join(row[index] for index in run)) for place, (_, run) in enumerate(runs))
             for row in rows
         ]
-    return [_cut(text, width) for text in texts]
+    # What differs may be at either end of what is left.
+    cuts = (_cut, _cut_middle, _cut_start)
+    return max(([cut(text, width) for text in texts] for cut in cuts), key=lambda shown: len(set(shown)))
 
 
 def _forms(pieces: list[str], *, first: bool) -> list[str]:
@@ -75,10 +86,10 @@ def _forms(pieces: list[str], *, first: bool) -> list[str]:
     return [form if len(form) < len(whole) else whole for form in forms]
 
 
-def _ends(row: list[str], rows: list[list[str]]) -> list[str]:
-    """Return a row as its shared beginning, piece by piece, its own middle, and the shared end."""
+def _with_ends(rows: list[list[str]]) -> list[list[str]]:
+    """Return rows of equal length: their shared beginning, piece by piece, the middle of each, and the shared end."""
     least = min(map(len, rows))
-    start = next((i for i in range(least) if len({tuple(one[: i + 1]) for one in rows}) > 1), least)
-    most = range(least - start)
-    end = next((i for i in most if len({tuple(one[len(one) - i - 1 :]) for one in rows}) > 1), len(most))
-    return [*row[:start], "".join(row[start : len(row) - end]), *row[len(row) - end :]]
+    start = next((i for i in range(least) if len({row[i] for row in rows}) > 1), least)
+    most = least - start
+    end = next((i for i in range(most) if len({row[-1 - i] for row in rows}) > 1), most)
+    return [[*row[:start], "".join(row[start : len(row) - end]), *row[len(row) - end :]] for row in rows]
