@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -53,9 +54,14 @@ def pool_with(monkeypatch, tmp_path):
         made.append(Processes(1, **options))
         return made[-1]
 
+    before = set(threading.enumerate())
     yield make
     for pool in made:
         pool.stop()
+    deadline = time.monotonic() + 60
+    while set(threading.enumerate()) - before:  # what a shell started goes on writing: it is not read for ever
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 TASK = Task(obey, Order(), "a task")

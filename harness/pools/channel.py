@@ -6,6 +6,7 @@ A pipe of each process's own, and no lock: a process that is killed while it wri
 import os
 import struct
 import threading
+from collections.abc import Callable
 from io import FileIO
 
 _GREETING = b"\0harness worker is ready for frames\0"
@@ -23,14 +24,16 @@ class Channel:
         """Say that frames follow."""
         self._writer.write(_GREETING)
 
-    def await_greeting(self) -> None:
+    def await_greeting(self, given_up: Callable[[], bool]) -> None:
         """Skip what was written before the greeting: a ``sitecustomize`` that prints, for one.
 
         Raises:
-            EOFError: the other process has gone.
+            EOFError: the other process has gone, or is ``given_up`` and writes on.
         """
         last = b""
         while last != _GREETING:
+            if given_up():
+                raise EOFError
             last = (last + self._read(1))[-len(_GREETING) :]
 
     def send(self, frame: bytes) -> None:

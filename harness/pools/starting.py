@@ -128,7 +128,7 @@ class Process:
     def _listen(self, channel: Channel) -> None:
         """Queue what the process says, until it ends."""
         with suppress(Exception):  # it has ended; or what it says is no frame, or has no room here, which ends it too
-            channel.await_greeting()
+            channel.await_greeting(lambda: self._killed)
             while True:
                 kind, number, content = plain.loads(channel.receive())
                 self._messages.put((self, kind, number, content))
@@ -139,6 +139,8 @@ class Process:
         """Keep the end of what it writes on standard error: until its first task that is why it cannot start."""
         with suppress(OSError, ValueError):
             while content := cast("FileIO", self._process and self._process.stderr).read(65536):
+                if self._killed:  # a process that it started may write on for ever
+                    break
                 lines = content.decode("utf-8", "backslashreplace").splitlines()
                 self._said.extend(printable(line) for line in lines[-_LINES:] if line.strip())
         self._close("stderr")
