@@ -71,7 +71,7 @@ def rows(folder):
     return [json.loads(path.read_text())["row"]["status"] for path in folder.glob("runs/*/trials/*/*/row.json")]
 
 
-@pytest.mark.parametrize("tune", [False, True])
+@pytest.mark.parametrize("tune", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_process_executes_what_lies_in_the_current_folder(tmp_path, script, tune):
     """Not a worker, not one that measures a kernel."""
     executed = strangers(tmp_path / "here", STRANGERS)
@@ -99,7 +99,7 @@ def test_no_process_of_the_bench_does(tmp_path, script):
     assert (done.returncode, executed()) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize("jobs", ["0", "1"])
+@pytest.mark.parametrize("jobs", ["0", pytest.param("1", marks=pytest.mark.slow)])
 def test_python_m_leaves_the_current_folder_too(tmp_path, jobs):
     """Once the command line is being loaded; what Python and its first import find is Python's own affair."""
     executed = strangers(tmp_path / "here", ["tabulate", "pydantic", "numpy", "cProfile"])

@@ -237,8 +237,10 @@ def test_plugins_names_what_is_there_what_is_not_and_what_is_set_aside(harness, 
 
 @pytest.mark.parametrize(
     ("arguments", "environment"),
-    [(["--no-plugins"], {}), ([], {"HARNESS_DISABLE_PLUGINS": "bad"})],
-    ids=["all", "one by name"],
+    [
+        pytest.param(["--no-plugins"], {}, id="all"),
+        pytest.param([], {"HARNESS_DISABLE_PLUGINS": "bad"}, id="one by name", marks=pytest.mark.slow),
+    ],
 )
 def test_plugins_can_be_disabled(harness, tmp_path, arguments, environment):
     """A faulty one need not be uninstalled; workers do without it too."""
@@ -282,7 +284,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
     process.send_signal(signal.SIGINT)
     interrupted = time.monotonic()
     _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - interrupted < 2.0
+    assert time.monotonic() - interrupted < 15.0  # B would take minutes
     assert process.returncode == 130
     assert "the same command resumes" in errors
     assert "Traceback" not in errors

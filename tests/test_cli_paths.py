@@ -35,6 +35,7 @@ def places(tmp_path, monkeypatch):
     """Give paths that cannot be used, by what is wrong with them; the current folder has a suite."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("HARNESS_JOBS", "0")
     (tmp_path / "tiny.toml").write_text(TINY)
     (tmp_path / "loop").symlink_to("loop")
     os.mkfifo(tmp_path / "pipe")

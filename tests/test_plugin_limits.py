@@ -86,7 +86,12 @@ def late(tmp_path, monkeypatch):
     sys.modules.pop("harness_late", None)
 
 
-@pytest.mark.parametrize("where", ["unavailable", "unsupported", "devices"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "where", ["unavailable", pytest.param("unsupported", marks=SLOW), pytest.param("devices", marks=SLOW)]
+)
 def test_a_backend_that_never_answers_leaves_its_experiments_to_the_next(late, typed, where):
     """Asked once: what else names it has the same reason at once."""
     late(where)
@@ -96,6 +101,7 @@ def test_a_backend_that_never_answers_leaves_its_experiments_to_the_next(late, t
     assert told.count("late: took longer than 2 s") == 3
 
 
+@pytest.mark.slow
 def test_a_backend_that_never_answers_ends_in_a_worker_too(late, typed):
     """There it may be alone, whatever it does to its process."""
     late("unavailable", seconds=8)
@@ -116,6 +122,7 @@ def test_a_backend_that_holds_the_interpreter_is_killed(late, typed, monkeypatch
     assert "backend numpy: yes" in told
 
 
+@pytest.mark.slow
 def test_doctor_names_a_backend_that_never_answers(late, typed):
     """And shows the others."""
     late("unavailable", seconds=8)
@@ -124,7 +131,7 @@ def test_doctor_names_a_backend_that_never_answers(late, typed):
     assert "backend numpy: yes" in told
 
 
-@pytest.mark.parametrize("where", ["unavailable", "load"])
+@pytest.mark.parametrize("where", [pytest.param("unavailable", marks=SLOW), "load"])
 def test_a_dataset_that_never_loads_is_ended(late, typed, monkeypatch, where):
     """In a worker, within the time of a dataset."""
     late(where, seconds=100, drop=["stream"])

@@ -206,7 +206,7 @@ def test_the_command_reports_a_faulty_observer(tmp_path):
     distribution(tmp_path / "site", "harness-moody", "0.1", {"moody": source}, {"moody": "moody"})
     (tmp_path / "tiny.toml").write_text(TINY)
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "tiny.toml", "--only", "A"], cwd=tmp_path, check=True,
+        [sys.executable, "-m", "harness", "run", "tiny.toml", "--only", "A", "--jobs", "0"], cwd=tmp_path, check=True,
         env=os.environ | {"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True,
     )  # fmt: skip
     assert "observer harness-moody:moody.trial_started raised ValueError: not my day" in done.stderr

@@ -174,7 +174,14 @@ def test_a_file_that_leads_out_of_the_run_is_refused(tmp_path, name):
         read(run.directory)
 
 
-@pytest.mark.parametrize(("form", "head"), [("png", b"\x89PNG"), ("svg", b"<svg"), ("pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("form", "head"),
+    [
+        ("svg", b"<svg"),
+        pytest.param("png", b"\x89PNG", marks=pytest.mark.slow),
+        pytest.param("pdf", b"%PDF", marks=pytest.mark.slow),
+    ],
+)
 def test_figures_are_files_for_a_paper(tmp_path, command, form, head):
     """Each of the page's figures, in the format that is asked for."""
     run = make_run(tmp_path, {"A": "one"})
