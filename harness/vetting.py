@@ -33,31 +33,32 @@ rehearse(**json.loads(sys.stdin.readline()))
 """
 LAST = "done"
 """What the process says last."""
+VETTED = "HARNESS_PLUGINS_VETTED"
+"""The environment variable of a worker, and of a process that measures: the driver has vetted the plugins."""
 
 
 def refused(points: Iterable[EntryPoint]) -> dict[EntryPoint, str]:
     """Return those entry points that are not to be loaded into this process, and why.
 
-    A worker asks the memory alone: the driver has seen to it.
+    A worker asks the memory alone: the driver has seen to it. Where no process can be started, or there is no temporary
+    folder, nothing is tried.
     """
     found = {}
     for point in points:
         record = _folder() / f"{_identity(point)}.json"
         outcome = _remembered(record)
         if outcome is None:
-            if _in_a_worker():
+            if VETTED in os.environ:
                 continue
-            outcome = _tried(point)
+            try:
+                outcome = _tried(point)
+            except OSError:
+                continue
             with suppress(OSError):  # a cache that cannot be written to: it is tried again next time
                 write_json(record, {"plugin": _name(point), "outcome": outcome})
         if outcome:
             found[point] = outcome
     return found
-
-
-def _in_a_worker() -> bool:
-    multiprocessing = sys.modules.get("multiprocessing.process")
-    return multiprocessing is not None and multiprocessing.parent_process() is not None
 
 
 def forget() -> None:
@@ -95,7 +96,11 @@ def _remembered(record: Path) -> str | None:
 
 
 def _tried(point: EntryPoint) -> str:
-    """Load a plugin in a process of its own; return how that ended badly, or nothing."""
+    """Load a plugin in a process of its own; return how that ended badly, or nothing.
+
+    Raises:
+        OSError: no process can be started, or there is no temporary folder.
+    """
     import subprocess
     from tempfile import NamedTemporaryFile
 

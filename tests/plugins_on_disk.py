@@ -1,9 +1,27 @@
 """Third parties' plugins as they really come: distributions on the path, with metadata and entry points."""
 
 import json
+import signal
+import sys
 import textwrap
 from base64 import urlsafe_b64encode
 from hashlib import sha256
+
+import pytest
+
+from harness.foreign import interrupt
+from harness.plugins import registry
+
+FINE = """
+import harness
+
+@harness.hookimpl
+def register_optimizers(register):
+    register("fine", Rule)
+
+class Rule:
+    pass
+"""
 
 
 def distribution(root, name, version, modules, entry_points, *, record=False, editable=None, folder=None):
@@ -39,3 +57,32 @@ def write_record(root, info, modules):
         digest = urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()
         lines.append(f"{module}.py,sha256={digest},{len(content)}")
     (info / "RECORD").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Return a folder on the path; whoever handles Ctrl-C is as on the command line."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
+    before = signal.signal(signal.SIGINT, interrupt)
+    forget_modules()
+    yield folder
+    signal.signal(signal.SIGINT, before)
+    forget_modules()
+
+
+def forget_modules():
+    registry.cache_clear()
+    for name in ("harness_bad", "harness_fine", "bad_part"):
+        sys.modules.pop(name, None)
+
+
+def install(site, name, source, **more):
+    module = name.replace("-", "_")
+    return distribution(site, name, "0.1", {module: source} | more, {module: module})
+
+
+def errors(found):
+    return {one.distribution: one.error for one in found.quarantined}

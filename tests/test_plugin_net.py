@@ -1,28 +1,16 @@
 """Whatever a plugin raises, prints or does to its process, it costs itself alone, and is named in one line."""
 
-import json
 import signal
 import sys
 
 import pytest
 
-from harness import vetting
 from harness.errors import HarnessError, PluginError
 from harness.foreign import foreign, interrupt
-from harness.plugins import load_installed, registry
-from tests.plugins_on_disk import distribution
+from harness.plugins import load_installed
+from tests.plugins_on_disk import FINE, errors, install
 from tests.tiny import TINY
 
-FINE = """
-import harness
-
-@harness.hookimpl
-def register_optimizers(register):
-    register("fine", Rule)
-
-class Rule:
-    pass
-"""
 ENDINGS = {
     "exit": ("raise SystemExit(0)", "SystemExit: 0"),
     "skipped": ("import pytest; pytest.importorskip('no_such_module')", "Skipped: could not import 'no_such_module'"),
@@ -30,35 +18,6 @@ ENDINGS = {
     "cancelled": ("import asyncio; raise asyncio.CancelledError('late')", "CancelledError: late"),
     "interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
 }
-
-
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """Return a folder on the path; whoever handles Ctrl-C is as on the command line."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
-    before = signal.signal(signal.SIGINT, interrupt)
-    forget_modules()
-    yield folder
-    signal.signal(signal.SIGINT, before)
-    forget_modules()
-
-
-def forget_modules():
-    registry.cache_clear()
-    for name in ("harness_bad", "harness_fine", "bad_part"):
-        sys.modules.pop(name, None)
-
-
-def install(site, name, source, **more):
-    module = name.replace("-", "_")
-    return distribution(site, name, "0.1", {module: source} | more, {module: module})
-
-
-def errors(found):
-    return {one.distribution: one.error for one in found.quarantined}
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -163,80 +122,6 @@ def test_a_dataset_that_exits_in_a_worker_ends_the_command_with_its_reason(site,
     (tmp_path / "tiny.toml").write_text(TINY)
     error = typed("run", "tiny.toml", "--dataset", "rude", "--jobs", "1", code=2).err
     assert error == "error: --dataset rude: dataset 'rude': worker died (it exited)\n"
-
-
-@pytest.mark.parametrize(
-    ("source", "told"),
-    [
-        ("import os; os._exit(0)", "importing harness_bad ended the process, exit code 0"),
-        (
-            "import os, signal\nos.kill(os.getpid(), 9)",
-            "importing harness_bad ended the process, signal 9",
-        ),
-        ("import time; time.sleep(600)", "importing harness_bad took longer than 3 s (HARNESS_PLUGIN_TIMEOUT)"),
-    ],
-    ids=["exit", "killed", "hangs"],
-)
-def test_an_import_that_ends_or_hangs_its_process_is_quarantined(site, monkeypatch, source, told):
-    """It is tried in a process of its own first; the outcome is remembered."""
-    if "longer" in told:
-        monkeypatch.setenv("HARNESS_PLUGIN_TIMEOUT", "3")
-    install(site, "harness-bad", source)
-    assert errors(registry())["harness-bad"] == f"{told}. 'harness plugins' tries it again"
-    assert "adam" in registry().named("optimizer")
-    monkeypatch.setattr(vetting, "_tried", None)
-    registry.cache_clear()
-    assert errors(registry())["harness-bad"].startswith(told)
-
-
-def test_what_is_imported_later_is_tried_first_too(site):
-    """The driver imports optimizers, datasets and perturbations; backends are a worker's."""
-    bad = FINE.replace('"fine", Rule', '"fine", "bad_part:Rule"')
-    install(site, "harness-bad", bad, bad_part="import os; os._exit(0)")
-    assert errors(registry())["harness-bad"].startswith(
-        "importing optimizer 'fine', bad_part:Rule, ended the process, exit code 0"
-    )
-
-
-def test_what_was_loaded_well_costs_nothing_until_it_changes(site, monkeypatch):
-    """Harness's own is never tried; a damaged memory is none; 'harness plugins' tries what was refused again."""
-    tried = []
-    outcomes = {"harness_fine": "", "harness_bad": "importing it ended the process"}
-
-    def trial(point):
-        tried.append(point.name)
-        return outcomes[point.name]
-
-    monkeypatch.setattr(vetting, "_tried", trial)
-
-    def again():
-        tried.clear()
-        registry.cache_clear()
-        registry()
-        return sorted(tried)
-
-    install(site, "harness-fine", FINE)
-    install(site, "harness-bad", FINE.replace('"fine"', '"bad"'))
-    assert again() == ["harness_bad", "harness_fine"]
-    assert again() == []
-    (site / "harness_fine.py").write_text(FINE + "\n")
-    assert again() == ["harness_fine"]
-    for record in vetting._folder().glob("*.json"):
-        if json.loads(record.read_bytes())["outcome"] == "":
-            record.write_bytes(b'{"outcome": 3')
-    assert again() == ["harness_fine"]
-    vetting.forget()
-    assert again() == ["harness_bad"]
-
-
-def test_a_worker_loads_nothing_that_the_driver_refused(site, typed, tmp_path):
-    """It asks the memory; else every worker would end."""
-    source = "import multiprocessing, os\nif multiprocessing.parent_process():\n    os._exit(7)\n"
-    install(site, "harness-bad", source + "os._exit(8)")
-    (tmp_path / "tiny.toml").write_text(TINY)
-    told = typed("run", "tiny.toml", "--only", "A", "--jobs", "1")
-    assert "plugin harness_bad (harness-bad 0.1) is quarantined: importing harness_bad ended the process" in told.err
-    assert "1 of 1 trial done" in told.out
 
 
 def test_an_optimizer_that_exits_is_a_mistake_of_the_suite(site, typed, tmp_path):

@@ -23,6 +23,7 @@ from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError, one_line, shown
 from harness.pools import plain
 from harness.threads import VARIABLES
+from harness.vetting import VETTED
 
 PAUSE = 0.05
 """Seconds before a run: threads of the last case's libraries spin a while (OpenBLAS: 26 ms) before they sleep."""
@@ -59,7 +60,7 @@ class Session:
         self._told: Measurement | None = None
         base = plain if case.kind == "peer" else dict(os.environ)
         threads = dict.fromkeys(VARIABLES, str(case.threads))
-        self._environment = {**base, **threads, **dict(case.variables), SAFE_PATH: "1"}
+        self._environment = {**base, **threads, **dict(case.variables), SAFE_PATH: "1", VETTED: "1"}
         self._dataset = dataset
         self._timeout = timeout
         self._workers: list[Worker] = []

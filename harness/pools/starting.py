@@ -17,6 +17,7 @@ from harness.plugins import DISABLE
 from harness.pools import plain
 from harness.pools.channel import Channel
 from harness.pools.worker import PROGRAM
+from harness.vetting import VETTED
 
 Message = tuple["Process", str, int, Any]
 """Who says it, its kind, the number of the task that it is about, and the rest.
@@ -49,7 +50,7 @@ class Process:
         """The number of the task that it works on."""
         self.silent = False
         """Whether all that it said has been taken from ``messages``."""
-        self._environment = dict(os.environ)
+        self._environment = os.environ | {VETTED: "1"}
         if not third_party:
             self._environment[DISABLE] = f"{os.environ.get(DISABLE, '')},*"
         self._messages = messages
