@@ -41,10 +41,10 @@ def safe_name(name: str, *, apart: bool = False) -> str:
 
     >>> safe_name("M1"), safe_name("M1", apart=True)
     ('M1', 'M1~2d214ca69b86')
-    >>> safe_name("con"), safe_name("nul.x"), safe_name("a."), safe_name("a ")
-    ('%63on', '%6Eul.x', 'a%2E', 'a%20')
+    >>> safe_name("M1~2d214ca69b86"), safe_name("con"), safe_name("nul.x"), safe_name("a."), safe_name("a ")
+    ('M1%7E2d214ca69b86', '%63on', '%6Eul.x', 'a%2E', 'a%20')
     """
-    text = encoded(name)
+    text = encoded(name).replace("~", "%7E")  # it marks a digest alone
     if _RESERVED.fullmatch(text):
         text = f"%{ord(text[0]):02X}{text[1:]}"
     if text.endswith((".", " ")):
@@ -82,8 +82,9 @@ def located(folder: Path, defaults: Mapping[str, str]) -> dict[str, str]:
         there = {path.name for path in folder.iterdir()}
     except OSError:
         return dict(defaults)
+    others = there - set(defaults.values())
     return {
-        name: default if default in there else _earlier(name, there) or default for name, default in defaults.items()
+        name: default if default in there else _earlier(name, others) or default for name, default in defaults.items()
     }
 
 

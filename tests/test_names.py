@@ -62,6 +62,15 @@ def test_where_case_is_folded_one_folder_is_not_shared(tmp_path):
     assert located(tmp_path / "none", {"M1": "M1"}) == {"M1": "M1"}
 
 
+def test_a_name_that_looks_like_anothers_folder_has_its_own(tmp_path):
+    """Also before its own is made."""
+    names = ["M1", "m1", safe_name("M1", apart=True)]
+    found = folders(names)
+    assert len(set(found.values())) == len(names)
+    (tmp_path / found["M1"]).mkdir()
+    assert located(tmp_path, found) == found
+
+
 SUITE = TINY.replace("epochs = 3", "epochs = 1").replace(
     "[experiments.A]", f'[experiments."{CHINESE}"]\n[experiments.A]'
 )
