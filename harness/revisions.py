@@ -84,11 +84,11 @@ def _why(said: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # No hook of the repository's runs, nothing of it is written, and git speaks English.
+    # No hook of the repository's runs, nothing of it is written, a file's name is no pattern, and git speaks English.
     command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     settings = {key: value for key, value in os.environ.items() if key not in _ELSEWHERE}
     done = subprocess.run(  # noqa: S603 - a fixed command
         command, capture_output=True, text=True, errors="replace", check=True, timeout=_SECONDS,
-        env=settings | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+        env=settings | {"GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "C"},
     )  # fmt: skip
     return done.stdout.strip()

@@ -62,6 +62,14 @@ def test_changes_show(repository):
     assert revision(folder) == commit + CHANGES
 
 
+def test_a_name_is_no_pattern(repository):
+    """A suite that is not tracked is not mistaken for another that its name matches."""
+    folder, commit = repository("one", file="a1.toml")
+    (folder / "a[1].toml").write_text("x")
+    assert revision(folder / "a1.toml") == commit
+    assert revision(folder / "a[1].toml") == commit + CHANGES
+
+
 def test_why_there_is_no_commit(tmp_path, monkeypatch):
     """In one line."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
