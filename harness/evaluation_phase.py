@@ -53,20 +53,15 @@ def evaluate_all(
     planned = {(one.row.experiment, one.row.seed): one for one in plan.trials if one.spec}
     wanted = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
     asked = [row for row in asked if (row.experiment, row.seed) in wanted & planned.keys()]
-    # Of experiments that are never tested, the perturbations' plugins need not be here.
-    components = {
-        f"perturbation {one.name}": registry.find("perturbation", one.name).identity
-        for one in (perturbations if asked else ())
-    }
     foreign = any(registry.third_party("perturbation", one.name) for one in perturbations)
     due: list[_Due] = []
     for row in asked:
         one = planned[row.experiment, row.seed]
         if one.spec is None:
             continue
-        print_ = evaluation_fingerprint(row.fingerprint, perturbations, components)
+        print_ = evaluation_fingerprint(row.fingerprint, perturbations, plan.perturbations)
         if row.evaluation is None or row.evaluation.fingerprint != print_:
-            due.append(_Due(row, one.spec, one.devices, print_, components, seeds_of(perturbations)))
+            due.append(_Due(row, one.spec, one.devices, print_, plan.perturbations, seeds_of(perturbations)))
     groups = _grouped(due, pool.slots)
     while groups:
         alone: list[list[_Due]] = []

@@ -126,8 +126,7 @@ def make_plan(
             context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
             spec = None
             if answer.backend:
-                spec = _trial_spec(loaded, row, data, question.network, context)
-                spec = replace(spec, third_party=foreign)
+                spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
             trials.append(PlannedTrial(row, spec, answer.devices))
     tests = perturbation_components(perturbation_specs(suite), registry)
     return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"], tests)
@@ -206,7 +205,13 @@ def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows
 
 
 def _trial_spec(
-    loaded: LoadedSuite, row: TrialRow, data: CachedDataset, network: NetworkSpec, context: Context
+    loaded: LoadedSuite,
+    row: TrialRow,
+    data: CachedDataset,
+    network: NetworkSpec,
+    context: Context,
+    *,
+    third_party: bool,
 ) -> TrialSpec:
     experiment = loaded.suite.experiments[row.experiment]
     return TrialSpec(
@@ -224,6 +229,7 @@ def _trial_spec(
         context=context,
         fingerprint=row.fingerprint,
         components=row.components,
+        third_party=third_party,
     )
 
 
