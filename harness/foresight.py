@@ -1,6 +1,6 @@
 """Looking ahead: rehearsals of a plan's trials, and why a trial would run."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,10 +25,10 @@ from harness.suite.finalists import may_be_tested
 
 PROBE_BATCHES = 8
 """Batches that a probe times."""
-
-
 PATIENCE_SECONDS = 300.0
 """A rehearsal that takes longer hangs."""
+_Key = tuple[str, int]
+"""A trial's experiment and seed."""
 
 
 class Tried(NamedTuple):
@@ -145,13 +145,19 @@ def checkpoints(
     }
 
 
-def reason(run: Run, planned: PlannedTrial, registry: Registry) -> str:
-    """Say, in words, what the next run would do with a trial, and why."""
+def reasons(run: Run, trials: Sequence[PlannedTrial], registry: Registry) -> list[str]:
+    """Return, in words, what the next run would do with each of some trials, and why."""
+    found = [look_up(run, one) for one in trials]
+    finalists = _finalists(run, found)
+    return [_reason(run, *pair, finalists, registry) for pair in zip(trials, found, strict=True)]
+
+
+def _reason(run: Run, planned: PlannedTrial, found: Found, finalists: Container[_Key], registry: Registry) -> str:
     row = planned.row
-    found = look_up(run, planned)
     if found.row:
         aside = ", which was put aside, and is brought back" if found.shelf else ""
-        return f"its stored row serves{aside}{_test_results(run, found, found.row, registry)}"
+        tests = _test_results(run, planned, found, found.row, registry) if _key(row) in finalists else ""
+        return f"its stored row serves{aside}{tests}"
     if found.damage:
         fate = f"cannot run again here ({row.reason})" if planned.spec is None else "will be trained again"
         return f"{fate}, because its row is damaged: {found.damage}"
@@ -164,41 +170,48 @@ def reason(run: Run, planned: PlannedTrial, registry: Registry) -> str:
     return "will be trained, because it has no row yet"
 
 
-def to_measure(
-    run: Run, trials: Sequence[PlannedTrial], found: Sequence[Found], registry: Registry
-) -> dict[tuple[str, int], str]:
+def _test_results(run: Run, planned: PlannedTrial, found: Found, row: TrialRow, registry: Registry) -> str:
+    """Say what becomes of the test results of a finalist whose row serves."""
+    why = _why_measured(run, found, row, registry)
+    if not why:
+        return ", and so do its test results"
+    again = " again" if row.evaluation else ""
+    if planned.spec is None:
+        return f"; it cannot be measured{again} here ({planned.row.reason}), which it needs because {why}"
+    return f"; it will be measured{again}, because {why}"
+
+
+def to_measure(run: Run, trials: Sequence[PlannedTrial], found: Sequence[Found], registry: Registry) -> dict[_Key, str]:
     """Return which trials the next run would measure on the test rows without training them, and why, in words.
 
     ``found`` is what `look_up` returned of each. By experiment and seed.
     """
-    serving = {(one.row.experiment, one.row.seed): one.row for one in found if one.row}
-    rows = [serving.get((row.experiment, row.seed), row) for row in run.rows()]
-    finalists = {(row.experiment, row.seed) for row in tested(run.suite, rows)}
-    reasons = {}
+    finalists = _finalists(run, found)
+    measured = {}
     for planned, one in zip(trials, found, strict=True):
-        key = (planned.row.experiment, planned.row.seed)
+        key = _key(planned.row)
         if one.row and planned.spec and key in finalists and (why := _why_measured(run, one, one.row, registry)):
-            reasons[key] = why
-    return reasons
+            measured[key] = why
+    return measured
 
 
-def _test_results(run: Run, found: Found, row: TrialRow, registry: Registry) -> str:
-    """Say what becomes of the test results of a row that serves; nothing where it is no finalist."""
-    key = (row.experiment, row.seed)
-    rows = [row if (one.experiment, one.seed) == key else one for one in run.rows()]
-    if key not in {(one.experiment, one.seed) for one in tested(run.suite, rows)}:
-        return ""
-    why = _why_measured(run, found, row, registry)
-    again = " again" if row.evaluation else ""
-    return f"; it will be measured{again}, because {why}" if why else ", and so do its test results"
+def _finalists(run: Run, found: Sequence[Found]) -> set[_Key]:
+    """Return the trials whose test rows the next run reads, if the rows that were found serve."""
+    serving = {_key(one.row): one.row for one in found if one.row}
+    return {_key(row) for row in tested(run.suite, [serving.get(_key(row), row) for row in run.rows()])}
+
+
+def _key(row: TrialRow) -> _Key:
+    return row.experiment, row.seed
 
 
 def _why_measured(run: Run, found: Found, row: TrialRow, registry: Registry) -> str:
     """Say why a finalist whose row serves is measured, empty where it is not."""
+    if found.damage:
+        return f"of damage: {found.damage}"
     if row.evaluation is None:
         failed = found.placed.reason if found.renewed and found.placed else ""
-        told = f"of damage: {found.damage}" if found.damage else f"it failed: {failed}" if failed else ""
-        return told or "it has no test results yet"
+        return f"it failed: {failed}" if failed else "it has no test results yet"
     perturbations = perturbation_specs(run.suite)
     components = perturbation_components(perturbations, registry)
     if row.evaluation.fingerprint == evaluation_fingerprint(row.fingerprint, perturbations, components):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.forecast import Timing, Timings, estimates, makespan, rehearsed
-from harness.foresight import probe, reason, smoke
+from harness.foresight import probe, reasons, smoke
 from harness.planning import make_plan
 from harness.plugins import registry
 from harness.pools import InProcess
@@ -163,7 +163,7 @@ def test_reasons_say_what_the_next_run_would_do(tmp_path):
     def why(name, text=TINY):
         changed, made = plan_of(tmp_path, text)
         planned = next(one for one in made.trials if one.row.experiment == name)
-        return reason(replace(run, suite=changed.suite), planned, registry())
+        return reasons(replace(run, suite=changed.suite), [planned], registry())[0]
 
     assert why("A") == "its stored row serves, and so do its test results"
     assert why("B") == "its stored row serves"

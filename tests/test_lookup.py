@@ -4,11 +4,13 @@ import shutil
 
 import pytest
 
-from harness.foresight import reason
+from harness.foresight import reasons
 from harness.planning import make_plan
 from harness.plugins import registry
 from harness.pools import InProcess
 from harness.probing import asking
+from harness.store import Run
+from harness.store.stored import read_stored
 from harness.suite import load_suite
 from harness_noise.gaussian import GaussianNoise
 from tests.tiny import TINY, run_suite, without_times
@@ -22,7 +24,7 @@ def why(folder, run, experiment, text=TINY):
     (folder / "tiny.toml").write_text(text)
     plugins = registry()
     plan = make_plan(load_suite(folder / "tiny.toml", plugins), plugins, asking(InProcess()), only=[experiment])
-    return reason(run, plan.trials[0], plugins)
+    return reasons(run, [plan.trials[0]], plugins)[0]
 
 
 def files_of(run):
@@ -75,9 +77,31 @@ def test_what_cannot_be_made_again_here_is_left_as_it_is(tmp_path, name):
     before = files_of(run)
     outcome, _ = run_suite(tmp_path, ELSEWHERE)
     assert files_of(run) == before
+    said = why(tmp_path, run, "A", ELSEWHERE)
+    if name == "evaluation.npz":
+        assert said.startswith("its stored row serves; it cannot be measured again here (")
+        assert said.endswith(f"), which it needs because of damage: {path}: its checksum does not match")
+    else:
+        assert said.startswith("cannot run again here (")
     assert "; it is left as it is, as it cannot be made again here: " in outcome.damaged[0]
     path.write_bytes(content)
     assert_same_rows(run_suite(tmp_path, ELSEWHERE)[0], first)
+
+
+def test_where_no_folder_can_be_there_is_no_row(tmp_path):
+    """What is below a file is not there: it is not damaged."""
+    (tmp_path / "file").write_text("")
+    assert read_stored(tmp_path / "file" / "trials", "A", 1) is None
+
+
+def test_reasons_read_each_row_as_often_whatever_their_number(tmp_path, monkeypatch):
+    """Once for the trial, once for the finalists."""
+    _, run = run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))
+    plan = make_plan(load_suite(tmp_path / "tiny.toml", registry()), registry(), asking(InProcess()))
+    read, rows = Run.read, []
+    monkeypatch.setattr(Run, "read", lambda *arguments: rows.append(arguments[1:]) or read(*arguments))
+    assert len(reasons(run, plan.trials, registry())) == 3
+    assert sorted(rows) == sorted(2 * run.planned)
 
 
 def test_a_number_written_otherwise_is_the_same_setting(tmp_path, watcher):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from harness import sources
-from harness.foresight import reason
+from harness.foresight import reasons
 from harness.planning import make_plan
 from harness.plugins import load_installed, registry
 from harness.pools import InProcess, Processes
@@ -92,7 +92,7 @@ def why(tmp_path):
     _, here = run_suite(tmp_path, SUITE, only=["A"], plugins=registry(), dry=True)
     loaded = load_suite(tmp_path / "tiny.toml", registry())
     plan = make_plan(loaded, registry(), asking(InProcess()))
-    return reason(here, plan.trials[0], registry())
+    return reasons(here, [plan.trials[0]], registry())[0]
 
 
 def test_an_install_as_it_was_recorded_is_identified_by_its_version(site):

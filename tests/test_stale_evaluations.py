@@ -7,7 +7,7 @@ import pytest
 from harness.belonging import as_described, evaluation_changes, foreign
 from harness.comparing import compare, limit, violations
 from harness.fingerprints import evaluation_fingerprint
-from harness.foresight import reason, to_measure
+from harness.foresight import reasons, to_measure
 from harness.leaderboard import tables
 from harness.lookup import look_up
 from harness.planning import make_plan
@@ -69,7 +69,10 @@ def test_plan_and_why_say_that_it_is_measured_again_and_the_run_does(stale):
     found = [look_up(run, one) for one in plan.trials]
     said = "gaussian_noise: its seed was 42, is 7"
     assert to_measure(run, plan.trials, found, plugins) == {("B", 1): said}
-    assert reason(run, plan.trials[1], plugins) == f"its stored row serves; it will be measured again, because {said}"
+    assert reasons(run, plan.trials, plugins) == [
+        "its stored row serves, and so do its test results",
+        f"its stored row serves; it will be measured again, because {said}",
+    ]
     _, run = run_suite(stale, OTHER + EXPECTED, only=["A", "B"])
     shown, table = overview(run)
     assert {shown[name]["degradation_rank"] for name in "AB"} == {"1", "2"}

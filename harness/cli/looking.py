@@ -41,18 +41,21 @@ def runs(
     from time import time
 
     from harness.durations import spoken
-    from harness.errors import HarnessError
+    from harness.errors import HarnessError, as_typed
     from harness.paths import is_folder
     from harness.store import listed
 
     if not is_folder(folder):
-        msg = f"{folder}: there is no such folder. 'harness run SUITE' makes runs/"
+        msg = f"{as_typed(folder)}: there is no such folder. 'harness run SUITE' makes runs/"
         raise HarnessError(msg)
     lines = [
         [str(one.directory), one.suite, one.state, f"{spoken(max(0.0, time() - one.changed))} ago", megabytes(one.size)]
         for one in sorted(listed(folder), key=lambda one: natural(str(one.directory)))
     ]
-    table("", lines, ["run", "suite", "state", "last changed", "size"]) if lines else typer.echo(f"{folder}: no runs")
+    if lines:
+        table("", lines, ["run", "suite", "state", "last changed", "size"])
+    else:
+        typer.echo(f"{as_typed(folder)}: no runs")
 
 
 def schema() -> None:

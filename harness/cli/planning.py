@@ -180,7 +180,7 @@ def why(
     """Say why a trial would run again, or that its stored row serves."""
     settle_threads(1)
     from harness.errors import HarnessError, nearest
-    from harness.foresight import reason
+    from harness.foresight import reasons
     from harness.paths import status_of
     from harness.planning import make_plan
     from harness.plugins import registry
@@ -203,5 +203,5 @@ def why(
     if not chosen:
         msg = f"{trial}: there is no such seed. Known: {', '.join(str(one.row.seed) for one in made.trials)}."
         raise HarnessError(msg)
-    for one in chosen:
-        typer.echo(f"{one.row.experiment} seed {one.row.seed}: {reason(here, one, plugins)}")
+    for one, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
+        typer.echo(f"{one.row.experiment} seed {one.row.seed}: {reason}")

@@ -51,7 +51,7 @@ def read_stored(place: Path, experiment: str, seed: int) -> Stored | str | None:
         if content["checksum"] != checksum(body):
             return f"{path}: its checksum does not match"
         stored = Stored(_ROW.validate_python(body["row"]), _FILES.validate_python(body["files"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         return f"{path}: {error.strerror}"
