@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from functools import partial
 from hashlib import sha256
@@ -128,5 +129,7 @@ def _as_recorded(files: dict[str, Path], installed: Distribution) -> bool:
     present = {os.path.realpath(path) for path in files.values()}
     if not all(path in recorded and matches(Path(path), recorded[path]) for path in present):
         return False
-    sources = (path for path in recorded if path.endswith(_SUFFIXES) and "__pycache__" not in path)
-    return all(map(os.path.exists, sources))
+    # Of `Distribution.files`, Python 3.12 and later leave out what is missing.
+    names = [line[0] for line in csv.reader((installed.read_text("RECORD") or "").splitlines()) if line]
+    sources = [name for name in names if name.endswith(_SUFFIXES) and "__pycache__" not in name]
+    return all(Path(str(installed.locate_file(name))).exists() for name in sources)
