@@ -158,8 +158,10 @@ def test_a_worker_that_lets_no_thread_run_ends_with_its_driver(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
     command = [sys.executable, "-m", "harness", "run", "one.toml", "--jobs", "1", "--quiet"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as driver:
-        worker = int(_awaited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
-        driver.send_signal(signal.SIGKILL)
+        try:
+            worker = int(_awaited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+        finally:
+            driver.send_signal(signal.SIGKILL)
     try:
         _awaited(lambda: not running(worker))
     finally:

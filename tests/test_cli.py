@@ -278,12 +278,15 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     row = tmp_path / "runs/tiny/trials/A/seed-1/row.json"
     deadline = time.monotonic() + 60
-    while not (row.exists() and json.loads(row.read_text())["row"]["status"] == "done"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    interrupted = time.monotonic()
-    _, errors = process.communicate(timeout=30)
+    try:
+        while not (row.exists() and json.loads(row.read_text())["row"]["status"] == "done"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        interrupted = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert time.monotonic() - interrupted < 15.0  # B would take minutes
     assert process.returncode == 130
     assert "the same command resumes" in errors

@@ -68,7 +68,9 @@ def walk(whole, folder, kind, numbers):
         assert content(place) == expected, number
 
 
-@pytest.mark.parametrize("kind", ["kill", "full", "interrupt"])
+@pytest.mark.parametrize(
+    "kind", ["kill", *(pytest.param(each, marks=pytest.mark.slow) for each in ("full", "interrupt"))]
+)
 def test_the_same_command_resumes_after_the_first_rename_of_the_header(whole, tmp_path, kind):
     """The folder, the lock, the temporary file: the fourth operation gives it its name."""
     walk(whole, tmp_path, kind, [4])

@@ -187,7 +187,7 @@ def test_fail_fast_stops_at_the_first_failure(faulty):
     assert done.returncode == 1
     rows = rows_of(place)
     assert (rows["raises"]["status"], rows["good"]["status"]) == ("failed", "planned")
-    again = run(["raises", "good"], "--jobs", "1")
+    again = run(["raises", "good"], "--jobs", "0")
     assert again.returncode == 1
     assert rows_of(place)["good"]["status"] == "done"
 

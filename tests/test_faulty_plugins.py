@@ -55,6 +55,7 @@ class Torn:
 def faulty(tmp_path, monkeypatch):
     """Install a distribution of faulty components."""
     with monkeypatch.context() as patched:
+        patched.setenv("HARNESS_DISABLE_PLUGINS", "harness_torch")  # a second each time that its library is loaded
         patched.syspath_prepend(tmp_path / "site")
         distribution(
             tmp_path / "site", "harness-faulty", "0.1", {"harness_faulty": SOURCE}, {"faulty": "harness_faulty"}

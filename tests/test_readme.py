@@ -61,7 +61,8 @@ hidden_layers = [8]
     ]
     listed = subprocess.run([*command, "plugins"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert re.search(r"softmax +0.1.0 +yes +harness-softmax 0.1.0", listed)
-    done = subprocess.run([*command, "run", "mine.toml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    run = [*command, "run", "mine.toml", "--jobs", "0"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "deep seed 42 unavailable: softmax cannot honour hidden_layers" in done.stderr
     from harness.store import Run

@@ -14,6 +14,8 @@ from tests.tiny import TINY
 HARNESS = [sys.executable, "-m", "harness"]
 ABSENT = """mkdir d; mount -t tmpfs tmpfs d; touch d/null d/urandom
 for n in d/*; do mount --bind /dev/${n#d/} $n; done; mount --bind d /dev"""
+FULL = "mount -t tmpfs -o size=4k tmpfs /dev/shm; head -c 4096 /dev/zero > /dev/shm/full || true"
+NO_PLACE = "mount -t tmpfs -o ro tmpfs /dev/shm; mount -t tmpfs -o ro tmpfs /tmp; mount -t tmpfs -o ro tmpfs /var/tmp"
 RUN = ["run", "tiny.toml", "--only", "A", "--jobs", "1", "--quiet"]
 
 
@@ -50,13 +52,12 @@ def mounted(folder, script):
 
 @pytest.mark.parametrize("number", ["99999999999", str(MOST + 1), "-1"])
 @pytest.mark.parametrize("option", ["--jobs", "--threads"])
-def test_so_many_processes_are_refused_with_the_limit(here, option, number):
+def test_so_many_processes_are_refused_with_the_limit(here, typed, option, number):
     """One line, exit code 2, before anything starts."""
-    done = shell(here, f"harness run tiny.toml {option} {number}")
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert f"'{option}'" in done.stderr
-    assert number == "-1" or str(MOST) in done.stderr
+    told = typed("run", "tiny.toml", option, number, code=2).err
+    assert told.count("\n") == 1
+    assert f"'{option}'" in told
+    assert number == "-1" or str(MOST) in told
     assert not (here / "runs").exists()
 
 
@@ -71,12 +72,11 @@ def test_a_long_name_of_the_temporary_folder_does_no_harm(here):
 @pytest.mark.parametrize(
     "mount",
     [
-        "mount -t tmpfs -o size=4k tmpfs /dev/shm; head -c 4096 /dev/zero > /dev/shm/full || true",
-        "mount -t tmpfs -o ro tmpfs /dev/shm",
-        ABSENT,
-        "mount -t tmpfs -o ro tmpfs /tmp; mount -t tmpfs -o ro tmpfs /var/tmp",
+        pytest.param(FULL, id="full", marks=pytest.mark.slow),
+        pytest.param("mount -t tmpfs -o ro tmpfs /dev/shm", id="read-only", marks=pytest.mark.slow),
+        pytest.param(ABSENT, id="absent", marks=pytest.mark.slow),
+        pytest.param(NO_PLACE, id="no temporary folder"),
     ],
-    ids=["full", "read-only", "absent", "no temporary folder"],
 )
 def test_no_shared_memory_and_no_temporary_folder_is_needed(here, mount):
     """A worker has pipes, and nothing else."""
@@ -86,7 +86,7 @@ def test_no_shared_memory_and_no_temporary_folder_is_needed(here, mount):
     assert (done.returncode, statuses(here)) == (0, ["done"]), done.stderr
 
 
-@pytest.mark.parametrize("megabytes", [400, 550, 700])
+@pytest.mark.parametrize("megabytes", [*(pytest.param(size, marks=pytest.mark.slow) for size in (400, 700)), 550])
 def test_a_limit_of_the_address_space_ends_in_words(here, megabytes):
     """Done, or a reason in words; below that the libraries of numerics spin or abort as they are loaded."""
     done = shell(here, f"ulimit -v {megabytes}000; harness {' '.join(RUN)}", OPENBLAS_NUM_THREADS="1")
