@@ -102,7 +102,8 @@ def tiny(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def command(typed, tmp_path):
-    """Give `typed`, in a folder that holds ``suite.toml``."""
+def command(typed, tmp_path, monkeypatch):
+    """Give `typed`, in a folder that holds ``suite.toml``; backends are asked in this process."""
+    monkeypatch.setenv("HARNESS_JOBS", "0")
     (tmp_path / "suite.toml").write_text(SUITE)
     return typed

@@ -149,6 +149,7 @@ def test_benchmarks_measure_a_third_partys_backend(command, tmp_path):
     assert [one.title for one in bench.read(path)] == ["theirs M0 train", "theirs M0 predict"]
 
 
+@pytest.mark.slow
 def test_plain_pytest_collects_no_benchmark(command):
     """They have a configuration of their own."""
     # Of the others nothing is collected: importing them takes five seconds.

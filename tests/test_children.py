@@ -99,7 +99,8 @@ def test_no_process_of_the_bench_does(tmp_path, script):
     assert (done.returncode, executed()) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize("jobs", ["0", pytest.param("1", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["0", "1"])
 def test_python_m_leaves_the_current_folder_too(tmp_path, jobs):
     """Once the command line is being loaded; what Python and its first import find is Python's own affair."""
     executed = strangers(tmp_path / "here", ["tabulate", "pydantic", "numpy", "cProfile"])

@@ -168,7 +168,7 @@ DAMAGES = {
     "a page": (lambda _: PAGE, "begins with '<!DOCTYPE html><", "begins with '<!DOCTYPE html><"),
     "nothing": (lambda _: b"", "begins with nothing: no idx file of images", "begins with nothing"),
     "a gzip bomb": (
-        repacked(lambda plain: plain + bytes(500_000_000)),
+        repacked(lambda plain: plain + bytes(100_000_000)),
         "damaged or altered: ",
         "too long: it goes on after what its idx header announces",
     ),

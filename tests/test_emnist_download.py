@@ -219,8 +219,8 @@ def test_a_full_disk_while_caching_is_told_in_a_line_and_the_next_attempt_works(
         mount -o remount,size=20m disk
         {run}; echo "code $?" """,
     )
-    told = "error: disk: the disk is full: files takes 3.2 MB there. Free some space, or name another place with "
-    assert done.stderr == f"{told}HARNESS_CACHE_DIR\n"
+    told = "the disk is full: files takes 3.2 MB there. Free some space, or name another place with HARNESS_CACHE_DIR"
+    assert done.stderr == f"error: {tmp_path / 'disk'}: {told}\n"
     assert done.stdout == "code 2\nlisted\nfiles, 4,000 images, values 255 … 255 on the scale 0 … 255\ncode 0\n"
 
 
@@ -249,8 +249,8 @@ def test_a_full_disk_while_downloading_is_told_in_a_line(tmp_path):
     )
     serving.close()
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    told = "disk/downloads/emnist: the disk is full: the archive takes 3 MB. Name another cache with HARNESS_CACHE_DIR"
-    assert line == f"error: {told}"
+    told = "the disk is full: the archive takes 3 MB. Name another cache with HARNESS_CACHE_DIR"
+    assert line == f"error: {tmp_path / 'disk/downloads/emnist'}: {told}"
     assert "Traceback" not in done.stderr
     assert done.stdout == "code 2\ngzip.lock\nlisted\n"
 

@@ -50,7 +50,7 @@ def driver(tmp_path):
     ("number", "to_all"),
     [
         pytest.param(signal.SIGINT, True, id="from the keyboard"),
-        pytest.param(signal.SIGTERM, False, id="ended, the driver alone"),
+        pytest.param(signal.SIGTERM, False, id="ended, the driver alone", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, False, id="interrupted, the driver alone", marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, True, id="ended, all", marks=pytest.mark.slow),
     ],
@@ -124,6 +124,7 @@ def mounted(folder: Path, script: str):
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_a_line_and_the_same_command_resumes(tmp_path):
     """What fitted stays as it is; with more room the rest follows."""
     run = f"{sys.executable} -m harness run tiny.toml --jobs 1 --out disk/run"

@@ -11,7 +11,8 @@ from tests.tiny import TINY
 
 RUN = "harness run tiny.toml --only A --jobs 1 --quiet"
 _REST = ("plugins", "doctor", "datasets", "--help", "why tiny.toml A")
-COMMANDS = ("plan tiny.toml", "schema", *(pytest.param(rest, marks=pytest.mark.slow) for rest in _REST))
+SLOW = pytest.mark.slow
+COMMANDS = ("plan tiny.toml", "schema", *(pytest.param(rest, marks=SLOW) for rest in _REST))
 
 
 def suite(folder):
@@ -47,14 +48,12 @@ def test_a_full_disk_under_standard_output_is_a_line(here, command):
 @pytest.mark.parametrize(
     ("redirection", "code", "said"),
     [
-        pytest.param(
-            ">/dev/full", 2, "error: standard output cannot be written to: No space left", marks=pytest.mark.slow
-        ),
+        pytest.param(">/dev/full", 2, "error: standard output cannot be written to: No space left", marks=SLOW),
         (">&-", 2, "error: standard output is closed. Everything else that was done is kept"),
-        pytest.param("2>&-", 0, "", marks=pytest.mark.slow),
-        pytest.param("2>/dev/full", 0, "", marks=pytest.mark.slow),
-        ("</dev/null >&- 2>&-", 2, ""),
-        pytest.param("<&- >/dev/null", 0, "", marks=pytest.mark.slow),
+        pytest.param("2>&-", 0, "", marks=SLOW),
+        pytest.param("2>/dev/full", 0, "", marks=SLOW),
+        pytest.param("</dev/null >&- 2>&-", 2, "", marks=SLOW),
+        pytest.param("<&- >/dev/null", 0, "", marks=SLOW),
     ],
 )
 def test_a_run_keeps_what_it_trained_whatever_its_output(here, typed, redirection, code, said):
@@ -75,7 +74,7 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", pytest.param("cp1252", marks=pytest.mark.slow), "ascii"])
+@pytest.mark.parametrize("encoding", ["latin-1", *(pytest.param(name, marks=SLOW) for name in ("cp1252", "ascii"))])
 def test_a_narrow_encoding_shows_question_marks_and_says_so(trained, encoding):
     """No traceback; where characters were replaced, a line names the remedy."""
     done = subprocess.run(
@@ -91,6 +90,7 @@ def test_a_narrow_encoding_shows_question_marks_and_says_so(trained, encoding):
         assert "σ ≥ ½".encode() in done.stdout
 
 
+@pytest.mark.slow
 def test_the_c_locale_is_no_error(here):
     """LC_ALL=C, as in containers."""
     done = shell(here, f"{RUN} && harness leaderboard runs/tiny", LC_ALL="C")
