@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError
 
 import pluggy
 
-from harness.installed import version
+from harness.machine.installed import version
 
 hookimpl = pluggy.HookimplMarker("harness")
 """Marks a plugin's function as the implementation of the hook of the same name."""

@@ -1,6 +1,6 @@
 """``python -m harness``: the command line."""
 
-from harness.children import leave_current_folder
+from harness.machine.children import leave_current_folder
 
 
 def _main() -> None:

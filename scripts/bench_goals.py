@@ -17,11 +17,11 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from harness import environment
 from harness.bench import Measurement, read
 from harness.bench.standings import limit_of, rate
 from harness.bench.tables import network_title, notes
 from harness.errors import HarnessError
+from harness.machine.host import cores
 
 CORES = 2
 COMMAND = [
@@ -145,8 +145,8 @@ def main(arguments: Sequence[str]) -> int:
         if arguments and not arguments[0].startswith("-"):
             place = Path(arguments[0])
         else:
-            if environment.cores() < CORES:
-                print(f"error: the goals are of {CORES} cores, and here is {environment.cores()}", file=sys.stderr)
+            if cores() < CORES:
+                print(f"error: the goals are of {CORES} cores, and here is {cores()}", file=sys.stderr)
                 return 2
             options = ["--format", "json", "--save", str(place), *arguments]
             command = [sys.executable, "-m", "harness", *COMMAND, *options]

@@ -49,7 +49,7 @@ def main() -> None:
     given = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(given.threads)
-    from harness.kernels import settle_kernel
+    from harness.machine.kernels import settle_kernel
 
     settle_kernel()
     from harness.bench import NETWORKS

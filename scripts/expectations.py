@@ -15,10 +15,10 @@ from pathlib import Path
 
 from scipy.stats import t as student
 
-from harness.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
 from harness.metrics.statistic import Statistic
+from harness.results.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
+from harness.results.summary import summarise
 from harness.store import Run
-from harness.summary import summarise
 
 TRAINED = ("train_accuracy", "val_accuracy", "val_loss", "val_macro_f1")
 TESTED = ("test_accuracy", "test_macro_f1", "test_cross_entropy")

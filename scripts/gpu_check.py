@@ -25,8 +25,8 @@ TAIL = 4_000
 """Characters of a step's output that the JSON keeps; the whole is in a file beside it."""
 QUESTION = """
 import json, sys
-from harness.jobs import load_backend
-from harness.plugins import registry
+from harness.trial.jobs import load_backend
+from harness.plugins.loading import registry
 found = {}
 for name, component in sorted(registry().named("backend").items()):
     try:

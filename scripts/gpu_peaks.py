@@ -13,10 +13,11 @@ import numpy as np
 
 from harness.bench.cases import CLASSES, NETWORKS, SHAPE, synthetic
 from harness.interfaces import Backend, Context, Placement
-from harness.jobs import build_optimizer, load_backend
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.seeding import initial_state
-from harness.specs import OptimizerSpec, network_spec
+from harness.suite.network import network_spec
+from harness.trial.jobs import build_optimizer, load_backend
+from harness.trial.specs import OptimizerSpec
 
 ROWS = 10_240
 BATCHES = (256, 2048)

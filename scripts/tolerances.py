@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.leaderboard.experiments import by_experiment, perturbations
 from harness.metrics.statistic import Statistic
+from harness.results.leaderboard.experiments import by_experiment, perturbations
+from harness.results.summary import summarise
 from harness.store import Run
-from harness.summary import summarise
 
 FACTOR = 3 * math.sqrt(2)
 PUBLISHED = {"train_accuracy": (566_667, 0.90), "val_accuracy": (80_933, 0.87), "test_accuracy": (161_955, 0.88)}

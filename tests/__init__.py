@@ -5,7 +5,7 @@ On small matrices, and beside other loads, several get in each other's way: test
 
 import os
 
-from harness.threads import VARIABLES
+from harness.machine.threads import VARIABLES
 
 for name in VARIABLES:
     os.environ.setdefault(name, "1")

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from harness import cli
-from harness.threads import VARIABLES
+from harness.machine.threads import VARIABLES
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def module(*arguments, cwd, code=0, **environment):
 @pytest.fixture
 def load(tmp_path):
     """Return a function that writes a suite's text into ``mine.toml`` and loads it."""
-    from harness.plugins import registry
+    from harness.plugins.loading import registry
     from harness.suite import load_suite
 
     def write_and_load(text, **options):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from harness import hookimpl
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from tests.command_line import load, typed
 from tests.emnist import command, tiny
 from tests.emnist_server import official, server

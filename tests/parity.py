@@ -12,11 +12,12 @@ import pytest
 
 from harness.datasets.digits import Digits
 from harness.interfaces import Activation, Context, Dropout, Linear
-from harness.jobs import build_optimizer
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.seeding import epoch_order, initial_state
-from harness.specs import OptimizerSpec, network_spec
 from harness.suite import load_suite
+from harness.suite.network import network_spec
+from harness.trial.jobs import build_optimizer
+from harness.trial.specs import OptimizerSpec
 from harness_array.backends import NumpyBackend
 
 STEPS = 50

@@ -9,8 +9,8 @@ from hashlib import sha256
 
 import pytest
 
-from harness.foreign import interrupt
-from harness.plugins import registry
+from harness.plugins.foreign import interrupt
+from harness.plugins.loading import registry
 
 FINE = """
 import harness

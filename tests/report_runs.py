@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.evaluation import measures
-from harness.exemplars import confused
 from harness.metrics import confusion_matrix
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.rows import EpochRecord, EvaluationRow, TrialMetrics, TrialRow
-from harness.specs import PerturbationSpec
 from harness.store import Dataset, Run, write_classes
 from harness.suite import load_suite
+from harness.trial.evaluation import measures
+from harness.trial.gallery import confused
+from harness.trial.specs import PerturbationSpec
 
 NOISE = PerturbationSpec("gaussian_noise", (0.0, 0.2, 0.4), 42)
 CLASSES, SIDE, TESTED = 4, 6, 200

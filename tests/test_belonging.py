@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.belonging import foreign
-from harness.leaderboard import tables
-from harness.leaderboard.experiments import by_experiment
 from harness.report.sheets import trials
-from harness.selection import finalists
+from harness.results.leaderboard import tables
+from harness.results.leaderboard.experiments import by_experiment
+from harness.results.summary import summarise
+from harness.results.verify.verification import Verdict, verify
 from harness.store import Run
-from harness.summary import summarise
-from harness.verification import Verdict, verify
+from harness.store.foreign import foreign
+from harness.suite.finalists import finalists
 from tests.test_leaderboard import lines
 from tests.tiny import TINY, run_suite
 

@@ -14,7 +14,7 @@ from harness.bench.cases import synthetic
 from harness.bench.storage import stored
 from harness.errors import HarnessError, TrialError
 from harness.interfaces import INTERFACE_VERSION, EpochStats
-from harness.plugins import load
+from harness.plugins.loading import load
 
 
 class RecordingNetwork:
@@ -77,7 +77,7 @@ def log(monkeypatch):
     found = load(installed("nn-harness").entry_points.select(group="harness"))
     one = replace(found.find("backend", "numpy"), name="x", target=lambda: RecordingBackend(noted))
     plugins = replace(found, components=(*found.components, one))
-    for module in ("harness.bench.cases", "harness.bench.prepared", "harness.jobs", "harness.probing"):
+    for module in ("harness.bench.cases", "harness.bench.prepared", "harness.trial.jobs", "harness.execution.probe"):
         monkeypatch.setattr(f"{module}.registry", lambda: plugins)
     return noted
 

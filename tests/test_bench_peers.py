@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from harness.bench.cases import Case
 from harness.bench.classifier import MLPClassifierPeer
 from harness.interfaces import Activation, BatchNorm, Context, Dropout, Linear, MultiplyingBackend, NetworkSpec, Peer
-from harness.jobs import load_backend
-from harness.plugins import registry
+from harness.plugins.loading import registry
+from harness.trial.jobs import load_backend
 from harness_array import products
 from harness_array.devices import Host
 from harness_torch.peers import Bfloat16, Eager, WithDataLoader

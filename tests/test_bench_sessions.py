@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from harness import bench, contention
+from harness import bench
 from harness.bench.cases import Case
+from harness.machine import contention
 from tests.plugins_on_disk import distribution
 
 pytestmark = pytest.mark.slow  # every case starts processes that load their libraries

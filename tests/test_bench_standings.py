@@ -152,7 +152,7 @@ def test_goals_are_told_met_missed_and_not_measured(goals):
 def test_goals_are_measured_where_they_are_set(typed, monkeypatch, cores):
     """On two cores, however many the machine has."""
     planned = []
-    monkeypatch.setattr("harness.environment.cores", lambda: cores)
+    monkeypatch.setattr("harness.machine.host.cores", lambda: cores)
     monkeypatch.setattr("harness.cli.benching._measure", lambda cases, *_: planned.extend(cases) or bench.Measured([]))
     script = runpy.run_path(str(SCRIPT))
     typed(*script["COMMAND"], code=1)
@@ -165,7 +165,7 @@ def test_goals_are_measured_where_they_are_set(typed, monkeypatch, cores):
 
 def test_goals_need_two_cores(monkeypatch, capsys):
     """Told before anything is measured."""
-    monkeypatch.setattr("harness.environment.cores", lambda: 1)
+    monkeypatch.setattr("harness.machine.host.cores", lambda: 1)
     assert runpy.run_path(str(SCRIPT))["main"]([]) == 2
     assert capsys.readouterr().err == "error: the goals are of 2 cores, and here is 1\n"
 

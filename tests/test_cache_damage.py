@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 import pytest
 
-from harness import identity
 from harness.datasets import entries
 from harness.datasets.cache import cached, materialise
 from harness.errors import HarnessError
 from harness.interfaces import LabelledImages
+from harness.machine import identity
 
 
 class Drawn:

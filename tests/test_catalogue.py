@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.leaderboard import tables
 from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.metrics.units import UNITS
+from harness.results.leaderboard import tables
 from harness.suite.relations import parse
 from harness.suite.schema import suite_schema
 from tests.test_leaderboard import measured, row, summary, trained

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from harness import hookimpl
-from harness.checkpoints import Checkpoint, Checkpoints
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess
+from harness.execution.probe import asking
 from harness.interfaces import Context
-from harness.jobs import build_network, split_of
-from harness.planning import make_plan
-from harness.plugins import registry
-from harness.pools import InProcess
-from harness.probing import asking
+from harness.plugins.loading import registry
 from harness.seeding import initial_state
 from harness.suite import load_suite
-from harness.training import fit
+from harness.trial.checkpoints import Checkpoint, Checkpoints
+from harness.trial.jobs import build_network, split_of
+from harness.trial.training import fit
 from tests.tiny import TINY, run_suite
 
 EPOCHS = 12

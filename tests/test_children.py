@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import children
-from harness.children import leave_current_folder, module_path, python
+from harness.machine import children
+from harness.machine.children import leave_current_folder, module_path, python
 from tests.plugins_on_disk import distribution
 
 SUITE = """
@@ -173,7 +173,7 @@ def test_a_worker_that_lets_no_thread_run_ends_with_its_driver(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process notices by a thread of Python's")
 def test_a_worker_whose_driver_has_gone_before_it_asks_ends():
     """The kernel tells of no death that has happened already."""
-    program = "from harness.children import end_with_parent; end_with_parent(1 << 30); print('goes on')"
+    program = "from harness.machine.children import end_with_parent; end_with_parent(1 << 30); print('goes on')"
     done = subprocess.run(python(program), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
 

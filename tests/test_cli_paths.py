@@ -6,8 +6,8 @@ import os
 import pytest
 
 from harness.errors import HarnessError
-from harness.files import read_json
-from harness.paths import absolute, is_folder, status_of
+from harness.machine.files import read_json
+from harness.machine.paths import absolute, is_folder, status_of
 from tests.tiny import TINY
 
 LONG = 300 * "x"

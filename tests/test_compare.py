@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparing import Mark, compare, limit, tables, violations
-from harness.comparing.tables import spoken
 from harness.errors import HarnessError
-from harness.leaderboard import render_all
+from harness.results.compare import Mark, compare, limit, tables, violations
+from harness.results.compare.tables import spoken
+from harness.results.leaderboard import render_all
 from harness.store import Run
 from tests.tiny import TINY, run_suite
 

@@ -5,9 +5,9 @@ from shutil import rmtree
 
 import pytest
 
-from harness.comparing import compare, limit, tables, violations
 from harness.errors import HarnessError
 from harness.metrics.catalogue import CATALOGUE
+from harness.results.compare import compare, limit, tables, violations
 from tests.report_runs import make_run
 
 NAMES = {"A": "", "B": ""}

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.comparing import compare
 from harness.report import render_comparison
+from harness.results.compare import compare
 from scripts import screenshot
 from tests.report_runs import make_run
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from harness import contention
-from harness.pools import InProcess, Processes
+from harness.execution.pools import InProcess, Processes
+from harness.machine import contention
 from tests.tiny import run_suite
 
 TWO = """
@@ -46,7 +46,7 @@ def test_trials_one_after_the_other_did_not_run_beside_others(tmp_path):
 BUSY = "while True: pass"
 WAIT = """
 from time import monotonic
-from harness.contention import Waiting
+from harness.machine.contention import Waiting
 waiting, end = Waiting(), monotonic() + 0.5
 while monotonic() < end: pass
 print(waiting.share())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness import environment
-from harness.cgroups import cpu_quota
+from harness.machine import host
+from harness.machine.cgroups import cpu_quota
 
 
 @pytest.fixture
@@ -52,17 +52,17 @@ def test_without_a_membership_there_is_no_quota(tmp_path):
 @pytest.mark.parametrize(("found", "cores"), [(None, 8), (2.9, 2), (0.5, 1), (64.0, 8), (8.0, 8)])
 def test_cores_are_within_the_quota_rounded_down(monkeypatch, found, cores):
     """And 1 at least."""
-    monkeypatch.setattr(environment.os, "sched_getaffinity", lambda _: range(8), raising=False)
-    monkeypatch.setattr(environment, "cpu_quota", lambda: found)
-    assert environment.cores() == cores
+    monkeypatch.setattr(host.os, "sched_getaffinity", lambda _: range(8), raising=False)
+    monkeypatch.setattr(host, "cpu_quota", lambda: found)
+    assert host.cores() == cores
 
 
 def test_the_default_of_jobs_is_within_the_quota(monkeypatch):
     """As many processes as the quota has room for."""
     from harness.cli.options import pool_of
 
-    monkeypatch.setattr(environment.os, "sched_getaffinity", lambda _: range(8), raising=False)
-    monkeypatch.setattr(environment, "cpu_quota", lambda: 4.5)
+    monkeypatch.setattr(host.os, "sched_getaffinity", lambda _: range(8), raising=False)
+    monkeypatch.setattr(host, "cpu_quota", lambda: 4.5)
     with pool_of(None, 1) as pool:
         assert pool.slots == 4
     with pool_of(None, 2) as pool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.files import is_temporary
+from harness.machine.files import is_temporary
 from harness.store import Run
 from tests.chaos.interrupt import without_clock
 from tests.tiny import TINY, run_suite

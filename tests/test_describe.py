@@ -8,9 +8,9 @@ import pytest
 from harness.datasets.cache import materialise
 from harness.datasets.description import describe, examples
 from harness.datasets.digits import Digits
-from harness.jobs import split_of
-from harness.places import cache_root
-from harness.suite.models import SplitTable
+from harness.datasets.splits import SplitTable
+from harness.machine.cache import cache_root
+from harness.trial.jobs import split_of
 
 
 def test_the_numbers_are_numpys(tmp_path):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.comparing import Mark
 from harness.metrics import (
     accuracy,
     confusion_matrix,
@@ -19,6 +18,7 @@ from harness.metrics import (
 )
 from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.metrics.comparisons import difference
+from harness.results.compare import Mark
 from harness.rows import EvaluationRow, Measure
 from tests.test_leaderboard import row, trained
 

@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from harness.dispatch import Work, together
-from harness.pools import Failure, InProcess, Processes, Task
+from harness.execution.dispatch import Work, together
+from harness.execution.pools import Failure, InProcess, Processes, Task
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pytest
 
 from harness import hookspecs
 from harness.interfaces import Backend, Dataset, MultiplyingBackend, Network, Optimizer, Peer
-from harness.plugins import registry
-from harness.scaffold import create
+from harness.plugins.loading import registry
+from harness.plugins.scaffold import create
 from tests import documents
 from tests.command_line import module
 from tests.plugins_on_disk import distribution

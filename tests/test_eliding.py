@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from harness.leaderboard import eliding
-from harness.leaderboard.eliding import distinct, elided
-from harness.leaderboard.fitting import Cells, Frame, fit
-from harness.wording import natural
+from harness.results.leaderboard import eliding
+from harness.results.leaderboard.eliding import distinct, elided
+from harness.results.leaderboard.fitting import Cells, Frame, fit
+from harness.text import natural
 
 GRID = [
     f"M1a[optimizer.learning_rate={rate},batch_size={size}]" for rate, size in product((0.01, 0.1, 1e-5), (64, 128))

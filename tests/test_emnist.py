@@ -13,8 +13,8 @@ from harness.datasets.emnist import variants
 from harness.datasets.emnist.dataset import ByMerge, Emnist
 from harness.errors import HarnessError
 from harness.interfaces import StoredDataset, StreamedDataset
-from harness.places import cache_root
-from harness.plugins import registry
+from harness.machine.cache import cache_root
+from harness.plugins.loading import registry
 from tests.emnist import SUITE, TinySet, idx, upright
 
 TRAIN_IMAGES = "emnist-bymerge-train-images-idx3-ubyte"

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from harness.datasets.cache import materialise
+from harness.datasets.downloads import LOG, Transfer
 from harness.datasets.emnist import download
 from harness.datasets.emnist.dataset import ByMerge
 from harness.errors import HarnessError
-from harness.places import cache_root
-from harness.transfers import LOG, Transfer
+from harness.machine.cache import cache_root
 from tests.emnist_server import Server, by_hand
 from tests.test_interruption import mounted
 
@@ -193,7 +193,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from harness.datasets.cache import materialise
-from harness.places import cache_root
+from harness.machine.cache import cache_root
 from harness.datasets.files import Files
 from harness.errors import HarnessError
 

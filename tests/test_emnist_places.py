@@ -10,7 +10,7 @@ from harness.datasets.cache import materialise
 from harness.datasets.emnist.dataset import ByMerge
 from harness.datasets.emnist.download import archive_path
 from harness.errors import HarnessError
-from harness.places import cache_root
+from harness.machine.cache import cache_root
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from harness.datasets.cache import materialise
 from harness.datasets.emnist import variants
 from harness.datasets.emnist.dataset import ByMerge
 from harness.datasets.emnist.sources import ROLES
-from harness.places import cache_root
+from harness.machine.cache import cache_root
 
 REAL = Path(__file__).parent.parent.parent / "shared" / "data" / "emnist-bymerge"
 ROOT = Path(__file__).parent.parent
@@ -87,7 +87,7 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 
 from harness.datasets.cache import materialise
-from harness.places import cache_root
+from harness.machine.cache import cache_root
 from harness.datasets.emnist.dataset import ByMerge
 {prepare}
 dataset = ByMerge(directory=Path(sys.argv[1]), partial=sys.argv[2] == "partial", drop_per_class=int(sys.argv[3]))

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from harness.leaderboard import render_all
-from harness.leaderboard.escaping import cell, heading, latex, markdown, terminal
-from harness.leaderboard.model import Column, make_table
 from harness.metrics.statistic import Kind
+from harness.results.leaderboard import render_all
+from harness.results.leaderboard.escaping import cell, heading, latex, markdown, terminal
+from harness.results.leaderboard.model import Column, make_table
 from tests.report_runs import make_run
 
 HTML = "<script>alert(1)</script>"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import TrialError
-from harness.evaluation import BLOCK, NamedPerturb, conditions, evaluate, measures
 from harness.seeding import generator
-from harness.specs import PerturbationSpec
+from harness.trial.evaluation import BLOCK, NamedPerturb, conditions, evaluate, measures
+from harness.trial.specs import PerturbationSpec
 from harness_noise.gaussian import gaussian_noise
 
 SEVERITIES = (0.0, 0.1, 0.5)

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from harness.evidence import Missing, named, note
-from harness.verification import Verdict, judge, spoken
+from harness.results.verify.evidence import Missing, named, note
+from harness.results.verify.verification import Verdict, judge, spoken
 from tests.test_leaderboard import measured, row, trained
 from tests.test_verify import DIGITS, SUITE, figure, rows_of
 from tests.tiny import TINY, run_suite

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from sklearn.datasets import load_digits
 
-from harness.exemplars import EXAMPLES, PAIRS, confused
-from harness.jobs import split_of
+from harness.execution.plan import open_dataset
 from harness.metrics import confusion_matrix
-from harness.planning import open_dataset
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.store import read_classes, write_classes
 from harness.suite import load_suite
+from harness.trial.gallery import EXAMPLES, PAIRS, confused
+from harness.trial.jobs import split_of
 from tests.tiny import TINY, run_suite
 
 

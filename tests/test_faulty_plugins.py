@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.files import append_line, digest_of, open_regular, read_regular, sync_directory, write_bytes
+from harness.machine.files import append_line, digest_of, open_regular, read_regular, sync_directory, write_bytes
 
 
 @pytest.fixture(params=["pipe", "link to a device", "folder"])

@@ -2,11 +2,11 @@
 
 import pytest
 
-from harness.leaderboard import tables
-from harness.leaderboard.experiments import by_experiment
 from harness.report.sheets import trials
-from harness.selection import choices
-from harness.summary import summarise
+from harness.results.leaderboard import tables
+from harness.results.leaderboard.experiments import by_experiment
+from harness.results.summary import summarise
+from harness.suite.finalists import choices
 from tests.test_leaderboard import lines, measured, row, summary, trained
 from tests.tiny import TINY, run_suite
 

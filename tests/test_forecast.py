@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from harness.forecast import Timing, Timings, estimates, makespan, rehearsed
-from harness.foresight import probe, reasons, smoke
-from harness.planning import make_plan
-from harness.plugins import registry
-from harness.pools import InProcess
-from harness.probing import asking
-from harness.runner import execute
-from harness.specs import perturbation_specs
+from harness.execution.forecast import Timing, Timings, estimates, makespan, rehearsed
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess
+from harness.execution.probe import asking
+from harness.execution.run import execute
+from harness.execution.smoke import probe, reasons, smoke
+from harness.plugins.loading import registry
 from harness.store import Dataset, Run
 from harness.suite import load_suite
+from harness.suite.network import perturbation_specs
 from tests.tiny import TINY, run_suite
 
 
@@ -95,7 +95,7 @@ def test_timings_that_are_no_file_are_ignored(tmp_path, kind):
 
 def test_estimates_turn_costs_into_seconds():
     """By what the others' costs took; without any, the costs themselves order the trials."""
-    from harness.forecast import Forecast
+    from harness.execution.forecast import Forecast
 
     assert estimates([(10, Forecast(2.0, False, None)), (30, None)]) == [2.0, 6.0]
     assert estimates([(10, None), (30, None)]) == [10.0, 30.0]

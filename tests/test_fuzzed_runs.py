@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
-from harness.leaderboard import render_all, tables
 from harness.report import read, render
+from harness.results.leaderboard import render_all, tables
+from harness.results.summary import summarise
+from harness.results.verify.verdicts import tables as verdict_tables
+from harness.results.verify.verification import verify
 from harness.store import Run, listed
-from harness.summary import summarise
-from harness.verdicts import tables as verdict_tables
-from harness.verification import verify
 from tests.report_runs import make_run
 from tests.test_verify import figure
 

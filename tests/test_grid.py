@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness.errors import HarnessError
-from harness.planning import choose
+from harness.execution.plan import choose
 from tests.tiny import run_suite
 
 GRID = """

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from harness import identity
+from harness.machine import identity
 
 LARGE = identity.SMALL_BYTES + 1
 THEN = 1_500_000_000 * 10**9

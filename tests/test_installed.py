@@ -5,8 +5,8 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from harness import installed
-from harness.plugins import GROUP, load_installed
+from harness.machine import installed
+from harness.plugins.loading import GROUP, load_installed
 from tests.plugins_on_disk import distribution, write_record
 
 SOURCE = """

@@ -8,7 +8,7 @@ import pytest
 
 from harness import hookimpl
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.report import read, render
 from harness.store import Run, listed, read_classes
 from tests.report_pages import Page

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.pools import Processes, Task
+from harness.execution.pools import Processes, Task
 from tests.plugins_on_disk import distribution
 
 MEDDLING = """
@@ -43,7 +43,7 @@ class Backend(NumpyBackend):
         network.close = lambda: (close(), meddle(), setattr(np, "exp", np.expm1))
         return network
 
-if "harness.pools.worker" in " ".join(sys.orig_argv):  # in a worker, its import does so too
+if "harness.execution.pools.worker" in " ".join(sys.orig_argv):  # in a worker, its import does so too
     meddle()
 """
 

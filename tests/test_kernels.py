@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from harness.kernels import TUNING_OFF, VARIABLE, Kernel, candidates, choice, chosen, settle_kernel
-from harness.kernels.rate import multiply_rate
-from harness.threads import numpy_library
+from harness.machine.kernels import TUNING_OFF, VARIABLE, Kernel, candidates, choice, chosen, settle_kernel
+from harness.machine.kernels.rate import multiply_rate
+from harness.machine.threads import numpy_library
 from tests.tiny import TINY
 
-SHOW = "from harness.kernels import settle_kernel; settle_kernel(); import numpy; from harness.threads import numpy_library as b; import json; print(json.dumps(b()))"  # noqa: E501 - one program
+SHOW = "from harness.machine.kernels import settle_kernel; settle_kernel(); import numpy; from harness.machine.threads import numpy_library as b; import json; print(json.dumps(b()))"  # noqa: E501 - one program
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.leaderboard import RunSummary, render_all, tables
 from harness.metrics import degradation
-from harness.plugins import registry
+from harness.plugins.loading import registry
+from harness.results.leaderboard import RunSummary, render_all, tables
 from harness.rows import EvaluationRow, Measure, TrialMetrics, TrialRow
 from harness.suite import load_suite
 

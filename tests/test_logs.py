@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.pools import InProcess, Processes, Task
-from harness.pools.logs import LIMIT, TAIL, limit
+from harness.execution.pools import InProcess, Processes, Task
+from harness.execution.pools.logs import LIMIT, TAIL, limit
 
 
 def talk(how, _report):

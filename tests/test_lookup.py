@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from harness.foresight import reasons
-from harness.planning import make_plan
-from harness.plugins import registry
-from harness.pools import InProcess
-from harness.probing import asking
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess
+from harness.execution.probe import asking
+from harness.execution.smoke import reasons
+from harness.plugins.loading import registry
 from harness.store import Run
 from harness.store.stored import read_stored
 from harness.suite import load_suite

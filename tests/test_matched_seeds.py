@@ -5,10 +5,10 @@ import json
 import pytest
 from scipy import stats
 
-from harness.leaderboard import render_all, tables
+from harness.results.leaderboard import render_all, tables
+from harness.results.verify.verdicts import tables as verdict_tables
+from harness.results.verify.verification import judge
 from harness.store import Dataset
-from harness.verdicts import tables as verdict_tables
-from harness.verification import judge
 from tests.test_leaderboard import lines, measured, row, summary, trained
 
 SIZES = {"train": 700_000, "val": 100_000, "test": 200_000}

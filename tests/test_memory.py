@@ -12,10 +12,12 @@ import numpy as np
 from harness.bench.memory import PeakMemory
 from harness.datasets.cache import CachedDataset
 from harness.interfaces import Context
-from harness.jobs import train
-from harness.schedules import Constant
-from harness.specs import OptimizerSpec, TrainSpec, TrialSpec, network_spec
-from harness.suite.models import Experiment, SplitTable
+from harness.trial.jobs import train
+from harness.trial.schedules import Constant
+from harness.trial.specs import OptimizerSpec, TrainSpec, TrialSpec
+from harness.suite.network import network_spec
+from harness.suite.models import Experiment
+from harness.datasets.splits import SplitTable
 
 folder = Path(sys.argv[1])
 data = CachedDataset("large", folder, "x", 800_000, (28, 28), tuple(map(str, range(47))))

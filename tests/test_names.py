@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from harness.names import encoded, folders, located, safe_name
 from harness.store import Run
+from harness.store.names import encoded, folders, located, safe_name
 from tests.tiny import TINY, run_suite
 
 CHINESE = "模" * 34

@@ -15,8 +15,8 @@ from harness.conformance.target import Conformance
 from harness.errors import HarnessError
 from harness.interfaces import Context
 from harness.optimizers import SGD
-from harness.plugins import registry
-from harness.scaffold import SCAFFOLDS, create
+from harness.plugins.loading import registry
+from harness.plugins.scaffold import SCAFFOLDS, create
 from harness.seeding import initial_state
 from harness.suite import load_suite
 from tests.command_line import module as command

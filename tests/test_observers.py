@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
-from harness import hookimpl, observers
-from harness.observers import Observers
-from harness.plugins import registry
+from harness import hookimpl
+from harness.plugins import observers
+from harness.plugins.loading import registry
+from harness.plugins.observers import Observers
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY
 

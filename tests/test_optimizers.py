@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.optimizers import SGD, Adam, AdamW
-from harness.plugins import OWN, registry
+from harness.plugins.loading import OWN, registry
 from harness_array.devices import Host
 from harness_array.updates import GenericUpdate, update_for
 

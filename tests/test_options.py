@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import Component
-from harness.suite.options import OptionError, build
+from harness.plugins.loading import Component
+from harness.plugins.options import OptionError, build
 
 
 class Rule:

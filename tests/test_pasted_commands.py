@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness.wording import command
+from harness.text import command
 from tests.test_suite import GOOD
 from tests.tiny import TINY
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.places import cache_root
+from harness.machine.cache import cache_root
 
 
 @pytest.fixture

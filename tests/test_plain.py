@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.pools import Failure, Processes, Task
-from harness.pools.plain import loads
+from harness.execution.pools import Failure, Processes, Task
+from harness.execution.pools.plain import loads
 from harness.rows import EpochRecord
-from harness.specs import Remark
+from harness.trial.specs import Remark
 
 
 class Calls:

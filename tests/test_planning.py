@@ -3,10 +3,10 @@
 import pytest
 
 from harness.errors import HarnessError
-from harness.planning import make_plan
-from harness.plugins import registry
-from harness.pools import InProcess
-from harness.probing import asking
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess
+from harness.execution.probe import asking
+from harness.plugins.loading import registry
 from harness.suite import load_suite
 from tests.tiny import TINY
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness import apart, cli, probing
-from harness.apart import DatasetSpec, read
+from harness import cli
 from harness.errors import HarnessError
-from harness.foreign import LIMIT, LateError, foreign
-from harness.jobs import load_backend
-from harness.plugins import registry
-from harness.pools import Failure
+from harness.execution import apart, probe
+from harness.execution.apart import DatasetSpec, read
+from harness.execution.pools import Failure
+from harness.plugins.foreign import LIMIT, LateError, foreign
+from harness.plugins.loading import registry
+from harness.trial.jobs import load_backend
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY
 
@@ -112,7 +113,7 @@ def test_a_backend_that_never_answers_ends_in_a_worker_too(late, typed):
 @pytest.mark.slow
 def test_a_backend_that_holds_the_interpreter_is_killed(late, typed, monkeypatch):
     """A computation in C that no signal ends; the next backend takes over, and the sound ones are shown."""
-    monkeypatch.setattr(probing, "GRACE", 8.0)
+    monkeypatch.setattr(probe, "GRACE", 8.0)
     monkeypatch.setattr(apart, "GRACE", 8.0)
     late("unavailable", hang=SPIN, seconds=6)
     told = typed("plan", "tiny.toml", "--jobs", "1", "--set", 'defaults.backend=["late", "numpy"]').out

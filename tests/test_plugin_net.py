@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from harness.errors import HarnessError, PluginError
-from harness.foreign import foreign, interrupt
-from harness.plugins import load_installed
+from harness.plugins.foreign import foreign, interrupt
+from harness.plugins.loading import load_installed
 from tests.plugins_on_disk import FINE, errors, install
 from tests.tiny import TINY
 

@@ -6,8 +6,8 @@ from importlib.metadata import entry_points
 import pytest
 
 from harness.errors import HarnessError
-from harness.jobs import load_backend
-from harness.plugins import GROUP, load
+from harness.plugins.loading import GROUP, load
+from harness.trial.jobs import load_backend
 from tests.plugins_on_disk import distribution
 
 GOOD = """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.pools import Failure, Processes, Task
+from harness.execution.pools import Failure, Processes, Task
 
 
 @dataclass(frozen=True)

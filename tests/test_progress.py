@@ -14,7 +14,7 @@ import pytest
 
 from harness import hookimpl
 from harness.cli.progress import Lines, Live, Quiet, display
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY, run_suite
 
@@ -53,7 +53,7 @@ def test_lines_tell_the_time_the_count_and_what_failed(tmp_path, capsys):
 
 def test_the_first_line_predicts_what_has_run_before(tmp_path, capsys):
     """Nothing of the first run on a machine; then the time that training will take."""
-    from harness.forecast import Timings
+    from harness.execution.forecast import Timings
 
     timings = Timings(tmp_path / "timings.jsonl")
     for number in (1, 2):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.suite import load_suite
 from tests import documents
 from tests.plugins_on_disk import distribution

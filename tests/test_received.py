@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import received
-from harness.jobs import evaluate_trials, train
-from harness.pools import Failure
-from harness.specs import EvaluationSpec, TrainSpec
+from harness.execution.pools import Failure
 from harness.store import Run
+from harness.trial import received
+from harness.trial.jobs import evaluate_trials, train
+from harness.trial.specs import EvaluationSpec, TrainSpec
 from tests.tiny import run_suite
 
 
@@ -23,7 +23,7 @@ def sound(tmp_path_factory):
         slots = 1
 
         def __init__(self):
-            from harness.pools import InProcess
+            from harness.execution.pools import InProcess
 
             self._inner = InProcess()
 

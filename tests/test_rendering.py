@@ -8,13 +8,13 @@ import pytest
 from harness.datasets.cache import CachedDataset, materialise
 from harness.datasets.description import describe, examples
 from harness.datasets.digits import Digits
-from harness.datasets.figures import grid, histogram
+from harness.datasets.splits import SplitTable
 from harness.errors import HarnessError
-from harness.jobs import split_of
-from harness.places import cache_root
-from harness.rendering import Drawing, rendered, tidied, tidy
+from harness.machine.cache import cache_root
 from harness.report import draw, read, render
-from harness.suite.models import SplitTable
+from harness.report.dataset import grid, histogram
+from harness.report.rendering import Drawing, rendered, tidied, tidy
+from harness.trial.jobs import split_of
 from tests.report_runs import make_run
 
 for library in ("altair", "jinja2", "vl_convert", "PIL"):

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import HarnessError
-from harness.leaderboard.experiments import by_experiment
 from harness.report import draw, read, render
 from harness.report.page import figures
 from harness.report.settings import defaults
+from harness.results.leaderboard.experiments import by_experiment
 from tests import documents
 from tests.report_pages import Page
 from tests.report_runs import make_run

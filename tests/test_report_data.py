@@ -8,10 +8,10 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix
 
-from harness.leaderboard import render_all, tables
 from harness.report import read, render
 from harness.report.confusion import pairs
-from harness.summary import summarise
+from harness.results.leaderboard import render_all, tables
+from harness.results.summary import summarise
 from tests.report_pages import Page
 from tests.report_runs import make_run
 

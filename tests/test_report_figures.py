@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from harness.leaderboard.experiments import ExperimentRows
 from harness.report import read, render
 from harness.report.colours import PALETTE, together
 from harness.report.labels import labelled, shortened
 from harness.report.page import figures
+from harness.results.leaderboard.experiments import ExperimentRows
 from harness.rows import TrialRow
 from tests.report_pages import Page
 from tests.report_runs import make_run

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from harness.plugins import registry
-from harness.revisions import CHANGES, revision, spoken
+from harness.plugins.loading import registry
+from harness.plugins.revisions import CHANGES, revision, spoken
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY
 

@@ -9,9 +9,9 @@ import pytest
 
 from harness import __version__, metrics
 from harness.errors import HarnessError
-from harness.fingerprints import differences
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.store import Run, locked, set_aside
+from harness.trial.fingerprints import differences
 from tests.tiny import TINY, run_suite, without_times
 
 
@@ -76,13 +76,13 @@ def test_stored_predictions_give_the_stored_metrics(finished):
 
 def test_the_stored_state_predicts_what_was_measured(finished):
     """A network built from state.npz gives the validation confusion matrix that is stored beside it."""
+    from harness.execution.plan import make_plan
+    from harness.execution.pools import InProcess
+    from harness.execution.probe import asking
     from harness.interfaces import Context
-    from harness.jobs import split_of
     from harness.optimizers import Adam
-    from harness.planning import make_plan
-    from harness.pools import InProcess
-    from harness.probing import asking
     from harness.suite import load_suite
+    from harness.trial.jobs import split_of
     from harness_array.backends import NumpyBackend
 
     folder, _, run = finished

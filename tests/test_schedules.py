@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from harness.errors import HarnessError
-from harness.schedules import Schedule
+from harness.trial.schedules import Schedule
 from tests.test_suite import GOOD
 
 

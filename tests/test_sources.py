@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness import sources
-from harness.foresight import reasons
-from harness.planning import make_plan
-from harness.plugins import load_installed, registry
-from harness.pools import InProcess, Processes
-from harness.probing import asking
-from harness.runner import execute
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess, Processes
+from harness.execution.probe import asking
+from harness.execution.run import execute
+from harness.execution.smoke import reasons
+from harness.plugins import sources
+from harness.plugins.loading import load_installed, registry
 from harness.store import Dataset, Run, locked
 from harness.suite import load_suite
 from tests.plugins_on_disk import distribution

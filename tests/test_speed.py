@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from harness.leaderboard import render_all, tables
 from harness.metrics.comparability import comparable
+from harness.results.leaderboard import render_all, tables
 from tests.test_leaderboard import lines, row, summary, trained
 
 

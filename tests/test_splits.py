@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.datasets.files import Files
+from harness.datasets.splits import sizes, stratified
 from harness.errors import HarnessError
-from harness.splits import sizes, stratified
 
 EMNIST = Path(__file__).parents[2] / "shared" / "data" / "emnist-bymerge"
 

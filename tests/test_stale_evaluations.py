@@ -4,21 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from harness.belonging import as_described, evaluation_changes, foreign
-from harness.comparing import compare, limit, violations
-from harness.fingerprints import evaluation_fingerprint
-from harness.foresight import reasons, to_measure
-from harness.leaderboard import tables
-from harness.lookup import look_up
-from harness.planning import make_plan
-from harness.plugins import registry
-from harness.pools import InProcess
-from harness.probing import asking
-from harness.specs import PerturbationSpec, perturbation_specs
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess
+from harness.execution.probe import asking
+from harness.execution.resume import look_up
+from harness.execution.smoke import reasons, to_measure
+from harness.plugins.loading import registry
+from harness.results.compare import compare, limit, violations
+from harness.results.leaderboard import tables
+from harness.results.summary import summarise
+from harness.results.verify.verification import Verdict, verify
 from harness.store import Run
+from harness.store.foreign import as_described, evaluation_changes, foreign
 from harness.suite import load_suite
-from harness.summary import summarise
-from harness.verification import Verdict, verify
+from harness.suite.network import perturbation_specs
+from harness.trial.fingerprints import evaluation_fingerprint
+from harness.trial.specs import PerturbationSpec
 from tests.test_belonging import SHORT, overview
 from tests.test_leaderboard import lines
 from tests.tiny import run_suite

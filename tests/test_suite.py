@@ -5,9 +5,9 @@ import re
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.suite import load_suite
-from harness.suite.models import EarlyStopping
+from harness.trial.stopping import EarlyStopping
 
 GOOD = """
 [suite]

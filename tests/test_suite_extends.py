@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.suite import load_suite
 
 BASE = """

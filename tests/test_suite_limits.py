@@ -6,7 +6,7 @@ import re
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.suite import load_suite
 from harness.suite.grid import MOST_EXPERIMENTS
 from harness.suite.inheritance import MOST_FILES

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.suite import load_suite
 from tests.tiny import TINY
 

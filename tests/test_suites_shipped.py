@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.suite import load_suite
 from harness.suite.schema import suite_schema
 

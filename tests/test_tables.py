@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from tabulate import tabulate
 
-from harness.leaderboard import render_all, tables
-from harness.leaderboard.fitting import Cells, Frame, fit
-from harness.leaderboard.formats import as_shown
 from harness.metrics.statistic import Kind
+from harness.results.leaderboard import render_all, tables
+from harness.results.leaderboard.fitting import Cells, Frame, fit
+from harness.results.leaderboard.formats import as_shown
 from harness.rows import EvaluationRow, Measure
 from tests.test_leaderboard import lines, measured, row, summary, trained
 from tests.tiny import run_suite

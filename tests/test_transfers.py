@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from harness.cli.transfers import shown_transfers
-from harness.transfers import LOG, Transferring
+from harness.datasets.downloads import LOG, Transferring
 
 
 class Terminal(io.StringIO):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.leaderboard import render_all
-from harness.plugins import registry
+from harness.plugins.loading import registry
+from harness.results.leaderboard import render_all
+from harness.results.verify.verdicts import only_missed, tables
+from harness.results.verify.verification import Verdict, judge, spoken
 from harness.store import Dataset
 from harness.suite import load_suite
-from harness.verdicts import only_missed, tables
-from harness.verification import Verdict, judge, spoken
 from tests.test_leaderboard import PARAMETERS, TEST, VALIDATION, measured, row, trained
 from tests.tiny import TINY, run_suite
 

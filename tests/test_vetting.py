@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from harness import vetting
-from harness.plugins import registry
+from harness.plugins import vetting
+from harness.plugins.loading import registry
 from tests.plugins_on_disk import FINE, errors, install
 from tests.tiny import TINY
 

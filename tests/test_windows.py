@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import files
-from harness.files import write_bytes
+from harness.machine import files
+from harness.machine.files import write_bytes
 from tests.tiny import TINY
 
 ROOT = Path(__file__).parents[1]

@@ -8,11 +8,11 @@ import pytest
 
 from harness.bench import measurements
 from harness.errors import HarnessError
-from harness.files import is_temporary
-from harness.plugins import registry
+from harness.machine.files import is_temporary
+from harness.plugins.loading import registry
+from harness.plugins.scaffold import create
 from harness.report import write_page
 from harness.report.files import MARK
-from harness.scaffold import create
 from harness.suite import load_suite
 
 PAGE = f"<html>{MARK}</html>"

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from harness.planning import make_plan
-from harness.plugins import registry
-from harness.pools import InProcess
-from harness.probing import asking
-from harness.runner import execute
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess
+from harness.execution.probe import asking
+from harness.execution.run import execute
+from harness.plugins.loading import registry
 from harness.store import Dataset, Run, locked, take_up
 from harness.suite import load_suite
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.errors import one_line
 from harness.interfaces import Context, NetworkSpec, Optimizer, Product, State
-from harness.threads import numpy_blas
+from harness.machine.threads import numpy_blas
 from harness_array.cuda import Cuda
 from harness_array.devices import Host
 from harness_array.network import ArrayNetwork

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.interfaces import Product
-from harness.kernels import VARIABLE, candidates
+from harness.machine.kernels import VARIABLE, candidates
 from harness_array.devices import Device
 
 

@@ -9,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.errors import HarnessError, nearest, shown
+from harness.execution.probe import Answer, Question, probe
 from harness.interfaces import Context, LabelledImages, NetworkSpec, Precision
-from harness.plugins import registry
-from harness.probing import Answer, Question, probe
+from harness.plugins.loading import registry
 from harness.seeding import generator
-from harness.specs import OptimizerSpec, network_spec
 from harness.suite.models import Experiment
+from harness.suite.network import network_spec
+from harness.trial.specs import OptimizerSpec
 
 Kind = Literal["backend", "peer", "perturbation", "dataset"]
 Work = Literal["train", "predict", "evaluate", "products", "perturb", "load"]

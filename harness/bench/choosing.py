@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness import environment
 from harness.bench.cases import CLASSES, ROWS, Case, Work, cases_for, known_networks
 from harness.bench.measurements import Measurement
 from harness.errors import HarnessError, nearest, shown
-from harness.plugins import registry
+from harness.machine import host
+from harness.plugins.loading import registry
 
 EVERY: tuple[Work, ...] = ("train", "products", "predict", "evaluate", "perturb", "load")
 """What there is to measure, in the order in which it is shown."""
@@ -31,7 +31,7 @@ def placements(processes: int | None, threads: int | None, cores: int | None = N
     ``cores``: how many these are, where not all of the machine's.
     """
     if processes is None and threads is None:
-        count = cores or min(environment.cores(), AT_MOST)
+        count = cores or min(host.cores(), AT_MOST)
         return list(dict.fromkeys([Placement(1, count), Placement(count, 1)]))
     return [Placement(processes or 1, threads or 1)]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from harness.interfaces import Activation, BatchNorm, Dropout, Linear
-from harness.threads import numpy_blas
+from harness.machine.threads import numpy_blas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

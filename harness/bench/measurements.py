@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from harness.bench.cases import case_title
-from harness.contention import TOLERATED
 from harness.errors import HarnessError, shown
-from harness.files import checksum, read_json, write_json
-from harness.paths import is_folder
-from harness.wording import command
+from harness.machine.contention import TOLERATED
+from harness.machine.files import checksum, read_json, write_json
+from harness.machine.paths import is_folder
+from harness.text import command
 
 _VERSION = 1
 

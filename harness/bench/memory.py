@@ -4,7 +4,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from harness.environment import anonymous_bytes
+from harness.machine.host import anonymous_bytes
 
 SECONDS = 0.002
 """Between two looks."""

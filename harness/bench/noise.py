@@ -14,8 +14,8 @@ from harness.bench.measurements import Machine
 from harness.bench.sessions import Session
 from harness.bench.storage import stored
 from harness.errors import HarnessError
-from harness.files import read_json, write_json
-from harness.places import cache_root
+from harness.machine.cache import cache_root
+from harness.machine.files import read_json, write_json
 
 QUANTILE = 0.95
 """Of the pairs of runs, how many the floor covers."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from harness.children import python
 from harness.errors import HarnessError
+from harness.machine.children import python
 from harness.store import Run
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from harness import environment
 from harness.bench.arithmetic import operations, step_products
 from harness.bench.cases import SEED, SEVERITIES, Case, synthetic
 from harness.bench.measurements import Machine, Measurement
@@ -15,13 +14,14 @@ from harness.bench.storage import stored
 from harness.bench.work import evaluation, work_of
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
-from harness.inputs import read_only
 from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Peer
-from harness.jobs import build_optimizer, load_backend
-from harness.outputs import read_facts, read_placement
-from harness.plugins import registry
+from harness.machine.host import host
+from harness.machine.threads import limited, numpy_blas
+from harness.plugins.loading import registry
 from harness.seeding import initial_state
-from harness.threads import limited, numpy_blas
+from harness.trial.inputs import read_only
+from harness.trial.jobs import build_optimizer, load_backend
+from harness.trial.outputs import read_facts, read_placement
 
 Built = Callable[[], None]
 """Told that the network stands: what comes then is not part of a start."""
@@ -218,7 +218,7 @@ def _dataset(case: Case, dataset: CachedDataset, cleanup: ExitStack) -> Prepared
 
 
 def _circumstances(case: Case, own: Mapping[str, str]) -> dict[str, str]:
-    return environment.host() | read_facts(own) | {"threads": str(case.threads), "processes": str(case.processes)}
+    return host() | read_facts(own) | {"threads": str(case.threads), "processes": str(case.processes)}
 
 
 def _provenance(case: Case) -> str:

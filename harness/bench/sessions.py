@@ -17,13 +17,13 @@ from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
 from harness.bench.prepared import UnavailableError
 from harness.bench.worker import Built, Failed, Message, Ran, Ready, Refused, serve
-from harness.children import SAFE_PATH
-from harness.contention import busy
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError, one_line, shown
-from harness.pools import plain
-from harness.threads import VARIABLES
-from harness.vetting import VETTED
+from harness.execution.pools import plain
+from harness.machine.children import SAFE_PATH
+from harness.machine.contention import busy
+from harness.machine.threads import VARIABLES
+from harness.plugins.vetting import VETTED
 
 PAUSE = 0.05
 """Seconds before a run: threads of the last case's libraries spin a while (OpenBLAS: 26 ms) before they sleep."""

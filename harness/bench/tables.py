@@ -8,7 +8,7 @@ from harness.bench.comparison import Comparison
 from harness.bench.measurements import Measurement
 from harness.bench.overhead import Overhead
 from harness.bench.standings import Standing, cores_of, limit_of, rate, standings
-from harness.wording import counted
+from harness.text import counted
 
 _NOTHING = "–"
 MARK = "! "

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case
-from harness.evaluation import evaluate
-from harness.inputs import read_only
 from harness.interfaces import LabelledImages, Network
-from harness.jobs import named_perturbs
-from harness.outputs import read_predictions, read_stats
 from harness.seeding import epoch_order
-from harness.specs import PerturbationSpec
+from harness.trial.evaluation import evaluate
+from harness.trial.inputs import read_only
+from harness.trial.jobs import named_perturbs
+from harness.trial.outputs import read_predictions, read_stats
+from harness.trial.specs import PerturbationSpec
 
 
 def work_of(case: Case, network: Network, data: LabelledImages) -> tuple[Callable[[], None], Callable[[], None]]:

@@ -13,10 +13,10 @@ from harness.bench.measurements import Measurement
 from harness.bench.memory import PeakMemory
 from harness.bench.pace import spin_up
 from harness.bench.prepared import UnavailableError, prepare
-from harness.children import end_with_parent
-from harness.contention import Waiting
 from harness.datasets.cache import CachedDataset
 from harness.errors import one_line
+from harness.machine.children import end_with_parent
+from harness.machine.contention import Waiting
 
 
 @dataclass(frozen=True)

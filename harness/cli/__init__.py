@@ -20,9 +20,9 @@ from harness.cli.streams import ReaderGoneError, Streams
 from harness.cli.transfers import shown_transfers
 from harness.cli.verifying import verify
 from harness.errors import HarnessError, escaped
-from harness.foreign import interrupt
-from harness.kernels import TUNING_OFF
-from harness.plugins import DISABLE
+from harness.machine.kernels import TUNING_OFF
+from harness.plugins.foreign import interrupt
+from harness.plugins.loading import DISABLE
 
 _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises of a command that it cannot make sense of: click's UsageError, wherever typer keeps it."""

@@ -13,7 +13,7 @@ from harness.cli.bench_options import check_options
 from harness.cli.bench_output import BenchFormat, show
 from harness.cli.calibrating import calibrate_each
 from harness.cli.options import MOST, duration, settle
-from harness.wording import counted
+from harness.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -189,7 +189,7 @@ def _not_kept(compared: Sequence[Comparison]) -> bool:
 
 def _check_suite(path: Path) -> None:
     """Refuse a suite that does not load before anything is measured."""
-    from harness.plugins import registry
+    from harness.plugins.loading import registry
     from harness.suite import load_suite
 
     load_suite(path, registry())

@@ -38,9 +38,9 @@ def compare(
     Trials are matched by experiment and seed. A terminal shows the overview and the changes; -t and the other formats
     have every metric.
     """
-    from harness.comparing import compare as compared
-    from harness.comparing import limit, tables, violations
-    from harness.comparing.tables import BRIEF, spoken
+    from harness.results.compare import compare as compared
+    from harness.results.compare import limit, tables, violations
+    from harness.results.compare.tables import BRIEF, spoken
     from harness.store import Run
 
     limits = [limit(text) for text in fail_on or ()]

@@ -23,7 +23,7 @@ def complete_suite(incomplete: str) -> list[str]:
 
 def complete_run(incomplete: str) -> list[str]:
     """Return the run directories under ``runs/`` and beside the current one."""
-    from harness.wording import natural
+    from harness.text import natural
 
     found = [str(path.parent) for root in (Path("runs"), Path()) for path in root.glob("*/run.json")]
     found.sort(key=natural)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.errors import as_typed
-from harness.wording import command
+from harness.text import command
 
 
 class Kind(StrEnum):
@@ -31,8 +31,8 @@ def new(
     ] = Path(),
 ) -> None:
     """Start a plugin, a package in harness-NAME/, or a suite, NAME.toml."""
-    from harness.plugins import registry
-    from harness.scaffold import create
+    from harness.plugins.loading import registry
+    from harness.plugins.scaffold import create
 
     written = create(kind.value, name, directory, registry())
     for path in written:

@@ -9,12 +9,12 @@ import typer
 
 from harness.cli.options import DataDirectory, pool_of, settle_threads
 from harness.cli.tables import table
-from harness.wording import megabytes
+from harness.text import megabytes
 
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset
     from harness.datasets.description import Description
-    from harness.plugins import Component
+    from harness.plugins.loading import Component
 
 datasets = typer.Typer(rich_markup_mode=None)
 
@@ -27,8 +27,8 @@ def show(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from harness.datasets.cache import cached
-    from harness.places import cache_root
-    from harness.plugins import registry
+    from harness.machine.cache import cache_root
+    from harness.plugins.loading import registry
 
     named = sorted(registry().named("dataset").items())
     states = _states([one for _, one in named])
@@ -47,9 +47,9 @@ def show(context: typer.Context) -> None:
 def fetch(name: Name) -> None:
     """Download a dataset into the cache, and check it. What is there and whole is not downloaded again."""
     from harness.errors import HarnessError, one_line
-    from harness.foreign import UNLIMITED, foreign
     from harness.interfaces import StoredDataset
-    from harness.plugins import registry
+    from harness.plugins.foreign import UNLIMITED, foreign
+    from harness.plugins.loading import registry
 
     built = _build(registry().find("dataset", name), {})
     if not isinstance(built, StoredDataset):
@@ -83,13 +83,13 @@ def describe(
 ) -> None:
     """Show a dataset in numbers: images of each class, pixels, and the split of 70 % / 10 % / 20 %."""
     settle_threads(1)
-    from harness.apart import DatasetSpec, read
     from harness.datasets.description import describe as measure
+    from harness.datasets.splits import SplitTable
     from harness.errors import HarnessError
-    from harness.jobs import split_of
-    from harness.places import cache_root
-    from harness.plugins import registry
-    from harness.suite.models import SplitTable
+    from harness.execution.apart import DatasetSpec, read
+    from harness.machine.cache import cache_root
+    from harness.plugins.loading import registry
+    from harness.trial.jobs import split_of
 
     options = _options(data_directory, assignments, partial=partial)
     component = registry().find("dataset", name)
@@ -134,10 +134,10 @@ def _tell(described: Description, checked: str) -> None:
 def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Path]:
     """Write the figures into a folder, and return their paths."""
     from harness.datasets.description import examples
-    from harness.datasets.figures import grid, histogram
     from harness.errors import HarnessError
-    from harness.files import write_bytes
-    from harness.names import safe_name
+    from harness.machine.files import write_bytes
+    from harness.report.dataset import grid, histogram
+    from harness.store.names import safe_name
 
     content = {"classes": grid(examples(data), data.class_names), "counts": histogram(described)}
     paths = {what: folder / f"{safe_name(data.name)}-{what}.png" for what in content}
@@ -152,7 +152,7 @@ def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Pat
 
 def _options(directory: Path | None, assignments: list[str] | None, *, partial: bool) -> dict[str, Any]:
     """Return the dataset's options that a command line gives."""
-    from harness.paths import absolute
+    from harness.machine.paths import absolute
     from harness.suite.overrides import assignment, overridden
 
     options: dict[str, Any] = overridden({}, [assignment(text, {}) for text in assignments or ()])
@@ -163,7 +163,7 @@ def _options(directory: Path | None, assignments: list[str] | None, *, partial: 
 
 def _build(component: Component, options: dict[str, Any]) -> Any:
     from harness.errors import HarnessError
-    from harness.suite.options import build
+    from harness.plugins.options import build
 
     try:
         return build(component, options, Path.cwd())
@@ -177,7 +177,7 @@ def _states(components: list[Component]) -> dict[str, list[str]]:
 
     Those of third parties are asked in a worker: one that hangs or exits hides no other.
     """
-    from harness.apart import DatasetState, ask, dataset_state, dataset_states
+    from harness.execution.apart import DatasetState, ask, dataset_state, dataset_states
 
     states: dict[str, DatasetState] = {one.reference: dataset_state(one.reference) for one in components if one.own}
     foreign = [one for one in components if not one.own]

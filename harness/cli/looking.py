@@ -11,12 +11,12 @@ import typer
 from harness.cli.completion import complete_run
 from harness.cli.options import pool_of, settle
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show, table
-from harness.wording import megabytes, natural
+from harness.text import megabytes, natural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.plugins import Registry
+    from harness.plugins.loading import Registry
 
 
 def leaderboard(
@@ -27,9 +27,9 @@ def leaderboard(
     raw: RawOption = False,
 ) -> None:
     """Show a run's leaderboards and tables."""
-    from harness.leaderboard import tables as all_tables
+    from harness.results.leaderboard import tables as all_tables
+    from harness.results.summary import summarise
     from harness.store import Run
-    from harness.summary import summarise
 
     show(all_tables(summarise(Run.open(run))), format, tables, of="this run", raw=raw)
 
@@ -40,10 +40,10 @@ def runs(
     """List the runs in a folder: state, age, size."""
     from time import time
 
-    from harness.durations import spoken
     from harness.errors import HarnessError, as_typed
-    from harness.paths import is_folder
+    from harness.machine.paths import is_folder
     from harness.store import listed
+    from harness.text import spoken
 
     if not is_folder(folder):
         msg = f"{as_typed(folder)}: there is no such folder. 'harness run SUITE' makes runs/"
@@ -69,8 +69,8 @@ def schema() -> None:
 
 def plugins() -> None:
     """List what the installed plugins offer, and what is set aside."""
-    from harness.plugins import KINDS, PEER, registry
-    from harness.vetting import forget
+    from harness.plugins.loading import KINDS, PEER, registry
+    from harness.plugins.vetting import forget
 
     forget()
     found = registry()
@@ -98,15 +98,16 @@ def doctor() -> None:
 
     from packaging.requirements import Requirement
 
-    from harness import __version__, environment
-    from harness.installed import find, survey, version
-    from harness.places import cache_root
-    from harness.plugins import GROUP, registry
-    from harness.vetting import forget
+    from harness import __version__
+    from harness.machine.cache import cache_root
+    from harness.machine.host import host
+    from harness.machine.installed import find, survey, version
+    from harness.plugins.loading import GROUP, registry
+    from harness.plugins.vetting import forget
 
     kernel = _kernel()
     typer.echo(f"harness {__version__}")
-    for key, value in environment.host().items():
+    for key, value in host().items():
         typer.echo(f"  {key}: {value}")
     typer.echo(f"  kernel of NumPy's matrix products: {kernel}")
     typer.echo(f"  cache: {cache_root()}\n")
@@ -133,7 +134,7 @@ def doctor() -> None:
 
 def _kernel() -> str:
     """Settle the kernel, and say which it is and why."""
-    from harness.kernels import TUNING_OFF, VARIABLE
+    from harness.machine.kernels import TUNING_OFF, VARIABLE
 
     named, found = os.environ.get(VARIABLE), settle(1)
     if found is None:
@@ -156,7 +157,7 @@ def _states(found: Registry) -> dict[str, tuple[str, Mapping[str, str]]]:
 
     Each is asked in a worker.
     """
-    from harness.apart import ask, backend_states
+    from harness.execution.apart import ask, backend_states
 
     told: dict[str, tuple[str, Mapping[str, str]]] = {}
     named = sorted(found.named("backend").items())

@@ -15,10 +15,10 @@ from harness.errors import HarnessError, as_typed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from harness.kernels import Kernel
-    from harness.planning import Plan
-    from harness.plugins import Registry
-    from harness.pools import Pool
+    from harness.execution.plan import Plan
+    from harness.execution.pools import Pool
+    from harness.machine.kernels import Kernel
+    from harness.plugins.loading import Registry
     from harness.store import Run
     from harness.suite import LoadedSuite
 
@@ -76,7 +76,7 @@ Out = Annotated[
 
 def settle_threads(threads: int) -> None:
     """Set what the numeric libraries read when they load: it must stand before the first of them is imported."""
-    from harness.threads import VARIABLES
+    from harness.machine.threads import VARIABLES
 
     for name in VARIABLES:
         os.environ[name] = str(threads)
@@ -87,7 +87,7 @@ def settle(threads: int) -> Kernel | None:
 
     Return what is known of the kernels, None where the choice is not ours.
     """
-    from harness.kernels import settle_kernel
+    from harness.machine.kernels import settle_kernel
 
     settle_threads(threads)
     return settle_kernel(say=lambda text: typer.echo(text, err=True))
@@ -96,8 +96,8 @@ def settle(threads: int) -> Kernel | None:
 @contextmanager
 def pool_of(jobs: int | None, threads: int) -> Iterator[Pool]:
     """Give a pool of ``jobs`` processes, by default as many as the cores have room for; it ends with the block."""
-    from harness.environment import cores
-    from harness.pools import InProcess, Processes
+    from harness.execution.pools import InProcess, Processes
+    from harness.machine.host import cores
 
     slots = max(1, cores() // threads) if jobs is None else jobs
     pool: Pool = Processes(slots) if slots else InProcess()
@@ -139,7 +139,7 @@ def load(
 
 def duration(option: str, text: str | None) -> float | None:
     """Return the seconds that an option means."""
-    from harness.durations import seconds
+    from harness.text import seconds
 
     try:
         return None if text is None else seconds(text)
@@ -150,7 +150,7 @@ def duration(option: str, text: str | None) -> float | None:
 
 def run_directory(suite: Path, dataset: str | None, out: Path | None) -> Path:
     """Return where a suite's run is."""
-    from harness.names import located, safe_name
+    from harness.store.names import located, safe_name
 
     name = suite.stem + (f"-{dataset}" if dataset else "")
     return out or Path("runs") / located(Path("runs"), {name: safe_name(name)})[name]

@@ -30,9 +30,9 @@ from harness.cli.tables import table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.forecast import Forecast, Timings
-    from harness.lookup import Found
-    from harness.planning import Plan
+    from harness.execution.forecast import Forecast, Timings
+    from harness.execution.plan import Plan
+    from harness.execution.resume import Found
     from harness.store import Run
     from harness.suite import LoadedSuite
 
@@ -58,15 +58,15 @@ def plan(
 ) -> None:
     """Show what would run, what is done, what no backend here can honour, and how long it would take."""
     settle(threads)
-    from harness.forecast import Timings, timings_path
-    from harness.foresight import checkpoints, to_measure
-    from harness.foresight import probe as time_some
-    from harness.foresight import smoke as try_all
-    from harness.lookup import look_up
-    from harness.paths import status_of
-    from harness.planning import make_plan
-    from harness.plugins import registry
-    from harness.probing import asking
+    from harness.execution.forecast import Timings, timings_path
+    from harness.execution.plan import make_plan
+    from harness.execution.probe import asking
+    from harness.execution.resume import look_up
+    from harness.execution.smoke import checkpoints, to_measure
+    from harness.execution.smoke import probe as time_some
+    from harness.execution.smoke import smoke as try_all
+    from harness.machine.paths import status_of
+    from harness.plugins.loading import registry
     from harness.store import take_up
 
     plugins = registry()
@@ -102,10 +102,9 @@ def _show_plan(
     measured: Mapping[tuple[str, int], str],
     checkpoints: Mapping[tuple[str, int], str],
 ) -> None:
-    from harness.durations import spoken
-    from harness.forecast import estimates, makespan
-    from harness.training_phase import cost
-    from harness.wording import counted
+    from harness.execution.forecast import estimates, makespan
+    from harness.execution.training import cost
+    from harness.text import counted, spoken
 
     lines, counts, ahead = [], {"run": 0, "measure": 0, "done": 0, "unavailable": 0}, []
     for one, found in zip(made.trials, looked_up, strict=True):
@@ -155,7 +154,7 @@ def _show_plan(
 
 
 def _told(forecast: Forecast | None) -> list[str]:
-    from harness.durations import spoken
+    from harness.text import spoken
 
     if forecast is None:
         return ["", ""]
@@ -180,11 +179,11 @@ def why(
     """Say why a trial would run again, or that its stored row serves."""
     settle_threads(1)
     from harness.errors import HarnessError, nearest
-    from harness.foresight import reasons
-    from harness.paths import status_of
-    from harness.planning import make_plan
-    from harness.plugins import registry
-    from harness.probing import asking
+    from harness.execution.plan import make_plan
+    from harness.execution.probe import asking
+    from harness.execution.smoke import reasons
+    from harness.machine.paths import status_of
+    from harness.plugins.loading import registry
     from harness.store import take_up
     from harness.suite.finalists import matching
 

@@ -12,8 +12,7 @@ import typer
 from tabulate import tabulate
 
 from harness import hookimpl
-from harness.durations import spoken
-from harness.wording import counted
+from harness.text import counted, spoken
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

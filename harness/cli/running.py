@@ -30,16 +30,16 @@ from harness.cli.options import (
 )
 from harness.cli.tables import room
 from harness.errors import as_typed
-from harness.foreign import interrupt
-from harness.wording import command
+from harness.plugins.foreign import interrupt
+from harness.text import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.observers import Observers
-    from harness.planning import Plan
-    from harness.plugins import Registry
-    from harness.runner import Outcome
+    from harness.execution.plan import Plan
+    from harness.execution.run import Outcome
+    from harness.plugins.loading import Registry
+    from harness.plugins.observers import Observers
     from harness.store import Run
     from harness.suite import LoadedSuite
 
@@ -76,14 +76,14 @@ def run(
     settle(threads)
     signal.signal(signal.SIGTERM, interrupt)  # whoever asks us to end gets the same clean end
     from harness.cli.progress import display
-    from harness.forecast import Timings, timings_path
-    from harness.observers import Observers
-    from harness.planning import make_plan
-    from harness.plugins import registry
-    from harness.probing import asking
-    from harness.runner import execute
+    from harness.execution.forecast import Timings, timings_path
+    from harness.execution.plan import make_plan
+    from harness.execution.probe import asking
+    from harness.execution.run import execute
+    from harness.execution.training import Conditions
+    from harness.plugins.loading import registry
+    from harness.plugins.observers import Observers
     from harness.store import locked, set_aside, take_up
-    from harness.training_phase import Conditions
 
     plugins = registry()
     loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, only)
@@ -145,8 +145,8 @@ def _observing(plugins: Registry, observer: object) -> Iterator[None]:
 def _conclude(here: Run, outcome: Outcome) -> None:
     """Show the leaderboards, what failed and why, and where everything is."""
     from harness.cli.verifying import conclusion
-    from harness.leaderboard import render_all, tables
-    from harness.summary import summarise
+    from harness.results.leaderboard import render_all, tables
+    from harness.results.summary import summarise
 
     shown = [one for one in tables(summarise(here)) if one.key.partition("-")[0] in SHOWN]
     typer.echo(render_all(shown, "terminal", room=room()))
@@ -181,15 +181,16 @@ def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:
 
 
 def _notes(suite: Path, loaded: LoadedSuite, made: Plan, plugins: Registry) -> dict[str, object]:
-    from harness import __version__, environment
-    from harness.revisions import checkouts, revision
+    from harness import __version__
+    from harness.machine.host import host
+    from harness.plugins.revisions import checkouts, revision
 
     return {
         "harness": __version__,
         "suite_file": _written(str(suite)),
         "command": ["harness", *map(_written, sys.argv[1:])],
         "last_started": _now(),
-        "environment": environment.host(),
+        "environment": host(),
         "git_commit": revision(loaded.path),
         "git_checkouts": checkouts(plugins, made.components),
     }

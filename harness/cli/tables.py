@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from harness.leaderboard import Table
+    from harness.results.leaderboard import Table
 
 ALL = "all"
 
@@ -66,7 +66,7 @@ def show(
         HarnessError: a key is none of theirs, or the format has nothing to escape.
     """
     from harness.errors import HarnessError, as_typed, nearest
-    from harness.leaderboard import render_all
+    from harness.results.leaderboard import render_all
 
     if raw and form in {Format.terminal, Format.json}:
         msg = f"--raw: does not go with -f {form.value}: {_NEVER_RAW[form]}"
@@ -92,7 +92,7 @@ def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequenc
     """Print a table of text; where a terminal lacks room, the ``minor`` columns are left out, the first first."""
     from tabulate import tabulate
 
-    from harness.leaderboard.fitting import Cells, Frame, fit
+    from harness.results.leaderboard.fitting import Cells, Frame, fit
 
     text = [[str(cell) for cell in line] for line in lines]
     cells = Cells(headers, text, [False] * len(headers), tuple(headers.index(name) for name in minor))

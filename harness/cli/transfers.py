@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.transfers import LOG
+from harness.datasets.downloads import LOG
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from harness.transfers import Transfer
+    from harness.datasets.downloads import Transfer
 
 
 @contextmanager

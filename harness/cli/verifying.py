@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
-from harness.wording import command
+from harness.text import command
 
 if TYPE_CHECKING:
     from harness.store import Run
@@ -28,12 +28,12 @@ def verify(
     Figures of other data than the run's are not comparable; relations are judged on any. Exit code 3: one is missed, or
     the run lacks what it needs, a trial that failed or is not done yet.
     """
-    from harness.evidence import named
+    from harness.results.summary import summarise
+    from harness.results.verify.evidence import named
+    from harness.results.verify.verdicts import only_missed, tables
+    from harness.results.verify.verification import spoken
+    from harness.results.verify.verification import verify as judge
     from harness.store import Run
-    from harness.summary import summarise
-    from harness.verdicts import only_missed, tables
-    from harness.verification import spoken
-    from harness.verification import verify as judge
 
     here = Run.open(run)
     found = judge(here)
@@ -64,7 +64,7 @@ def conclusion(here: Run) -> str | None:
     """Return the line with which a run says what became of its suite's expectations; None where there are none."""
     if not here.suite.expect:
         return None
-    from harness.verification import spoken
-    from harness.verification import verify as judge
+    from harness.results.verify.verification import spoken
+    from harness.results.verify.verification import verify as judge
 
     return f"{spoken(judge(here))}: {command('harness', 'verify', here.directory)}"

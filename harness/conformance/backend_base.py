@@ -7,8 +7,8 @@ import pytest
 
 from harness.conformance.bench import Bench
 from harness.conformance.target import Conformance, Target
-from harness.plugins import Kind
-from harness.threads import limited
+from harness.machine.threads import limited
+from harness.plugins.loading import Kind
 
 
 class BackendTests(Conformance):

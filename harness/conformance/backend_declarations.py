@@ -8,8 +8,8 @@ from harness.conformance.bench import Bench
 from harness.conformance.clauses import accepted, require, require_equal
 from harness.conformance.recipes import ACTIVATIONS, RULES
 from harness.interfaces import INTERFACE_VERSION
-from harness.outputs import read_facts, read_placement
 from harness.suite.models import Experiment
+from harness.trial.outputs import read_facts, read_placement
 
 _VARIED: list[dict[str, Any]] = [
     {},

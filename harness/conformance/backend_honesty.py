@@ -13,8 +13,8 @@ from harness.conformance.bench import Bench
 from harness.conformance.clauses import broken, require, require_close, require_equal, require_same
 from harness.conformance.recipes import Recipe
 from harness.conformance.worker import trained
-from harness.environment import anonymous_bytes
 from harness.interfaces import Network, State
+from harness.machine.host import anonymous_bytes
 
 _CLOCK = "Network.synchronize waits for all queued work: the clock is read after it"
 _SECONDS = 0.1

@@ -9,7 +9,7 @@ from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
 from harness.conformance.clauses import accepted, require, require_close, require_equal, require_same
 from harness.interfaces import Network
-from harness.outputs import read_predictions
+from harness.trial.outputs import read_predictions
 
 _LOG_PROBABILITIES = "Network.predict returns float32 log-probabilities (rows, classes)"
 _EVALUATION = "Network.predict, in evaluation mode: dropout off, running statistics instead of the batch's"

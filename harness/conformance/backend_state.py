@@ -11,8 +11,8 @@ from harness.conformance.clauses import accepted, require, require_close, requir
 from harness.conformance.handing import given
 from harness.conformance.recipes import Recipe
 from harness.interfaces import Context, Network, State
-from harness.outputs import read_state
 from harness.seeding import initial_state
+from harness.trial.outputs import read_state
 
 _STATE = (
     "State: parameters, running statistics and optimizer.* by the names and shapes that harness.interfaces documents"

@@ -10,9 +10,9 @@ from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
 from harness.conformance.clauses import accepted, explained, require, require_close, require_equal, require_same
 from harness.conformance.recipes import ACTIVATIONS, RULES
-from harness.inputs import training_labels
 from harness.interfaces import Precision, ReducedPrecision
-from harness.outputs import read_stats
+from harness.trial.inputs import training_labels
+from harness.trial.outputs import read_stats
 
 KEYS: dict[str, dict[str, Any]] = {
     **{name: {"activation": name} for name in ACTIVATIONS},

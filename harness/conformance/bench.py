@@ -13,9 +13,9 @@ from harness.conformance.recipes import RULES, Recipe, plainest, sample
 from harness.conformance.target import Target
 from harness.errors import HarnessError
 from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, Precision, State
-from harness.jobs import load_backend
-from harness.plugins import registry
+from harness.plugins.loading import registry
 from harness.seeding import generator, initial_state
+from harness.trial.jobs import load_backend
 
 SEED = 42
 ROUNDING = 3e-5

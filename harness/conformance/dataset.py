@@ -9,11 +9,10 @@ import pytest
 from harness.conformance.clauses import broken, require, require_equal, require_same
 from harness.conformance.target import Conformance, Target
 from harness.datasets.cache import CachedDataset, materialise
+from harness.datasets.splits import SplitTable, stratified
 from harness.errors import HarnessError
 from harness.interfaces import Dataset, LabelledImages
-from harness.plugins import Kind
-from harness.splits import stratified
-from harness.suite.models import SplitTable
+from harness.plugins.loading import Kind
 
 _CONTENT = "LabelledImages"
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.inputs import lent
 from harness.interfaces import EpochStats, Network
+from harness.trial.inputs import lent
 
 
 class _Given:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from harness.conformance.clauses import require, require_close, require_equal, require_same
 from harness.conformance.target import Conformance, Target
-from harness.files import npz
 from harness.interfaces import Array, Optimizer
-from harness.plugins import Kind
+from harness.machine.files import npz
+from harness.plugins.loading import Kind
 
 Vector = NDArray[Any]
 _STEPS = 20

@@ -14,11 +14,11 @@ from harness.conformance.clauses import require, require_close, require_equal, r
 from harness.conformance.target import Conformance, Target
 from harness.datasets.digits import Digits
 from harness.errors import HarnessError
+from harness.execution.pools import Failure, Processes, Task
 from harness.interfaces import Perturb, SweepingPerturb
-from harness.plugins import Kind, registry
-from harness.pools import Failure, Processes, Task
-from harness.pools.tasks import Report
+from harness.plugins.loading import Kind, registry
 from harness.seeding import generator
+from harness.trial.tasks import Report
 
 Images = NDArray[np.float32]
 Randomness = Callable[[int | None], bytes]

@@ -11,7 +11,7 @@ import pytest
 
 from harness.conformance.target import Conformance, Target
 from harness.errors import HarnessError
-from harness.plugins import KINDS, Kind, registry
+from harness.plugins.loading import KINDS, Kind, registry
 from harness.pytest_plugin import KIT
 
 USAGE = (

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.interfaces import ActivationName, Array, Backend, LabelledImages, NetworkSpec, Optimizer
 from harness.optimizers import SGD, Adam, AdamW
-from harness.specs import network_spec
 from harness.suite.models import Experiment
+from harness.suite.network import network_spec
 
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
 

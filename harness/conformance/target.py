@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins import Component, Kind, registry
-from harness.suite.options import build
+from harness.plugins.loading import Component, Kind, registry
+from harness.plugins.options import build
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import numpy as np
 
 from harness.conformance.bench import SEED, Bench
 from harness.datasets.cache import CachedDataset
+from harness.datasets.splits import SplitTable
+from harness.execution.pools import Failure, InProcess, Pool, Processes, Task
 from harness.interfaces import Context, State
-from harness.jobs import train
-from harness.pools import Failure, InProcess, Pool, Processes, Task
-from harness.schedules import Constant
-from harness.specs import OptimizerSpec, Trained, TrainSpec, TrialSpec
-from harness.suite.models import SplitTable
+from harness.trial.jobs import train
+from harness.trial.schedules import Constant
+from harness.trial.specs import OptimizerSpec, Trained, TrainSpec, TrialSpec
 
 
 def trained(bench: Bench, folder: Path) -> dict[str, State | str]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from harness.datasets.idx import header_bytes, is_idx, parse_header
 from harness.datasets.memory import available_bytes
 from harness.errors import HarnessError, one_line, printable
-from harness.files import open_regular
-from harness.wording import megabytes
+from harness.machine.files import open_regular
+from harness.text import megabytes
 
 _GZIPPED_ARCHIVE_BYTES = 1 << 30
 """A gzipped ``.npz`` has its directory at its end: it is unpacked whole, up to this size."""

@@ -3,7 +3,7 @@
 ::
 
     datasets/<digest>/      images.npy, labels.npy, meta.json
-    digests/                remembered digests of files and entries: see `harness.identity`
+    digests/                remembered digests of files and entries: see `harness.machine.identity`
     sources/<key>.json      a dataset with its options and its source: digest, title, and what it was held against
     downloads/              what datasets download
     datasets.lock           held by the process that writes an entry
@@ -21,12 +21,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from harness.datasets.contract import as_stream
+from harness.datasets.downloads import LOG
 from harness.datasets.entries import DamagedError, Meta, images_and_labels, only_writer, read_meta, store, verify
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.files import checksum, read_regular, write_json
-from harness.foreign import UNLIMITED, foreign
 from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
-from harness.transfers import LOG
+from harness.machine.files import checksum, read_regular, write_json
+from harness.plugins.foreign import UNLIMITED, foreign
 
 _INDEX_BYTES = 1 << 16
 _ATTEMPTS = 2

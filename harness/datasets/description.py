@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.cache import CachedDataset
-from harness.splits import SETS, Split
+from harness.datasets.splits import SETS, Split
 
 _BLOCK_ROWS = 4096
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from harness.installed import version
 from harness.interfaces import LabelledImages
+from harness.machine.installed import version
 
 
 class Digits:

@@ -22,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 
 from harness.datasets.contract import checked_blocks
 from harness.errors import one_line
-from harness.files import open_regular, read_regular, sync_directory, write_json
-from harness.identity import recall, remember, stamp
 from harness.interfaces import ImageStream
+from harness.machine.files import open_regular, read_regular, sync_directory, write_json
+from harness.machine.identity import recall, remember, stamp
 
 _TEMPORARY = ".new-"
 """How the folder of an entry begins that is being written, or removed."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from harness.datasets.arrays import read_array
 from harness.datasets.levels import parse_scale, to_levels
 from harness.errors import HarnessError
-from harness.identity import identity
 from harness.interfaces import LabelledImages
+from harness.machine.identity import identity
 
 _KEYS = {"images": ("images", "x"), "labels": ("labels", "y")}
 

@@ -67,7 +67,7 @@ class Dataset(Protocol):
         ...
 
     def source(self) -> str:
-        """Return a cheap text that changes when the content may have: `harness.identity.identity` of files, a version.
+        """Return a cheap text that changes when the content may have: of files `harness.machine.identity.identity`.
 
         Path, size and time of change are not enough: ``cp -p`` and unpacked archives keep them.
         """

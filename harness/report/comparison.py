@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.comparing import Comparison, Mark, tables
-from harness.comparing.tables import BRIEF, spoken
 from harness.report.figure import THEMES, Figure, sized, source
 from harness.report.labels import labelled, shortened
 from harness.report.page import bundle, templates
 from harness.report.sheets import Sheet, choices, sheet
+from harness.results.compare import Comparison, Mark, tables
+from harness.results.compare.tables import BRIEF, spoken
 
 _DRAWN = {"test_accuracy": "Test accuracy", "val_accuracy": "Validation accuracy"}
 _LOOKS = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.report.colours import INK
 from harness.report.figure import Figure, source
 from harness.report.reading import Material, Tested
-from harness.wording import counted
+from harness.text import counted
 
 PAIRS = 10
 _SIDE = 540

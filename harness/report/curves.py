@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.leaderboard.experiments import ExperimentRows
 from harness.metrics.statistic import Statistic
 from harness.report.colours import coloured, colours, parts
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
+from harness.results.leaderboard.experiments import ExperimentRows
 from harness.rows import TrialRow
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from harness.rendering import tidied
+from harness.report.rendering import tidied
 
 if TYPE_CHECKING:
     import altair as alt

@@ -7,14 +7,14 @@ from pathlib import Path
 from time import time
 
 from harness.errors import HarnessError
-from harness.files import is_temporary, open_regular, write_bytes
-from harness.names import folders
-from harness.paths import status_of
-from harness.rendering import Drawing, Format, rendered, tidy
+from harness.machine.files import is_temporary, open_regular, write_bytes
+from harness.machine.paths import status_of
 from harness.report.figure import THEMES
 from harness.report.needs import needed
 from harness.report.page import figures
 from harness.report.reading import Material
+from harness.report.rendering import Drawing, Format, rendered, tidy
+from harness.store.names import folders
 
 MARK = '<meta name="generator" content="harness report">'
 """What tells a report from another file."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from harness import wording
-from harness.durations import spoken
-from harness.leaderboard.experiments import ExperimentRows, counts
-from harness.leaderboard.formats import as_shown
-from harness.leaderboard.model import Ranked
-from harness.leaderboard.ranked import overview
+from harness import text
+from harness.datasets.splits import SETS
 from harness.metrics.comparisons import CONFIDENCE, Mark, difference
 from harness.metrics.statistic import Kind, Statistic
+from harness.plugins.revisions import spoken as spoken_revision
 from harness.report.reading import Material
-from harness.revisions import spoken as spoken_revision
-from harness.splits import SETS
-from harness.verification import spoken as judged
-from harness.wording import counted
+from harness.results.leaderboard.experiments import ExperimentRows, counts
+from harness.results.leaderboard.formats import as_shown
+from harness.results.leaderboard.model import Ranked
+from harness.results.leaderboard.ranked import overview
+from harness.results.verify.verification import spoken as judged
+from harness.text import counted, spoken
 
 _NAMED = 3
 """So many experiments of one rank are named."""
@@ -47,7 +46,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
 def command(material: Material) -> str:
     """Return the run's last command, as it was typed; nothing where it was not recorded."""
     words = material.notes.get("command")
-    return wording.command(*words) if isinstance(words, list) else ""
+    return text.command(*words) if isinstance(words, list) else ""
 
 
 def verdict(material: Material) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from os.path import commonprefix
 from typing import Any
 
-from harness.rendering import tidied
+from harness.report.rendering import tidied
 
 
 def shortened(names: Iterable[str], room: int) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from importlib.util import find_spec
 
-from harness.datasets.figures import INSTALL
 from harness.errors import HarnessError
+from harness.report.dataset import INSTALL
 
 _DISTRIBUTIONS = {"PIL": "pillow", "vl_convert": "vl-convert-python"}
 

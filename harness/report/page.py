@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from harness.leaderboard import tables
-from harness.leaderboard.notes import selection
 from harness.report import calibration, confusion, curves, distribution, heading, robustness, settings, speed
 from harness.report.figure import THEMES, Figure
 from harness.report.needs import needed
 from harness.report.reading import CLOSER, Material
 from harness.report.sheets import Sheet, choices, facets_of, sheet, trials
-from harness.verdicts import tables as verdict_tables
-from harness.verification import spoken
+from harness.results.leaderboard import tables
+from harness.results.leaderboard.notes import selection
+from harness.results.verify.verdicts import tables as verdict_tables
+from harness.results.verify.verification import spoken
 
 _EAGER = 1500
 """A figure of fewer values is drawn as SVG, which a page can scale and read; of more, on a canvas, which is faster."""

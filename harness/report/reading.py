@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import metrics
+from harness.datasets.splits import SETS
 from harness.errors import HarnessError
-from harness.leaderboard import RunSummary
-from harness.leaderboard.experiments import ExperimentRows, by_experiment
+from harness.machine.paths import absolute
 from harness.metrics.statistic import Statistic
-from harness.paths import absolute
-from harness.rendering import label
+from harness.report.rendering import label
+from harness.results.leaderboard import RunSummary
+from harness.results.leaderboard.experiments import ExperimentRows, by_experiment
+from harness.results.summary import summarise
+from harness.results.verify.verification import Verification, verify
 from harness.rows import TrialRow
-from harness.splits import SETS
 from harness.store import Run, read_classes
-from harness.summary import summarise
-from harness.verification import Verification, verify
-from harness.wording import counted
+from harness.text import counted
 
 CLOSER = 12
 """So many tested experiments, the most accurate, are looked at closely: confusion, calibration, degradation."""

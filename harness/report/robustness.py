@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.leaderboard.experiments import ExperimentRows, perturbations
 from harness.report.colours import apart, coloured, colours
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
+from harness.results.leaderboard.experiments import ExperimentRows, perturbations
 
 _MEASURES = {
     "accuracy": ("test_accuracy", "Accuracy", "accuracy", ".1%", ".0%"),

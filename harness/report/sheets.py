@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from harness.leaderboard.experiments import FORMER, ExperimentRows
-from harness.leaderboard.formats import shown
-from harness.leaderboard.model import Column, Marked, Ranked, Table, make_table
-from harness.leaderboard.speed import doubts
 from harness.metrics.statistic import Kind, Statistic
+from harness.results.leaderboard.experiments import FORMER, ExperimentRows
+from harness.results.leaderboard.formats import shown
+from harness.results.leaderboard.model import Column, Marked, Ranked, Table, make_table
+from harness.results.leaderboard.speed import doubts
 from harness.rows import CLEAN, TrialRow, measure_of
 
 Facets = Mapping[str, Sequence[str]]

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from harness.leaderboard.experiments import ExperimentRows
-from harness.leaderboard.speed import doubts
 from harness.report.colours import colours
 from harness.report.figure import Figure, sized, source
 from harness.report.labels import labelled, shortened
 from harness.report.reading import Material
+from harness.results.leaderboard.experiments import ExperimentRows
+from harness.results.leaderboard.speed import doubts
 
 _MEASURES = {
     "samples_per_second": ("Training speed", "samples a second", True),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.files import read_arrays, write_arrays
+from harness.machine.files import read_arrays, write_arrays
 from harness.store.header import unwritable
 from harness.store.run import Run
 
@@ -16,7 +16,7 @@ _SETS = 3
 
 
 def write_classes(run: Run, record: Mapping[str, NDArray[Any]]) -> None:
-    """Write `harness.exemplars.class_record`, with a digest of it and of what it belongs to.
+    """Write `harness.trial.gallery.class_record`, with a digest of it and of what it belongs to.
 
     Raises:
         HarnessError: the directory cannot be written to.
@@ -44,7 +44,7 @@ def read_classes(run: Run) -> dict[str, NDArray[Any]] | None:
 
 
 def _fits(run: Run, record: Mapping[str, NDArray[Any]]) -> bool:
-    """Say whether a record has what `harness.exemplars.class_record` returns, of as many classes as the run has."""
+    """Say whether a record has what `harness.trial.gallery.class_record` returns, of as many classes as the run has."""
     counts, glyphs = record.get("counts"), record.get("glyphs")
     classes = len(run.dataset.class_names)
     if counts is None or glyphs is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from harness.files import is_temporary
+from harness.machine.files import is_temporary
 from harness.store.header import NAME
 from harness.store.run import Run
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from harness.datasets.splits import SETS
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.files import LARGEST_TEXT, checksum, encoded_json, read_regular, write_bytes
-from harness.splits import SETS
+from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, read_regular, write_bytes
 from harness.store.stored import FORMAT
 from harness.suite import Suite
 from harness.suite.expectations import claims, figures

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
-from harness.paths import status_of
+from harness.machine.paths import status_of
 from harness.store.debris import strangers
 from harness.store.header import unwritable
 from harness.store.run import Run

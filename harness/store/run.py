@@ -19,15 +19,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from harness.belonging import as_described, foreign
 from harness.errors import HarnessError
-from harness.files import read_arrays, sync_directory, write_arrays
-from harness.names import folders, located
+from harness.machine.files import read_arrays, sync_directory, write_arrays
 from harness.rows import TrialRow
-from harness.specs import perturbation_specs
+from harness.store.foreign import as_described, foreign
 from harness.store.header import Dataset, Header, read_header, unwritable, write_header
+from harness.store.names import folders, located
 from harness.store.stored import Stored, read_stored, write_stored
 from harness.suite import Suite
+from harness.suite.network import perturbation_specs
 
 MEASURED = ("evaluation.npz", "examples.npz")
 """The files that an evaluation writes, and that are made again by measuring alone."""

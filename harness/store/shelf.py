@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.files import sync_directory
+from harness.machine.files import sync_directory
 from harness.rows import TrialRow
 from harness.store.header import unwritable
 from harness.store.run import Run

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from harness.errors import one_line, shown
-from harness.files import checksum, digest_of, read_json, write_bytes
+from harness.machine.files import checksum, digest_of, read_json, write_bytes
 from harness.rows import TrialRow
 
 FORMAT = 1

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.interfaces import Dataset
-from harness.plugins import Component, Kind, Registry
+from harness.plugins.loading import Component, Kind, Registry
+from harness.plugins.options import OptionError, build, setting
 from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import Suite
-from harness.suite.options import OptionError, build, setting
 from harness.suite.problems import SuiteError, problem
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, shown
-from harness.paths import absolute
+from harness.machine.paths import absolute
 from harness.suite.problems import problem
 from harness.suite.reading import put, read
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import HarnessError, shown
 from harness.interfaces import Dataset
-from harness.plugins import Registry
+from harness.plugins.loading import Registry
 from harness.suite.checks import check_conditions, check_references, check_training
 from harness.suite.components import check_components
 from harness.suite.expecting import check_expectations

@@ -2,12 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from harness.durations import seconds
+from harness.datasets.splits import SplitTable
 from harness.interfaces import ActivationName, Gradient, Placement
-from harness.schedules import Constant, NotNegative, Positive, Schedule
+from harness.settings import Count, Finite, NotNegative, Positive, Seed, Table
 from harness.suite.relations import MetricName
+from harness.text import seconds
+from harness.trial.schedules import Constant, Schedule
+from harness.trial.stopping import EarlyStopping
 
 
 def _duration(text: str) -> str:
@@ -27,22 +30,12 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 Duration = Annotated[str, AfterValidator(_duration)]
 """``"90"`` or ``"90s"``, ``"30m"``, ``"2h"``, ``"1.5d"``."""
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seeds = Annotated[list[Seed], Field(min_length=1, max_length=10_000), AfterValidator(_distinct)]
 """Each is a trial of every experiment, with a folder of its own."""
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 """Of a component: a plugin's, alone or behind its distribution's and a colon."""
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=10**9)]
-"""What there is a number of: no machine holds, and no lifetime has, as many as the bound."""
 ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_length=100)]
-
-
-class Table(BaseModel):
-    """A table of the suite: unknown keys and wrong types are refused, values do not change afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class About(Table):
@@ -57,15 +50,6 @@ class About(Table):
     description: str = ""
     seeds: Seeds = [42]
     timeout: Duration | None = None
-
-
-class SplitTable(Table):
-    """The stratified partition: fractions that sum to 1, and the seed that draws it."""
-
-    train: Positive = 0.7
-    val: Positive = 0.1
-    test: Positive = 0.2
-    seed: Seed = 42
 
 
 class ComponentTable(Table):
@@ -91,19 +75,6 @@ class OptimizerTable(ComponentTable):
     """``optimizer``: the update rule, the learning rate that schedules start from, and the rule's own options."""
 
     learning_rate: Positive
-
-
-class EarlyStopping(Table):
-    """``early_stopping``: stop when ``monitor`` has not improved for ``patience`` epochs.
-
-    A loss has improved when it is below the best by more than ``min_delta``; an accuracy, when above it by more.
-    ``restore_best`` ends with the weights of the best epoch instead of the last one's.
-    """
-
-    patience: Count
-    min_delta: NotNegative = 0.0
-    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
-    restore_best: bool = False
 
 
 class Experiment(Table):

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, as_typed, nearest, shown
-from harness.paths import absolute
+from harness.machine.paths import absolute
 from harness.suite.grid import Place
 from harness.suite.problems import SuiteError, spell
 from harness.suite.reading import check_extent, parsed, put
-from harness.wording import command
+from harness.text import command
 
 # A name may have "=" or quotes in it: a part of the key that is quoted, as TOML quotes it, is passed over whole.
 _ASSIGNMENT = re.compile(r"""((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^="'])+)=(.*)""", re.DOTALL)

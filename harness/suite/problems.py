@@ -1,7 +1,6 @@
 """What is wrong with a suite, in one line: file, key path, value, and what would do."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError, as_typed, nearest, printable, shown
 from harness.suite.schema import known_keys, named_keys, suite_schema
+from harness.text import in_toml
 
 Path_ = tuple[str | int, ...]
 
@@ -134,18 +134,6 @@ def _unknown_key(path: Path_, name: str | None) -> str:
     others = [other for other, keys in variants.items() if key in keys]
     belongs = f", which belongs to {' and '.join(others)}" if others else ""
     return f"{path[-2]} {shown(name)} has no option {shown(key)}{belongs}. {nearest(key, variants[name])}"
-
-
-def in_toml(value: Any) -> str:
-    """Return a value as a message quotes it; a date or a time as TOML has it, and called so.
-
-    >>> in_toml(date(2026, 1, 31)), in_toml("a")
-    ('the date 2026-01-31', "'a'")
-    """
-    if isinstance(value, date | time):
-        kind = "date and time" if isinstance(value, datetime) else "date" if isinstance(value, date) else "time"
-        return f"the {kind} {value}"
-    return shown(value)
 
 
 def _choices(key: str, value: Any, expected: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, as_typed, nearest, printable, shown
-from harness.files import read_regular
-from harness.paths import is_folder
+from harness.machine.files import read_regular
+from harness.machine.paths import is_folder
 from harness.suite.problems import DEEPEST, Path_, problem
 
 LARGEST_SUITE = 1 << 22

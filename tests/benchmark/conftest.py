@@ -4,8 +4,8 @@ import pytest
 
 from harness.bench import NETWORKS, ROWS, Case, cases_for
 from harness.errors import HarnessError
-from harness.jobs import load_backend
-from harness.plugins import registry
+from harness.plugins.loading import registry
+from harness.trial.jobs import load_backend
 
 CASES = pytest.StashKey[list[Case]]()
 

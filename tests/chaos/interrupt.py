@@ -89,7 +89,7 @@ def workers(driver: int) -> list[int]:
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError):
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == driver and b"harness.pools.worker" in (path / "cmdline").read_bytes():
+            if parent == driver and b"harness.execution.pools.worker" in (path / "cmdline").read_bytes():
                 found.append(int(path.name))
     return found
 

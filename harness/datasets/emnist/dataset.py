@@ -12,10 +12,10 @@ from harness.datasets.emnist.sources import Members, find, named_directory, serv
 from harness.datasets.emnist.survey import Survey, survey
 from harness.datasets.emnist.variants import SIDE, Variant
 from harness.errors import HarnessError
-from harness.identity import identity
 from harness.interfaces import Holding, ImageStream, LabelledImages
+from harness.machine.identity import identity
 from harness.seeding import generator
-from harness.wording import counted
+from harness.text import counted
 
 _DROP_SEED = 42
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from harness.datasets.downloads import LOG, Transferring
 from harness.datasets.emnist.sources import ARCHIVE_NAME, shown
 from harness.errors import HarnessError
-from harness.places import cache_root
-from harness.transfers import LOG, Transferring
-from harness.wording import megabytes
+from harness.machine.cache import cache_root
+from harness.text import megabytes
 
 _TIMEOUT = 30
 """Seconds without an answer after which a mirror is given up."""

@@ -11,8 +11,8 @@ from zipfile import BadZipFile, ZipFile
 
 from harness.datasets.emnist.variants import ALL, PARTS, Variant
 from harness.errors import HarnessError
-from harness.files import open_regular
-from harness.paths import absolute
+from harness.machine.files import open_regular
+from harness.machine.paths import absolute
 
 ARCHIVE_NAME = "gzip.zip"
 DATA_DIRECTORY = "HARNESS_DATA_DIR"

@@ -1,0 +1,155 @@
+"""Questions to plugins that a worker answers: one that hangs, or ends its process, costs its own answer alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.datasets.cache import CachedDataset, obtain
+from harness.errors import HarnessError, one_line
+from harness.execution.pools import Failure, InProcess, Pool, Task
+from harness.interfaces import Dataset, StoredDataset
+from harness.plugins.foreign import foreign, patience
+from harness.plugins.loading import Component, registry
+from harness.plugins.options import OptionError, build
+from harness.text import command
+from harness.trial.jobs import load_backend
+from harness.trial.tasks import Job, Report
+
+DATASET_SECONDS = 3600.0
+"""How long a third party's dataset may take to be read, unless its suite lets a trial take longer."""
+GRACE = 15.0
+"""Seconds for a process to start, and to say itself that a call took too long."""
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A dataset by its name, with its options, the folder that paths resolve against, and the cache's."""
+
+    name: str
+    options: Mapping[str, Any]
+    directory: Path
+    root: Path
+
+
+@dataclass(frozen=True)
+class BackendState:
+    """Whether a backend works here, or why not; and its environment."""
+
+    reason: str | None
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DatasetState:
+    """Whether a dataset is here without options: in a word, or why not; where, its bytes, what it was checked against.
+
+    ``size`` is None where it is not in files.
+    """
+
+    told: str
+    place: str = ""
+    size: int | None = None
+    checked: str = ""
+
+
+def answer(pool: Pool, task: Task) -> Any:
+    """Return what a task gives, or its `Failure`."""
+    future = pool.submit(task)
+    while not future.done():
+        pool.wait()
+    pool.wait()
+    return future.result()
+
+
+def ask(pool: Pool, job: Job, about: Sequence[Component]) -> list[Any]:
+    """Return what a job says of each component, or a `Failure`.
+
+    The job is given their references, and returns a list; each component has the time of a call. They are asked
+    together, and each alone if that failed.
+    """
+    if not about:
+        return []
+    names = [component.reference for component in about]
+    task = Task(
+        job, names, f"ask {', '.join(names)}", timeout=len(names) * patience() + GRACE,
+        isolated=not all(component.own for component in about),
+    )  # fmt: skip
+    result: list[Any] | Failure = answer(pool, task)
+    if not isinstance(result, Failure):
+        return result
+    return [result] if len(names) == 1 else [said for one in about for said in ask(pool, job, [one])]
+
+
+def read(
+    spec: DatasetSpec, built: Dataset, component: Component, pool: Pool | None, seconds: float | None = None
+) -> CachedDataset:
+    """Return a dataset from the cache, where it is put first if need be: a third party's in a worker, with a limit.
+
+    ``built``: the dataset, which this process asks where there is no worker, or no need for one. ``seconds``: how long
+    a trial may take; if that is longer than `DATASET_SECONDS`, it is the limit.
+
+    Raises:
+        HarnessError: what `harness.datasets.cache.obtain` raises, or the worker ended, or the time did.
+    """
+    if component.own or pool is None or isinstance(pool, InProcess):
+        return obtain(spec.name, spec.options, built, spec.root, maker=component.identity)
+    limit = max(DATASET_SECONDS, seconds or 0.0)
+    title = f"read dataset {spec.name}"
+    result = answer(pool, Task(_read, spec, title, timeout=limit, isolated=True))
+    if not isinstance(result, Failure):
+        found: CachedDataset = result
+        return found
+    if result.status == "timed out":
+        msg = f"reading it took longer than {limit:g} s; a longer suite.timeout is its limit too"
+    else:
+        msg = result.reason
+    raise HarnessError(msg)
+
+
+def backend_states(names: Sequence[str], _report: Report) -> list[BackendState]:
+    """Say whether backends work here: a job."""
+    return [_backend_state(name) for name in names]
+
+
+def dataset_states(names: Sequence[str], _report: Report) -> list[DatasetState]:
+    """Say whether datasets are here: a job."""
+    return [dataset_state(name) for name in names]
+
+
+def _backend_state(name: str) -> BackendState:
+    try:
+        backend = load_backend(registry().find("backend", name))
+        with foreign():
+            reason = backend.unavailable("auto")
+            told = {} if reason is not None else backend.environment("auto")
+            return BackendState(reason, {str(key): str(value) for key, value in told.items()})
+    except Exception as error:  # noqa: BLE001 - a faulty backend is one that does not work here
+        return BackendState(one_line(error), {})
+
+
+def dataset_state(name: str) -> DatasetState:
+    """Say whether a dataset is here."""
+    try:
+        built = build(registry().find("dataset", name), {}, Path.cwd())
+        with foreign():
+            reason = built.unavailable()
+            if reason is not None:
+                return DatasetState(f"no: {reason}")
+            if not isinstance(built, StoredDataset):
+                return DatasetState("yes")
+            held = built.holding()
+    except OptionError as error:
+        return DatasetState(f"needs options: {error}")
+    except Exception as error:  # noqa: BLE001 - a faulty dataset hides no other
+        return DatasetState(f"faulty: {one_line(error)}")
+    if held is None:
+        fetch = command("harness", "datasets", "fetch", name.rpartition(":")[2])
+        return DatasetState(f"no: '{fetch}' downloads it")
+    return DatasetState("yes", str(held.place), held.size, held.checked)
+
+
+def _read(spec: DatasetSpec, _report: Report) -> CachedDataset:
+    component = registry().find("dataset", spec.name)
+    built = build(component, spec.options, spec.directory)
+    return obtain(spec.name, spec.options, built, spec.root, maker=component.identity)

@@ -1,0 +1,187 @@
+"""What trials will take: seconds and memory, from those that ran on this machine before.
+
+Every trial that ends leaves a line in ``timings.jsonl`` in the cache, whatever run it belongs to.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from heapq import heapreplace
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from harness.machine.cache import cache_root
+from harness.machine.files import append_line, checksum, open_regular
+from harness.machine.host import host
+from harness.rows import TrialRow
+from harness.trial.specs import TrialSpec
+
+_RECENT = 5
+"""Timings of one kind that a forecast rests on: the last ones."""
+_MOST = 1 << 21
+"""Bytes of the file that are read: the end of it."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one trial took, and under which circumstances."""
+
+    processor: str
+    backend: str
+    threads: Annotated[int, Field(ge=1)]
+    network: str
+    """A digest of the `NetworkSpec`."""
+    parameters: Annotated[int, Field(ge=1)]
+    recipe: str
+    """A digest of everything that decides how many epochs a trial runs, but for its seed."""
+    epochs: Annotated[int, Field(ge=0)]
+    seconds_per_image: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Training and validation, by training image and epoch."""
+    anonymous_bytes: Annotated[int, Field(ge=0)] | None
+
+
+_TIMING = TypeAdapter(Timing)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a trial is expected to take; ``at_most`` where it may stop early and nobody knows when."""
+
+    seconds: float
+    at_most: bool
+    anonymous_bytes: int | None
+
+
+def timings_path() -> Path:
+    """Return where the timings are kept."""
+    return cache_root() / "timings.jsonl"
+
+
+class Timings:
+    """The timings of this machine, latest last; ``path`` is read now and appended to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._networks: dict[tuple[str, int, str], list[Timing]] = defaultdict(list)
+        self._backends: dict[tuple[str, int], list[Timing]] = defaultdict(list)
+        self._recipes: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for timing in _read(path):
+            self._take(timing)
+
+    def record(self, spec: TrialSpec, row: TrialRow, train_rows: int) -> None:
+        """Note what a trial took, on disk if that is possible."""
+        if row.metrics is None:
+            return
+        # A resumed trial's history has every epoch's seconds, wherever it ran.
+        per_image = row.metrics.seconds / (row.metrics.epochs * train_rows)
+        self.add(_timing(spec, row, row.metrics.epochs, per_image, row.anonymous_bytes))
+
+    def add(self, timing: Timing) -> None:
+        """Note a timing."""
+        self._take(timing)
+        with suppress(OSError):
+            append_line(self._path, json.dumps(asdict(timing)))
+
+    def has(self, spec: TrialSpec) -> bool:
+        """Say whether the same network has run on the same backend."""
+        return (spec.backend, spec.context.threads, _digest(spec)) in self._networks
+
+    def forecast(self, spec: TrialSpec, row: TrialRow, train_rows: int) -> Forecast | None:
+        """Return what a trial is expected to take, None where nothing like it has run here.
+
+        The same network on the same backend says best; others of that backend, nearest in size, are scaled by their
+        parameters.
+        """
+        kind = (spec.backend, spec.context.threads)
+        alike = self._networks.get((*kind, _digest(spec)), [])
+        # Whole trials say more than a rehearsal's few batches.
+        alike = ([one for one in alike if one.epochs] or alike)[-_RECENT:]
+        scale = 1.0
+        if not alike:
+            others = self._backends.get(kind, [])
+            if not others:
+                return None
+            nearest = min(others, key=lambda one: abs(one.parameters - row.parameters))
+            alike, scale = [nearest], row.parameters / nearest.parameters
+        known = self._recipes.get((spec.backend, _recipe(row)))
+        epochs = median(known[-_RECENT:]) if known else spec.epochs
+        memory = [one.anonymous_bytes for one in alike if one.anonymous_bytes]
+        return Forecast(
+            seconds=scale * median(one.seconds_per_image for one in alike) * train_rows * epochs,
+            at_most=spec.early_stopping is not None and not known,
+            anonymous_bytes=max(memory, default=None),
+        )
+
+    def _take(self, timing: Timing) -> None:
+        if timing.processor == host()["processor"]:
+            self._networks[timing.backend, timing.threads, timing.network].append(timing)
+            self._backends[timing.backend, timing.threads].append(timing)
+            if timing.epochs:
+                self._recipes[timing.backend, timing.recipe].append(timing.epochs)
+
+
+def rehearsed(spec: TrialSpec, row: TrialRow, seconds_per_image: float, anonymous_bytes: int | None) -> Timing:
+    """Return the timing of a trial of which only some batches ran."""
+    return _timing(spec, row, 0, seconds_per_image, anonymous_bytes)
+
+
+def makespan(seconds: Sequence[float], slots: int) -> float:
+    """Return how long tasks take together, each started, longest first, where one has ended.
+
+    >>> makespan([3.0, 2.0, 2.0, 1.0], 2)
+    4.0
+    """
+    ends = [0.0] * max(slots, 1)
+    for one in sorted(seconds, reverse=True):
+        heapreplace(ends, ends[0] + one)
+    return max(ends)
+
+
+def estimates(known: Sequence[tuple[int, Forecast | None]]) -> list[float]:
+    """Return an estimate of each trial's duration, from its cost in operations and its forecast.
+
+    A cost without a forecast becomes seconds as the others' do; where none has one, the estimates are costs.
+    """
+    told = [found.seconds / cost for cost, found in known if found and cost]
+    rate = median(told) if told else 1.0
+    return [found.seconds if found else rate * cost for cost, found in known]
+
+
+def _timing(spec: TrialSpec, row: TrialRow, epochs: int, per_image: float, memory: int | None) -> Timing:
+    return Timing(
+        processor=host()["processor"],
+        backend=spec.backend,
+        threads=spec.context.threads,
+        network=_digest(spec),
+        parameters=row.parameters,
+        recipe=_recipe(row),
+        epochs=epochs,
+        seconds_per_image=per_image,
+        anonymous_bytes=memory,
+    )
+
+
+def _digest(spec: TrialSpec) -> str:
+    """Return what the time of an image depends on, besides backend and threads."""
+    precision = "" if spec.context.precision == "float32" else spec.context.precision
+    return checksum(repr(spec.network) + precision)[:16]
+
+
+def _recipe(row: TrialRow) -> str:
+    return checksum([row.basis, row.settings])[:16]
+
+
+def _read(path: Path) -> Iterable[Timing]:
+    """Yield what the file holds; a line that another version wrote, or that was cut off, is passed over."""
+    with suppress(OSError), open_regular(path) as file:
+        file.seek(0, 2)
+        start = max(0, file.tell() - _MOST)
+        file.seek(start)
+        for line in file.read().splitlines():
+            with suppress(ValueError):
+                yield _TIMING.validate_json(line, strict=True)

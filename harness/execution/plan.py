@@ -1,0 +1,238 @@
+"""From a suite to its trials: which would run, on which backend, and which cannot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from harness.datasets.cache import CachedDataset
+from harness.datasets.splits import SETS
+from harness.errors import HarnessError, as_typed, nearest, printable
+from harness.execution.apart import DatasetSpec, read
+from harness.execution.pools import Pool
+from harness.execution.probe import Answer, Ask, Question
+from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
+from harness.machine.cache import cache_root
+from harness.plugins.loading import Kind, Registry
+from harness.rows import TrialRow
+from harness.suite import LoadedSuite, Suite
+from harness.suite.finalists import chosen, matching
+from harness.suite.network import network_spec, perturbation_specs
+from harness.text import counted, seconds
+from harness.trial.fingerprints import perturbation_components, stamped
+from harness.trial.jobs import split_of
+from harness.trial.specs import OptimizerSpec, TrialSpec
+
+MOST_TRIALS = 100_000
+"""Of a command. The header of a run of that many is read in a second; `LARGEST_TEXT` of files has room for it."""
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial that the suite asks for; ``spec`` is None where no backend can run it, and the row says why."""
+
+    row: TrialRow
+    spec: TrialSpec | None
+    devices: tuple[str, ...] = ()
+    """The devices that it may be trained on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every trial that was asked for, in the suite's order, and the data that they share."""
+
+    data: CachedDataset
+    trials: list[PlannedTrial]
+    sizes: dict[str, int]
+    """Rows in train, val and test."""
+    split: str
+    """The digest of that partition."""
+    perturbations: dict[str, str] = field(default_factory=dict)
+    """What each perturbation of the tests is, ``"perturbation gaussian_noise"`` -> ``"nn-harness 0.1.0"``."""
+
+    @property
+    def components(self) -> dict[str, str]:
+        """Each plugin that the trials that can run and their tests take, as `perturbations` has them."""
+        trained = {key: value for one in self.trials if one.spec for key, value in one.row.components.items()}
+        return trained | self.perturbations
+
+
+def make_plan(
+    loaded: LoadedSuite,
+    registry: Registry,
+    ask: Ask,
+    *,
+    only: Sequence[str] = (),
+    threads: int = 1,
+    device: str | None = None,
+    pool: Pool | None = None,
+) -> Plan:
+    """Return the plan of a suite; its dataset is loaded into the cache.
+
+    ``ask`` finds out which backend can do what here. ``only``: names or globs of experiments; all without. ``device``
+    stands for ``"auto"`` in the suite. ``pool``: where a third party's dataset is read; in this process without one.
+
+    Raises:
+        HarnessError: the dataset is not to be had or cannot be split, ``only`` matches nothing, an experiment cannot
+            be trained on it, or nothing can use ``device``.
+    """
+    suite = loaded.suite
+    experiments = {name: suite.experiments[name] for name in choose(suite, only)}
+    _check_count(loaded, len(experiments))
+    data = open_dataset(loaded, registry, pool)
+    try:
+        split = split_of(data, suite.dataset.split)
+    except HarnessError as error:
+        msg = f"{loaded.source('dataset', 'split')}: dataset {suite.dataset.name!r}: {error}"
+        raise HarnessError(msg) from None
+    basis = {
+        "interface": str(INTERFACE_VERSION),
+        "dataset": data.digest,
+        "split": split.digest(),
+    }
+    questions = []
+    for name, experiment in experiments.items():
+        network = network_spec(experiment, data.shape, len(data.class_names))
+        _check_last_batch(loaded, name, network, len(split.train))
+        place = device if device and experiment.device == "auto" else experiment.device
+        optimizer = _optimizer_spec(loaded, name)
+        questions.append(Question(tuple(experiment.backends), place, network, optimizer, experiment.precision))
+    answers = ask(questions)
+    _check_device(device, questions, answers)
+    trials = []
+    for (name, experiment), question, answer in zip(experiments.items(), questions, answers, strict=True):
+        parts: list[tuple[Kind, str | None]] = [
+            ("dataset", suite.dataset.name),
+            ("optimizer", experiment.optimizer.name),
+            ("backend", answer.backend),
+        ]
+        components = {f"{kind} {part}": _identity(registry, kind, part) for kind, part in parts if part}
+        foreign = any(registry.third_party(kind, part) for kind, part in parts[1:] if part)
+        first = TrialRow(
+            experiment=name,
+            seed=0,
+            group=experiment.group,
+            description=experiment.description,
+            status="planned" if answer.backend else "unavailable",
+            fingerprint="",
+            backend=answer.backend or ", ".join(experiment.backends),
+            settings=experiment.model_dump(mode="json"),
+            parameters=question.network.parameter_count(),
+            reason=answer.reason,
+            basis=basis | {"precision": experiment.precision},
+            components=components,
+        )
+        for seed in suite.suite.seeds:
+            row = stamped(replace(first, seed=seed))
+            context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
+            spec = None
+            if answer.backend:
+                spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
+            trials.append(PlannedTrial(row, spec, answer.devices))
+    tests = perturbation_components(perturbation_specs(suite), registry)
+    return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"], tests)
+
+
+def choose(suite: Suite, only: Sequence[str]) -> list[str]:
+    """Return the experiments that ``only`` names, in the suite's order.
+
+    Raises:
+        HarnessError: a pattern matches none.
+    """
+    names = list(suite.experiments)
+    for pattern in only:
+        if not matching(pattern, names):
+            msg = f"--only {as_typed(pattern, 80)}: matches no experiment. {nearest(pattern, names)}"
+            raise HarnessError(msg)
+    return chosen(only, names)
+
+
+def open_dataset(loaded: LoadedSuite, registry: Registry, pool: Pool | None = None) -> CachedDataset:
+    """Return the suite's dataset from the cache, where it is put first if need be; a third party's in the pool.
+
+    Raises:
+        HarnessError: it is not available, or it or its files are faulty.
+    """
+    table = loaded.suite.dataset
+    try:
+        spec = DatasetSpec(table.name, table.options, loaded.path.parent, cache_root())
+        component = registry.find("dataset", table.name)
+        longest = loaded.suite.suite.timeout
+        return read(spec, loaded.dataset, component, pool, seconds(longest) if longest else None)
+    except HarnessError as error:
+        # Where it complains of one of its options, it begins with that.
+        option = str(error).partition(":")[0]
+        msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {error}"
+        raise HarnessError(msg) from error
+
+
+def _identity(registry: Registry, kind: Kind, name: str) -> str:
+    """Return by what a component is identified in a trial: of a dataset, the digest of its content says the rest."""
+    component = registry.find(kind, name)
+    return component.provenance if kind == "dataset" else component.identity
+
+
+def _check_count(loaded: LoadedSuite, experiments: int) -> None:
+    """Refuse more trials than a run can have: each has a folder and a row of its own."""
+    seeds = len(loaded.suite.suite.seeds)
+    if experiments * seeds > MOST_TRIALS:
+        what = f"{counted(seeds, 'seed')} of {counted(experiments, 'experiment')} make {experiments * seeds:,} trials"
+        msg = (
+            f"{loaded.source('suite', 'seeds')}: {what}, and a run has at most {MOST_TRIALS:,}: each has a folder of "
+            "its own. Give fewer seeds, or choose experiments with --only"
+        )
+        raise HarnessError(msg)
+
+
+def _check_device(device: str | None, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+    """Refuse a device of the command line that nothing can use: a suite's own is for another machine, this is not."""
+    refused = [answer.reason for question, answer in zip(questions, answers, strict=True) if question.device == device]
+    if device and refused and not any(answer.backend for answer in answers):
+        msg = (
+            f"--device {as_typed(device, 80)}: no backend of these experiments can use it here: {printable(refused[0])}"
+        )
+        raise HarnessError(msg)
+
+
+def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
+    """Refuse a batch norm over a last batch of one row, which has no variance."""
+    if rows % network.batch_size == 1 and any(isinstance(layer, BatchNorm) for layer in network.layers):
+        enough = next(size for size in count(network.batch_size + 1) if rows % size != 1)
+        what = (
+            f"{network.batch_size} leaves a last batch of one row out of {rows:,}, which batch_norm cannot normalise. "
+            f"Choose {enough} or another"
+        )
+        raise loaded.problem(name, "batch_size", what)
+
+
+def _trial_spec(
+    loaded: LoadedSuite,
+    row: TrialRow,
+    data: CachedDataset,
+    network: NetworkSpec,
+    context: Context,
+    *,
+    third_party: bool,
+) -> TrialSpec:
+    experiment = loaded.suite.experiments[row.experiment]
+    return TrialSpec(
+        experiment=row.experiment,
+        seed=row.seed,
+        data=replace(data, directory=data.directory.absolute()),
+        split=loaded.suite.dataset.split,
+        network=network,
+        backend=row.backend,
+        optimizer=_optimizer_spec(loaded, row.experiment),
+        learning_rate=experiment.optimizer.learning_rate,
+        schedule=experiment.schedule,
+        epochs=experiment.epochs,
+        early_stopping=experiment.early_stopping or None,
+        context=context,
+        fingerprint=row.fingerprint,
+        components=row.components,
+        third_party=third_party,
+    )
+
+
+def _optimizer_spec(loaded: LoadedSuite, experiment: str) -> OptimizerSpec:
+    table = loaded.suite.experiments[experiment].optimizer
+    return OptimizerSpec(table.name, table.options, loaded.path.parent.absolute())

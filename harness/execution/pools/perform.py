@@ -1,0 +1,97 @@
+"""Performs a task where it is, so that nothing which a job does ends what it runs in."""
+
+import io
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from harness.errors import one_line
+from harness.execution.pools.logs import Log, limit
+from harness.plugins.foreign import from_user
+from harness.trial.tasks import Failure, Report, Task
+
+_LOG = logging.getLogger(__name__)
+
+
+class TimedOutError(Exception):
+    """A job has taken longer than it may."""
+
+
+def perform(task: Task, report: Report, *, own_process: bool) -> Any:
+    """Return a job's result, or the `Failure` that it ended with; its output and its traceback go to its log.
+
+    ``own_process``: whether the output of C code may be redirected too.
+    """
+    with _logged(task.log, own_process=own_process):
+        _LOG.info(f"{task.title}, process {os.getpid()}")
+        try:
+            result = task.job(task.argument, report)
+        except TimedOutError:
+            failure = timed_out(task)
+        except BaseException as error:  # SystemExit too: whatever a plugin raises costs its own trial
+            if from_user(error):
+                _LOG.info("interrupted")
+                raise
+            traceback.print_exc()
+            failure = Failure("failed", one_line(error))
+        else:
+            _LOG.info("ended")
+            return result
+        _LOG.info(f"{failure.status}: {failure.reason}")
+        return failure
+
+
+def timed_out(task: Task) -> Failure:
+    """Return the failure of a task that has taken longer than it may."""
+    return Failure("timed out", f"took longer than {task.timeout:g} s")
+
+
+@contextmanager
+def _logged(log: Path | None, *, own_process: bool) -> Iterator[None]:
+    """Send what is printed, and what is logged at INFO or above, to the end of the log; to nowhere without one."""
+    with ExitStack() as stack:
+        stack.callback(limit, log)
+        raw = _open(log)
+        # Line by line: whoever follows the log sees where a trial stands.
+        file = stack.enter_context(
+            io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        )
+        if own_process:
+            # The descriptors themselves: a C library's output goes there too. A worker has no other use for them.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor in (1, 2):
+                os.dup2(raw.fileno(), descriptor)
+        stack.enter_context(redirect_stdout(file))
+        stack.enter_context(redirect_stderr(file))
+        stack.enter_context(_handled(file))
+        yield
+
+
+@contextmanager
+def _handled(file: TextIO) -> Iterator[None]:
+    """Write log records to a file."""
+    handler = logging.StreamHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+def _open(log: Path | None) -> Log:
+    if log:
+        with suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            return Log(log, "a")
+    return Log(os.devnull, "a")

@@ -1,0 +1,75 @@
+"""The inside of a worker process."""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from time import monotonic
+from typing import Any
+
+from harness.errors import one_line
+from harness.execution.pools.channel import Channel, taken_from_standard_streams
+from harness.execution.pools.perform import perform
+from harness.machine.children import end_with_parent
+from harness.trial.tasks import Failure, Task
+
+PROGRAM = "from harness.execution.pools.worker import main; main()"
+"""What a worker executes; the process number of its driver is its argument."""
+REPORT_SECONDS = 0.1
+"""A job's reports are passed on at most this often."""
+
+
+def main() -> None:
+    """Perform the tasks that the driver sends, one after the other, until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it, and ends us
+    end_with_parent(int(sys.argv[1]))
+    channel = taken_from_standard_streams()
+    channel.greet()
+    tasks: SimpleQueue[bytearray] = SimpleQueue()
+    threading.Thread(target=_read, args=(channel, tasks), daemon=True).start()
+    here = os.getpid()
+    _say(channel, "ready", 0, here)
+    while True:
+        frame = tasks.get()
+        number, content = pickle.loads(frame)  # noqa: S301 - our own driver wrote it
+        _say(channel, "begun", number, None)
+        result = _run(channel, number, content)
+        if os.getpid() != here:
+            os._exit(1)  # a copy of this process, which a plugin has forked and let go on: the original answers
+        _say(channel, "done", number, result)
+
+
+def _say(channel: Channel, kind: str, number: int, content: Any) -> None:
+    channel.send(pickle.dumps((kind, number, content), protocol=5))
+
+
+def _run(channel: Channel, number: int, content: bytes) -> bytes:
+    """Perform a pickled task and return its pickled result: here it can still be said that it has none."""
+    try:
+        task: Task = pickle.loads(content)  # noqa: S301 - our own driver wrote it
+    except BaseException as error:  # noqa: BLE001 - it imports what the task names, which may raise anything
+        return pickle.dumps(Failure("failed", f"its task cannot be read: {one_line(error)}"))
+    last = 0.0
+
+    def report(said: Any) -> None:
+        nonlocal last
+        if monotonic() - last >= REPORT_SECONDS:
+            last = monotonic()
+            _say(channel, "said", number, pickle.dumps(said, protocol=5))
+
+    result = perform(task, report, own_process=True)
+    try:
+        return pickle.dumps(result, protocol=5)
+    except Exception as error:  # noqa: BLE001 - pickling a foreign object may raise anything
+        return pickle.dumps(Failure("failed", f"its result cannot be passed on: {one_line(error)}"))
+
+
+def _read(channel: Channel, tasks: "SimpleQueue[bytearray]") -> None:
+    """Queue what the driver sends, and end this process when the driver has ended, whatever it is doing."""
+    try:
+        while True:
+            tasks.put(channel.receive())
+    except (EOFError, OSError):
+        os._exit(1)

@@ -1,0 +1,153 @@
+"""Which backend can train an experiment here: asked in a worker, so that no framework is loaded into the driver."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.errors import HarnessError, one_line, shown
+from harness.execution.apart import GRACE, answer
+from harness.execution.pools import Failure, Pool, Task
+from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
+from harness.plugins.foreign import LateError, foreign, patience
+from harness.plugins.loading import Registry, registry
+from harness.trial.jobs import build_optimizer, load_backend
+from harness.trial.outputs import read_names, read_reason
+from harness.trial.specs import OptimizerSpec
+from harness.trial.tasks import Report
+
+
+@dataclass(frozen=True)
+class Question:
+    """The backends to try, in order, a device as a suite names it, what they should build and train it with."""
+
+    backends: tuple[str, ...]
+    device: str
+    network: NetworkSpec
+    optimizer: OptimizerSpec
+    precision: Precision = "float32"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first backend that can, and the devices that it may use; or None, and each one's reason."""
+
+    backend: str | None
+    devices: tuple[str, ...] = ()
+    reason: str = ""
+
+
+Ask = Callable[[Sequence[Question]], list[Answer]]
+
+
+def probe(questions: Sequence[Question], _report: Report) -> list[Answer]:
+    """Answer questions: a job."""
+    late: dict[str, str] = {}
+    return [_answer(question, late) for question in questions]
+
+
+def asking(pool: Pool) -> Ask:
+    """Return a function that answers questions by a job in a pool."""
+
+    def ask(questions: Sequence[Question]) -> list[Answer]:
+        # Many experiments ask the same; their text tells, as their options cannot be hashed.
+        unique = list({repr(question): question for question in questions}.values())
+        found = _run(pool, unique)
+        if isinstance(found, Failure):
+            # One of the backends ended the job: alone, each shows whether it was the one.
+            fatal: dict[str, str] = {}
+            found = [_alone(pool, question, fatal) for question in unique]
+        known = dict(zip(map(repr, unique), found, strict=True))
+        return [known[repr(question)] for question in questions]
+
+    return ask
+
+
+def _alone(pool: Pool, question: Question, fatal: dict[str, str]) -> Answer:
+    """Return the answer of the first of a question's backends that has one; ``fatal``: those that ended their job."""
+    reasons = []
+    for name in question.backends:
+        if name not in fatal:
+            answers = _run(pool, [replace(question, backends=(name,))])
+            if not isinstance(answers, Failure):
+                if answers[0].backend:
+                    return answers[0]
+                reasons.append(answers[0].reason)
+                continue
+            fatal[name] = f"{name}: {answers.reason}"
+        reasons.append(fatal[name])
+    return Answer(None, reason="; ".join(reasons))
+
+
+def _run(pool: Pool, questions: list[Question]) -> list[Answer] | Failure:
+    plugins = registry()
+    isolated = any(_third_party(plugins, question) for question in questions)
+    backends = {name for question in questions for name in question.backends}
+    # Each backend may be late once; it is not asked again.
+    limit = (len(backends) + 1) * patience() + GRACE
+    result = answer(pool, Task(probe, questions, "probing backends", timeout=limit, isolated=isolated))
+    return result if isinstance(result, Failure) else _received(result, questions)
+
+
+def _received(result: Any, questions: list[Question]) -> list[Answer] | Failure:
+    """Return answers that come from a process which ran third-party code, or the failure that something else is."""
+    pairs = zip(result, questions, strict=True) if type(result) is list and len(result) == len(questions) else None
+    if pairs and all(_is_answer(found, question) for found, question in pairs):
+        return result  # type: ignore[no-any-return] # as was verified
+    return Failure("failed", f"its process returned what a job does not: {shown(result)}")
+
+
+def _is_answer(found: Any, question: Question) -> bool:
+    return (
+        type(found) is Answer
+        and (found.backend is None or (type(found.backend) is str and found.backend in question.backends))
+        and type(found.devices) is tuple
+        and all(type(device) is str for device in found.devices)
+        and type(found.reason) is str
+    )
+
+
+def _third_party(plugins: Registry, question: Question) -> bool:
+    """Return whether third-party code answers a question."""
+    backends = (plugins.third_party("backend", name) for name in question.backends)
+    return any(backends) or plugins.third_party("optimizer", question.optimizer.name)
+
+
+def _precisions(backend: Backend) -> Sequence[Precision]:
+    """Return what a backend has: whoever does not say has float32."""
+    told: object = backend
+    return told.precisions if isinstance(told, ReducedPrecision) else ("float32",)
+
+
+def _answer(question: Question, late: dict[str, str]) -> Answer:
+    """Answer a question; ``late``: backends that took too long to answer another, and what was said of them."""
+    reasons = []
+    for name in question.backends:
+        if name not in late:
+            try:
+                with foreign():
+                    reason, devices = _asked(name, question)
+                if reason is None:
+                    return Answer(name, devices)
+            except Exception as error:  # noqa: BLE001 - a faulty backend costs its own experiments
+                reason = str(error) if isinstance(error, HarnessError) else f"{name}: {one_line(error)}"
+                if isinstance(error, LateError) or isinstance(error.__cause__, LateError):
+                    late[name] = reason
+        else:
+            reason = late[name]
+        reasons.append(reason)
+    return Answer(None, reason="; ".join(reasons))
+
+
+def _asked(name: str, question: Question) -> tuple[str | None, tuple[str, ...]]:
+    """Return why a backend cannot train what is asked for, or None, and the devices that it may use."""
+    backend = load_backend(registry().find("backend", name))
+    reason = read_reason(backend.unavailable(question.device))
+    if reason is not None:
+        return reason, ()
+    keys = [
+        *read_names(backend.unsupported(question.network, build_optimizer(question.optimizer)), "unsupported"),
+        *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
+    ]
+    if keys:
+        return f"{name} cannot honour {', '.join(keys)}", ()
+    return None, read_names(backend.devices(question.device), "devices")

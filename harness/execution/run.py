@@ -1,0 +1,115 @@
+"""Runs a plan: trains what has no row that serves, chooses the finalists, measures them, and keeps every row."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.execution.dispatch import Stopped
+from harness.execution.evaluation import evaluate_all
+from harness.execution.forecast import Forecast, Timings, estimates, makespan
+from harness.execution.plan import Plan, PlannedTrial
+from harness.execution.pools import Pool
+from harness.execution.resume import Found, look_up
+from harness.execution.training import Conditions, foreknown, train_all
+from harness.plugins.loading import Registry
+from harness.plugins.observers import Observers
+from harness.rows import TrialRow
+from harness.store import Run, bring_back, clear, clear_checkpoint, put_aside, read_classes, write_classes
+from harness.trial.gallery import class_record
+from harness.trial.jobs import split_of
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the trials that a command asked for."""
+
+    rows: list[TrialRow]
+    damaged: list[str]
+    """Rows that were found damaged: what was wrong with each, and what became of it."""
+    changed: list[str]
+    """Trials that mean something else than their rows did, and in what."""
+    faulty: dict[str, str]
+    """Observers that raised or were slow, as ``plugin.hook``, and what they did."""
+
+    @property
+    def all_well(self) -> bool:
+        """Whether every trial is done."""
+        return all(row.status == "done" for row in self.rows)
+
+
+def execute(
+    run: Run,
+    plan: Plan,
+    registry: Registry,
+    pool: Pool,
+    conditions: Conditions | None = None,
+    timings: Timings | None = None,
+    observers: Observers | None = None,
+) -> Outcome:
+    """Train and measure what a plan asks for; a trial that fails is a row, and the others go on.
+
+    Rows that serve are kept as they are. The observers' hooks are called as their specifications say.
+    """
+    conditions = conditions or Conditions()
+    observers = observers or Observers(registry.manager)
+    clear(run)
+    if read_classes(run) is None:
+        split = split_of(plan.data, run.suite.dataset.split)
+        write_classes(run, class_record(plan.data.open(), split))
+    rows: dict[tuple[str, int], TrialRow] = {}
+    pending: list[PlannedTrial] = []
+    damaged: list[str] = []
+    changed: list[str] = []
+    for planned in plan.trials:
+        found = look_up(run, planned)
+        if found.differences:
+            changed.append(f"{planned.row.experiment} seed {planned.row.seed}: {'; '.join(found.differences)}")
+        if found.damage:
+            damaged.append(f"{found.damage}; {_consequence(planned, found)}")
+        rows[planned.row.experiment, planned.row.seed] = _settled(run, planned, found)
+        if found.row is None and planned.spec:
+            pending.append(planned)
+    about: dict[str, Any] = {
+        "directory": str(run.directory),
+        "trials": len(plan.trials),
+        "reused": sum(row.status == "done" for row in rows.values()),
+        "pending": len(pending),
+        "predicted_seconds": _predicted(foreknown(pending, timings, plan.sizes["train"]), pool.slots),
+    }
+    observers.run_started(run=about)
+    try:
+        for row in train_all(run, pending, pool, observers, conditions, timings):
+            rows[row.experiment, row.seed] = row
+        for row in evaluate_all(run, plan, list(rows.values()), registry, pool, observers, conditions):
+            rows[row.experiment, row.seed] = row
+    except Stopped:
+        pool.stop()
+    finally:
+        observers.run_finished(run=about | {"statuses": dict(Counter(row.status for row in rows.values()))})
+    return Outcome(list(rows.values()), damaged, changed, observers.faulty)
+
+
+def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> float | None:
+    """Return how long the training will take, None where nothing like it has run here."""
+    return makespan(estimates(known), slots) if any(forecast for _, forecast in known) else None
+
+
+def _consequence(planned: PlannedTrial, found: Found) -> str:
+    if planned.spec is None:
+        return f"it is left as it is, as it cannot be made again here: {planned.row.reason}"
+    return "the trial is measured again" if found.row else "the trial is trained again"
+
+
+def _settled(run: Run, planned: PlannedTrial, found: Found) -> TrialRow:
+    """Return a trial's row before anything runs, and see that its place holds that row and no other trial's."""
+    if found.placed and (found.differences or found.shelf):
+        put_aside(run, found.placed)
+    if found.shelf:
+        bring_back(run, planned.row, found.shelf)
+    if found.row:
+        clear_checkpoint(run, planned.row.experiment, planned.row.seed)
+        return run.write(found.row).row if found.renewed else found.row
+    if found.damage and planned.spec is None:
+        return planned.row  # where it can be made again, it may be repaired: not a byte of it is lost here
+    return run.write(planned.row).row

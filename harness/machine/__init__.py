@@ -1,0 +1,1 @@
+"""This machine: its processor, threads, files, cache and kernels."""

@@ -1,0 +1,222 @@
+"""Finds, loads, quarantines and names plugins."""
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pluggy
+
+from harness import hookspecs
+from harness.errors import HarnessError, nearest, one_line
+from harness.machine.installed import survey
+from harness.plugins.components import KINDS, OWN, PEER, Component, Kind
+from harness.plugins.foreign import foreign
+from harness.plugins.vetting import LAST, refused
+
+__all__ = [
+    "DISABLE", "GROUP", "KINDS", "OWN", "PEER", "Component", "Kind", "Quarantined", "Registry", "load",
+    "load_installed", "registry", "rehearse",
+]  # fmt: skip
+
+GROUP = "harness"
+DISABLE = "HARNESS_DISABLE_PLUGINS"
+"""The environment variable that names plugins not to load; workers inherit it."""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A plugin that was set aside, and why."""
+
+    plugin: str
+    distribution: str
+    version: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that the installed plugins offer."""
+
+    manager: pluggy.PluginManager = field(repr=False)
+    components: tuple[Component, ...]
+    quarantined: tuple[Quarantined, ...]
+    disabled: tuple[str, ...] = ()
+    """Plugins that are installed and were not loaded, each as ``"name (distribution version)"``."""
+
+    def named(self, kind: Kind) -> dict[str, Component]:
+        """Return the components of a kind by the name that a suite uses.
+
+        That is the bare name, but for one that two distributions offer: those are ``distribution:name`` alone.
+        """
+        offered = [component for component in self.components if component.kind == kind]
+        bare = [component.name for component in offered]
+        full = {f"{component.distribution}:{component.name}": component for component in offered}
+        unique = {component.name: component for component in offered if bare.count(component.name) == 1}
+        clashing = {name: component for name, component in full.items() if component.name not in unique}
+        return unique | clashing
+
+    def find(self, kind: Kind, name: str) -> Component:
+        """Return the component that a suite means by ``name``, bare or ``distribution:name``.
+
+        Raises:
+            HarnessError: no plugin offers it, or more than one; the message names the nearest, and any that is
+                quarantined.
+        """
+        known = self.named(kind)
+        if name in known:
+            return known[name]
+        for component in self.components:
+            if component.kind == kind and f"{component.distribution}:{component.name}" == name:
+                return component
+        owners = [c.distribution for c in self.components if c.kind == kind and c.name == name]
+        if owners:
+            choices = " or ".join(f"{owner}:{name}" for owner in owners)
+            msg = f"{kind} {name!r} is offered by {' and '.join(owners)}: write {choices}"
+            raise HarnessError(msg)
+        msg = f"unknown {kind} {name!r}. {nearest(name, known)}{self._absent()}"
+        raise HarnessError(msg)
+
+    def third_party(self, kind: Kind, name: str) -> bool:
+        """Return whether a component's code is not harness's own; True also where no plugin offers it."""
+        try:
+            return not self.find(kind, name).own
+        except HarnessError:
+            return True
+
+    def _absent(self) -> str:
+        """Name the plugins that might have offered it, and why they do not."""
+        faulty = ", ".join(f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined)
+        off = ", ".join(self.disabled)
+        return (f" Quarantined: {faulty}." if faulty else "") + (f" Disabled: {off}." if off else "")
+
+
+@cache
+def registry() -> Registry:
+    """Return what is installed and not disabled; scanned and checked once in a process."""
+    return load_installed(os.environ.get(DISABLE, ""), refused)
+
+
+Vet = Callable[[Iterable[EntryPoint]], Mapping[EntryPoint, str]]
+"""Says which third parties' entry points are not to be loaded into this process, and why."""
+
+
+def load_installed(disable: str = "", vet: Vet | None = None) -> Registry:
+    """Load the plugins of what is installed; ``disable`` and ``vet`` as in `load`."""
+    found = survey(GROUP)
+    return load(found.points, disable, [Quarantined("?", place, "?", why) for place, why in found.unreadable], vet)
+
+
+def load(
+    found: Iterable[EntryPoint], disable: str = "", unreadable: Iterable[Quarantined] = (), vet: Vet | None = None
+) -> Registry:
+    """Load each entry point on its own, so that a faulty one is set aside and the others serve.
+
+    ``disable`` names those that are not to be loaded, between commas; ``"*"`` stands for all but harness's own.
+    ``unreadable``: what has no entry points that can be read. ``vet``: None trusts all.
+    """
+    found = list(found)
+    names = {name.strip() for name in disable.split(",")}
+    off = [point for point in found if point.name in names or ("*" in names and _place(point)[1] != OWN)]
+    unsafe = vet(point for point in found if point not in off and _place(point)[1] != OWN) if vet else {}
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    components: list[Component] = []
+    quarantined: list[Quarantined] = list(unreadable)
+    for point in sorted((point for point in found if point not in off), key=_place):
+        if point in unsafe:
+            quarantined.append(Quarantined(*_place(point), error=unsafe[point]))
+            continue
+        try:
+            with foreign():
+                components += _load_one(manager, point, components)
+        except Exception as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
+            quarantined.append(Quarantined(*_place(point), error=one_line(error)))
+    told = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
+    return Registry(manager, tuple(components), tuple(quarantined), tuple(told))
+
+
+def _place(point: EntryPoint) -> tuple[str, str, str]:
+    """Return the plugin's name, its distribution and that one's version."""
+    distribution = point.dist
+    if distribution is None:
+        return point.name, "unknown", "0"
+    return point.name, distribution.name, distribution.version
+
+
+def _load_one(manager: pluggy.PluginManager, point: EntryPoint, earlier: Sequence[Component]) -> list[Component]:
+    name, distribution, _ = _place(point)
+    plugin = point.load()
+    if manager.is_registered(plugin):
+        msg = f"{point.value} is the plugin {manager.get_name(plugin)} already"
+        raise HarnessError(msg)
+    try:
+        # Two distributions may have an entry point of the same name.
+        manager.register(plugin, name=f"{distribution}:{name}")
+        return _offered(manager, plugin, point, earlier)
+    except BaseException:
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
+        raise
+
+
+def _offered(
+    manager: pluggy.PluginManager, plugin: Any, point: EntryPoint, earlier: Sequence[Component]
+) -> list[Component]:
+    """Return what a plugin offers, once its hooks are known to be such."""
+    for caller in manager.get_hookcallers(plugin) or ():
+        if not caller.has_spec():
+            known = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]
+            msg = f"unknown hook {caller.name!r}. {nearest(caller.name, known)}"
+            raise HarnessError(msg)
+    components: list[Component] = []
+    others = [other for other in manager.get_plugins() if other is not plugin]
+    for kind in (*KINDS, PEER):
+        collect = _collector(kind, point, components, earlier)
+        manager.subset_hook_caller(f"register_{kind}s", others)(register=collect)
+    return components
+
+
+def _collector(
+    kind: Kind, point: EntryPoint, components: list[Component], earlier: Sequence[Component]
+) -> Callable[[str, Any], None]:
+    _, distribution, version = _place(point)
+
+    def register(name: str, target: Any) -> None:
+        if not name or not isinstance(name, str) or ":" in name:
+            msg = f"register_{kind}s: {name!r} is not a name: a text without ':' is needed"
+            raise HarnessError(msg)
+        if not callable(target) and not (isinstance(target, str) and ":" in target):
+            msg = f"register_{kind}s: {name!r}: {target!r} is neither callable nor 'module:attribute'"
+            raise HarnessError(msg)
+        if any((c.kind, c.distribution, c.name) == (kind, distribution, name) for c in [*earlier, *components]):
+            msg = f"register_{kind}s: {distribution} registers {name!r} twice"
+            raise HarnessError(msg)
+        components.append(Component(kind, name, distribution, version, target, point.module, point.dist))
+
+    return register
+
+
+def rehearse(name: str, value: str, progress: str) -> None:
+    """Load a plugin, and what the driver would import of it, then end this process: the inside of vetting.
+
+    Each step is written to the file ``progress`` before it is made. An error is none here: it is told by who loads it.
+    """
+
+    def say(step: str) -> None:
+        with open(progress, "a", encoding="utf-8") as file:  # noqa: PTH123 - plain, whatever a plugin has patched
+            file.write(f"{step}\n")
+
+    say(f"importing {value}")
+    offered = load([EntryPoint(name, value, GROUP)]).components
+    for component in offered:
+        if component.kind in {"optimizer", "perturbation", "dataset"} and isinstance(component.target, str):
+            say(f"importing {component.kind} {component.name!r}, {component.target},")
+            with suppress(HarnessError):
+                component.load()
+    say(LAST)
+    os._exit(0)

@@ -1,0 +1,116 @@
+"""The options that a suite gives to a plugin's component, checked against its factory's keywords."""
+
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from harness.errors import HarnessError, nearest, one_line, printable
+from harness.machine.paths import absolute
+from harness.plugins.foreign import foreign
+from harness.plugins.loading import Component
+from harness.text import in_toml
+
+
+class OptionError(HarnessError):
+    """An option that its component does not take: ``key`` is the option, ``what`` the complaint."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(f"{key}: {what}")
+        self.key = key
+        self.what = what
+
+
+def build(component: Component, options: Mapping[str, Any], directory: Path, beside: Iterable[str] = ()) -> Any:
+    """Return what the component's factory makes of the options.
+
+    A keyword's annotation is enforced; a `pathlib.Path` is resolved against ``directory``. ``beside``: the keys that
+    the same table has for every component: a misspelt option may have been meant for one of them.
+
+    Raises:
+        OptionError: an unknown or missing option, a wrong type, or a value that the factory refuses: with a
+            ``ValueError`` whose text is ``option: complaint``.
+        HarnessError: the component cannot be imported, its factory does not tell its keywords, or raises another error.
+    """
+    factory = component.load()
+    who = f"{component.kind} {component.name!r} ({component.provenance})"
+    try:
+        with foreign():
+            keywords, model = _model(factory)
+    except Exception as error:
+        msg = f"{who}: the keywords of its factory cannot be told: {one_line(error)}"
+        raise HarnessError(msg) from error
+    for key in options:
+        if key not in keywords:
+            known = nearest(key, [*beside, *sorted(keywords)])
+            what = f"{component.kind} {component.name!r} has no such option. {known}"
+            raise OptionError(key, what)
+    try:
+        # By way of JSON, strictly: an array may become a tuple and a text a path, but no text becomes a number.
+        checked = model.model_validate_json(json.dumps(options, default=str), strict=True)
+    except ValidationError as error:
+        item = error.errors(include_url=False)[0]
+        if item["type"] == "missing":
+            what = f"is missing: {component.kind} {component.name!r} needs it"
+        else:
+            # What JSON lacks, such as a date, it has as text.
+            given = item["input"] if len(item["loc"]) > 1 else options[str(item["loc"][0])]
+            what = f"{in_toml(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
+        raise OptionError(str(item["loc"][0]), what) from None
+    values = {key: _resolve(key, getattr(checked, key), directory) for key in options}
+    try:
+        with foreign():
+            return factory(**values)
+    except ValueError as error:
+        text = printable(str(error))
+        key, _, what = text.partition(": ")
+        raise (OptionError(key, what) if key in keywords else OptionError("name", text)) from None
+    except HarnessError:
+        raise
+    except Exception as error:
+        msg = f"{who}: {one_line(error)}"
+        raise HarnessError(msg) from error
+
+
+def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
+    """Return an option that `build` accepts: what was given, or the factory's default; None where it has no such."""
+    _, model = _model(component.load())
+    return options.get(key, model.model_fields[key].default if key in model.model_fields else None)
+
+
+@cache
+def _model(factory: Any) -> tuple[frozenset[str], type[BaseModel]]:
+    """Return the names of a factory's keywords, and a model that checks their values by their annotations."""
+    hints = get_type_hints(_annotated(factory))
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(factory).parameters.items():
+        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
+            continue
+        default = Field(...) if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints.get(name, Any), default)
+    settings = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+    return frozenset(fields), create_model("Options", __config__=settings, **fields)
+
+
+def _annotated(factory: Any) -> Any:
+    """Return the function that a call of the factory ends at: its annotations are the keywords'."""
+    while isinstance(factory, partial):
+        factory = factory.func
+    if inspect.isclass(factory):
+        return factory.__init__
+    return factory if inspect.isroutine(factory) else type(factory).__call__
+
+
+def _resolve(key: str, value: Any, directory: Path) -> Any:
+    if isinstance(value, Path):
+        try:
+            return absolute(value, directory)
+        except HarnessError as error:
+            raise OptionError(key, str(error)) from None
+    if isinstance(value, list):
+        return [_resolve(key, item, directory) for item in value]
+    return value

@@ -1,0 +1,113 @@
+"""Starts a plugin, or a suite, from templates: complete, installable, and passing its own tests."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from secrets import token_hex
+from string import Template
+from typing import Literal, get_args
+
+from harness.errors import HarnessError, shown
+from harness.machine.files import write_bytes
+from harness.machine.paths import status_of
+from harness.plugins.loading import Registry
+
+Scaffold = Literal["backend", "optimizer", "perturbation", "dataset", "suite"]
+SCAFFOLDS: tuple[Scaffold, ...] = get_args(Scaffold)
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 24
+"""With more, a line of the templates would be longer than their formatter has it."""
+
+_TARGETS = {"backend": "Backend", "optimizer": "Optimizer", "perturbation": "perturb", "dataset": "Dataset"}
+"""What a module registers: the same whatever its name is, which would else hide an import or a builtin somewhere."""
+
+_PACKAGE = {
+    "pyproject.toml": "package/pyproject.toml",
+    "README.md": "package/README.md",
+    ".gitignore": "package/gitignore",
+    ".github/workflows/ci.yml": "package/ci.yml",
+    "${module}/__init__.py": "package/__init__.py",
+    "${module}/py.typed": "package/py.typed",
+    "${module}/${kind}.py": "${kind}/component.py",
+    "tests/test_${kind}.py": "${kind}/tests.py",
+}
+"""Where each file of a package comes from."""
+
+
+def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> list[Path]:
+    """Write ``harness-<name>/``, a package that offers ``name``, or ``<name>.toml``, a suite; return what was written.
+
+    Raises:
+        HarnessError: the name is no good or taken, or what would be written is there already.
+    """
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        fitting = "-".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789-")[:_LONGEST].rstrip("-")
+        guess = f" {fitting!r} would do" if fitting else ""
+        rule = f"lower-case letters, digits and single dashes, a letter first, {_LONGEST} at most"
+        msg = f"{shown(name)} is no name for a {kind}: {rule}.{guess}"
+        raise HarnessError(msg)
+    if kind == "suite":
+        return _write({f"{name}.toml": "suite/suite.toml"}, directory, directory / f"{name}.toml", {"name": name})
+    words = {
+        "kind": kind,
+        "name": name,
+        "module": f"harness_{name.replace('-', '_')}",
+        "target": _TARGETS[kind],
+        "hook": f"register_{kind}s",
+        "library": "array-api-compat>=1.12" if kind == "optimizer" else "numpy>=2.1",
+    }
+    _refuse_taken(kind, name, words["module"], registry)
+    usage = _read(f"{kind}/usage.toml").substitute(words).rstrip()
+    return _write(_PACKAGE, directory / f"harness-{name}", directory / f"harness-{name}", words | {"usage": usage})
+
+
+def _refuse_taken(kind: Scaffold, name: str, module: str, registry: Registry) -> None:
+    """Refuse a name under which two plugins would be in each other's way."""
+    for found in registry.components:
+        if (found.kind, found.name) == (kind, name):
+            msg = f"{kind} {name!r} is offered by {found.provenance} already: choose another name"
+            raise HarnessError(msg)
+    if find_spec(module) is not None:
+        msg = f"{kind} {name!r}: its package {module} would hide an installed one of that name: choose another name"
+        raise HarnessError(msg)
+
+
+def _write(sources: dict[str, str], folder: Path, made: Path, words: dict[str, str]) -> list[Path]:
+    if status_of(made):
+        msg = f"{made}: exists already, and is left as it is: choose another name, or another --directory"
+        raise HarnessError(msg)
+    content = {
+        Path(Template(target).substitute(words)): _read(Template(source).substitute(words)).substitute(words).encode()
+        for target, source in sources.items()
+    }
+    try:
+        if made == folder:
+            _place(folder, content)
+        else:
+            for path, text in content.items():
+                write_bytes(folder / path, text, durable=False)
+    except OSError as error:
+        msg = f"{made}: cannot be written: {error.strerror}"
+        raise HarnessError(msg) from error
+    return [folder / path for path in content]
+
+
+def _place(folder: Path, content: Mapping[Path, bytes]) -> None:
+    """Write a folder aside, then give it its name: a part of it would be refused the next time as there already."""
+    aside = folder.with_name(f".{folder.name}.{token_hex(6)}")
+    try:
+        for path, text in content.items():
+            write_bytes(aside / path, text, durable=False)
+        aside.rename(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _read(source: str) -> Template:
+    found = files("harness.plugins.scaffold").joinpath("templates", f"{source}.template")
+    return Template(found.read_text(encoding="utf-8"))

@@ -1,0 +1,135 @@
+"""The source of a plugin as it was loaded: a digest, where its distribution's version does not say what it is."""
+
+from __future__ import annotations
+
+import csv
+import os
+from functools import partial
+from hashlib import sha256
+from importlib.machinery import all_suffixes
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.machine.files import digest_of
+from harness.machine.installed import editable_folder, matches
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+OWN_PACKAGE = "harness"
+"""It holds much besides plugins: what lies one level below it counts as an import root."""
+_DIGITS = 12
+"""Hexadecimal digits of a digest that are kept."""
+_SUFFIXES = tuple(all_suffixes())
+
+
+def changed_source(offering: str, holding: str, installed: Distribution | None) -> str | None:
+    """Return a digest of the Python files and extension modules of a component's import roots.
+
+    They are those of the module of its entry point, ``offering``, and of the one that holds it, ``holding``, if that is
+    of the same distribution. None where they are as ``installed``, that distribution, recorded them when it was
+    installed: then its version says what they are. An editable install, or one without a record, always has a digest.
+    The content is read: no time of change is trusted.
+    """
+    files = source_files(offering)
+    held = source_files(holding)
+    if not files or _belong(held, installed):
+        files |= held
+    if not files or (installed is not None and _as_recorded(files, installed)):
+        return None
+    hasher = sha256()
+    for name, path in sorted(files.items()):
+        hasher.update(f"{name}\0{digest_of(path)}\n".encode("utf-8", "surrogateescape"))
+    return hasher.hexdigest()[:_DIGITS]
+
+
+def module_of(target: Any) -> str:
+    """Return the module that a factory, or ``"module:attribute"``, comes from; empty where it does not say."""
+    if isinstance(target, str):
+        return target.partition(":")[0]
+    while isinstance(target, partial):
+        target = target.func
+    named = target if hasattr(target, "__module__") else type(target)
+    return str(getattr(named, "__module__", "") or "")
+
+
+def source_files(module: str) -> dict[str, Path]:
+    """Return the files of a module's import root, by names that do not depend on where they are installed."""
+    return dict(_files(_root(module))) if module else {}
+
+
+def _root(module: str) -> str:
+    """Return the import root of a module: the outermost package that has code, or the module itself."""
+    parts = module.split(".")
+    depth = 2 if parts[0] == OWN_PACKAGE else 1
+    while depth < len(parts) and _is_namespace(".".join(parts[:depth])):
+        depth += 1
+    return ".".join(parts[:depth])
+
+
+def _is_namespace(name: str) -> bool:
+    spec = _spec(name)
+    return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
+
+
+def _spec(name: str) -> Any:
+    try:
+        return find_spec(name)
+    except (ImportError, ValueError, AttributeError):  # not there, or without a specification
+        return None
+
+
+def _files(root: str) -> list[tuple[str, Path]]:
+    spec = _spec(root)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        path = _existing(Path(spec.origin)) if spec.has_location and spec.origin else None
+        return [(f"{root}/{path.name}", path)] if path else []
+    found = []
+    for location in spec.submodule_search_locations:
+        folder = Path(location)
+        if not folder.is_dir():
+            archive = _existing(folder)
+            found += [(f"{root}/{archive.name}", archive)] if archive else []
+        for parent, folders, names in os.walk(folder):
+            folders[:] = sorted(name for name in folders if name != "__pycache__")
+            for name in names:
+                path = Path(parent, name)
+                if name.endswith(_SUFFIXES) and path.is_file():
+                    found.append((f"{root}/{path.relative_to(folder).as_posix()}", path))
+    return found
+
+
+def _existing(path: Path) -> Path | None:
+    """Return a file, or the archive that it is in."""
+    return next((one for one in (path, *path.parents) if one.is_file()), None)
+
+
+def _belong(files: dict[str, Path], installed: Distribution | None) -> bool:
+    """Whether files are a distribution's own, and no library's that it takes something from."""
+    if installed is None:
+        return False
+    folder = editable_folder(installed)
+    if folder is not None:
+        paths = [Path(os.path.realpath(path)) for path in files.values()]
+        base = Path(os.path.realpath(folder))
+        # An environment may lie within the checkout.
+        return any(base in path.parents and "site-packages" not in path.relative_to(base).parts for path in paths)
+    recorded = {os.path.realpath(str(file.locate())) for file in installed.files or ()}
+    return any(os.path.realpath(path) in recorded for path in files.values())
+
+
+def _as_recorded(files: dict[str, Path], installed: Distribution) -> bool:
+    """Whether each file is one that the distribution has installed, unaltered, and none of its sources is missing."""
+    if editable_folder(installed) is not None:
+        return False
+    recorded = {os.path.realpath(str(file.locate())): file.hash for file in installed.files or ()}
+    present = {os.path.realpath(path) for path in files.values()}
+    if not all(path in recorded and matches(Path(path), recorded[path]) for path in present):
+        return False
+    # Of `Distribution.files`, Python 3.12 and later leave out what is missing.
+    names = [line[0] for line in csv.reader((installed.read_text("RECORD") or "").splitlines()) if line]
+    sources = [name for name in names if name.endswith(_SUFFIXES) and "__pycache__" not in name]
+    return all(Path(str(installed.locate_file(name))).exists() for name in sources)

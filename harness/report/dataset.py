@@ -1,0 +1,88 @@
+"""A dataset in figures, as PNG: one image of each class, and how many there are. Needs the extra ``report``."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from io import BytesIO
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.description import Description
+from harness.errors import HarnessError
+from harness.report.rendering import Drawing, label, rendered, tidied
+
+_TILE = 84
+"""Pixels of an image's edge in the grid; a smaller image is enlarged by a whole number."""
+_CAPTION = 20
+_MARGIN = 6
+_COLUMNS = 12
+INSTALL = 'pip install "nn-harness[report]"'
+
+
+def grid(images: NDArray[np.uint8], class_names: Sequence[str]) -> bytes:
+    """Return a PNG of images (classes, height, width), dark on light, each below the name of its class.
+
+    Raises:
+        HarnessError: Pillow is not installed.
+    """
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError:
+        raise _missing("Pillow") from None
+    columns = min(_COLUMNS, len(images))
+    scale = max(1, _TILE // max(images.shape[1:]))
+    height, width = (side * scale for side in images.shape[1:])
+    step_x, step_y = width + _MARGIN, height + _CAPTION + _MARGIN
+    size = (columns * step_x + _MARGIN, ceil(len(images) / columns) * step_y + _MARGIN)
+    picture = Image.new("L", size, 255)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(15)
+    for index, (image, name) in enumerate(zip(images, class_names, strict=True)):
+        x, y = _MARGIN + index % columns * step_x, _MARGIN + index // columns * step_y
+        draw.text((x + width / 2, y + _CAPTION / 2), label(name), fill=0, font=font, anchor="mm")
+        tile = np.kron(255 - image, np.ones((scale, scale), dtype=np.uint8))
+        picture.paste(Image.fromarray(tile), (x, y + _CAPTION))
+        draw.rectangle((x, y + _CAPTION, x + width - 1, y + _CAPTION + height - 1), outline=200)
+    buffer = BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def histogram(described: Description) -> bytes:
+    """Return a PNG of the images of each class, in the classes' order, with their mean as a line.
+
+    Raises:
+        HarnessError: altair or vl-convert-python is not installed.
+    """
+    try:
+        import altair as alt
+    except ImportError:
+        raise _missing("altair and vl-convert-python") from None
+    if find_spec("vl_convert") is None:
+        raise _missing("vl-convert-python")
+    names, counts = [label(name) for name in described.class_names], described.counts.tolist()
+    rows = [{"class": name, "images": count} for name, count in zip(names, counts, strict=True)]
+    mean = float(described.counts.mean())
+    subtitle = (
+        f"{len(names)} classes, {counts[described.smallest]:,} to {counts[described.largest]:,} images each "
+        f"({described.ratio:.2f} : 1); the line is their mean, {mean:,.0f}"
+    )
+    bars = (
+        alt.Chart({"values": rows})
+        .mark_bar()
+        .encode(
+            x=alt.X("class:N", sort=names, title="class", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("images:Q", title="images", axis=alt.Axis(format=",d")),
+        )
+    )
+    line = alt.Chart({"values": [{"mean": mean}]}).mark_rule(strokeDash=[6, 4]).encode(y=alt.Y("mean:Q"))
+    chart = alt.layer(bars, line).properties(
+        title=alt.TitleParams(described.title, subtitle=subtitle), width=max(300, 18 * len(names)), height=300
+    )
+    (content,) = rendered([Drawing("counts", tidied(chart.to_dict()), {})])
+    return content
+
+
+def _missing(what: str) -> HarnessError:
+    return HarnessError(f"--figures: needs {what}: {INSTALL} installs them")

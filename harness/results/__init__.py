@@ -1,0 +1,1 @@
+"""What a finished or half-finished run says: tables, comparisons, verdicts."""

@@ -1,0 +1,229 @@
+"""A comparison of two runs: every metric of every experiment that both have, and what was changed between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.machine.contention import advice
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparability import comparable
+from harness.metrics.comparisons import Difference, Trials, difference
+from harness.results.leaderboard.experiments import all_measures
+from harness.rows import CLEAN
+from harness.text import numbered
+from harness.trial.fingerprints import differences
+
+if TYPE_CHECKING:
+    from harness.rows import Condition, TrialRow
+    from harness.store import Dataset, Run
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """Trials of an experiment that one run alone has done, and what the other has instead."""
+
+    experiment: str
+    seeds: list[int]
+    in_first: bool
+    why: str
+
+    @property
+    def spoken(self) -> str:
+        """``"M0 seeds 1, 2"``."""
+        return f"{self.experiment} {numbered('seed', self.seeds)}"
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """What the first run has of an experiment and the comparison has not, of any seed or of some, and why."""
+
+    experiment: str
+    metric: str
+    condition: Condition
+    why: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs of the same data, the first being what the second is held against.
+
+    ``differences``: of every experiment, metric and condition that both have. ``settings``: what an experiment's trials
+    mean otherwise, each in words. ``environment``: what the circumstances say otherwise, as (key, first, second).
+    ``unjudged``: what the first run has and ``differences`` have not. ``times``: the experiments whose times are left
+    out, and why.
+    """
+
+    first: str
+    second: str
+    dataset: Dataset
+    seeds: dict[str, list[int]]
+    """The seeds that are done in both, of each experiment that has any."""
+    differences: list[Difference]
+    settings: dict[str, list[str]]
+    environment: list[tuple[str, str, str]]
+    unmatched: list[Unmatched]
+    unjudged: list[Unjudged]
+    times: dict[str, str]
+
+
+def compare(first: Run, second: Run) -> Comparison:
+    """Return what differs between two runs.
+
+    Raises:
+        HarnessError: their data or their splits are not the same, or they have no experiment in common.
+    """
+    before, after = _rows(first), _rows(second)
+    _check(first, second, before, after)
+    done = [_done(rows) for rows in (before, after)]
+    names = [name for name in done[0] if name in done[1] and done[0][name].keys() & done[1][name].keys()]
+    common = {name: [seed for seed in done[0][name] if seed in done[1][name]] for name in names}
+    sides = {name: [{seed: side[name][seed] for seed in common[name]} for side in done] for name in names}
+    pairs = [(one[seed], other[seed]) for one, other in sides.values() for seed in one]
+    _check_splits(first, second, pairs)
+    found: list[Difference] = []
+    unjudged: list[Unjudged] = []
+    for name, (one, other) in sides.items():
+        redrawn = _redrawn(one, other)
+        for metric, condition in _asked(list(one.values())):
+            why = redrawn.get(condition[0] or "", "") if CATALOGUE[metric].of_test else ""
+            if not why:
+                changed = difference(name, metric, one, other, first.dataset.sizes, condition)
+                found += [changed] if changed else []
+                why = _why_unjudged(metric, condition, one, other, second)
+            unjudged += [Unjudged(name, metric, condition, why)] if why else []
+    settings = {name: differences(*(side[common[name][0]] for side in sides[name])) for name in names}
+    times = {name: _why_no_times([*one.values(), *other.values()]) for name, (one, other) in sides.items()}
+    return Comparison(
+        str(first.directory),
+        str(second.directory),
+        first.dataset,
+        common,
+        found,
+        {name: texts for name, texts in settings.items() if texts},
+        _environment([one for one, _ in pairs], [other for _, other in pairs]),
+        _unmatched(first, second, before, after),
+        unjudged,
+        {name: why for name, why in times.items() if why},
+    )
+
+
+def _rows(run: Run) -> dict[tuple[str, int], TrialRow]:
+    return {(row.experiment, row.seed): row for row in run.rows()}
+
+
+def _done(rows: Mapping[tuple[str, int], TrialRow]) -> dict[str, dict[int, TrialRow]]:
+    found: dict[str, dict[int, TrialRow]] = {}
+    for (name, seed), row in rows.items():
+        if row.status == "done":
+            found.setdefault(name, {})[seed] = row
+    return found
+
+
+def _check(
+    first: Run, second: Run, before: Mapping[tuple[str, int], TrialRow], after: Mapping[tuple[str, int], TrialRow]
+) -> None:
+    if first.dataset.digest != second.dataset.digest:
+        told = [f"{run.directory} has {run.dataset.title or run.dataset.name}" for run in (first, second)]
+        msg = f"{', '.join(told)}: metrics of different data are not comparable. Compare runs of the same"
+        raise HarnessError(msg)
+    names = [list(dict.fromkeys(name for name, _ in rows)) for rows in (before, after)]
+    if not set(names[0]) & set(names[1]):
+        msg = f"no experiment in common: {first.directory} has {', '.join(names[0])}; {second.directory} has "
+        raise HarnessError(msg + ", ".join(names[1]))
+
+
+def _check_splits(first: Run, second: Run, pairs: Sequence[tuple[TrialRow, TrialRow]]) -> None:
+    """Raise where the two trials of a pair had other images to learn from: a run may have rows of several splits."""
+    for one, other in pairs:
+        digests = [row.basis.get("split", "") for row in (one, other)]
+        if digests[0] != digests[1]:
+            shown = " and ".join(digest[:12] or "none recorded" for digest in digests)
+            msg = (
+                f"{first.directory} and {second.directory} split their images otherwise in {one.experiment} seed "
+                f"{one.seed} ({shown}): their metrics are not comparable. Compare runs of the same split"
+            )
+            raise HarnessError(msg)
+
+
+def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[str, Condition]]:
+    """Yield every metric, those of test rows under every condition that the rows were measured under.
+
+    Severity 0 is the clean images once more.
+    """
+    conditions = ((one.perturbation, one.severity) for row in rows for one in all_measures(row))
+    measured = dict.fromkeys(one for one in conditions if one[0] is None or one[1] > 0)
+    for metric, record in CATALOGUE.items():
+        if not record.of_test:
+            yield metric, CLEAN
+            continue
+        for condition in measured:
+            if metric != "degradation" or condition[0] is not None:
+                yield metric, condition
+
+
+def _environment(before: Sequence[TrialRow], after: Sequence[TrialRow]) -> list[tuple[str, str, str]]:
+    sides = [_circumstances(rows) for rows in (before, after)]
+    keys = sorted({key for side in sides for key in side})
+    told = [(key, *(", ".join(sorted(side.get(key, {"none"}))) for side in sides)) for key in keys]
+    return [(key, one, other) for key, one, other in told if one != other]
+
+
+def _circumstances(rows: Sequence[TrialRow]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for key, value in row.environment.items():
+            # A library's BLAS is its own: what two backends say under one key is no change of either.
+            found.setdefault(f"{key} ({row.backend})" if key == "blas" else key, set()).add(value)
+    return found
+
+
+def _unmatched(
+    first: Run, second: Run, before: Mapping[tuple[str, int], TrialRow], after: Mapping[tuple[str, int], TrialRow]
+) -> list[Unmatched]:
+    found: dict[tuple[str, bool, str], list[int]] = {}
+    for key in dict.fromkeys([*before, *after]):
+        one, other = before.get(key), after.get(key)
+        in_first, in_second = (row is not None and row.status == "done" for row in (one, other))
+        if in_first != in_second:
+            run, row = (second, other) if in_first else (first, one)
+            reason = f": {row.reason}" if row and row.reason else ""
+            why = f"{row.status} in {run.directory}{reason}" if row else f"not in {run.directory}"
+            found.setdefault((key[0], in_first, why), []).append(key[1])
+    return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in found.items()]
+
+
+def _redrawn(first: Trials, second: Trials) -> dict[str, str]:
+    """Return the perturbations that were drawn with other seeds in the second run, and why they are not compared."""
+    found = {}
+    for seed, row in first.items():
+        before, after = (one.evaluation and one.evaluation.seeds for one in (row, second[seed]))
+        for name in (before or {}).keys() & (after or {}).keys():
+            if before and after and before[name] != after[name]:
+                found[name] = f"the seed of {name} was {_numbers(before[name])}, is {_numbers(after[name])}"
+    return found
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _why_unjudged(metric: str, condition: Condition, first: Trials, second: Trials, run: Run) -> str:
+    """Say why the first run's values are not all compared, empty where they are, or there are none."""
+    having = [seed for seed, row in first.items() if value_of(row, metric, condition) is not None]
+    lost = [seed for seed in having if value_of(second[seed], metric, condition) is None]
+    if lost:
+        return f"{numbered('seed', lost)} {'has' if len(lost) == 1 else 'have'} none in {run.directory}"
+    rows = [*first.values(), *second.values()]
+    return _why_no_times(rows) if having and not comparable([metric], rows) else ""
+
+
+def _why_no_times(rows: Sequence[TrialRow]) -> str:
+    if comparable([name for name, record in CATALOGUE.items() if record.of_machine], rows):
+        return ""
+    if comparable(["anonymous_bytes"], rows):
+        shared = [row.contended for row in rows if row.contended]
+        return f"times are left out: trials shared the machine. {advice(shared, 'to compare').rstrip('.')}"
+    return "times and memory are left out: they come from different machines, devices or numbers of threads"

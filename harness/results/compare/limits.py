@@ -1,0 +1,105 @@
+"""How much a metric may change for the worse before a comparison fails: ``test_accuracy:-0.5``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import copysign, inf, isnan
+
+from harness import errors
+from harness.errors import HarnessError, as_typed, nearest
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.comparisons import Difference
+from harness.metrics.statistic import ROUNDING, Kind
+from harness.metrics.units import under
+from harness.results.compare.comparison import Comparison, Unjudged
+from harness.results.leaderboard.formats import shown
+
+_LIMIT = re.compile(r"(?P<metric>\w+):(?P<sign>[+-])(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?P<percent>%?)")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """``amount``: what may be lost (``sign`` "-") or added ("+"), in percentage points of fractions, else as it is.
+
+    ``relative``: in percent of the first run's value.
+    """
+
+    text: str
+    metric: str
+    sign: str
+    amount: float
+    relative: bool
+
+    def exceeded(self, one: Difference) -> bool:
+        """Say whether a difference goes beyond it, in its direction; what is not a number does."""
+        change = one.change.mean
+        if self.relative and change:
+            change = 100.0 * change / abs(one.first.mean) if one.first.mean else copysign(inf, change)
+        elif not self.relative and CATALOGUE[self.metric].unit.value is Kind.percent:
+            change *= 100.0
+        beyond = (-change if self.sign == "-" else change) - self.amount
+        return beyond > ROUNDING or isnan(change)
+
+
+def limit(text: str) -> Limit:
+    """Return the limit that a text means.
+
+    Raises:
+        HarnessError: it is none, or names a metric that there is not.
+    """
+    found = _LIMIT.fullmatch(text.strip())
+    if found is None:
+        msg = (
+            f"--fail-on {as_typed(text, 80)}: is no limit. Write METRIC:-NUMBER or METRIC:+NUMBER, in points of "
+            "percentages: test_accuracy:-0.5, val_loss:+0.02, samples_per_second:-10%"
+        )
+        raise HarnessError(msg)
+    if found["metric"] in CATALOGUE:
+        return Limit(text, found["metric"], found["sign"], float(found["number"]), bool(found["percent"]))
+    name = found["metric"]
+    msg = f"--fail-on {as_typed(text, 80)}: unknown metric {errors.shown(name)}. {nearest(name, CATALOGUE)}"
+    raise HarnessError(msg)
+
+
+def violations(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
+    """Return, in words, where the second run goes beyond a limit, or lacks what the first has.
+
+    A limit is of means over seeds, on clean images, or of a degradation under each perturbation. What the first run has
+    and the comparison has not is a violation too, because nothing says that the limit is kept: a metric of an
+    experiment, times that are not comparable, a trial that only the first run has done.
+    """
+    told = []
+    for one in limits:
+        broken = [each for each in comparison.differences if _is_of(one, each) and one.exceeded(each)]
+        unjudged = [each for each in comparison.unjudged if _is_of(one, each)]
+        if not unjudged and not any(_is_of(one, each) for each in comparison.differences):
+            told.append(f"{one.text}: nothing to judge: no experiment has it in both")
+        told += [
+            f"{one.text}: {each.experiment}{under(each.condition)}: {_told(each, relative=one.relative)}"
+            for each in broken
+        ]
+        told += [f"{one.text}: {each.experiment}{under(each.condition)}: {each.why}" for each in unjudged]
+    if limits:
+        told += [f"{one.spoken}: {one.why}" for one in comparison.unmatched if one.in_first]
+    return told
+
+
+def _told(one: Difference, *, relative: bool) -> str:
+    """Return both means and the change as the tables show them: ``"87.50 -> 80.00 %, -7.50 points"``."""
+    unit = CATALOGUE[one.metric].unit
+    values = (one.first.mean, one.second.mean, one.change.mean)
+    if unit.value is Kind.number and not all(value.is_integer() for value in values):
+        *means, change = (f"{value:,.4g}" for value in values)  # whole numbers would say nothing of a second
+    else:
+        means, change = [shown(value, unit.value) for value in values[:2]], shown(values[2], unit.change)
+    change = change if change.startswith("-") else f"+{change.removeprefix('+')}"
+    sign = " %" if unit.value in {Kind.percent, Kind.degradation} else ""
+    points = " points" if unit.change is Kind.points else ""
+    share = f", {100.0 * one.change.mean / abs(one.first.mean):+.2f} %" if relative and one.first.mean else ""
+    return f"{' -> '.join(means)}{sign}, {change}{points}{share}"
+
+
+def _is_of(one: Limit, each: Difference | Unjudged) -> bool:
+    return each.metric == one.metric and (each.condition[0] is None or one.metric == "degradation")

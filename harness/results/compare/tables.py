@@ -1,0 +1,208 @@
+"""A comparison as tables: an overview, every metric, and what was changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.metrics.catalogue import CATALOGUE, Metric
+from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Difference, Mark
+from harness.metrics.statistic import Kind
+from harness.metrics.units import UNITS, Unit, under
+from harness.results.leaderboard.model import Column, Table, make_table
+from harness.rows import Condition
+from harness.text import counted
+
+if TYPE_CHECKING:
+    from harness.results.compare.comparison import Comparison
+
+_NAMED = 4
+"""So many metrics of a mark, and experiments of a metric, are named in a sentence."""
+_MANY = 20
+"""Of so many intervals at 95 % one is expected to leave out 0 by chance."""
+BRIEF = ("overview", "settings", "environment", "unmatched")
+"""The tables that answer the first questions; the others have every metric."""
+
+
+def tables(comparison: Comparison) -> list[Table]:
+    """Return the tables that have something to say: `BRIEF` ones, and one for each unit of metrics."""
+    found = [_overview(comparison)]
+    for unit in UNITS:
+        chosen = [one for one in comparison.differences if CATALOGUE[one.metric].unit is unit]
+        if chosen:
+            found.append(_every(unit, f"{unit.name} · {_title(comparison)}", chosen))
+    changes = (_settings(comparison), _environment(comparison), _unmatched(comparison))
+    return found + [table for table in changes if len(table.frame)]
+
+
+def spoken(comparison: Comparison) -> str:
+    """Return a comparison in sentences: how many differences are what, which are more than noise, and what chance does.
+
+    ``12 trials in both runs; of 268 differences 240 same, 27 within noise, 1 worse. Worse: val_loss of A.``
+    """
+    marks = Counter(one.mark for one in comparison.differences)
+    told = ", ".join(f"{count} {mark.value}" for mark, count in marks.most_common())
+    trials = sum(map(len, comparison.seeds.values()))
+    counts = f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}."
+    judged = marks[Mark.better] + marks[Mark.worse] + marks[Mark.noise]
+    chance = f"Of {judged} intervals at {CONFIDENCE:.0%}, about {(1 - CONFIDENCE) * judged:.0f} leave out 0 by chance."
+    named = [_named(comparison, mark) for mark in (Mark.worse, Mark.better, Mark.changed)]
+    return " ".join(filter(None, [counts, *named, chance if judged >= _MANY else ""]))
+
+
+def _named(comparison: Comparison, mark: Mark) -> str:
+    """Say which metrics have a mark, of which experiments: ``"Worse: val_loss of A, B; gap of B."``."""
+    order = {metric: place for place, metric in enumerate(CATALOGUE)}
+    having: dict[tuple[str, Condition], list[str]] = {}
+    for one in sorted(comparison.differences, key=lambda one: order[one.metric]):
+        if one.mark is mark:
+            having.setdefault((one.metric, one.condition), []).append(one.experiment)
+    # The severities at which the same experiments differ are told together.
+    alike: dict[tuple[str, str | None, tuple[str, ...]], list[float]] = {}
+    for (metric, (name, severity)), experiments in having.items():
+        alike.setdefault((metric, name, tuple(experiments)), []).append(severity)
+    if not alike:
+        return ""
+    told = []
+    for (metric, name, names), severities in list(alike.items())[:_NAMED]:
+        where = "" if name is None else f" under {name} {', '.join(f'{severity:g}' for severity in severities)}"
+        told.append(f"{metric}{where} of {', '.join(names) if len(names) <= _NAMED else f'{len(names)} experiments'}")
+    more = [f"and {len(alike) - _NAMED} more"] if len(alike) > _NAMED else []
+    return f"{mark.value.capitalize()}: {'; '.join([*told, *more])}."
+
+
+def _title(comparison: Comparison) -> str:
+    return f"{comparison.second} against {comparison.first} · {comparison.dataset.title or comparison.dataset.name}"
+
+
+def _overview(comparison: Comparison) -> Table:
+    """One line for each experiment: the change in what a leaderboard ranks by, and a sign for what it means."""
+    differences = comparison.differences
+    known = {one.metric for one in differences}
+    shown = [one for one in CATALOGUE.values() if "comparison" in one.shown and one.name in known]
+    names = list(dict.fromkeys(one.condition[0] for one in differences if one.condition[0]))
+    columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds", Kind.number)]
+    columns += [Column(metric.name, _headline(metric)) for metric in shown]
+    columns += [Column(f"under_{name}", f"Under {name}") for name in names]
+    lines: list[dict[str, Any]] = []
+    for experiment, seeds in comparison.seeds.items():
+        own = [one for one in differences if one.experiment == experiment]
+        line: dict[str, Any] = {"experiment": experiment, "seeds": len(seeds)}
+        line |= {one.metric: _change(one) for one in own if one.condition[0] is None}
+        for name in names:
+            line[f"under_{name}"] = _counted(
+                [one for one in own if one.condition[0] == name and one.metric == "test_accuracy"]
+            )
+        lines.append(line)
+    return make_table("overview", _title(comparison), columns, lines, _note(comparison, names))
+
+
+def _headline(metric: Metric) -> str:
+    """Return the heading of a column of changes; of what depends on the machine they are in percent of itself."""
+    return metric.heading + (", %" if metric.of_machine else metric.unit.change_sign)
+
+
+def _change(one: Difference) -> str:
+    """Return a change with the sign of what it means: ``"+0.12 ± 0.05 ▲"``."""
+    metric, change, error = CATALOGUE[one.metric], one.change.mean, one.error
+    if metric.of_machine:
+        factor, digits = 100.0 / one.first.mean if one.first.mean else 0.0, 1
+    else:
+        factor, digits = (100.0, 2) if metric.unit.value is Kind.percent else (1.0, 4)
+    spread = "" if error is None else f" ± {error * factor:.{digits}f}"
+    return f"{change * factor:+.{digits}f}{spread} {SIGNS[one.mark]}".rstrip()
+
+
+def _counted(found: Sequence[Difference]) -> str:
+    marks = Counter(one.mark for one in found)
+    return " ".join(f"{marks[mark]}{sign}" for mark, sign in SIGNS.items() if marks[mark])
+
+
+def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
+    several = any(len(seeds) > 1 for seeds in comparison.seeds.values())
+    single = any(len(seeds) == 1 for seeds in comparison.seeds.values())
+    rule = [
+        "▲ better, ▼ worse, ≈ within noise, = the same to the last bit, ? no verdict.",
+        "Changed: more than noise, but neither way is better."
+        if any(one.mark is Mark.changed for one in comparison.differences)
+        else "",
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed; of a validation or test "
+        "accuracy, macro-F1 or degradation not less than its sampling error."
+        if several
+        else "",
+        "Of one seed a validation or test accuracy or macro-F1 within its sampling error is noise, beyond "
+        f"{CLEAR:g} times that a difference."
+        if single
+        else "",
+        "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
+        *_left_out(comparison),
+    ]
+    return " ".join(filter(None, rule))
+
+
+def _left_out(comparison: Comparison) -> list[str]:
+    """Say, reason by reason, whose times are left out."""
+    having: dict[str, list[str]] = {}
+    for experiment, why in comparison.times.items():
+        having.setdefault(why, []).append(experiment)
+    return [
+        f"{why[0].upper()}{why[1:]}." if len(names) == len(comparison.seeds) else f"Of {', '.join(names)} {why}."
+        for why, names in having.items()
+    ]
+
+
+def _every(unit: Unit, title: str, differences: Sequence[Difference]) -> Table:
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("metric", "Metric"),
+        Column("first", "First", unit.value),
+        Column("second", "Second", unit.value),
+        Column("change", "Change", unit.change),
+        Column("error", "±", unit.value),
+        Column("mark", "Mark"),
+    ]
+    lines: list[dict[str, Any]] = [
+        {
+            "experiment": one.experiment,
+            "metric": one.metric + under(one.condition),
+            "first": one.first,
+            "second": one.second,
+            "change": one.change.mean,
+            "error": one.error,
+            "mark": one.mark.value,
+        }
+        for one in differences
+    ]
+    return make_table(unit.key, title, columns, lines)
+
+
+def _settings(comparison: Comparison) -> Table:
+    """Each change once, with the experiments that have it."""
+    having: dict[str, list[str]] = {}
+    for experiment, texts in comparison.settings.items():
+        for text in texts:
+            having.setdefault(text, []).append(experiment)
+    lines: list[dict[str, Any]] = [
+        {"experiments": "all" if len(names) == len(comparison.seeds) else ", ".join(names), "change": text}
+        for text, names in having.items()
+    ]
+    columns = [Column("experiments", "Experiments"), Column("change", "Change")]
+    return make_table("settings", "What was changed in the experiments", columns, lines)
+
+
+def _environment(comparison: Comparison) -> Table:
+    lines: list[dict[str, Any]] = [
+        {"key": key, "first": first, "second": second} for key, first, second in comparison.environment
+    ]
+    columns = [Column("key", "Environment"), Column("first", comparison.first), Column("second", comparison.second)]
+    return make_table("environment", "What was changed around them", columns, lines)
+
+
+def _unmatched(comparison: Comparison) -> Table:
+    lines: list[dict[str, Any]] = [
+        {"experiment": one.experiment, "seeds": ", ".join(map(str, one.seeds)), "why": one.why}
+        for one in comparison.unmatched
+    ]
+    columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds"), Column("why", "Why")]
+    return make_table("unmatched", "Trials that one run alone has done", columns, lines)

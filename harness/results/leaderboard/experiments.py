@@ -1,0 +1,158 @@
+"""A run's rows by experiment: means over seeds, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparisons import Difference, difference
+from harness.metrics.statistic import Statistic
+from harness.results.leaderboard.model import RunSummary
+from harness.rows import CLEAN, Condition, Measure, TrialRow
+
+HIGH_SEVERITY = 0.3
+"""The paper averages accuracy over severities from here on."""
+FORMER = "no longer a finalist"
+"""What is said of an experiment that an earlier command tested: its test results are of a finalist that it is not."""
+
+
+@dataclass(frozen=True)
+class ExperimentRows:
+    """An experiment's trials, one a seed."""
+
+    name: str
+    rows: list[TrialRow]
+    finalist: bool = True
+    """Whether its test results count: those of an experiment that was a finalist once do not."""
+    severities: Mapping[str, Sequence[float]] | None = None
+    """`RunSummary.severities`."""
+
+    @property
+    def first(self) -> TrialRow:
+        """Any of its rows: they share their settings."""
+        return self.rows[0]
+
+    @cached_property
+    def done(self) -> list[TrialRow]:
+        """The trials that were trained and not lost afterwards."""
+        return [row for row in self.rows if row.status == "done"]
+
+    @cached_property
+    def tested(self) -> list[TrialRow]:
+        """The trials of a finalist that were measured on test rows."""
+        return [row for row in self.done if row.evaluation] if self.finalist else []
+
+    def statistic(self, metric: str, condition: Condition = CLEAN) -> Statistic | None:
+        """Return a statistic of the trials' values of a metric, None of none; the condition is of test rows.
+
+        Times of trials that shared the machine are in doubt.
+        """
+        record = CATALOGUE[metric]
+        rows = self.tested if record.of_test else self.done
+        values = [record.read(row, condition) for row in rows]
+        found = Statistic.of([value for value in values if value is not None])
+        return replace(found, doubt=self.contended) if found and record.timed else found
+
+    def over_severities(self, metric: str, perturbation: str, severities: Sequence[float]) -> Statistic | None:
+        """Return a statistic of each tested trial's mean over severities; None unless all were measured at each.
+
+        Means over other severities are not comparable.
+        """
+        found = [[value_of(row, metric, (perturbation, severity)) for severity in severities] for row in self.tested]
+        whole = [[value for value in each if value is not None] for each in found]
+        if not severities or whole != found:
+            return None
+        return Statistic.of([fmean(each) for each in whole])
+
+    @property
+    def status(self) -> str:
+        """How the trials stand: ``done``, or how many are not, and the first reason."""
+        left = [row for row in self.rows if row.status != "done"]
+        if not left:
+            return "done"
+        told = f"{left[0].status}: {left[0].reason}" if left[0].reason else left[0].status
+        return told if len(self.rows) == 1 else f"{len(self.done)} of {len(self.rows)} done; {told}"
+
+    @property
+    def standing(self) -> str:
+        """Its status; of one that is done but not among the tested, why."""
+        if self.status != "done" or self.tested:
+            return self.status
+        if self.finalist:
+            return "not tested yet"
+        return FORMER if any(row.evaluation for row in self.done) else "not a finalist"
+
+    @property
+    def contended(self) -> str:
+        """Why the times of its trials are not to be ranked: the first reason; empty where all may be."""
+        return next((row.contended for row in self.done if row.contended), "")
+
+    @property
+    def backend(self) -> str:
+        """The backends that its trials ran on."""
+        return ", ".join(dict.fromkeys(row.backend for row in self.done or self.rows))
+
+    @property
+    def architecture(self) -> str:
+        """The widths of its hidden layers."""
+        return str(self.first.settings.get("hidden_layers", ""))
+
+
+def by_experiment(summary: RunSummary) -> list[ExperimentRows]:
+    """Return the run's experiments, in the suite's order."""
+    grouped: dict[str, list[TrialRow]] = {}
+    for row in summary.rows:
+        grouped.setdefault(row.experiment, []).append(row)
+    named = {name for names in summary.finalists.values() for name in names}
+    return [
+        ExperimentRows(name, rows, not summary.finalists or name in named, summary.severities)
+        for name, rows in grouped.items()
+    ]
+
+
+def all_measures(row: TrialRow) -> list[Measure]:
+    """Return a tested row's measures."""
+    return row.evaluation.measures if row.evaluation else []
+
+
+def perturbations(experiments: Sequence[ExperimentRows]) -> dict[str, list[float]]:
+    """Return the perturbations that rows were measured under, with their severities in order.
+
+    Where it is known which severities the suite asks for, it is those, and none that an earlier command asked for.
+    """
+    found: dict[str, set[float]] = {}
+    for experiment in experiments:
+        for measure in (measure for row in experiment.tested for measure in all_measures(row)):
+            name, severity = measure.perturbation, measure.severity
+            if name is None:
+                continue
+            asked = [severity] if experiment.severities is None else experiment.severities.get(name, ())
+            if severity in asked:
+                found.setdefault(name, set()).update(asked)
+    return {name: sorted(severities) for name, severities in found.items()}
+
+
+def against(
+    one: ExperimentRows, base: ExperimentRows, metric: str, sizes: Mapping[str, int], condition: Condition = CLEAN
+) -> Difference | None:
+    """Return how much an experiment's metric is above another's, over the seeds that both have; None without one.
+
+    ``sizes``: the images of each set.
+    """
+    before, after = (
+        {row.seed: row for row in (side.tested if CATALOGUE[metric].of_test else side.done)} for side in (base, one)
+    )
+    return difference(one.name, metric, before, after, sizes, condition)
+
+
+def counts(experiments: Sequence[ExperimentRows]) -> dict[str, Any]:
+    """Return how many trials are planned, done and tested."""
+    return {
+        "planned": sum(len(one.rows) for one in experiments),
+        "done": sum(len(one.done) for one in experiments),
+        "tested": sum(len(one.tested) for one in experiments),
+    }

@@ -1,0 +1,130 @@
+"""What stands below tables: which experiments are left out and why, and what validation says of the finalists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Mark
+from harness.results.leaderboard.experiments import ExperimentRows, perturbations
+from harness.results.leaderboard.model import Marked, RunSummary
+from harness.rows import TrialRow
+from harness.text import counted, numbered, uneven_seeds
+
+_MEANING = {
+    Mark.better: "better", Mark.worse: "worse", Mark.noise: "within noise", Mark.same: "equal",
+    Mark.unknown: "no verdict",
+}  # fmt: skip
+
+
+def joined(*found: str) -> str:
+    """Return sentences as one text, without those that are empty."""
+    return " ".join(filter(None, found))
+
+
+def marks(about: str, cells: Iterable[Marked | None]) -> str:
+    """Say what the signs behind differences mean, those that there are, and by which rule; empty without any."""
+    found = [cell for cell in cells if cell]
+    used = {cell.mark for cell in found}
+    signs = ", ".join(f"{SIGNS[mark]} {meaning}" for mark, meaning in _MEANING.items() if mark in used)
+    if not signs:
+        return ""
+    several = (
+        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed (paired t-test); of a "
+        "validation or test accuracy or macro-F1 not less than its sampling error."
+    )
+    single = (
+        "Of one seed, noise is what lies within the sampling error of a validation or test accuracy or macro-F1; a "
+        f"verdict takes {CLEAR:g} times that."
+    )
+    ns = [cell.value.n for cell in found]
+    return joined(f"{about}: {signs}.", several if max(ns) > 1 else "", single if min(ns) == 1 else "")
+
+
+def seeds(experiments: Sequence[ExperimentRows]) -> str:
+    """Say which experiments have other seeds done than others."""
+    return uneven_seeds({one.name: [row.seed for row in one.done] for one in experiments})
+
+
+def unfinished(experiments: Sequence[ExperimentRows]) -> str:
+    """Say which experiments had their best epoch at the last one that they were allowed: more might do better."""
+    found = []
+    for one in experiments:
+        trained = [(row.metrics, row.settings.get("epochs")) for row in one.done if row.metrics]
+        cut = sum(metrics.best_epoch == epochs for metrics, epochs in trained)
+        if cut:
+            found.append(one.name if cut == len(trained) else f"{one.name} ({cut} of {counted(len(trained), 'trial')})")
+    return f"Still improving at their last epoch: {', '.join(found)}. More epochs may do better." if found else ""
+
+
+def not_counted(experiments: Sequence[ExperimentRows]) -> str:
+    """Say how many planned trials have a row that does not serve, and what would do."""
+    rows = [row for one in experiments for row in one.rows if row.status == "planned" and row.reason]
+    if not rows:
+        return ""
+    return (
+        f"Not counted: {counted(len(rows), 'trial')} whose row does not serve the run as the last command described "
+        f"it; the status says why. That command without --only trains {'it' if len(rows) == 1 else 'them'} again."
+    )
+
+
+def unmeasured(experiments: Sequence[ExperimentRows]) -> str:
+    """Say which tested experiments lack a severity that the run is measured at, and what would do."""
+    found = []
+    # Those that no experiment was measured under, as the run asks for it, have no table to say so.
+    asked = dict(experiments[0].severities or {}) if experiments else {}
+    for perturbation, severities in {**asked, **perturbations(experiments)}.items():
+        noisy = [severity for severity in severities if severity > 0]
+        tested = [one for one in experiments if one.tested] if noisy else []
+        names = [one.name for one in tested if one.over_severities("test_accuracy", perturbation, noisy) is None]
+        if names:
+            it = "it" if len(names) == 1 else "they"
+            found.append(
+                f"Not ranked under {perturbation}: {', '.join(names)}, because {it} {'was' if it == 'it' else 'were'} "
+                f"not measured at each of the run's severities ({', '.join(f'{severity:g}' for severity in noisy)}) "
+                "with its seed and version."
+            )
+    return joined(*found, "The last command without --only measures them all." if found else "")
+
+
+def selection(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
+    """Say where validation prefers another experiment of a series to the one that the suite names.
+
+    A series is what differs in its last sign alone, a letter or digit behind the finalist's label: M1a, M1b, … of M1.
+    """
+    found = []
+    for label, names in summary.finalists.items():
+        series = [one for one in experiments if _in_series(one.name, label) and one.done]
+        named = next((one for one in series if one.name in names), None)
+        if label in summary.chosen or named is None:
+            continue
+        best = max(series, key=_validated)
+        if _validated(best) > _validated(named):
+            told = ", ".join(one.name for one in series)
+            found.append(
+                f"Of {told}, validation would choose {best.name} for {label}, the suite names {named.name} "
+                f"({_validated(best):.2%} against {_validated(named):.2%})."
+            )
+    for label, rows in summary.without.items():
+        made = f"chosen without {_failed(rows)}" if summary.finalists[label] else f"not to be chosen: {_failed(rows)}"
+        found.append(f"{label} is {made}.")
+    empty = [label for label, names in summary.finalists.items() if not names and label not in summary.without]
+    if empty:
+        found.append(f"Not chosen yet, because not all candidates are done: {', '.join(empty)}.")
+    return joined(*found)
+
+
+def _failed(rows: Iterable[TrialRow]) -> str:
+    """Return ``"B seeds 1, 2 (failed), C seed 1 (timed out)"``."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        seeds.setdefault((row.experiment, row.status), []).append(row.seed)
+    return ", ".join(f"{name} {numbered('seed', each)} ({status})" for (name, status), each in seeds.items())
+
+
+def _in_series(name: str, label: str) -> bool:
+    return name[:-1] == label and name[-1:].isalnum()
+
+
+def _validated(one: ExperimentRows) -> float:
+    value = one.statistic("val_accuracy")
+    return value.mean if value else float("-inf")

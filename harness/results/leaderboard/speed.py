@@ -1,0 +1,76 @@
+"""Training speed: which times may be set against each other, and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.machine.contention import advice
+from harness.metrics.comparability import machines
+from harness.metrics.statistic import Kind, Statistic
+from harness.results.leaderboard.experiments import ExperimentRows
+from harness.results.leaderboard.model import Column, RunSummary, Table, make_table
+
+
+def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
+    """Return the table, ranked where all rows come from one environment, but for those that shared the machine."""
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("backend", "Backend"),
+        Column("device", "Device", minor=3),
+        Column("parameters", "Parameters", Kind.number, minor=2),
+        Column("samples_per_second", "Samples/s", Kind.rate),
+        Column("seconds", "Seconds", Kind.seconds),
+        Column("epochs", "Epochs", Kind.number),
+        Column("peak_device_bytes", "Peak device bytes", Kind.number, minor=1),
+        Column("contended", "Contended"),
+    ]
+    lines = [
+        {
+            "experiment": one.name,
+            "backend": one.backend,
+            "device": one.done[0].environment.get("device") if one.done else None,
+            "parameters": one.first.parameters or None,
+            **{name: one.statistic(name) for name in ("samples_per_second", "seconds", "epochs")},
+            "peak_device_bytes": _peak(one),
+            "contended": one.contended,
+        }
+        for one in experiments
+    ]
+    if not any(line["peak_device_bytes"] for line in lines):
+        columns = [column for column in columns if column.key != "peak_device_bytes"]
+    if not any(line["contended"] for line in lines):
+        columns.pop()
+    if len(_places(experiments)) <= 1:
+        # The contended ones stay behind, in the suite's order.
+        lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_rate(line)))
+    note = doubts(experiments)
+    return make_table("speed", f"Training speed · {summary.dataset}", columns, lines, note)
+
+
+def doubts(experiments: Sequence[ExperimentRows]) -> str:
+    """Return why times are not ranked, in a sentence; empty where all are."""
+    places = len(_places(experiments))
+    if places > 1:
+        return (
+            f"The rows come from {places} environments (machine, device and threads): their times are not comparable, "
+            "and not ranked."
+        )
+    contended = sum(bool(one.contended) for one in experiments)
+    if not contended:
+        return ""
+    reasons = [row.contended for one in experiments for row in one.done]
+    return f"Contended, and not ranked: {contended} of {len(experiments)}. {advice(reasons, 'to rank')}"
+
+
+def _places(experiments: Sequence[ExperimentRows]) -> set[tuple[str, ...]]:
+    return machines(row for one in experiments for row in one.done)
+
+
+def _peak(one: ExperimentRows) -> int | None:
+    return max((row.metrics.peak_device_bytes or 0 for row in one.done if row.metrics), default=0) or None
+
+
+def _rate(line: dict[str, Any]) -> float:
+    rate: Statistic | None = line["samples_per_second"]
+    return rate.mean if rate else float("-inf")

@@ -1,0 +1,148 @@
+"""The paper's tables in shape, for any suite; all tables of a run together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.statistic import Kind
+from harness.results.leaderboard import notes
+from harness.results.leaderboard.experiments import (
+    HIGH_SEVERITY,
+    ExperimentRows,
+    by_experiment,
+    counts,
+    perturbations,
+)
+from harness.results.leaderboard.model import Column, RunSummary, Table, make_table
+from harness.results.leaderboard.pairs import comparison
+from harness.results.leaderboard.ranked import baseline, leaderboards, marks_over, over, overview
+from harness.results.leaderboard.speed import doubts, speed
+from harness.text import counted
+
+
+def tables(summary: RunSummary) -> list[Table]:
+    """Return every table of a run: the overview, validation, comparison, test, robustness and speed; leaderboards."""
+    experiments = by_experiment(summary)
+    return [
+        overview(summary, experiments),
+        _validation(summary, experiments),
+        *comparison(summary, experiments),
+        _test(summary, experiments),
+        *_robustness(summary, experiments),
+        speed(summary, experiments),
+        *leaderboards(summary, experiments),
+    ]
+
+
+def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
+    """The paper's Tables 2 and 4: training and validation of every experiment."""
+    shown = [metric for metric in CATALOGUE.values() if "validation" in metric.shown]
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("group", "Group", minor=4),
+        Column("architecture", "Architecture", minor=1),
+        Column("activation", "Act.", minor=5),
+        *(Column.of(metric) for metric in shown),
+        Column("status", "Status"),
+    ]
+    lines = [
+        {
+            "experiment": one.name,
+            "group": one.first.group,
+            "architecture": one.architecture,
+            "activation": one.first.settings.get("activation"),
+            **{metric.name: one.statistic(metric.name) for metric in shown},
+            "parameters": one.first.parameters or None,  # known before anything is trained
+            "status": one.status,
+        }
+        for one in experiments
+    ]
+    told = counts(experiments)
+    trials = counted(told["planned"], "trial")
+    title = f"Training and validation · {summary.dataset} · {told['done']} of {trials} done"
+    # A figure of a time that is not to be compared has a "!".
+    times = f"! {doubts(experiments)}" if any(one.contended for one in experiments) else doubts(experiments)
+    note = notes.joined(times, notes.unfinished(experiments), notes.not_counted(experiments))
+    return make_table("validation", title, columns, lines, note)
+
+
+def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
+    """The paper's Table 5: the finalists on the test rows."""
+    clean = [metric for metric in CATALOGUE.values() if metric.of_test and metric.name != "degradation"]
+    labels: dict[str, list[str]] = {}
+    for label, names in summary.finalists.items():
+        for name in names:
+            labels.setdefault(name, []).append(label)
+    base = baseline(summary, experiments)
+    columns = [
+        Column("experiment", "Experiment"),
+        Column("finalist", "Finalist", minor=2),
+        Column("description", "Description", minor=1),
+        *(Column.of(metric) for metric in clean),
+    ]
+    if base:
+        columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
+    columns.append(Column("status", "Status"))
+    lines = []
+    for one in experiments:
+        if summary.finalists and one.name not in labels:
+            continue
+        line: dict[str, Any] = {
+            "experiment": one.name,
+            "finalist": ", ".join(labels.get(one.name, [])) or None,
+            "description": one.first.description,
+            **{metric.name: one.statistic(metric.name) for metric in clean},
+            "status": one.standing,
+        }
+        if base and base is not one:
+            line["over_baseline"] = over(summary, one, base, "test_accuracy")
+        lines.append(line)
+    told = counts(experiments)
+    trials = counted(told["planned"], "trial")
+    title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {trials} tested"
+    note = notes.joined(marks_over(base, lines), notes.seeds(experiments), notes.selection(summary, experiments))
+    return make_table("test", title, columns, lines, note)
+
+
+def _high(severities: list[float]) -> list[float]:
+    """Return the severities that the paper averages apart from the lower ones; none where that says nothing.
+
+    The bound is a share of the pixels' range: degrees or pixels have none. One severity is its own mean, and all of
+    them are the perturbation's.
+    """
+    high = [severity for severity in severities if severity >= HIGH_SEVERITY]
+    return high if 1 < len(high) < len(severities) and max(severities) <= 1.0 else []
+
+
+def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
+    """The paper's Table 6: accuracy and degradation at each severity, a table for each perturbation."""
+    found = []
+    several = perturbations(experiments)
+    for name, severities in several.items():
+        suffix = "" if len(several) == 1 else f"-{name}"
+        noisy = [severity for severity in severities if severity > 0]
+        high = _high(noisy)
+        accuracy = [Column("experiment", "Experiment")]
+        accuracy += [Column(f"accuracy_{severity:g}", f"{severity:g}", Kind.percent) for severity in severities]
+        if high:
+            accuracy.append(Column("mean_at_high_severity", f"mean ≥ {HIGH_SEVERITY}", Kind.percent))
+        fall = [Column("experiment", "Experiment")]
+        fall += [Column(f"degradation_{s:g}", f"{s:g}", Kind.degradation) for s in noisy]
+        fall.append(Column("mean_degradation", "mean", Kind.degradation))
+        lines = []
+        for one in experiments:
+            if not one.tested:
+                continue
+            line: dict[str, Any] = {"experiment": one.name}
+            for severity in severities:
+                line[f"accuracy_{severity:g}"] = one.statistic("test_accuracy", (name, severity))
+                line[f"degradation_{severity:g}"] = one.statistic("degradation", (name, severity))
+            line["mean_at_high_severity"] = one.over_severities("test_accuracy", name, high)
+            line["mean_degradation"] = one.over_severities("degradation", name, noisy)
+            lines.append(line)
+        about = f"{name}, by severity · {summary.dataset}"
+        note = notes.unmeasured(experiments)
+        found.append(make_table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
+        found.append(make_table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, note))
+    return found

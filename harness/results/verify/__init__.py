@@ -1,0 +1,1 @@
+"""What a suite expects of its runs, and what became of it."""

@@ -1,0 +1,34 @@
+"""What a suite's tables mean to a trial: its layers, and the perturbations that it is measured under."""
+
+from harness.interfaces import Activation, BatchNorm, Dropout, Layer, Linear, NetworkSpec
+from harness.suite.models import Experiment, Suite
+from harness.trial.specs import PerturbationSpec
+
+
+def network_spec(experiment: Experiment, input_shape: tuple[int, int], classes: int) -> NetworkSpec:
+    """Return the layers of an experiment: each hidden layer is linear → batch norm → activation → dropout."""
+    layers: list[Layer] = []
+    width = input_shape[0] * input_shape[1]
+    for hidden in experiment.hidden_layers:
+        layers.append(Linear(width, hidden))
+        if experiment.batch_norm:
+            layers.append(BatchNorm(hidden))
+        layers.append(Activation(experiment.activation))
+        if experiment.dropout:
+            layers.append(Dropout(experiment.dropout))
+        width = hidden
+    layers.append(Linear(width, classes))
+    return NetworkSpec(
+        input_shape=input_shape,
+        classes=classes,
+        layers=tuple(layers),
+        batch_size=experiment.batch_size,
+        gradient=experiment.gradient,
+        l2=experiment.l2,
+        weight_decay=experiment.weight_decay,
+    )
+
+
+def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
+    """Return what the suite's robustness tables ask for."""
+    return tuple(PerturbationSpec(one.perturbation, tuple(one.severities), one.seed) for one in suite.robustness)

@@ -1,0 +1,153 @@
+"""Numbers, durations and commands in sentences."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from harness.errors import shown
+
+_LISTED = 10
+"""So many seeds are named one by one."""
+
+
+def command(*words: object) -> str:
+    r"""Return a command that a shell reads as these words: a person pastes what is printed.
+
+    >>> print(command("harness", "leaderboard", "runs/my suite"))
+    harness leaderboard 'runs/my suite'
+    >>> print(command("cd", "line\nbreak\udcff"))
+    cd $'line\x0abreak\xff'
+    """
+    return " ".join(_quoted(str(word)) for word in words)
+
+
+def _quoted(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    # Bash, zsh and POSIX of 2024 have these quotes, which keep a line break in one line and name any byte.
+    signs = (f"\\{sign}" if sign in "'\\" else sign if sign.isprintable() else _bytes(sign) for sign in word)
+    return f"$'{''.join(signs)}'"
+
+
+def _bytes(sign: str) -> str:
+    try:
+        found = sign.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, which is no byte of a path
+        found = sign.encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in found)
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return what sorts texts as people do: numbers in them by their value.
+
+    >>> sorted(["run-10", "run-2", "run-1"], key=natural)
+    ['run-1', 'run-2', 'run-10']
+    """
+    parts = re.split(r"(\d+)", text)
+    # Every second part is a number, whose digits are compared as text once their count is: it may have any length.
+    numbers = [part.lstrip("0") if index % 2 else part for index, part in enumerate(parts)]
+    return [(len(part) if index % 2 else 0, part) for index, part in enumerate(numbers)]
+
+
+def numbered(noun: str, numbers: Sequence[int]) -> str:
+    """Return some numbers of a thing.
+
+    >>> numbered("seed", [1]), numbered("seed", [1, 2])
+    ('seed 1', 'seeds 1, 2')
+    """
+    return f"{noun}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many of something there are, in the noun's right number.
+
+    >>> counted(1, "trial"), counted(0, "trial"), counted(1797, "image"), counted(2, "class")
+    ('1 trial', '0 trials', '1,797 images', '2 classes')
+    """
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
+    """Say which experiments have which seeds, where not all that have any have the same; empty where they do.
+
+    >>> uneven_seeds({"A": [1, 2, 7], "B": [1, 2], "C": [1, 2]})
+    'Seeds differ: A has 3 (1, 2, 7), the others have 2 (1, 2). A difference is over those that both sides have.'
+    >>> uneven_seeds({"A": [1, 2], "B": [1, 2], "C": []})
+    ''
+    """
+    having: dict[tuple[int, ...], list[str]] = {}
+    for name, found in seeds.items():
+        if found:
+            having.setdefault(tuple(sorted(found)), []).append(name)
+    if len(having) < 2:
+        return ""
+    told = []
+    groups = sorted(having.items(), key=lambda group: len(group[1]))
+    for group, names in groups:
+        who = "the others" if group == groups[-1][0] and len(names) > 1 else ", ".join(names)
+        which = f" ({', '.join(map(str, group))})" if len(group) <= _LISTED else ""
+        told.append(f"{who} {'have' if len(names) > 1 else 'has'} {len(group)}{which}")
+    return f"Seeds differ: {', '.join(told)}. A difference is over those that both sides have."
+
+
+def megabytes(count: int) -> str:
+    """Return a number of bytes as people read it.
+
+    >>> megabytes(561_753_746)
+    '561.8 MB'
+    """
+    return f"{count / 1e6:,.1f} MB"
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 100 * 365.25 * 86400
+"""Seconds: clocks and waits take no number without end."""
+
+
+def seconds(text: str) -> float:
+    """Return how many seconds a text means.
+
+    Raises:
+        ValueError: it is none, not above 0, or above a hundred years.
+
+    >>> seconds("30m"), seconds("1.5h"), seconds("90")
+    (1800.0, 5400.0, 90.0)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip(), flags=re.ASCII)
+    count = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0.0 < count <= _LONGEST:
+        msg = f"{shown(text)} is no duration: write 90s, 30m or 2h; at most a hundred years"
+        raise ValueError(msg)
+    return count
+
+
+def spoken(count: float) -> str:
+    """Return seconds in words of at most two units.
+
+    >>> spoken(0.42), spoken(75), spoken(7300), spoken(200000)
+    ('0.4 s', '1 m 15 s', '2 h 1 m', '2 d 7 h')
+    """
+    if count < 60:
+        return f"{count:.1f} s" if count < 10 else f"{count:.0f} s"
+    parts: list[str] = []
+    rest = round(count)
+    for unit in ("d", "h", "m", "s"):
+        value, rest = divmod(rest, _UNITS[unit])
+        if value or parts:
+            parts.append(f"{value} {unit}")
+    return " ".join(parts[:2])
+
+
+def in_toml(value: Any) -> str:
+    """Return a value as a message quotes it; a date or a time as TOML has it, and called so.
+
+    >>> in_toml(date(2026, 1, 31)), in_toml("a")
+    ('the date 2026-01-31', "'a'")
+    """
+    if isinstance(value, date | time):
+        kind = "date and time" if isinstance(value, datetime) else "date" if isinstance(value, date) else "time"
+        return f"the {kind} {value}"
+    return shown(value)

@@ -1,0 +1,167 @@
+"""Trained networks on the test rows, clean and perturbed: every network sees the same bits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import metrics
+from harness.errors import TrialError
+from harness.interfaces import Network, Perturb, SweepingPerturb
+from harness.rows import Measure
+from harness.seeding import generator
+from harness.trial.inputs import read_only
+from harness.trial.outputs import read_predictions
+from harness.trial.specs import PerturbationSpec
+
+BLOCK = 4096
+"""Test rows perturbed at a time; a block has its own generator, so that it is part of what a perturbation draws."""
+
+Images = NDArray[np.float32]
+Condition = tuple[str | None, float]
+"""A perturbation and a severity; (None, 0.0) for the clean images."""
+
+
+@dataclass(frozen=True)
+class NamedPerturb:
+    """A perturbation with what the suite says of it."""
+
+    spec: PerturbationSpec
+    perturb: Perturb
+
+
+def conditions(perturbations: Sequence[PerturbationSpec]) -> list[Condition]:
+    """Return the clean condition, then each perturbation's severities in the suite's order."""
+    clean: list[Condition] = [(None, 0.0)]
+    return clean + [(spec.name, severity) for spec in perturbations for severity in spec.severities]
+
+
+def evaluate(
+    networks: Sequence[Network],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    classes: int,
+    perturbations: Sequence[NamedPerturb],
+) -> list[dict[str, NDArray[Any]]]:
+    """Return each network's predictions of the test rows, as `Evaluated.predictions` describes them.
+
+    Each block of images is read, and each condition's copy of it made, once for all networks.
+
+    Raises:
+        TrialError: a backend or a perturbation returned what its contract does not allow.
+    """
+    asked = conditions([named.spec for named in perturbations])
+    count = len(asked)
+    truth = labels[rows]
+    results: list[dict[str, NDArray[Any]]] = [
+        {
+            "rows": rows,
+            "labels": truth,
+            "predicted": np.empty((count, len(rows)), dtype=np.int64),
+            "log_probability": np.empty((count, len(rows)), dtype=np.float32),
+            "confidence": np.empty((count, len(rows)), dtype=np.float32),
+        }
+        for _ in networks
+    ]
+    for block, start in enumerate(range(0, len(rows), BLOCK)):
+        part = slice(start, start + BLOCK)
+        clean = images[rows[part]].astype(np.float32)
+        clean /= np.float32(255)
+        for condition, perturbed in enumerate(_perturbed(clean, block, perturbations)):
+            given = read_only(perturbed)  # all networks and, of the clean images, all perturbations share it
+            when = _spoken(asked[condition])
+            for network, result in zip(networks, results, strict=True):
+                found = read_predictions(network.predict_images(given), truth[part], classes, when)
+                result["predicted"][condition, part] = found.predicted
+                result["log_probability"][condition, part] = found.log_probability
+                result["confidence"][condition, part] = found.confidence
+    for result in results:
+        result["confusion"] = np.stack([metrics.confusion_matrix(truth, p, classes) for p in result["predicted"]])
+    return results
+
+
+def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[PerturbationSpec]) -> list[Measure]:
+    """Return the metrics of each condition."""
+    found = []
+    clean = metrics.accuracy(predictions["confusion"][0])
+    for index, (perturbation, severity) in enumerate(conditions(perturbations)):
+        confusion = predictions["confusion"][index]
+        accuracy = metrics.accuracy(confusion)
+        right = predictions["predicted"][index] == predictions["labels"]
+        found.append(
+            Measure(
+                perturbation=perturbation,
+                severity=severity,
+                accuracy=accuracy,
+                macro_f1=metrics.macro_f1(confusion),
+                macro_f1_variance=metrics.macro_f1_variance(confusion),
+                cross_entropy=metrics.cross_entropy(predictions["log_probability"][index]),
+                ece=metrics.expected_calibration_error(predictions["confidence"][index], right),
+                degradation=metrics.degradation(clean, accuracy),
+            )
+        )
+    return found
+
+
+def _spoken(condition: Condition) -> str:
+    perturbation, severity = condition
+    return f"under {perturbation or 'no perturbation'} at severity {severity}"
+
+
+def _perturbed(clean: Images, block: int, perturbations: Sequence[NamedPerturb]) -> Iterator[Images]:
+    """Yield the block's images under each of `conditions`."""
+    yield clean
+    for named in perturbations:
+        for severity, images in _severities(clean, block, named):
+            _check(images, clean, f"perturbation {named.spec.name!r} at severity {severity}")
+            yield images
+
+
+def _check(images: Any, clean: Images, who: str) -> None:
+    """Refuse what a perturbation must not return.
+
+    Raises:
+        TrialError: it is no array of the shape and dtype of ``clean``, or has a value outside [0, 1].
+    """
+    if not isinstance(images, np.ndarray):
+        msg = f"{who} returned {type(images).__name__}; the contract says float32 {clean.shape}"
+        raise TrialError(msg)
+    if images.shape != clean.shape or images.dtype != np.float32:
+        msg = f"{who} returned {images.dtype} {images.shape}; the contract says float32 {clean.shape}"
+        raise TrialError(msg)
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):  # a NaN fails this too
+        msg = f"{who} returned the value {high if low >= 0 else low}; the contract says values in [0, 1]"
+        raise TrialError(msg)
+
+
+def _severities(clean: Images, block: int, named: NamedPerturb) -> Iterator[tuple[float, Any]]:
+    """Yield each severity with its images; all share their draws, because each starts from the block's generator.
+
+    Raises:
+        TrialError: a sweep has more results than severities, or fewer.
+    """
+    spec = named.spec
+    perturb: object = named.perturb
+    if not isinstance(perturb, SweepingPerturb):
+        for severity in spec.severities:
+            yield severity, named.perturb(clean.copy(), severity, generator(spec.seed, spec.name, block))
+        return
+    # A copy here too: a sweep that writes into its input would harm the perturbations after it.
+    swept = perturb.sweep(clean.copy(), spec.severities, generator(spec.seed, spec.name, block))
+    missing = object()
+    for position, images in enumerate(chain(swept, repeat(missing))):
+        done = position == len(spec.severities)
+        if done and images is missing:
+            return
+        if done or images is missing:
+            msg = (
+                f"perturbation {spec.name!r}: its sweep over the severities {list(spec.severities)} yielded "
+                f"{f'more than {position}' if done else position}; the contract says one for each"
+            )
+            raise TrialError(msg)
+        yield spec.severities[position], images

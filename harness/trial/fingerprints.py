@@ -1,0 +1,97 @@
+"""What a trial and an evaluation mean, as a digest; and in what two of them differ."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.machine.files import checksum
+from harness.plugins.loading import Registry
+from harness.rows import TrialRow
+from harness.trial.specs import PerturbationSpec
+
+_PRESENTATION = {"group", "description"}
+"""Settings that name an experiment without changing what it computes."""
+_ELSEWHERE = {"backend", "device", "placement", "precision"}
+"""Settings that the meaning has elsewhere, the backend as it was chosen and the precision, or the environment has."""
+
+
+def stamped(row: TrialRow) -> TrialRow:
+    """Return a row with its fingerprint."""
+    return replace(row, fingerprint=checksum(_meaning(row)))
+
+
+def _meaning(row: TrialRow) -> dict[str, Any]:
+    settings = {key: value for key, value in row.settings.items() if key not in _PRESENTATION | _ELSEWHERE}
+    return {
+        **row.basis,
+        "seed": row.seed,
+        "backend": row.backend,
+        "settings": settings,
+        "components": row.components,
+    }
+
+
+def evaluation_fingerprint(trial: str, perturbations: Sequence[PerturbationSpec], components: Mapping[str, str]) -> str:
+    """Return the fingerprint of an evaluation: the trial's, and every perturbation with its version and severities.
+
+    ``components``: what each perturbation is, as `EvaluationRow.components` has it.
+    """
+    content: list[dict[str, Any]] = [
+        {
+            "name": spec.name,
+            "from": components.get(f"perturbation {spec.name}", ""),
+            "severities": spec.severities,
+            "seed": spec.seed,
+        }
+        for spec in perturbations
+    ]
+    return checksum({"trial": trial, "perturbations": content})
+
+
+def perturbation_components(perturbations: Iterable[PerturbationSpec], registry: Registry) -> dict[str, str]:
+    """Return what each perturbation is, as `EvaluationRow.components` has it; without those that are not installed."""
+    found = {}
+    for name in dict.fromkeys(one.name for one in perturbations):
+        with suppress(HarnessError):
+            found[f"perturbation {name}"] = registry.find("perturbation", name).identity
+    return found
+
+
+def differences(stored: TrialRow, planned: TrialRow) -> list[str]:
+    """Return in what a planned trial differs from a stored one, each in words; empty if the stored one serves."""
+    return [
+        f"{_spoken(path)} was {_shown(before)}, is {_shown(after)}"
+        for path, before, after in _walk(_meaning(stored), _meaning(planned), ())
+    ]
+
+
+_ABSENT = object()
+
+
+def _walk(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from _walk(before.get(key, _ABSENT), after.get(key, _ABSENT), (*path, str(key)))
+    elif before != after and _listed(before) != _listed(after):
+        yield path, before, after
+
+
+def _listed(value: Any) -> Any:
+    """Return a tuple as the list that it is once it has been stored."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _spoken(path: tuple[str, ...]) -> str:
+    first, *rest = path
+    named = {"dataset": "the dataset's content", "split": "the split", "interface": "the plugin interface"}
+    if first == "settings":
+        return ".".join(rest)
+    return " ".join([named.get(first, "" if first == "components" else first), *rest]).strip()
+
+
+def _shown(value: Any) -> str:
+    if value is _ABSENT:
+        return "absent"
+    return value[:12] if isinstance(value, str) and len(value) == 64 else repr(value)

@@ -1,0 +1,210 @@
+"""Train and evaluate as jobs: functions of a picklable specification, that a pool runs anywhere."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from time import perf_counter
+
+from harness.datasets.cache import CachedDataset
+from harness.datasets.splits import Split, SplitTable, stratified
+from harness.errors import HarnessError, TrialError, one_line
+from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
+from harness.machine.contention import Waiting
+from harness.machine.files import read_arrays
+from harness.machine.host import anonymous_bytes, host
+from harness.machine.threads import limited
+from harness.metrics import joint_accuracy
+from harness.plugins.foreign import foreign
+from harness.plugins.loading import KINDS, Component, registry
+from harness.plugins.options import build
+from harness.rows import EpochRecord
+from harness.seeding import initial_state
+from harness.trial.checkpoints import Checkpoints
+from harness.trial.evaluation import NamedPerturb, evaluate, measures
+from harness.trial.gallery import confused
+from harness.trial.inputs import read_only, training_labels
+from harness.trial.outputs import read_facts, read_placement
+from harness.trial.specs import (
+    Evaluated,
+    EvaluationSpec,
+    OptimizerSpec,
+    PerturbationSpec,
+    Remark,
+    Trained,
+    TrainSpec,
+    TrialSpec,
+)
+from harness.trial.tasks import Report
+from harness.trial.training import fit
+
+_LOG = logging.getLogger(__name__)
+
+
+def load_backend(component: Component) -> Backend:
+    """Return a backend.
+
+    Raises:
+        HarnessError: its import or its factory fails, or it was written for another interface.
+    """
+    try:
+        factory = component.load()
+        with foreign():
+            backend: Backend = factory()
+    except HarnessError:
+        raise
+    except Exception as error:
+        msg = f"backend {component.name!r} ({component.provenance}): {one_line(error)}"
+        raise HarnessError(msg) from error
+    version = getattr(backend, "interface", None)
+    if version is None:
+        msg = (
+            f"backend {component.name!r} ({component.provenance}) does not say which interface it was written for: set "
+            f"interface = {INTERFACE_VERSION}"
+        )
+        raise HarnessError(msg)
+    if version != INTERFACE_VERSION:
+        msg = (
+            f"backend {component.name!r} ({component.provenance}) was written for interface {version}; this harness "
+            f"has {INTERFACE_VERSION}: install a version of {component.distribution} that matches"
+        )
+        raise HarnessError(msg)
+    return backend
+
+
+@lru_cache(maxsize=4)
+def split_of(data: CachedDataset, table: SplitTable) -> Split:
+    """Return the split of a cached dataset: the same wherever it is computed; read-only, as later trials share it."""
+    labels = data.open().labels
+    split = stratified(labels, table.train, table.val, table.test, table.seed, class_names=data.class_names)
+    return Split(read_only(split.train), read_only(split.val), read_only(split.test))
+
+
+def train(spec: TrainSpec, report: Report) -> list[Trained]:
+    """Train trials, one after the other; ``report`` is called with each epoch's record."""
+    return [_train_one(trial, report) for trial in spec.trials]
+
+
+def _train_one(spec: TrialSpec, report: Report) -> Trained:
+    data = spec.data.open()
+    split = split_of(spec.data, spec.split)
+
+    def told(record: EpochRecord) -> None:
+        _LOG.info(
+            "epoch %d: loss %.6g, accuracy %.4f, val loss %.6g, val accuracy %.4f, %.0f samples/s",
+            record.epoch,
+            record.train_loss,
+            record.train_accuracy,
+            record.val_loss,
+            record.val_accuracy,
+            record.samples_per_second,
+        )
+        report(record)
+
+    def remark(text: str) -> None:
+        _LOG.info(text)
+        report(Remark(text))
+
+    with limited(spec.context.threads):
+        network = build_network(spec, initial_state(spec.network, spec.seed))
+        try:
+            network.attach(data.images, training_labels(data.labels, split.train))
+            where = _environment(spec) | {"placement": read_placement(network)}
+            checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
+            waiting = Waiting()
+            trained = fit(network, spec, split, data.labels, told, checkpoints, remark)
+            memory, waited = anonymous_bytes(), waiting.share()
+        finally:
+            network.close()
+    return replace(trained, environment=where, anonymous_bytes=memory, waited=waited)
+
+
+def checkpoint_remarks(spec: TrainSpec, _report: Report) -> list[str]:
+    """Return what each trial would say of the checkpoint in its place: a job."""
+    places = ((trial, trial.checkpoint) for trial in spec.trials)
+    return [
+        Checkpoints(*place, trial.fingerprint, _environment(trial)).find().remark if place else ""
+        for trial, place in places
+    ]
+
+
+def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
+    """Measure trained trials on their test rows."""
+    first = spec.trials[0][0]
+    data = first.data.open()
+    split = split_of(first.data, first.split)
+    perturbations = named_perturbs(spec.perturbations)
+    refuse_edited(spec.components)
+    started = perf_counter()
+    with limited(first.context.threads):
+        networks = [build_network(trial, _read_state(path, digest)) for trial, path, digest in spec.trials]
+        try:
+            found = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)
+        finally:
+            for network in networks:
+                network.close()
+        seconds = (perf_counter() - started) / len(networks)
+        return [
+            Evaluated(
+                measures(predictions, spec.perturbations),
+                predictions,
+                confused(predictions, data.images),
+                joint_accuracy(predictions["predicted"] == predictions["labels"]).tolist(),
+                seconds,
+                _environment(trial),
+            )
+            for predictions, (trial, *_) in zip(found, spec.trials, strict=True)
+        ]
+
+
+def build_network(spec: TrialSpec, state: State) -> Network:
+    """Return a trial's network, from a state."""
+    backend = load_backend(registry().find("backend", spec.backend))
+    optimizer = build_optimizer(spec.optimizer)
+    refuse_edited(spec.components)
+    return backend.build(spec.network, state, optimizer, spec.context)
+
+
+def refuse_edited(components: Mapping[str, str]) -> None:
+    """Refuse plugins that are loaded and are not what a row says of them, ``"optimizer lion"`` -> its identity.
+
+    Raises:
+        TrialError: one has been edited since the run began.
+    """
+    for part, planned in components.items():
+        kind, _, name = part.partition(" ")
+        found = next((registry().find(one, name) for one in KINDS if one == kind and kind != "dataset"), None)
+        if found and found.identity != planned:
+            msg = f"{part} was {planned} when the run began, and is {found.identity}: the same command trains with that"
+            raise TrialError(msg)
+
+
+def named_perturbs(specs: Sequence[PerturbationSpec]) -> list[NamedPerturb]:
+    """Return perturbations with what the suite says of them."""
+    return [NamedPerturb(one, registry().find("perturbation", one.name).load()) for one in specs]
+
+
+def build_optimizer(spec: OptimizerSpec) -> Optimizer:
+    """Return the optimizer with its options."""
+    optimizer: Optimizer = build(registry().find("optimizer", spec.name), spec.options, spec.directory)
+    return optimizer
+
+
+def _environment(spec: TrialSpec) -> dict[str, str]:
+    backend = load_backend(registry().find("backend", spec.backend))
+    own = read_facts(backend.environment(spec.context.device))
+    return host() | own | {"threads": str(spec.context.threads)}
+
+
+def _read_state(path: Path, digest: str) -> State:
+    """Return a trained state, if it is the one that its trial's row speaks of.
+
+    Raises:
+        TrialError: it cannot be read, or is another.
+    """
+    try:
+        return read_arrays(path, digest)
+    except (OSError, ValueError) as error:
+        msg = f"{path}: the trained weights cannot be read: {(isinstance(error, OSError) and error.strerror) or error}"
+        raise TrialError(msg) from None

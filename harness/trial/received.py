@@ -1,0 +1,152 @@
+"""What comes back from a process that ran third-party code: its types, sizes and ranges, before the driver uses it.
+
+The jobs verify what a plugin returns; a plugin has the run of their process all the same, and may have changed them.
+"""
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import TrialError, printable, shown
+from harness.rows import EpochRecord, Measure, TrialMetrics
+from harness.trial.evaluation import conditions
+from harness.trial.gallery import EXAMPLES, PAIRS
+from harness.trial.outputs import FACT_LENGTH, FACTS, NORMALISATION, read_state
+from harness.trial.specs import Evaluated, EvaluationSpec, Remark, Trained, TrialSpec
+from harness.trial.tasks import Failure
+
+T = TypeVar("T")
+Shape = tuple[int, ...]
+
+
+def trained(result: Any, spec: TrialSpec) -> Trained | Failure:
+    """Return what training a trial returned, or the failure that it or something else is."""
+    return result if type(result) is Failure else _checked(lambda: _trained(result, spec))
+
+
+def evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated] | Failure:
+    """Return what an evaluation returned, one for each trial, or the failure that it or something else is."""
+    return result if type(result) is Failure else _checked(lambda: _evaluated(result, spec, test_rows))
+
+
+def epoch(said: Any) -> EpochRecord | None:
+    """Return what a trial reported if it is the record of an epoch."""
+    try:
+        _fields(said, EpochRecord)
+    except TrialError:
+        return None
+    return said  # type: ignore[no-any-return] # as was verified
+
+
+def remark(said: Any) -> str:
+    """Return what a trial remarked, in one line; empty if it reported something else."""
+    return printable(said.text) if type(said) is Remark and type(said.text) is str else ""
+
+
+def remarks(result: Any) -> list[str]:
+    """Return a list of remarks, each in one line; empty if it is something else."""
+    texts = result if type(result) is list else []
+    return [printable(text) for text in texts if type(text) is str]
+
+
+def _checked(read: Callable[[], T]) -> T | Failure:
+    try:
+        return read()
+    except TrialError as error:
+        return Failure("failed", f"its process returned what a job does not: {error}")
+
+
+def _trained(result: Any, spec: TrialSpec) -> Trained:
+    _require(type(result) is list and len(result) == 1 and type(result[0]) is Trained, "a result", result)
+    found: Trained = result[0]
+    _require(type(found.history) is list and 0 < len(found.history) <= spec.epochs, "a history", found.history)
+    for record in found.history:
+        _fields(record, EpochRecord)
+    _fields(found.metrics, TrialMetrics)
+    classes = spec.network.classes
+    _array(found.confusion, "confusion", np.int64, (classes, classes), 0, np.inf)
+    read_state(found.state, spec.network)
+    _facts(found.environment)
+    for value, kinds in ((found.anonymous_bytes, (int,)), (found.waited, (int, float))):
+        _require(value is None or type(value) in kinds, "a number", value)
+    _require(type(found.resumed) is bool, "a bool", found.resumed)
+    return found
+
+
+def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated]:
+    _require(type(result) is list and len(result) == len(spec.trials), "a result for each trial", result)
+    count = len(conditions(spec.perturbations))
+    for found, (trial, *_) in zip(result, spec.trials, strict=True):
+        _require(type(found) is Evaluated, "a result", found)
+        _require(type(found.measures) is list and len(found.measures) == count, "measures", found.measures)
+        for measure in found.measures:
+            _fields(measure, Measure)
+        classes, table = trial.network.classes, (count, test_rows)
+        arrays: dict[str, tuple[Any, Shape, float, float]] = {
+            "rows": (np.int64, (test_rows,), 0, trial.data.rows - 1),
+            "labels": (np.int64, (test_rows,), 0, classes - 1),
+            "predicted": (np.int64, table, 0, classes - 1),
+            "log_probability": (np.float32, table, -np.inf, NORMALISATION),
+            "confidence": (np.float32, table, 0, 1 + 2 * NORMALISATION),
+            "confusion": (np.int64, (count, classes, classes), 0, test_rows),
+        }
+        _require(type(found.predictions) is dict and found.predictions.keys() == arrays.keys(), "predictions", found)
+        for name, expected in arrays.items():
+            _array(found.predictions[name], name, *expected)
+        _examples(found.examples, trial)
+        joint = np.array(found.joint_accuracy, dtype=object)
+        _require(joint.shape == (count, count) and all(_real(one) for one in joint.flat), "joint accuracies", joint)
+        _require(_real(found.seconds), "seconds", found.seconds)
+        _facts(found.environment)
+    return result  # type: ignore[no-any-return] # as was verified
+
+
+def _examples(examples: Any, trial: TrialSpec) -> None:
+    _require(type(examples) is dict and examples.keys() == {"pairs", "rows", "images"}, "examples", examples)
+    pairs = len(examples["pairs"]) if type(examples["pairs"]) is np.ndarray and examples["pairs"].ndim else 0
+    _require(pairs <= PAIRS, "examples", examples["pairs"])
+    _array(examples["pairs"], "pairs", np.int64, (pairs, 2), 0, trial.network.classes - 1)
+    _array(examples["rows"], "rows", np.int64, (pairs, EXAMPLES), -1, trial.data.rows - 1)
+    _array(examples["images"], "images", np.uint8, (pairs, EXAMPLES, *trial.data.shape), 0, 255)
+
+
+def _require(holds: bool, what: str, value: object) -> None:
+    if not holds:
+        msg = f"not {what}: {shown(value)}"
+        raise TrialError(msg)
+
+
+def _real(value: object) -> bool:
+    return type(value) in {int, float} and isfinite(value)  # type: ignore[arg-type] # a number, by its type
+
+
+def _fields(record: Any, kind: type) -> None:
+    """Require a record of numbers, texts and nothing: each field of its declared type, each number finite."""
+    _require(type(record) is kind, kind.__name__, record)
+    for name, hint in get_type_hints(kind).items():
+        value = getattr(record, name, None)
+        allowed = set(get_args(hint) or (hint,))
+        holds = type(value) in allowed or (type(value) is int and float in allowed)
+        _require(holds and (not isinstance(value, float) or isfinite(value)), f"{kind.__name__}.{name}", value)
+
+
+def _array(values: Any, name: str, dtype: Any, shape: Shape, low: float, high: float) -> None:
+    """Require a plain array of a dtype and shape, every value in [low, high]."""
+    if type(values) is not np.ndarray or values.dtype != dtype or values.shape != shape:
+        got = f"{values.dtype} {values.shape}" if type(values) is np.ndarray else type(values).__name__
+        msg = f"{name} is {got}, not {np.dtype(dtype)} {shape}"
+        raise TrialError(msg)
+    plain: NDArray[Any] = values
+    if plain.size and not (plain.min() >= low and plain.max() <= high):  # a NaN fails this too
+        msg = f"{name} has the value {plain.min() if plain.max() <= high else plain.max()}, not in [{low}, {high}]"
+        raise TrialError(msg)
+
+
+def _facts(facts: Any) -> None:
+    """Require texts by name that any terminal and file can take."""
+    _require(type(facts) is dict and len(facts) <= 2 * FACTS, "an environment", facts)
+    for text in (text for fact in facts.items() for text in fact):
+        _require(type(text) is str and text.isprintable() and len(text) <= FACT_LENGTH, "an environment's text", text)

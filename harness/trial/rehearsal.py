@@ -1,0 +1,65 @@
+"""Some batches of a trial: does it work at all, how fast is it, how much memory does it take."""
+
+from dataclasses import dataclass, replace
+
+from harness.datasets.splits import Split
+from harness.machine.host import anonymous_bytes
+from harness.machine.threads import limited
+from harness.seeding import initial_state
+from harness.trial.evaluation import evaluate, measures
+from harness.trial.inputs import training_labels
+from harness.trial.jobs import build_network, named_perturbs, split_of
+from harness.trial.specs import PerturbationSpec, TrialSpec, moved
+from harness.trial.tasks import Report
+from harness.trial.training import fit
+
+
+@dataclass(frozen=True)
+class RehearsalSpec:
+    """A trial, how many batches of it to train, and the perturbations to measure it under."""
+
+    trial: TrialSpec
+    batches: int
+    perturbations: tuple[PerturbationSpec, ...] = ()
+
+    def on(self, device: str) -> "RehearsalSpec":
+        """Return the same on a device."""
+        return replace(self, trial=moved(self.trial, device))
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a rehearsal measured: seconds of training and validation by training image, and the process's memory."""
+
+    seconds_per_image: float
+    anonymous_bytes: int | None
+
+
+def rehearse(spec: RehearsalSpec, _report: Report) -> Rehearsed:
+    """Train some batches, go back to the start with the state and train them again; then measure: a job.
+
+    The second time is the one that counts: what a backend prepares or compiles is ready. Test rows are not read:
+    validation rows stand for them.
+    """
+    trial = replace(spec.trial, epochs=1, early_stopping=None, checkpoint=None)
+    data = trial.data.open()
+    whole = split_of(trial.data, trial.split)
+    rows = min(spec.batches * trial.network.batch_size, len(whole.train))
+    val = whole.val[: max(1, rows * len(whole.val) // len(whole.train))]
+    few = Split(train=whole.train[:rows], val=val, test=val)
+    with limited(trial.context.threads):
+        network = build_network(trial, initial_state(trial.network, trial.seed))
+        try:
+            network.attach(data.images, training_labels(data.labels, few.train))
+            network.load(fit(network, trial, few, data.labels, _nobody).state)
+            trained = fit(network, trial, few, data.labels, _nobody)
+            perturbs = named_perturbs(spec.perturbations)
+            found = evaluate([network], data.images, data.labels, few.test, trial.network.classes, perturbs)
+            measures(found[0], spec.perturbations)
+        finally:
+            network.close()
+    return Rehearsed(trained.metrics.seconds / rows, anonymous_bytes())
+
+
+def _nobody(_record: object) -> None:
+    """Take an epoch's record: nobody waits for it."""

@@ -1,0 +1,137 @@
+"""What a job needs to know: plain, picklable data, so that a job is a pure function of its specification."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.cache import CachedDataset
+from harness.datasets.splits import SplitTable
+from harness.interfaces import Context, NetworkSpec, State
+from harness.rows import EpochRecord, Measure, TrialMetrics
+from harness.trial.schedules import Schedule
+from harness.trial.stopping import EarlyStopping
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """An optimizer by its name, with its options, and the suite's folder, against which paths resolve."""
+
+    name: str
+    options: Mapping[str, Any]
+    directory: Path
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One experiment with one seed, on one backend."""
+
+    experiment: str
+    seed: int
+    data: CachedDataset
+    split: SplitTable
+    network: NetworkSpec
+    backend: str
+    optimizer: OptimizerSpec
+    learning_rate: float
+    schedule: Schedule
+    epochs: int
+    early_stopping: EarlyStopping | None
+    context: Context
+    fingerprint: str
+    checkpoint: tuple[Path, float] | None = None
+    """Where it keeps its checkpoint, and how many seconds there are between two."""
+    third_party: bool = False
+    """Whether its backend or its optimizer is a third party's: it is then trained and tested in its own process."""
+    components: Mapping[str, str] = field(default_factory=dict)
+    """What the plugins were when it was planned, as its row names them: edited ones are refused."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"{self.experiment} seed {self.seed} on {self.backend}"
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """Trials to train in one job: they share data, split, backend and device."""
+
+    trials: tuple[TrialSpec, ...]
+
+    def on(self, device: str) -> "TrainSpec":
+        """Return the same on a device."""
+        return TrainSpec(tuple(moved(trial, device) for trial in self.trials))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training returns. ``confusion`` (classes, classes): validation rows, rows of the matrix are the truth."""
+
+    history: list[EpochRecord]
+    metrics: TrialMetrics
+    confusion: NDArray[np.int64]
+    state: State
+    environment: dict[str, str] = field(default_factory=dict)
+    anonymous_bytes: int | None = None
+    """The process's anonymous memory when training ended, where the system tells."""
+    waited: float | None = None
+    """The share of the time of training for which its threads were ready and had no core, where the system tells."""
+    resumed: bool = False
+    """Whether it went on from a checkpoint: other processes took part of its time."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a trial has to say while it runs, beside the records of its epochs: one line."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class PerturbationSpec:
+    """A perturbation by its name, its severities, and the seed that draws it."""
+
+    name: str
+    severities: tuple[float, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """Trained trials, to be measured together: they share data and split.
+
+    Each comes with the file of its state, and the SHA-256 that the file must have.
+    """
+
+    trials: tuple[tuple[TrialSpec, Path, str], ...]
+    perturbations: tuple[PerturbationSpec, ...]
+    components: Mapping[str, str] = field(default_factory=dict)
+    """What the perturbations' plugins were when the run began, as rows name them."""
+
+    def on(self, device: str) -> "EvaluationSpec":
+        """Return the same on a device."""
+        return replace(self, trials=tuple((moved(trial, device), path, digest) for trial, path, digest in self.trials))
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One trial on the test rows: a measure and a row of each array for the clean images, then for every severity."""
+
+    measures: list[Measure]
+    predictions: dict[str, NDArray[Any]]
+    """``rows``, ``labels`` (test rows,); ``predicted``, ``log_probability`` of the truth, ``confidence`` (measures,
+    test rows); ``confusion`` (measures, classes, classes)."""
+    examples: dict[str, NDArray[Any]]
+    """What `harness.trial.gallery.confused` returns."""
+    joint_accuracy: list[list[float]]
+    """`harness.metrics.joint_accuracy` of the measures, in their order."""
+    seconds: float
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def moved(trial: TrialSpec, device: str) -> TrialSpec:
+    """Return a trial on a device."""
+    return replace(trial, context=replace(trial.context, device=device))

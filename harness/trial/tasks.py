@@ -1,0 +1,42 @@
+"""A job, the task that a pool is given, and the failure that it may give back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Report = Callable[[Any], None]
+"""Takes something that a job has to say while it goes."""
+
+Job = Callable[[Any, Report], Any]
+"""A function of a module, with a picklable argument and result; what it reports is picklable too."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, what it works on, and under which conditions.
+
+    ``title`` heads its part of the ``log``, a file to which everything goes that the job prints, and its traceback.
+    ``timeout`` is in seconds. ``isolated``: third-party code takes part. A pool of processes starts a new one for such
+    a task and ends it afterwards; the processes of all other tasks load no third-party plugin.
+    """
+
+    job: Job
+    argument: Any
+    title: str
+    log: Path | None = None
+    timeout: float | None = None
+    isolated: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a job failed; the reason is one line. ``died``: its process ended without a word, whosever fault that was."""
+
+    status: Literal["failed", "timed out", "died"]
+    reason: str
+
+    @property
+    def of_row(self) -> Literal["failed", "timed out"]:
+        """The status of a trial that ended so."""
+        return "timed out" if self.status == "timed out" else "failed"
