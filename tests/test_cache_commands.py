@@ -17,16 +17,16 @@ def test_a_flipped_bit_in_cached_images_reaches_no_command(typed, tmp_path, monk
     """Each says so, and has the right content: one image bit changes most results."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "suite.toml").write_text(TINY)
-    typed("run", "suite.toml", "--only", "A", "--jobs", "1")
+    typed("run", "suite.toml", "--only", "A", "--jobs", "0")
     rows = list(tmp_path.glob("runs/*/trials/A/*/row.json"))
     losses = [epoch["train_loss"] for epoch in json.loads(rows[0].read_text())["row"]["history"]]
     (images,) = tmp_path.glob("cache/datasets/*/images.npy")
     sound = images.read_bytes()
     for command in (
-        ["plan", "suite.toml"],
+        ["plan", "suite.toml", "--jobs", "0"],
         ["datasets", "describe", "digits"],
         ["why", "suite.toml", "A"],
-        ["run", "suite.toml", "--only", "A", "--jobs", "1", "--fresh"],
+        ["run", "suite.toml", "--only", "A", "--jobs", "0", "--fresh"],
     ):
         flip(images, -100, 0x80)
         assert f"{images.parent}: the cache entry is damaged: its content has the digest " in typed(*command).err

@@ -112,6 +112,7 @@ def test_python_m_leaves_the_current_folder_too(tmp_path, jobs):
     assert (done.returncode, executed()) == (0, ""), done.stderr
 
 
+@pytest.mark.slow
 def test_a_plugin_in_the_current_folder_is_found(tmp_path):
     """By the driver and by its workers; what else lies there is not, even so."""
     executed = strangers(tmp_path / "here", ["tabulate", "numpy"])

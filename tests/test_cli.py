@@ -58,7 +58,7 @@ def quick(tmp_path_factory):
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("quick")
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", ROOT / "suites" / "quick.toml"],
+        [sys.executable, "-m", "harness", "run", ROOT / "suites" / "quick.toml", "--jobs", "0"],
         capture_output=True, text=True, cwd=folder, check=True,
     )  # fmt: skip
     return folder, done
@@ -220,6 +220,7 @@ def test_files_of_ones_own_beside_the_suite(harness, tmp_path):
     assert max(row["metrics"]["val_accuracy"] for row in rows) > 0.9
 
 
+@pytest.mark.slow
 def test_plugins_names_what_is_there_what_is_not_and_what_is_set_aside(harness, tmp_path):
     """Version, availability or its reason, distribution; and a faulty plugin with its error."""
     distribution(
@@ -235,12 +236,11 @@ def test_plugins_names_what_is_there_what_is_not_and_what_is_set_aside(harness, 
     assert "No module named 'no_such_module'" in lines["bad"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "environment"),
-    [
-        pytest.param(["--no-plugins"], {}, id="all"),
-        pytest.param([], {"HARNESS_DISABLE_PLUGINS": "bad"}, id="one by name", marks=pytest.mark.slow),
-    ],
+    [(["--no-plugins"], {}), ([], {"HARNESS_DISABLE_PLUGINS": "bad"})],
+    ids=["all", "one by name"],
 )
 def test_plugins_can_be_disabled(harness, tmp_path, arguments, environment):
     """A faulty one need not be uninstalled; workers do without it too."""

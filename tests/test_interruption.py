@@ -71,6 +71,7 @@ def test_an_interrupt_ends_all_at_once_and_keeps_what_is_done(driver, number, to
     assert (status(folder, "A"), status(folder, "B")) == ("done", "planned")
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_driver_that_was_killed_and_its_lock_is_free(driver):
     """The system lets go of the lock; the same command, with the trial made shorter, resumes."""
     process, folder = driver
@@ -85,27 +86,25 @@ def test_workers_end_with_a_driver_that_was_killed_and_its_lock_is_free(driver):
     assert json.loads((folder / "runs/tiny/trials/A/seed-1/row.json").read_bytes())["row"]["history"] == trained
 
 
-def test_a_second_driver_is_told_in_a_line_and_changes_nothing(driver):
+def test_a_second_driver_is_told_in_a_line_and_changes_nothing(driver, typed):
     """Exit code 2; the first goes on."""
     process, folder = driver
     before = (folder / "runs/tiny/run.json").read_bytes()
-    second = subprocess.run([*HARNESS, "run", "tiny.toml"], cwd=folder, capture_output=True, text=True, check=False)
-    assert second.returncode == 2
+    second = typed("run", "tiny.toml", code=2)
     expected = "runs/tiny: another harness is running here. Wait for it, or name another directory with --out"
-    assert second.stderr == f"error: {expected}\n"
+    assert second.err == f"error: {expected}\n"
     assert (folder / "runs/tiny/run.json").read_bytes() == before
     assert process.poll() is None
 
 
-def test_a_run_of_a_future_format_is_left_as_it_is(tmp_path):
+def test_a_run_of_a_future_format_is_left_as_it_is(typed, tmp_path):
     """Exit code 2, and not a byte is written."""
     (tmp_path / "tiny.toml").write_text(TINY)
     header = tmp_path / "runs" / "tiny" / "run.json"
     header.parent.mkdir(parents=True)
     header.write_text('{"format": 99}')
-    done = subprocess.run([*HARNESS, "run", "tiny.toml"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "format 99; this harness reads format 1. Use the version that wrote it" in done.stderr
+    told = typed("run", "tiny.toml", code=2).err
+    assert "format 99; this harness reads format 1. Use the version that wrote it" in told
     assert header.read_text() == '{"format": 99}'
     assert sorted(path.name for path in header.parent.iterdir()) == [".lock", "run.json"]
 

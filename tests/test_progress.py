@@ -129,7 +129,7 @@ def test_a_terminal_gets_the_live_picture(tmp_path):
     for _, slave in terminals:
         termios.tcsetwinsize(slave, (40, 110))
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "run", "tiny.toml", "--set", "defaults.epochs=400"],
+        [sys.executable, "-m", "harness", "run", "tiny.toml", "--jobs", "1", "--set", "defaults.epochs=300"],
         cwd=tmp_path, stderr=terminals[0][1], stdout=terminals[1][1], env=os.environ | {"TERM": "xterm"},
     )  # fmt: skip
     said = {}

@@ -69,14 +69,11 @@ def test_a_long_name_of_the_temporary_folder_does_no_harm(here):
     assert (done.returncode, statuses(here)) == (0, ["done"]), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mount",
-    [
-        pytest.param(FULL, id="full", marks=pytest.mark.slow),
-        pytest.param("mount -t tmpfs -o ro tmpfs /dev/shm", id="read-only", marks=pytest.mark.slow),
-        pytest.param(ABSENT, id="absent", marks=pytest.mark.slow),
-        pytest.param(NO_PLACE, id="no temporary folder"),
-    ],
+    [FULL, "mount -t tmpfs -o ro tmpfs /dev/shm", ABSENT, NO_PLACE],
+    ids=["full", "read-only", "absent", "no temporary folder"],
 )
 def test_no_shared_memory_and_no_temporary_folder_is_needed(here, mount):
     """A worker has pipes, and nothing else."""

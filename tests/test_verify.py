@@ -232,6 +232,7 @@ def test_a_suite_that_expects_nothing_says_so(tmp_path, typed):
     assert typed("verify", "nowhere", code=2).err.startswith("error: nowhere: there is no run here")
 
 
+@pytest.mark.slow
 def test_the_script_prints_expectations_that_its_run_meets(tmp_path):
     """Appended to the suite, they are a guard; a run of one seed has no spread."""
     run_suite(tmp_path, seeds=[1, 2, 3])
