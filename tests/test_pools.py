@@ -1,6 +1,7 @@
 """Worker processes that cannot start, end between tasks, or say too much: a failure with its reason, never a hang."""
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -144,3 +145,43 @@ def test_stop_leaves_no_process(pool):
     while os.path.exists(f"/proc/{pid}"):  # noqa: PTH110 - short
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+class Scripted:
+    """A process that is ready at once, and says what a test puts into the pool's queue."""
+
+    ready, number, begun_at, silent, over = True, None, 0.0, False, True
+
+    def send(self, number, task):
+        """Do nothing."""
+
+    def kill(self):
+        """Do nothing."""
+
+    def join(self):
+        """Do nothing."""
+
+    def exit_code(self):
+        """Return that it runs."""
+
+
+def test_an_end_is_taken_before_other_tasks_reports(monkeypatch):
+    """An observer that is slow with reports delays no row; a task's own reports come before its end, in their order."""
+    pool = Processes(2)
+    monkeypatch.setattr(pool, "_new_process", lambda _: pool._processes.append(Scripted()) or pool._processes[-1])
+    heard = []
+    futures = [
+        pool.submit(Task(obey, Order(), name), lambda said, name=name: heard.append((name, said))) for name in "AB"
+    ]
+    first, second = pool._processes
+    for number in (1, 2, 3):
+        pool._messages.put((first, "said", 1, pickle.dumps(number)))
+        pool._messages.put((second, "said", 2, pickle.dumps(number)))
+    pool._messages.put((second, "done", 2, pickle.dumps("B")))
+    assert pool.wait() == [futures[1]]
+    assert heard == [("B", 1), ("B", 2), ("B", 3)]
+    pool._messages.put((first, "said", 1, pickle.dumps(4)))
+    pool._messages.put((first, "done", 1, pickle.dumps("A")))
+    assert pool.wait() == [futures[0]]
+    assert heard[3:] == [("A", 1), ("A", 2), ("A", 3), ("A", 4)]
+    assert [future.result() for future in futures] == ["A", "B"]

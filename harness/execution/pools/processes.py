@@ -58,6 +58,8 @@ class Processes:
         self.slots = slots
         self._start_seconds = start_seconds
         self._messages: SimpleQueue[Message] = SimpleQueue()
+        self._unheard: list[Message] = []
+        """Reports that what ended meanwhile went before."""
         self._processes: list[Process] = []
         self._free: list[Process] = []
         self._leaving: list[Process] = []
@@ -89,13 +91,9 @@ class Processes:
         """Wait until a task has ended; pass on what jobs report meanwhile."""
         ended, self._early = self._early, []
         while self._running and not ended:
-            with suppress(Empty):
-                self._take(self._messages.get(timeout=_LOOK_SECONDS), ended)
+            self._hear(ended)
             if monotonic() - self._looked >= _LOOK_SECONDS or self._gone:
                 self._look(ended)
-        with suppress(Empty):
-            while True:
-                self._take(self._messages.get_nowait(), ended)
         return ended
 
     def stop(self) -> None:
@@ -123,6 +121,21 @@ class Processes:
         process.number = running.number
         if process.ready:
             process.send(running.number, running.content)
+
+    def _hear(self, ended: list[Future[Any]]) -> None:
+        """Take what processes say; a report alone only while nothing ends: a row waits for no observer of another."""
+        with suppress(Empty):
+            if not self._unheard:
+                self._unheard.append(self._messages.get(timeout=_LOOK_SECONDS))
+            while True:
+                self._unheard.append(self._messages.get_nowait())
+        urgent = {process for process, kind, *_ in self._unheard if kind != "said"}
+        first = [message for message in self._unheard if message[0] in urgent]
+        self._unheard = [message for message in self._unheard if message[0] not in urgent]
+        for message in first:
+            self._take(message, ended)
+        if self._unheard and not ended:
+            self._take(self._unheard.pop(0), ended)
 
     def _take(self, message: Message, ended: list[Future[Any]]) -> None:
         process, kind, number, content = message
