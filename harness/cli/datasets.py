@@ -173,7 +173,7 @@ def _build(component: Component, options: dict[str, Any]) -> Any:
 
 
 def _states(components: list[Component]) -> dict[str, list[str]]:
-    """Return, by reference, whether a dataset is here without options, where, how large, and what it was held against.
+    """Return, by reference, whether a dataset is here without options, where, how large, and what verified it.
 
     Those of third parties are asked in a worker: one that hangs or exits hides no other.
     """

@@ -1,4 +1,4 @@
-"""The command that holds a run against its suite's expectations."""
+"""The command that verifies a run's expectations."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def as_described(
 def _same_seeds(row: TrialRow, evaluation: EvaluationRow, perturbations: Sequence[PerturbationSpec]) -> bool:
     """Say whether an evaluation that did not record its seeds has those of ``perturbations``: its fingerprint tells.
 
-    True where it cannot: of what an earlier version did not record, nothing is held against it.
+    True where it cannot: what an earlier version did not record is taken for equal.
     """
     if not evaluation.components:
         return True

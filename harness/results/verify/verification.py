@@ -1,4 +1,4 @@
-"""A run held against what its suite expects: which figures and relations it meets."""
+"""Which of the figures and relations that its suite expects a run meets."""
 
 from __future__ import annotations
 
