@@ -1,6 +1,7 @@
 """On which scale pixels are: said, or checked; a wrong guess would train on images of two grey levels."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from sklearn.datasets import load_digits
 from harness.datasets.cache import materialise
 from harness.datasets.digits import Digits
 from harness.datasets.files import Files
-from harness.datasets.levels import parse_scale
+from harness.datasets.levels import parse_scale, to_levels
 from harness.errors import HarnessError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 5, 4), dtype=np.uint8)
@@ -227,3 +228,14 @@ def test_one_pixel_above_one_changes_no_number(typed, tmp_path):
                       "--set", "scale=[0, 2]").out  # fmt: skip
     assert "files, 400 images, values 0.1 … 1 on the scale 0 … 2" in described
     assert "dataset.scale=[2, 0]: [2, 0]: " in typed("plan", "suite.toml", "--set", "dataset.scale=[2, 0]", code=2).err
+
+
+def test_few_values_above_the_scale_may_be_faults_of_the_data(tmp_path):
+    """A scale that takes one of 64,000 in would leave the others few levels: its image is named first."""
+    images = np.random.default_rng(1).random((1000, 8, 8)).astype(np.float32)
+    images[5, 0, 0] = 37.0
+    message = (
+        "1 of 64,000 are above, the first in images[5]: so few may be faults of the data, to be mended there. In ["
+    )
+    with pytest.raises(HarnessError, match=re.escape(message)):
+        to_levels([tmp_path / "images.npy"], [images], None)

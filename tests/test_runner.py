@@ -260,7 +260,7 @@ def test_a_folder_of_something_else_is_not_touched(tmp_path):
     """--out ~ would be a pity."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("dear")
-    with pytest.raises(HarnessError, match=r"holds 'thesis.tex', and no run"):
+    with pytest.raises(HarnessError, match=r"holds 'thesis.tex', and no run\. Name"):
         run_suite(tmp_path)
 
 

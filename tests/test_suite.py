@@ -106,7 +106,12 @@ BAD = {
     "no experiments": ('[suite]\nname = "mine"\n', "mine.toml: experiments: there are none."),
     "no suite table": ("[experiments.A]\nhidden_layers = [3]\n", "mine.toml: suite: is missing"),
     "duplicate seed": (changed("[1, 2]", "[1, 2, 1]"), "mine.toml: suite.seeds: 1 stands there twice"),
-    "no seeds": (changed("[1, 2]", "[]"), "mine.toml: suite.seeds: []: list should have at least 1 item"),
+    "no seeds": (changed("[1, 2]", "[]"), "mine.toml: suite.seeds: is empty: at least one value is needed"),
+    "misspelt table": (changed("[suite]", "[suit]"), "mine.toml: suit: unknown key 'suit'. Did you mean 'suite'?"),
+    "name for a table": (
+        changed("[suite]", 'leaderboard = "A"\n[suite]'),
+        "mine.toml: leaderboard: 'A' is not a table. Write leaderboard = {",
+    ),
     "hidden layer of zero": (
         changed("hidden_layers = [8]", "hidden_layers = [8, 0]"),
         "mine.toml: defaults.hidden_layers[1]: 0 is out of range: it must be at least 1",
@@ -237,7 +242,7 @@ def test_one_decay_of_two_may_be_0(load, experiment, own):
 def test_several_mistakes_are_counted(load):
     """The first in full, and how many more."""
     text = changed("[experiments.A]", "[experiments.A]\nepoch = 3\nbatchsize = 4")
-    with pytest.raises(HarnessError, match=re.escape("(and 1 more)")):
+    with pytest.raises(HarnessError, match=re.escape("(and 1 more mistake)")):
         load(text)
 
 

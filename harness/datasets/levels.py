@@ -19,6 +19,8 @@ _QUARTER = 64 / 255
 """Up to this share of its scale an image is so dark that another scale is more likely."""
 _BRIGHT_SHARE = 0.001
 """The least share of the values above zero that must be beyond a quarter of the scale."""
+_FAULTS = 0.001
+"""Up to this share of the values may be faults where they are above the scale; a wider scale would ruin the rest."""
 _ROUNDING = 1e-6
 """By which share of the scale a value may be outside it: what arithmetic in single precision leaves."""
 _BLOCK_VALUES = 1 << 20
@@ -122,8 +124,12 @@ def _check_range(path: Path, part: NDArray[Any], scale: Scale, values: Values, *
     else:
         floats = part.dtype.kind == "f"
         msg = f"{held}, and {'floats' if floats else 'whole numbers'} are taken as {scale[0]:g} … {scale[1]:g}"
-        if values.high > scale[1]:
-            msg += f"; {np.count_nonzero(part > scale[1] + margin):,} of {part.size:,} are above"
+        above = int(np.count_nonzero(part > scale[1] + margin))
+        if above:
+            msg += f"; {above:,} of {part.size:,} are above"
+        if 0 < above <= _FAULTS * part.size:
+            row = next(index for index, image in enumerate(part) if image.max() > scale[1] + margin)
+            msg += f", the first in images[{row}]: so few may be faults of the data, to be mended there"
     msg += f". {_remedies(values, scale)}"
     raise HarnessError(msg)
 

@@ -64,7 +64,7 @@ def _content(material: Material) -> dict[str, Any]:
         sheet(table, lambda line: {"verdict": [line["verdict"]]})
         for table in verdict_tables(material.verification, material.summary.title, material.summary.dataset)
     ]
-    errors = sheet(found["test"], only=("experiment", "description", "ece"))
+    errors = sheet(found["test"], only=("experiment", "description", "test_ece"))
     matrices = confusion.figures(material)
     close = [
         Close(one.name, figure, confusion.pairs(material, one), one.recorded)

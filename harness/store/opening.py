@@ -86,7 +86,8 @@ def take_up(run: Run) -> Run:
             msg = f"{run.directory}: cannot be looked into: {error.strerror}. Name another directory with --out"
             raise HarnessError(msg) from None
         if others:
-            msg = f"{run.directory}: holds {others[0]!r}, and no run. Name an empty or new directory with --out"
+            lost = ": its run.json is missing" if "trials" in others else ""
+            msg = f"{run.directory}: holds {others[0]!r}, and no run{lost}. Name an empty or new directory with --out"
             raise HarnessError(msg)
         return run
     earlier = Run.open(run.directory)

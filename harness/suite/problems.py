@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError, as_typed, nearest, printable, shown
 from harness.suite.schema import known_keys, named_keys, suite_schema
-from harness.text import in_toml
+from harness.text import counted, in_toml
 
 Path_ = tuple[str | int, ...]
 
@@ -17,6 +17,13 @@ DEEPEST = 50
 _LONGEST_PLACE = 300
 _FEW = 5
 """A table of so many keys is told beside the one that it lacks: one of them may be that, misspelt."""
+
+_PLAIN = {
+    "union_tag_not_found": "is missing its key 'name'",
+    "too_short": "is empty: at least one value is needed",
+}
+_TABLES = {"model_type", "model_attributes_type", "dict_type", "dataclass_type"}
+"""What pydantic calls a value that should be a table."""
 
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
@@ -71,8 +78,9 @@ def from_validation(
         top = path[:1]
         if top not in found or len(path) > len(found[top][0]):
             found[top] = (path, item)
-    path, item = next(iter(found.values()))
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    # A key that is misspelt says more than the one that is missing for it.
+    path, item = min(found.values(), key=lambda one: one[1]["type"] != "extra_forbidden")
+    more = f" (and {counted(len(found) - 1, 'more mistake')})" if len(found) > 1 else ""
     place = placed(path)
     in_schema = place if place[:1] == ("defaults",) else prefix + path
     return problem(suite, place, _wording(item, in_schema, _name(data, path)) + more)
@@ -105,13 +113,15 @@ def _wording(item: Any, path: Path_, name: str | None) -> str:
     wording = f"{in_toml(value)}: {item['msg'][0].lower()}{item['msg'][1:]}"
     if kind == "extra_forbidden":
         wording = _unknown_key(path, name)
+    elif kind in _TABLES:
+        wording = f"{in_toml(value)} is not a table. Write {path[-1]} = {{ name = … }}, with its options"
     elif kind == "missing":
         wording = "is missing"
-        others = [key for key in value if key != "name"] if isinstance(value, dict) else []
+        others = [key for key in value if key != "name"] if isinstance(value, dict) and len(path) > 1 else []
         if 0 < len(others) <= _FEW:
             wording += f"; its table has {', '.join(others)}"
-    elif kind == "union_tag_not_found":
-        wording = "is missing its key 'name'"
+    elif kind in _PLAIN:
+        wording = _PLAIN[kind]
     elif kind == "value_error":
         wording = str(context["error"])
     elif kind in _BOUNDS:
