@@ -1,4 +1,4 @@
-"""PyTorch's modules and autograd: backend ``torch``, and plain PyTorch as the peer that backends are held against."""
+"""PyTorch's modules and autograd: backend ``torch``, and plain PyTorch as the peer that backends are compared with."""
 
 from __future__ import annotations
 

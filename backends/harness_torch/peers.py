@@ -1,4 +1,4 @@
-"""Plain PyTorch, as its users write it: what the backends of `harness bench` are held against."""
+"""Plain PyTorch, as its users write it: what the backends of `harness bench` are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Benchmarks: backends and peers at the same work in turns, held against plain use, the machine, and a baseline."""
+"""Benchmarks: backends and peers at the same work in turns, compared with plain use, the machine, and a baseline."""
 
 from harness.bench.cases import NETWORKS, PRECISIONS, ROWS, WORKS, Case, Work, cases_for
 from harness.bench.choosing import EVERY, Placement, chosen, picked, placements

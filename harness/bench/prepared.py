@@ -71,7 +71,7 @@ class Prepared:
         return _steps(case) * case.spec().batch_size if case.work == "products" else case.rows
 
     def measured(self, seconds: Sequence[float]) -> Measurement:
-        """Return what runs of so many seconds say."""
+        """Return the measurement that runs of these seconds make."""
         case = self.case
         counted = case.work in {"train", "products"}
         return Measurement(

@@ -116,7 +116,7 @@ class Session:
         return seconds / runs[0].repeats
 
     def measured(self, seconds: list[float]) -> Measurement:
-        """Return what runs of so many seconds say."""
+        """Return the measurement that runs of these seconds make."""
         if self._told is None:
             raise RuntimeError("nothing is measured before the processes have started")
         return replace(

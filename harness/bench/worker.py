@@ -1,4 +1,4 @@
-"""The inside of a process that measures one case: it makes it ready, then runs it whenever it is told to."""
+"""The inside of a process that measures one case: it makes it ready, then runs it on request."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ class Ready:
     """The case is warm; what there is to say of it."""
 
     told: Measurement
-    """With the seconds of one run, the warm-up's, that nobody is to use."""
+    """With the seconds of the warm-up, which are no result."""
     peak_anonymous_bytes: int | None
     kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@
 
     datasets/<digest>/      images.npy, labels.npy, meta.json
     digests/                remembered digests of files and entries: see `harness.machine.identity`
-    sources/<key>.json      a dataset with its options and its source: digest, title, and what it was held against
+    sources/<key>.json      a dataset with its options and its source: digest, title, and what verified it
     downloads/              what datasets download
     datasets.lock           held by the process that writes an entry
 """
@@ -47,7 +47,7 @@ class CachedDataset:
     title: str = ""
     """``"digits, 1,797 images"``."""
     checked: str = ""
-    """What it was held against when it was read: ``"checksums"``, ``"counts"``, or nothing."""
+    """What verified it when it was read: ``"checksums"``, ``"counts"``, or nothing."""
 
     def open(self) -> LabelledImages:
         """Return the images, memory-mapped and shared by all processes of the machine, and the labels: both read-only.

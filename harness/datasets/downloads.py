@@ -1,4 +1,4 @@
-"""What is told of a download: records of a logger, for whoever shows them; nobody has to."""
+"""The progress of a download, as records of a logger; the command line shows them."""
 
 import logging
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ CONFIDENCE = 0.95
 NORMAL_QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
 """Half the confidence interval of what is drawn from a normal distribution, in standard deviations."""
 CLEAR = 3.0
-"""Of one seed, a difference of so many sampling errors is held for one: seeds seldom differ by more (a convention)."""
+"""Of one seed, only a difference beyond this many sampling errors gets a verdict, because seeds seldom differ more."""
 
 
 class Mark(StrEnum):

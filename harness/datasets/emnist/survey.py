@@ -33,7 +33,7 @@ class Survey:
 
     @property
     def checked(self) -> str:
-        """What the files were held against, and agreed with."""
+        """What the files were compared with, and agreed with."""
         if self.complete and self.verified == len(self.members):
             return "checksums"
         some = f"checksums of {self.verified} of {len(self.members)} files"

@@ -48,7 +48,7 @@ class Unjudged:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs of the same data, the first being what the second is held against.
+    """Two runs of the same data, the first being the reference.
 
     ``differences``: of every experiment, metric and condition that both have. ``settings``: what an experiment's trials
     mean otherwise, each in words. ``environment``: what the circumstances say otherwise, as (key, first, second).

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMED = 4
 """So many metrics of a mark, and experiments of a metric, are named in a sentence."""
 _MANY = 20
-"""Of so many intervals at 95 % one is expected to leave out 0 by chance."""
+"""Of this many intervals at 95 % one is expected to leave out 0 by chance."""
 BRIEF = ("overview", "settings", "environment", "unmatched")
 """The tables that answer the first questions; the others have every metric."""
 

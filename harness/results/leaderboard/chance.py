@@ -1,4 +1,4 @@
-"""How much of a rank may be chance: what so many test images tell, and what seeds differ in."""
+"""How much of a rank may be chance: by the number of test images, and by what seeds differ in."""
 
 from __future__ import annotations
 

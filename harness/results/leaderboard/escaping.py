@@ -66,7 +66,7 @@ def heading(text: str) -> str:
 
 
 def as_it_is(text: str) -> str:
-    """Return the text: for whoever wants it raw."""
+    """Return the text unchanged."""
     return text
 
 

@@ -1,4 +1,4 @@
-"""Text in cells, for so many columns of a terminal: no line is wrapped, and nothing is cut off without a sign."""
+"""Text in cells, fitted to the width of a terminal: no line is wrapped, and nothing is cut off without a sign."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def _ordered(experiments: Sequence[ExperimentRows], ranking: Ranking) -> list[Ex
 def _ranks(experiments: Sequence[ExperimentRows], ranking: Ranking) -> dict[str, int]:
     """Return the rank of each tested experiment: one more than the number of those that are better, as shown.
 
-    Nobody could see why of two values that are shown alike one ranks before the other.
+    Otherwise one of two values that are shown alike would rank before the other, for no visible reason.
     """
     values = {one.name: ranking.test(one) for one in experiments}
     bad = {name: as_shown(_badness(value, ranking), ranking.metric.kind) for name, value in values.items() if value}
