@@ -37,6 +37,7 @@ def test_noise_floors_are_kept_by_machine_and_backend(monkeypatch, tmp_path):
     assert bench.floors() == {}
 
 
+@pytest.mark.slow
 def test_calibration_measures_in_fresh_processes():
     """Half of them for either side; the machine is the one that the case ran on."""
     found = bench.calibrate(bench.Case("numpy", "M0", "predict", rows=512), 2, processes=2)

@@ -117,6 +117,7 @@ def _write_for_ever(folder, started):
         materialise("large", {}, Drawn(f"{number}", images=large, labels=np.arange(200_000) % 2), folder)
 
 
+@pytest.mark.slow
 def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
     """Killed at three moments while it writes 157 MB: what stands under an entry's name is whole.
 

@@ -82,7 +82,7 @@ def test_epochs_of_many_steps_are_numpys(placement, optimizer):
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)
-@pytest.mark.parametrize("name", ["M0", "M3b"])
+@pytest.mark.parametrize("name", ["M0", pytest.param("M3b", marks=pytest.mark.slow)])
 def test_fifty_steps_agree_in_float64(name, placement):
     """Ten epochs of five steps: each loss within 1e-10, relative, of numpy's."""
     backend = Placed()

@@ -180,10 +180,11 @@ def test_a_timed_out_trial_leaves_no_process(faulty):
         time.sleep(0.05)
 
 
-def test_fail_fast_stops_at_the_first_failure(faulty):
+@pytest.mark.parametrize("jobs", ["0", pytest.param("1", marks=pytest.mark.slow)])
+def test_fail_fast_stops_at_the_first_failure(faulty, jobs):
     """What had not begun stays planned; without it, the others go on."""
     run, place = faulty
-    done = run(["raises", "good"], "--jobs", "1", "--fail-fast")
+    done = run(["raises", "good"], "--jobs", jobs, "--fail-fast")
     assert done.returncode == 1
     rows = rows_of(place)
     assert (rows["raises"]["status"], rows["good"]["status"]) == ("failed", "planned")

@@ -145,6 +145,7 @@ def test_a_version_is_that_of_what_is_imported(site):
         installed.version("no-such-library")
 
 
+@pytest.mark.slow
 def test_doctor_names_what_is_left_over(site, typed):
     """So that it can be removed."""
     lion(site, "1.0", record=True, folder="~arness_lion-1.0.dist-info")

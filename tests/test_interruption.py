@@ -146,6 +146,7 @@ def test_a_full_disk_is_told_in_a_line_and_the_same_command_resumes(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_directory_that_cannot_be_written_to_is_told_in_a_line(tmp_path):
     """Exit code 2, before anything is trained."""
     done = mounted(

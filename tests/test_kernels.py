@@ -66,6 +66,7 @@ def test_it_is_measured_once_and_then_applied(tuning):
     assert tuning.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tuning")
 def test_a_kernel_that_is_not_there_does_not_count(monkeypatch):
     """Neither one that OpenBLAS replaces by its own choice, nor one that ends its process."""

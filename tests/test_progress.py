@@ -200,6 +200,7 @@ def test_an_observer_that_raises_is_reported_and_ends_nothing(tmp_path, watcher)
     assert watcher.epochs == 9
 
 
+@pytest.mark.slow
 def test_the_command_reports_a_faulty_observer(tmp_path):
     """By plugin and hook, at the end; the exit code is that of the trials."""
     source = "import harness\n@harness.hookimpl\ndef trial_started(trial):\n    raise ValueError('not my day')\n"

@@ -33,6 +33,7 @@ def test_the_explained_suite_loads_and_its_mistake_is_answered_as_shown(tmp_path
     assert f"error: {caught.value}".replace(str(tmp_path) + "/", "") in block("text", "epsilon")
 
 
+@pytest.mark.slow
 def test_the_plugin_of_thirty_lines_trains_and_is_named_in_its_rows(tmp_path):
     """Installed as a distribution, it is listed and ranked beside numpy, whose softmax regression it equals."""
     site = distribution(

@@ -46,7 +46,8 @@ def renderer(tmp_path, monkeypatch):
     return put
 
 
-@pytest.mark.parametrize("form", ["png", *(pytest.param(each, marks=pytest.mark.slow) for each in ("svg", "pdf"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
 def test_classes_of_any_name_are_drawn(tmp_path, form):
     """Control characters end vl-convert with SIGTRAP; a run may have any of them in a class's name."""
     run = make_run(tmp_path, {"A": "g"}, class_names=NASTY)

@@ -245,6 +245,7 @@ def test_a_run_under_way_has_a_page_too(tmp_path):
     assert "No trial is done yet; 0 of 1 trial done." in page_of(run).text
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme(tmp_path, command):
     """As they stand there, of a run of that name; its picture is there and small."""
     run = make_run(tmp_path, {"A": ""})

@@ -10,9 +10,9 @@ from tests.test_surroundings import shell, statuses
 from tests.tiny import TINY
 
 RUN = "harness run tiny.toml --only A --jobs 1 --quiet"
-_REST = ("plugins", "doctor", "datasets", "--help", "why tiny.toml A")
+_REST = ("plan tiny.toml", "plugins", "doctor", "datasets", "--help", "why tiny.toml A")
 SLOW = pytest.mark.slow
-COMMANDS = ("plan tiny.toml", "schema", *(pytest.param(rest, marks=SLOW) for rest in _REST))
+COMMANDS = ("schema", *(pytest.param(rest, marks=SLOW) for rest in _REST))
 
 
 def suite(folder):

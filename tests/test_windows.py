@@ -41,7 +41,8 @@ def environment(tmp_path):
     return os.environ | {"PYTHONPATH": str(tmp_path / "site")}
 
 
-@pytest.mark.parametrize("jobs", [pytest.param("0", marks=pytest.mark.slow), "1"])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["0", "1"])
 def test_a_run_needs_nothing_that_windows_lacks(tmp_path, environment, jobs):
     """Trained, tested and shown."""
     (tmp_path / "tiny.toml").write_text(TINY)
