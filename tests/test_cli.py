@@ -287,6 +287,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
         _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
+        process.communicate()
     assert time.monotonic() - interrupted < 15.0  # B would take minutes
     assert process.returncode == 130
     assert "the same command resumes" in errors
