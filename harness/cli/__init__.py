@@ -29,6 +29,9 @@ _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
 
 UTF_8 = "PYTHONIOENCODING=utf-8 writes all of it"
 
+_MOST = 1500
+"""Characters of an error that are shown; a path that is longer than the system allows is part of some."""
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -109,14 +112,14 @@ def _run() -> None:
             sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except _WrongUse as error:
-        typer.echo(f"error: {_told(error)}", err=True)
+        typer.echo(f"error: {_brief(_told(error))}", err=True)
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except HarnessError as error:
         if debug:
             raise
-        typer.echo(f"error: {escaped(str(error))}", err=True)
+        typer.echo(f"error: {_brief(str(error))}", err=True)
         sys.exit(2)
     except MemoryError:
         if debug:
@@ -125,6 +128,12 @@ def _run() -> None:
         sys.exit(2)
     except ReaderGoneError:
         sys.exit(0)
+
+
+def _brief(text: str) -> str:
+    """Return an error in one line, without its middle if it is very long: it ends with what would do."""
+    text = escaped(text).replace("\n", "\\n")
+    return text if len(text) <= _MOST else f"{text[: _MOST // 2]} … {text[-_MOST // 2 :]}"
 
 
 def _told(error: Any) -> str:

@@ -89,12 +89,16 @@ def show(
 
 
 def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequence[str] = ()) -> None:
-    """Print a table of text; where a terminal lacks room, the ``minor`` columns are left out, the first first."""
+    """Print a table of text; where a terminal lacks room, the ``minor`` columns are left out, the first first.
+
+    A cell is one line, and what a terminal would obey is escaped: groups, titles and reasons are foreign text.
+    """
     from tabulate import tabulate
 
+    from harness.errors import escaped
     from harness.results.leaderboard.fitting import Cells, Frame, fit
 
-    text = [[str(cell) for cell in line] for line in lines]
+    text = [[escaped(str(cell)).replace("\n", "\\n") for cell in line] for line in lines]
     cells = Cells(headers, text, [False] * len(headers), tuple(headers.index(name) for name in minor))
     width = room()
     parts, left_out = fit(cells, Frame(column=2, whole=-2), width)

@@ -117,6 +117,11 @@ def read(directory: Path) -> Material:
     ranked = sorted((one for one in experiments if one.tested), key=_badness)
     closer = [found for one in ranked[:CLOSER] if (found := _tested(run, one, problems))]
     record = read_classes(run)
+    if record is None:
+        problems.append(
+            f"{directory / 'classes.npz'}: is missing or damaged: the classes have no images. The same 'harness run' "
+            "makes it again"
+        )
     return Material(
         run=run,
         notes=run.notes(),

@@ -1,0 +1,46 @@
+"""What commands show of foreign texts, and what a report says of a file that it lacks."""
+
+import pytest
+
+from tests.tiny import TINY, run_suite
+
+
+def test_a_plan_shows_a_group_in_one_line_without_what_a_terminal_would_obey(typed, tmp_path):
+    """Escape sequences and signs of control are escaped, as in a leaderboard."""
+    (tmp_path / "tiny.toml").write_text(TINY.replace('group = "first"', 'group = "\\u001b[31mred\\u0085\\n"'))
+    shown = typed("plan", "tiny.toml", "--jobs", 0, "--only", "A").out
+    assert r"\x1b[31mred\x85\n" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", ["runs", "leaderboard"])
+def test_an_error_with_a_path_of_any_length_ends_with_what_would_do(typed, command):
+    """Its middle is left out."""
+    told = typed(command, "a/" * 50_000, code=2).err
+    assert len(told) < 2000
+    assert told.count("\n") == 1
+    assert told.startswith("error: a/a/")
+    assert " … " in told or "…" in told
+
+
+def test_an_error_with_a_new_line_in_a_path_is_one_line(typed):
+    """The new line is escaped."""
+    assert (
+        typed("runs", "a\nb", code=2).err == "error: a\\nb: there is no such folder. 'harness run SUITE' makes runs/\n"
+    )
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_a_report_names_the_record_of_classes_that_it_lacks(tmp_path, damage):
+    """The page is made without the classes' images; the same run makes the record again."""
+    pytest.importorskip("altair")
+    from harness.report import read
+
+    _, run = run_suite(tmp_path)
+    place = run.directory / "classes.npz"
+    assert not read(run.directory).problems
+    place.unlink() if damage == "missing" else place.write_bytes(place.read_bytes()[:-1])
+    expected = f"{place}: is missing or damaged: the classes have no images. The same 'harness run' makes it again"
+    assert read(run.directory).problems == [expected]
+    run_suite(tmp_path)
+    assert not read(run.directory).problems
