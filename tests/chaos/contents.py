@@ -1,0 +1,59 @@
+"""What a folder of results holds, without what a clock says: what two runs of one suite must agree in."""
+
+import json
+from pathlib import Path
+
+CLOCK = {"seconds", "samples_per_second", "validation_seconds", "anonymous_bytes", "contended"}
+"""What a clock or a process says of itself: no two runs agree on it."""
+HEADER = {"format", "suite", "dataset", "planned"}
+"""What a run's header says of what it holds; the rest says when, where and by which command it came about."""
+
+
+def without_clock(value):
+    """Return a row's content without what the clock said."""
+    if isinstance(value, dict):
+        return {key: without_clock(part) for key, part in value.items() if key not in CLOCK}
+    return [without_clock(part) for part in value] if isinstance(value, list) else value
+
+
+def content(folder: Path) -> dict[str, object]:
+    """Return what a finished run holds: rows without times, and the bytes of arrays."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.glob("trials/*/*/*")):
+        if path.suffix == ".npz":
+            found[str(path.relative_to(folder))] = path.read_bytes()
+        elif path.name == "row.json":
+            found[str(path.relative_to(folder))] = without_clock(json.loads(path.read_text())["row"])
+    return found
+
+
+def whole(folder: Path) -> dict[str, object]:
+    """Return everything below a folder, by path: an orphan shows as a name that another folder lacks.
+
+    Bytes, but for rows and headers (without times, and without the checksums that cover times), for logs, locks and
+    timings (their names alone: they say when, how often and by which process).
+    """
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_dir():
+            found[name] = "folder"
+        elif path.name == "row.json":
+            found[name] = without_clock(json.loads(path.read_text())["row"])
+        elif path.name == "run.json":
+            header = json.loads(path.read_text())
+            found[name] = {key: value for key, value in header.items() if key in HEADER}
+        elif path.name in {"log.txt", "timings.jsonl"} or path.name.endswith(".lock"):
+            found[name] = "present"
+        else:
+            found[name] = path.read_bytes()
+    return found
+
+
+def differences(expected: dict[str, object], found: dict[str, object]) -> list[str]:
+    """Return what is missing, left over or different, by name."""
+    return [
+        *(f"missing: {name}" for name in sorted(expected.keys() - found.keys())),
+        *(f"left over: {name}" for name in sorted(found.keys() - expected.keys())),
+        *(f"differs: {name}" for name in sorted(expected.keys() & found.keys()) if expected[name] != found[name]),
+    ]
