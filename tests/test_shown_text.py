@@ -13,6 +13,15 @@ def test_a_plan_shows_a_group_in_one_line_without_what_a_terminal_would_obey(typ
     assert "\x1b" not in shown
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_suite_s_name_is_shown_in_one_line_without_what_a_terminal_would_obey(typed, tmp_path, command):
+    """In the first line of a plan, and in whatever a run says."""
+    (tmp_path / "tiny.toml").write_text(TINY.replace('name = "tiny"', 'name = "\\u001b[31mred\\u0085\\n"'))
+    shown = typed(command, "tiny.toml", "--jobs", 0, "--only", "A", "--out", "here")
+    assert not {"\x1b", "\x85"} & {*shown.out, *shown.err}
+    assert "red" in shown.out.splitlines()[0]
+
+
 @pytest.mark.parametrize("command", ["runs", "leaderboard"])
 def test_an_error_with_a_path_of_any_length_ends_with_what_would_do(typed, command):
     """Its middle is left out."""
@@ -23,11 +32,11 @@ def test_an_error_with_a_path_of_any_length_ends_with_what_would_do(typed, comma
     assert " … " in told or "…" in told
 
 
-def test_an_error_with_a_new_line_in_a_path_is_one_line(typed):
-    """The new line is escaped."""
-    assert (
-        typed("runs", "a\nb", code=2).err == "error: a\\nb: there is no such folder. 'harness run SUITE' makes runs/\n"
-    )
+def test_an_error_of_a_command_is_one_line_whatever_it_quotes(typed):
+    """A new line in a path is no new line of the message."""
+    told = typed("leaderboard", "a\nb", code=2).err
+    assert told.count("\n") == 1
+    assert "run.json is missing" in told
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged"])

@@ -25,6 +25,7 @@ from harness.cli.options import (
     settle,
     settle_threads,
 )
+from harness.cli.saying import say
 from harness.cli.tables import table
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _show_plan(
     measured: Mapping[tuple[str, int], str],
     checkpoints: Mapping[tuple[str, int], str],
 ) -> None:
+    from harness.errors import as_typed
     from harness.execution.forecast import estimates, makespan
     from harness.execution.training import cost
     from harness.text import counted, spoken
@@ -131,9 +133,9 @@ def _show_plan(
         lines.append([*told, *_told(forecast), note])
     sizes = made.sizes
     more = f"{counts['measure']} to measure, " if counts["measure"] else ""
-    typer.echo(
-        f"{loaded.suite.suite.name}: {counted(len(lines), 'trial')}, {counts['done']} done, {counts['run']} to run, "
-        f"{more}{counts['unavailable']} unavailable\n"
+    say(
+        f"{as_typed(loaded.suite.suite.name)}: {counted(len(lines), 'trial')}, {counts['done']} done, "
+        f"{counts['run']} to run, {more}{counts['unavailable']} unavailable\n"
         f"dataset {loaded.suite.dataset.name}: {here.dataset.title}, {counted(len(made.data.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
     )
@@ -142,7 +144,7 @@ def _show_plan(
         most = "at most " if any(forecast and forecast.at_most for _, forecast in ahead) else ""
         guessed = f", {unknown} of them guessed from the others" if unknown else ""
         together = f"{slots} at a time" if slots > 1 else "one at a time"
-        typer.echo(f"predicted: {most}{spoken(makespan(estimates(ahead), slots))} for training, {together}{guessed}")
+        say(f"predicted: {most}{spoken(makespan(estimates(ahead), slots))} for training, {together}{guessed}")
     elif ahead:
         typer.echo("predicted: unknown, as nothing like it has run on this machine: --probe finds out")
     headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", "Note"]
@@ -150,7 +152,7 @@ def _show_plan(
         headers, lines = headers[:-1], [line[:-1] for line in lines]
     table("", lines, headers, minor=["Group", "Parameters", "Memory"])
     for name, reason in loaded.lacking.items():
-        typer.echo(f"{name}: not asked for, and unavailable: {reason}")
+        say(f"{name}: not asked for, and unavailable: {reason}")
 
 
 def _told(forecast: Forecast | None) -> list[str]:
@@ -203,4 +205,4 @@ def why(
         msg = f"{trial}: there is no such seed. Known: {', '.join(str(one.row.seed) for one in made.trials)}."
         raise HarnessError(msg)
     for one, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
-        typer.echo(f"{one.row.experiment} seed {one.row.seed}: {reason}")
+        say(f"{one.row.experiment} seed {one.row.seed}: {reason}")

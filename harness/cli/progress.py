@@ -8,10 +8,10 @@ from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-import typer
 from tabulate import tabulate
 
 from harness import hookimpl
+from harness.cli.saying import say
 from harness.text import counted, spoken
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Lines(Quiet):
 
     def _say(self, text: str) -> None:
         self._last_line = monotonic()
-        typer.echo(f"{datetime.now().astimezone():%H:%M:%S} {text}", err=True)
+        say(f"{datetime.now().astimezone():%H:%M:%S} {text}", err=True)
 
 
 class Live(Lines):

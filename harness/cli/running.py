@@ -28,6 +28,7 @@ from harness.cli.options import (
     run_directory,
     settle,
 )
+from harness.cli.saying import say
 from harness.cli.tables import room
 from harness.errors import as_typed
 from harness.plugins.foreign import interrupt
@@ -111,9 +112,7 @@ def run(
                 here.write_header(notes | {"last_ended": _now()})
         except KeyboardInterrupt:
             pool.stop()
-            typer.echo(
-                f"interrupted: what is done is kept in {as_typed(directory)}; the same command resumes", err=True
-            )
+            say(f"interrupted: what is done is kept in {as_typed(directory)}; the same command resumes", err=True)
             raise typer.Exit(130) from None
         finally:
             _say_faults(plugins if quiet else None, observers)
@@ -125,9 +124,9 @@ def run(
 def _say_faults(plugins: Registry | None, observers: Observers) -> None:
     """Say which plugins are quarantined, as one may have observed the run, and which observers had faults."""
     for one in plugins.quarantined if plugins else ():
-        typer.echo(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}", err=True)
+        say(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}", err=True)
     for place, what in observers.faulty.items():
-        typer.echo(f"observer {place} {what}: it was not called again", err=True)
+        say(f"observer {place} {what}: it was not called again", err=True)
         if "--debug" in sys.argv:
             typer.echo(observers.tracebacks.get(place, ""), err=True)
 
@@ -151,19 +150,19 @@ def _conclude(here: Run, outcome: Outcome) -> None:
     shown = [one for one in tables(summarise(here)) if one.key.partition("-")[0] in SHOWN]
     typer.echo(render_all(shown, "terminal", room=room()))
     for damage in outcome.damaged:
-        typer.echo(f"damaged: {damage}", err=True)
+        say(f"damaged: {damage}", err=True)
     for change in outcome.changed:
-        typer.echo(f"changed, its earlier row kept in {as_typed(here.directory / 'superseded')}: {change}", err=True)
+        say(f"changed, its earlier row kept in {as_typed(here.directory / 'superseded')}: {change}", err=True)
     for line in _unfinished(here, outcome):
-        typer.echo(line, err=True)
-    typer.echo(
+        say(line, err=True)
+    say(
         f"results: {as_typed(here.directory)}\n"
         f"every table, also as Markdown, CSV, LaTeX or JSON: {command('harness', 'leaderboard', here.directory)}",
         err=True,
     )
     expectations = conclusion(here)
     if expectations:
-        typer.echo(expectations, err=True)
+        say(expectations, err=True)
 
 
 def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:

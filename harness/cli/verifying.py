@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
+from harness.cli.saying import say
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
 from harness.text import command
 
@@ -38,7 +39,7 @@ def verify(
     here = Run.open(run)
     found = judge(here)
     if not found.figures and not found.claims:
-        typer.echo(f"{here.suite.suite.name}: its suite expects nothing: it has no [[expect]]", err=True)
+        say(f"{here.suite.suite.name}: its suite expects nothing: it has no [[expect]]", err=True)
         _nothing(format)
         return
     summary = summarise(here)
@@ -48,8 +49,8 @@ def verify(
     else:
         _nothing(format)
     for line in named(found.missing):
-        typer.echo(f"missing: {line}", err=True)
-    typer.echo(spoken(found), err=True)
+        say(f"missing: {line}", err=True)
+    say(spoken(found), err=True)
     if found.missed or found.undecided:
         raise typer.Exit(3)
 
