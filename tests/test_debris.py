@@ -11,7 +11,7 @@ import pytest
 
 from harness.machine.files import is_temporary
 from harness.store import Run
-from tests.chaos.interrupt import without_clock
+from tests.chaos.contents import without_clock
 from tests.tiny import TINY, run_suite
 
 SHORT = TINY.replace("epochs = 3", "epochs = 1")
@@ -74,13 +74,6 @@ def walk(whole, folder, kind, numbers):
 def test_the_same_command_resumes_after_the_first_rename_of_the_header(whole, tmp_path, kind):
     """The folder, the lock, the temporary file: the fourth operation gives it its name."""
     walk(whole, tmp_path, kind, [4])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["kill", "full", "interrupt"])
-def test_the_same_command_resumes_after_any_operation(whole, tmp_path, kind):
-    """Equal bytes in the end, and nothing left behind."""
-    walk(whole, tmp_path, kind, range(1, whole[1] + 1))
 
 
 def test_what_a_killed_driver_left_is_recognised_and_cleared(tmp_path):
