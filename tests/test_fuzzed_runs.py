@@ -81,9 +81,7 @@ def test_a_header_without_checksum_is_shown_or_refused(tmp_path, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["run.json", "row.json", "evaluation.npz", "examples.npz", "validation.npz", "classes.npz"]
-)
+@pytest.mark.parametrize("name", ["run.json", "row.json", "evaluation.npz", "examples.npz", "classes.npz"])
 def test_a_changed_byte_is_noticed_wherever_it_would_be_shown(tmp_path, name):
     """The page is the same as before, or names the file."""
     run = make_run(tmp_path, {"A": "", "B": ""}, seeds=(1, 2), more=MORE)
