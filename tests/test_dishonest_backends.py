@@ -63,7 +63,7 @@ HARMLESS = {"aliases_its_state", "state_keys", "speaks_in_escapes"}
 """What a run puts right by itself: states are copied, any key can be written, texts are escaped."""
 
 
-def run(folder, name, backends):
+def run(folder, name, backends, *options):
     """Run sound trials, the first and the last, with one of each backend between; return the stored rows."""
     names = [SOUND[0], *backends, SOUND[1]]
     tables = "".join(f'[experiments.{one}]\nbackend = "{"numpy" if one in SOUND else one}"\n' for one in names)
@@ -73,7 +73,19 @@ def run(folder, name, backends):
         "PYTHONPATH": os.pathsep.join(map(str, roots)),
         "HARNESS_CACHE_DIR": str(folder / "cache"),
     }
-    command = [sys.executable, "-m", "harness", "run", f"{name}.toml", "--jobs", "1", "--quiet", "--out", name]
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "run",
+        f"{name}.toml",
+        "--jobs",
+        "1",
+        "--quiet",
+        "--out",
+        name,
+        *options,
+    ]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
     )
