@@ -15,7 +15,7 @@ HARNESS = [sys.executable, "-m", "harness"]
 ABSENT = """mkdir d; mount -t tmpfs tmpfs d; touch d/null d/urandom
 for n in d/*; do mount --bind /dev/${n#d/} $n; done; mount --bind d /dev"""
 FULL = "mount -t tmpfs -o size=4k tmpfs /dev/shm; head -c 4096 /dev/zero > /dev/shm/full || true"
-NO_PLACE = "mount -t tmpfs -o ro tmpfs /dev/shm; mount -t tmpfs -o ro tmpfs /tmp; mount -t tmpfs -o ro tmpfs /var/tmp"
+NO_PLACE = """for n in /dev/shm /tmp /var/tmp; do mount --bind $n $n; mount -o remount,bind,ro $n; done"""
 RUN = ["run", "tiny.toml", "--only", "A", "--jobs", "1", "--quiet"]
 
 
