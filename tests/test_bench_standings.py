@@ -153,7 +153,9 @@ def test_goals_are_measured_where_they_are_set(typed, monkeypatch, cores):
     """On two cores, however many the machine has."""
     planned = []
     monkeypatch.setattr("harness.machine.host.cores", lambda: cores)
-    monkeypatch.setattr("harness.cli.benching._measure", lambda cases, *_: planned.extend(cases) or bench.Measured([]))
+    monkeypatch.setattr(
+        "harness.cli.commands.bench._measure", lambda cases, *_: planned.extend(cases) or bench.Measured([])
+    )
     script = runpy.run_path(str(SCRIPT))
     typed(*script["COMMAND"], code=1)
     cases = {(one.backend, one.network, one.precision, one.processes, one.threads) for one in planned}

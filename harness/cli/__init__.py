@@ -1,28 +1,17 @@
 """The command line: the only place that prints or exits."""
 
-import os
 import signal
 import sys
 from typing import Any
 
 import typer
 
-from harness.cli.benching import bench
-from harness.cli.comparing import compare
-from harness.cli.creating import new
-from harness.cli.datasets import datasets
+from harness.cli.app import app
 from harness.cli.ending import leave
-from harness.cli.looking import doctor, leaderboard, plugins, runs, schema
-from harness.cli.planning import plan, why
-from harness.cli.reporting import report
-from harness.cli.running import run
 from harness.cli.streams import ReaderGoneError, Streams
 from harness.cli.transfers import shown_transfers
-from harness.cli.verifying import verify
 from harness.errors import HarnessError, escaped
-from harness.machine.kernels import TUNING_OFF
 from harness.plugins.foreign import interrupt
-from harness.plugins.loading import DISABLE
 
 _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises of a command that it cannot make sense of: click's UsageError, wherever typer keeps it."""
@@ -31,53 +20,6 @@ UTF_8 = "PYTHONIOENCODING=utf-8 writes all of it"
 
 _MOST = 1500
 """Characters of an error that are shown; a path that is longer than the system allows is part of some."""
-
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (run, plan, why, runs, leaderboard, report, compare, verify, plugins, doctor, schema, bench, new):
-    app.command()(command)
-app.add_typer(datasets, name="datasets")
-
-
-def _show_version(value: bool) -> None:
-    if value:
-        from harness import __version__
-
-        typer.echo(f"harness {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    *,
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-    no_plugins: bool = typer.Option(
-        False, "--no-plugins", help="Load harness's own plugins alone. HARNESS_DISABLE_PLUGINS=NAME,… disables some."
-    ),
-    no_tune: bool = typer.Option(
-        False,
-        "--no-tune",
-        help="Let OpenBLAS choose its kernel, instead of the fastest measured. Also: HARNESS_NO_TUNE=1.",
-    ),
-    version: bool = typer.Option(
-        False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
-    ),
-) -> None:
-    """Train a matrix of neural-network experiments, test them under perturbations, and rank them.
-
-    Exit codes: 0 all well, 1 a trial failed or could not run, 2 a bad command, suite or plugin, 3 an
-    expectation or comparison not met, 130 interrupted.
-    """
-    del debug, version  # `main` has seen to the one, its callback to the other
-    if no_tune:
-        os.environ[TUNING_OFF] = "1"
-    if no_plugins:
-        os.environ[DISABLE] = ",".join(["*", *filter(None, [os.environ.get(DISABLE)])])
 
 
 def main() -> None:

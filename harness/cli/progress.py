@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tabulate import tabulate
 
 from harness import hookimpl
-from harness.cli.saying import say
+from harness.cli.printing import say
 from harness.text import counted, spoken
 
 if TYPE_CHECKING:

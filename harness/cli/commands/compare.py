@@ -1,4 +1,4 @@
-"""The command that sets two runs side by side."""
+"""``harness compare``: two runs side by side."""
 
 from __future__ import annotations
 

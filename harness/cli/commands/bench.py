@@ -1,4 +1,4 @@
-"""The command that measures speed."""
+"""``harness bench``: measures speed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.bench_calibration import calibrate_each
 from harness.cli.bench_options import check_options
 from harness.cli.bench_output import BenchFormat, show
-from harness.cli.calibrating import calibrate_each
 from harness.cli.options import MOST, duration, settle
 from harness.text import counted
 

@@ -1,4 +1,4 @@
-"""The command that makes a run a page to look at."""
+"""``harness report``: a run as a page to look at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that runs a suite."""
+"""``harness run``: trains and tests a suite."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from harness.cli.options import (
     run_directory,
     settle,
 )
-from harness.cli.saying import say
+from harness.cli.printing import say
 from harness.cli.tables import room
 from harness.errors import as_typed
 from harness.plugins.foreign import interrupt
@@ -143,7 +143,6 @@ def _observing(plugins: Registry, observer: object) -> Iterator[None]:
 
 def _conclude(here: Run, outcome: Outcome) -> None:
     """Show the leaderboards, what failed and why, and where everything is."""
-    from harness.cli.verifying import conclusion
     from harness.results.leaderboard import render_all, tables
     from harness.results.summary import summarise
 
@@ -160,9 +159,19 @@ def _conclude(here: Run, outcome: Outcome) -> None:
         f"every table, also as Markdown, CSV, LaTeX or JSON: {command('harness', 'leaderboard', here.directory)}",
         err=True,
     )
-    expectations = conclusion(here)
+    expectations = _expectations(here)
     if expectations:
         say(expectations, err=True)
+
+
+def _expectations(here: Run) -> str | None:
+    """Return the line with which a run says what became of its suite's expectations; None where there are none."""
+    if not here.suite.expect:
+        return None
+    from harness.results.verify.verification import spoken
+    from harness.results.verify.verification import verify as judge
+
+    return f"{spoken(judge(here))}: {command('harness', 'verify', here.directory)}"
 
 
 def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:

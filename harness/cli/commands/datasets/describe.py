@@ -1,4 +1,4 @@
-"""The commands about datasets: what is here, the download, and what a dataset is in numbers and figures."""
+"""``harness datasets describe``: a dataset in numbers and figures."""
 
 from __future__ import annotations
 
@@ -7,66 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.commands.datasets.named import DatasetArgument, build_named
 from harness.cli.options import DataDirectory, pool_of, settle_threads
 from harness.cli.tables import table
-from harness.text import megabytes
 
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset
     from harness.datasets.description import Description
-    from harness.plugins.loading import Component
-
-datasets = typer.Typer(rich_markup_mode=None)
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as 'harness datasets' lists it.")]
 
 
-@datasets.callback(invoke_without_command=True)
-def show(context: typer.Context) -> None:
-    """List the datasets: what is here, where, how large, and what it was held against."""
-    if context.invoked_subcommand is not None:
-        return
-    from harness.datasets.cache import cached
-    from harness.machine.cache import cache_root
-    from harness.plugins.loading import registry
-
-    named = sorted(registry().named("dataset").items())
-    states = _states([one for _, one in named])
-    lines = [[name, *states[one.reference], one.provenance] for name, one in named]
-    table("datasets", lines, ["name", "here", "where", "size", "checked", "from"])
-    root = cache_root()
-    entries = [
-        [one.name, one.title, megabytes(_bytes(one.directory)), one.checked, one.digest[:12]] for one in cached(root)
-    ]
-    if entries:
-        table("read already, in the cache", entries, ["name", "what", "size", "checked", "digest"])
-    typer.echo(f"cache: {root}")
-
-
-@datasets.command()
-def fetch(name: Name) -> None:
-    """Download a dataset into the cache, and check it. What is there and whole is not downloaded again."""
-    from harness.errors import HarnessError, one_line
-    from harness.interfaces import StoredDataset
-    from harness.plugins.foreign import UNLIMITED, foreign
-    from harness.plugins.loading import registry
-
-    built = _build(registry().find("dataset", name), {})
-    if not isinstance(built, StoredDataset):
-        msg = f"dataset {name!r}: there is nothing to download for it"
-        raise HarnessError(msg)
-    try:
-        with foreign(UNLIMITED):
-            path = built.fetch()
-    except Exception as error:
-        msg = f"dataset {name!r}: {one_line(error)}"
-        raise HarnessError(msg) from error
-    typer.echo(f"{name}: {path}, {megabytes(path.stat().st_size)}, checksums verified")
-
-
-@datasets.command()
 def describe(
-    name: Name,
+    name: DatasetArgument,
     *,
     data_directory: DataDirectory = None,
     partial: Annotated[bool, typer.Option("--partial", help="Take files that are not the official ones.")] = False,
@@ -93,7 +44,7 @@ def describe(
 
     options = _options(data_directory, assignments, partial=partial)
     component = registry().find("dataset", name)
-    built = _build(component, options)
+    built = build_named(component, options)
     try:
         with pool_of(1, 1) as pool:
             data = read(DatasetSpec(name, options, Path.cwd(), cache_root()), built, component, pool)
@@ -159,37 +110,3 @@ def _options(directory: Path | None, assignments: list[str] | None, *, partial: 
     if directory is not None:
         options["directory"] = str(absolute(directory))
     return options | ({"partial": True} if partial else {})
-
-
-def _build(component: Component, options: dict[str, Any]) -> Any:
-    from harness.errors import HarnessError
-    from harness.plugins.options import build
-
-    try:
-        return build(component, options, Path.cwd())
-    except HarnessError as error:
-        msg = f"dataset {component.name!r}: {error}"
-        raise HarnessError(msg) from None
-
-
-def _states(components: list[Component]) -> dict[str, list[str]]:
-    """Return, by reference, whether a dataset is here without options, where, how large, and what verified it.
-
-    Those of third parties are asked in a worker: one that hangs or exits hides no other.
-    """
-    from harness.execution.apart import DatasetState, ask, dataset_state, dataset_states
-
-    states: dict[str, DatasetState] = {one.reference: dataset_state(one.reference) for one in components if one.own}
-    foreign = [one for one in components if not one.own]
-    with pool_of(1, 1) as pool:
-        for one, said in zip(foreign, ask(pool, dataset_states, foreign), strict=True):
-            known = isinstance(said, DatasetState)
-            states[one.reference] = said if known else DatasetState(f"faulty: {said.reason}")
-    return {
-        name: [one.told, one.place, "" if one.size is None else megabytes(one.size), one.checked]
-        for name, one in states.items()
-    }
-
-
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())

@@ -1,4 +1,4 @@
-"""The command that verifies a run's expectations."""
+"""``harness verify``: a run's expectations."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.saying import say
+from harness.cli.printing import say
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
-from harness.text import command
 
 if TYPE_CHECKING:
-    from harness.store import Run
+    pass
 
 
 def verify(
@@ -59,13 +58,3 @@ def _nothing(form: Format) -> None:
     """Print what a program reads where there is no table: an empty document, which JSON has and the others need not."""
     if form is Format.json:
         typer.echo("{}")
-
-
-def conclusion(here: Run) -> str | None:
-    """Return the line with which a run says what became of its suite's expectations; None where there are none."""
-    if not here.suite.expect:
-        return None
-    from harness.results.verify.verification import spoken
-    from harness.results.verify.verification import verify as judge
-
-    return f"{spoken(judge(here))}: {command('harness', 'verify', here.directory)}"

@@ -1,4 +1,4 @@
-"""The command that starts a plugin or a suite."""
+"""``harness new``: starts a plugin or a suite."""
 
 from __future__ import annotations
 

@@ -1,0 +1,26 @@
+"""``harness leaderboard``: the tables of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.completion import complete_run
+from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
+
+
+def leaderboard(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run)],
+    *,
+    format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
+    tables: TableOption = None,
+    raw: RawOption = False,
+) -> None:
+    """Show a run's leaderboards and tables."""
+    from harness.results.leaderboard import tables as all_tables
+    from harness.results.summary import summarise
+    from harness.store import Run
+
+    show(all_tables(summarise(Run.open(run))), format, tables, of="this run", raw=raw)

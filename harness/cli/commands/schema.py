@@ -1,0 +1,12 @@
+"""``harness schema``: what editors read."""
+
+import typer
+
+
+def schema() -> None:
+    """Print the JSON Schema of a suite, for editors."""
+    import json
+
+    from harness.suite.schema import suite_schema
+
+    typer.echo(json.dumps(suite_schema(), indent=2, ensure_ascii=False))

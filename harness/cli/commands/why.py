@@ -1,0 +1,68 @@
+"""``harness why``: why a trial would run again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.completion import complete_experiment
+from harness.cli.options import (
+    Assignments,
+    DataDirectory,
+    DatasetName,
+    Device,
+    Out,
+    Seeds,
+    SuitePath,
+    load,
+    planned_run,
+    pool_of,
+    run_directory,
+    settle_threads,
+)
+from harness.cli.printing import say
+
+
+def why(
+    suite: SuitePath,
+    trial: Annotated[
+        str,
+        typer.Argument(metavar="TRIAL", help="An experiment, or EXPERIMENT/SEED.", autocompletion=complete_experiment),
+    ],
+    *,
+    assignments: Assignments = None,
+    dataset: DatasetName = None,
+    data_directory: DataDirectory = None,
+    seeds: Seeds = None,
+    device: Device = None,
+    out: Out = None,
+) -> None:
+    """Say why a trial would run again, or that its stored row serves."""
+    settle_threads(1)
+    from harness.errors import HarnessError, nearest
+    from harness.execution.plan import make_plan
+    from harness.execution.probe import asking
+    from harness.execution.smoke import reasons
+    from harness.machine.paths import status_of
+    from harness.plugins.loading import registry
+    from harness.store import take_up
+    from harness.suite.finalists import matching
+
+    name, _, seed = trial.partition("/")
+    plugins = registry()
+    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, [name])
+    if not matching(name, loaded.suite.experiments):
+        msg = f"{trial}: there is no such experiment. {nearest(name, loaded.suite.experiments)}"
+        raise HarnessError(msg)
+    with pool_of(1, 1) as pool:
+        made = make_plan(loaded, plugins, asking(pool), only=[name], device=device, pool=pool)
+    here = planned_run(run_directory(suite, dataset, out), loaded, made)
+    if status_of(here.directory):
+        here = take_up(here)
+    chosen = [one for one in made.trials if not seed or str(one.row.seed) == seed]
+    if not chosen:
+        msg = f"{trial}: there is no such seed. Known: {', '.join(str(one.row.seed) for one in made.trials)}."
+        raise HarnessError(msg)
+    for one, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
+        say(f"{one.row.experiment} seed {one.row.seed}: {reason}")
