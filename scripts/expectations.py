@@ -16,8 +16,8 @@ from pathlib import Path
 from scipy.stats import t as student
 
 from harness.metrics.statistic import Statistic
-from harness.results.leaderboard.experiments import ExperimentRows, by_experiment, perturbations
-from harness.results.summary import summarise
+from harness.results.experiments import ExperimentRows, perturbations
+from harness.results.results import Results
 from harness.store import Run
 
 TRAINED = ("train_accuracy", "val_accuracy", "val_loss", "val_macro_f1")
@@ -32,7 +32,7 @@ def tables(run: Run, confidence: float) -> list[str]:
     Raises:
         SystemExit: a trial is not done or not wholly measured, or there is one seed alone, which has no spread.
     """
-    experiments = by_experiment(summarise(run))
+    experiments = Results.of(run).experiments
     for one in experiments:
         if len(one.done) < len(one.rows):
             msg = f"{run.directory}: {one.name}: {one.status}. A guard is made from a finished run"

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.metrics.statistic import Statistic
-from harness.results.leaderboard.experiments import by_experiment, perturbations
-from harness.results.summary import summarise
+from harness.results.experiments import perturbations
+from harness.results.results import Results
 from harness.store import Run
 
 FACTOR = 3 * math.sqrt(2)
@@ -48,7 +48,7 @@ def told(metric: str, deviation: float) -> str:
 
 def lines(run: Run, unsettled: set[str]) -> list[str]:
     """Return the table."""
-    experiments = by_experiment(summarise(run))
+    experiments = Results.of(run).experiments
     found = []
     for title, group in (
         ("", [one for one in experiments if one.name not in unsettled]),

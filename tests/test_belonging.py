@@ -7,8 +7,7 @@ import pytest
 
 from harness.report.sheets import trials
 from harness.results.leaderboard import tables
-from harness.results.leaderboard.experiments import by_experiment
-from harness.results.summary import summarise
+from harness.results.results import Results
 from harness.results.verify.verification import Verdict, verify
 from harness.store import Run
 from harness.store.foreign import foreign
@@ -23,7 +22,7 @@ SPLIT = "dataset.split={train=0.2,val=0.2,test=0.6}"
 
 def overview(run):
     """Return the overview's lines by experiment, and its table."""
-    found = tables(summarise(run))
+    found = tables(Results.of(run))
     return {line["experiment"]: line for line in lines(found, "overview")}, found[0]
 
 
@@ -44,12 +43,12 @@ def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
         "That command without --only trains them again."
     )
     assert finalists(run.suite, list(run.rows())) == {"one": ["A"], "three": ["B"], "two": []}
-    assert [one.verdict for one in verify(run).claims] == [Verdict.met, Verdict.not_run, Verdict.not_run]
-    (page,) = [line for line in trials(by_experiment(summarise(run))).lines if line.cells[0].text == "B"]
+    assert [one.verdict for one in verify(Results.of(run)).claims] == [Verdict.met, Verdict.not_run, Verdict.not_run]
+    (page,) = [line for line in trials(Results.of(run).experiments).lines if line.cells[0].text == "B"]
     assert [cell.text for cell in page.cells[-2:]] == ["planned", "of another split"]
     _, run = run_suite(tmp_path, SHORT + EXPECTED, assignments=[SPLIT])
     assert {line["status"] for line in overview(run)[0].values()} <= {"done", "not a finalist"}
-    assert not verify(run).missed
+    assert not verify(Results.of(run)).missed
 
 
 def test_rows_of_another_recipe_say_in_what(tmp_path):
@@ -76,7 +75,7 @@ def test_degradation_is_ranked_over_the_same_severities(tmp_path):
         "with its seed and version. The last command without --only measures them all."
     )
     assert told in table.note
-    by_severity = {line["Experiment"]: line for line in lines(tables(summarise(run)), "robustness", "markdown")}
+    by_severity = {line["Experiment"]: line for line in lines(tables(Results.of(run)), "robustness", "markdown")}
     assert list(by_severity["B"]) == ["Experiment", "0", "0.9"]
     assert by_severity["B"]["0.9"] == "–"
     _, run = run_suite(tmp_path, SHORT.replace("[0.0, 0.3]", "[0.0, 0.9]"), only=["A", "B"])

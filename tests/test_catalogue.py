@@ -7,7 +7,8 @@ from harness.metrics.units import UNITS
 from harness.results.leaderboard import tables
 from harness.suite.relations import parse
 from harness.suite.schema import suite_schema
-from tests.test_leaderboard import measured, row, summary, trained
+from tests.made_results import summary
+from tests.test_leaderboard import measured, row, trained
 
 DONE = row("A", metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.75, 0.4, (0.8, 0.7, 0.6, 0.5, 0.4, 0.3)))
 NOISE = ("gaussian_noise", 0.3)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.results.compare import Mark, compare, limit, tables, violations
+from harness.results.compare import Mark, limit, tables, violations
 from harness.results.compare.tables import spoken
 from harness.results.leaderboard import render_all
 from harness.store import Run
+from tests.made_results import compare_runs
 from tests.tiny import TINY, run_suite
 
 
@@ -33,7 +34,7 @@ def runs(tmp_path_factory):
 
 def test_a_comparison_says_what_is_the_same_what_changed_and_what_only_one_has(runs):
     """A is the same to the last bit, B was trained less, C failed, D is new."""
-    found = compare(*runs)
+    found = compare_runs(*runs)
     assert found.seeds == {"A": [1, 2, 3], "B": [1, 2, 3]}
     timed = {"seconds", "samples_per_second", "anonymous_bytes", "peak_device_bytes"}
     same = [one for one in found.differences if one.experiment == "A" and one.metric not in timed]
@@ -50,7 +51,7 @@ def test_a_comparison_says_what_is_the_same_what_changed_and_what_only_one_has(r
 
 def test_tables_hold_the_means_of_both_runs(runs):
     """Every value of the JSON is a mean of the rows."""
-    shown = json.loads(render_all(tables(compare(*runs)), "json"))
+    shown = json.loads(render_all(tables(compare_runs(*runs)), "json"))
     assert list(shown) == ["overview", "fractions", "losses", "degradation", "counts", "settings", "unmatched"]
     for line in shown["fractions"]["rows"]:
         if line["metric"] == "val_accuracy":
@@ -66,7 +67,7 @@ def test_tables_hold_the_means_of_both_runs(runs):
 
 def test_a_note_tells_the_rule_of_one_seed(runs, tmp_path):
     """Where there is one; under a perturbation it has no verdict."""
-    found = compare(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
+    found = compare_runs(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
     assert found.seeds["A"] == [1]
     note = tables(found)[0].note
     rule = (
@@ -96,10 +97,10 @@ def test_other_data_other_splits_and_other_experiments_are_not_comparable(runs, 
             text = text.split("[experiments.B]")[0] + "\n"
         other = run_suite(tmp_path / name, text)[1]
         with pytest.raises(HarnessError, match=said):
-            compare(first, other)
+            compare_runs(first, other)
     elsewhere = replace(first, dataset=replace(first.dataset, digest="0" * 64, title="another, 3 images"))
     with pytest.raises(HarnessError, match="another, 3 images: metrics of different data are not comparable"):
-        compare(first, elsewhere)
+        compare_runs(first, elsewhere)
 
 
 def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, command):
@@ -129,7 +130,7 @@ def test_the_page_draws_what_the_tables_say_and_shows_what_others_wrote(runs, co
         pytest.importorskip(library)
     from harness.report.comparison import intervals, render_comparison
 
-    found = compare(*runs)
+    found = compare_runs(*runs)
     for line in intervals(found, "val_accuracy"):
         (one,) = (
             each for each in found.differences if (each.experiment, each.metric) == (line["experiment"], "val_accuracy")
@@ -147,7 +148,7 @@ def test_the_page_draws_what_the_tables_say_and_shows_what_others_wrote(runs, co
 def test_a_run_compared_with_itself_is_the_same(runs):
     """Every mark, and no limit is broken."""
     again = Run.open(runs[0].directory)
-    found = compare(runs[0], again)
+    found = compare_runs(runs[0], again)
     assert {one.mark for one in found.differences} == {Mark.same}
     assert violations(found, [limit("test_accuracy:-0"), limit("degradation:+0")]) == []
     assert spoken(found).endswith(f"of {len(found.differences)} differences {len(found.differences)} same.")
@@ -155,7 +156,7 @@ def test_a_run_compared_with_itself_is_the_same(runs):
 
 def test_a_comparison_in_words_names_what_differs_and_says_what_chance_does(runs):
     """A few metrics of each mark, the experiments or how many they are; the key has every mark that is used."""
-    found = compare(*runs)
+    found = compare_runs(*runs)
     (loss, gap, share) = (
         next(one for one in found.differences if one.metric == metric) for metric in ("val_loss", "gap", "val_accuracy")
     )

@@ -7,7 +7,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.metrics.catalogue import CATALOGUE
-from harness.results.compare import compare, limit, tables, violations
+from harness.results.compare import limit, tables, violations
+from tests.made_results import compare_runs
 from tests.report_runs import make_run
 
 NAMES = {"A": "", "B": ""}
@@ -32,15 +33,15 @@ def test_every_pair_of_trials_must_have_the_same_split(tmp_path):
         r"a/run and .*b/run split their images otherwise in A seed 1 \(aaaaaaaaaaaa and bbbbbbbbbbbb\): their metrics"
     )
     with pytest.raises(HarnessError, match=said):
-        compare(first, second)
+        compare_runs(first, second)
     for run in (first, second):
         rmtree(run.trial_directory("B", 1))
     with pytest.raises(HarnessError, match=said):
-        compare(first, second)
+        compare_runs(first, second)
     with pytest.raises(HarnessError, match=r"split their images otherwise in B seed 2"):
-        compare(first, mixed)
+        compare_runs(first, mixed)
     rmtree(mixed.trial_directory("B", 2))
-    assert compare(first, mixed).seeds == {"A": [1, 2]}
+    assert compare_runs(first, mixed).seeds == {"A": [1, 2]}
 
 
 def test_what_the_first_run_has_and_the_second_has_not_breaks_a_limit(tmp_path):
@@ -50,13 +51,13 @@ def test_what_the_first_run_has_and_the_second_has_not_breaks_a_limit(tmp_path):
     second = made(tmp_path / "b", untested)
     where = second.directory
     asked = [limit("test_accuracy:-0.5")]
-    assert violations(compare(first, second), asked) == [f"test_accuracy:-0.5: B: seeds 1, 2 have none in {where}"]
-    assert violations(compare(second, first), asked) == []
+    assert violations(compare_runs(first, second), asked) == [f"test_accuracy:-0.5: B: seeds 1, 2 have none in {where}"]
+    assert violations(compare_runs(second, first), asked) == []
     for row in first.rows():
         if row.experiment == "B":
             clean = replace(row.evaluation, measures=row.evaluation.measures[:1])
             second.write(replace(row, evaluation=clean if row.seed == 1 else row.evaluation))
-    found = compare(first, second)
+    found = compare_runs(first, second)
     assert violations(found, asked) == []
     assert violations(found, [limit("degradation:+100")]) == [
         f"degradation:+100: B, gaussian_noise {severity}: seed 1 has none in {where}" for severity in (0.2, 0.4)
@@ -81,13 +82,13 @@ def test_times_that_are_not_comparable_break_a_limit_and_are_told_of_whom(tmp_pa
     """Those of the experiments that have such; the note says the same, and of all where all have."""
     first = made(tmp_path / "a")
     second = made(tmp_path / "b", {("B", 2): changed})
-    found = compare(first, second)
+    found = compare_runs(first, second)
     timed = {one.experiment for one in found.differences if CATALOGUE[one.metric].of_machine}
     assert timed == {"A"}
     (broken,) = violations(found, [limit("samples_per_second:-10%")])
     assert broken.startswith(f"samples_per_second:-10%: B: {said}")
     assert f" Of B {said}" in tables(found)[0].note
-    every = compare(first, made(tmp_path / "c", **changed))
+    every = compare_runs(first, made(tmp_path / "c", **changed))
     assert f" {said[0].upper()}{said[1:]}" in tables(every)[0].note
     assert len(violations(every, [limit("samples_per_second:-10%")])) == 2
 
@@ -95,7 +96,7 @@ def test_times_that_are_not_comparable_break_a_limit_and_are_told_of_whom(tmp_pa
 def test_a_metric_that_neither_has_is_nothing_to_judge(tmp_path):
     """It says so, because nobody would know."""
     first, second = made(tmp_path / "a"), made(tmp_path / "b")
-    told = violations(compare(first, second), [limit("peak_device_bytes:+1")])
+    told = violations(compare_runs(first, second), [limit("peak_device_bytes:+1")])
     assert told == ["peak_device_bytes:+1: nothing to judge: no experiment has it in both"]
 
 
@@ -104,7 +105,7 @@ def test_a_change_of_exactly_the_limit_is_within_it(tmp_path):
     run = made(tmp_path / "a")
     (one,) = (
         each
-        for each in compare(run, run).differences
+        for each in compare_runs(run, run).differences
         if (each.experiment, each.metric, each.condition) == ("A", "test_accuracy", (None, 0.0))
     )
     for images in range(2, 201):
@@ -125,7 +126,7 @@ def test_limits_are_in_points_of_percentages_or_in_per_cent(tmp_path):
         for row in first.rows()
     }
     second = made(tmp_path / "b", worse | {("B", 2): {"status": "failed", "reason": "diverged"}})
-    found = compare(first, second)
+    found = compare_runs(first, second)
     accuracies = [one for one in found.differences if one.metric == "train_accuracy"]
     points = [100 * one.change.mean for one in accuracies]
     assert points == pytest.approx([-7.5, -7.5])
@@ -155,7 +156,7 @@ def test_a_broken_limit_is_told_in_the_tables_units_and_digits(tmp_path):
         }  # fmt: skip
         run = replace(row, metrics=replace(row.metrics, seconds=0.5))
         first.write(run)
-    found = compare(first, made(tmp_path / "b", worse))
+    found = compare_runs(first, made(tmp_path / "b", worse))
     told = violations(found, [limit("degradation:+1"), limit("val_loss:+0.1"), limit("seconds:+10%")])
     shown = {line["metric"] + line["experiment"]: line for table in tables(found)[1:] if "metric" in table.frame
              for line in table.frame.to_dict("records")}  # fmt: skip
@@ -171,7 +172,7 @@ def test_a_broken_limit_is_told_in_the_tables_units_and_digits(tmp_path):
 def val_loss(folder):
     """Return a difference in a loss, of which there is none."""
     run = made(folder / "a")
-    return next(one for one in compare(run, run).differences if one.metric == "val_loss")
+    return next(one for one in compare_runs(run, run).differences if one.metric == "val_loss")
 
 
 def test_a_change_that_is_no_number_breaks_a_limit(tmp_path):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from harness.report import render_comparison
-from harness.results.compare import compare
 from scripts import screenshot
+from tests.made_results import compare_runs
 from tests.report_runs import make_run
 
 pytestmark = pytest.mark.browser
@@ -28,7 +28,7 @@ def driver(tmp_path):
         runs.append(make_run(tmp_path / name, {"A": "", "B": ""}, (1, 2)))
     row = next(runs[1].rows())
     runs[1].write(replace(row, metrics=replace(row.metrics, val_macro_f1=0.5)))
-    (tmp_path / "page.html").write_text(render_comparison(compare(*runs)))
+    (tmp_path / "page.html").write_text(render_comparison(compare_runs(*runs)))
     with screenshot.browser(1280, 900) as opened:
         opened.get((tmp_path / "page.html").as_uri())
         yield opened

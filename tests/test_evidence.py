@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from harness.results.verify.evidence import Missing, named, note
-from harness.results.verify.verification import Verdict, judge, spoken
+from harness.results.verify.verification import Verdict, spoken
+from tests.made_results import judge
 from tests.test_leaderboard import measured, row, trained
 from tests.test_verify import DIGITS, SUITE, figure, rows_of
 from tests.tiny import TINY, run_suite

@@ -4,10 +4,10 @@ import pytest
 
 from harness.report.sheets import trials
 from harness.results.leaderboard import tables
-from harness.results.leaderboard.experiments import by_experiment
-from harness.results.summary import summarise
+from harness.results.results import Results
 from harness.suite.finalists import choices
-from tests.test_leaderboard import lines, measured, row, summary, trained
+from tests.made_results import best_of, summary
+from tests.test_leaderboard import lines, measured, row, trained
 from tests.tiny import TINY, run_suite
 
 BOTH = TINY.replace("epochs = 3", "epochs = 1").replace("[BC]", "*")
@@ -33,7 +33,7 @@ def note(accuracies, finalists, **changed):
 
 def test_an_experiment_under_two_labels_has_both():
     """The README's suite names a baseline and lets validation choose the best, which may be the same."""
-    (line,) = lines(made({"small": 0.8}, {"baseline": ["small"], "best": ["small"]}, ["small"]), "test", "markdown")
+    (line,) = lines(made({"small": 0.8}, {"baseline": "small", "best": "small"}, ["small"]), "test", "markdown")
     assert line["Finalist"] == "baseline, best"
 
 
@@ -42,7 +42,7 @@ def test_a_former_finalist_is_shown_as_such_and_not_ranked(tmp_path):
     run_suite(tmp_path, BOTH.replace('one = "A"', 'one = "B"').replace("best_of", "by = 'val_loss', best_of"))
     text = BOTH.replace('one = "A"', 'one = "C"').replace('two = { best_of = "*" }', "")
     _, run = run_suite(tmp_path, text)
-    about = summarise(run)
+    about = Results.of(run)
     shown = {line["experiment"]: line for line in lines(tables(about), "accuracy")}
     assert (shown["C"]["rank"], shown["C"]["status"]) == ("1", "done")
     assert (shown["B"]["rank"], shown["B"]["test"], shown["B"]["status"]) == ("", "", "no longer a finalist")
@@ -50,14 +50,14 @@ def test_a_former_finalist_is_shown_as_such_and_not_ranked(tmp_path):
     for key in ("test", "robustness", "robustness-loss"):
         assert [line["Experiment"] for line in lines(tables(about), key, "markdown")] == ["C"]
     assert "3 of 3 trials done, 1 tested" in tables(about)[0].title
-    page = {line.cells[0].text: [cell.text for cell in line.cells] for line in trials(by_experiment(about)).lines}
+    page = {line.cells[0].text: [cell.text for cell in line.cells] for line in trials(about.experiments).lines}
     assert (page["B"][5], page["B"][-1]) == ("–", "no longer a finalist")
     assert page["C"][5] != "–"
 
 
 def test_who_is_not_tested_yet_is_no_stranger_to_the_test_rows():
     """A finalist whose measurement is still to come is not called none."""
-    found = made({"A": 0.8, "B": 0.7, "C": 0.6}, {"one": ["A"], "two": ["B"]}, ["A"])
+    found = made({"A": 0.8, "B": 0.7, "C": 0.6}, {"one": "A", "two": "B"}, ["A"])
     standing = {line["experiment"]: line["status"] for line in lines(found, "overview")}
     assert standing == {"A": "done", "B": "not tested yet", "C": "not a finalist"}
 
@@ -67,7 +67,7 @@ SERIES = {"M1a": 0.82, "M1b": 0.81, "M1c": 0.80}
 
 def test_validation_says_where_it_prefers_another_of_the_series():
     """The suite's own choice stands; the note tells of whom it speaks."""
-    assert note(SERIES, {"M1": ["M1c"]}) == (
+    assert note(SERIES, {"M1": "M1c"}) == (
         "Of M1a, M1b, M1c, validation would choose M1a for M1, the suite names M1c (82.00% against 80.00%)."
     )
 
@@ -75,26 +75,18 @@ def test_validation_says_where_it_prefers_another_of_the_series():
 @pytest.mark.parametrize(
     ("accuracies", "finalists", "changed"),
     [
-        (SERIES, {"M1": ["M1a"]}, {}),
-        (SERIES | {"M1c": 0.82}, {"M1": ["M1c"]}, {}),
-        (SERIES, {"M1": ["M1c"]}, {"chosen": frozenset({"M1"})}),
-        ({"small": 0.8, "sgd": 0.9}, {"s": ["small"]}, {}),
-        ({"M1": 0.8, "M1a": 0.9}, {"M1": ["M1"]}, {}),
-        (SERIES, {"M1": ["other"]}, {}),
+        (SERIES, {"M1": "M1a"}, {}),
+        (SERIES | {"M1c": 0.82}, {"M1": "M1c"}, {}),
+        (SERIES, {"M1": best_of("M1c", by="val_loss")}, {}),
+        ({"small": 0.8, "sgd": 0.9}, {"s": "small"}, {}),
+        ({"M1": 0.8, "M1a": 0.9}, {"M1": "M1"}, {}),
+        (SERIES | {"other": 0.7}, {"M1": "other"}, {}),
     ],
     ids=["the best", "a tie", "chosen by loss", "no series", "not one of it", "of no series"],
 )
 def test_validation_says_nothing_where_it_prefers_none(accuracies, finalists, changed):
     """Least of all where it chose itself, by whatever metric, or of names that merely begin alike."""
     assert note(accuracies, finalists, **changed) == ""
-
-
-def test_a_choice_by_loss_is_known_to_be_validations(tmp_path):
-    """The summary of a run says which labels validation chose."""
-    text = BOTH.replace('best_of = "*"', 'best_of = "*", by = "val_loss"')
-    _, run = run_suite(tmp_path, text)
-    assert summarise(run).chosen == {"two"}
-    assert summarise(run).severities == {"gaussian_noise": [0.0, 0.3]}
 
 
 def candidate(name, seed, accuracy, **changed):
@@ -150,7 +142,7 @@ def test_the_choice_without_a_failed_candidate_is_tested_and_says_so(tmp_path):
         "learning_rate = 0.1, momentum", "learning_rate = 1e30, momentum"
     )
     _, run = run_suite(tmp_path, text)
-    about = summarise(run)
+    about = Results.of(run)
     assert about.finalists == {"one": ["A"], "two": ["C"]}
     table = next(one for one in tables(about) if one.key == "test")
     assert "two is chosen without B seed 1 (failed)." in table.note
@@ -162,7 +154,7 @@ def test_the_choice_without_a_failed_candidate_is_tested_and_says_so(tmp_path):
 def test_where_every_candidate_failed_there_is_nothing_to_wait_for():
     """It is said, and not called "yet"."""
     rows = [candidate("B", 1, None, **FAILED), candidate("B", 2, None, **FAILED)]
-    about = summary([*rows, candidate("A", 1, 0.8)], finalists={"one": ["A"], "two": []}, without={"two": rows})
+    about = summary([*rows, candidate("A", 1, 0.8)], finalists={"one": "A", "two": best_of("B")})
     told = next(one.note for one in tables(about) if one.key == "test")
     assert "two is not to be chosen: B seeds 1, 2 (failed)." in told
     assert "yet" not in told

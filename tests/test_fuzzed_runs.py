@@ -8,7 +8,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.report import read, render
 from harness.results.leaderboard import render_all, tables
-from harness.results.summary import summarise
+from harness.results.results import Results
 from harness.results.verify.verdicts import tables as verdict_tables
 from harness.results.verify.verification import verify
 from harness.store import Run, listed
@@ -54,9 +54,9 @@ def show(run, *, page):
     try:
         shown = [one.state for one in listed(run.directory.parent)]
         here = Run.open(run.directory)
-        summary = summarise(here)
-        shown.append(render_all(tables(summary), "json"))
-        shown.append(render_all(verdict_tables(verify(here), summary.title, summary.dataset), "json"))
+        results = Results.of(here)
+        shown.append(render_all(tables(results), "json"))
+        shown.append(render_all(verdict_tables(verify(results), results.title, results.data), "json"))
         if page:
             shown.append(render(read(run.directory)))
     except HarnessError as error:

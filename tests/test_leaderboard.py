@@ -12,9 +12,12 @@ import pytest
 
 from harness.metrics import degradation
 from harness.plugins.loading import registry
-from harness.results.leaderboard import RunSummary, render_all, tables
+from harness.results.leaderboard import render_all, tables
+from harness.results.results import Results
 from harness.rows import EvaluationRow, Measure, TrialMetrics, TrialRow
+from harness.store import Dataset
 from harness.suite import load_suite
+from tests.made_results import summary
 
 SUITE = Path(__file__).parents[1] / "suites" / "full.toml"
 SEVERITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -65,12 +68,6 @@ def row(name, *, seed=42, status="done", metrics=None, evaluation=None, **change
     return TrialRow(name, seed, status=status, metrics=metrics, evaluation=evaluation, **known | changed)
 
 
-def summary(rows, **changed):
-    """Return a run of the rows."""
-    known = {"title": "Paper", "dataset": "EMNIST", "finalists": {}, "baseline": None, "compare": []}
-    return RunSummary(rows=rows, **known | changed)
-
-
 @pytest.fixture(scope="module")
 def published():
     """Return the tables made of the published numbers, with the shipped suite's experiments and settings."""
@@ -87,11 +84,8 @@ def published():
         )
         for name, experiment in suite.experiments.items()
     ]
-    finalists = {label: [name] for label, name in suite.finalists.items()}
-    board = suite.leaderboard
-    compare = [(first, second) for first, second in board.compare]
     sizes = {"train": 566_688, "val": 80_956, "test": 161_911}
-    return tables(summary(rows, finalists=finalists, baseline=board.baseline, compare=compare, sizes=sizes))
+    return tables(Results(Path("run"), suite, Dataset("emnist", "", 809_555, (), sizes, title="EMNIST"), rows))
 
 
 def lines(found, key, format_="csv"):

@@ -7,9 +7,9 @@ from scipy import stats
 
 from harness.results.leaderboard import render_all, tables
 from harness.results.verify.verdicts import tables as verdict_tables
-from harness.results.verify.verification import judge
 from harness.store import Dataset
-from tests.test_leaderboard import lines, measured, row, summary, trained
+from tests.made_results import judge, summary
+from tests.test_leaderboard import lines, measured, row, trained
 
 SIZES = {"train": 700_000, "val": 100_000, "test": 200_000}
 SMALL = [0.80, 0.82, 0.81, 0.79]

@@ -10,7 +10,6 @@ from harness.errors import HarnessError
 from harness.report import draw, read, render
 from harness.report.page import figures
 from harness.report.settings import defaults
-from harness.results.leaderboard.experiments import by_experiment
 from tests import documents
 from tests.report_pages import Page
 from tests.report_runs import make_run
@@ -129,11 +128,10 @@ def test_a_model_called_script_shows_as_text(tmp_path):
     """No suite lets a model be called so, but nothing here relies on that."""
     run = make_run(tmp_path, {"A": ""})
     material = read(run.directory)
-    rows = [replace(row, experiment=EVIL) for row in material.summary.rows]
-    summary = replace(material.summary, rows=rows)
-    experiments = by_experiment(summary)
-    closer = [replace(one, experiment=experiments[0]) for one in material.closer]
-    html = render(replace(material, summary=summary, experiments=experiments, closer=closer))
+    rows = [replace(row, experiment=EVIL) for row in material.results.rows]
+    results = replace(material.results, rows=rows)
+    closer = [replace(one, experiment=results.experiments[0]) for one in material.closer]
+    html = render(replace(material, results=results, closer=closer))
     assert "<script>window" not in html
     page = Page(html)
     assert page.tables["table-overview"][1][0] == EVIL
@@ -199,12 +197,14 @@ def test_a_figures_name_stays_in_its_folder(tmp_path):
     """Whatever a perturbation is called."""
     run = make_run(tmp_path, {"A": ""})
     material = read(run.directory)
-    row = material.summary.rows[0]
+    row = material.results.rows[0]
     measured = [replace(one, perturbation=one.perturbation and "../../evil") for one in row.evaluation.measures]
     row = replace(row, evaluation=replace(row.evaluation, measures=measured))
-    experiments = by_experiment(replace(material.summary, rows=[row], severities=None))
-    closer = [replace(one, experiment=experiments[0]) for one in material.closer]
-    paths = draw(replace(material, experiments=experiments, closer=closer), tmp_path / "deep" / "figures", "svg")
+    asked = [table.model_copy(update={"perturbation": "../../evil"}) for table in material.results.suite.robustness]
+    suite = material.results.suite.model_copy(update={"robustness": asked})
+    results = replace(material.results, rows=[row], suite=suite)
+    closer = [replace(one, experiment=results.experiments[0]) for one in material.closer]
+    paths = draw(replace(material, results=results, closer=closer), tmp_path / "deep" / "figures", "svg")
     assert any("evil" in path.name for path in paths)
     assert {path.resolve().parent for path in paths} == {tmp_path / "deep" / "figures"}
 

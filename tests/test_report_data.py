@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 from harness.report import read, render
 from harness.report.confusion import pairs
 from harness.results.leaderboard import render_all, tables
-from harness.results.summary import summarise
+from harness.results.results import Results
 from tests.report_pages import Page
 from tests.report_runs import make_run
 
@@ -36,7 +36,7 @@ def page(run):
 @pytest.fixture(scope="module")
 def told(run):
     """Return the lines of the run's tables, raw."""
-    return {key: table["rows"] for key, table in json.loads(render_all(tables(summarise(run)), "json")).items()}
+    return {key: table["rows"] for key, table in json.loads(render_all(tables(Results.of(run)), "json")).items()}
 
 
 def values(figure, **chosen):
@@ -176,7 +176,7 @@ def test_bars_are_the_speed_table(tmp_path, doubt):
             run.write(replace(row, **changed))
     html = render(read(run.directory))
     page = Page(html)
-    table = json.loads(render_all(tables(summarise(run)), "json"))["speed"]
+    table = json.loads(render_all(tables(Results.of(run)), "json"))["speed"]
     assert bool(table["note"]) == bool(doubt)
     for figure, column in (("samples-per-second", "samples_per_second"), ("seconds", "seconds")):
         found = page.figures[figure]["values"]
@@ -222,7 +222,7 @@ def test_the_class_distribution_is_the_runs_record(page):
 
 def test_the_leaderboard_on_the_page_is_the_leaderboard(run, page):
     """Cell by cell, the failed trial among them, with its reason."""
-    (overview,) = [table for table in tables(summarise(run)) if table.key == "overview"]
+    (overview,) = [table for table in tables(Results.of(run)) if table.key == "overview"]
     shown = render_all([overview], "markdown").splitlines()[2:]
     wanted = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown if line.startswith("|")]
     assert page.tables["table-overview"] == [wanted[0], *wanted[2:]]

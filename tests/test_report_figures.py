@@ -9,7 +9,7 @@ from harness.report import read, render
 from harness.report.colours import PALETTE, together
 from harness.report.labels import labelled, shortened
 from harness.report.page import figures
-from harness.results.leaderboard.experiments import ExperimentRows
+from harness.results.experiments import ExperimentRows
 from harness.rows import TrialRow
 from tests.report_pages import Page
 from tests.report_runs import make_run
@@ -95,7 +95,7 @@ def test_figures_hold_whole_groups_and_no_more_than_colours():
     row = TrialRow("", 1, "", "", "done", "", "numpy", {}, 0)
     sizes = {"first": 3, "second": 4, "third": 2, "large": 17}
     experiments = [
-        ExperimentRows(f"{group}{index}", [replace(row, group=group)])
+        ExperimentRows(f"{group}{index}", [replace(row, group=group)], finalist=True, severities={})
         for group, size in sizes.items()
         for index in range(size)
     ]

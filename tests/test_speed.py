@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from harness.metrics.comparability import comparable
 from harness.results.leaderboard import render_all, tables
-from tests.test_leaderboard import lines, row, summary, trained
+from tests.made_results import summary
+from tests.test_leaderboard import lines, row, trained
 
 
 def test_times_of_two_machines_are_not_ranked():

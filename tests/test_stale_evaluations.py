@@ -10,9 +10,9 @@ from harness.execution.probe import asking
 from harness.execution.resume import look_up
 from harness.execution.smoke import reasons, to_measure
 from harness.plugins.loading import registry
-from harness.results.compare import compare, limit, violations
+from harness.results.compare import limit, violations
 from harness.results.leaderboard import tables
-from harness.results.summary import summarise
+from harness.results.results import Results
 from harness.results.verify.verification import Verdict, verify
 from harness.store import Run
 from harness.store.foreign import as_described, evaluation_changes, foreign
@@ -20,6 +20,7 @@ from harness.suite import load_suite
 from harness.suite.network import perturbation_specs
 from harness.trial.fingerprints import evaluation_fingerprint
 from harness.trial.specs import PerturbationSpec
+from tests.made_results import compare_runs
 from tests.test_belonging import SHORT, overview
 from tests.test_leaderboard import lines
 from tests.tiny import run_suite
@@ -52,10 +53,10 @@ def test_noise_of_another_seed_is_not_ranked_and_a_note_names_it(stale):
         "its seed and version. The last command without --only measures them all."
     )
     assert told in table.note
-    by_severity = {line["Experiment"]: line for line in lines(tables(summarise(run)), "robustness", "markdown")}
+    by_severity = {line["Experiment"]: line for line in lines(tables(Results.of(run)), "robustness", "markdown")}
     assert by_severity["B"]["0.3"] == "–"
     assert by_severity["A"]["0.3"] != "–"
-    found = verify(run)
+    found = verify(Results.of(run))
     assert [one.verdict for one in found.claims] == [Verdict.met, Verdict.not_run]
     assert [(one.experiment, one.why) for one in found.missing] == [
         ("B", "done, and has no test_accuracy, gaussian_noise 0.3")
@@ -156,10 +157,10 @@ def test_two_runs_under_noise_of_different_seeds_are_compared_on_clean_images_al
         (tmp_path / name).mkdir()
         run_suite(tmp_path / name, text, only=["A"])
     runs = [Run.open(tmp_path / name / "run") for name in ("one", "other")]
-    found = compare(*runs)
+    found = compare_runs(*runs)
     assert {one.condition[0] for one in found.differences} == {None}
     assert {one.metric for one in found.differences} >= {"test_accuracy", "val_accuracy"}
     assert {one.why for one in found.unjudged if one.condition[0]} == {"the seed of gaussian_noise was 42, is 7"}
     assert violations(found, [limit("degradation:+100")])
     assert not violations(found, [limit("test_accuracy:-100")])
-    assert {one.condition[0] for one in compare(runs[0], runs[0]).differences} == {None, "gaussian_noise"}
+    assert {one.condition[0] for one in compare_runs(runs[0], runs[0]).differences} == {None, "gaussian_noise"}

@@ -17,7 +17,8 @@ from harness.results.leaderboard import render_all, tables
 from harness.results.leaderboard.fitting import Cells, Frame, fit
 from harness.results.leaderboard.formats import as_shown
 from harness.rows import EvaluationRow, Measure
-from tests.test_leaderboard import lines, measured, row, summary, trained
+from tests.made_results import summary
+from tests.test_leaderboard import lines, measured, row, trained
 from tests.tiny import run_suite
 
 

@@ -11,9 +11,10 @@ import pytest
 from harness.plugins.loading import registry
 from harness.results.leaderboard import render_all
 from harness.results.verify.verdicts import only_missed, tables
-from harness.results.verify.verification import Verdict, judge, spoken
+from harness.results.verify.verification import Verdict, spoken
 from harness.store import Dataset
 from harness.suite import load_suite
+from tests.made_results import judge
 from tests.test_leaderboard import PARAMETERS, TEST, VALIDATION, measured, row, trained
 from tests.tiny import TINY, run_suite
 

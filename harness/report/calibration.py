@@ -13,7 +13,7 @@ from harness.report.reading import Material, Tested
 def figures(material: Material) -> list[Figure]:
     """Return a diagram for every few of the most accurate experiments."""
     near = {one.name: one for one in material.closer}
-    colour = colours(material.experiments)
+    colour = colours(material.results.experiments)
     parts = apart(list(near), colour)
     return [_figure(number, [near[name] for name in names], colour) for number, names in enumerate(parts, 1)]
 

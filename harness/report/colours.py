@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from harness.report.labels import labelled, shortened
-from harness.results.leaderboard.experiments import ExperimentRows
+from harness.results.experiments import ExperimentRows
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#8A8A8A")
 """Colours that are told apart by the colour-blind too, on light and dark (Okabe and Ito, but black and yellow)."""

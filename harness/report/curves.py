@@ -9,7 +9,7 @@ from harness.metrics.statistic import Statistic
 from harness.report.colours import coloured, colours, parts
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
-from harness.results.leaderboard.experiments import ExperimentRows
+from harness.results.experiments import ExperimentRows
 from harness.rows import TrialRow
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ _SEVERAL = "Line: mean of the seeds that came as far; band: ± one standard devi
 
 def figures(material: Material) -> list[Figure]:
     """Return two figures for every few experiments."""
-    colour = colours(material.experiments)
-    numbered = enumerate(parts(material.experiments), 1)
+    colour = colours(material.results.experiments)
+    numbered = enumerate(parts(material.results.experiments), 1)
     return [_figure(metric, number, part, colour) for number, part in numbered for metric in _METRICS]
 
 
 def rates(material: Material) -> list[Figure]:
     """Return the figures of learning rates."""
-    colour = colours(material.experiments)
-    return [_rate(number, part, colour) for number, part in enumerate(parts(material.experiments), 1)]
+    colour = colours(material.results.experiments)
+    return [_rate(number, part, colour) for number, part in enumerate(parts(material.results.experiments), 1)]
 
 
 def curve(one: ExperimentRows, metric: str) -> list[dict[str, Any]]:

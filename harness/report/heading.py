@@ -6,11 +6,11 @@ from datetime import datetime
 
 from harness import text
 from harness.datasets.splits import SETS
-from harness.metrics.comparisons import CONFIDENCE, Mark, difference
+from harness.metrics.comparisons import CONFIDENCE, Mark
 from harness.metrics.statistic import Kind, Statistic
 from harness.plugins.revisions import spoken as spoken_revision
 from harness.report.reading import Material
-from harness.results.leaderboard.experiments import ExperimentRows, counts
+from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard.formats import as_shown
 from harness.results.leaderboard.model import Ranked
 from harness.results.leaderboard.ranked import overview
@@ -24,12 +24,12 @@ _NAMED = 3
 def facts(material: Material) -> list[tuple[str, str]]:
     """Return one line each, with what it tells."""
     suite, dataset = material.run.suite.suite, material.run.dataset
-    told = counts(material.experiments)
+    counts = material.results.counts
     seeds = dict.fromkeys(seed for _, seed in material.run.planned)
-    what = f"{counted(len(material.experiments), 'experiment')} × {counted(len(seeds), 'seed')}"
+    what = f"{counted(len(material.results.experiments), 'experiment')} × {counted(len(seeds), 'seed')}"
     sizes = " / ".join(f"{dataset.sizes[name]:,}" for name in SETS)
     about = [
-        material.summary.dataset,
+        material.results.data,
         f"{len(dataset.class_names)} classes",
         f"{sizes} for training / validation / test",
     ]
@@ -39,7 +39,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
         ("Data", " · ".join(about)),
         ("When", _when(material)),
         ("Versions", _versions(material)),
-        ("How long", f"{_seconds(material)}, in {counted(told['done'], 'trial')}"),
+        ("How long", f"{_seconds(material)}, in {counted(counts['done'], 'trial')}"),
     ]
 
 
@@ -51,8 +51,8 @@ def command(material: Material) -> str:
 
 def verdict(material: Material) -> str:
     """Return the run's result in a sentence: which experiment is best, by what, and how many trials are done."""
-    told = counts(material.experiments)
-    parts = [_best(material), f"{told['done']} of {counted(told['planned'], 'trial')} done"]
+    counts = material.results.counts
+    parts = [_best(material), f"{counts['done']} of {counted(counts['planned'], 'trial')} done"]
     verification = material.verification
     if verification.figures or verification.claims:
         parts.append(judged(verification))
@@ -63,7 +63,7 @@ def _best(material: Material) -> str:
     best = _best_tested(material)
     if best:
         return _told(material, best)
-    trained = [(one, value) for one in material.experiments if (value := one.statistic("val_accuracy"))]
+    trained = [(one, value) for one in material.results.experiments if (value := one.statistic("val_accuracy"))]
     if trained:
         highest = max(as_shown(value.mean, Kind.percent) for _, value in trained)
         best = [(one, value) for one, value in trained if as_shown(value.mean, Kind.percent) == highest]
@@ -78,16 +78,15 @@ def _best_tested(material: Material) -> list[tuple[ExperimentRows, Statistic]]:
 
 def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]:
     """Return the experiments that the leaderboard ranks by a column, in its order."""
-    named = {one.name: one for one in material.experiments}
-    frame = overview(material.summary, material.experiments).frame
+    frame = overview(material.results).frame
     ranked = zip(frame["experiment"], frame[key], strict=True)
-    return [(named[name], one) for name, one in ranked if isinstance(one, Ranked)]
+    return [(material.results.named[name], one) for name, one in ranked if isinstance(one, Ranked)]
 
 
 def _told(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> str:
     text = f"{_are_best(best)} accuracy on the test images"
     names = [one.name for one, _ in best]
-    base = next((one for one in material.experiments if one.name == material.summary.baseline), None)
+    base = material.results.baseline
     if len(best) == 1 and (base is None or base.name in names):
         base = next((one for one, ranked in _ranked(material, "test_accuracy") if ranked.rank > 1), None)
     if base and base.name not in names:
@@ -100,8 +99,7 @@ def _told(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> s
 
 def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str:
     """Return how far the best is above another, over the seeds that both have, with its error and what it means."""
-    first, second = ({row.seed: row for row in one.tested} for one in (base, best))
-    found = difference(best.name, "test_accuracy", first, second, material.run.dataset.sizes)
+    found = material.results.over(best, base, "test_accuracy")
     if found is None:
         return ""
     seeds = "one seed" if found.change.n == 1 else f"{found.change.n} seeds"
@@ -113,7 +111,7 @@ def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str
 
 def _degraded(material: Material, name: str) -> str:
     """Return the best one's ranks by degradation: the most accurate need not be the sturdiest."""
-    frame = overview(material.summary, material.experiments).frame
+    frame = overview(material.results).frame
     told = ""
     for key in [key for key in frame.columns if key.startswith("degradation")]:
         ranks = {one.name: ranked.rank for one, ranked in _ranked(material, key)}
@@ -154,7 +152,7 @@ def _moment(text: object) -> datetime | None:
 
 def _versions(material: Material) -> str:
     """Return harness's version, Python's, and the components that took part."""
-    rows = [row for one in material.experiments for row in one.done]
+    rows = [row for one in material.results.experiments for row in one.done]
     found: dict[str, None] = {}
     if material.notes.get("harness"):
         found[f"harness {material.notes['harness']}"] = None
@@ -172,7 +170,7 @@ def _versions(material: Material) -> str:
 
 
 def _seconds(material: Material) -> str:
-    rows = [row for one in material.experiments for row in one.done]
+    rows = [row for one in material.results.experiments for row in one.done]
     training = sum(row.metrics.seconds for row in rows if row.metrics)
     testing = sum(row.evaluation.seconds for row in rows if row.evaluation)
     return f"{spoken(training)} of training, {spoken(testing)} of testing"

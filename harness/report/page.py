@@ -52,17 +52,16 @@ def figures(material: Material) -> list[Figure]:
 
 def _content(material: Material) -> dict[str, Any]:
     """Return what the template shows."""
-    found = {table.key: table for table in tables(material.summary)}
-    named = {one.name: one for one in material.experiments}
+    found = {table.key: table for table in tables(material.results)}
 
     def shown(*keys: str) -> list[Sheet]:
         chosen = [table for key, table in found.items() if key in keys or key.split("-")[0] in keys]
-        return [sheet(table, lambda line: facets_of(named[line["experiment"]])) for table in chosen]
+        return [sheet(table, lambda line: facets_of(material.results.named[line["experiment"]])) for table in chosen]
 
-    boards = [*shown("overview"), trials(material.experiments), *shown("validation", "test")]
+    boards = [*shown("overview"), trials(material.results.experiments), *shown("validation", "test")]
     verdicts = [
         sheet(table, lambda line: {"verdict": [line["verdict"]]})
-        for table in verdict_tables(material.verification, material.summary.title, material.summary.dataset)
+        for table in verdict_tables(material.verification, material.results.title, material.results.data)
     ]
     errors = sheet(found["test"], only=("experiment", "description", "test_ece"))
     matrices = confusion.figures(material)
@@ -78,7 +77,7 @@ def _content(material: Material) -> dict[str, Any]:
         "problems": material.problems,
         "boards": boards,
         "board_choices": choices(boards),
-        "selection": selection(material.summary, material.experiments),
+        "selection": selection(material.results),
         "curves": curves.figures(material),
         "rates": curves.rates(material),
         "close": close,

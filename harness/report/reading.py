@@ -17,9 +17,8 @@ from harness.errors import HarnessError
 from harness.machine.paths import absolute
 from harness.metrics.statistic import Statistic
 from harness.report.rendering import label
-from harness.results.leaderboard import RunSummary
-from harness.results.leaderboard.experiments import ExperimentRows, by_experiment
-from harness.results.summary import summarise
+from harness.results.experiments import ExperimentRows
+from harness.results.results import Results
 from harness.results.verify.verification import Verification, verify
 from harness.rows import TrialRow
 from harness.store import Run, read_classes
@@ -82,8 +81,7 @@ class Material:
 
     run: Run
     notes: dict[str, Any]
-    summary: RunSummary
-    experiments: list[ExperimentRows]
+    results: Results
     verification: Verification
     labels: list[str]
     """The classes' names, made distinct."""
@@ -111,10 +109,9 @@ def read(directory: Path) -> Material:
     for experiment, seed in run.planned:
         for name in ("row.json", "validation.npz", "evaluation.npz", "examples.npz"):
             _inside(directory, run.trial_directory(experiment, seed) / name)
-    summary = summarise(run)
-    experiments = by_experiment(summary)
+    results = Results.of(run)
     problems: list[str] = []
-    ranked = sorted((one for one in experiments if one.tested), key=_badness)
+    ranked = sorted((one for one in results.experiments if one.tested), key=_badness)
     closer = [found for one in ranked[:CLOSER] if (found := _tested(run, one, problems))]
     record = read_classes(run)
     if record is None:
@@ -125,11 +122,10 @@ def read(directory: Path) -> Material:
     return Material(
         run=run,
         notes=run.notes(),
-        summary=summary,
-        experiments=experiments,
-        verification=verify(run),
+        results=results,
+        verification=verify(results),
         labels=_distinct([label(name) for name in run.dataset.class_names]),
-        counts=_counts(run, record, experiments, closer, problems),
+        counts=_counts(run, record, results, closer, problems),
         glyphs=None if record is None else record["glyphs"],
         closer=closer,
         tested=len(ranked),
@@ -208,7 +204,7 @@ def _add_images(
 def _counts(
     run: Run,
     record: dict[str, NDArray[Any]] | None,
-    experiments: list[ExperimentRows],
+    results: Results,
     closer: list[Tested],
     problems: list[str],
 ) -> dict[str, NDArray[np.int64]]:
@@ -216,7 +212,7 @@ def _counts(
     if record is not None:
         return dict(zip(SETS, record["counts"], strict=True))
     found: dict[str, NDArray[np.int64]] = {}
-    for row in (row for one in experiments for row in one.done[:1]):
+    for row in (row for one in results.experiments for row in one.done[:1]):
         try:
             found["val"] = run.arrays(row.experiment, row.seed, "validation.npz")["confusion"].sum(axis=1)
             break

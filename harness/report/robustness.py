@@ -8,7 +8,7 @@ from typing import Any
 from harness.report.colours import apart, coloured, colours
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
-from harness.results.leaderboard.experiments import ExperimentRows, perturbations
+from harness.results.experiments import ExperimentRows, perturbations
 
 _MEASURES = {
     "accuracy": ("test_accuracy", "Accuracy", "accuracy", ".1%", ".0%"),
@@ -19,7 +19,7 @@ _MEASURES = {
 def figures(material: Material) -> list[Figure]:
     """Return two figures for each perturbation and every few of the most accurate experiments measured under it."""
     near = [one.experiment for one in material.closer]
-    colour = colours(material.experiments)
+    colour = colours(material.results.experiments)
     found = []
     for name, severities in perturbations(near).items():
         measured = {one.name: one for one in near if name in perturbations([one])}

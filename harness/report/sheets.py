@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.leaderboard.experiments import FORMER, ExperimentRows
+from harness.results.experiments import FORMER, ExperimentRows
 from harness.results.leaderboard.formats import shown
 from harness.results.leaderboard.model import Column, Marked, Ranked, Table, make_table
 from harness.results.leaderboard.speed import doubts

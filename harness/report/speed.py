@@ -10,7 +10,7 @@ from harness.report.colours import colours
 from harness.report.figure import Figure, sized, source
 from harness.report.labels import labelled, shortened
 from harness.report.reading import Material
-from harness.results.leaderboard.experiments import ExperimentRows
+from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard.speed import doubts
 
 _MEASURES = {
@@ -26,8 +26,8 @@ _UNITS = (("milliseconds", 1e-3, 1.0), ("seconds", 1.0, 180.0), ("minutes", 60.0
 
 def figures(material: Material) -> list[Figure]:
     """Return two bar charts."""
-    done = [one for one in material.experiments if one.done]
-    return [_figure(measure, done, colours(material.experiments)) for measure in _MEASURES] if done else []
+    done = [one for one in material.results.experiments if one.done]
+    return [_figure(measure, done, colours(material.results.experiments)) for measure in _MEASURES] if done else []
 
 
 def bars(measure: str, done: list[ExperimentRows]) -> list[dict[str, Any]]:

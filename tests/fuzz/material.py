@@ -34,7 +34,7 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     print(sha256(canonical(material).encode(errors="surrogatepass")).hexdigest())
-    for row in material.summary.rows:
+    for row in material.results.rows:
         print(row.experiment, row.seed, row.status, row.reason)
     for problem in material.problems:
         print(f"left out: {problem}", file=sys.stderr)

@@ -41,10 +41,11 @@ def compare(
     from harness.results.compare import compare as compared
     from harness.results.compare import limit, tables, violations
     from harness.results.compare.tables import BRIEF, spoken
+    from harness.results.results import Results
     from harness.store import Run
 
     limits = [limit(text) for text in fail_on or ()]
-    found = compared(Run.open(first), Run.open(second))
+    found = compared(Results.of(Run.open(first)), Results.of(Run.open(second)))
     show(tables(found), format, chosen, of="this comparison", brief=BRIEF, raw=raw)
     if html:
         from harness.report import render_comparison, write_page

@@ -20,7 +20,7 @@ def leaderboard(
 ) -> None:
     """Show a run's leaderboards and tables."""
     from harness.results.leaderboard import tables as all_tables
-    from harness.results.summary import summarise
+    from harness.results.results import Results
     from harness.store import Run
 
-    show(all_tables(summarise(Run.open(run))), format, tables, of="this run", raw=raw)
+    show(all_tables(Results.of(Run.open(run))), format, tables, of="this run", raw=raw)

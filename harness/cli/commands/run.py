@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from harness.execution.run import Outcome
     from harness.plugins.loading import Registry
     from harness.plugins.observers import Observers
+    from harness.results.results import Results
     from harness.store import Run
     from harness.suite import LoadedSuite
 
@@ -144,9 +145,10 @@ def _observing(plugins: Registry, observer: object) -> Iterator[None]:
 def _conclude(here: Run, outcome: Outcome) -> None:
     """Show the leaderboards, what failed and why, and where everything is."""
     from harness.results.leaderboard import render_all, tables
-    from harness.results.summary import summarise
+    from harness.results.results import Results
 
-    shown = [one for one in tables(summarise(here)) if one.key.partition("-")[0] in SHOWN]
+    results = Results.of(here)
+    shown = [one for one in tables(results) if one.key.partition("-")[0] in SHOWN]
     typer.echo(render_all(shown, "terminal", room=room()))
     for damage in outcome.damaged:
         say(f"damaged: {damage}", err=True)
@@ -159,19 +161,19 @@ def _conclude(here: Run, outcome: Outcome) -> None:
         f"every table, also as Markdown, CSV, LaTeX or JSON: {command('harness', 'leaderboard', here.directory)}",
         err=True,
     )
-    expectations = _expectations(here)
+    expectations = _expectations(results)
     if expectations:
         say(expectations, err=True)
 
 
-def _expectations(here: Run) -> str | None:
+def _expectations(results: Results) -> str | None:
     """Return the line with which a run says what became of its suite's expectations; None where there are none."""
-    if not here.suite.expect:
+    if not results.suite.expect:
         return None
     from harness.results.verify.verification import spoken
     from harness.results.verify.verification import verify as judge
 
-    return f"{spoken(judge(here))}: {command('harness', 'verify', here.directory)}"
+    return f"{spoken(judge(results))}: {command('harness', 'verify', results.directory)}"
 
 
 def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:

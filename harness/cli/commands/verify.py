@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.printing import say
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
-
-if TYPE_CHECKING:
-    pass
 
 
 def verify(
@@ -28,21 +25,20 @@ def verify(
     Figures of other data than the run's are not comparable; relations are judged on any. Exit code 3: one is missed, or
     the run lacks what it needs, a trial that failed or is not done yet.
     """
-    from harness.results.summary import summarise
+    from harness.results.results import Results
     from harness.results.verify.evidence import named
     from harness.results.verify.verdicts import only_missed, tables
     from harness.results.verify.verification import spoken
     from harness.results.verify.verification import verify as judge
     from harness.store import Run
 
-    here = Run.open(run)
-    found = judge(here)
+    results = Results.of(Run.open(run))
+    found = judge(results)
     if not found.figures and not found.claims:
-        say(f"{here.suite.suite.name}: its suite expects nothing: it has no [[expect]]", err=True)
+        say(f"{results.title}: its suite expects nothing: it has no [[expect]]", err=True)
         _nothing(format)
         return
-    summary = summarise(here)
-    shown = tables(only_missed(found) if missed else found, summary.title, summary.dataset)
+    shown = tables(only_missed(found) if missed else found, results.title, results.data)
     if shown:
         show(shown, format, chosen, of="this verification", raw=raw)
     else:

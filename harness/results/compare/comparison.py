@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,15 @@ from harness.machine.contention import advice
 from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.metrics.comparability import comparable
 from harness.metrics.comparisons import Difference, Trials, difference
-from harness.results.leaderboard.experiments import all_measures
+from harness.results.experiments import all_measures
 from harness.rows import CLEAN
 from harness.text import numbered
 from harness.trial.fingerprints import differences
 
 if TYPE_CHECKING:
+    from harness.results.results import Results
     from harness.rows import Condition, TrialRow
-    from harness.store import Dataset, Run
+    from harness.store import Dataset
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,18 @@ class Comparison:
     times: dict[str, str]
 
 
-def compare(first: Run, second: Run) -> Comparison:
+def compare(first: Results, second: Results) -> Comparison:
     """Return what differs between two runs.
 
     Raises:
         HarnessError: their data or their splits are not the same, or they have no experiment in common.
     """
-    before, after = _rows(first), _rows(second)
-    _check(first, second, before, after)
-    done = [_done(rows) for rows in (before, after)]
-    names = [name for name in done[0] if name in done[1] and done[0][name].keys() & done[1][name].keys()]
-    common = {name: [seed for seed in done[0][name] if seed in done[1][name]] for name in names}
-    sides = {name: [{seed: side[name][seed] for seed in common[name]} for side in done] for name in names}
+    _check(first, second)
+    common = _common(first, second)
+    sides = {
+        name: [{row.seed: row for row in side.named[name].done if row.seed in seeds} for side in (first, second)]
+        for name, seeds in common.items()
+    }
     pairs = [(one[seed], other[seed]) for one, other in sides.values() for seed in one]
     _check_splits(first, second, pairs)
     found: list[Difference] = []
@@ -90,11 +91,11 @@ def compare(first: Run, second: Run) -> Comparison:
         for metric, condition in _asked(list(one.values())):
             why = redrawn.get(condition[0] or "", "") if CATALOGUE[metric].of_test else ""
             if not why:
-                changed = difference(name, metric, one, other, first.dataset.sizes, condition)
+                changed = difference(name, metric, one, other, first.sizes, condition)
                 found += [changed] if changed else []
                 why = _why_unjudged(metric, condition, one, other, second)
             unjudged += [Unjudged(name, metric, condition, why)] if why else []
-    settings = {name: differences(*(side[common[name][0]] for side in sides[name])) for name in names}
+    settings = {name: differences(*(side[common[name][0]] for side in sides[name])) for name in common}
     times = {name: _why_no_times([*one.values(), *other.values()]) for name, (one, other) in sides.items()}
     return Comparison(
         str(first.directory),
@@ -104,38 +105,33 @@ def compare(first: Run, second: Run) -> Comparison:
         found,
         {name: texts for name, texts in settings.items() if texts},
         _environment([one for one, _ in pairs], [other for _, other in pairs]),
-        _unmatched(first, second, before, after),
+        _unmatched(first, second),
         unjudged,
         {name: why for name, why in times.items() if why},
     )
 
 
-def _rows(run: Run) -> dict[tuple[str, int], TrialRow]:
-    return {(row.experiment, row.seed): row for row in run.rows()}
+def _common(first: Results, second: Results) -> dict[str, list[int]]:
+    """Return the seeds that are done in both runs, of each experiment that has any."""
+    done = {experiment.name: {row.seed for row in experiment.done} for experiment in second.experiments}
+    common = {
+        experiment.name: [row.seed for row in experiment.done if row.seed in done.get(experiment.name, ())]
+        for experiment in first.experiments
+    }
+    return {name: seeds for name, seeds in common.items() if seeds}
 
 
-def _done(rows: Mapping[tuple[str, int], TrialRow]) -> dict[str, dict[int, TrialRow]]:
-    found: dict[str, dict[int, TrialRow]] = {}
-    for (name, seed), row in rows.items():
-        if row.status == "done":
-            found.setdefault(name, {})[seed] = row
-    return found
-
-
-def _check(
-    first: Run, second: Run, before: Mapping[tuple[str, int], TrialRow], after: Mapping[tuple[str, int], TrialRow]
-) -> None:
+def _check(first: Results, second: Results) -> None:
     if first.dataset.digest != second.dataset.digest:
         told = [f"{run.directory} has {run.dataset.title or run.dataset.name}" for run in (first, second)]
         msg = f"{', '.join(told)}: metrics of different data are not comparable. Compare runs of the same"
         raise HarnessError(msg)
-    names = [list(dict.fromkeys(name for name, _ in rows)) for rows in (before, after)]
-    if not set(names[0]) & set(names[1]):
-        msg = f"no experiment in common: {first.directory} has {', '.join(names[0])}; {second.directory} has "
-        raise HarnessError(msg + ", ".join(names[1]))
+    if not first.named.keys() & second.named.keys():
+        msg = f"no experiment in common: {first.directory} has {', '.join(first.named)}; {second.directory} has "
+        raise HarnessError(msg + ", ".join(second.named))
 
 
-def _check_splits(first: Run, second: Run, pairs: Sequence[tuple[TrialRow, TrialRow]]) -> None:
+def _check_splits(first: Results, second: Results, pairs: Sequence[tuple[TrialRow, TrialRow]]) -> None:
     """Raise where the two trials of a pair had other images to learn from: a run may have rows of several splits."""
     for one, other in pairs:
         digests = [row.basis.get("split", "") for row in (one, other)]
@@ -180,9 +176,8 @@ def _circumstances(rows: Sequence[TrialRow]) -> dict[str, set[str]]:
     return found
 
 
-def _unmatched(
-    first: Run, second: Run, before: Mapping[tuple[str, int], TrialRow], after: Mapping[tuple[str, int], TrialRow]
-) -> list[Unmatched]:
+def _unmatched(first: Results, second: Results) -> list[Unmatched]:
+    before, after = ({(row.experiment, row.seed): row for row in side.rows} for side in (first, second))
     found: dict[tuple[str, bool, str], list[int]] = {}
     for key in dict.fromkeys([*before, *after]):
         one, other = before.get(key), after.get(key)
@@ -210,7 +205,7 @@ def _numbers(values: Sequence[int]) -> str:
     return ", ".join(map(str, values))
 
 
-def _why_unjudged(metric: str, condition: Condition, first: Trials, second: Trials, run: Run) -> str:
+def _why_unjudged(metric: str, condition: Condition, first: Trials, second: Trials, run: Results) -> str:
     """Say why the first run's values are not all compared, empty where they are, or there are none."""
     having = [seed for seed, row in first.items() if value_of(row, metric, condition) is not None]
     lost = [seed for seed in having if value_of(second[seed], metric, condition) is None]

@@ -8,19 +8,18 @@ from math import sqrt
 from harness.metrics.comparisons import NORMAL_QUANTILE
 from harness.metrics.sampling import of_degradation
 from harness.metrics.statistic import Statistic
-from harness.results.leaderboard.experiments import ExperimentRows, perturbations
-from harness.results.leaderboard.model import RunSummary
+from harness.results.results import Results
 from harness.text import counted
 
 
-def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
+def accuracy(results: Results) -> str:
     """Say how exactly the test images tell the best accuracy; empty where it is not known, or nothing is ranked.
 
     Half of Wilson's (1927) interval at 95 %: z √(p (1 - p) / n + z² / 4n²) / (1 + z² / n). Means over seeds are of the
     same images, and have the same error.
     """
-    values = [value for one in experiments if (value := one.statistic("test_accuracy"))]
-    n = summary.sizes.get("test", 0)
+    values = [value for one in results.experiments if (value := one.statistic("test_accuracy"))]
+    n = results.sizes.get("test", 0)
     if not n or len(values) < 2:
         return ""
     best = max(value.mean for value in values)
@@ -29,15 +28,15 @@ def accuracy(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
     return f"an accuracy of {best:.2%} to ± {100 * half:.2f} points (95 %)"
 
 
-def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], perturbation: str) -> str:
+def degradation(results: Results, perturbation: str) -> str:
     """Say how exactly the test images tell the least mean degradation under a perturbation; empty as of an accuracy.
 
     Half of the normal interval at 95 %, z √(v / n), v from `harness.metrics.sampling.of_degradation`.
     """
-    noisy = [severity for severity in perturbations(experiments).get(perturbation, ()) if severity > 0]
-    found = [(one.over_severities("degradation", perturbation, noisy), one) for one in experiments]
+    noisy = [severity for severity in results.perturbations.get(perturbation, ()) if severity > 0]
+    found = [(one.over_severities("degradation", perturbation, noisy), one) for one in results.experiments]
     values = [(value.mean, one.tested) for value, one in found if value]
-    n = summary.sizes.get("test", 0)
+    n = results.sizes.get("test", 0)
     if not n or len(values) < 2:
         return ""
     least, tested = min(values, key=lambda value: value[0])
@@ -48,10 +47,10 @@ def degradation(summary: RunSummary, experiments: Sequence[ExperimentRows], pert
     return f"a mean degradation of {least:.2f}% under {perturbation} to ± {half:.2f} points (95 %)"
 
 
-def note(summary: RunSummary, told: Sequence[str], ranked: Sequence[Statistic]) -> str:
+def note(results: Results, told: Sequence[str], ranked: Sequence[Statistic]) -> str:
     """Say what the test images tell, and what ± says of ranks, in sentences; ``ranked``: the values of a ranking."""
     known = [one for one in told if one]
-    images = counted(summary.sizes.get("test", 0), "test image")
+    images = counted(results.sizes.get("test", 0), "test image")
     parts = []
     if known:
         parts.append(

@@ -1,45 +1,19 @@
-"""What tables are made from, and what they are."""
+"""What tables are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.metrics.comparisons import Difference, Mark
 from harness.metrics.statistic import Kind, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
     from harness.metrics.catalogue import Metric
-    from harness.rows import TrialRow
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A run, as its tables want it."""
-
-    title: str
-    dataset: str
-    """``"digits, 1,797 images"``, ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
-    rows: list[TrialRow]
-    """Every planned trial, in the suite's order."""
-    finalists: dict[str, list[str]]
-    """The experiments that are tested under each label; empty: all are tested."""
-    baseline: str | None
-    """The experiment that improvements are over."""
-    compare: list[tuple[str, str]]
-    """Pairs to set side by side."""
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    """The images of each set, train, val and test; what is not there is not known."""
-    chosen: frozenset[str] = frozenset()
-    """The labels of finalists that validation chose, not the suite."""
-    without: Mapping[str, Sequence[TrialRow]] = field(default_factory=dict)
-    """The candidates' trials that failed, by the label that validation chose without them."""
-    severities: Mapping[str, Sequence[float]] | None = None
-    """The severities that the suite measures each perturbation at; None: whatever the rows have."""
 
 
 @dataclass(frozen=True)

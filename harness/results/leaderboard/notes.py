@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Mark
-from harness.results.leaderboard.experiments import ExperimentRows, perturbations
-from harness.results.leaderboard.model import Marked, RunSummary
+from harness.results.experiments import ExperimentRows
+from harness.results.leaderboard.model import Marked
+from harness.results.results import Results
 from harness.rows import TrialRow
+from harness.suite.models import BestOf
 from harness.text import counted, numbered, uneven_seeds
 
 _MEANING = {
@@ -45,10 +47,10 @@ def seeds(experiments: Sequence[ExperimentRows]) -> str:
     return uneven_seeds({one.name: [row.seed for row in one.done] for one in experiments})
 
 
-def unfinished(experiments: Sequence[ExperimentRows]) -> str:
+def unfinished(results: Results) -> str:
     """Say which experiments had their best epoch at the last one that they were allowed: more might do better."""
     found = []
-    for one in experiments:
+    for one in results.experiments:
         trained = [(row.metrics, row.settings.get("epochs")) for row in one.done if row.metrics]
         cut = sum(metrics.best_epoch == epochs for metrics, epochs in trained)
         if cut:
@@ -56,9 +58,9 @@ def unfinished(experiments: Sequence[ExperimentRows]) -> str:
     return f"Still improving at their last epoch: {', '.join(found)}. More epochs may do better." if found else ""
 
 
-def not_counted(experiments: Sequence[ExperimentRows]) -> str:
+def not_counted(results: Results) -> str:
     """Say how many planned trials have a row that does not serve, and what would do."""
-    rows = [row for one in experiments for row in one.rows if row.status == "planned" and row.reason]
+    rows = [row for row in results.rows if row.status == "planned" and row.reason]
     if not rows:
         return ""
     return (
@@ -67,14 +69,13 @@ def not_counted(experiments: Sequence[ExperimentRows]) -> str:
     )
 
 
-def unmeasured(experiments: Sequence[ExperimentRows]) -> str:
+def unmeasured(results: Results) -> str:
     """Say which tested experiments lack a severity that the run is measured at, and what would do."""
     found = []
     # Those that no experiment was measured under, as the run asks for it, have no table to say so.
-    asked = dict(experiments[0].severities or {}) if experiments else {}
-    for perturbation, severities in {**asked, **perturbations(experiments)}.items():
-        noisy = [severity for severity in severities if severity > 0]
-        tested = [one for one in experiments if one.tested] if noisy else []
+    for perturbation, severities in results.severities.items():
+        noisy = sorted(severity for severity in severities if severity > 0)
+        tested = [one for one in results.experiments if one.tested] if noisy else []
         names = [one.name for one in tested if one.over_severities("test_accuracy", perturbation, noisy) is None]
         if names:
             it = "it" if len(names) == 1 else "they"
@@ -86,16 +87,16 @@ def unmeasured(experiments: Sequence[ExperimentRows]) -> str:
     return joined(*found, "The last command without --only measures them all." if found else "")
 
 
-def selection(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str:
+def selection(results: Results) -> str:
     """Say where validation prefers another experiment of a series to the one that the suite names.
 
     A series is what differs in its last sign alone, a letter or digit behind the finalist's label: M1a, M1b, … of M1.
     """
     found = []
-    for label, names in summary.finalists.items():
-        series = [one for one in experiments if _in_series(one.name, label) and one.done]
+    for label, names in results.finalists.items():
+        series = [one for one in results.experiments if _in_series(one.name, label) and one.done]
         named = next((one for one in series if one.name in names), None)
-        if label in summary.chosen or named is None:
+        if named is None or isinstance(results.suite.finalists[label], BestOf):
             continue
         best = max(series, key=_validated)
         if _validated(best) > _validated(named):
@@ -104,10 +105,11 @@ def selection(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> str
                 f"Of {told}, validation would choose {best.name} for {label}, the suite names {named.name} "
                 f"({_validated(best):.2%} against {_validated(named):.2%})."
             )
-    for label, rows in summary.without.items():
-        made = f"chosen without {_failed(rows)}" if summary.finalists[label] else f"not to be chosen: {_failed(rows)}"
-        found.append(f"{label} is {made}.")
-    empty = [label for label, names in summary.finalists.items() if not names and label not in summary.without]
+    settled = {label: choice for label, choice in results.choices.items() if choice.failed and not choice.waiting}
+    for label, choice in settled.items():
+        failed = _failed(choice.failed)
+        found.append(f"{label} is {'chosen without' if choice.names else 'not to be chosen:'} {failed}.")
+    empty = [label for label, names in results.finalists.items() if not names and label not in settled]
     if empty:
         found.append(f"Not chosen yet, because not all candidates are done: {', '.join(empty)}.")
     return joined(*found)

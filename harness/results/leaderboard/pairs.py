@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.metrics.comparisons import CONFIDENCE
 from harness.metrics.statistic import Kind
+from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import notes
-from harness.results.leaderboard.experiments import ExperimentRows, against
-from harness.results.leaderboard.model import Column, Marked, RunSummary, Table, make_table
+from harness.results.leaderboard.model import Column, Marked, Table, make_table
+from harness.results.results import Results
 
 _SHOWN = tuple(metric for metric in CATALOGUE.values() if "pairs" in metric.shown)
 
 
-def comparison(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> list[Table]:
+def comparison(results: Results) -> list[Table]:
     """Return the table of a suite's pairs, none without any: two experiments, then the second less the first.
 
     Values are means over the seeds that an experiment has, differences are over those that both have. A loss's is in
     percent of the first's. Test values are there where both are tested.
     """
-    named = {one.name: one for one in experiments}
-    pairs = [(named[first], named[second]) for first, second in summary.compare if {first, second} <= named.keys()]
-    lines = [line for first, second in pairs for line in _lines(summary, first, second)]
+    lines = [line for first, second in results.pairs for line in _lines(results, first, second)]
     if not lines:
         return []
     shown = [metric for metric in _SHOWN if not metric.of_test or any(line.get(metric.name) for line in lines)]
@@ -36,19 +34,19 @@ def comparison(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> li
     cells = [line.get(_change(metric)) for line in lines for metric in shown]
     spreads = [
         "of values the standard deviation over seeds"
-        if any(len(one.done) > 1 for pair in pairs for one in pair)
+        if any(len(one.done) > 1 for pair in results.pairs for one in pair)
         else "",
         f"of Δ half its {CONFIDENCE:.0%} interval" if any(cell and cell.error is not None for cell in cells) else "",
     ]
     note = notes.joined(
         f"±: {', '.join(filter(None, spreads))}." if any(spreads) else "",
         notes.marks("Δ, the second less the first", cells),
-        notes.seeds([one for one in experiments if any(one in pair for pair in pairs)]),
+        notes.seeds([one for one in results.experiments if any(one in pair for pair in results.pairs)]),
     )
-    return [make_table("comparison", f"Side by side · {summary.dataset}", columns, lines, note)]
+    return [make_table("comparison", f"Side by side · {results.data}", columns, lines, note)]
 
 
-def _lines(summary: RunSummary, first: ExperimentRows, second: ExperimentRows) -> list[dict[str, Any]]:
+def _lines(results: Results, first: ExperimentRows, second: ExperimentRows) -> list[dict[str, Any]]:
     both: list[dict[str, Any]] = []
     for one in (first, second):
         known = [metric.name for metric in _SHOWN if not metric.of_test or (first.tested and second.tested)]
@@ -56,7 +54,7 @@ def _lines(summary: RunSummary, first: ExperimentRows, second: ExperimentRows) -
         both.append({"experiment": one.name, "backend": one.backend, **values})
     change: dict[str, Any] = {"experiment": f"{second.name} − {first.name}", "backend": ""}
     for metric in _SHOWN:
-        found = against(second, first, metric.name, summary.sizes)
+        found = results.over(second, first, metric.name)
         if found is None:
             continue
         if metric.kind is not Kind.loss:

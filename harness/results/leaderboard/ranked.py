@@ -8,10 +8,11 @@ from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.metrics.statistic import Kind, Statistic
+from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import chance, notes
-from harness.results.leaderboard.experiments import ExperimentRows, against, counts, perturbations
 from harness.results.leaderboard.formats import as_shown
-from harness.results.leaderboard.model import Column, Marked, Ranked, RunSummary, Table, make_table
+from harness.results.leaderboard.model import Column, Marked, Ranked, Table, make_table
+from harness.results.results import Results
 from harness.text import counted
 
 Value = Callable[[ExperimentRows], Statistic | None]
@@ -43,9 +44,9 @@ def _clean(metric: Metric) -> Ranking:
 CLEAN = tuple(_clean(metric) for metric in CATALOGUE.values() if "leaderboards" in metric.shown)
 
 
-def rankings(experiments: Sequence[ExperimentRows]) -> list[Ranking]:
+def rankings(results: Results) -> list[Ranking]:
     """Return what a run can be ranked by: the clean metrics, and the mean degradation under each perturbation."""
-    found = perturbations(experiments)
+    found = results.perturbations
     return [*CLEAN, *(_degradation(name, severities, alone=len(found) == 1) for name, severities in found.items())]
 
 
@@ -63,10 +64,10 @@ def _degradation(name: str, severities: Sequence[float], *, alone: bool) -> Rank
     )
 
 
-def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
+def overview(results: Results) -> Table:
     """Return one table of all rankings: each value with its rank, best accuracy first."""
-    found = rankings(experiments)
-    base = baseline(summary, experiments)
+    found = rankings(results)
+    base = results.baseline
     columns = [
         Column("experiment", "Experiment"),
         Column("group", "Group", minor=2),
@@ -76,34 +77,34 @@ def overview(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Tabl
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
     columns += [Column.of(CATALOGUE["val_accuracy"]), Column("status", "Status")]
-    places = {ranking.key: _ranks(experiments, ranking) for ranking in found}
+    places = {ranking.key: _ranks(results, ranking) for ranking in found}
     lines = []
-    for one in _ordered(experiments, CLEAN[0]):
+    for one in _ordered(results, CLEAN[0]):
         line = _about(one) | {"val_accuracy": one.statistic("val_accuracy")}
         for ranking in found:
             value = ranking.test(one)
             line[_name(ranking)] = Ranked(value, places[ranking.key][one.name]) if value else None
         if base and base is not one:
-            line["over_baseline"] = over(summary, one, base, "test_accuracy")
+            line["over_baseline"] = over(results, one, base, "test_accuracy")
         lines.append(line)
-    title = _title(summary, experiments, "value on the test rows (rank)")
+    title = _title(results, "value on the test rows (rank)")
     note = notes.joined(
-        _chance(summary, experiments, found),
+        _chance(results, found),
         marks_over(base, lines),
-        notes.seeds(experiments),
-        notes.not_counted(experiments),
-        notes.unmeasured(experiments),
+        notes.seeds(results.experiments),
+        notes.not_counted(results),
+        notes.unmeasured(results),
     )
     return make_table("overview", title, columns, lines, note)
 
 
-def leaderboards(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> list[Table]:
+def leaderboards(results: Results) -> list[Table]:
     """Return a leaderboard of each ranking."""
-    return [_leaderboard(summary, experiments, ranking) for ranking in rankings(experiments)]
+    return [_leaderboard(results, ranking) for ranking in rankings(results)]
 
 
-def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ranking: Ranking) -> Table:
-    base = baseline(summary, experiments) if ranking.metric.kind is Kind.percent else None
+def _leaderboard(results: Results, ranking: Ranking) -> Table:
+    base = results.baseline if ranking.metric.kind is Kind.percent else None
     unit = "" if ranking.metric.kind is Kind.loss else " %"
     columns = [
         Column("rank", "#", Kind.number),
@@ -117,27 +118,27 @@ def _leaderboard(summary: RunSummary, experiments: Sequence[ExperimentRows], ran
     if ranking.validation:
         columns.append(Column("validation", f"Validation{unit}", ranking.metric.kind))
     columns.append(Column("status", "Status"))
-    ranks = _ranks(experiments, ranking)
+    ranks = _ranks(results, ranking)
     lines = []
-    for one in _ordered(experiments, ranking):
+    for one in _ordered(results, ranking):
         line = _about(one) | {"rank": ranks.get(one.name), "test": ranking.test(one)}
         line["validation"] = ranking.validation(one) if ranking.validation else None
         if base and base is not one:
-            line["over_baseline"] = over(summary, one, base, ranking.metric.name)
+            line["over_baseline"] = over(results, one, base, ranking.metric.name)
         lines.append(line)
     note = notes.joined(
-        _chance(summary, experiments, [ranking]),
+        _chance(results, [ranking]),
         marks_over(base, lines),
-        notes.seeds(experiments),
-        notes.not_counted(experiments),
-        notes.unmeasured(experiments) if ranking.perturbation else "",
+        notes.seeds(results.experiments),
+        notes.not_counted(results),
+        notes.unmeasured(results) if ranking.perturbation else "",
     )
-    return make_table(ranking.key, _title(summary, experiments, ranking.title), columns, lines, note)
+    return make_table(ranking.key, _title(results, ranking.title), columns, lines, note)
 
 
-def over(summary: RunSummary, one: ExperimentRows, base: ExperimentRows, metric: str) -> Marked | None:
+def over(results: Results, one: ExperimentRows, base: ExperimentRows, metric: str) -> Marked | None:
     """Return how much an experiment is above the baseline, for a narrow column."""
-    return Marked.of(against(one, base, metric, summary.sizes), brief=True)
+    return Marked.of(results.over(one, base, metric), brief=True)
 
 
 def marks_over(base: ExperimentRows | None, lines: Sequence[dict[str, Any]]) -> str:
@@ -149,15 +150,15 @@ def _about(one: ExperimentRows) -> dict[str, Any]:
     return {"experiment": one.name, "group": one.first.group, "backend": one.backend, "status": one.standing}
 
 
-def _title(summary: RunSummary, experiments: Sequence[ExperimentRows], what: str) -> str:
-    told = counts(experiments)
+def _title(results: Results, what: str) -> str:
+    counts = results.counts
     return (
-        f"{summary.title} · {summary.dataset} · {told['done']} of {counted(told['planned'], 'trial')} done, "
-        f"{told['tested']} tested · {what}"
+        f"{results.title} · {results.data} · {counts['done']} of {counted(counts['planned'], 'trial')} done, "
+        f"{counts['tested']} tested · {what}"
     )
 
 
-def _ordered(experiments: Sequence[ExperimentRows], ranking: Ranking) -> list[ExperimentRows]:
+def _ordered(results: Results, ranking: Ranking) -> list[ExperimentRows]:
     """Return the tested ones, best first; then the others by validation; then those without a value."""
 
     def key(one: ExperimentRows) -> tuple[int, float]:
@@ -167,15 +168,15 @@ def _ordered(experiments: Sequence[ExperimentRows], ranking: Ranking) -> list[Ex
                 return place, _badness(value, ranking)
         return 2, 0.0
 
-    return sorted(experiments, key=key)
+    return sorted(results.experiments, key=key)
 
 
-def _ranks(experiments: Sequence[ExperimentRows], ranking: Ranking) -> dict[str, int]:
+def _ranks(results: Results, ranking: Ranking) -> dict[str, int]:
     """Return the rank of each tested experiment: one more than the number of those that are better, as shown.
 
     Otherwise one of two values that are shown alike would rank before the other, for no visible reason.
     """
-    values = {one.name: ranking.test(one) for one in experiments}
+    values = {one.name: ranking.test(one) for one in results.experiments}
     bad = {name: as_shown(_badness(value, ranking), ranking.metric.kind) for name, value in values.items() if value}
     return {name: 1 + sum(other < mine for other in bad.values()) for name, mine in bad.items()}
 
@@ -186,19 +187,14 @@ def _badness(value: Statistic, ranking: Ranking) -> float:
     return -mean if ranking.metric.higher_is_better and mean != float("inf") else mean
 
 
-def _chance(summary: RunSummary, experiments: Sequence[ExperimentRows], found: Sequence[Ranking]) -> str:
+def _chance(results: Results, found: Sequence[Ranking]) -> str:
     told = []
     for ranking in found:
         if ranking.perturbation:
-            told.append(chance.degradation(summary, experiments, ranking.perturbation))
+            told.append(chance.degradation(results, ranking.perturbation))
         elif ranking is CLEAN[0]:
-            told.append(chance.accuracy(summary, experiments))
-    return chance.note(summary, told, [value for one in experiments if (value := found[0].test(one))])
-
-
-def baseline(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> ExperimentRows | None:
-    """Return the experiment that improvements are over, if there is one."""
-    return next((one for one in experiments if one.name == summary.baseline), None)
+            told.append(chance.accuracy(results))
+    return chance.note(results, told, [value for one in results.experiments if (value := found[0].test(one))])
 
 
 def _name(ranking: Ranking) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 from harness.machine.contention import advice
 from harness.metrics.comparability import machines
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.leaderboard.experiments import ExperimentRows
-from harness.results.leaderboard.model import Column, RunSummary, Table, make_table
+from harness.results.experiments import ExperimentRows
+from harness.results.leaderboard.model import Column, Table, make_table
+from harness.results.results import Results
 
 
-def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
+def speed(results: Results) -> Table:
     """Return the table, ranked where all rows come from one environment, but for those that shared the machine."""
     columns = [
         Column("experiment", "Experiment"),
@@ -35,17 +36,17 @@ def speed(summary: RunSummary, experiments: Sequence[ExperimentRows]) -> Table:
             "peak_device_bytes": _peak(one),
             "contended": one.contended,
         }
-        for one in experiments
+        for one in results.experiments
     ]
     if not any(line["peak_device_bytes"] for line in lines):
         columns = [column for column in columns if column.key != "peak_device_bytes"]
     if not any(line["contended"] for line in lines):
         columns.pop()
-    if len(_places(experiments)) <= 1:
+    if len(_places(results.experiments)) <= 1:
         # The contended ones stay behind, in the suite's order.
         lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_rate(line)))
-    note = doubts(experiments)
-    return make_table("speed", f"Training speed · {summary.dataset}", columns, lines, note)
+    note = doubts(results.experiments)
+    return make_table("speed", f"Training speed · {results.data}", columns, lines, note)
 
 
 def doubts(experiments: Sequence[ExperimentRows]) -> str:

@@ -7,35 +7,31 @@ from typing import Any
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.statistic import Kind
 from harness.results.leaderboard import notes
-from harness.results.leaderboard.experiments import (
-    HIGH_SEVERITY,
-    ExperimentRows,
-    by_experiment,
-    counts,
-    perturbations,
-)
-from harness.results.leaderboard.model import Column, RunSummary, Table, make_table
+from harness.results.leaderboard.model import Column, Table, make_table
 from harness.results.leaderboard.pairs import comparison
-from harness.results.leaderboard.ranked import baseline, leaderboards, marks_over, over, overview
+from harness.results.leaderboard.ranked import leaderboards, marks_over, over, overview
 from harness.results.leaderboard.speed import doubts, speed
+from harness.results.results import Results
 from harness.text import counted
 
+HIGH_SEVERITY = 0.3
+"""The paper averages accuracy over severities from here on."""
 
-def tables(summary: RunSummary) -> list[Table]:
+
+def tables(results: Results) -> list[Table]:
     """Return every table of a run: the overview, validation, comparison, test, robustness and speed; leaderboards."""
-    experiments = by_experiment(summary)
     return [
-        overview(summary, experiments),
-        _validation(summary, experiments),
-        *comparison(summary, experiments),
-        _test(summary, experiments),
-        *_robustness(summary, experiments),
-        speed(summary, experiments),
-        *leaderboards(summary, experiments),
+        overview(results),
+        _validation(results),
+        *comparison(results),
+        _test(results),
+        *_robustness(results),
+        speed(results),
+        *leaderboards(results),
     ]
 
 
-def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
+def _validation(results: Results) -> Table:
     """The paper's Tables 2 and 4: training and validation of every experiment."""
     shown = [metric for metric in CATALOGUE.values() if "validation" in metric.shown]
     columns = [
@@ -56,25 +52,25 @@ def _validation(summary: RunSummary, experiments: list[ExperimentRows]) -> Table
             "parameters": one.first.parameters or None,  # known before anything is trained
             "status": one.status,
         }
-        for one in experiments
+        for one in results.experiments
     ]
-    told = counts(experiments)
-    trials = counted(told["planned"], "trial")
-    title = f"Training and validation · {summary.dataset} · {told['done']} of {trials} done"
+    trials = counted(results.counts["planned"], "trial")
+    title = f"Training and validation · {results.data} · {results.counts['done']} of {trials} done"
     # A figure of a time that is not to be compared has a "!".
-    times = f"! {doubts(experiments)}" if any(one.contended for one in experiments) else doubts(experiments)
-    note = notes.joined(times, notes.unfinished(experiments), notes.not_counted(experiments))
+    times = doubts(results.experiments)
+    contended = any(one.contended for one in results.experiments)
+    note = notes.joined(f"! {times}" if contended else times, notes.unfinished(results), notes.not_counted(results))
     return make_table("validation", title, columns, lines, note)
 
 
-def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
+def _test(results: Results) -> Table:
     """The paper's Table 5: the finalists on the test rows."""
     clean = [metric for metric in CATALOGUE.values() if metric.of_test and metric.name != "degradation"]
     labels: dict[str, list[str]] = {}
-    for label, names in summary.finalists.items():
+    for label, names in results.finalists.items():
         for name in names:
             labels.setdefault(name, []).append(label)
-    base = baseline(summary, experiments)
+    base = results.baseline
     columns = [
         Column("experiment", "Experiment"),
         Column("finalist", "Finalist", minor=2),
@@ -85,8 +81,8 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
     columns.append(Column("status", "Status"))
     lines = []
-    for one in experiments:
-        if summary.finalists and one.name not in labels:
+    for one in results.experiments:
+        if results.finalists and one.name not in labels:
             continue
         line: dict[str, Any] = {
             "experiment": one.name,
@@ -96,12 +92,11 @@ def _test(summary: RunSummary, experiments: list[ExperimentRows]) -> Table:
             "status": one.standing,
         }
         if base and base is not one:
-            line["over_baseline"] = over(summary, one, base, "test_accuracy")
+            line["over_baseline"] = over(results, one, base, "test_accuracy")
         lines.append(line)
-    told = counts(experiments)
-    trials = counted(told["planned"], "trial")
-    title = f"Finalists on the test rows · {summary.dataset} · {told['tested']} of {trials} tested"
-    note = notes.joined(marks_over(base, lines), notes.seeds(experiments), notes.selection(summary, experiments))
+    trials = counted(results.counts["planned"], "trial")
+    title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
+    note = notes.joined(marks_over(base, lines), notes.seeds(results.experiments), notes.selection(results))
     return make_table("test", title, columns, lines, note)
 
 
@@ -115,10 +110,10 @@ def _high(severities: list[float]) -> list[float]:
     return high if 1 < len(high) < len(severities) and max(severities) <= 1.0 else []
 
 
-def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[Table]:
+def _robustness(results: Results) -> list[Table]:
     """The paper's Table 6: accuracy and degradation at each severity, a table for each perturbation."""
     found = []
-    several = perturbations(experiments)
+    several = results.perturbations
     for name, severities in several.items():
         suffix = "" if len(several) == 1 else f"-{name}"
         noisy = [severity for severity in severities if severity > 0]
@@ -131,7 +126,7 @@ def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
         fall += [Column(f"degradation_{s:g}", f"{s:g}", Kind.degradation) for s in noisy]
         fall.append(Column("mean_degradation", "mean", Kind.degradation))
         lines = []
-        for one in experiments:
+        for one in results.experiments:
             if not one.tested:
                 continue
             line: dict[str, Any] = {"experiment": one.name}
@@ -141,8 +136,8 @@ def _robustness(summary: RunSummary, experiments: list[ExperimentRows]) -> list[
             line["mean_at_high_severity"] = one.over_severities("test_accuracy", name, high)
             line["mean_degradation"] = one.over_severities("degradation", name, noisy)
             lines.append(line)
-        about = f"{name}, by severity · {summary.dataset}"
-        note = notes.unmeasured(experiments)
+        about = f"{name}, by severity · {results.data}"
+        note = notes.unmeasured(results)
         found.append(make_table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
         found.append(make_table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, note))
     return found

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.metrics.comparability import comparable
-from harness.metrics.comparisons import CLEAR, difference, error_of_mean
+from harness.metrics.comparisons import CLEAR, error_of_mean
 from harness.metrics.statistic import ROUNDING, Statistic, paired
+from harness.results.results import Results
 from harness.results.verify.evidence import Missing, missing
 from harness.rows import Condition
 from harness.suite.expectations import Claim, Figure, claims, figures
-from harness.suite.finalists import tested
 from harness.suite.relations import Term
 from harness.text import counted
 
 if TYPE_CHECKING:
     from harness.rows import TrialRow
-    from harness.store import Dataset, Run
-    from harness.suite import Suite
 
 
 class Verdict(StrEnum):
@@ -118,54 +116,45 @@ class Verification:
         return list(dict.fromkeys(lack for one in undecided for lack in one.missing))
 
 
-def verify(run: Run) -> Verification:
-    """Return a run's verdicts."""
-    return judge(run.suite, run.dataset, list(run.rows()))
+def verify(results: Results) -> Verification:
+    """Return the verdict on every expectation of a run's suite.
 
-
-def judge(suite: Suite, dataset: Dataset, rows: Sequence[TrialRow]) -> Verification:
-    """Return the verdict on every expectation of a suite.
-
-    ``rows`` has every planned trial, done or not. A figure is compared with the mean over the planned seeds; it is
-    comparable where the run's dataset has the name and the number of images that it was measured on. A relation
-    compares means over the seeds that both sides have, or over all where they have none in common, on whatever dataset.
-    Where some of the planned seeds have no value there is no verdict. Only finalists have test results: one that was a
-    finalist once has none.
+    A figure is compared with the mean over the planned seeds; it is comparable where the run's dataset has the name and
+    the number of images that it was measured on. A relation compares means over the seeds that both sides have, or over
+    all where they have none in common, on whatever dataset. Where some of the planned seeds have no value there is no
+    verdict. Only finalists have test results: one that was a finalist once has none.
     """
-    trials: dict[str, dict[int, TrialRow]] = {}
-    planned: dict[str, list[TrialRow]] = {}
-    finalists = {(row.experiment, row.seed) for row in tested(suite, rows)}
-    for row in rows:
-        planned.setdefault(row.experiment, []).append(row)
-        if row.status == "done":
-            kept = row if (row.experiment, row.seed) in finalists else replace(row, evaluation=None)
-            trials.setdefault(row.experiment, {})[row.seed] = kept
-
-    def read(experiment: str, metric: str, condition: Condition) -> dict[int, float]:
-        found = {seed: value_of(row, metric, condition) for seed, row in trials.get(experiment, {}).items()}
-        return {seed: value for seed, value in found.items() if value is not None}
-
-    def lacking(experiment: str, metric: str, condition: Condition) -> tuple[Missing, ...]:
-        values = read(experiment, metric, condition)
-        return missing(experiment, metric, condition, planned.get(experiment, []), values)
-
-    judged = [_judge_figure(figure, dataset, read, lacking) for figure in figures(suite)]
-    found = [_judge_claim(claim, trials, read, lacking, dataset.sizes) for claim in claims(suite)]
-    return Verification(judged, found, {name: list(seeds) for name, seeds in trials.items()})
+    return Verification(
+        [_judge_figure(figure, results) for figure in figures(results.suite)],
+        [_judge_claim(claim, results) for claim in claims(results.suite)],
+        {experiment.name: [row.seed for row in experiment.done] for experiment in results.experiments},
+    )
 
 
-Lacking = Callable[[str, str, Condition], tuple[Missing, ...]]
-Read = Callable[[str, str, Condition], dict[int, float]]
+def _values(results: Results, experiment: str, metric: str, condition: Condition) -> dict[int, float]:
+    """Return an experiment's values of a metric by seed."""
+    values = {seed: value_of(row, metric, condition) for seed, row in _trials(results, experiment, metric).items()}
+    return {seed: value for seed, value in values.items() if value is not None}
 
 
-def _judge_figure(figure: Figure, dataset: Dataset, read: Read, lacking: Lacking) -> JudgedFigure:
+def _trials(results: Results, experiment: str, metric: str) -> dict[int, TrialRow]:
+    return results.named[experiment].trials(metric) if experiment in results.named else {}
+
+
+def _missing(results: Results, experiment: str, metric: str, condition: Condition) -> tuple[Missing, ...]:
+    planned = results.named[experiment].rows if experiment in results.named else []
+    return missing(experiment, metric, condition, planned, _values(results, experiment, metric, condition))
+
+
+def _judge_figure(figure: Figure, results: Results) -> JudgedFigure:
+    dataset = results.dataset
     sides = [figure.experiment] + ([figure.minus] if figure.minus is not None else [])
-    lacks = tuple(one for side in sides for one in lacking(side, figure.metric, figure.condition))
-    values = read(figure.experiment, figure.metric, figure.condition)
+    lacks = tuple(one for side in sides for one in _missing(results, side, figure.metric, figure.condition))
+    values = _values(results, figure.experiment, figure.metric, figure.condition)
     if figure.minus is None:
         got = Statistic.of(list(values.values()))
     else:
-        got = paired(values, read(figure.minus, figure.metric, figure.condition))
+        got = paired(values, _values(results, figure.minus, figure.metric, figure.condition))
     same_name = figure.dataset in {None, dataset.name}
     if not same_name or figure.images not in {None, dataset.rows}:
         verdict = Verdict.not_comparable
@@ -179,19 +168,15 @@ def _judge_figure(figure: Figure, dataset: Dataset, read: Read, lacking: Lacking
     return JudgedFigure(figure, got, verdict, lacks)
 
 
-def _judge_claim(
-    claim: Claim,
-    trials: Mapping[str, Mapping[int, TrialRow]],
-    read: Read,
-    lacking: Lacking,
-    sizes: Mapping[str, int],
-) -> JudgedClaim:
+def _judge_claim(claim: Claim, results: Results) -> JudgedClaim:
     relation = claim.relation
 
     def side(term: Term) -> dict[int, float]:
-        return read(term.experiment, term.metric, claim.condition)
+        return _values(results, term.experiment, term.metric, claim.condition)
 
-    lacks = tuple(one for term in relation.terms for one in lacking(term.experiment, term.metric, claim.condition))
+    lacks = tuple(
+        one for term in relation.terms for one in _missing(results, term.experiment, term.metric, claim.condition)
+    )
     left = side(relation.left)
     right = dict.fromkeys(left, 0.0) if relation.right is None else side(relation.right)
     if common := [seed for seed in left if seed in right]:
@@ -200,20 +185,18 @@ def _judge_claim(
     margin = above and Statistic(above.mean - relation.offset, above.std, above.n)
     if margin is None:
         verdict = Verdict.not_run
-    elif not comparable((term.metric for term in relation.terms), _rows(relation.terms, trials)):
+    elif not comparable((term.metric for term in relation.terms), _done(relation.terms, results)):
         verdict = Verdict.not_comparable
     elif lacks:
         verdict = Verdict.incomplete
     else:
         verdict = Verdict.met if relation.holds(_unrounded(margin.mean, left, right)) else Verdict.missed
     shown = Statistic.of(list(right.values())) if relation.right is not None else None
-    error = _error(claim, trials, above, sizes) if common and above else None
+    error = _error(claim, results, above) if common and above else None
     return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, error, verdict, lacks)
 
 
-def _error(
-    claim: Claim, trials: Mapping[str, Mapping[int, TrialRow]], above: Statistic, sizes: Mapping[str, int]
-) -> float | None:
+def _error(claim: Claim, results: Results, above: Statistic) -> float | None:
     """Return half the confidence interval of how much one side is above the other: that of `difference`.
 
     Against a number, or another metric, it is that of the t-test alone, without the floor of a sampling error.
@@ -221,8 +204,7 @@ def _error(
     left, right = claim.relation.left, claim.relation.right
     if right is None or right.metric != left.metric:
         return error_of_mean(above) if above.std is not None and above.std > ROUNDING else None
-    first, second = (trials.get(term.experiment, {}) for term in (right, left))
-    found = difference(left.experiment, left.metric, first, second, sizes, claim.condition)
+    found = results.over(results.named[left.experiment], results.named[right.experiment], left.metric, claim.condition)
     return found.error if found else None
 
 
@@ -235,8 +217,8 @@ def _unrounded(margin: float, *sides: Mapping[int, float]) -> float:
     return 0.0 if abs(margin) <= ROUNDING * max(1.0, *values) else margin
 
 
-def _rows(terms: Sequence[Term], trials: Mapping[str, Mapping[int, TrialRow]]) -> list[TrialRow]:
-    return [row for term in terms for row in trials.get(term.experiment, {}).values()]
+def _done(terms: Sequence[Term], results: Results) -> list[TrialRow]:
+    return [row for term in terms if term.experiment in results.named for row in results.named[term.experiment].done]
 
 
 def spoken(verification: Verification) -> str:

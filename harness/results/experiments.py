@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
-from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE, value_of
-from harness.metrics.comparisons import Difference, difference
 from harness.metrics.statistic import Statistic
-from harness.results.leaderboard.model import RunSummary
 from harness.rows import CLEAN, Condition, Measure, TrialRow
 
-HIGH_SEVERITY = 0.3
-"""The paper averages accuracy over severities from here on."""
 FORMER = "no longer a finalist"
 """What is said of an experiment that an earlier command tested: its test results are of a finalist that it is not."""
 
@@ -26,10 +21,10 @@ class ExperimentRows:
 
     name: str
     rows: list[TrialRow]
-    finalist: bool = True
+    finalist: bool
     """Whether its test results count: those of an experiment that was a finalist once do not."""
-    severities: Mapping[str, Sequence[float]] | None = None
-    """`RunSummary.severities`."""
+    severities: Mapping[str, Sequence[float]]
+    """The severities that the suite asks for, by perturbation."""
 
     @property
     def first(self) -> TrialRow:
@@ -45,6 +40,23 @@ class ExperimentRows:
     def tested(self) -> list[TrialRow]:
         """The trials of a finalist that were measured on test rows."""
         return [row for row in self.done if row.evaluation] if self.finalist else []
+
+    def trials(self, metric: str) -> dict[int, TrialRow]:
+        """Return the trials that may have a value of a metric, by seed: the tested ones for a metric of test rows."""
+        return {row.seed: row for row in (self.tested if CATALOGUE[metric].of_test else self.done)}
+
+    @cached_property
+    def perturbations(self) -> dict[str, list[float]]:
+        """The perturbations that trials were measured under at one of the suite's severities: all of those, in order.
+
+        Severities that an earlier command asked for are not among them.
+        """
+        measured = [measure for row in self.tested for measure in all_measures(row)]
+        return {
+            name: sorted(asked)
+            for name, asked in self.severities.items()
+            if any(measure.perturbation == name and measure.severity in asked for measure in measured)
+        }
 
     def statistic(self, metric: str, condition: Condition = CLEAN) -> Statistic | None:
         """Return a statistic of the trials' values of a metric, None of none; the condition is of test rows.
@@ -102,57 +114,11 @@ class ExperimentRows:
         return str(self.first.settings.get("hidden_layers", ""))
 
 
-def by_experiment(summary: RunSummary) -> list[ExperimentRows]:
-    """Return the run's experiments, in the suite's order."""
-    grouped: dict[str, list[TrialRow]] = {}
-    for row in summary.rows:
-        grouped.setdefault(row.experiment, []).append(row)
-    named = {name for names in summary.finalists.values() for name in names}
-    return [
-        ExperimentRows(name, rows, not summary.finalists or name in named, summary.severities)
-        for name, rows in grouped.items()
-    ]
-
-
 def all_measures(row: TrialRow) -> list[Measure]:
     """Return a tested row's measures."""
     return row.evaluation.measures if row.evaluation else []
 
 
-def perturbations(experiments: Sequence[ExperimentRows]) -> dict[str, list[float]]:
-    """Return the perturbations that rows were measured under, with their severities in order.
-
-    Where it is known which severities the suite asks for, it is those, and none that an earlier command asked for.
-    """
-    found: dict[str, set[float]] = {}
-    for experiment in experiments:
-        for measure in (measure for row in experiment.tested for measure in all_measures(row)):
-            name, severity = measure.perturbation, measure.severity
-            if name is None:
-                continue
-            asked = [severity] if experiment.severities is None else experiment.severities.get(name, ())
-            if severity in asked:
-                found.setdefault(name, set()).update(asked)
-    return {name: sorted(severities) for name, severities in found.items()}
-
-
-def against(
-    one: ExperimentRows, base: ExperimentRows, metric: str, sizes: Mapping[str, int], condition: Condition = CLEAN
-) -> Difference | None:
-    """Return how much an experiment's metric is above another's, over the seeds that both have; None without one.
-
-    ``sizes``: the images of each set.
-    """
-    before, after = (
-        {row.seed: row for row in (side.tested if CATALOGUE[metric].of_test else side.done)} for side in (base, one)
-    )
-    return difference(one.name, metric, before, after, sizes, condition)
-
-
-def counts(experiments: Sequence[ExperimentRows]) -> dict[str, Any]:
-    """Return how many trials are planned, done and tested."""
-    return {
-        "planned": sum(len(one.rows) for one in experiments),
-        "done": sum(len(one.done) for one in experiments),
-        "tested": sum(len(one.tested) for one in experiments),
-    }
+def perturbations(experiments: Iterable[ExperimentRows]) -> dict[str, list[float]]:
+    """Return the perturbations of some experiments, with the suite's severities in order."""
+    return {name: asked for experiment in experiments for name, asked in experiment.perturbations.items()}
