@@ -27,7 +27,7 @@ def peak(backend: Backend, device: str, network: str, placement: Placement, batc
     """Return the peak of one epoch, in bytes."""
     table, data = NETWORKS[network], synthetic(ROWS)
     spec = replace(network_spec(table, SHAPE, CLASSES), batch_size=batch)
-    rule = build_optimizer(OptimizerSpec(table.optimizer.name, table.optimizer.options, Path()))
+    rule = build_optimizer(OptimizerSpec(table.optimizer.name, table.optimizer.options, Path()), registry())
     built = backend.build(spec, initial_state(spec, 0), rule, Context(0, device=device, placement=placement))
     try:
         built.attach(data.images, data.labels)

@@ -23,7 +23,7 @@ from harness_array.backends import NumpyBackend
 STEPS = 50
 SUITE = Path(__file__).parent.parent / "suites" / "full.toml"
 DIGITS = Digits().load()
-PLAIN = build_optimizer(OptimizerSpec("sgd", {}, Path()))
+PLAIN = build_optimizer(OptimizerSpec("sgd", {}, Path()), registry())
 
 
 def built(backend, name, precision, *, device="auto"):
@@ -32,7 +32,7 @@ def built(backend, name, precision, *, device="auto"):
     spec = network_spec(experiment, (8, 8), 10)
     layers = tuple(Dropout(0.0) if isinstance(layer, Dropout) else layer for layer in spec.layers)
     spec = replace(spec, layers=layers, batch_size=100)
-    rule = build_optimizer(OptimizerSpec(experiment.optimizer.name, experiment.optimizer.options, Path()))
+    rule = build_optimizer(OptimizerSpec(experiment.optimizer.name, experiment.optimizer.options, Path()), registry())
     context = Context(42, device=device, precision=precision)
     network = backend.build(spec, initial_state(spec, 42), rule, context)
     network.attach(DIGITS.images, DIGITS.labels)

@@ -77,7 +77,7 @@ def log(monkeypatch):
     found = load(installed("nn-harness").entry_points.select(group="harness"))
     one = replace(found.find("backend", "numpy"), name="x", target=lambda: RecordingBackend(noted))
     plugins = replace(found, components=(*found.components, one))
-    for module in ("harness.bench.cases", "harness.bench.prepared", "harness.trial.jobs", "harness.execution.probe"):
+    for module in ("harness.bench.cases", "harness.bench.prepared", "harness.bench.work"):
         monkeypatch.setattr(f"{module}.registry", lambda: plugins)
     return noted
 

@@ -9,7 +9,6 @@ import pytest
 from harness import hookimpl
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.probe import asking
 from harness.interfaces import Context
 from harness.plugins.loading import registry
 from harness.seeding import initial_state
@@ -30,7 +29,7 @@ class Interrupted(Exception):  # noqa: N818 - a stand-in for a kill
 def trial_of(folder, experiment, **changes):
     """Return a trial of the tiny suite, made longer."""
     (folder / "tiny.toml").write_text(TINY)
-    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), asking(InProcess()))
+    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), InProcess(registry()))
     spec = next(one.spec for one in plan.trials if one.spec.experiment == experiment)
     return replace(spec, epochs=EPOCHS, context=Context(seed=1), **changes)
 
@@ -38,7 +37,7 @@ def trial_of(folder, experiment, **changes):
 def trained(spec, checkpoints=None, until=None):
     """Train a trial; end it after epoch ``until`` as a kill would."""
     data = spec.data.open()
-    network = build_network(spec, initial_state(spec.network, spec.seed))
+    network = build_network(spec, initial_state(spec.network, spec.seed), registry())
     network.attach(data.images, data.labels)
 
     def report(record):

@@ -8,6 +8,7 @@ import pytest
 
 from harness.execution.pools import InProcess, Processes
 from harness.machine import contention
+from harness.plugins.loading import registry
 from tests.tiny import run_suite
 
 TWO = """
@@ -39,7 +40,7 @@ def test_trials_that_ran_beside_others_are_marked(tmp_path):
 
 def test_trials_one_after_the_other_did_not_run_beside_others(tmp_path):
     """Whatever else the machine was doing."""
-    outcome, _ = run_suite(tmp_path, TWO, pool=InProcess())
+    outcome, _ = run_suite(tmp_path, TWO, pool=InProcess(registry()))
     assert not any("beside" in row.contended for row in outcome.rows)
 
 

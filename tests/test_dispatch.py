@@ -8,6 +8,7 @@ import pytest
 
 from harness.execution.dispatch import Work, together
 from harness.execution.pools import Failure, InProcess, Processes, Task
+from harness.plugins.loading import registry
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Nap:
         return replace(self, device=device)
 
 
-def nap(argument, report):
+def nap(argument, _registry, report):
     """Sleep, and return the device, and when it was in use."""
     started = time.monotonic()
     report(argument.number)
@@ -61,7 +62,7 @@ def test_an_accelerator_serves_one_task_at_a_time_and_the_cpu_many(pool):
     assert any(overlaps(one, other) for one in shared for other in accelerated)
 
 
-@pytest.mark.parametrize("make", [InProcess, lambda: Processes(1)], ids=["in process", "a process"])
+@pytest.mark.parametrize("make", [lambda: InProcess(registry()), lambda: Processes(1)], ids=["in process", "a process"])
 def test_tasks_start_in_their_order_and_tell_that_they_do(make):
     """Started, reported, ended, one after the other; a result is yielded before the next but one begins."""
     pool, told = make(), []
@@ -86,7 +87,7 @@ def test_tasks_start_in_their_order_and_tell_that_they_do(make):
         assert told.index(("ended", index)) < told.index(("started", index + 2))
 
 
-def unpicklable(_argument, _report):
+def unpicklable(_argument, _registry, _report):
     """Return what cannot be passed on."""
     return lambda: None
 

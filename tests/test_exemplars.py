@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from harness.execution.plan import open_dataset
+from harness.execution.pools import InProcess
 from harness.metrics import confusion_matrix
 from harness.plugins.loading import registry
 from harness.store import read_classes, write_classes
@@ -19,7 +20,7 @@ def test_a_run_records_its_classes_and_each_finalists_mistakes(tmp_path):
     """Counts add up to the dataset's; a glyph is a training image; an example is a test image that was mistaken."""
     _, run = run_suite(tmp_path)
     loaded = load_suite(tmp_path / "tiny.toml", registry())
-    data = open_dataset(loaded, registry())
+    data = open_dataset(loaded, registry(), InProcess(registry()))
     split, images = split_of(data, loaded.suite.dataset.split), data.open()
     record = read_classes(run)
     assert record["counts"].sum(axis=0).tolist() == np.bincount(load_digits().target).tolist()

@@ -9,7 +9,6 @@ import pytest
 from harness.execution.forecast import Timing, Timings, estimates, makespan, rehearsed
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.probe import asking
 from harness.execution.run import execute
 from harness.execution.smoke import probe, reasons, smoke
 from harness.plugins.loading import registry
@@ -23,7 +22,7 @@ def plan_of(folder, text=TINY):
     """Return the tiny suite and its plan."""
     (folder / "tiny.toml").write_text(text)
     loaded = load_suite(folder / "tiny.toml", registry())
-    return loaded, make_plan(loaded, registry(), asking(InProcess()))
+    return loaded, make_plan(loaded, registry(), InProcess(registry()))
 
 
 def test_a_trial_that_ran_is_forecast_by_its_own_time(tmp_path):
@@ -110,7 +109,7 @@ def test_the_longest_trial_by_earlier_rows_starts_first(tmp_path, watcher):
         timings.add(rehearsed(one.spec, one.row, 1e-4 if one.row.experiment == "C" else 1e-3, None))
     about = Dataset("digits", plan.data.digest, plan.data.rows, plan.data.class_names, plan.sizes)
     run = Run(tmp_path / "run", loaded.suite, about, [(one.row.experiment, one.row.seed) for one in plan.trials])
-    execute(run, plan, registry(), InProcess(), timings=timings)
+    execute(run, plan, registry(), InProcess(registry()), timings=timings)
     assert watcher.trained == ["A", "B", "C"]
 
 
@@ -118,11 +117,11 @@ def test_a_probe_makes_forecasts_without_a_run(tmp_path):
     """Some batches of each network that has never run here; a second probe has nothing to do."""
     _, plan = plan_of(tmp_path)
     timings = Timings(tmp_path / "timings.jsonl")
-    assert probe(plan, InProcess(), timings) == {}
+    assert probe(plan, InProcess(registry()), timings) == {}
     for one in plan.trials:
         assert timings.forecast(one.spec, one.row, plan.sizes["train"]).seconds > 0
     before = (tmp_path / "timings.jsonl").read_text()
-    probe(plan, InProcess(), timings)
+    probe(plan, InProcess(registry()), timings)
     assert (tmp_path / "timings.jsonl").read_text() == before
 
 
@@ -132,7 +131,7 @@ def test_smoke_finds_a_mistake_in_the_last_experiment(tmp_path):
         "dropout = 0.2", "dropout = 0.2\noptimizer.learning_rate = 1e38"
     )
     loaded, _ = plan_of(tmp_path, text)
-    tried = {(one.experiment, one.backend): one for one in smoke(loaded, registry(), InProcess())}
+    tried = {(one.experiment, one.backend): one for one in smoke(loaded, registry(), InProcess(registry()))}
     assert list(tried) == [("A", "cupy"), ("A", "numpy"), ("B", "numpy"), ("C", "numpy")]
     assert tried["A", "cupy"].result.startswith("unavailable: cupy runs on CUDA devices alone")
     assert not tried["A", "cupy"].failed
@@ -150,7 +149,7 @@ def test_smoke_notices_a_perturbation_that_breaks_its_contract(tmp_path, monkeyp
     )
     loaded, _ = plan_of(tmp_path)
     assert perturbation_specs(loaded.suite)
-    tried = smoke(loaded, registry(), InProcess(), only=["A"])
+    tried = smoke(loaded, registry(), InProcess(registry()), only=["A"])
     assert "failed: perturbation 'gaussian_noise' at severity 0.0 returned float32 (1, 8, 8)" in tried[0].result
 
 

@@ -117,7 +117,7 @@ def test_a_process_that_ran_a_third_partys_perturbation_trains_nothing(installed
     assert trained not in tested
 
 
-def _process(_argument, _report):
+def _process(_argument, _registry, _report):
     return os.getpid(), os.environ.get("HARNESS_DISABLE_PLUGINS", "")
 
 

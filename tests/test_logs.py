@@ -8,9 +8,10 @@ import pytest
 
 from harness.execution.pools import InProcess, Processes, Task
 from harness.execution.pools.logs import LIMIT, TAIL, limit
+from harness.plugins.loading import registry
 
 
-def talk(how, _report):
+def talk(how, _registry, _report):
     """Print 40 MB, and fail."""
     if how == "prints":
         for _ in range(400):
@@ -23,13 +24,17 @@ def talk(how, _report):
     raise KeyError("the reason")
 
 
+def _here():
+    return InProcess(registry())
+
+
 def _one():
     return Processes(1)
 
 
 @pytest.mark.parametrize(
     ("make", "how"),
-    [(InProcess, "prints"), (_one, "prints"), (_one, "writes"), (_one, "dies")],
+    [(_here, "prints"), (_one, "prints"), (_one, "writes"), (_one, "dies")],
     ids=["here", "prints", "writes past Python", "dies"],
 )  # fmt: skip
 def test_a_long_log_keeps_its_beginning_and_its_end(make, how, tmp_path):
@@ -60,13 +65,13 @@ def test_a_log_within_the_limit_is_left_alone(tmp_path):
 
 def test_characters_that_utf_8_lacks_do_not_fail_a_trial(tmp_path):
     """A plugin prints a path as it got it."""
-    pool = InProcess()
+    pool = InProcess(registry())
     future = pool.submit(Task(_prints, "caf\udce9", "t\udce9tle", tmp_path / "log.txt"))
     pool.wait()
     assert future.result() == "caf\udce9"
     assert r"caf\udce9" in (tmp_path / "log.txt").read_text()
 
 
-def _prints(argument, _report):
+def _prints(argument, _registry, _report):
     sys.stdout.write(argument)
     return argument

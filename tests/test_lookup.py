@@ -6,7 +6,6 @@ import pytest
 
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.probe import asking
 from harness.execution.smoke import reasons
 from harness.plugins.loading import registry
 from harness.store import Run
@@ -23,7 +22,7 @@ def why(folder, run, experiment, text=TINY):
     """Return what `harness why` says of a trial."""
     (folder / "tiny.toml").write_text(text)
     plugins = registry()
-    plan = make_plan(load_suite(folder / "tiny.toml", plugins), plugins, asking(InProcess()), only=[experiment])
+    plan = make_plan(load_suite(folder / "tiny.toml", plugins), plugins, InProcess(registry()), only=[experiment])
     return reasons(run, [plan.trials[0]], plugins)[0]
 
 
@@ -97,7 +96,7 @@ def test_where_no_folder_can_be_there_is_no_row(tmp_path):
 def test_reasons_read_each_row_as_often_whatever_their_number(tmp_path, monkeypatch):
     """Once for the trial, once for the finalists."""
     _, run = run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))
-    plan = make_plan(load_suite(tmp_path / "tiny.toml", registry()), registry(), asking(InProcess()))
+    plan = make_plan(load_suite(tmp_path / "tiny.toml", registry()), registry(), InProcess(registry()))
     read, rows = Run.read, []
     monkeypatch.setattr(Run, "read", lambda *arguments: rows.append(arguments[1:]) or read(*arguments))
     assert len(reasons(run, plan.trials, registry())) == 3

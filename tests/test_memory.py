@@ -12,9 +12,10 @@ import numpy as np
 from harness.bench.memory import PeakMemory
 from harness.datasets.cache import CachedDataset
 from harness.interfaces import Context
+from harness.plugins.loading import registry
 from harness.trial.jobs import train
 from harness.trial.schedules import Constant
-from harness.trial.specs import OptimizerSpec, TrainSpec, TrialSpec
+from harness.trial.specs import OptimizerSpec, TrialSpec
 from harness.suite.network import network_spec
 from harness.suite.models import Experiment
 from harness.datasets.splits import SplitTable
@@ -30,7 +31,7 @@ spec = TrialSpec(
     early_stopping=None, context=Context(1), fingerprint="x",
 )
 with PeakMemory() as memory:
-    train(TrainSpec((spec,)), lambda record: None)
+    train(spec, registry(), lambda record: None)
 print(memory.bytes)
 """
 

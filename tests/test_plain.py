@@ -70,7 +70,7 @@ def test_what_names_a_function_is_refused(value):
         loads(pickle.dumps(value, protocol=5))
 
 
-def _returns_a_call(place, _report):
+def _returns_a_call(place, _registry, _report):
     return Calls(os.mkdir, place)
 
 

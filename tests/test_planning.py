@@ -5,7 +5,6 @@ import pytest
 from harness.errors import HarnessError
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.probe import asking
 from harness.plugins.loading import registry
 from harness.suite import load_suite
 from tests.tiny import TINY
@@ -21,7 +20,7 @@ def planned(tmp_path):
     def plan(text=TINY, **options):
         path = tmp_path / "mine.toml"
         path.write_text(text)
-        return make_plan(load_suite(path, registry(), **options), registry(), asking(InProcess()))
+        return make_plan(load_suite(path, registry(), **options), registry(), InProcess(registry()))
 
     return plan
 

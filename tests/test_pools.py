@@ -20,7 +20,7 @@ class Order:
     what: str = "answer"
 
 
-def obey(order, _report):
+def obey(order, _registry, _report):
     """Do what is ordered; return the process."""
     if order.what == "fork":
         child = os.fork()

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from harness.execution.pools import Failure
+from harness.plugins.loading import registry
 from harness.store import Run
 from harness.trial import received
 from harness.trial.jobs import evaluate_trials, train
-from harness.trial.specs import EvaluationSpec, TrainSpec
+from harness.trial.specs import EvaluationSpec, TrialSpec
 from tests.tiny import run_suite
 
 
@@ -25,7 +26,7 @@ def sound(tmp_path_factory):
         def __init__(self):
             from harness.execution.pools import InProcess
 
-            self._inner = InProcess()
+            self._inner = InProcess(registry())
 
         def submit(self, task, report=None):
             future = self._inner.submit(task, report)
@@ -44,9 +45,9 @@ def sound(tmp_path_factory):
 def test_sound_results_are_taken_as_they_are(sound):
     """Nothing that a first-party job returns is refused."""
     (spec, trained), (asked, evaluated), rows = sound
-    assert isinstance(spec, TrainSpec)
+    assert isinstance(spec, TrialSpec)
     assert isinstance(asked, EvaluationSpec)
-    assert received.trained(trained, spec.trials[0]) is trained[0]
+    assert received.trained(trained, spec) is trained
     assert received.evaluated(evaluated, asked, rows) is evaluated
 
 
@@ -61,35 +62,35 @@ def changed(array, at, value):
     ("change", "told"),
     [
         (lambda _: None, "not a result: None"),
-        (lambda t: [t, t], "not a result"),
-        (lambda _: [{"metrics": 1}], "not a result"),
-        (lambda t: [replace(t, history=[])], "not a history: []"),
-        (lambda t: [replace(t, history=t.history * 9)], "not a history"),
-        (lambda t: [replace(t, history=[replace(t.history[0], val_loss=np.nan)])], "not EpochRecord.val_loss: nan"),
-        (lambda t: [replace(t, history=[replace(t.history[0], epoch="1")])], "not EpochRecord.epoch: '1'"),
+        (lambda t: [t], "not a result"),
+        (lambda _: {"metrics": 1}, "not a result"),
+        (lambda t: replace(t, history=[]), "not a history: []"),
+        (lambda t: replace(t, history=t.history * 9), "not a history"),
+        (lambda t: replace(t, history=[replace(t.history[0], val_loss=np.nan)]), "not EpochRecord.val_loss: nan"),
+        (lambda t: replace(t, history=[replace(t.history[0], epoch="1")]), "not EpochRecord.epoch: '1'"),
         (
-            lambda t: [replace(t, metrics=replace(t.metrics, val_accuracy="high"))],
+            lambda t: replace(t, metrics=replace(t.metrics, val_accuracy="high")),
             "not TrialMetrics.val_accuracy: 'high'",
         ),
-        (lambda t: [replace(t, metrics={"val_accuracy": 1})], "not TrialMetrics: "),
-        (lambda t: [replace(t, confusion=t.confusion[:3])], "confusion is int64 (3, 10), not int64 (10, 10)"),
+        (lambda t: replace(t, metrics={"val_accuracy": 1}), "not TrialMetrics: "),
+        (lambda t: replace(t, confusion=t.confusion[:3]), "confusion is int64 (3, 10), not int64 (10, 10)"),
         (
-            lambda t: [replace(t, confusion=changed(t.confusion, (0, 0), -1))],
+            lambda t: replace(t, confusion=changed(t.confusion, (0, 0), -1)),
             "confusion has the value -1, not in [0",
         ),
-        (lambda t: [replace(t, state={"file": "x"})], "the backend's state has str under 'file'"),
-        (lambda t: [replace(t, state={"a": np.zeros(10**7)})], "the backend's state has 10,000,000 numbers"),
-        (lambda t: [replace(t, environment={"a": "\x1b"})], "not an environment's text"),
-        (lambda t: [replace(t, environment={"a": "x" * 301})], "not an environment's text"),
-        (lambda t: [replace(t, environment={"a": 1})], "not an environment's text: 1"),
-        (lambda t: [replace(t, anonymous_bytes="much")], "not a number: 'much'"),
-        (lambda t: [replace(t, resumed=1)], "not a bool: 1"),
+        (lambda t: replace(t, state={"file": "x"}), "the backend's state has str under 'file'"),
+        (lambda t: replace(t, state={"a": np.zeros(10**7)}), "the backend's state has 10,000,000 numbers"),
+        (lambda t: replace(t, environment={"a": "\x1b"}), "not an environment's text"),
+        (lambda t: replace(t, environment={"a": "x" * 301}), "not an environment's text"),
+        (lambda t: replace(t, environment={"a": 1}), "not an environment's text: 1"),
+        (lambda t: replace(t, anonymous_bytes="much"), "not a number: 'much'"),
+        (lambda t: replace(t, resumed=1), "not a bool: 1"),
     ],
 )
 def test_a_training_that_returns_something_else_has_failed(sound, change, told):
     """Its trial alone, with what was wrong."""
-    (spec, (trained,)), _, _ = sound
-    failure = received.trained(change(trained), spec.trials[0])
+    (spec, trained), _, _ = sound
+    failure = received.trained(change(trained), spec)
     assert isinstance(failure, Failure)
     assert failure.status == "failed"
     assert failure.reason.startswith(f"its process returned what a job does not: {told}")
@@ -135,7 +136,7 @@ def test_an_evaluation_of_another_form_has_failed(sound, change):
 
 def test_what_is_no_epochs_record_is_not_passed_to_observers(sound):
     """A report is best effort."""
-    (_, (trained,)), _, _ = sound
+    (_, trained), _, _ = sound
     assert received.epoch(trained.history[0]) is trained.history[0]
     assert received.epoch({"epoch": 1}) is None
     assert received.epoch(replace(trained.history[0], seconds="1")) is None

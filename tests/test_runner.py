@@ -78,7 +78,6 @@ def test_the_stored_state_predicts_what_was_measured(finished):
     """A network built from state.npz gives the validation confusion matrix that is stored beside it."""
     from harness.execution.plan import make_plan
     from harness.execution.pools import InProcess
-    from harness.execution.probe import asking
     from harness.interfaces import Context
     from harness.optimizers import Adam
     from harness.suite import load_suite
@@ -86,7 +85,7 @@ def test_the_stored_state_predicts_what_was_measured(finished):
     from harness_array.backends import NumpyBackend
 
     folder, _, run = finished
-    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), asking(InProcess()))
+    plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), InProcess(registry()))
     spec = next(one.spec for one in plan.trials if one.spec.experiment == "C")
     network = NumpyBackend().build(spec.network, run.arrays("C", 1, "state.npz"), Adam(), Context(1))
     data = plan.data.open()

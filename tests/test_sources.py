@@ -8,7 +8,6 @@ import pytest
 
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess, Processes
-from harness.execution.probe import asking
 from harness.execution.run import execute
 from harness.execution.smoke import reasons
 from harness.plugins import sources
@@ -91,7 +90,7 @@ def why(tmp_path):
     forget()
     _, here = run_suite(tmp_path, SUITE, only=["A"], plugins=registry(), dry=True)
     loaded = load_suite(tmp_path / "tiny.toml", registry())
-    plan = make_plan(loaded, registry(), asking(InProcess()))
+    plan = make_plan(loaded, registry(), InProcess(registry()))
     return reasons(here, [plan.trials[0]], registry())[0]
 
 
@@ -206,7 +205,7 @@ def test_a_plugin_that_is_edited_while_the_run_goes_on_makes_no_row(site, tmp_pa
     before = plugins.find("optimizer", "lion").identity
     loaded = load_suite(tmp_path / "tiny.toml", plugins)
     with closing_pool() as pool:
-        plan = make_plan(loaded, plugins, asking(pool))
+        plan = make_plan(loaded, plugins, pool)
         (site / "harness_lion.py").write_text(NO_STEP)
         data = plan.data
         about = Dataset("digits", data.digest, data.rows, data.class_names, plan.sizes, split=plan.split)

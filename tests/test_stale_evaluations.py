@@ -6,7 +6,6 @@ import pytest
 
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.probe import asking
 from harness.execution.resume import look_up
 from harness.execution.smoke import reasons, to_measure
 from harness.plugins.loading import registry
@@ -66,7 +65,7 @@ def test_noise_of_another_seed_is_not_ranked_and_a_note_names_it(stale):
 def test_plan_and_why_say_that_it_is_measured_again_and_the_run_does(stale):
     """Without training; then both are ranked."""
     plugins = registry()
-    plan = make_plan(load_suite(stale / "tiny.toml", plugins), plugins, asking(InProcess()), only=["A", "B"])
+    plan = make_plan(load_suite(stale / "tiny.toml", plugins), plugins, InProcess(registry()), only=["A", "B"])
     run = replace(Run.open(stale / "run"), components=plan.components)
     found = [look_up(run, one) for one in plan.trials]
     said = "gaussian_noise: its seed was 42, is 7"

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.probe import asking
 from harness.execution.run import execute
 from harness.plugins.loading import registry
 from harness.store import Dataset, Run, locked, take_up
@@ -54,8 +53,8 @@ def run_suite(
     path.write_text(text)
     plugins = plugins or registry()
     loaded = load_suite(path, plugins, **options)
-    pool = pool or InProcess()
-    plan = make_plan(loaded, plugins, asking(pool), only=only)
+    pool = pool or InProcess(plugins)
+    plan = make_plan(loaded, plugins, pool, only=only)
     data = plan.data
     name = loaded.suite.dataset.name
     about = Dataset(name, data.digest, data.rows, data.class_names, plan.sizes, split=plan.split)

@@ -95,7 +95,7 @@ class Case:
     def ask(self) -> Answer:
         """Return the devices here that a backend may use, or the reason why it cannot run; loads its framework."""
         question = Question((self.backend,), self.device, self.spec(), self.optimizer(), self.precision)
-        return probe([question], _nobody)[0]
+        return probe([question], registry(), _nobody)[0]
 
 
 def case_title(name: str, network: str, work: str, precision: str, kernel: str, processes: int) -> str:

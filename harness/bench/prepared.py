@@ -169,7 +169,7 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
         images()
         kernels = {str(name): read_facts(variables) for name, variables in backend.matrix_kernels().items()}
         return Prepared(case, lambda: _repeat(multiply, steps // together), told, cleanup, kernels=kernels)
-    network = backend.build(spec, initial_state(spec, SEED), build_optimizer(case.optimizer()), context)
+    network = backend.build(spec, initial_state(spec, SEED), build_optimizer(case.optimizer(), registry()), context)
     cleanup.callback(network.close)
     data = images()
     network.attach(data.images, data.labels)

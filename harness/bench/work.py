@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case
 from harness.interfaces import LabelledImages, Network
+from harness.plugins.loading import registry
 from harness.seeding import epoch_order
 from harness.trial.evaluation import evaluate
 from harness.trial.inputs import read_only
@@ -39,7 +40,7 @@ def work_of(case: Case, network: Network, data: LabelledImages) -> tuple[Callabl
 def evaluation(case: Case, networks: Sequence[Network], data: LabelledImages) -> Callable[[], None]:
     """Return the measuring of networks on every row under the case's perturbations."""
     specs = [PerturbationSpec(name, SEVERITIES, SEED) for name in case.perturbations]
-    perturbs, rows = named_perturbs(specs), np.arange(case.rows, dtype=np.int64)
+    perturbs, rows = named_perturbs(specs, registry()), np.arange(case.rows, dtype=np.int64)
     return lambda: _nothing(evaluate(networks, data.images, data.labels, rows, CLASSES, perturbs))
 
 

@@ -98,9 +98,10 @@ def pool_of(jobs: int | None, threads: int) -> Iterator[Pool]:
     """Give a pool of ``jobs`` processes, by default as many as the cores have room for; it ends with the block."""
     from harness.execution.pools import InProcess, Processes
     from harness.machine.host import cores
+    from harness.plugins.loading import registry
 
     slots = max(1, cores() // threads) if jobs is None else jobs
-    pool: Pool = Processes(slots) if slots else InProcess()
+    pool: Pool = Processes(slots) if slots else InProcess(registry())
     try:
         yield pool
     finally:

@@ -16,7 +16,7 @@ from harness.datasets.digits import Digits
 from harness.errors import HarnessError
 from harness.execution.pools import Failure, Processes, Task
 from harness.interfaces import Perturb, SweepingPerturb
-from harness.plugins.loading import Kind, registry
+from harness.plugins.loading import Kind, Registry
 from harness.seeding import generator
 from harness.trial.tasks import Report
 
@@ -163,7 +163,7 @@ class PerturbationConformance(Conformance):
         require_close(found, wanted, 0.0, clause, "a pixel of")
 
 
-def _perturbed(argument: tuple[str, Images, float], _report: Report) -> Images:
+def _perturbed(argument: tuple[str, Images, float], registry: Registry, _report: Report) -> Images:
     name, clean, severity = argument
-    images: Images = registry().find("perturbation", name).load()(clean, severity, draws())
+    images: Images = registry.find("perturbation", name).load()(clean, severity, draws())
     return images

@@ -9,15 +9,16 @@ from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import SplitTable
 from harness.execution.pools import Failure, InProcess, Pool, Processes, Task
 from harness.interfaces import Context, State
+from harness.plugins.loading import registry
 from harness.trial.jobs import train
 from harness.trial.schedules import Constant
-from harness.trial.specs import OptimizerSpec, Trained, TrainSpec, TrialSpec
+from harness.trial.specs import OptimizerSpec, Trained, TrialSpec
 
 
 def trained(bench: Bench, folder: Path) -> dict[str, State | str]:
     """Return the state that a trial ends with, or how it fails, in this process and in a fresh one."""
-    spec = TrainSpec((_trial(bench, folder),))
-    pools: dict[str, Pool] = {"this process": InProcess(), "a fresh process": Processes(1)}
+    spec = _trial(bench, folder)
+    pools: dict[str, Pool] = {"this process": InProcess(registry()), "a fresh process": Processes(1)}
     return {where: _run(pool, spec) for where, pool in pools.items()}
 
 
@@ -43,12 +44,12 @@ def _trial(bench: Bench, folder: Path) -> TrialSpec:
     )
 
 
-def _run(pool: Pool, spec: TrainSpec) -> State | str:
+def _run(pool: Pool, spec: TrialSpec) -> State | str:
     try:
         future = pool.submit(Task(train, spec, "conformance", timeout=300, isolated=True))
         while not future.done():
             pool.wait()
-        result: list[Trained] | Failure = future.result()
+        result: Trained | Failure = future.result()
     finally:
         pool.stop()
-    return result.reason if isinstance(result, Failure) else result[0].state
+    return result.reason if isinstance(result, Failure) else result.state

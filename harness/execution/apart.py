@@ -10,7 +10,7 @@ from harness.errors import HarnessError, one_line
 from harness.execution.pools import Failure, InProcess, Pool, Task
 from harness.interfaces import Dataset, StoredDataset
 from harness.plugins.foreign import foreign, patience
-from harness.plugins.loading import Component, registry
+from harness.plugins.loading import Component, Registry
 from harness.plugins.options import OptionError, build
 from harness.text import command
 from harness.trial.jobs import load_backend
@@ -42,18 +42,18 @@ class BackendState:
 
 @dataclass(frozen=True)
 class DatasetState:
-    """Whether a dataset is here without options: in a word, or why not; where, its bytes, what it was checked against.
+    """Whether a dataset is here without options: in a word, or why not; where, its bytes, what verified it.
 
     ``size`` is None where it is not in files.
     """
 
-    told: str
+    here: str
     place: str = ""
     size: int | None = None
     checked: str = ""
 
 
-def answer(pool: Pool, task: Task) -> Any:
+def result_of(pool: Pool, task: Task) -> Any:
     """Return what a task gives, or its `Failure`."""
     future = pool.submit(task)
     while not future.done():
@@ -75,31 +75,31 @@ def ask(pool: Pool, job: Job, about: Sequence[Component]) -> list[Any]:
         job, names, f"ask {', '.join(names)}", timeout=len(names) * patience() + GRACE,
         isolated=not all(component.own for component in about),
     )  # fmt: skip
-    result: list[Any] | Failure = answer(pool, task)
+    result: list[Any] | Failure = result_of(pool, task)
     if not isinstance(result, Failure):
         return result
-    return [result] if len(names) == 1 else [said for one in about for said in ask(pool, job, [one])]
+    return [result] if len(names) == 1 else [answer for component in about for answer in ask(pool, job, [component])]
 
 
 def read(
-    spec: DatasetSpec, built: Dataset, component: Component, pool: Pool | None, seconds: float | None = None
+    spec: DatasetSpec, built: Dataset, component: Component, pool: Pool, seconds: float | None = None
 ) -> CachedDataset:
     """Return a dataset from the cache, where it is put first if need be: a third party's in a worker, with a limit.
 
-    ``built``: the dataset, which this process asks where there is no worker, or no need for one. ``seconds``: how long
-    a trial may take; if that is longer than `DATASET_SECONDS`, it is the limit.
+    ``built``: the dataset, which this process reads itself where the pool has no worker, or none is needed.
+    ``seconds``: how long a trial may take; if that is longer than `DATASET_SECONDS`, it is the limit.
 
     Raises:
         HarnessError: what `harness.datasets.cache.obtain` raises, or the worker ended, or the time did.
     """
-    if component.own or pool is None or isinstance(pool, InProcess):
+    if component.own or isinstance(pool, InProcess):
         return obtain(spec.name, spec.options, built, spec.root, maker=component.identity)
     limit = max(DATASET_SECONDS, seconds or 0.0)
     title = f"read dataset {spec.name}"
-    result = answer(pool, Task(_read, spec, title, timeout=limit, isolated=True))
+    result = result_of(pool, Task(_read, spec, title, timeout=limit, isolated=True))
     if not isinstance(result, Failure):
-        found: CachedDataset = result
-        return found
+        data: CachedDataset = result
+        return data
     if result.status == "timed out":
         msg = f"reading it took longer than {limit:g} s; a longer suite.timeout is its limit too"
     else:
@@ -107,49 +107,49 @@ def read(
     raise HarnessError(msg)
 
 
-def backend_states(names: Sequence[str], _report: Report) -> list[BackendState]:
+def backend_states(names: Sequence[str], registry: Registry, _report: Report) -> list[BackendState]:
     """Say whether backends work here: a job."""
-    return [_backend_state(name) for name in names]
+    return [_backend_state(name, registry) for name in names]
 
 
-def dataset_states(names: Sequence[str], _report: Report) -> list[DatasetState]:
+def dataset_states(names: Sequence[str], registry: Registry, _report: Report) -> list[DatasetState]:
     """Say whether datasets are here: a job."""
-    return [dataset_state(name) for name in names]
+    return [dataset_state(name, registry) for name in names]
 
 
-def _backend_state(name: str) -> BackendState:
+def _backend_state(name: str, registry: Registry) -> BackendState:
     try:
-        backend = load_backend(registry().find("backend", name))
+        backend = load_backend(registry.find("backend", name))
         with foreign():
             reason = backend.unavailable("auto")
-            told = {} if reason is not None else backend.environment("auto")
-            return BackendState(reason, {str(key): str(value) for key, value in told.items()})
+            environment = {} if reason is not None else backend.environment("auto")
+            return BackendState(reason, {str(key): str(value) for key, value in environment.items()})
     except Exception as error:  # noqa: BLE001 - a faulty backend is one that does not work here
         return BackendState(one_line(error), {})
 
 
-def dataset_state(name: str) -> DatasetState:
+def dataset_state(name: str, registry: Registry) -> DatasetState:
     """Say whether a dataset is here."""
     try:
-        built = build(registry().find("dataset", name), {}, Path.cwd())
+        built = build(registry.find("dataset", name), {}, Path.cwd())
         with foreign():
             reason = built.unavailable()
             if reason is not None:
                 return DatasetState(f"no: {reason}")
             if not isinstance(built, StoredDataset):
                 return DatasetState("yes")
-            held = built.holding()
+            holding = built.holding()
     except OptionError as error:
         return DatasetState(f"needs options: {error}")
     except Exception as error:  # noqa: BLE001 - a faulty dataset hides no other
         return DatasetState(f"faulty: {one_line(error)}")
-    if held is None:
+    if holding is None:
         fetch = command("harness", "datasets", "fetch", name.rpartition(":")[2])
         return DatasetState(f"no: '{fetch}' downloads it")
-    return DatasetState("yes", str(held.place), held.size, held.checked)
+    return DatasetState("yes", str(holding.place), holding.size, holding.checked)
 
 
-def _read(spec: DatasetSpec, _report: Report) -> CachedDataset:
-    component = registry().find("dataset", spec.name)
+def _read(spec: DatasetSpec, registry: Registry, _report: Report) -> CachedDataset:
+    component = registry.find("dataset", spec.name)
     built = build(component, spec.options, spec.directory)
     return obtain(spec.name, spec.options, built, spec.root, maker=component.identity)

@@ -9,7 +9,7 @@ from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import DatasetSpec, read
 from harness.execution.pools import Pool
-from harness.execution.probe import Answer, Ask, Question
+from harness.execution.probe import Answer, Question, ask
 from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
@@ -59,17 +59,16 @@ class Plan:
 def make_plan(
     loaded: LoadedSuite,
     registry: Registry,
-    ask: Ask,
+    pool: Pool,
     *,
     only: Sequence[str] = (),
     threads: int = 1,
     device: str | None = None,
-    pool: Pool | None = None,
 ) -> Plan:
     """Return the plan of a suite; its dataset is loaded into the cache.
 
-    ``ask`` finds out which backend can do what here. ``only``: names or globs of experiments; all without. ``device``
-    stands for ``"auto"`` in the suite. ``pool``: where a third party's dataset is read; in this process without one.
+    ``pool``: where backends are asked what they can do here, and a third party's dataset is read. ``only``: names or
+    globs of experiments; all without. ``device`` replaces ``"auto"`` in the suite.
 
     Raises:
         HarnessError: the dataset is not to be had or cannot be split, ``only`` matches nothing, an experiment cannot
@@ -96,7 +95,7 @@ def make_plan(
         place = device if device and experiment.device == "auto" else experiment.device
         optimizer = _optimizer_spec(loaded, name)
         questions.append(Question(tuple(experiment.backends), place, network, optimizer, experiment.precision))
-    answers = ask(questions)
+    answers = ask(pool, registry, questions)
     _check_device(device, questions, answers)
     trials = []
     for (name, experiment), question, answer in zip(experiments.items(), questions, answers, strict=True):
@@ -146,7 +145,7 @@ def choose(suite: Suite, only: Sequence[str]) -> list[str]:
     return chosen(only, names)
 
 
-def open_dataset(loaded: LoadedSuite, registry: Registry, pool: Pool | None = None) -> CachedDataset:
+def open_dataset(loaded: LoadedSuite, registry: Registry, pool: Pool) -> CachedDataset:
     """Return the suite's dataset from the cache, where it is put first if need be; a third party's in the pool.
 
     Raises:

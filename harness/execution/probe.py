@@ -1,15 +1,15 @@
 """Which backend can train an experiment here: asked in a worker, so that no framework is loaded into the driver."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import HarnessError, one_line, shown
-from harness.execution.apart import GRACE, answer
+from harness.execution.apart import GRACE, result_of
 from harness.execution.pools import Failure, Pool, Task
 from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
 from harness.plugins.foreign import LateError, foreign, patience
-from harness.plugins.loading import Registry, registry
+from harness.plugins.loading import Registry
 from harness.trial.jobs import build_optimizer, load_backend
 from harness.trial.outputs import read_names, read_reason
 from harness.trial.specs import OptimizerSpec
@@ -36,38 +36,31 @@ class Answer:
     reason: str = ""
 
 
-Ask = Callable[[Sequence[Question]], list[Answer]]
-
-
-def probe(questions: Sequence[Question], _report: Report) -> list[Answer]:
+def probe(questions: Sequence[Question], registry: Registry, _report: Report) -> list[Answer]:
     """Answer questions: a job."""
     late: dict[str, str] = {}
-    return [_answer(question, late) for question in questions]
+    return [_answer(question, registry, late) for question in questions]
 
 
-def asking(pool: Pool) -> Ask:
-    """Return a function that answers questions by a job in a pool."""
-
-    def ask(questions: Sequence[Question]) -> list[Answer]:
-        # Many experiments ask the same; their text tells, as their options cannot be hashed.
-        unique = list({repr(question): question for question in questions}.values())
-        found = _run(pool, unique)
-        if isinstance(found, Failure):
-            # One of the backends ended the job: alone, each shows whether it was the one.
-            fatal: dict[str, str] = {}
-            found = [_alone(pool, question, fatal) for question in unique]
-        known = dict(zip(map(repr, unique), found, strict=True))
-        return [known[repr(question)] for question in questions]
-
-    return ask
+def ask(pool: Pool, registry: Registry, questions: Sequence[Question]) -> list[Answer]:
+    """Answer questions by a job in a pool."""
+    # Many experiments ask the same. Questions are compared by their text, as their options cannot be hashed.
+    unique = list({repr(question): question for question in questions}.values())
+    answers = _run(pool, registry, unique)
+    if isinstance(answers, Failure):
+        # One of the backends ended the job: asked alone, each shows whether it was the one.
+        fatal: dict[str, str] = {}
+        answers = [_alone(pool, registry, question, fatal) for question in unique]
+    known = dict(zip(map(repr, unique), answers, strict=True))
+    return [known[repr(question)] for question in questions]
 
 
-def _alone(pool: Pool, question: Question, fatal: dict[str, str]) -> Answer:
+def _alone(pool: Pool, registry: Registry, question: Question, fatal: dict[str, str]) -> Answer:
     """Return the answer of the first of a question's backends that has one; ``fatal``: those that ended their job."""
     reasons = []
     for name in question.backends:
         if name not in fatal:
-            answers = _run(pool, [replace(question, backends=(name,))])
+            answers = _run(pool, registry, [replace(question, backends=(name,))])
             if not isinstance(answers, Failure):
                 if answers[0].backend:
                     return answers[0]
@@ -78,54 +71,53 @@ def _alone(pool: Pool, question: Question, fatal: dict[str, str]) -> Answer:
     return Answer(None, reason="; ".join(reasons))
 
 
-def _run(pool: Pool, questions: list[Question]) -> list[Answer] | Failure:
-    plugins = registry()
-    isolated = any(_third_party(plugins, question) for question in questions)
+def _run(pool: Pool, registry: Registry, questions: list[Question]) -> list[Answer] | Failure:
+    isolated = any(_third_party(registry, question) for question in questions)
     backends = {name for question in questions for name in question.backends}
     # Each backend may be late once; it is not asked again.
     limit = (len(backends) + 1) * patience() + GRACE
-    result = answer(pool, Task(probe, questions, "probing backends", timeout=limit, isolated=isolated))
+    result = result_of(pool, Task(probe, questions, "probing backends", timeout=limit, isolated=isolated))
     return result if isinstance(result, Failure) else _received(result, questions)
 
 
 def _received(result: Any, questions: list[Question]) -> list[Answer] | Failure:
-    """Return answers that come from a process which ran third-party code, or the failure that something else is."""
+    """Return answers from a process that ran third-party code, or a failure where they are something else."""
     pairs = zip(result, questions, strict=True) if type(result) is list and len(result) == len(questions) else None
-    if pairs and all(_is_answer(found, question) for found, question in pairs):
+    if pairs and all(_is_answer(answer, question) for answer, question in pairs):
         return result  # type: ignore[no-any-return] # as was verified
     return Failure("failed", f"its process returned what a job does not: {shown(result)}")
 
 
-def _is_answer(found: Any, question: Question) -> bool:
+def _is_answer(value: Any, question: Question) -> bool:
     return (
-        type(found) is Answer
-        and (found.backend is None or (type(found.backend) is str and found.backend in question.backends))
-        and type(found.devices) is tuple
-        and all(type(device) is str for device in found.devices)
-        and type(found.reason) is str
+        type(value) is Answer
+        and (value.backend is None or (type(value.backend) is str and value.backend in question.backends))
+        and type(value.devices) is tuple
+        and all(type(device) is str for device in value.devices)
+        and type(value.reason) is str
     )
 
 
-def _third_party(plugins: Registry, question: Question) -> bool:
+def _third_party(registry: Registry, question: Question) -> bool:
     """Return whether third-party code answers a question."""
-    backends = (plugins.third_party("backend", name) for name in question.backends)
-    return any(backends) or plugins.third_party("optimizer", question.optimizer.name)
+    backends = (registry.third_party("backend", name) for name in question.backends)
+    return any(backends) or registry.third_party("optimizer", question.optimizer.name)
 
 
 def _precisions(backend: Backend) -> Sequence[Precision]:
-    """Return what a backend has: whoever does not say has float32."""
-    told: object = backend
-    return told.precisions if isinstance(told, ReducedPrecision) else ("float32",)
+    """Return the precisions that a backend names; float32 where it names none."""
+    declared: object = backend
+    return declared.precisions if isinstance(declared, ReducedPrecision) else ("float32",)
 
 
-def _answer(question: Question, late: dict[str, str]) -> Answer:
-    """Answer a question; ``late``: backends that took too long to answer another, and what was said of them."""
+def _answer(question: Question, registry: Registry, late: dict[str, str]) -> Answer:
+    """Answer a question; ``late``: backends that took too long to answer another, and the reason that each gave."""
     reasons = []
     for name in question.backends:
         if name not in late:
             try:
                 with foreign():
-                    reason, devices = _asked(name, question)
+                    reason, devices = _asked(name, question, registry)
                 if reason is None:
                     return Answer(name, devices)
             except Exception as error:  # noqa: BLE001 - a faulty backend costs its own experiments
@@ -138,14 +130,15 @@ def _answer(question: Question, late: dict[str, str]) -> Answer:
     return Answer(None, reason="; ".join(reasons))
 
 
-def _asked(name: str, question: Question) -> tuple[str | None, tuple[str, ...]]:
+def _asked(name: str, question: Question, registry: Registry) -> tuple[str | None, tuple[str, ...]]:
     """Return why a backend cannot train what is asked for, or None, and the devices that it may use."""
-    backend = load_backend(registry().find("backend", name))
+    backend = load_backend(registry.find("backend", name))
     reason = read_reason(backend.unavailable(question.device))
     if reason is not None:
         return reason, ()
+    optimizer = build_optimizer(question.optimizer, registry)
     keys = [
-        *read_names(backend.unsupported(question.network, build_optimizer(question.optimizer)), "unsupported"),
+        *read_names(backend.unsupported(question.network, optimizer), "unsupported"),
         *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
     ]
     if keys:

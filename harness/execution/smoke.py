@@ -8,7 +8,6 @@ from harness.execution.dispatch import Work, together
 from harness.execution.forecast import Timings, rehearsed
 from harness.execution.plan import Plan, PlannedTrial, choose, make_plan
 from harness.execution.pools import Failure, Pool, Task
-from harness.execution.probe import asking
 from harness.execution.resume import Found, look_up
 from harness.plugins.loading import Registry
 from harness.rows import TrialRow
@@ -19,9 +18,9 @@ from harness.suite.finalists import may_be_tested, tested
 from harness.suite.network import perturbation_specs
 from harness.trial import received
 from harness.trial.fingerprints import evaluation_fingerprint, perturbation_components
-from harness.trial.jobs import checkpoint_remarks
+from harness.trial.jobs import checkpoint_remark
 from harness.trial.rehearsal import RehearsalSpec, Rehearsed, rehearse
-from harness.trial.specs import PerturbationSpec, TrainSpec
+from harness.trial.specs import PerturbationSpec
 
 PROBE_BATCHES = 8
 """Batches that a probe times."""
@@ -73,7 +72,7 @@ def smoke(
     }
     about = suite.suite.model_copy(update={"seeds": suite.suite.seeds[:1]})
     apart = replace(loaded, suite=suite.model_copy(update={"suite": about, "experiments": each}))
-    plan = make_plan(apart, registry, asking(pool), threads=threads, device=device, pool=pool)
+    plan = make_plan(apart, registry, pool, threads=threads, device=device)
     results = {one.row.experiment: f"unavailable: {one.row.reason}" for one in plan.trials if not one.spec}
     failed = set()
     able = [one for one in plan.trials if one.spec]
@@ -131,17 +130,16 @@ def checkpoints(
     for spec, devices in waiting:
         trial = replace(spec, checkpoint=(run.checkpoint(spec.experiment, spec.seed).absolute(), 0.0))
         task = Task(
-            checkpoint_remarks,
-            TrainSpec((trial,)),
+            checkpoint_remark,
+            trial,
             f"checkpoint of {spec.title}",
             timeout=PATIENCE_SECONDS,
             isolated=spec.third_party,
         )
         works.append(Work(task, devices))
     return {
-        (waiting[index][0].experiment, waiting[index][0].seed): text
+        (waiting[index][0].experiment, waiting[index][0].seed): received.text(result)
         for index, result in together(pool, works)
-        for text in received.remarks(result)
     }
 
 

@@ -17,7 +17,7 @@ from harness.rows import TrialRow
 from harness.store import Run, clear_checkpoint, plain
 from harness.trial import received
 from harness.trial.jobs import train
-from harness.trial.specs import Trained, TrainSpec, TrialSpec
+from harness.trial.specs import Trained, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
     spec = replace(spec, checkpoint=(run.checkpoint(experiment, seed).absolute(), conditions.checkpoint_seconds))
     task = Task(
         train,
-        TrainSpec((spec,)),
+        spec,
         f"train {spec.title}",
         run.log(experiment, seed).absolute(),
         conditions.timeout,

@@ -17,7 +17,7 @@ from harness.machine.host import anonymous_bytes, host
 from harness.machine.threads import limited
 from harness.metrics import joint_accuracy
 from harness.plugins.foreign import foreign
-from harness.plugins.loading import KINDS, Component, registry
+from harness.plugins.loading import KINDS, Component, Registry
 from harness.plugins.options import build
 from harness.rows import EpochRecord
 from harness.seeding import initial_state
@@ -33,7 +33,6 @@ from harness.trial.specs import (
     PerturbationSpec,
     Remark,
     Trained,
-    TrainSpec,
     TrialSpec,
 )
 from harness.trial.tasks import Report
@@ -81,16 +80,12 @@ def split_of(data: CachedDataset, table: SplitTable) -> Split:
     return Split(read_only(split.train), read_only(split.val), read_only(split.test))
 
 
-def train(spec: TrainSpec, report: Report) -> list[Trained]:
-    """Train trials, one after the other; ``report`` is called with each epoch's record."""
-    return [_train_one(trial, report) for trial in spec.trials]
-
-
-def _train_one(spec: TrialSpec, report: Report) -> Trained:
+def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
+    """Train a trial; ``report`` is called with each epoch's record, and with each `Remark`."""
     data = spec.data.open()
     split = split_of(spec.data, spec.split)
 
-    def told(record: EpochRecord) -> None:
+    def epoch(record: EpochRecord) -> None:
         _LOG.info(
             "epoch %d: loss %.6g, accuracy %.4f, val loss %.6g, val accuracy %.4f, %.0f samples/s",
             record.epoch,
@@ -107,40 +102,38 @@ def _train_one(spec: TrialSpec, report: Report) -> Trained:
         report(Remark(text))
 
     with limited(spec.context.threads):
-        network = build_network(spec, initial_state(spec.network, spec.seed))
+        network = build_network(spec, initial_state(spec.network, spec.seed), registry)
         try:
             network.attach(data.images, training_labels(data.labels, split.train))
-            where = _environment(spec) | {"placement": read_placement(network)}
+            where = _environment(spec, registry) | {"placement": read_placement(network)}
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
             waiting = Waiting()
-            trained = fit(network, spec, split, data.labels, told, checkpoints, remark)
+            trained = fit(network, spec, split, data.labels, epoch, checkpoints, remark)
             memory, waited = anonymous_bytes(), waiting.share()
         finally:
             network.close()
     return replace(trained, environment=where, anonymous_bytes=memory, waited=waited)
 
 
-def checkpoint_remarks(spec: TrainSpec, _report: Report) -> list[str]:
-    """Return what each trial would say of the checkpoint in its place: a job."""
-    places = ((trial, trial.checkpoint) for trial in spec.trials)
-    return [
-        Checkpoints(*place, trial.fingerprint, _environment(trial)).find().remark if place else ""
-        for trial, place in places
-    ]
+def checkpoint_remark(spec: TrialSpec, registry: Registry, _report: Report) -> str:
+    """Return what a trial would say of the checkpoint in its place: a job."""
+    if spec.checkpoint is None:
+        return ""
+    return Checkpoints(*spec.checkpoint, spec.fingerprint, _environment(spec, registry)).find().remark
 
 
-def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
-    """Measure trained trials on their test rows."""
+def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -> list[Evaluated]:
+    """Measure trained trials on their test rows: a job."""
     first = spec.trials[0][0]
     data = first.data.open()
     split = split_of(first.data, first.split)
-    perturbations = named_perturbs(spec.perturbations)
-    refuse_edited(spec.components)
+    perturbations = named_perturbs(spec.perturbations, registry)
+    refuse_edited(spec.components, registry)
     started = perf_counter()
     with limited(first.context.threads):
-        networks = [build_network(trial, _read_state(path, digest)) for trial, path, digest in spec.trials]
+        networks = [build_network(trial, _read_state(path, digest), registry) for trial, path, digest in spec.trials]
         try:
-            found = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)
+            predicted = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)
         finally:
             for network in networks:
                 network.close()
@@ -152,21 +145,21 @@ def evaluate_trials(spec: EvaluationSpec, _report: Report) -> list[Evaluated]:
                 confused(predictions, data.images),
                 joint_accuracy(predictions["predicted"] == predictions["labels"]).tolist(),
                 seconds,
-                _environment(trial),
+                _environment(trial, registry),
             )
-            for predictions, (trial, *_) in zip(found, spec.trials, strict=True)
+            for predictions, (trial, *_) in zip(predicted, spec.trials, strict=True)
         ]
 
 
-def build_network(spec: TrialSpec, state: State) -> Network:
+def build_network(spec: TrialSpec, state: State, registry: Registry) -> Network:
     """Return a trial's network, from a state."""
-    backend = load_backend(registry().find("backend", spec.backend))
-    optimizer = build_optimizer(spec.optimizer)
-    refuse_edited(spec.components)
+    backend = load_backend(registry.find("backend", spec.backend))
+    optimizer = build_optimizer(spec.optimizer, registry)
+    refuse_edited(spec.components, registry)
     return backend.build(spec.network, state, optimizer, spec.context)
 
 
-def refuse_edited(components: Mapping[str, str]) -> None:
+def refuse_edited(components: Mapping[str, str], registry: Registry) -> None:
     """Refuse plugins that are loaded and are not what a row says of them, ``"optimizer lion"`` -> its identity.
 
     Raises:
@@ -174,31 +167,34 @@ def refuse_edited(components: Mapping[str, str]) -> None:
     """
     for part, planned in components.items():
         kind, _, name = part.partition(" ")
-        found = next((registry().find(one, name) for one in KINDS if one == kind and kind != "dataset"), None)
-        if found and found.identity != planned:
-            msg = f"{part} was {planned} when the run began, and is {found.identity}: the same command trains with that"
+        known = next((known for known in KINDS if known == kind and kind != "dataset"), None)
+        loaded = registry.find(known, name) if known else None
+        if loaded and loaded.identity != planned:
+            msg = (
+                f"{part} was {planned} when the run began, and is {loaded.identity}: the same command trains with that"
+            )
             raise TrialError(msg)
 
 
-def named_perturbs(specs: Sequence[PerturbationSpec]) -> list[NamedPerturb]:
+def named_perturbs(specs: Sequence[PerturbationSpec], registry: Registry) -> list[NamedPerturb]:
     """Return perturbations with what the suite says of them."""
-    return [NamedPerturb(one, registry().find("perturbation", one.name).load()) for one in specs]
+    return [NamedPerturb(spec, registry.find("perturbation", spec.name).load()) for spec in specs]
 
 
-def build_optimizer(spec: OptimizerSpec) -> Optimizer:
+def build_optimizer(spec: OptimizerSpec, registry: Registry) -> Optimizer:
     """Return the optimizer with its options."""
-    optimizer: Optimizer = build(registry().find("optimizer", spec.name), spec.options, spec.directory)
+    optimizer: Optimizer = build(registry.find("optimizer", spec.name), spec.options, spec.directory)
     return optimizer
 
 
-def _environment(spec: TrialSpec) -> dict[str, str]:
-    backend = load_backend(registry().find("backend", spec.backend))
+def _environment(spec: TrialSpec, registry: Registry) -> dict[str, str]:
+    backend = load_backend(registry.find("backend", spec.backend))
     own = read_facts(backend.environment(spec.context.device))
     return host() | own | {"threads": str(spec.context.threads)}
 
 
 def _read_state(path: Path, digest: str) -> State:
-    """Return a trained state, if it is the one that its trial's row speaks of.
+    """Return a trained state, if it is the one that its trial's row names.
 
     Raises:
         TrialError: it cannot be read, or is another.

@@ -46,10 +46,9 @@ def remark(said: Any) -> str:
     return printable(said.text) if type(said) is Remark and type(said.text) is str else ""
 
 
-def remarks(result: Any) -> list[str]:
-    """Return a list of remarks, each in one line; empty if it is something else."""
-    texts = result if type(result) is list else []
-    return [printable(text) for text in texts if type(text) is str]
+def text(result: Any) -> str:
+    """Return a job's text in one line; empty if it returned something else."""
+    return printable(result) if type(result) is str else ""
 
 
 def _checked(read: Callable[[], T]) -> T | Failure:
@@ -60,20 +59,20 @@ def _checked(read: Callable[[], T]) -> T | Failure:
 
 
 def _trained(result: Any, spec: TrialSpec) -> Trained:
-    _require(type(result) is list and len(result) == 1 and type(result[0]) is Trained, "a result", result)
-    found: Trained = result[0]
-    _require(type(found.history) is list and 0 < len(found.history) <= spec.epochs, "a history", found.history)
-    for record in found.history:
+    _require(type(result) is Trained, "a result", result)
+    trained: Trained = result
+    _require(type(trained.history) is list and 0 < len(trained.history) <= spec.epochs, "a history", trained.history)
+    for record in trained.history:
         _fields(record, EpochRecord)
-    _fields(found.metrics, TrialMetrics)
+    _fields(trained.metrics, TrialMetrics)
     classes = spec.network.classes
-    _array(found.confusion, "confusion", np.int64, (classes, classes), 0, np.inf)
-    read_state(found.state, spec.network)
-    _facts(found.environment)
-    for value, kinds in ((found.anonymous_bytes, (int,)), (found.waited, (int, float))):
+    _array(trained.confusion, "confusion", np.int64, (classes, classes), 0, np.inf)
+    read_state(trained.state, spec.network)
+    _facts(trained.environment)
+    for value, kinds in ((trained.anonymous_bytes, (int,)), (trained.waited, (int, float))):
         _require(value is None or type(value) in kinds, "a number", value)
-    _require(type(found.resumed) is bool, "a bool", found.resumed)
-    return found
+    _require(type(trained.resumed) is bool, "a bool", trained.resumed)
+    return trained
 
 
 def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated]:

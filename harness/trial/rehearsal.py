@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from harness.datasets.splits import Split
 from harness.machine.host import anonymous_bytes
 from harness.machine.threads import limited
+from harness.plugins.loading import Registry
 from harness.seeding import initial_state
 from harness.trial.evaluation import evaluate, measures
 from harness.trial.inputs import training_labels
 from harness.trial.jobs import build_network, named_perturbs, split_of
-from harness.trial.specs import PerturbationSpec, TrialSpec, moved
+from harness.trial.specs import PerturbationSpec, TrialSpec
 from harness.trial.tasks import Report
 from harness.trial.training import fit
 
@@ -24,7 +25,7 @@ class RehearsalSpec:
 
     def on(self, device: str) -> "RehearsalSpec":
         """Return the same on a device."""
-        return replace(self, trial=moved(self.trial, device))
+        return replace(self, trial=self.trial.on(device))
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Rehearsed:
     anonymous_bytes: int | None
 
 
-def rehearse(spec: RehearsalSpec, _report: Report) -> Rehearsed:
+def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehearsed:
     """Train some batches, go back to the start with the state and train them again; then measure: a job.
 
     The second time is the one that counts: what a backend prepares or compiles is ready. Test rows are not read:
@@ -48,18 +49,18 @@ def rehearse(spec: RehearsalSpec, _report: Report) -> Rehearsed:
     val = whole.val[: max(1, rows * len(whole.val) // len(whole.train))]
     few = Split(train=whole.train[:rows], val=val, test=val)
     with limited(trial.context.threads):
-        network = build_network(trial, initial_state(trial.network, trial.seed))
+        network = build_network(trial, initial_state(trial.network, trial.seed), registry)
         try:
             network.attach(data.images, training_labels(data.labels, few.train))
-            network.load(fit(network, trial, few, data.labels, _nobody).state)
-            trained = fit(network, trial, few, data.labels, _nobody)
-            perturbs = named_perturbs(spec.perturbations)
-            found = evaluate([network], data.images, data.labels, few.test, trial.network.classes, perturbs)
-            measures(found[0], spec.perturbations)
+            network.load(fit(network, trial, few, data.labels, _unreported).state)
+            trained = fit(network, trial, few, data.labels, _unreported)
+            perturbs = named_perturbs(spec.perturbations, registry)
+            predictions = evaluate([network], data.images, data.labels, few.test, trial.network.classes, perturbs)
+            measures(predictions[0], spec.perturbations)
         finally:
             network.close()
     return Rehearsed(trained.metrics.seconds / rows, anonymous_bytes())
 
 
-def _nobody(_record: object) -> None:
-    """Take an epoch's record: nobody waits for it."""
+def _unreported(_record: object) -> None:
+    """Take an epoch's record, and drop it."""

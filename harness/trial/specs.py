@@ -54,16 +54,9 @@ class TrialSpec:
         """What people call it."""
         return f"{self.experiment} seed {self.seed} on {self.backend}"
 
-
-@dataclass(frozen=True)
-class TrainSpec:
-    """Trials to train in one job: they share data, split, backend and device."""
-
-    trials: tuple[TrialSpec, ...]
-
-    def on(self, device: str) -> "TrainSpec":
-        """Return the same on a device."""
-        return TrainSpec(tuple(moved(trial, device) for trial in self.trials))
+    def on(self, device: str) -> "TrialSpec":
+        """Return the trial on a device."""
+        return replace(self, context=replace(self.context, device=device))
 
 
 @dataclass(frozen=True)
@@ -113,7 +106,7 @@ class EvaluationSpec:
 
     def on(self, device: str) -> "EvaluationSpec":
         """Return the same on a device."""
-        return replace(self, trials=tuple((moved(trial, device), path, digest) for trial, path, digest in self.trials))
+        return replace(self, trials=tuple((trial.on(device), path, digest) for trial, path, digest in self.trials))
 
 
 @dataclass(frozen=True)
@@ -130,8 +123,3 @@ class Evaluated:
     """`harness.metrics.joint_accuracy` of the measures, in their order."""
     seconds: float
     environment: dict[str, str] = field(default_factory=dict)
-
-
-def moved(trial: TrialSpec, device: str) -> TrialSpec:
-    """Return a trial on a device."""
-    return replace(trial, context=replace(trial.context, device=device))

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Report = Callable[[Any], None]
-"""Takes something that a job has to say while it goes."""
+from harness.plugins.loading import Registry
 
-Job = Callable[[Any, Report], Any]
-"""A function of a module, with a picklable argument and result; what it reports is picklable too."""
+Report = Callable[[Any], None]
+"""Takes what a job has to say while it runs."""
+
+Job = Callable[[Any, Registry, Report], Any]
+"""A function of a module, called with its picklable argument, what is installed where it runs, and a `Report`.
+
+Its result, and what it reports, are picklable too.
+"""
 
 
 @dataclass(frozen=True)

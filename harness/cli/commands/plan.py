@@ -59,7 +59,6 @@ def plan(
     settle(threads)
     from harness.execution.forecast import Timings, timings_path
     from harness.execution.plan import make_plan
-    from harness.execution.probe import asking
     from harness.execution.resume import look_up
     from harness.execution.smoke import checkpoints, to_measure
     from harness.execution.smoke import probe as time_some
@@ -71,7 +70,7 @@ def plan(
     plugins = registry()
     loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, only)
     with pool_of(jobs, threads) as pool:
-        made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device, pool=pool)
+        made = make_plan(loaded, plugins, pool, only=only or (), threads=threads, device=device)
         here = planned_run(run_directory(suite, dataset, out), loaded, made)
         if status_of(here.directory):
             here = take_up(here)

@@ -80,7 +80,6 @@ def run(
     from harness.cli.progress import display
     from harness.execution.forecast import Timings, timings_path
     from harness.execution.plan import make_plan
-    from harness.execution.probe import asking
     from harness.execution.run import execute
     from harness.execution.training import Conditions
     from harness.plugins.loading import registry
@@ -98,7 +97,7 @@ def run(
         _say_faults(plugins, observers)
     with pool_of(jobs, threads) as pool:
         try:
-            made = make_plan(loaded, plugins, asking(pool), only=only or (), threads=threads, device=device, pool=pool)
+            made = make_plan(loaded, plugins, pool, only=only or (), threads=threads, device=device)
             planned = planned_run(directory, loaded, made)
             if fresh:
                 aside = set_aside(directory)

@@ -42,7 +42,6 @@ def why(
     settle_threads(1)
     from harness.errors import HarnessError, nearest
     from harness.execution.plan import make_plan
-    from harness.execution.probe import asking
     from harness.execution.smoke import reasons
     from harness.machine.paths import status_of
     from harness.plugins.loading import registry
@@ -56,7 +55,7 @@ def why(
         msg = f"{trial}: there is no such experiment. {nearest(name, loaded.suite.experiments)}"
         raise HarnessError(msg)
     with pool_of(1, 1) as pool:
-        made = make_plan(loaded, plugins, asking(pool), only=[name], device=device, pool=pool)
+        made = make_plan(loaded, plugins, pool, only=[name], device=device)
     here = planned_run(run_directory(suite, dataset, out), loaded, made)
     if status_of(here.directory):
         here = take_up(here)

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from harness.errors import one_line
 from harness.execution.pools.logs import Log, limit
 from harness.plugins.foreign import from_user
+from harness.plugins.loading import Registry
 from harness.trial.tasks import Failure, Report, Task
 
 _LOG = logging.getLogger(__name__)
@@ -22,15 +23,16 @@ class TimedOutError(Exception):
     """A job has taken longer than it may."""
 
 
-def perform(task: Task, report: Report, *, own_process: bool) -> Any:
+def perform(task: Task, plugins: Callable[[], Registry], report: Report, *, own_process: bool) -> Any:
     """Return a job's result, or the `Failure` that it ended with; its output and its traceback go to its log.
 
+    ``plugins`` returns what is installed here: what loading it prints or raises is part of the task.
     ``own_process``: whether the output of C code may be redirected too.
     """
     with _logged(task.log, own_process=own_process):
         _LOG.info(f"{task.title}, process {os.getpid()}")
         try:
-            result = task.job(task.argument, report)
+            result = task.job(task.argument, plugins(), report)
         except TimedOutError:
             failure = timed_out(task)
         except BaseException as error:  # SystemExit too: whatever a plugin raises costs its own trial

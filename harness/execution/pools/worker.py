@@ -13,6 +13,7 @@ from harness.errors import one_line
 from harness.execution.pools.channel import Channel, taken_from_standard_streams
 from harness.execution.pools.perform import perform
 from harness.machine.children import end_with_parent
+from harness.plugins.loading import registry
 from harness.trial.tasks import Failure, Task
 
 PROGRAM = "from harness.execution.pools.worker import main; main()"
@@ -59,7 +60,7 @@ def _run(channel: Channel, number: int, content: bytes) -> bytes:
             last = monotonic()
             _say(channel, "said", number, pickle.dumps(said, protocol=5))
 
-    result = perform(task, report, own_process=True)
+    result = perform(task, registry, report, own_process=True)
     try:
         return pickle.dumps(result, protocol=5)
     except Exception as error:  # noqa: BLE001 - pickling a foreign object may raise anything

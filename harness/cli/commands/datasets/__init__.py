@@ -50,15 +50,18 @@ def _states(components: list[Component]) -> dict[str, list[str]]:
     Those of third parties are asked in a worker: one that hangs or exits hides no other.
     """
     from harness.execution.apart import DatasetState, ask, dataset_state, dataset_states
+    from harness.plugins.loading import registry
 
-    states: dict[str, DatasetState] = {one.reference: dataset_state(one.reference) for one in components if one.own}
+    states: dict[str, DatasetState] = {
+        one.reference: dataset_state(one.reference, registry()) for one in components if one.own
+    }
     foreign = [one for one in components if not one.own]
     with pool_of(1, 1) as pool:
         for one, said in zip(foreign, ask(pool, dataset_states, foreign), strict=True):
             known = isinstance(said, DatasetState)
             states[one.reference] = said if known else DatasetState(f"faulty: {said.reason}")
     return {
-        name: [one.told, one.place, "" if one.size is None else megabytes(one.size), one.checked]
+        name: [one.here, one.place, "" if one.size is None else megabytes(one.size), one.checked]
         for name, one in states.items()
     }
 
