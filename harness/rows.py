@@ -34,41 +34,36 @@ class TrialMetrics:
     """What training ended with: the values of the epoch whose weights were kept.
 
     ``best_epoch`` (from 1) has the best monitored value, whether or not its weights were kept. ``seconds`` covers the
-    epochs, training and validation; ``samples_per_second`` is the median of the epochs'.
+    epochs, training and validation; ``samples_per_second`` is the median of the epochs'. ``values``: the other
+    metrics of validation rows, by their names in the catalogue; None where the predictions do not define one.
+    ``variances``: the variance that a metric has over one drawn image, where its record says how to compute it.
     """
 
     train_loss: float
     train_accuracy: float
     val_loss: float
     val_accuracy: float
-    val_macro_f1: float
-    val_ece: float
     best_epoch: int
     epochs: int
     stopped_early: bool
     seconds: float
     samples_per_second: float
     peak_device_bytes: int | None = None
-    val_macro_f1_variance: float | None = None
-    """`harness.metrics.macro_f1_variance`; None in rows of an earlier version."""
+    values: dict[str, float | None] = field(default_factory=dict)
+    variances: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Measure:
     """Test metrics under one perturbation at one severity; ``perturbation`` is None for the clean images.
 
-    ``degradation`` is 100 · (clean accuracy - accuracy) / clean accuracy, in percent; 0 for the clean images.
+    ``values`` and ``variances`` as in `TrialMetrics`, of test rows: ``{"test_accuracy": 0.97, …}``.
     """
 
     perturbation: str | None
     severity: float
-    accuracy: float
-    macro_f1: float
-    cross_entropy: float
-    ece: float
-    degradation: float
-    macro_f1_variance: float | None = None
-    """`harness.metrics.macro_f1_variance`; None in rows of an earlier version."""
+    values: dict[str, float | None]
+    variances: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from shutil import rmtree
 import pytest
 
 from harness.errors import HarnessError
-from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.results.compare import limit, tables, violations
 from tests.made_results import compare_runs
+from tests.measures import fallen
 from tests.report_runs import make_run
 
 NAMES = {"A": "", "B": ""}
@@ -150,7 +151,11 @@ def test_a_broken_limit_is_told_in_the_tables_units_and_digits(tmp_path):
     worse = {}
     for row in first.rows():
         metrics = replace(row.metrics, val_loss=row.metrics.val_loss + 0.25, seconds=0.75)
-        measures = [replace(one, degradation=one.degradation + 1.5) for one in row.evaluation.measures]
+        clean, *noisy = row.evaluation.measures
+        measures = [clean]
+        for each in noisy:
+            fall = value_of(row, "degradation", (each.perturbation, each.severity))
+            measures.append(fallen(each, clean, fall + 1.5))
         worse[row.experiment, row.seed] = {
             "metrics": metrics, "evaluation": replace(row.evaluation, measures=measures)
         }  # fmt: skip

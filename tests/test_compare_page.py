@@ -27,7 +27,7 @@ def driver(tmp_path):
         (tmp_path / name).mkdir()
         runs.append(make_run(tmp_path / name, {"A": "", "B": ""}, (1, 2)))
     row = next(runs[1].rows())
-    runs[1].write(replace(row, metrics=replace(row.metrics, val_macro_f1=0.5)))
+    runs[1].write(replace(row, metrics=replace(row.metrics, values=row.metrics.values | {"val_macro_f1": 0.5})))
     (tmp_path / "page.html").write_text(render_comparison(compare_runs(*runs)))
     with screenshot.browser(1280, 900) as opened:
         opened.get((tmp_path / "page.html").as_uri())

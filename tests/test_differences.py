@@ -10,7 +10,6 @@ from scipy import stats
 from harness.metrics import (
     accuracy,
     confusion_matrix,
-    degradation,
     degradation_variance,
     joint_accuracy,
     macro_f1,
@@ -19,7 +18,8 @@ from harness.metrics import (
 from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.metrics.comparisons import difference
 from harness.results.compare import Mark
-from harness.rows import EvaluationRow, Measure
+from harness.rows import EvaluationRow
+from tests.measures import measure
 from tests.test_leaderboard import row, trained
 
 SIZES = {"train": 1000, "val": 500, "test": 400}
@@ -77,7 +77,7 @@ def test_several_seeds_are_no_surer_than_their_images():
     measured = [trials([349 / 360, 350 / 360]), trials([350 / 360, 351 / 360])]
     for side, share in zip(measured, (0.5, 0.501), strict=True):
         for seed, one in side.items():
-            noisy = Measure("noise", 0.3, share + seed / 360, 0.5, 1.0, 0.1, 1.0)
+            noisy = measure("noise", 0.3, share + seed / 360)
             side[seed] = replace(one, evaluation=EvaluationRow("", [noisy], 1.0))
     found = difference("A", "test_accuracy", *measured, {"test": 360}, ("noise", 0.3))
     assert found.mark is Mark.noise
@@ -99,11 +99,9 @@ def measured(one, rng, labels, classes, *, clean=0.95, noisy=0.75):
     right = predicted == labels
     confusions = [confusion_matrix(labels, each, classes) for each in predicted]
     found = [
-        Measure(name, severity, accuracy(each), macro_f1(each), 1.0, 0.1, 0.0, macro_f1_variance(each))
+        measure(name, severity, accuracy(each), macro_f1(each), macro_f1_variance=macro_f1_variance(each))
         for (name, severity), each in zip([(None, 0.0), NOISE], confusions, strict=True)
     ]
-    fall = degradation(found[0].accuracy, found[1].accuracy)
-    found[1] = replace(found[1], degradation=fall)
     joint = joint_accuracy(right).tolist()
     return replace(one, evaluation=EvaluationRow("", found, 1.0, joint_accuracy=joint))
 
@@ -119,7 +117,7 @@ NOISE = ("noise", 0.3)
 
 def variance(metric, rows, conditions):
     """Return a metric's variance over drawn images."""
-    return CATALOGUE[metric].variance(rows, conditions)
+    return CATALOGUE[metric].sampling_variance(rows, conditions)
 
 
 @pytest.mark.parametrize("shares", [[0.1] * 10, [0.95, 0.05], [0.6, 0.3, 0.08, 0.02]])
@@ -153,8 +151,8 @@ def test_a_mean_degradation_over_severities_has_the_variance_of_its_images():
     values = -100 * ((per_image - q) / p - q * (clean - p) / p**2)
     joint = joint_accuracy(right)
     assert degradation_variance(joint) == pytest.approx(values.var(), rel=1e-9)
-    measures = [Measure(None, 0.0, p, 0.5, 1.0, 0.1, 0.0)]
-    measures += [Measure("noise", severity, 0.5, 0.5, 1.0, 0.1, 0.0) for severity in (0.3, 0.5)]
+    measures = [measure(None, 0.0, p)]
+    measures += [measure("noise", severity, 0.5) for severity in (0.3, 0.5)]
     row = replace(trials([0.5])[0], evaluation=EvaluationRow("", measures, 1.0, joint_accuracy=joint.tolist()))
     assert variance("degradation", [row], [("noise", 0.3), ("noise", 0.5)]) == pytest.approx(values.var(), rel=1e-9)
     alone = -100 * ((right[1] - right[1].mean()) / p - right[1].mean() * (clean - p) / p**2)
@@ -189,7 +187,7 @@ def test_a_row_of_an_earlier_version_has_no_such_error():
     for _ in range(2):
         side = {seed: measured(one, rng, labels, 4) for seed, one in trials([0.5, 0.5, 0.5]).items()}
         for seed, one in side.items():
-            old = [replace(each, macro_f1_variance=None) for each in one.evaluation.measures]
+            old = [replace(each, variances={}) for each in one.evaluation.measures]
             side[seed] = replace(one, evaluation=EvaluationRow("", old, 1.0))
         sides.append(side)
     for metric, condition in (("test_macro_f1", (None, 0.0)), ("degradation", NOISE)):

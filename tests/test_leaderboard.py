@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.metrics import degradation
 from harness.plugins.loading import registry
 from harness.results.leaderboard import render_all, tables
 from harness.results.results import Results
-from harness.rows import EvaluationRow, Measure, TrialMetrics, TrialRow
+from harness.rows import EvaluationRow, TrialMetrics, TrialRow
 from harness.store import Dataset
 from harness.suite import load_suite
 from tests.made_results import summary
+from tests.measures import measure
 
 SUITE = Path(__file__).parents[1] / "suites" / "full.toml"
 SEVERITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -39,21 +39,21 @@ TEST = {  # Tables 5 and 6: macro-F1, cross-entropy, accuracy by severity
 def trained(train, val, loss, **changed):
     """Return what training ended with."""
     known = {
-        "train_loss": 0.3, "val_macro_f1": val - 0.02, "val_ece": 0.01, "best_epoch": 9, "epochs": 12,
+        "train_loss": 0.3, "values": {"val_macro_f1": val - 0.02, "val_ece": 0.01}, "best_epoch": 9, "epochs": 12,
         "stopped_early": True, "seconds": 10.0, "samples_per_second": 1e5,
     }  # fmt: skip
     return TrialMetrics(train_accuracy=train, val_accuracy=val, val_loss=loss, **known | changed)
 
 
 def measured(macro_f1, cross_entropy, accuracies):
-    """Return measures, clean and under noise; the degradation by its definition.
+    """Return measures, clean and under noise.
 
     An image that is right under noise is right under less.
     """
-    clean = Measure(None, 0.0, accuracies[0], macro_f1, cross_entropy, 0.01, 0.0, macro_f1 * (1 - macro_f1))
+    spread = macro_f1 * (1 - macro_f1)
+    clean = measure(None, 0.0, accuracies[0], macro_f1, cross_entropy, 0.01, macro_f1_variance=spread)
     noisy = [
-        Measure("gaussian_noise", severity, accuracy, 0.5, 1.0, 0.1, degradation(accuracies[0], accuracy))
-        for severity, accuracy in zip(SEVERITIES, accuracies, strict=True)
+        measure("gaussian_noise", severity, accuracy) for severity, accuracy in zip(SEVERITIES, accuracies, strict=True)
     ]
     shares = [accuracies[0], *accuracies]
     return EvaluationRow("", [clean, *noisy], 1.0, joint_accuracy=np.minimum.outer(shares, shares).tolist())

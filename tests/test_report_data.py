@@ -8,6 +8,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix
 
+from harness.metrics.catalogue import value_of
 from harness.report import read, render
 from harness.report.confusion import pairs
 from harness.results.leaderboard import render_all, tables
@@ -163,7 +164,8 @@ def test_the_bins_of_one_seed_give_the_ece_of_its_row(tmp_path):
     run = make_run(tmp_path, {"A": "first"})
     frame = Page(render(read(run.directory))).figures["reliability-1"]["values"]
     gaps = (frame["accuracy"] - frame["confidence"]).abs() * frame["images"]
-    assert gaps.sum() / frame["images"].sum() == pytest.approx(next(run.rows()).evaluation.measures[0].ece, rel=1e-4)
+    ece = value_of(next(run.rows()), "test_ece")
+    assert gaps.sum() / frame["images"].sum() == pytest.approx(ece, rel=1e-4)
 
 
 @pytest.mark.parametrize("doubt", ["", "contended", "environment"])
@@ -197,7 +199,7 @@ def test_bars_are_the_speed_table(tmp_path, doubt):
 def test_a_curve_needs_rows_under_its_perturbation(tmp_path):
     """Of nine tested experiments the last was measured on clean images alone: no figure waits for it."""
     run = make_run(tmp_path, {f"M{index}": "" for index in range(9)})
-    worst = min(run.rows(), key=lambda row: row.evaluation.measures[0].accuracy)
+    worst = min(run.rows(), key=lambda row: value_of(row, "test_accuracy"))
     evaluation = replace(worst.evaluation, measures=worst.evaluation.measures[:1])
     run.write(replace(worst, evaluation=evaluation))
     page = Page(render(read(run.directory)))

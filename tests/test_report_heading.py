@@ -6,6 +6,7 @@ import pytest
 
 from harness.report import read
 from harness.report.heading import facts, verdict
+from tests.measures import changed, fallen
 from tests.report_runs import make_run
 
 
@@ -14,7 +15,7 @@ def alike(folder, names, *, tested=True, **options):
     run = make_run(folder, dict.fromkeys(names, ""), **options)
     measured = next(run.rows()).evaluation
     for index, row in enumerate(run.rows()):
-        clean = replace(measured.measures[0], accuracy=0.8 - 1e-6 * index)
+        clean = changed(measured.measures[0], accuracy=0.8 - 1e-6 * index)
         evaluation = replace(measured, measures=[clean, *measured.measures[1:]]) if tested else None
         metrics = replace(row.metrics, val_accuracy=0.8 - 1e-6 * index)
         run.write(replace(row, metrics=metrics, evaluation=evaluation))
@@ -50,8 +51,8 @@ def of_accuracies(folder, accuracies, *, degradation=None, **options):
     run = make_run(folder, dict.fromkeys(accuracies, ""), range(1, 1 + len(next(iter(accuracies.values())))), **options)
     for row in list(run.rows()):
         clean, *others = row.evaluation.measures
-        clean = replace(clean, accuracy=accuracies[row.experiment][row.seed - 1], cross_entropy=0.5)
-        kept = [replace(one, degradation=degradation[row.experiment]) for one in others] if degradation else []
+        clean = changed(clean, accuracy=accuracies[row.experiment][row.seed - 1], cross_entropy=0.5)
+        kept = [fallen(one, clean, degradation[row.experiment]) for one in others] if degradation else []
         run.write(replace(row, evaluation=replace(row.evaluation, measures=[clean, *kept])))
     return run
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness import __version__, metrics
 from harness.errors import HarnessError
+from harness.metrics.catalogue import value_of
 from harness.plugins.loading import registry
 from harness.store import Run, locked, set_aside
 from harness.trial.fingerprints import differences
@@ -63,15 +64,17 @@ def test_stored_predictions_give_the_stored_metrics(finished):
     assert conditions == [(None, 0.0), ("gaussian_noise", 0.0), ("gaussian_noise", 0.3)]
     for index, measure in enumerate(row.evaluation.measures):
         right = arrays["predicted"][index] == arrays["labels"]
-        assert measure.accuracy == right.mean()
-        assert measure.cross_entropy == metrics.cross_entropy(arrays["log_probability"][index])
-        assert measure.ece == metrics.expected_calibration_error(arrays["confidence"][index], right)
-        assert measure.macro_f1 == metrics.macro_f1(arrays["confusion"][index])
+        assert measure.values["test_accuracy"] == right.mean()
+        assert measure.values["test_cross_entropy"] == metrics.cross_entropy(arrays["log_probability"][index])
+        assert measure.values["test_ece"] == metrics.expected_calibration_error(arrays["confidence"][index], right)
+        assert measure.values["test_macro_f1"] == metrics.macro_f1(arrays["confusion"][index])
         assert arrays["confusion"][index].sum() == len(right)
-    clean, still, noisy = row.evaluation.measures
-    assert (clean.accuracy, clean.cross_entropy) == (still.accuracy, still.cross_entropy)
-    assert noisy.degradation == pytest.approx(100 * (clean.accuracy - noisy.accuracy) / clean.accuracy)
-    assert noisy.accuracy < clean.accuracy
+    clean, still, noisy = (one.values for one in row.evaluation.measures)
+    assert clean == still
+    accuracy, perturbed = clean["test_accuracy"], noisy["test_accuracy"]
+    fall = value_of(row, "degradation", conditions[2])
+    assert fall == pytest.approx(100 * (accuracy - perturbed) / accuracy)
+    assert fall > 0
 
 
 def test_the_stored_state_predicts_what_was_measured(finished):
@@ -287,9 +290,9 @@ def test_a_run_is_put_aside_with_its_lock_free(tmp_path):
     [
         (None, "there is no run here: run.json is missing"),
         ("{", "cannot be read"),
-        ('{"format": 99}', "format 99; this harness reads format 1"),
+        ('{"format": 99}', "format 99; this harness reads formats 1 and 2"),
         ('{"format": 1}', "damaged: 'suite'"),
-        ("[]", "format None; this harness reads format 1"),
+        ("[]", "format None; this harness reads formats 1 and 2"),
     ],
 )
 def test_what_is_no_run_is_refused_in_words(tmp_path, content, said):

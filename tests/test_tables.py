@@ -16,16 +16,17 @@ from harness.metrics.statistic import Kind
 from harness.results.leaderboard import render_all, tables
 from harness.results.leaderboard.fitting import Cells, Frame, fit
 from harness.results.leaderboard.formats import as_shown
-from harness.rows import EvaluationRow, Measure
+from harness.rows import EvaluationRow
 from tests.made_results import summary
+from tests.measures import measure
 from tests.test_leaderboard import lines, measured, row, trained
 from tests.tiny import run_suite
 
 
 def perturbed(severities):
     """Return a trial that was measured at some severities of a perturbation, whatever it scored."""
-    clean = Measure(None, 0.0, 0.9, 0.9, 0.3, 0.01, 0.0)
-    found = [Measure("any", severity, 0.5, 0.5, 1.0, 0.1, 44.0) for severity in severities]
+    clean = measure(None, 0.0, 0.9, 0.9, 0.3, 0.01)
+    found = [measure("any", severity, 0.5) for severity in severities]
     return row("A", metrics=trained(0.9, 0.8, 0.5), evaluation=EvaluationRow("", [clean, *found], 1.0))
 
 

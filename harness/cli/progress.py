@@ -98,7 +98,8 @@ class Lines(Quiet):
         """Say what the test rows said, or that they could not be read."""
         evaluation = row["evaluation"]
         if evaluation:
-            told = f"tested in {spoken(evaluation['seconds'])}, accuracy {evaluation['measures'][0]['accuracy']:.2%}"
+            accuracy = evaluation["measures"][0]["values"]["test_accuracy"]
+            told = f"tested in {spoken(evaluation['seconds'])}, accuracy {accuracy:.2%}"
         else:
             told = _ending(row)
         self._say(f"{_name(row)}: {told}")

@@ -6,21 +6,30 @@ To add a metric, add its record here and, where it is computed from predictions,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.metrics import sampling
-from harness.metrics.reading import Read, computed, of_row, of_test, of_training
+from harness.metrics import classification, sampling
+from harness.metrics.predictions import NotStoredError, Predictions
+from harness.metrics.reading import Read, computed, fall, of_row, of_training, of_values
 from harness.metrics.sampling import Variance
 from harness.metrics.statistic import Kind
 from harness.metrics.units import COUNT, DEGRADATION, FRACTION, LOSS, Unit
 from harness.rows import CLEAN, Condition
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from harness.rows import TrialRow
 
 Rows = Literal["train", "val", "test", "trial", "machine"]
 Shown = Literal["validation", "leaderboards", "pairs", "comparison"]
+Compute = Callable[[Predictions], float]
+PerImage = Callable[[Predictions], "NDArray[np.floating | np.bool_]"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +38,17 @@ class Metric:
 
     ``heading`` is what columns call it, before the unit's sign. ``rows`` says of which images it is, of the ``trial``
     as such, or of the ``machine``: values of two machines are not comparable. ``higher_is_better`` is None where
-    neither way is better. Without a ``variance`` no sampling error is known. ``validation`` names the metric of
-    validation rows that answers the same question. ``kind`` is how a column shows it, by default as its unit says.
-    ``shown`` names the tables of a few chosen metrics that it has a column in; the others have every metric.
-    ``minor``: on a narrow terminal such a column is left out first, the highest number before others; 0: it is not.
-    ``timed``: other trials beside it change it. ``certain``: no seed changes it.
+    neither way is better.
+
+    A metric of validation or test rows is computed from predictions and stored by its name: ``compute`` returns it, or
+    ``per_image`` returns a value for each image, (rows,), whose mean it is. One with ``from_row`` is read from other
+    fields of the row instead. ``compute_variance`` returns the variance that it has over one drawn image, stored beside
+    it; ``variance`` reads that from rows, by default as stored. Without either no sampling error is known.
+
+    ``validation`` names the metric of validation rows that answers the same question. ``kind`` is how a column shows
+    it, by default as its unit says. ``shown`` names the tables of a few chosen metrics that it has a column in; the
+    others have every metric. ``minor``: on a narrow terminal such a column is left out first, the highest number before
+    others; 0: it is not. ``timed``: other trials beside it change it. ``certain``: no seed changes it.
     """
 
     name: str
@@ -41,7 +56,10 @@ class Metric:
     unit: Unit
     rows: Rows
     higher_is_better: bool | None
-    read: Read
+    compute: Compute | None = None
+    per_image: PerImage | None = None
+    from_row: Read | None = None
+    compute_variance: Compute | None = None
     variance: Variance | None = None
     validation: str = ""
     kind: Kind = Kind.text
@@ -54,6 +72,25 @@ class Metric:
         """Take the unit's kind where no other is given."""
         if self.kind is Kind.text:
             object.__setattr__(self, "kind", self.unit.value)
+
+    def read(self, row: TrialRow, condition: Condition = CLEAN) -> float | None:
+        """Return a done trial's value, None where it has none; the condition is of test rows."""
+        return (self.from_row or of_values(self.name, test=self.of_test))(row, condition)
+
+    def of(self, predictions: Predictions) -> float | None:
+        """Return its value for some predictions, None where they lack what it takes."""
+        try:
+            if self.compute:
+                return self.compute(predictions)
+            return float(self.per_image(predictions).mean()) if self.per_image else None
+        except NotStoredError:
+            return None
+
+    def sampling_variance(self, rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
+        """Return the variance of its mean over trials, by one drawn image; None where it is not known."""
+        if self.variance is None and self.compute_variance is None:
+            return None
+        return (self.variance or sampling.as_computed(self.name, test=self.of_test))(self.read, rows, conditions)
 
     @property
     def title(self) -> str:
@@ -75,60 +112,80 @@ def _shown(*tables: Shown) -> frozenset[Shown]:
     return frozenset(tables)
 
 
-_VAL_ACCURACY, _TEST_ACCURACY = of_training("val_accuracy"), of_test("accuracy")
-
 _RECORDS = (
     Metric(
-        "train_accuracy", "Train", FRACTION, "train", True, of_training("train_accuracy"),
-        shown=_shown("validation", "pairs"),
+        "train_accuracy", "Train", FRACTION, "train", True,
+        from_row=of_training("train_accuracy"), shown=_shown("validation", "pairs"),
     ),
     Metric(
-        "val_accuracy", "Val", FRACTION, "val", True, _VAL_ACCURACY, sampling.of_share(_VAL_ACCURACY),
+        "val_accuracy", "Val", FRACTION, "val", True,
+        from_row=of_training("val_accuracy"), variance=sampling.of_share,
         shown=_shown("validation", "pairs", "comparison"),
     ),
     Metric(
-        "val_macro_f1", "Val macro-F1", FRACTION, "val", True, of_training("val_macro_f1"), sampling.of_val_macro_f1
+        "val_macro_f1", "Val macro-F1", FRACTION, "val", True,
+        compute=lambda found: classification.macro_f1(found.confusion),
+        compute_variance=lambda found: classification.macro_f1_variance(found.confusion),
     ),
-    Metric("train_loss", "Train loss", LOSS, "train", False, of_training("train_loss")),
+    Metric("train_loss", "Train loss", LOSS, "train", False, from_row=of_training("train_loss")),
     Metric(
-        "val_loss", "Val loss", LOSS, "val", False, of_training("val_loss"),
-        shown=_shown("validation", "pairs", "comparison"),
+        "val_loss", "Val loss", LOSS, "val", False,
+        from_row=of_training("val_loss"), shown=_shown("validation", "pairs", "comparison"),
     ),
-    Metric("val_ece", "Val ECE", LOSS, "val", False, of_training("val_ece")),
     Metric(
-        "gap", "Gap", FRACTION, "trial", None, computed(lambda found: found.train_accuracy - found.val_accuracy),
+        "val_ece", "Val ECE", LOSS, "val", False,
+        compute=lambda found: classification.expected_calibration_error(found.confidence, found.correct),
+    ),
+    Metric(
+        "gap", "Gap", FRACTION, "trial", None,
+        from_row=computed(lambda found: found.train_accuracy - found.val_accuracy),
         kind=Kind.points, shown=_shown("validation"),
     ),
-    Metric("best_epoch", "Best", COUNT, "trial", None, of_training("best_epoch"), shown=_shown("validation"), minor=3),
-    Metric("epochs", "Epochs", COUNT, "trial", None, of_training("epochs"), shown=_shown("validation")),
     Metric(
-        "parameters", "Parameters", COUNT, "trial", None, of_row("parameters"), shown=_shown("validation"), minor=2,
-        certain=True,
+        "best_epoch", "Best", COUNT, "trial", None,
+        from_row=of_training("best_epoch"), shown=_shown("validation"), minor=3,
+    ),
+    Metric("epochs", "Epochs", COUNT, "trial", None, from_row=of_training("epochs"), shown=_shown("validation")),
+    Metric(
+        "parameters", "Parameters", COUNT, "trial", None,
+        from_row=of_row("parameters"), shown=_shown("validation"), minor=2, certain=True,
     ),
     Metric(
-        "test_accuracy", "Test", FRACTION, "test", True, _TEST_ACCURACY, sampling.of_share(_TEST_ACCURACY),
+        "test_accuracy", "Test", FRACTION, "test", True,
+        per_image=lambda found: found.correct, variance=sampling.of_share,
         validation="val_accuracy", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
-        "test_macro_f1", "Macro-F1", FRACTION, "test", True, of_test("macro_f1"), sampling.of_test_macro_f1,
+        "test_macro_f1", "Macro-F1", FRACTION, "test", True,
+        compute=lambda found: classification.macro_f1(found.confusion),
+        compute_variance=lambda found: classification.macro_f1_variance(found.confusion),
         validation="val_macro_f1", shown=_shown("leaderboards", "comparison"),
     ),
     Metric(
-        "test_cross_entropy", "CE", LOSS, "test", False, of_test("cross_entropy"),
+        "test_cross_entropy", "CE", LOSS, "test", False,
+        per_image=lambda found: classification.losses(found.log_probability),
         validation="val_loss", shown=_shown("leaderboards", "comparison"),
     ),
-    Metric("test_ece", "ECE", LOSS, "test", False, of_test("ece")),
-    Metric("degradation", "Degr.", DEGRADATION, "test", False, of_test("degradation"), sampling.of_degradation),
     Metric(
-        "seconds", "Seconds", COUNT, "machine", False, of_training("seconds"),
-        kind=Kind.seconds, shown=_shown("validation"), timed=True,
+        "test_ece", "ECE", LOSS, "test", False,
+        compute=lambda found: classification.expected_calibration_error(found.confidence, found.correct),
     ),
     Metric(
-        "samples_per_second", "Samples/s", COUNT, "machine", True, of_training("samples_per_second"),
-        kind=Kind.rate, shown=_shown("validation", "comparison"), timed=True,
+        "degradation", "Degr.", DEGRADATION, "test", False, from_row=fall, variance=sampling.of_degradation
     ),
-    Metric("peak_device_bytes", "Peak device bytes", COUNT, "machine", False, of_training("peak_device_bytes")),
-    Metric("anonymous_bytes", "Memory, bytes", COUNT, "machine", False, of_row("anonymous_bytes")),
+    Metric(
+        "seconds", "Seconds", COUNT, "machine", False,
+        from_row=of_training("seconds"), kind=Kind.seconds, shown=_shown("validation"), timed=True,
+    ),
+    Metric(
+        "samples_per_second", "Samples/s", COUNT, "machine", True,
+        from_row=of_training("samples_per_second"), kind=Kind.rate, shown=_shown("validation", "comparison"),
+        timed=True,
+    ),
+    Metric(
+        "peak_device_bytes", "Peak device bytes", COUNT, "machine", False, from_row=of_training("peak_device_bytes")
+    ),
+    Metric("anonymous_bytes", "Memory, bytes", COUNT, "machine", False, from_row=of_row("anonymous_bytes")),
 )  # fmt: skip
 CATALOGUE = {metric.name: metric for metric in _RECORDS}
 """Every metric by its name, in the order in which tables and comparisons have them.
@@ -141,3 +198,18 @@ Losses are in nats, accuracies and macro-F1 fractions, degradations in percent, 
 def value_of(row: TrialRow, metric: str, condition: Condition = CLEAN) -> float | None:
     """Return a done trial's metric, None where it has none; the condition is of test rows."""
     return CATALOGUE[metric].read(row, condition)
+
+
+def computed_names(rows: Rows) -> list[str]:
+    """Return the names of the metrics of some rows that are computed from predictions, in the catalogue's order."""
+    return [name for name, metric in CATALOGUE.items() if metric.rows == rows and metric.from_row is None]
+
+
+def of_predictions(rows: Rows, predictions: Predictions) -> tuple[dict[str, float | None], dict[str, float]]:
+    """Return the values of the `computed_names` of some rows, and the variances of those that have one, by name.
+
+    A value is None where the predictions lack what it takes.
+    """
+    values = {name: CATALOGUE[name].of(predictions) for name in computed_names(rows)}
+    computes = {name: CATALOGUE[name].compute_variance for name, value in values.items() if value is not None}
+    return values, {name: compute(predictions) for name, compute in computes.items() if compute}

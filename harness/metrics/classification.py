@@ -108,16 +108,25 @@ def degradation_variance(joint: NDArray[np.float64]) -> float:
     return max(0.0, float(100.0**2 * (weights @ joint @ weights) / clean**2))
 
 
-def cross_entropy(log_probability: Floats) -> float:
-    """Return the mean of -log p, in nats, for the log-probabilities (rows,) of the true classes.
+def losses(log_probability: Floats) -> NDArray[np.float64]:
+    """Return -log p of each image, in nats, for the log-probabilities (rows,) of the true classes.
 
     p is clipped to [1e-8, 1 - 1e-8], as in the paper; a NaN stays NaN.
+
+    >>> losses(np.array([-0.5, -np.inf])).round(4)
+    array([ 0.5   , 18.4207])
+    """
+    clipped = np.clip(np.asarray(log_probability, dtype=np.float64), np.log(CLIP), np.log1p(-CLIP))
+    return np.asarray(-clipped)
+
+
+def cross_entropy(log_probability: Floats) -> float:
+    """Return the mean of `losses`.
 
     >>> round(cross_entropy(np.log([0.5, 0.25])), 4)
     1.0397
     """
-    clipped = np.clip(np.asarray(log_probability, dtype=np.float64), np.log(CLIP), np.log1p(-CLIP))
-    return float(-clipped.mean())
+    return float(losses(log_probability).mean())
 
 
 def expected_calibration_error(confidence: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:

@@ -108,8 +108,8 @@ def difference(
     record = CATALOGUE[metric]
     images = sizes.get(record.rows, 0) if change.n > 1 or condition[0] is None else 0
     floor = None
-    if images and record.variance:
-        sides = [record.variance([trials[seed] for seed in known], [condition]) for trials in (first, second)]
+    if images:
+        sides = [record.sampling_variance([trials[seed] for seed in known], [condition]) for trials in (first, second)]
         spread = [each for each in sides if each is not None]
         floor = NORMAL_QUANTILE * sqrt(sum(spread) / (images * change.n)) if len(spread) == len(sides) else None
     error = None if same or not isfinite(change.mean) else _error(one, other, change, floor)

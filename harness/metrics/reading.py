@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.rows import Condition, measure_of
+from harness.metrics.classification import degradation
+from harness.rows import CLEAN, Condition, measure_of
 
 if TYPE_CHECKING:
     from harness.rows import TrialMetrics, TrialRow
@@ -39,11 +40,21 @@ def of_row(key: str) -> Read:
     return read
 
 
-def of_test(key: str) -> Read:
-    """Return how to read a field of `Measure`, under the condition."""
+def of_values(name: str, *, test: bool) -> Read:
+    """Return how to read a value that was computed from predictions: of test rows under the condition, or validation.
+
+    None where the row lacks it, as one of an earlier version may.
+    """
 
     def read(row: TrialRow, condition: Condition) -> float | None:
-        measure = measure_of(row, condition)
-        return None if measure is None else float(getattr(measure, key))
+        found = measure_of(row, condition) if test else row.metrics
+        return None if found is None else found.values.get(name)
 
     return read
+
+
+def fall(row: TrialRow, condition: Condition) -> float | None:
+    """Return `harness.metrics.degradation` of the test accuracy under a condition."""
+    read = of_values("test_accuracy", test=True)
+    clean, perturbed = read(row, CLEAN), read(row, condition)
+    return None if clean is None or perturbed is None else degradation(clean, perturbed)

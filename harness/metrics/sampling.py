@@ -18,35 +18,31 @@ if TYPE_CHECKING:
     from harness.metrics.reading import Read
     from harness.rows import TrialRow
 
-Variance = Callable[["Sequence[TrialRow]", Sequence[Condition]], "float | None"]
-"""Returns the variance over one drawn image, a mean over trials; over m images it is 1 / m of it.
+Variance = Callable[["Read", "Sequence[TrialRow]", "Sequence[Condition]"], "float | None"]
+"""Returns a metric's variance over one drawn image, a mean over trials; over m images it is 1 / m of it.
 
-None where a row lacks what it takes, as one of an earlier version does. Of several conditions it is that of the mean.
+The first argument reads the metric. None where a row lacks what it takes, as one of an earlier version does. Of several
+conditions it is that of the mean.
 """
 
 
-def of_share(read: Read) -> Variance:
+def of_share(read: Read, rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
     """Return the variance of an accuracy p, the binomial's p (1 - p) of the trials' mean p."""
+    share = _mean([read(row, conditions[0]) for row in rows])
+    return None if share is None else share * (1 - share)
 
-    def variance(rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
-        share = _mean([read(row, conditions[0]) for row in rows])
-        return None if share is None else share * (1 - share)
+
+def as_computed(name: str, *, test: bool) -> Variance:
+    """Return how to read a variance that was computed from predictions, beside its metric."""
+
+    def variance(_: Read, rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
+        found = [measure_of(row, conditions[0]) if test else row.metrics for row in rows]
+        return _mean([one.variances.get(name) if one else None for one in found])
 
     return variance
 
 
-def of_val_macro_f1(rows: Sequence[TrialRow], _: Sequence[Condition]) -> float | None:
-    """Return what `harness.metrics.macro_f1_variance` gave for the validation rows."""
-    return _mean([row.metrics.val_macro_f1_variance if row.metrics else None for row in rows])
-
-
-def of_test_macro_f1(rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
-    """Return what `harness.metrics.macro_f1_variance` gave for the test rows."""
-    measures = [measure_of(row, conditions[0]) for row in rows]
-    return _mean([one.macro_f1_variance if one else None for one in measures])
-
-
-def of_degradation(rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
+def of_degradation(_: Read, rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
     """Return `harness.metrics.degradation_variance` of the mean degradation over the conditions."""
     return _mean([_of_degradation(row, conditions) for row in rows])
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from harness.metrics.catalogue import value_of
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import FORMER, ExperimentRows
 from harness.results.leaderboard.formats import shown
 from harness.results.leaderboard.model import Column, Marked, Ranked, Table, make_table
 from harness.results.leaderboard.speed import doubts
-from harness.rows import CLEAN, TrialRow, measure_of
+from harness.rows import TrialRow
 
 Facets = Mapping[str, Sequence[str]]
 """What a line may be chosen by: ``{"group": ["Baseline"], "status": ["done", "failed"]}``."""
@@ -122,13 +123,12 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
 
 def _trial(one: ExperimentRows, row: TrialRow) -> dict[str, Any]:
     done = row.metrics if row.status == "done" else None
-    clean = measure_of(row, CLEAN) if done and one.finalist else None
     line = {key: getattr(row, key) for key in ("experiment", "group", "backend", "status", "reason")}
     line |= {key: getattr(done, key) if done else None for key in ("val_accuracy", "epochs")}
     line["seconds"] = Statistic(done.seconds, None, 1, row.contended) if done else None
     if done and row.evaluation and not one.finalist:
         line["reason"] = FORMER
-    return line | {"seed": row.seed, "test_accuracy": clean.accuracy if clean else None}
+    return line | {"seed": row.seed, "test_accuracy": value_of(row, "test_accuracy") if done and one.finalist else None}
 
 
 def _order(value: Any) -> str:

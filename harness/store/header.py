@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, read_regular, write_bytes
-from harness.store.stored import FORMAT
+from harness.store.stored import FORMAT, READ
 from harness.suite import Suite
 from harness.suite.expectations import claims, figures
 
@@ -111,8 +111,9 @@ def _parsed(path: Path, told: bytes) -> Header:
         msg = f"{path}: cannot be read: {one_line(error, _SHOWN)}. Restore it, or start anew with --fresh"
         raise HarnessError(msg) from None
     form = content.get("format") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or form != FORMAT or not isinstance(form, int):
-        msg = f"{path}: format {shown(form)}; this harness reads format {FORMAT}. Use the version that wrote it"
+    if not isinstance(content, dict) or form not in READ or not isinstance(form, int):
+        known = " and ".join(map(str, READ))
+        msg = f"{path}: format {shown(form)}; this harness reads formats {known}. Use the version that wrote it"
         raise HarnessError(msg)
     try:
         _check(content)

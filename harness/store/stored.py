@@ -11,8 +11,12 @@ from pydantic import TypeAdapter
 from harness.errors import one_line, shown
 from harness.machine.files import checksum, digest_of, read_json, write_bytes
 from harness.rows import TrialRow
+from harness.store.earlier import upgraded
 
-FORMAT = 1
+FORMAT = 2
+"""What is written. An older version refuses a run of a newer format, and makes nothing of it again."""
+READ = (1, 2)
+"""What is read; `harness.store.earlier` says what was different."""
 _ROW = TypeAdapter(TrialRow)
 _FILES = TypeAdapter(dict[str, str])
 
@@ -50,7 +54,7 @@ def read_stored(place: Path, experiment: str, seed: int) -> Stored | str | None:
         body = {"row": content["row"], "files": content["files"]}
         if content["checksum"] != checksum(body):
             return f"{path}: its checksum does not match"
-        stored = Stored(_ROW.validate_python(body["row"]), _FILES.validate_python(body["files"]))
+        stored = Stored(_ROW.validate_python(upgraded(body["row"])), _FILES.validate_python(body["files"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from statistics import fmean
 
-from harness.rows import TrialMetrics, TrialRow
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.rows import TrialRow
 from harness.suite.models import BestOf, Suite
 
 
@@ -91,16 +92,17 @@ def _best(finalist: BestOf, candidates: Sequence[str], planned: Mapping[str, Seq
     failed = [row for row in rows if row.metrics is None and row.status != "planned"]
     if any(name not in planned for name in candidates) or any(row.status == "planned" for row in rows):
         return Choice(failed=failed, waiting=True)
-    trained: dict[str, list[TrialMetrics]] = {}
+    trained: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        if row.metrics is not None:
-            trained.setdefault(row.experiment, []).append(row.metrics)
+        value = value_of(row, finalist.by)
+        if row.metrics is not None and value is not None:
+            badness = -value if CATALOGUE[finalist.by].higher_is_better else value
+            trained.setdefault(row.experiment, []).append((badness, row.metrics.val_loss))
     most = max(map(len, trained.values()), default=0)
     scores = []
     for position, name in enumerate(candidates):
         trials = trained.get(name, [])
         if trials and len(trials) == most:
-            value = fmean(getattr(metrics, finalist.by) for metrics in trials)
-            loss = fmean(metrics.val_loss for metrics in trials)
-            scores.append((value if finalist.by == "val_loss" else -value, loss, position, name))
+            badness, loss = map(fmean, zip(*trials, strict=True))
+            scores.append((badness, loss, position, name))
     return Choice([min(scores)[-1]] if scores else [], failed)

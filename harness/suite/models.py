@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from harness.datasets.splits import SplitTable
 from harness.interfaces import ActivationName, Gradient, Placement
 from harness.settings import Count, Finite, NotNegative, Positive, Seed, Table
-from harness.suite.relations import MetricName
+from harness.suite.relations import MetricName, ValidationMetricName
 from harness.text import seconds
 from harness.trial.schedules import Constant, Schedule
 from harness.trial.stopping import EarlyStopping
@@ -109,7 +109,7 @@ class BestOf(Table):
     """A finalist that validation chooses: the best of the experiments that ``best_of`` (a name or glob) matches."""
 
     best_of: Annotated[str, Field(min_length=1)]
-    by: Literal["val_accuracy", "val_loss", "val_macro_f1"] = "val_accuracy"
+    by: ValidationMetricName = "val_accuracy"
 
 
 class Robustness(Table):

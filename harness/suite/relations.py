@@ -10,8 +10,10 @@ from harness.metrics.catalogue import CATALOGUE
 # The names are those of the catalogue, which no type checker can read.
 if TYPE_CHECKING:
     MetricName = str
+    ValidationMetricName = str
 else:
     MetricName = Literal[tuple(CATALOGUE)]
+    ValidationMetricName = Literal[tuple(name for name, metric in CATALOGUE.items() if metric.rows == "val")]
 
 Operator = Literal["<", "<=", ">", ">="]
 

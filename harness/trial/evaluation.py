@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from harness import metrics
 from harness.errors import TrialError
 from harness.interfaces import Network, Perturb, SweepingPerturb
+from harness.metrics.catalogue import of_predictions
+from harness.metrics.predictions import of_conditions
 from harness.rows import Measure
 from harness.seeding import generator
 from harness.trial.inputs import read_only
@@ -86,25 +88,8 @@ def evaluate(
 
 def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[PerturbationSpec]) -> list[Measure]:
     """Return the metrics of each condition."""
-    found = []
-    clean = metrics.accuracy(predictions["confusion"][0])
-    for index, (perturbation, severity) in enumerate(conditions(perturbations)):
-        confusion = predictions["confusion"][index]
-        accuracy = metrics.accuracy(confusion)
-        right = predictions["predicted"][index] == predictions["labels"]
-        found.append(
-            Measure(
-                perturbation=perturbation,
-                severity=severity,
-                accuracy=accuracy,
-                macro_f1=metrics.macro_f1(confusion),
-                macro_f1_variance=metrics.macro_f1_variance(confusion),
-                cross_entropy=metrics.cross_entropy(predictions["log_probability"][index]),
-                ece=metrics.expected_calibration_error(predictions["confidence"][index], right),
-                degradation=metrics.degradation(clean, accuracy),
-            )
-        )
-    return found
+    found = zip(conditions(perturbations), of_conditions(predictions), strict=True)
+    return [Measure(*condition, *of_predictions("test", one)) for condition, one in found]
 
 
 def _spoken(condition: Condition) -> str:

@@ -4,7 +4,6 @@ A backend may reuse its buffers, or still write to them from a thread: nothing t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import index
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.errors import TrialError, printable, shown
 from harness.interfaces import EpochStats, Network, NetworkSpec, State
+from harness.metrics.predictions import Predictions
 
 NORMALISATION = 1e-3
 """How far the probabilities of a row may be from a sum of 1.
@@ -36,21 +36,10 @@ FACT_LENGTH = 300
 """Characters of each that are kept."""
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """What counts of the log-probabilities of some rows, all (rows,)."""
-
-    predicted: NDArray[np.int64]
-    log_probability: NDArray[np.float32]
-    """Of the true class."""
-    confidence: NDArray[np.float32]
-    """The probability of the predicted class."""
-
-
 def read_predictions(
     values: NDArray[np.float32], truth: NDArray[np.int64], classes: int, when: str = ""
 ) -> Predictions:
-    """Return what counts of a backend's predictions of rows whose classes are ``truth`` (rows,).
+    """Return what is kept of a backend's predictions of rows whose classes are ``truth`` (rows,).
 
     A log-probability of -inf, which is a probability of 0, is allowed: a cross-entropy clips it. ``when`` is part of
     the error's text, as in ``"at epoch 3"``.
@@ -64,7 +53,7 @@ def read_predictions(
         got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
         msg = f"the backend's predictions are {got}; the contract says float32 {(rows, classes)}"
         raise TrialError(msg)
-    found = Predictions(np.empty(rows, np.int64), np.empty(rows, np.float32), np.empty(rows, np.float32))
+    predicted, of_truth, confidence = np.empty(rows, np.int64), np.empty(rows, np.float32), np.empty(rows, np.float32)
     for start in range(0, rows, _CHUNK):
         part = slice(start, start + _CHUNK)
         chunk = np.array(values[part], subok=False)
@@ -82,10 +71,16 @@ def read_predictions(
                 )
             raise TrialError(msg)
         at = np.arange(len(chunk))
-        found.predicted[part] = chunk.argmax(axis=1)
-        found.log_probability[part] = chunk[at, truth[part]]
-        found.confidence[part] = np.exp(chunk[at, found.predicted[part]])
-    return found
+        predicted[part] = chunk.argmax(axis=1)
+        of_truth[part] = chunk[at, truth[part]]
+        confidence[part] = np.exp(chunk[at, predicted[part]])
+    arrays: dict[str, NDArray[Any]] = {
+        "labels": truth,
+        "predicted": predicted,
+        "log_probability": of_truth,
+        "confidence": confidence,
+    }
+    return Predictions(arrays, classes)
 
 
 def read_stats(stats: Any, rows: int, batch_size: int, epoch: int) -> EpochStats:

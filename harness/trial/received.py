@@ -5,12 +5,13 @@ The jobs verify what a plugin returns; a plugin has the run of their process all
 
 from collections.abc import Callable
 from math import isfinite
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import TrialError, printable, shown
+from harness.metrics.catalogue import Rows, computed_names
 from harness.rows import EpochRecord, Measure, TrialMetrics
 from harness.trial.evaluation import conditions
 from harness.trial.gallery import EXAMPLES, PAIRS
@@ -65,6 +66,7 @@ def _trained(result: Any, spec: TrialSpec) -> Trained:
     for record in trained.history:
         _fields(record, EpochRecord)
     _fields(trained.metrics, TrialMetrics)
+    _computed(trained.metrics, "val")
     classes = spec.network.classes
     _array(trained.confusion, "confusion", np.int64, (classes, classes), 0, np.inf)
     read_state(trained.state, spec.network)
@@ -83,6 +85,7 @@ def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evalua
         _require(type(found.measures) is list and len(found.measures) == count, "measures", found.measures)
         for measure in found.measures:
             _fields(measure, Measure)
+            _computed(measure, "test")
         classes, table = trial.network.classes, (count, test_rows)
         arrays: dict[str, tuple[Any, Shape, float, float]] = {
             "rows": (np.int64, (test_rows,), 0, trial.data.rows - 1),
@@ -122,10 +125,26 @@ def _real(value: object) -> bool:
     return type(value) in {int, float} and isfinite(value)  # type: ignore[arg-type] # a number, by its type
 
 
+def _computed(record: TrialMetrics | Measure, rows: Rows) -> None:
+    """Require the values of the catalogue's metrics of some rows, finite or None, and variances of some of them."""
+    names = computed_names(rows)
+    _require(type(record.values) is dict and list(record.values) == names, f"the metrics {names}", record.values)
+    for name, value in record.values.items():
+        _require(value is None or _real(value), name, value)
+    _require(type(record.variances) is dict and set(names) >= set(record.variances), "variances", record.variances)
+    for name, value in record.variances.items():
+        _require(_real(value), f"the variance of {name}", value)
+
+
 def _fields(record: Any, kind: type) -> None:
-    """Require a record of numbers, texts and nothing: each field of its declared type, each number finite."""
+    """Require a record of numbers, texts and nothing: each field of its declared type, each number finite.
+
+    Its dicts are the caller's to verify.
+    """
     _require(type(record) is kind, kind.__name__, record)
     for name, hint in get_type_hints(kind).items():
+        if get_origin(hint) is dict:
+            continue
         value = getattr(record, name, None)
         allowed = set(get_args(hint) or (hint,))
         holds = type(value) in allowed or (type(value) is int and float in allowed)

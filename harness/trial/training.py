@@ -11,11 +11,13 @@ from harness import metrics
 from harness.datasets.splits import Split
 from harness.errors import TrialError
 from harness.interfaces import EpochStats, Network, State
+from harness.metrics.catalogue import of_predictions
+from harness.metrics.predictions import Predictions
 from harness.rows import EpochRecord, TrialMetrics
 from harness.seeding import epoch_order
 from harness.trial.checkpoints import Checkpoint, Checkpoints
 from harness.trial.inputs import lent, read_only
-from harness.trial.outputs import Predictions, read_predictions, read_state, read_stats
+from harness.trial.outputs import read_predictions, read_state, read_stats
 from harness.trial.specs import Trained, TrialSpec
 from harness.trial.stopping import Course
 
@@ -75,23 +77,23 @@ def fit(
         network.load(_copied(best_state))
     if predictions is None or best_state is not None:
         predictions = _predicted_again(network, split, truth, spec.classes, kept)
-    confusion = metrics.confusion_matrix(truth, predictions.predicted, spec.classes)
+    values, variances = of_predictions("val", predictions)
     summary = TrialMetrics(
         train_loss=kept.train_loss,
         train_accuracy=kept.train_accuracy,
         val_loss=kept.val_loss,
         val_accuracy=kept.val_accuracy,
-        val_macro_f1=metrics.macro_f1(confusion),
-        val_ece=metrics.expected_calibration_error(predictions.confidence, predictions.predicted == truth),
         best_epoch=course.best_epoch,
         epochs=len(history),
         stopped_early=len(history) < trial.epochs,
         seconds=sum(record.seconds + record.validation_seconds for record in history),
         samples_per_second=float(np.median([record.samples_per_second for record in history])),
         peak_device_bytes=peak,
-        val_macro_f1_variance=metrics.macro_f1_variance(confusion),
+        values=values,
+        variances=variances,
     )
     state = read_state(network.state(), spec)
+    confusion = predictions.confusion
     return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=found is not None)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
+from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.comparisons import NORMAL_QUANTILE
-from harness.metrics.sampling import of_degradation
 from harness.metrics.statistic import Statistic
 from harness.results.results import Results
 from harness.text import counted
@@ -40,7 +40,7 @@ def degradation(results: Results, perturbation: str) -> str:
     if not n or len(values) < 2:
         return ""
     least, tested = min(values, key=lambda value: value[0])
-    spread = of_degradation(tested, [(perturbation, severity) for severity in noisy])
+    spread = CATALOGUE["degradation"].sampling_variance(tested, [(perturbation, severity) for severity in noisy])
     if spread is None:
         return ""
     half = NORMAL_QUANTILE * sqrt(spread / n)

@@ -1,0 +1,22 @@
+"""Measures of test rows, made for tests: by the names that the catalogue has, without their prefix."""
+
+from dataclasses import replace
+
+from harness.rows import Measure
+
+
+def measure(perturbation, severity, accuracy, macro_f1=0.5, cross_entropy=1.0, ece=0.1, *, macro_f1_variance=None):
+    """Return a measure with these values."""
+    values = {"accuracy": accuracy, "macro_f1": macro_f1, "cross_entropy": cross_entropy, "ece": ece}
+    variances = {} if macro_f1_variance is None else {"test_macro_f1": macro_f1_variance}
+    return Measure(perturbation, severity, {f"test_{name}": value for name, value in values.items()}, variances)
+
+
+def changed(one, **values):
+    """Return a measure with some other values, ``accuracy=0.5``."""
+    return replace(one, values=one.values | {f"test_{name}": value for name, value in values.items()})
+
+
+def fallen(one, clean, percent):
+    """Return a measure whose accuracy is below the clean one by so many percent of it."""
+    return changed(one, accuracy=clean.values["test_accuracy"] * (1 - percent / 100))
