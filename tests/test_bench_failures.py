@@ -1,7 +1,6 @@
 """What a backend does to the benchmarks when it hangs or raises: it costs its own case, or its own noise floor."""
 
 import json
-import multiprocessing
 
 import pytest
 
@@ -9,11 +8,14 @@ from harness import bench
 from harness.bench.cases import Case
 from tests.command_line import module
 from tests.plugins_on_disk import distribution
+from tests.test_children import running
 
 pytestmark = pytest.mark.slow  # every case starts processes that load their libraries
 
 FAULTY = """
+import os
 import time
+from pathlib import Path
 
 import harness
 import numpy as np
@@ -54,6 +56,8 @@ class Network:
 
 class Faulty(NumpyBackend):
     def build(self, spec, initial, optimizer, context):
+        if "STARTED" in os.environ:
+            Path(os.environ["STARTED"], f"{os.getpid()}.pid").touch()
         if len(spec.layers) > 7:
             time.sleep(600)
         return Network(spec)
@@ -80,8 +84,9 @@ def faulty(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("faulty")
-def test_a_case_that_hangs_costs_itself_alone():
+def test_a_case_that_hangs_costs_itself_alone(tmp_path, monkeypatch):
     """In its start or in a run; its processes are ended, and the others are measured."""
+    monkeypatch.setenv("STARTED", str(tmp_path))
     cases = [
         Case("faulty", "M3b", "train", rows=600),
         Case("faulty", "M0", "train", rows=600, processes=2),
@@ -94,7 +99,9 @@ def test_a_case_that_hangs_costs_itself_alone():
     }
     assert [one.title for one in measured.measurements] == ["numpy M0 train"]
     assert len(measured.measurements[0].seconds) == 2
-    assert multiprocessing.active_children() == []
+    started = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert len(started) == 3
+    assert not any(map(running, started))
 
 
 @pytest.mark.usefixtures("faulty")

@@ -1,6 +1,5 @@
 """`harness.bench.measure`: fresh processes, which start as workers do, run at the same moment, and fail alone."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from harness import bench
 from harness.bench.cases import Case
 from harness.machine import contention
 from tests.plugins_on_disk import distribution
+from tests.test_children import running
 
 pytestmark = pytest.mark.slow  # every case starts processes that load their libraries
 
@@ -136,7 +136,7 @@ def test_processes_of_a_case_run_at_the_same_moment():
     assert min(one.seconds) >= 0.2
     assert one.median_seconds < 0.39
     assert one.samples_per_second == pytest.approx(1200 / one.median_seconds)
-    assert multiprocessing.active_children() == []
+    assert not running(int(one.environment["pid"]))
 
 
 @pytest.mark.usefixtures("theirs")

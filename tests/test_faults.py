@@ -98,7 +98,7 @@ epochs = 1
 EXPECTED = {
     "good": ("done", ""),
     "hangs": ("timed out", "took longer than 5 s"),
-    "exits_0": ("failed", "worker died (it exited)"),
+    "exits_0": ("failed", "worker died (exit code 0)"),
     "exits_3": ("failed", "worker died (exit code 3)"),
     "system_exit": ("failed", "SystemExit: 7"),
     "killed": ("failed", "worker died (signal 9)"),

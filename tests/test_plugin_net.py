@@ -121,7 +121,7 @@ def test_a_dataset_that_exits_in_a_worker_ends_the_command_with_its_reason(site,
     install(site, "harness-bad", DATASET.format(where="load", ending="import os; os._exit(0)"))
     (tmp_path / "tiny.toml").write_text(TINY)
     error = typed("run", "tiny.toml", "--dataset", "rude", "--jobs", "1", code=2).err
-    assert error == "error: --dataset rude: dataset 'rude': worker died (it exited)\n"
+    assert error == "error: --dataset rude: dataset 'rude': worker died (exit code 0)\n"
 
 
 def test_an_optimizer_that_exits_is_a_mistake_of_the_suite(site, typed, tmp_path):

@@ -17,9 +17,10 @@ WORKING = FINE.replace(
         return parameters - learning_rate * gradients, state""",
 )
 SAY_WHERE = """
-import sys
+import os, sys
 with open({log!r}, "a") as file:
-    file.write("vetting " if sys.argv == ["-c"] else "worker " if sys.argv[0] == "-c" else "")
+    vetted = "HARNESS_PLUGINS_VETTED" in os.environ
+    file.write("" if sys.argv[0] != "-c" else "worker " if vetted else "vetting ")
 """
 
 

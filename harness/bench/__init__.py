@@ -7,8 +7,8 @@ from harness.bench.measurements import Machine, Measurement, check_place, read, 
 from harness.bench.noise import NoiseFloor, calibrate, floors, keep
 from harness.bench.overhead import Overhead, overhead
 from harness.bench.prepared import Prepared, UnavailableError, prepare
+from harness.bench.process import FailedError
 from harness.bench.rounds import Measured, interleaved, measure
-from harness.bench.sessions import FailedError
 from harness.bench.standings import Standing, standings
 
 __all__ = [

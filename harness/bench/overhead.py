@@ -1,15 +1,18 @@
 """What a whole suite costs beside its trials."""
 
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from time import perf_counter
 
 from harness.errors import HarnessError
-from harness.machine.children import python
+from harness.machine.supervised import Child, how_it_ended
 from harness.store import Run
+
+_PATIENCE = 5.0
+"""Seconds for an interrupted run to end by itself."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,19 @@ def overhead(suite: Path, options: Sequence[str] = ()) -> Overhead:
     """
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as folder:
         place = Path(folder) / "run"
-        harness = python("from harness.cli import main; main()")
-        command = [*harness, "run", str(suite), "--jobs", "1", "--quiet", "--out", str(place)]
+        arguments = ["run", str(suite), "--jobs", "1", "--quiet", "--out", str(place), *options]
         started = perf_counter()
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)  # noqa: S603 - our own
-        seconds = perf_counter() - started
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            reason = next((line for line in said if line.startswith("error: ")), said[0] if said else "")
-            msg = f"{suite}: 'harness run' ended with exit code {done.returncode}: {reason.removeprefix('error: ')}"
+        with Child("from harness.cli import main\nmain()\n", *arguments, stderr=PIPE) as child:
+            try:
+                _, errors = child.output() or (b"", b"")
+            except BaseException:
+                child.end(_PATIENCE)  # it ends its workers, and leaves what it has written whole
+                raise
+        seconds, code = perf_counter() - started, child.exit_code()
+        if code:
+            lines = errors.decode("utf-8", "backslashreplace").strip().splitlines()
+            reason = next((line for line in lines if line.startswith("error: ")), lines[0] if lines else "")
+            msg = f"{suite}: 'harness run' ended with {how_it_ended(code)}: {reason.removeprefix('error: ')}"
             raise HarnessError(msg)
         here = Run.open(place)
         rows = list(here.rows())

@@ -9,7 +9,8 @@ from math import nan
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
 from harness.bench.prepared import UnavailableError
-from harness.bench.sessions import FailedError, Session
+from harness.bench.process import FailedError
+from harness.bench.sessions import Session
 from harness.bench.storage import stored
 
 Say = Callable[[str], None]

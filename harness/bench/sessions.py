@@ -1,13 +1,8 @@
-"""A case in fresh processes of its own, which start as a pool's workers do and wait between two runs."""
+"""A case in fresh processes, which start as a pool's workers do and wait between two runs."""
 
 import os
-import pickle
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import replace
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from statistics import median
 from time import perf_counter, process_time, sleep
 from types import TracebackType
@@ -16,11 +11,10 @@ from typing import Self, TypeVar
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
 from harness.bench.prepared import UnavailableError
-from harness.bench.worker import Built, Failed, Message, Ran, Ready, Refused, serve
+from harness.bench.process import FailedError, Worker
+from harness.bench.worker import Built, Failed, Ran, Ready, Refused
 from harness.datasets.cache import CachedDataset
-from harness.errors import HarnessError, one_line, shown
-from harness.execution.pools import plain
-from harness.machine.children import SAFE_PATH
+from harness.errors import shown
 from harness.machine.contention import busy
 from harness.machine.threads import VARIABLES
 from harness.plugins.vetting import VETTED
@@ -29,14 +23,7 @@ PAUSE = 0.05
 """Seconds before a run: threads of the last case's libraries spin a while (OpenBLAS: 26 ms) before they sleep."""
 AHEAD = 0.002
 """Seconds between the order to run and its time: enough for every process of a case to be awake."""
-
-
-Worker = tuple[SpawnProcess, Connection]
 M = TypeVar("M", Built, Ready, Ran)
-
-
-class FailedError(HarnessError):
-    """A case raised something, its process died, or it took too long."""
 
 
 class Session:
@@ -51,16 +38,16 @@ class Session:
     ) -> None:
         self.case = case
         self.startup: list[float] = []
-        """Seconds from the start of each process until its network stood."""
+        """Seconds from the start of each process until its network was built."""
         self.peak_anonymous_bytes: int | None = None
         """Of the largest process, until it was warm."""
         self.kernels: Mapping[str, Mapping[str, str]] = {}
         self._waited: list[float] = []
         self._others: list[float] = []
-        self._told: Measurement | None = None
+        self._warm: Measurement | None = None
         base = plain if case.kind == "peer" else dict(os.environ)
         threads = dict.fromkeys(VARIABLES, str(case.threads))
-        self._environment = {**base, **threads, **dict(case.variables), SAFE_PATH: "1", VETTED: "1"}
+        self._environment = {**base, **threads, **dict(case.variables), VETTED: "1"}
         self._dataset = dataset
         self._timeout = timeout
         self._workers: list[Worker] = []
@@ -104,8 +91,7 @@ class Session:
         before, began = busy(), process_time()
         start = perf_counter() + AHEAD
         for worker in self._workers:
-            with suppress(OSError):  # a process that is gone is told of when its answer is read
-                worker[1].send(start)
+            worker.send(start)
         runs = [self._expect(worker, Ran, start) for worker in self._workers]
         after, ours = busy(), sum(run.cpu for run in runs) + process_time() - began
         seconds = max(run.ended for run in runs) - min(run.started for run in runs)
@@ -117,10 +103,10 @@ class Session:
 
     def measured(self, seconds: list[float]) -> Measurement:
         """Return the measurement that runs of these seconds make."""
-        if self._told is None:
+        if self._warm is None:
             raise RuntimeError("nothing is measured before the processes have started")
         return replace(
-            self._told,
+            self._warm,
             seconds=tuple(seconds),
             startup_seconds=tuple(self.startup),
             peak_anonymous_bytes=self.peak_anonymous_bytes,
@@ -129,47 +115,29 @@ class Session:
         )
 
     def close(self) -> None:
-        """End the processes: whatever they hold ends with them."""
-        for process, connection in self._workers:
-            process.kill()
-            connection.close()
-            process.join()
+        """End the processes: what they hold ends with them."""
+        for worker in self._workers:
+            worker.end()
         self._workers = []
 
     def _start(self) -> None:
-        context = get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=serve, args=(there, self.case, self._dataset), daemon=True)
-        with _environment(self._environment):
-            started = perf_counter()
-            process.start()
-        there.close()
-        worker = (process, here)
+        started = perf_counter()
+        worker = Worker(self._environment)
         self._workers.append(worker)
+        worker.send((self.case, self._dataset))
         self._expect(worker, Built, started)
         self.startup.append(perf_counter() - started)
         ready = self._expect(worker, Ready, started)
-        self._told, self.kernels = ready.told, ready.kernels
+        self._warm, self.kernels = ready.measurement, ready.kernels
         peaks = (self.peak_anonymous_bytes, ready.peak_anonymous_bytes)
         self.peak_anonymous_bytes = max((peak for peak in peaks if peak is not None), default=None)
 
     def _expect(self, worker: Worker, kind: type[M], since: float) -> M:
         """Return a process's next message, which is of a kind unless something is wrong, in time from ``since`` on."""
-        process, connection = worker
-        left = None if self._timeout is None else max(0.0, since + self._timeout - perf_counter())
         try:
-            if not connection.poll(left):
-                msg = f"took longer than {self._timeout:g} s"
-                raise FailedError(msg)
-            message: Message = plain.loads(connection.recv_bytes())
-        except pickle.UnpicklingError as error:
-            msg = f"its process said what is not read: {one_line(error)}"
-            raise FailedError(msg) from None
-        except (EOFError, OSError):
-            process.join(5)
-            code = process.exitcode or 0
-            how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            msg = f"its process died ({how})"
+            message = worker.hear(None if self._timeout is None else since + self._timeout)
+        except TimeoutError:
+            msg = f"took longer than {self._timeout:g} s"
             raise FailedError(msg) from None
         if isinstance(message, Refused):
             raise UnavailableError(self.case, message.reason, everywhere=message.everywhere)
@@ -179,16 +147,3 @@ class Session:
             msg = f"its process said {shown(message)} where {kind.__name__} was expected"
             raise FailedError(msg)
         return message
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Have exactly these environment variables within the block: a process that starts there inherits them."""
-    kept = dict(os.environ)
-    try:
-        os.environ.clear()
-        os.environ.update(values)
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)

@@ -1,11 +1,10 @@
 """The inside of a process that measures one case: it makes it ready, then runs it on request."""
 
 import os
+import pickle
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection
 from time import perf_counter, process_time
 
 from harness.bench.cases import Case
@@ -15,20 +14,23 @@ from harness.bench.pace import spin_up
 from harness.bench.prepared import UnavailableError, prepare
 from harness.datasets.cache import CachedDataset
 from harness.errors import one_line
-from harness.machine.children import end_with_parent
+from harness.machine.channel import Channel, taken_from_standard_streams
 from harness.machine.contention import Waiting
+
+PROGRAM = "from harness.bench.worker import main; main()"
+"""What the process executes."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """The network stands: the process has started."""
+    """The network is built: the process has started."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The case is warm; what there is to say of it."""
+    """The case is warm."""
 
-    told: Measurement
+    measurement: Measurement
     """With the seconds of the warm-up, which are no result."""
     peak_anonymous_bytes: int | None
     kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -66,30 +68,34 @@ class Failed:
 Message = Built | Ready | Ran | Refused | Failed
 
 
-def serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
-    """Make a case ready and run it at every time that comes through the connection, until that is closed."""
+def main() -> None:
+    """Make the case ready that the driver sends, and run it at every time that it sends then, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it, and ends us
-    parent = parent_process()
-    if parent and parent.pid:
-        end_with_parent(parent.pid)
-    os.dup2(2, 1)  # what a library prints must not get into the measurements
+    channel = taken_from_standard_streams()
+    os.dup2(2, 1)  # what a library prints goes to the terminal
+    channel.greet()
+    case, dataset = pickle.loads(channel.receive())  # noqa: S301 - our own driver wrote it
     try:
-        _serve(connection, case, dataset)
+        _serve(channel, case, dataset)
     except UnavailableError as error:
-        connection.send(Refused(error.reason, error.everywhere))
+        _say(channel, Refused(error.reason, error.everywhere))
     except (EOFError, BrokenPipeError):
-        pass  # the driver has all that it wants, or is gone
+        pass  # the driver has all that it wants, or has ended
     except BaseException as error:  # noqa: BLE001 - whatever a backend raises is its own case's result
-        connection.send(Failed(one_line(error)))
+        _say(channel, Failed(one_line(error)))
 
 
-def _serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
+def _say(channel: Channel, message: Message) -> None:
+    channel.send(pickle.dumps(message, protocol=5))
+
+
+def _serve(channel: Channel, case: Case, dataset: CachedDataset) -> None:
     with PeakMemory() as memory:
-        prepared = prepare(case, dataset=dataset, built=lambda: connection.send(Built()))
+        prepared = prepare(case, dataset=dataset, built=lambda: _say(channel, Built()))
     with prepared:
-        connection.send(Ready(prepared.measured([1.0]), memory.bytes, prepared.kernels))
+        _say(channel, Ready(prepared.measured([1.0]), memory.bytes, prepared.kernels))
         while True:
-            start = connection.recv()
+            start: float = pickle.loads(channel.receive())  # noqa: S301 - our own driver wrote it
             waiting, worked = Waiting(), process_time()
             while perf_counter() < start:
                 pass  # awake when its time comes, as another process of the same case is
@@ -99,4 +105,4 @@ def _serve(connection: Connection, case: Case, dataset: CachedDataset) -> None:
             for _ in range(prepared.repeats):
                 prepared.run()
             ended = perf_counter()
-            connection.send(Ran(started, ended, process_time() - worked, waiting.share(), prepared.repeats))
+            _say(channel, Ran(started, ended, process_time() - worked, waiting.share(), prepared.repeats))

@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import _args_from_interpreter_flags as _flags  # type: ignore[attr-defined] # as multiprocessing does
 
-SAFE_PATH = "PYTHONSAFEPATH"
-"""The environment variable that does what ``-P`` does: for processes whose command line is not ours."""
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 

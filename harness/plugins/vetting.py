@@ -4,33 +4,22 @@ What an import may do to the process that imports it, no ``except`` in that proc
 The outcome is remembered in the cache by what the distribution is, so that it costs a look at its files afterwards.
 """
 
-from __future__ import annotations
-
 import json
 import os
-import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.machine.cache import cache_root
 from harness.machine.files import checksum, write_json
+from harness.machine.supervised import Child, how_it_ended
 from harness.plugins.foreign import LIMIT, patience
 from harness.plugins.sources import source_files
 
-if TYPE_CHECKING:
-    from subprocess import Popen
-
-_PROGRAM = """
-import json
-import sys
-sys.path[:] = json.loads(sys.stdin.readline())
-from harness.plugins.loading import rehearse
-rehearse(**json.loads(sys.stdin.readline()))
-"""
+_PROGRAM = "from harness.plugins.loading import rehearse\nrehearse(*{about!a})\n"
 LAST = "done"
 """What the process says last."""
 VETTED = "HARNESS_PLUGINS_VETTED"
@@ -89,10 +78,10 @@ def _identity(point: EntryPoint) -> str:
 def _remembered(record: Path) -> str | None:
     """Return an outcome, empty where it was well; None where none is known, or the record is damaged."""
     try:
-        told: Any = json.loads(record.read_bytes())["outcome"]
+        outcome: Any = json.loads(record.read_bytes())["outcome"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return told if isinstance(told, str) else None
+    return outcome if isinstance(outcome, str) else None
 
 
 def _tried(point: EntryPoint) -> str:
@@ -101,40 +90,15 @@ def _tried(point: EntryPoint) -> str:
     Raises:
         OSError: no process can be started, or there is no temporary folder.
     """
-    import subprocess
     from tempfile import NamedTemporaryFile
 
+    limit = patience()
     with NamedTemporaryFile(prefix="harness-", suffix=".txt") as progress:
-        about = {"name": point.name, "value": point.value, "progress": progress.name}
-        told = "\n".join(map(json.dumps, (sys.path, about))) + "\n"
-        limit = patience()
-        # -P: nothing in the current folder stands in for a module.
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-P", "-c", _PROGRAM],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            if process.stdin:
-                with suppress(BrokenPipeError), process.stdin as pipe:
-                    pipe.write(told.encode(errors="surrogatepass"))
-            how = _ending(process.wait(limit))
-        except subprocess.TimeoutExpired:
-            how = f"took longer than {limit:g} s ({LIMIT})"
-        finally:
-            _end(process)
-        said = Path(progress.name).read_text(encoding="utf-8", errors="replace").splitlines()
-    if said and said[-1] == LAST:
+        about = (point.name, point.value, progress.name)
+        with Child(_PROGRAM.format(about=about), group=True) as child:
+            code = child.wait(limit)
+        steps = Path(progress.name).read_text(encoding="utf-8", errors="replace").splitlines()
+    if steps and steps[-1] == LAST:
         return ""
-    return f"{said[-1] if said else 'its import'} {how}. 'harness plugins' tries it again"
-
-
-def _ending(code: int) -> str:
-    return f"ended the process, signal {-code}" if code < 0 else f"ended the process, exit code {code}"
-
-
-def _end(process: Popen[bytes]) -> None:
-    """End a process that still runs, with those that it has started."""
-    if process.poll() is None:
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
-        process.wait()
+    how = f"took longer than {limit:g} s ({LIMIT})" if code is None else f"ended the process, {how_it_ended(code)}"
+    return f"{steps[-1] if steps else 'its import'} {how}. 'harness plugins' tries it again"

@@ -17,6 +17,7 @@ from harness.execution.pools import plain
 from harness.execution.pools.logs import limit
 from harness.execution.pools.perform import timed_out
 from harness.execution.pools.starting import Message, Process
+from harness.machine.supervised import how_it_ended
 from harness.trial.tasks import Failure, Report, Task
 
 START_SECONDS = 120.0
@@ -195,7 +196,7 @@ class Processes:
             running.restarted = True  # it ended between two tasks, which is not this one's fault
             self._give(running, self._new_process(running.task))
         elif running:
-            self._settle(running, Failure("died", f"worker died ({_how(process.exit_code())})"), ended)
+            self._settle(running, Failure("died", f"worker died ({how_it_ended(process.exit_code())})"), ended)
 
     def _unstarted(self, process: Process, reason: str, ended: list[Future[Any]]) -> None:
         """Fail the task of a process that cannot start."""
@@ -239,11 +240,3 @@ def _loaded(content: bytes) -> Any:
 
 def _cannot_start(reason: str) -> Failure:
     return Failure("died", f"its worker process cannot start: {reason}. --jobs 0 runs trials in the driver's process")
-
-
-def _how(code: int | None) -> str:
-    if code is None:
-        return "it stopped answering"
-    if code < 0:
-        return f"signal {-code}"
-    return f"exit code {code}" if code else "it exited"

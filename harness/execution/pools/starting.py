@@ -2,20 +2,19 @@
 
 import os
 import pickle
-import subprocess
 import threading
 from collections import deque
 from contextlib import suppress
-from io import FileIO
 from queue import SimpleQueue
+from subprocess import PIPE
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 from harness.errors import one_line, printable
 from harness.execution.pools import plain
-from harness.execution.pools.channel import Channel
 from harness.execution.pools.worker import PROGRAM
-from harness.machine.children import python
+from harness.machine.channel import Channel
+from harness.machine.supervised import END_SECONDS, Child, how_it_ended
 from harness.plugins.loading import DISABLE
 from harness.plugins.vetting import VETTED
 
@@ -26,8 +25,6 @@ Kinds: ``ready`` and ``begun`` (a task), ``said`` and ``done`` (with something p
 more), ``unstarted`` (with the reason).
 """
 
-_ENDING_SECONDS = 5.0
-"""How long is waited for the system to let go of a process that was killed."""
 _LAST_WORDS_SECONDS = 0.5
 """How long is waited for the end of what a process that has ended wrote."""
 _LINES = 20
@@ -55,7 +52,7 @@ class Process:
             self._environment[DISABLE] = f"{os.environ.get(DISABLE, '')},*"
         self._messages = messages
         self._frames: SimpleQueue[bytes | None] = SimpleQueue()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._said: deque[str] = deque(maxlen=_LINES)
         self._killed = False
         self._drainer = threading.Thread(target=self._drain, daemon=True)
@@ -68,19 +65,18 @@ class Process:
 
     def exit_code(self) -> int | None:
         """Return the exit code, negative for a signal; None while it runs."""
-        return self._process.poll() if self._process else None
+        return self._child.exit_code() if self._child else None
 
     def kill(self) -> None:
         """End it at once; the system's part of that may take a moment longer."""
         self._killed = True
-        if self._process:
-            with suppress(OSError):
-                self._process.kill()
+        if self._child:
+            self._child.kill()
         self._frames.put(None)
 
     def join(self) -> None:
         """Wait until a process that was killed has ended."""
-        self._attendant.join(_ENDING_SECONDS)
+        self._attendant.join(END_SECONDS)
 
     @property
     def over(self) -> bool:
@@ -90,22 +86,18 @@ class Process:
     def why(self) -> str:
         """Return how it ended, and the last line that it wrote on standard error before its first task."""
         self._drainer.join(_LAST_WORDS_SECONDS)
-        code = self.exit_code()
-        how = f"signal {-code}" if code and code < 0 else f"exit code {code}"
+        how = how_it_ended(self.exit_code())
         return f"{how}: {self._said[-1]}" if self._said else how
 
     def _attend(self) -> None:
         try:
-            process = self._process = subprocess.Popen(  # noqa: S603 - our own program
-                python(PROGRAM, str(os.getpid())),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-                env=self._environment,
-            )  # fmt: skip
-            channel = Channel(cast("FileIO", process.stdout), cast("FileIO", process.stdin))
+            child = self._child = Child(PROGRAM, stdin=PIPE, stdout=PIPE, stderr=PIPE, environment=self._environment)
+            writer, reader, _ = child.pipes
+            channel = Channel(reader, writer)
             self._drainer.start()
-            threading.Thread(target=self._listen, args=(channel,), daemon=True).start()
+            channel.listen(self._take, lambda: self._say("ended", 0, None), lambda: self._killed)
         except (OSError, ValueError, RuntimeError, MemoryError) as error:  # no interpreter, process, thread or memory
-            self._messages.put((self, "unstarted", 0, one_line(error)))
+            self._say("unstarted", 0, one_line(error))
             self._finish()
             return
         while not self._killed and (frame := self._frames.get()) is not None:
@@ -119,33 +111,24 @@ class Process:
 
     def _finish(self) -> None:
         """Let go of the process; pipes that a process of a plugin's still holds are left to the threads that read."""
-        if self._process:
-            with suppress(OSError, subprocess.TimeoutExpired):
-                self._process.kill()
-                self._process.wait(_ENDING_SECONDS)
-            with suppress(OSError):
-                cast("FileIO", self._process.stdin).close()
+        if self._child:
+            self._child.end()
 
-    def _listen(self, channel: Channel) -> None:
-        """Queue what the process says, until it ends."""
-        with suppress(Exception):  # it has ended; or what it says is no frame, or has no room here, which ends it too
-            channel.await_greeting(lambda: self._killed)
-            while True:
-                kind, number, content = plain.loads(channel.receive())
-                self._messages.put((self, kind, number, content))
-        self._messages.put((self, "ended", 0, None))
-        self._close("stdout")
+    def _take(self, frame: bytearray) -> None:
+        """Queue what the process says."""
+        self._say(*plain.loads(frame))
+
+    def _say(self, kind: str, number: int, content: Any) -> None:
+        self._messages.put((self, kind, number, content))
 
     def _drain(self) -> None:
         """Keep the end of what it writes on standard error: until its first task that is why it cannot start."""
-        with suppress(OSError, ValueError):
-            while content := cast("FileIO", self._process and self._process.stderr).read(65536):
+        if not self._child:
+            return
+        *_, errors = self._child.pipes
+        with suppress(OSError, ValueError), errors:
+            while content := errors.read(65536):
                 if self._killed:  # a process that it started may write on for ever
                     break
                 lines = content.decode("utf-8", "backslashreplace").splitlines()
                 self._said.extend(printable(line) for line in lines[-_LINES:] if line.strip())
-        self._close("stderr")
-
-    def _close(self, name: str) -> None:
-        with suppress(OSError):
-            getattr(self._process, name).close()

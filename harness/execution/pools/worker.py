@@ -3,21 +3,19 @@
 import os
 import pickle
 import signal
-import sys
 import threading
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
 from harness.errors import one_line
-from harness.execution.pools.channel import Channel, taken_from_standard_streams
 from harness.execution.pools.perform import perform
-from harness.machine.children import end_with_parent
+from harness.machine.channel import Channel, taken_from_standard_streams
 from harness.plugins.loading import registry
 from harness.trial.tasks import Failure, Task
 
 PROGRAM = "from harness.execution.pools.worker import main; main()"
-"""What a worker executes; the process number of its driver is its argument."""
+"""What a worker executes."""
 REPORT_SECONDS = 0.1
 """A job's reports are passed on at most this often."""
 
@@ -25,7 +23,6 @@ REPORT_SECONDS = 0.1
 def main() -> None:
     """Perform the tasks that the driver sends, one after the other, until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it, and ends us
-    end_with_parent(int(sys.argv[1]))
     channel = taken_from_standard_streams()
     channel.greet()
     tasks: SimpleQueue[bytearray] = SimpleQueue()

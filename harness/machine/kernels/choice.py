@@ -3,18 +3,18 @@
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from harness.machine.cache import cache_root
-from harness.machine.children import python
 from harness.machine.files import read_json, write_json
 from harness.machine.host import host
 from harness.machine.installed import version
+from harness.machine.supervised import Child
 
 VARIABLE = "OPENBLAS_CORETYPE"
 """What OpenBLAS reads when it is loaded; whoever has set it has chosen."""
@@ -124,11 +124,10 @@ def _rate(kernel: str | None) -> dict[str, Any] | None:
     """Return what a process with a kernel says of itself, None where it ends otherwise: an illegal instruction."""
     environment = os.environ | ({VARIABLE: kernel} if kernel else {}) | {"OPENBLAS_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed command
-            python(_PROGRAM), env=environment, capture_output=True, text=True, check=True, timeout=_LIMIT
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError):
+        with Child(_PROGRAM, environment=environment, stdout=PIPE) as child:
+            written = child.output(_LIMIT)
+            found: dict[str, Any] | None = json.loads(written[0]) if written and child.wait() == 0 else None
+    except (OSError, ValueError):
         return None
     return found
 

@@ -1,12 +1,13 @@
-"""How the driver and a worker talk: frames of bytes over two pipes that no other process shares.
+"""How harness and a process that it supervises talk: frames of bytes over two pipes that no other process shares.
 
-A pipe of each process's own, and no lock: a process that is killed while it writes breaks nothing for another one.
+Each process has its pipes, and no lock: one that is killed while it writes breaks nothing for another one.
 """
 
 import os
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from io import FileIO
 
 _GREETING = b"\0harness worker is ready for frames\0"
@@ -57,6 +58,26 @@ class Channel:
         """
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
         return self._read(length)
+
+    def listen(
+        self, take: Callable[[bytearray], None], ended: Callable[[], None], given_up: Callable[[], bool]
+    ) -> None:
+        """Start a thread that calls ``take`` with each frame after the greeting, then ``ended``, and closes the pipe.
+
+        It ends with the other process, when that is ``given_up`` before it greets, or when ``take`` raises anything.
+        """
+        threading.Thread(target=self._listen, args=(take, ended, given_up), daemon=True).start()
+
+    def _listen(
+        self, take: Callable[[bytearray], None], ended: Callable[[], None], given_up: Callable[[], bool]
+    ) -> None:
+        with suppress(Exception):  # it has ended; or what it says is no frame, or has no room here, which ends it too
+            self.await_greeting(given_up)
+            while True:
+                take(self.receive())
+        ended()
+        with suppress(OSError):
+            self._reader.close()
 
     def _read(self, length: int) -> bytearray:
         content = bytearray(length)
