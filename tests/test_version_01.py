@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.plugins import components
-from harness.plugins.loading import forget
+from harness.plugins.loading import registry
 
 KEPT = Path(__file__).parent / "data" / "version-0.1"
 """Two of the suite's three experiments, trained and tested by version 0.1 from its wheel."""
@@ -19,10 +19,10 @@ KEPT = Path(__file__).parent / "data" / "version-0.1"
 def old(tmp_path, monkeypatch):
     """Return a copy of the run, beside its suite; the plugins are those of the wheel, as they were then."""
     monkeypatch.setattr(components, "changed_source", lambda *_: "")
-    forget()  # a registry of an earlier test has identified its plugins
+    registry.cache_clear()  # a registry of an earlier test has identified its plugins
     shutil.copytree(KEPT, tmp_path, dirs_exist_ok=True)
     yield tmp_path / "run"
-    forget()
+    registry.cache_clear()
 
 
 def files(run, experiment):
