@@ -1,0 +1,190 @@
+"""Which differences in a metric are significant, which ranks are certain, and what would settle the others.
+
+The differences of all pairs of some experiments, by a mixed model of seeds crossed with images (`components`), with
+Holm's adjustment for their number and simultaneous confidence sets of the ranks (`ranking`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.metrics.components import Components, components
+from harness.metrics.crossed import Floats, Sums
+from harness.metrics.pairs import Pair, Target, all_pairs
+from harness.metrics.power import detectable, detectable_at_best
+from harness.metrics.ranking import rank_sets, ranks
+
+Basis = Literal["seeds and images", "seeds", "images", "nothing"]
+"""What variances are estimated from."""
+
+
+@dataclass(frozen=True)
+class Rank:
+    """An experiment's rank by its mean, the 95 % confidence set of its rank, and those it does not differ from.
+
+    ``rank_low`` and ``rank_high`` are None where the ranks are of networks, not of recipes.
+    """
+
+    rank: int
+    rank_low: int | None
+    rank_high: int | None
+    tied_with: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Two neighbours in a ranking that are not significantly different, and the further seeds that would separate them.
+
+    ``more`` is None where 100 seeds would not.
+    """
+
+    better: str
+    worse: str
+    more: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """All comparisons of some experiments in a metric.
+
+    ``left_out``: the experiments that are not part of it, and why, each in words. ``images``: how many there are, 0
+    where the metric has no per-image values.
+    """
+
+    names: tuple[str, ...]
+    means: Floats
+    seeds: int
+    images: int
+    higher_is_better: bool | None
+    parts: Components
+    pairs: tuple[Pair, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        """What the differences are of."""
+        return "recipes" if self.seeds > 1 else "networks"
+
+    @property
+    def basis(self) -> Basis:
+        """What the variances rest on."""
+        if self.seeds > 1:
+            return "seeds and images" if self.images else "seeds"
+        return "images" if self.images else "nothing"
+
+    def pair(self, first: str, second: str) -> Pair | None:
+        """Return how much one experiment is above another, None where either is not part of the analysis."""
+        found = self._by_names.get((first, second))
+        if found is None and (second, first) in self._by_names:
+            return self._by_names[second, first].reversed()
+        return found
+
+    @cached_property
+    def _by_names(self) -> dict[tuple[str, str], Pair]:
+        return {(pair.first, pair.second): pair for pair in self.pairs}
+
+    @cached_property
+    def ranks(self) -> dict[str, Rank]:
+        """Each experiment's rank; empty where neither way is better."""
+        if self.higher_is_better is None:
+            return {}
+        goodness, significant = self._goodness, self.significant
+        best, (low, high) = ranks(goodness), rank_sets(goodness, significant)
+        found = {}
+        for place, name in enumerate(self.names):
+            tied = tuple(other for at, other in enumerate(self.names) if at != place and not significant[place, at])
+            of_recipes = self.target == "recipes"
+            found[name] = Rank(
+                int(best[place]),
+                int(low[place]) if of_recipes else None,
+                int(high[place]) if of_recipes else None,
+                tied,
+            )
+        return found
+
+    @cached_property
+    def order(self) -> list[int]:
+        """The experiments' positions, the best first; equal ones as they come."""
+        return [int(place) for place in np.argsort(-self._goodness, kind="stable")]
+
+    @cached_property
+    def significant(self) -> NDArray[np.bool_]:
+        """Which experiments differ significantly, (K, K)."""
+        result = np.zeros((len(self.names), len(self.names)), dtype=np.bool_)
+        result[self.parts.first, self.parts.second] = [pair.significant for pair in self.pairs]
+        return result | result.T
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference that is detected with 80 % power, of the median pair; None where nothing is known."""
+        return self._median(detectable(self.parts, self.undecided))
+
+    @property
+    def detectable_at_best(self) -> float | None:
+        """The same with any number of seeds: what these images can never show. None where only seeds are known."""
+        return self._median(detectable_at_best(self.parts, self.undecided)) if self.images else None
+
+    def detectable_with(self, seeds: int) -> float | None:
+        """Return the same with a number of seeds."""
+        return self._median(detectable(self.parts, self.undecided, seeds))
+
+    @property
+    def undecided(self) -> int:
+        """How many pairs are not significantly different."""
+        return sum(not pair.significant for pair in self.pairs)
+
+    def advice(self) -> Advice | None:
+        """Return the neighbours in the ranking that the fewest further seeds would separate, None where all are."""
+        if self.target == "networks" or self.higher_is_better is None:
+            return None
+        found = []
+        for better, worse in zip(self.order, self.order[1:], strict=False):
+            pair = self.pair(self.names[better], self.names[worse])
+            if pair and not pair.significant:
+                more = None if pair.seeds_needed is None else max(1, pair.seeds_needed - self.seeds)
+                found.append(Advice(pair.first, pair.second, more))
+        return min(found, key=lambda one: float("inf") if one.more is None else one.more, default=None)
+
+    @property
+    def _goodness(self) -> Floats:
+        return self.means if self.higher_is_better is not False else -self.means
+
+    def _median(self, differences: Floats) -> float | None:
+        known = differences[self.parts.known & (differences > 0)]
+        return float(np.median(known)) if len(known) else None
+
+
+def analyse(
+    names: Sequence[str],
+    sums: Sums,
+    *,
+    higher_is_better: bool | None,
+    proportion: bool = False,
+    left_out: Mapping[str, str] | None = None,
+) -> Analysis:
+    """Return the comparisons of experiments, in the order of ``names``.
+
+    ``proportion``: each image's value is 0 or 1, and one seed is compared by McNemar's exact test. An experiment with
+    a mean that is not finite, because a seed diverged, is left out.
+    """
+    finite: NDArray[np.bool_] = np.all(np.isfinite(sums.means), axis=1)
+    diverged = {name: "a seed has no finite value" for name, good in zip(names, finite, strict=True) if not good}
+    kept = sums if finite.all() else sums.of([int(place) for place in np.flatnonzero(finite)])
+    used = tuple(name for name in names if name not in diverged)
+    parts = components(kept)
+    return Analysis(
+        used,
+        kept.means.mean(axis=1),
+        sums.seeds,
+        sums.images,
+        higher_is_better,
+        parts,
+        tuple(all_pairs(used, kept, parts, proportion=proportion)),
+        {**(left_out or {}), **diverged},
+    )

@@ -1,0 +1,103 @@
+"""The difference between two experiments in a metric, with its confidence interval and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from harness.metrics.components import Components
+from harness.metrics.crossed import Floats, Sums
+from harness.metrics.power import seeds_needed
+from harness.metrics.proportions import CONFIDENCE, mcnemar, mcnemar_interval
+from harness.metrics.ranking import LEVEL, holm
+
+Target = Literal["recipes", "networks"]
+"""What a statement is about: recipes, of which the seeds are samples, or the one network that each recipe made here."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How much the first experiment's metric is above the second's.
+
+    ``low`` and ``high``: the 95 % confidence interval; ``p``: two-sided, of no difference; ``p_holm``: adjusted for the
+    number of pairs. None where no variance is known. ``df``: degrees of freedom, None where infinite.
+    ``variance_seeds`` and ``variance_images`` sum to the variance of ``difference``. ``seeds_needed``: the seeds that
+    would detect it with 80 % power if it is as observed, None where it is significant, or where 100 would not do.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    df: float | None
+    variance_seeds: float | None
+    variance_images: float | None
+    seeds_needed: int | None
+    target: Target
+    significant: bool
+
+    def reversed(self) -> Pair:
+        """Return how much the second is above the first."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return replace(self, first=self.second, second=self.first, difference=-self.difference, low=low, high=high)
+
+
+def all_pairs(names: Sequence[str], sums: Sums, parts: Components, *, proportion: bool) -> Iterator[Pair]:
+    """Yield all pairs of experiments, with what is known of each."""
+    p, half = parts.p(), parts.half(parts.n, CONFIDENCE)
+    low, high = parts.difference - half, parts.difference + half
+    if proportion and parts.n == 1 and sums.between is not None:
+        alone = _right_alone(sums.between, parts, sums.images)
+        p, (low, high) = mcnemar(*alone), mcnemar_interval(*alone, sums.images)
+    # What is not known counts as a comparison that was made.
+    p_holm = holm(p)
+    significant = (p_holm <= LEVEL) & parts.known
+    needed = seeds_needed(parts, int((~significant).sum()))
+    freedom = parts.freedom(parts.n)
+    target: Target = "recipes" if parts.n > 1 else "networks"
+    for at, (first, second) in enumerate(zip(parts.first, parts.second, strict=True)):
+        known, settled = bool(parts.known[at]), bool(significant[at])
+
+        def number(value: float, *, known: bool = known) -> float | None:
+            return float(value) if known else None
+
+        yield Pair(
+            names[first],
+            names[second],
+            float(parts.difference[at]),
+            number(low[at]),
+            number(high[at]),
+            number(p[at]),
+            number(p_holm[at]),
+            float(freedom[at]) if known and np.isfinite(freedom[at]) else None,
+            number(parts.seeds[at] / parts.n),
+            number(parts.images[at]),
+            int(needed[at]) if needed[at] and not settled and parts.n > 1 else None,
+            target,
+            settled,
+        )
+
+
+def adjusted(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return pairs with their p-values adjusted for how many of them there are, as those of a table are."""
+    found = list(pairs)
+    values = holm([1.0 if pair.p is None else pair.p for pair in found])
+    return [
+        pair if pair.p is None else replace(pair, p_holm=float(value), significant=bool(value <= LEVEL))
+        for pair, value in zip(found, values, strict=True)
+    ]
+
+
+def _right_alone(covariances: Floats, parts: Components, images: int) -> tuple[Floats, Floats]:
+    """Return of each pair of networks how many images each alone gets right, from the covariances of their 0 and 1."""
+    own = np.diag(covariances)
+    spread = own[parts.first] + own[parts.second] - 2 * covariances[parts.first, parts.second]
+    either = np.round((spread + parts.difference**2) * images)
+    more = np.round(parts.difference * images)
+    return (either + more) / 2, (either - more) / 2
