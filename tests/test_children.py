@@ -71,6 +71,7 @@ def rows(folder):
     return [json.loads(path.read_text())["row"]["status"] for path in folder.glob("runs/*/trials/*/*/row.json")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tune", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_no_process_executes_what_lies_in_the_current_folder(tmp_path, script, tune):
     """Not a worker, not one that measures a kernel."""
@@ -152,6 +153,7 @@ def test_the_own_source_is_not_left(monkeypatch):
     assert sys.path == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process notices by a thread of Python's")
 def test_a_worker_that_lets_no_thread_run_ends_with_its_driver(tmp_path):
     """The kernel ends it when the driver is killed."""

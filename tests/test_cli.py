@@ -271,6 +271,7 @@ def test_version(harness):
     assert harness("--version").stdout.startswith("harness ")
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(typed, tmp_path):
     """Exit code 130; the finished trial's row is there."""
     (tmp_path / "tiny.toml").write_text(TINY)

@@ -68,6 +68,7 @@ def walk(whole, folder, kind, numbers):
         assert content(place) == expected, number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["kill", *(pytest.param(each, marks=pytest.mark.slow) for each in ("full", "interrupt"))]
 )

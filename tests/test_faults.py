@@ -180,7 +180,8 @@ def test_a_timed_out_trial_leaves_no_process(faulty):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("jobs", ["0", pytest.param("1", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["0", "1"])
 def test_fail_fast_stops_at_the_first_failure(faulty, jobs):
     """What had not begun stays planned; without it, the others go on."""
     run, place = faulty

@@ -95,6 +95,7 @@ def test_every_step_is_recorded_before_the_next_begins(gpu_check, monkeypatch, t
     assert (tmp_path / "one.log").read_text() == "1\n"
 
 
+@pytest.mark.slow
 def test_a_step_that_hangs_is_ended_with_its_children(gpu_check, monkeypatch, tmp_path):
     """What it said is kept, and the next one runs."""
     grandchild = "import time; time.sleep(600)"

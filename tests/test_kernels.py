@@ -48,6 +48,7 @@ def test_the_rate_is_that_of_a_matrix_product():
     assert numpy_library()["name"] in {"openblas", "mkl", "blis"}
 
 
+@pytest.mark.slow
 def test_it_is_measured_once_and_then_applied(tuning):
     """The first call says that it measures; a process that settles before NumPy loads has the fastest kernel."""
     said = []

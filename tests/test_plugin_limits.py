@@ -87,12 +87,8 @@ def late(tmp_path, monkeypatch):
     sys.modules.pop("harness_late", None)
 
 
-SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize(
-    "where", ["unavailable", pytest.param("unsupported", marks=SLOW), pytest.param("devices", marks=SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["unavailable", "unsupported", "devices"])
 def test_a_backend_that_never_answers_leaves_its_experiments_to_the_next(late, typed, where):
     """Asked once: what else names it has the same reason at once."""
     late(where)
@@ -132,7 +128,8 @@ def test_doctor_names_a_backend_that_never_answers(late, typed):
     assert "backend numpy: yes" in told
 
 
-@pytest.mark.parametrize("where", [pytest.param("unavailable", marks=SLOW), "load"])
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["unavailable", "load"])
 def test_a_dataset_that_never_loads_is_ended(late, typed, monkeypatch, where):
     """In a worker, within the time of a dataset."""
     late(where, seconds=100, drop=["stream"])

@@ -122,6 +122,7 @@ def test_quiet_says_nothing(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_the_live_picture(tmp_path):
     """On a pseudo-terminal: the picture is drawn and taken away; results go to standard output, as wide as it is."""
     (tmp_path / "tiny.toml").write_text(TINY)

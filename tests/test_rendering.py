@@ -65,6 +65,7 @@ def test_a_dataset_of_any_class_names_is_drawn():
     assert grid(examples(data), odd.class_names).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_crash_of_the_renderer_is_one_line_that_names_the_figure(renderer):
     """With the signal; figures before it are no excuse."""
     renderer('os.kill(os.getpid(), signal.SIGTRAP) if spec["title"] == "second" else None')
@@ -74,6 +75,7 @@ def test_a_crash_of_the_renderer_is_one_line_that_names_the_figure(renderer):
     assert rendered(drawings[:1]) == [b"picture"]
 
 
+@pytest.mark.slow
 def test_what_the_renderer_refuses_is_one_line(renderer):
     """And what it prints does not get between the pictures."""
     renderer('sys.stdout.write("more noise"); sys.stdout.flush(); 1 / len(spec["title"])')
@@ -82,6 +84,7 @@ def test_what_the_renderer_refuses_is_one_line(renderer):
         rendered([Drawing("one", {"title": ""}, {})])
 
 
+@pytest.mark.slow
 def test_a_crash_is_exit_code_2(typed, renderer, tmp_path):
     """Of report --figures: the page is there by then."""
     make_run(tmp_path, {"A": "g"})

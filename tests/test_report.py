@@ -194,6 +194,7 @@ def test_figures_are_files_for_a_paper(tmp_path, command, form, head):
         assert "validation" in (tmp_path / "figures" / "loss-1.svg").read_text()
 
 
+@pytest.mark.slow
 def test_a_figures_name_stays_in_its_folder(tmp_path):
     """Whatever a perturbation is called."""
     run = make_run(tmp_path, {"A": ""})

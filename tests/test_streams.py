@@ -74,6 +74,7 @@ def trained(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["latin-1", *(pytest.param(name, marks=SLOW) for name in ("cp1252", "ascii"))])
 def test_a_narrow_encoding_shows_question_marks_and_says_so(trained, encoding):
     """No traceback; where characters were replaced, a line names the remedy."""

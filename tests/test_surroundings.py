@@ -61,6 +61,7 @@ def test_so_many_processes_are_refused_with_the_limit(here, typed, option, numbe
     assert not (here / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_long_name_of_the_temporary_folder_does_no_harm(here):
     """120 characters, usual on clusters: more than a socket's name may have."""
     folder = here / "t" / ("x" * 120)

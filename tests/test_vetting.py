@@ -32,7 +32,11 @@ with open({log!r}, "a") as file:
             "import os, signal\nos.kill(os.getpid(), 9)",
             "importing harness_bad ended the process, signal 9",
         ),
-        ("import time; time.sleep(600)", "importing harness_bad took longer than 3 s (HARNESS_PLUGIN_TIMEOUT)"),
+        pytest.param(
+            "import time; time.sleep(600)",
+            "importing harness_bad took longer than 3 s (HARNESS_PLUGIN_TIMEOUT)",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["exit", "killed", "hangs"],
 )
@@ -88,6 +92,7 @@ def test_what_was_loaded_well_costs_nothing_until_it_changes(site, monkeypatch):
     assert again() == ["harness_bad"]
 
 
+@pytest.mark.slow
 def test_a_worker_loads_nothing_that_the_driver_refused(site, typed, tmp_path):
     """It asks the memory; else every worker of a third party's trial would end."""
     install(site, "harness-bad", "import os\nos._exit(8)")
@@ -98,6 +103,7 @@ def test_a_worker_loads_nothing_that_the_driver_refused(site, typed, tmp_path):
     assert "1 of 1 trial done" in told.out
 
 
+@pytest.mark.slow
 def test_a_worker_vets_nothing(site, typed, tmp_path):
     """The driver has done so, also where the cache cannot remember it."""
     (tmp_path / "cache").mkdir()
