@@ -48,9 +48,9 @@ def test_the_command_measures_keeps_and_compares(command, typed, tmp_path, monke
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     again = ("bench", "--read", "base.json", "--compare", "base.json", "--fail-on-slower")
     told = typed(*again, code=3)
-    assert "--fail-on-slower: no verdict, which is no pass: numpy M0 train, numpy M0 predict" in told.err
+    assert "--fail-on-slower: no verdict, which does not pass: numpy M0 train, numpy M0 predict" in told.err
     assert typed(*again[:-1]).out
-    assert "no verdict where the machine's noise is not known: 'harness bench --calibrate' finds it" in told.err
+    assert "no verdict without a noise floor: 'harness bench --calibrate' measures it" in told.err
     saved = [replace(one, waited=None, others=None) for one in bench.read(tmp_path / "base.json")]
     bench.save(tmp_path / "base.json", saved)  # whatever else this machine does now
     machine = saved[0].machine

@@ -14,7 +14,7 @@ IGNORED = "does not go with"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--fail-on-slower", "--fail-on-slower: slower than what? Name a baseline with --compare FILE"),
+        ("--fail-on-slower", "--fail-on-slower: needs a baseline. Name it with --compare FILE"),
         ("--compare none.json", "none.json: cannot be read: No such file or directory"),
         ("--save nope/x.json", "nope/x.json: there is no folder nope. Make it first (mkdir -p nope)"),
         ("--suite nosuch.toml --save a.json", "nosuch.toml: "),
@@ -25,14 +25,14 @@ IGNORED = "does not go with"
         ("--calibrate --jobs 2 --work products", f"--calibrate: {IGNORED} --work and --jobs: it measures one training"),
         ("--calibrate --suite s.toml --peer none -f json", f"--calibrate: {IGNORED} --suite and --peer and --format"),
         ("--calibrate --network M0 --network M1g", f"--calibrate: {IGNORED} more than one --network: it measures one"),
-        ("--calibrate --rounds 1", "--rounds 1: with one run in each process, --calibrate would not see how runs"),
-        ("--read base.json --device cuda", f"--read: {IGNORED} --device: the file has what was measured"),
-        ("--read base.json --rounds 7 --rows 51200", f"--read: {IGNORED} --rows and --rounds: the file has what was"),
-        ("--read base.json --timeout 1m --threads 1", f"--read: {IGNORED} --threads and --timeout: the file has what"),
+        ("--calibrate --rounds 1", "--rounds 1: --calibrate needs at least 2 runs a process"),
+        ("--read base.json --device cuda", f"--read: {IGNORED} --device: the file has the measurements"),
+        ("--read base.json --rounds 7 --rows 51200", f"--read: {IGNORED} --rows and --rounds: the file has the"),
+        ("--read base.json --timeout 1m --threads 1", f"--read: {IGNORED} --threads and --timeout: the file has the"),
         ("--read base.json --work training", "base.json: unknown work 'training'. Did you mean 'train'"),
         ("--read base.json --work predict", "base.json: holds nothing of what is asked for; it has x M0 train"),
         ("--read base.json --backend numpy", "base.json: holds nothing of what is asked for; it has x M0 train"),
-        ("--cores 2 --threads 2", f"--cores: {IGNORED} --threads: it means so many threads of one process"),
+        ("--cores 2 --threads 2", f"--cores: {IGNORED} --threads: it sets both the threads of one process"),
     ],
 )  # fmt: skip
 def test_a_bad_command_is_one_line(typed, tmp_path, line, message):
@@ -101,10 +101,10 @@ def test_a_disturbed_comparison_is_no_pass(typed, tmp_path, monkeypatch):
     bench.save(tmp_path / "now.json", [replace(measurement([2.0, 2.0]), waited=0.4, others=0.4)])
     arguments = ("bench", "--read", "now.json", "--compare", "base.json", "--fail-on-slower")
     told = typed(*arguments, code=3)
-    assert "--fail-on-slower: no verdict, which is no pass: numpy M0 train" in told.err
+    assert "--fail-on-slower: no verdict, which does not pass: numpy M0 train" in told.err
     typed(*arguments[:-1])
     assert "│ numpy M0 train │ ! 0.500 │ no verdict (disturbed) │" in told.out
-    assert "no verdict where a case was disturbed, now or in base.json: others had its cores" in told.err
+    assert "no verdict where other processes used a case's cores, now or in base.json" in told.err
     (found,) = json.loads(typed(*arguments, "--format", "json", code=3).out)["comparisons"]
     assert found["disturbed"] is True
     assert found["verdict"] == "no verdict (disturbed)"

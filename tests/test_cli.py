@@ -76,7 +76,7 @@ def test_quick_suite_runs_and_shows_its_leaderboard(quick):
     for row in rows:
         assert row["metrics"]["val_accuracy"] > 0.9
         if row["evaluation"]:
-            accuracy = [one["accuracy"] for one in row["evaluation"]["measures"]]
+            accuracy = [measure["values"]["test_accuracy"] for measure in row["evaluation"]["measures"]]
             assert accuracy[0] == accuracy[1] > 0.9
             assert accuracy[-1] < accuracy[-2] < accuracy[-3] < accuracy[0]
 
@@ -117,7 +117,7 @@ def test_fresh_keeps_the_earlier_run_aside(harness, tmp_path):
     before = (tmp_path / "runs/tiny/trials/A/seed-1/row.json").read_bytes()
     done = harness("run", "tiny.toml", "--only", "A", "--fresh", "--set", "experiments.A.epochs=1")
     aside = next(path for path in (tmp_path / "runs").iterdir() if path.name.startswith("tiny."))
-    assert f"the run that was there is now in runs/{aside.name}" in done.stderr
+    assert f"the earlier run was moved to runs/{aside.name}" in done.stderr
     assert (aside / "trials/A/seed-1/row.json").read_bytes() == before
 
 
@@ -138,7 +138,7 @@ BAD = {
     "only matches nothing": (["run", "tiny.toml", "--only", "D*"], "--only D*: matches no experiment. Known: A, B, C."),
     "seeds that are words": (
         ["run", "tiny.toml", "--seeds", "1,two"],
-        "--seeds 1,two: not whole numbers between commas",
+        "--seeds 1,two: not whole numbers. Separate them with commas",
     ),
     "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "--seeds 1,1: 1 stands there twice"),
     "a device of nobody's": (
@@ -153,9 +153,9 @@ BAD = {
         ["run", "tiny.toml", "--set", "experiments.A.optimizer.learning_rat=0.1"],
         "has no such option. Did you mean 'learning_rate'? Known: betas, eps, learning_rate, name.",
     ),
-    "no such command": (["rnu"], "No such command 'rnu'. Did you mean 'run'?. 'harness -h' shows what there is"),
+    "no such command": (["rnu"], "No such command 'rnu'. Did you mean 'run'? See 'harness -h'"),
     "an option that is no number": (["run", "tiny.toml", "--jobs", "two"], "Invalid value for '--jobs' / '-j'"),
-    "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. 'harness why -h' shows what there is"),
+    "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. See 'harness why -h'"),
     "a suite in place of a run": (["leaderboard", "tiny.toml"], "tiny.toml: there is no run here: run.json is missing"),
     "a file in place of a run's directory": (
         ["plan", "tiny.toml", "--out", "tiny.toml"],
@@ -301,7 +301,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
 
 def test_runs_are_listed_with_state_age_and_size(harness, tmp_path):
     """Complete, incomplete, unreadable; a folder that is not there is told in a line."""
-    assert "runs: there is no such folder. 'harness run SUITE' makes runs/" in harness("runs", code=2).stderr
+    assert "runs: no such folder. 'harness run SUITE' creates runs/" in harness("runs", code=2).stderr
     harness("run", "tiny.toml")
     harness(
         "run",
@@ -341,8 +341,8 @@ def test_why_names_what_differs(harness):
     assert harness("why", "tiny.toml", "A").stdout == "A seed 1: its stored row serves, and so do its test results\n"
     told = harness("why", "tiny.toml", "B/1", "--set", "experiments.B.epochs=5").stdout
     assert told == "B seed 1: will be trained again, because its row is of another trial: epochs was 3, is 5\n"
-    assert "B/7: there is no such seed. Known: 1." in harness("why", "tiny.toml", "B/7", code=2).stderr
-    assert "X: there is no such experiment. Known: A, B, C." in harness("why", "tiny.toml", "X", code=2).stderr
+    assert "B/7: no such seed. Known: 1." in harness("why", "tiny.toml", "B/7", code=2).stderr
+    assert "X: no such experiment. Known: A, B, C." in harness("why", "tiny.toml", "X", code=2).stderr
 
 
 @pytest.mark.parametrize(

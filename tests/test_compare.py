@@ -118,7 +118,7 @@ def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, com
     assert re.search(r"--fail-on train_accuracy:-0.5: B: \d\d.\d\d -> \d\d.\d\d %, -\d+.\d\d points", told.err)
     told = command("compare", first, second, "-t", "los", code=2)
     known = "counts, degradation, fractions, losses, overview, settings, unmatched"
-    said = "error: --table los: this comparison has no such table. Did you mean 'losses'? Known: "
+    said = "error: --table los: no such table in this comparison. Did you mean 'losses'? Known: "
     assert told.err == f"{said}{known}.\n"
     assert "there is no run here" in command("compare", first, Path(second) / "nowhere", code=2).err
     command("compare", first, first, "--fail-on", "val_accuracy:-0")

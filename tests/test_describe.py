@@ -44,7 +44,7 @@ def test_describe_tells_classes_facts_and_the_split(tiny, tmp_path, command):
     assert "EMNIST ByMerge, 270 of 300 images" in told
     for line in (
         "a 90 33.33%",
-        "held against checksums",
+        "verified against checksums",
         "images a class mean 90, standard deviation 0",
         "largest to smallest 1.00 : 1",
         "set images share min/class max/class",

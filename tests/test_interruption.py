@@ -65,7 +65,7 @@ def test_an_interrupt_ends_all_at_once_and_keeps_what_is_done(driver, number, to
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - started < SOON
     assert process.returncode == 130
-    assert errors.endswith("interrupted: what is done is kept in runs/tiny; the same command resumes\n")
+    assert errors.endswith("interrupted: finished trials are in runs/tiny; the same command resumes\n")
     assert "Traceback" not in errors
     wait_until_gone(pids, SOON)
     assert (status(folder, "A"), status(folder, "B")) == ("done", "planned")

@@ -216,8 +216,8 @@ def test_what_a_plugin_left_does_not_keep_the_command_alive(left):
     assert done.returncode == 3
     assert done.stdout == "result\n"
     told = {
-        "a thread": "not waiting any longer than 1 s for the thread 'uploader'\n",
-        "a hook": "not waiting any longer than 1 s for what a plugin registered to be run at the end\n",
+        "a thread": "stopped waiting after 1 s for the thread 'uploader'\n",
+        "a hook": "stopped waiting after 1 s for a function that a plugin registered with atexit\n",
         "nothing": "",
         "output": "bye\n",
     }

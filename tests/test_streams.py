@@ -40,7 +40,7 @@ def test_a_full_disk_under_standard_output_is_a_line(here, command):
     done = shell(here, f"harness {command} >/dev/full")
     assert done.returncode == 2
     assert done.stderr.endswith(
-        "error: standard output cannot be written to: No space left on device. Everything else that was done is kept\n"
+        "error: standard output cannot be written to: No space left on device. All other results are kept\n"
     )
     assert "Traceback" not in done.stderr
 
@@ -49,7 +49,7 @@ def test_a_full_disk_under_standard_output_is_a_line(here, command):
     ("redirection", "code", "said"),
     [
         pytest.param(">/dev/full", 2, "error: standard output cannot be written to: No space left", marks=SLOW),
-        (">&-", 2, "error: standard output is closed. Everything else that was done is kept"),
+        (">&-", 2, "error: standard output is closed. All other results are kept"),
         pytest.param("2>&-", 0, "", marks=SLOW),
         pytest.param("2>/dev/full", 0, "", marks=SLOW),
         pytest.param("</dev/null >&- 2>&-", 2, "", marks=SLOW),
@@ -86,7 +86,7 @@ def test_a_narrow_encoding_shows_question_marks_and_says_so(trained, encoding):
     assert b"Traceback" not in done.stderr
     if encoding in {"latin-1", "cp1252"}:
         assert "? ? ½".encode(encoding) in done.stdout
-        assert b": '?' stands for what it lacks. PYTHONIOENCODING=utf-8 writes all of it" in done.stderr
+        assert b": '?' replaces characters that it lacks. PYTHONIOENCODING=utf-8 has all" in done.stderr
     else:
         assert "σ ≥ ½".encode() in done.stdout
 

@@ -214,7 +214,7 @@ def test_csv_is_one_table_unless_others_are_asked_for(tmp_path, command):
     told = command("leaderboard", "run", "-f", "csv", "-t", "all")
     assert "# speed: Training speed" in told.out
     told = command("leaderboard", "run", "-t", "sped", code=2)
-    assert "--table sped: this run has no such table. Did you mean 'speed'?" in told.err
+    assert "--table sped: no such table in this run. Did you mean 'speed'?" in told.err
     told = command("compare", "run", "run", "-f", "csv")
     assert "val_accuracy" in set(pd.read_csv(io.StringIO(told.out))["metric"])
     assert "here fractions" in told.err

@@ -77,12 +77,12 @@ def _options(
     *,
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
     no_plugins: bool = typer.Option(
-        False, "--no-plugins", help="Load harness's own plugins alone. HARNESS_DISABLE_PLUGINS=NAME,… disables some."
+        False, "--no-plugins", help="Load only harness's own plugins. HARNESS_DISABLE_PLUGINS=NAME,… disables some."
     ),
     no_tune: bool = typer.Option(
         False,
         "--no-tune",
-        help="Let OpenBLAS choose its kernel, instead of the fastest measured. Also: HARNESS_NO_TUNE=1.",
+        help="Let OpenBLAS choose its kernel instead of the fastest measured one. Also: HARNESS_NO_TUNE=1.",
     ),
     version: bool = typer.Option(
         False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
@@ -90,7 +90,7 @@ def _options(
 ) -> None:
     """Train a matrix of neural-network experiments, test them under perturbations, and rank them.
 
-    Exit codes: 0 all well, 1 a trial failed or could not run, 2 a bad command, suite or plugin, 3 an
+    Exit codes: 0 success, 1 a trial failed or could not run, 2 a wrong command, suite or plugin, 3 an
     expectation or comparison not met, 130 interrupted.
     """
     del debug, version  # `main` reads the first, its callback the second

@@ -12,19 +12,20 @@ if TYPE_CHECKING:
     from harness.plugins.loading import Registry
 
 
-def backend_states(found: Registry) -> dict[str, tuple[str, Mapping[str, str]]]:
-    """Return whether each backend works here, or why not, and its environment; none that hangs or exits hides another.
+def backend_states(registry: Registry) -> dict[str, tuple[str, Mapping[str, str]]]:
+    """Return for each backend ``"yes"``, or ``"no: "`` and why it does not work here, and its environment.
 
-    Each is asked in a worker.
+    Each is asked in a worker, so that one that hangs or exits does not hide another.
     """
-    from harness.execution.apart import ask, backend_states
+    from harness.execution import apart
 
-    told: dict[str, tuple[str, Mapping[str, str]]] = {}
-    named = sorted(found.named("backend").items())
+    states: dict[str, tuple[str, Mapping[str, str]]] = {}
+    named = sorted(registry.named("backend").items())
     with pool_of(1, 1) as pool:
         for own in (True, False):
-            some = [(name, one) for name, one in named if one.own is own]
-            for (name, _), state in zip(some, ask(pool, backend_states, [one for _, one in some]), strict=True):
+            names = [name for name, component in named if component.own is own]
+            components = [component for _, component in named if component.own is own]
+            for name, state in zip(names, apart.ask(pool, apart.backend_states, components), strict=True):
                 reason = state.reason  # a `Failure` has one, too
-                told[name] = ("yes", state.environment) if reason is None else (f"no: {reason}", {})
-    return dict(sorted(told.items()))
+                states[name] = ("yes", state.environment) if reason is None else (f"no: {reason}", {})
+    return dict(sorted(states.items()))

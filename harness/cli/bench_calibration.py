@@ -1,4 +1,4 @@
-"""The part of `harness bench` that measures the machine's noise."""
+"""`harness bench --calibrate`: measures the machine's noise floor."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def calibrate_each(cases: Sequence[Case], rounds: int, timeout: float | None, *, chosen: bool) -> None:
-    """Measure each backend's first case against itself: a device and a BLAS have a noise of their own.
+    """Measure each backend's first case against itself: noise differs between devices and BLAS libraries.
 
-    One that fails costs itself alone; the exit code is then 1, as it is where a ``chosen`` one is not here.
+    A backend that fails does not stop the others. The exit code is then 1, also if a ``chosen`` one is unavailable.
     """
     from harness.bench import FailedError, UnavailableError, calibrate, keep
 
@@ -29,17 +29,18 @@ def calibrate_each(cases: Sequence[Case], rounds: int, timeout: float | None, *,
     for case in first.values():
         typer.echo(f"measuring {case.title} against itself", err=True)
         try:
-            found = calibrate(case, rounds, timeout=timeout)
+            calibration = calibrate(case, rounds, timeout=timeout)
         except UnavailableError as error:
             missing[case] = error.reason
         except FailedError as error:
             failed[case] = str(error)
         else:
-            path = keep(found)
-            lines.append([case.title, found.machine.device, found.machine.blas, f"±{found.floor:.1%}"])
+            path = keep(calibration)
+            machine = calibration.machine
+            lines.append([case.title, machine.device, machine.blas, f"±{calibration.floor:.1%}"])
     if lines:
         table("noise floor", lines, ["case", "device", "BLAS", "noise"])
-        typer.echo(f"kept in {path}")
+        typer.echo(f"stored in {path}")
     say_missing(missing)
     say_missing(failed, "failed: ")
     if failed or not lines or (chosen and missing):

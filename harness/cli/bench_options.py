@@ -1,4 +1,4 @@
-"""Which options of `harness bench` go together: one that would be ignored is refused."""
+"""Which options of `harness bench` exclude each other: an option without effect is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CALIBRATING = "it measures one training of each backend in one process, and keeps the noise floor in the cache"
+_CALIBRATING = "it measures one training of each backend in one process, and stores the noise floor in the cache"
 _IGNORED = {
     "--calibrate": (
         ("--read", "--save", "--compare", "--suite", "--peer", "--work", "--jobs", "--cores", "--format"),
@@ -17,21 +17,21 @@ _IGNORED = {
     ),
     "--read": (
         ("--device", "--jobs", "--threads", "--cores", "--rows", "--rounds", "--timeout"),
-        "the file has what was measured. Choose from it with --backend, --peer, --network, --work and --precision",
+        "the file has the measurements. Choose from it with --backend, --peer, --network, --work and --precision",
     ),
     "--cores": (
         ("--jobs", "--threads"),
-        "it means so many threads of one process, and so many processes of one thread",
+        "it sets both the threads of one process and the number of processes of one thread",
     ),
 }
 """What has no effect beside an option, and why."""
 
 
 def check_options(given: Mapping[str, Any]) -> None:
-    """Refuse options that do not go together; ``given`` has each option's value by its name, nothing if left out.
+    """Refuse options that exclude each other; ``given`` has each option's value by its name, falsy if left out.
 
     Raises:
-        HarnessError: an option would have no effect beside another, or would give a wrong figure.
+        HarnessError: an option would have no effect beside another, or would give a wrong result.
     """
     for option, (others, why) in _IGNORED.items():
         unused = [name for name in others if given[name]]
@@ -44,10 +44,10 @@ def check_options(given: Mapping[str, Any]) -> None:
             raise HarnessError(msg)
     if given["--calibrate"] and given["--rounds"] == 1:
         msg = (
-            "--rounds 1: with one run in each process, --calibrate would not see how runs of one process differ, and "
-            "the noise floor would be too low. Leave it out (7), or name at least 2"
+            "--rounds 1: --calibrate needs at least 2 runs a process, or the noise floor would be too low. Leave "
+            "--rounds out (7), or give at least 2"
         )
         raise HarnessError(msg)
     if given["--fail-on-slower"] and not given["--compare"]:
-        msg = "--fail-on-slower: slower than what? Name a baseline with --compare FILE"
+        msg = "--fail-on-slower: needs a baseline. Name it with --compare FILE"
         raise HarnessError(msg)

@@ -23,7 +23,7 @@ class BenchFormat(StrEnum):
 
 
 def show(measured: Measured, compared: Sequence[Comparison], suite: Overhead | None, form: BenchFormat) -> None:
-    """Print what was measured, and on stderr what was not."""
+    """Print the measurements, and on standard error what could not be measured."""
     if form is BenchFormat.json:
         _show_json(measured, compared, suite)
     else:
@@ -32,8 +32,8 @@ def show(measured: Measured, compared: Sequence[Comparison], suite: Overhead | N
         tables = shown(measured.measurements, caching=measured.caching_seconds) if measured.measurements else []
         tables += [_comparison_table(compared)] if compared else []
         tables += [overhead_table(suite)] if suite else []
-        for one in tables:
-            typer.echo(_text(one, form) + "\n")
+        for table in tables:
+            typer.echo(_text(table, form) + "\n")
         if measured.measurements:
             typer.echo("\n".join(notes(measured.measurements)))
     say_missing(measured.unavailable)
@@ -41,35 +41,35 @@ def show(measured: Measured, compared: Sequence[Comparison], suite: Overhead | N
 
 
 def say_missing(reasons: Mapping[Case, str], what: str = "") -> None:
-    """Say what was not measured and why: once for each backend where the reason is the same."""
-    told: dict[tuple[str, str], list[Case]] = {}
+    """Print what was not measured and why: one line for each backend and reason."""
+    alike: dict[tuple[str, str], list[Case]] = {}
     for case, reason in reasons.items():
-        told.setdefault((case.backend, reason), []).append(case)
-    for (backend, reason), cases in told.items():
+        alike.setdefault((case.backend, reason), []).append(case)
+    for (backend, reason), cases in alike.items():
         networks = ", ".join(dict.fromkeys(case.network for case in cases if case.network))
         typer.echo(f"{backend}{f' ({networks})' if networks else ''}: {what}{reason}", err=True)
 
 
-def _text(one: Shown, form: BenchFormat) -> str:
+def _text(table: Shown, form: BenchFormat) -> str:
     import tabulate as settings
     from tabulate import tabulate
 
     settings.MIN_PADDING = 0  # a heading needs no more room than its words
 
-    align = ["left", *["right"] * (len(one.headings) - 1)]
+    align = ["left", *["right"] * (len(table.headings) - 1)]
     style = "rounded_outline" if form is BenchFormat.terminal else "github"
-    grid = tabulate(one.lines, one.headings, style, colalign=align, disable_numparse=True)
-    title = one.title if form is BenchFormat.terminal else f"**{one.title}**\n"
+    grid = tabulate(table.lines, table.headings, style, colalign=align, disable_numparse=True)
+    title = table.title if form is BenchFormat.terminal else f"**{table.title}**\n"
     gap = "\n" if form is BenchFormat.markdown else ""
-    return "\n".join(filter(None, [title, grid, one.note and gap + one.note]))
+    return "\n".join(filter(None, [title, grid, table.note and gap + table.note]))
 
 
 def _comparison_table(compared: Sequence[Comparison]) -> Shown:
     from harness.bench.tables import Shown, mark
 
-    lines = [[one.now.title, f"{mark(one)}{one.ratio:.3f}", _verdict(one), "; ".join(one.changes)] for one in compared]
+    lines = [[row.now.title, f"{mark(row)}{row.ratio:.3f}", _verdict(row), "; ".join(row.changes)] for row in compared]
     return Shown(
-        "Against the baseline: samples/s over its samples/s", ["case", "ratio", "verdict", "changed since"], lines
+        "Compared with the baseline: samples/s over its samples/s", ["case", "ratio", "verdict", "changed since"], lines
     )
 
 
@@ -89,26 +89,26 @@ def _show_json(measured: Measured, compared: Sequence[Comparison], suite: Overhe
     content = document(measured.measurements) | {
         "standings": [
             {
-                "case": one.one.title,
-                "threads": one.one.threads,
-                "times_reference": one.times_reference,
-                "of_limit": one.of_limit,
-                "of_own_library": one.of_own,
+                "case": standing.one.title,
+                "threads": standing.one.threads,
+                "times_reference": standing.times_reference,
+                "of_limit": standing.of_limit,
+                "of_own_library": standing.of_own,
             }
-            for one in standings(measured.measurements)
+            for standing in standings(measured.measurements)
         ],
         "unavailable": {case.title: reason for case, reason in measured.unavailable.items()},
         "failed": {case.title: reason for case, reason in measured.failed.items()},
         "comparisons": [
             {
-                "case": one.now.title,
-                "ratio": one.ratio,
-                "margin": one.margin,
-                "disturbed": one.disturbed,
-                "verdict": one.verdict,
-                "changes": one.changes,
+                "case": row.now.title,
+                "ratio": row.ratio,
+                "margin": row.margin,
+                "disturbed": row.disturbed,
+                "verdict": row.verdict,
+                "changes": row.changes,
             }
-            for one in compared
+            for row in compared
         ],
     }
     if measured.caching_seconds is not None:

@@ -1,4 +1,4 @@
-"""The end of a command: when it has said its last word, nothing that a plugin left behind keeps it alive."""
+"""The end of a command: what a plugin left behind does not keep the process alive."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import threading
 from contextlib import suppress
 
 SECONDS = 10.0
-"""How long threads that plugins started, and what they registered to be run at the end, may take."""
+"""How long plugins' threads and functions registered with `atexit` may take."""
 
 
 def leave(code: int, seconds: float = SECONDS) -> None:
-    """See to it that this process, which is about to end with an exit code, has ended within ``seconds``.
+    """End this process within ``seconds``; it is about to end with an exit code.
 
-    Python waits for every thread that is not a daemon, and for every function that was registered with `atexit`, for
-    ever if need be. Until then they have their time: one may be sending what it observed. What they print goes to
-    standard error: standard output has its results.
+    Python waits for threads that are not daemons and for functions registered with `atexit`, without a limit. They get
+    this long, because an observer may be sending its results. What they print goes to standard error, because standard
+    output has the command's results.
     """
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # closed, or full: Python's own end says so
+        with suppress(OSError, ValueError, AttributeError):  # closed or full: Python reports it at exit
             stream.flush()
     with suppress(OSError):
         os.dup2(2, 1)
@@ -30,9 +30,9 @@ def leave(code: int, seconds: float = SECONDS) -> None:
 
 def _end(code: int, seconds: float) -> None:
     ours = (threading.current_thread(), threading.main_thread())
-    names = [repr(one.name) for one in threading.enumerate() if one not in ours and not one.daemon]
-    what = f"the thread {', '.join(names)}" if names else "what a plugin registered to be run at the end"
+    names = [repr(thread.name) for thread in threading.enumerate() if thread not in ours and not thread.daemon]
+    what = f"the thread {', '.join(names)}" if names else "a function that a plugin registered with atexit"
     with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"not waiting any longer than {seconds:g} s for {what}\n")
+        sys.stderr.write(f"stopped waiting after {seconds:g} s for {what}\n")
         sys.stderr.flush()
     os._exit(code)

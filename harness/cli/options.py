@@ -1,4 +1,4 @@
-"""What several commands share: the options that change a suite, and what is made of them."""
+"""Options that several commands share, and what the commands make of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.suite import LoadedSuite
 
 MOST = 4096
-"""Processes, or threads of one: more than any machine has cores."""
+"""Processes, or threads of a process: more than any machine has cores."""
 
 SuitePath = Annotated[
     Path, typer.Argument(metavar="SUITE", help="The suite's TOML file.", autocompletion=complete_suite)
@@ -39,14 +39,14 @@ DatasetName = Annotated[
 ]
 DataDirectory = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Where the dataset's files are. Also: HARNESS_DATA_DIR."),
+    typer.Option("--data-dir", metavar="DIR", help="The folder of the dataset's files. Also: HARNESS_DATA_DIR."),
 ]
 Only = Annotated[
     list[str] | None,
     typer.Option(
         "--only",
         metavar="NAME",
-        help="Only these experiments, a name or a glob: 'M1*'. Repeatable.",
+        help="Only the experiments of this name or glob: 'M1*'. Repeatable.",
         autocompletion=complete_experiment,
     ),
 ]
@@ -55,7 +55,7 @@ Seeds = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="Where the suite says no device: cpu, cuda, cuda:1, …"),
+    typer.Option("--device", metavar="NAME", help="The device where the suite gives none: cpu, cuda, cuda:1, …"),
 ]
 Jobs = Annotated[
     int | None,
@@ -65,17 +65,17 @@ Jobs = Annotated[
         min=0,
         max=MOST,
         envvar="HARNESS_JOBS",
-        help="Trials at a time, a process each; 0: in this one. Default: the cores.",
+        help="Trials at once, a process each; 0: all in this process. Default: one a core.",
     ),
 ]
-Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST, help="Threads of a trial's matrix products.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST, help="Threads for a trial's matrix products.")]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run directory. Default: runs/SUITE[-DATASET]")
 ]
 
 
 def settle_threads(threads: int) -> None:
-    """Set what the numeric libraries read when they load: it must stand before the first of them is imported."""
+    """Set the thread variables that numeric libraries read when they are imported; call this before."""
     from harness.machine.threads import VARIABLES
 
     for name in VARIABLES:
@@ -83,9 +83,9 @@ def settle_threads(threads: int) -> None:
 
 
 def settle(threads: int) -> Kernel | None:
-    """Settle the threads, and the kernel of NumPy's matrix products: before NumPy is imported, here or in a worker.
+    """Set the threads and the kernel of NumPy's matrix products, before NumPy is imported here or in a worker.
 
-    Return what is known of the kernels, None where the choice is not ours.
+    Return the measured kernels, None if the kernel is not for harness to choose.
     """
     from harness.machine.kernels import settle_kernel
 
@@ -95,7 +95,7 @@ def settle(threads: int) -> Kernel | None:
 
 @contextmanager
 def pool_of(jobs: int | None, threads: int) -> Iterator[Pool]:
-    """Give a pool of ``jobs`` processes, by default as many as the cores have room for; it ends with the block."""
+    """Yield a pool of ``jobs`` processes, by default as many as the cores have room for; it stops after the block."""
     from harness.execution.pools import InProcess, Processes
     from harness.machine.host import cores
     from harness.plugins.loading import registry
@@ -117,7 +117,7 @@ def load(
     data_directory: Path | None = None,
     only: Sequence[str] | None = None,
 ) -> LoadedSuite:
-    """Return the suite as the command line changes it; the plugins that ``only`` these experiments need are here."""
+    """Return the suite as the command line changes it; plugins that the ``only`` experiments need must be installed."""
     from harness.suite import load_suite
 
     numbers = None
@@ -125,7 +125,7 @@ def load(
         try:
             numbers = [int(seed) for seed in seeds.split(",")]
         except ValueError:
-            msg = f"--seeds {as_typed(seeds, 80)}: not whole numbers between commas, as in 1,2,3"
+            msg = f"--seeds {as_typed(seeds, 80)}: not whole numbers. Separate them with commas: 1,2,3"
             raise HarnessError(msg) from None
     return load_suite(
         suite,
@@ -139,7 +139,7 @@ def load(
 
 
 def duration(option: str, text: str | None) -> float | None:
-    """Return the seconds that an option means."""
+    """Return an option's duration in seconds."""
     from harness.text import seconds
 
     try:
@@ -150,7 +150,7 @@ def duration(option: str, text: str | None) -> float | None:
 
 
 def run_directory(suite: Path, dataset: str | None, out: Path | None) -> Path:
-    """Return where a suite's run is."""
+    """Return the run directory of a suite."""
     from harness.store.names import located, safe_name
 
     name = suite.stem + (f"-{dataset}" if dataset else "")
@@ -158,11 +158,11 @@ def run_directory(suite: Path, dataset: str | None, out: Path | None) -> Path:
 
 
 def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
-    """Return the run that a plan asks for."""
+    """Return the run of a plan."""
     from harness.store import Dataset, Run
 
     data = made.data
     name = loaded.suite.dataset.name
     about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked, made.split)
-    planned = [(one.row.experiment, one.row.seed) for one in made.trials]
+    planned = [(trial.row.experiment, trial.row.seed) for trial in made.trials]
     return Run(directory, loaded.suite, about, planned, made.components)

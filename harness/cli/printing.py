@@ -1,4 +1,4 @@
-"""How commands say a line that holds foreign text: names, titles, reasons, paths."""
+"""Prints lines that contain foreign text: names, titles, reasons, paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print lines; what a terminal would obey, or cannot show, is escaped."""
+    """Print lines; characters that a terminal would obey or cannot show are escaped."""
     from harness.errors import escaped
 
     typer.echo(escaped(text), err=err)

@@ -1,4 +1,4 @@
-"""What a run says while it goes: an observer of its hooks that writes to standard error."""
+"""The progress of a run: an observer of its hooks that writes to standard error."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 EPOCH_SECONDS = 10.0
-"""Without a terminal, running trials say at most this often where they stand."""
+"""Without a terminal, the seconds between two lines about running trials, at least."""
 REFRESHES = 2
-"""Redrawings of a terminal a second."""
+"""How often a second a terminal is redrawn."""
 _HEADINGS = ("trial", "epoch", "", "left", "val acc", "val loss", "train loss", "samples/s")
-"""A narrow terminal cuts off the last of them."""
+"""A narrow terminal cuts the last ones off."""
 _ALIGNED = ("left", "right", "left", "right", "right", "right", "right", "right")
 _BAR = 8
 
 
 def display(*, quiet: bool) -> Quiet:
-    """Return what shows a run: nothing, a live picture on a terminal, lines elsewhere."""
+    """Return the display of a run: nothing, a live picture on a terminal, lines elsewhere."""
     if quiet:
         return Quiet()
     return Live() if sys.stderr.isatty() else Lines()
 
 
 class Quiet:
-    """Says nothing."""
+    """Prints nothing."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -46,7 +46,7 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """Prints a line with the time when a trial ends, and now and then one while it goes."""
+    """Prints a line with the time when a trial ends, and a line now and then while it runs."""
 
     def __init__(self) -> None:
         self._trials = 0
@@ -56,7 +56,7 @@ class Lines(Quiet):
 
     @hookimpl
     def run_started(self, run: Mapping[str, Any]) -> None:
-        """Say how much there is to do."""
+        """Print how many trials there are, and how long they will take."""
         self._trials = run["trials"]
         self._ended = run["trials"] - run["pending"]
         reused = f", {run['reused']:,} already done" if run["reused"] else ""
@@ -69,7 +69,7 @@ class Lines(Quiet):
 
     @hookimpl
     def epoch_finished(self, trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
-        """Say where a long trial stands."""
+        """Print how far a long trial is."""
         if monotonic() - self._last_line >= EPOCH_SECONDS:
             self._say(
                 f"{_name(trial)}: epoch {epoch['epoch']} of at most {trial['epochs']}, "
@@ -79,30 +79,29 @@ class Lines(Quiet):
 
     @hookimpl
     def trial_remarked(self, trial: Mapping[str, Any], remark: str) -> None:
-        """Say what a trial says of itself."""
+        """Print a trial's remark."""
         self._say(f"{_name(trial)}: {remark}")
 
     @hookimpl
     def trial_lost(self, trial: Mapping[str, Any], reason: str) -> None:
-        """Say that a trial's process died."""
-        self._say(f"{_name(trial)}: {reason}; it will be run once more, by itself")
+        """Print that a trial's process died."""
+        self._say(f"{_name(trial)}: {reason}; the trial will run once more, alone")
 
     @hookimpl
     def trial_finished(self, row: Mapping[str, Any]) -> None:
-        """Say how a trial ended."""
+        """Print how a trial ended."""
         self._ended += 1
         self._say(f"[{self._ended}/{self._trials}] {_name(row)}: {_ending(row)}")
 
     @hookimpl
     def trial_evaluated(self, row: Mapping[str, Any]) -> None:
-        """Say what the test rows said, or that they could not be read."""
+        """Print the test accuracy, or why there is none."""
         evaluation = row["evaluation"]
+        result = _ending(row)
         if evaluation:
             accuracy = evaluation["measures"][0]["values"]["test_accuracy"]
-            told = f"tested in {spoken(evaluation['seconds'])}, accuracy {accuracy:.2%}"
-        else:
-            told = _ending(row)
-        self._say(f"{_name(row)}: {told}")
+            result = f"tested in {spoken(evaluation['seconds'])}, accuracy {accuracy:.2%}"
+        self._say(f"{_name(row)}: {result}")
 
     def _say(self, text: str) -> None:
         self._last_line = monotonic()
@@ -110,7 +109,7 @@ class Lines(Quiet):
 
 
 class Live(Lines):
-    """On a terminal: below the lines of trials that have ended, one for each that runs, and the whole."""
+    """On a terminal: draws a line for each running trial and one for the run, below the lines of ended trials."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -130,30 +129,30 @@ class Live(Lines):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was, but for the lines."""
+        """Remove the picture; the lines stay."""
         self._picture.stop()
 
     @hookimpl
     def trial_started(self, trial: Mapping[str, Any]) -> None:
-        """Give a trial its line."""
+        """Add a trial's line."""
         self._running[trial["experiment"], trial["seed"]] = _Running(trial)
 
     @hookimpl
     def epoch_finished(self, trial: Mapping[str, Any], epoch: Mapping[str, Any]) -> None:
-        """Bring its line up to date."""
+        """Update a trial's line."""
         running = self._running.get((trial["experiment"], trial["seed"]))
         if running:
             running.epoch = epoch
 
     @hookimpl
     def trial_lost(self, trial: Mapping[str, Any], reason: str) -> None:
-        """Take its line away."""
+        """Remove a trial's line."""
         self._running.pop((trial["experiment"], trial["seed"]), None)
         super().trial_lost(trial, reason)
 
     @hookimpl
     def trial_finished(self, row: Mapping[str, Any]) -> None:
-        """Take its line away."""
+        """Remove a trial's line."""
         self._running.pop((row["experiment"], row["seed"]), None)
         super().trial_finished(row)
 
@@ -169,13 +168,13 @@ class Live(Lines):
         predicted = f" of about {spoken(self._predicted)}" if self._predicted is not None else ""
         elapsed = f"{spoken(monotonic() - self._started)}{predicted}"
         lines.append([whole, "", _bar(self._ended, self._trials), elapsed, "", "", "", ""])
-        # Laid out by tabulate, in a tenth of the time that rich takes to measure and draw a table of its own.
+        # Laid out by tabulate, in a tenth of the time that a table of rich takes.
         drawn = tabulate(lines, _HEADINGS, tablefmt="plain", disable_numparse=True, colalign=_ALIGNED)
         return Text(drawn, no_wrap=True, overflow="ellipsis")
 
 
 class _Running:
-    """A trial that runs, and the last that was heard of it."""
+    """A running trial and its last epoch."""
 
     def __init__(self, trial: Mapping[str, Any]) -> None:
         self.trial = trial
@@ -184,11 +183,11 @@ class _Running:
 
     @property
     def done(self) -> tuple[int, int]:
-        """Epochs that have ended, and how many there are at most."""
+        """The number of finished epochs, and the most there can be."""
         return (self.epoch["epoch"] if self.epoch else 0), self.trial["epochs"]
 
     def cells(self) -> list[str]:
-        """Return its line: where it stands, the last epoch's figures, and how long the rest takes at most."""
+        """Return the cells of its line: epochs, the most that is left, and the last epoch's metrics."""
         done, most = self.done
         begun = [_name(self.trial), f"{done}/{most}", _bar(done, most)]
         if self.epoch is None:

@@ -1,4 +1,4 @@
-"""Standard output and standard error as they may really be: closed, full, read by nobody, of a narrow encoding."""
+"""Standard output and standard error that may be closed, full, without a reader, or of a narrow encoding."""
 
 import codecs
 import errno
@@ -14,11 +14,14 @@ _GONE = {errno.EPIPE, errno.ESHUTDOWN} | ({errno.EINVAL} if os.name == "nt" else
 
 
 class ReaderGoneError(Exception):
-    """What reads standard output has ended, as ``head`` does: nothing is wrong. Not an OSError: typer treats those."""
+    """The reader of standard output has ended, as ``head`` does, which is no error.
+
+    Not an OSError, because typer handles those.
+    """
 
 
 class _Output(io.FileIO):
-    """Standard output. After an error nothing more is written: the interpreter's end must not raise it again."""
+    """Standard output. After an error it writes nothing more, so the error is not raised again at exit."""
 
     _broken = False
 
@@ -30,13 +33,13 @@ class _Output(io.FileIO):
                 self._broken = True
                 if error.errno in _GONE:
                     raise ReaderGoneError from None
-                msg = f"standard output cannot be written to: {error.strerror}. Everything else that was done is kept"
+                msg = f"standard output cannot be written to: {error.strerror}. All other results are kept"
                 raise HarnessError(msg) from None
         return memoryview(content).nbytes
 
 
 class _Errors(io.FileIO):
-    """Standard error: what it cannot take is dropped, as there is no place left to say so."""
+    """Standard error: what cannot be written is dropped, because it cannot be reported anywhere."""
 
     def write(self, content: Any) -> int:
         try:
@@ -46,18 +49,18 @@ class _Errors(io.FileIO):
 
 
 class Streams:
-    """Replaces the standard streams for the length of a command; ``lacking`` tells whether characters were replaced.
+    """Replaces the standard streams during a command; ``lacking`` is whether characters were replaced.
 
-    Streams that are not the process's own (a notebook's, a test's) are left alone.
+    Streams that are not the process's (a notebook's, a test's) are left alone.
     """
 
     lacking = False
 
     def take(self) -> None:
-        """Open what is closed, and replace standard output and standard error.
+        """Open closed descriptors, and replace standard output and standard error.
 
-        A descriptor that is closed would be given to the next file that is opened, a row for one, and a library that
-        prints would write into it.
+        The next file that is opened would get a closed descriptor, and a library that prints would write into that
+        file, a row for example.
         """
         closed = [number for number in (0, 1, 2) if not _is_open(number)]
         for number in closed:
@@ -70,7 +73,7 @@ class Streams:
             sys.stderr = _text(_Errors(2, "w", closefd=False), sys.stderr, "backslashreplace")
 
     def _replaced(self, error: UnicodeError) -> tuple[str | bytes, int]:
-        """Replace what an encoding lacks; a byte of a path that is not UTF-8 is written as it is, as ``ls`` does."""
+        """Replace what an encoding lacks; write a path's bytes that are not UTF-8 unchanged, as ``ls`` does."""
         if not isinstance(error, UnicodeEncodeError):
             raise error
         first = ord(error.object[error.start])
@@ -81,7 +84,7 @@ class Streams:
 
 
 class _Closed(_Output):
-    """Standard output where it was closed before the command began (``>&-``)."""
+    """Standard output that was closed before the command began (``>&-``)."""
 
     def __init__(self) -> None:
         super().__init__(1, "w", closefd=False)
@@ -89,7 +92,7 @@ class _Closed(_Output):
     def write(self, content: Any) -> int:
         if not self._broken:
             self._broken = True
-            raise HarnessError("standard output is closed. Everything else that was done is kept")
+            raise HarnessError("standard output is closed. All other results are kept")
         return memoryview(content).nbytes
 
 
@@ -100,7 +103,7 @@ def _text(raw: io.FileIO, before: TextIO | None, errors: str) -> io.TextIOWrappe
 
 
 def _is_console(stream: TextIO | None) -> bool:
-    """Return whether it is a console of Windows, which takes characters, not bytes, and neither fills nor ends."""
+    """Return whether it is a Windows console, which takes characters instead of bytes, and neither fills nor ends."""
     return os.name == "nt" and stream is not None and stream.isatty()
 
 

@@ -1,4 +1,4 @@
-"""How commands write tables: the formats, which of several, and what a terminal has room for."""
+"""Prints tables: the format, the choice of tables, and the width of the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALL = "all"
 
 
 class Format(StrEnum):
-    """How tables are written."""
+    """The format of tables."""
 
     terminal = "terminal"
     markdown = "markdown"
@@ -26,30 +26,26 @@ class Format(StrEnum):
 
 
 _NEVER_RAW = {
-    Format.terminal: "a terminal would obey them",
-    Format.json: "JSON has texts as they are",
+    Format.terminal: "a terminal would obey raw text",
+    Format.json: "JSON is never escaped",
 }
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the tables. csv: one of them.")]
-TableOption = Annotated[
-    list[str] | None, typer.Option("--table", "-t", help="Only this table; 'all' for every one. Repeatable.")
-]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="The format of the tables. csv: only one table.")]
+TableOption = Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table, or 'all'. Repeatable.")]
 RawOption = Annotated[
     bool,
-    typer.Option(
-        "--raw", help="Do not escape texts: Markdown, LaTeX and formulas in names are then taken for what they are."
-    ),
+    typer.Option("--raw", help="Do not escape names and titles: Markdown, LaTeX and formulas in them take effect."),
 ]
 
 
 def room() -> int | None:
-    """Return how many columns the terminal has, None where standard output is none: then nothing is shortened."""
+    """Return the terminal's number of columns, None if standard output is not a terminal: then nothing is shortened."""
     from shutil import get_terminal_size
 
     return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def show(
-    found: Sequence[Table],
+    tables: Sequence[Table],
     form: Format,
     chosen: Sequence[str] | None,
     *,
@@ -57,13 +53,13 @@ def show(
     brief: Sequence[str] = (),
     raw: bool = False,
 ) -> None:
-    """Print tables: those that are chosen by their keys, or all of them.
+    """Print tables: those with the ``chosen`` keys, or all.
 
-    Without a choice a terminal shows the ``brief`` ones, if there are any, and CSV, which holds one, has the first of
-    the others. ``of``: what the tables are of, for the message of a wrong key. ``raw``: texts are not escaped.
+    Without a choice, a terminal shows the ``brief`` ones, if there are any, and CSV shows the first of the others.
+    ``of`` says what the tables are of, for the message about an unknown key. ``raw``: texts are not escaped.
 
     Raises:
-        HarnessError: a key is none of theirs, or the format has nothing to escape.
+        HarnessError: no table has a chosen key, or the format is never raw.
     """
     from harness.errors import HarnessError, as_typed, nearest
     from harness.results.leaderboard import render_all
@@ -71,27 +67,27 @@ def show(
     if raw and form in {Format.terminal, Format.json}:
         msg = f"--raw: does not go with -f {form.value}: {_NEVER_RAW[form]}"
         raise HarnessError(msg)
-    known = [one.key for one in found]
+    known = [table.key for table in tables]
     for key in chosen or ():
         if key not in {*known, ALL}:
-            msg = f"--table {as_typed(key, 80)}: {of} has no such table. {nearest(key, known)}"
+            msg = f"--table {as_typed(key, 80)}: no such table in {of}. {nearest(key, known)}"
             raise HarnessError(msg)
     wanted = known if not chosen or ALL in chosen else chosen
     if not chosen and form is Format.csv:
         wanted = next(([key] for key in known if key not in brief), known[:1])
     elif not chosen and form is Format.terminal and brief:
         wanted = brief
-    typer.echo(render_all([one for one in found if one.key in wanted], form.value, room=room(), raw=raw))
+    typer.echo(render_all([table for table in tables if table.key in wanted], form.value, room=room(), raw=raw))
     others = [key for key in known if key not in wanted]
     if not chosen and form is Format.csv and others:
-        told = f"CSV holds one table, here {wanted[0]}. -t NAME gives another: {', '.join(others)}. -t {ALL} gives all"
-        typer.echo(told, err=True)
+        note = f"CSV holds one table, here {wanted[0]}. -t NAME gives another: {', '.join(others)}. -t {ALL} gives all"
+        typer.echo(note, err=True)
 
 
 def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequence[str] = ()) -> None:
-    """Print a table of text; where a terminal lacks room, the ``minor`` columns are left out, the first first.
+    """Print a table of text; a narrow terminal leaves out the ``minor`` columns, beginning with the first.
 
-    A cell is one line, and what a terminal would obey is escaped: groups, titles and reasons are foreign text.
+    A cell is one line. Characters that a terminal would obey are escaped: groups, titles and reasons are foreign text.
     """
     from tabulate import tabulate
 
@@ -103,5 +99,5 @@ def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequenc
     width = room()
     parts, left_out = fit(cells, Frame(column=2, whole=-2), width)
     without = [f"Not shown in {width} columns: {', '.join(left_out)}."] if left_out else []
-    grids = [tabulate(one.lines, headers=one.headings, tablefmt="simple", disable_numparse=True) for one in parts]
+    grids = [tabulate(part.lines, headers=part.headings, tablefmt="simple", disable_numparse=True) for part in parts]
     typer.echo("\n".join([*([title] if title else []), *grids, *without]) + "\n")

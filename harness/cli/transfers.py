@@ -1,4 +1,4 @@
-"""Shows what is told of a download: news as lines, how far it is as a bar, where standard error is a terminal."""
+"""Shows downloads: messages as lines, and progress as a bar where standard error is a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown_transfers() -> Iterator[None]:
-    """Show what is told of downloads until the ``with`` block ends."""
+    """Show downloads within the block."""
     handler, before = _Shown(), LOG.level
     LOG.addHandler(handler)
     LOG.setLevel(logging.DEBUG)
@@ -31,7 +31,7 @@ def shown_transfers() -> Iterator[None]:
 
 
 class _Shown(logging.Handler):
-    """Draws one bar at a time: a process downloads one file after the other."""
+    """Draws one bar at a time, as a process downloads one file after another."""
 
     _bar: Progress | None = None
 

@@ -39,7 +39,9 @@ def bench(
     works: Annotated[
         Names,
         typer.Option(
-            "--work", metavar="NAME", help="Only this: train, products, predict, evaluate, perturb, load. Repeatable."
+            "--work",
+            metavar="NAME",
+            help="Only this work: train, products, predict, evaluate, perturb or load. Repeatable.",
         ),
     ] = None,
     device: Annotated[
@@ -47,13 +49,11 @@ def bench(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(
-            "--jobs", "--processes", "-j", min=1, max=MOST, help="Processes that do the same at the same time."
-        ),
+        typer.Option("--jobs", "--processes", "-j", min=1, max=MOST, help="Processes that do the same work at once."),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, max=MOST, help="Threads of each. Default: 1, or, without --jobs, --cores."),
+        typer.Option("--threads", min=1, max=MOST, help="Threads a process. Default: 1; without --jobs, see --cores."),
     ] = None,
     cores: Annotated[
         int | None,
@@ -61,50 +61,53 @@ def bench(
             "--cores",
             min=1,
             max=MOST,
-            help="So many threads of one process, then as many processes. Default: all, up to 4.",
+            help="Measure with this many threads in one process, then in this many processes. Default: all, up to 4.",
         ),
     ] = None,
     precisions: Annotated[
-        Names, typer.Option("--precision", metavar="NAME", help="float32 (the default), bfloat16. Repeatable.")
+        Names, typer.Option("--precision", metavar="NAME", help="float32 (the default) or bfloat16. Repeatable.")
     ] = None,
     rounds: Annotated[
         int | None,
-        typer.Option("--rounds", min=1, help="Runs of each case, or of each process that calibrates. Default: 7."),
+        typer.Option("--rounds", min=1, help="Runs a case, or a calibrating process. Default: 7."),
     ] = None,
-    rows: Annotated[int | None, typer.Option("--rows", min=1, help="Images of a run. Default: 51200.")] = None,
+    rows: Annotated[int | None, typer.Option("--rows", min=1, help="Images a run. Default: 51200.")] = None,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="30m", help="How long a case's start, or a run, may take. Default: 30m."),
+        typer.Option("--timeout", metavar="30m", help="Limit for a case's start and for each run. Default: 30m."),
     ] = None,
     suite: Annotated[
         Path | None,
-        typer.Option("--suite", metavar="FILE", help="Run this suite too, for what it costs beside trials."),
+        typer.Option("--suite", metavar="FILE", help="Also run this suite, and report its time outside trials."),
     ] = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Measure each backend against itself: its noise floor on this machine.")
+        bool, typer.Option("--calibrate", help="Measure the noise floor of each backend on this machine.")
     ] = False,
     read: Annotated[
         Path | None,
-        typer.Option("--read", metavar="FILE", help="Take a file's measurements: of --save, or pytest-benchmark's."),
+        typer.Option("--read", metavar="FILE", help="Read measurements from a file of --save or pytest-benchmark."),
     ] = None,
-    save: Annotated[Path | None, typer.Option("--save", metavar="FILE", help="Keep the measurements.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Write the measurements to a file.")
+    ] = None,
     compare: Annotated[
-        Path | None, typer.Option("--compare", metavar="FILE", help="Compare with those that a file keeps.")
+        Path | None, typer.Option("--compare", metavar="FILE", help="Compare with a file's measurements.")
     ] = None,
     fail_on_slower: Annotated[
         bool,
         typer.Option(
-            "--fail-on-slower", help="Exit with code 3 where a case is slower than it was, or gets no verdict."
+            "--fail-on-slower", help="Exit with code 3 if a case is slower than the baseline, or has no verdict."
         ),
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
         BenchFormat, typer.Option("--format", "-f", help="How to write the measurements.")
     ] = BenchFormat.terminal,
 ) -> None:
-    """Measure backends beside plain use of the same libraries, and beside what the machine can do, in turns.
+    """Measure the speed of backends.
 
-    Every case runs in fresh processes of its own. A comparison gives no verdict below the noise floor of this
-    machine, none on what was disturbed, and none without --calibrate.
+    Backends take turns with plain use of the same libraries and with what the machine can do. Every case runs in
+    fresh processes. A comparison gives a verdict only above the noise floor that --calibrate measures, and only where
+    no other process disturbed the case.
     """
     check_options(
         {
@@ -129,7 +132,7 @@ def bench(
         }
     )
     limit = duration("--timeout", timeout or TIMEOUT)
-    plain = dict(os.environ)  # peers get it as it is
+    plain = dict(os.environ)  # peers get the environment as it was
     settle(threads or 1)
     import harness.bench as measuring
 
@@ -141,10 +144,10 @@ def bench(
     names = {"backends": backends or (), "networks": networks or ()}
     if read:
         with _of(read):
-            found = measuring.picked(
+            chosen = measuring.picked(
                 measuring.read(read), peers=peers or (), works=works or (), precisions=precisions or (), **names
             )
-        measured = measuring.Measured(found)
+        measured = measuring.Measured(chosen)
     else:
         cases = measuring.chosen(
             peers=["none"] if calibrate else peers or (),
@@ -169,7 +172,7 @@ def bench(
             measuring.save(save, measured.measurements)
         compared = _compared(compare, measured.measurements, before)
         cost = measuring.overhead(suite) if suite else None
-    finally:  # whatever becomes of these: what was measured is shown
+    finally:  # measurements are shown even if these fail
         show(measured, compared, cost, format)
     if measured.failed or not measured.measurements or _lacks_a_chosen(measured, backends):
         raise typer.Exit(1)
@@ -178,17 +181,17 @@ def bench(
 
 
 def _not_kept(compared: Sequence[Comparison]) -> bool:
-    """Say whether a case is slower than it was, or not known to be as fast: as `harness compare --fail-on` has it."""
-    slower = [one.now.title for one in compared if one.verdict == "slower"]
-    unjudged = [one.now.title for one in compared if one.verdict.startswith("no verdict")]
-    for titles, what in ((slower, "slower"), (unjudged, "no verdict, which is no pass")):
+    """Report the cases that are slower than the baseline or have no verdict; return whether there are any."""
+    slower = [comparison.now.title for comparison in compared if comparison.verdict == "slower"]
+    unjudged = [comparison.now.title for comparison in compared if comparison.verdict.startswith("no verdict")]
+    for titles, what in ((slower, "slower"), (unjudged, "no verdict, which does not pass")):
         if titles:
             typer.echo(f"--fail-on-slower: {what}: {', '.join(titles)}", err=True)
     return bool(slower or unjudged)
 
 
 def _check_suite(path: Path) -> None:
-    """Refuse a suite that does not load before anything is measured."""
+    """Load a suite, so that a mistake in it surfaces before anything is measured."""
     from harness.plugins.loading import registry
     from harness.suite import load_suite
 
@@ -197,7 +200,7 @@ def _check_suite(path: Path) -> None:
 
 @contextmanager
 def _of(path: Path) -> Iterator[None]:
-    """Name a file in the errors that are about what is in it."""
+    """Put a file's name before the errors about its content."""
     from harness.errors import HarnessError
 
     try:
@@ -208,7 +211,7 @@ def _of(path: Path) -> Iterator[None]:
 
 
 def _measure(cases: Sequence[Case], rounds: int, plain: Mapping[str, str], timeout: float | None) -> Measured:
-    """Measure, and say on a terminal what is going on."""
+    """Measure, and show the progress on a terminal."""
     import sys
 
     from harness.bench import measure
@@ -223,7 +226,7 @@ def _measure(cases: Sequence[Case], rounds: int, plain: Mapping[str, str], timeo
 
 
 def _lacks_a_chosen(measured: Measured, backends: Names) -> bool:
-    """Say whether a backend that was asked for by name could not train or predict something."""
+    """Return whether a backend that was asked for by name could not train or predict."""
     return bool(backends) and any(
         case.kind == "backend" and case.work != "products" and case.precision == "float32"
         for case in measured.unavailable
@@ -236,15 +239,16 @@ def _compared(path: Path | None, now: Sequence[Measurement], before: Sequence[Me
     if not path or not now:
         return []
     with _of(path):
-        found = compare(now, before, floors())
+        compared = compare(now, before, floors())
+    titles_now, titles_before = ([measurement.title for measurement in some] for some in (now, before))
     for titles, what in (
-        ([one.title for one in now if one.title not in {other.title for other in before}], f"not in {path}"),
-        ([one.title for one in before if one.title not in {other.title for other in now}], "not measured now"),
+        ([title for title in titles_now if title not in titles_before], f"not in {path}"),
+        ([title for title in titles_before if title not in titles_now], "not measured now"),
     ):
         if titles:
             typer.echo(f"{what}: {', '.join(titles)}", err=True)
-    if any(one.margin is None for one in found):
-        typer.echo("no verdict where the machine's noise is not known: 'harness bench --calibrate' finds it", err=True)
-    if any(one.disturbed for one in found):
-        typer.echo(f"no verdict where a case was disturbed, now or in {path}: others had its cores", err=True)
-    return found
+    if any(comparison.margin is None for comparison in compared):
+        typer.echo("no verdict without a noise floor: 'harness bench --calibrate' measures it", err=True)
+    if any(comparison.disturbed for comparison in compared):
+        typer.echo(f"no verdict where other processes used a case's cores, now or in {path}", err=True)
+    return compared

@@ -12,31 +12,31 @@ from harness.cli.tables import Format, FormatOption, RawOption, TableOption, sho
 
 
 def compare(
-    first: Annotated[
-        Path, typer.Argument(metavar="RUN_A", help="The run to compare with.", autocompletion=complete_run)
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="The baseline run.", autocompletion=complete_run)],
+    second: Annotated[
+        Path, typer.Argument(metavar="RUN_B", help="The run to compare with it.", autocompletion=complete_run)
     ],
-    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="The run to judge.", autocompletion=complete_run)],
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     chosen: TableOption = None,
     raw: RawOption = False,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help='Write a page, too. Needs the extra "report".')
+        Path | None, typer.Option("--html", metavar="FILE", help='Also write an HTML page. Needs the extra "report".')
     ] = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
             "--fail-on",
             metavar="METRIC:±NUMBER",
-            help="Exit with code 3 where a mean fell (-) or rose (+) by more: test_accuracy:-0.5; also where RUN_A "
-            "alone has it. Repeatable.",
+            help="Exit with code 3 if a mean fell (-) or rose (+) by more than this, or RUN_B lacks it: "
+            "test_accuracy:-0.5. Repeatable.",
         ),
     ] = None,
 ) -> None:
-    """Show what differs between two runs of the same data: metrics beyond noise, settings, environment.
+    """Compare two runs of the same data.
 
-    Trials are matched by experiment and seed. A terminal shows the overview and the changes; -t and the other formats
-    have every metric.
+    Reports which metrics differ beyond noise, and which settings and environments changed. Trials are matched by
+    experiment and seed. A terminal shows the overview and the changes; -t and the other formats have every metric.
     """
     from harness.results.compare import compare as compared
     from harness.results.compare import limit, tables, violations

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def doctor() -> None:
-    """Show this machine, what is installed, and which backends work here or why not."""
+    """Show this machine and what works on it.
+
+    Lists the installed libraries, and for each backend whether it works here or why not.
+    """
     from importlib.metadata import PackageNotFoundError
 
     from packaging.requirements import Requirement
@@ -38,38 +41,38 @@ def doctor() -> None:
     for text in find("nn-harness").requires or ():
         requirement = Requirement(text)
         try:
-            found = version(requirement.name)
+            installed = version(requirement.name)
         except PackageNotFoundError:
-            found = "not installed"
+            installed = "not installed"
         extra = str(requirement.marker).partition("==")[2].strip(" \"'") if requirement.marker else ""
-        lines.append([requirement.name, found, str(requirement.specifier), extra])
+        lines.append([requirement.name, installed, str(requirement.specifier), extra])
     table("libraries", lines, ["name", "installed", "wanted", "extra"])
     forget()
-    installed = registry()
-    for name, (here, told) in backend_states(installed).items():
+    plugins = registry()
+    for name, (here, environment) in backend_states(plugins).items():
         typer.echo(f"backend {name}: {here}")
-        for key, value in told.items():
+        for key, value in environment.items():
             typer.echo(f"  {key}: {value}")
-    _say_absent(installed)
+    _say_absent(plugins)
     for place in survey(GROUP).left_over:
-        typer.echo(f"{place} is left over from another installation, and is ignored: remove it")
+        typer.echo(f"{place} is left over from another installation and is ignored. Remove it")
 
 
 def _kernel() -> str:
-    """Settle the kernel, and say which it is and why."""
+    """Choose the kernel, and return its name and why it was chosen."""
     from harness.machine.kernels import TUNING_OFF, VARIABLE
 
-    named, found = os.environ.get(VARIABLE), settle(1)
-    if found is None:
-        off = f"left to OpenBLAS, as --no-tune or {TUNING_OFF} says"
-        return f"{named}, as {VARIABLE} says" if named else off if os.environ.get(TUNING_OFF) else "unknown"
-    rates = [f"{name} {rate / 1e9:.0f}" for name, rate in sorted(found.rates.items(), key=lambda one: -one[1])]
-    why = "measured fastest" if found.fastest else "its own choice"
-    return f"{found.fastest or found.own}, {why} ({', '.join(rates)} GFLOP/s a thread)"
+    named, kernel = os.environ.get(VARIABLE), settle(1)
+    if kernel is None:
+        off = f"chosen by OpenBLAS (--no-tune or {TUNING_OFF})"
+        return f"{named} (set by {VARIABLE})" if named else off if os.environ.get(TUNING_OFF) else "unknown"
+    rates = [f"{name} {rate / 1e9:.0f}" for name, rate in sorted(kernel.rates.items(), key=lambda item: -item[1])]
+    why = "measured fastest" if kernel.fastest else "chosen by OpenBLAS"
+    return f"{kernel.fastest or kernel.own}, {why} ({', '.join(rates)} GFLOP/s a thread)"
 
 
-def _say_absent(found: Registry) -> None:
-    for text in found.disabled:
+def _say_absent(plugins: Registry) -> None:
+    for text in plugins.disabled:
         typer.echo(f"plugin {text} is disabled")
-    for one in found.quarantined:
-        typer.echo(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}")
+    for entry in plugins.quarantined:
+        typer.echo(f"plugin {entry.plugin} ({entry.distribution} {entry.version}) is quarantined: {entry.error}")

@@ -18,7 +18,7 @@ def leaderboard(
     tables: TableOption = None,
     raw: RawOption = False,
 ) -> None:
-    """Show a run's leaderboards and tables."""
+    """Show a run's leaderboards and other tables."""
     from harness.results.leaderboard import tables as all_tables
     from harness.results.results import Results
     from harness.store import Run

@@ -13,7 +13,7 @@ from harness.text import command
 
 
 class Kind(StrEnum):
-    """What can be started."""
+    """What a template exists for."""
 
     backend = "backend"
     optimizer = "optimizer"
@@ -24,13 +24,17 @@ class Kind(StrEnum):
 
 def new(
     kind: Annotated[Kind, typer.Argument(metavar="KIND", help="backend, optimizer, perturbation, dataset or suite.")],
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What suites will call it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name in suites.")],
     *,
     directory: Annotated[
-        Path, typer.Option("--directory", "-d", metavar="DIR", help="Where to put it. Default: here.")
+        Path,
+        typer.Option("--directory", "-d", metavar="DIR", help="The folder to write into. Default: the current one."),
     ] = Path(),
 ) -> None:
-    """Start a plugin, a package in harness-NAME/, or a suite, NAME.toml."""
+    """Start a plugin or a suite from a template.
+
+    A plugin becomes a package in harness-NAME/, a suite becomes NAME.toml.
+    """
     from harness.plugins.loading import registry
     from harness.plugins.scaffold import create
 

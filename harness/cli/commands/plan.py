@@ -49,20 +49,24 @@ def plan(
     threads: Threads = 1,
     out: Out = None,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Train some batches of what has never run here, to predict its time.")
+        bool, typer.Option("--probe", help="Train a few batches of trials that never ran here, to predict their time.")
     ] = False,
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Train one batch of every experiment on every backend: does it work?")
+        bool, typer.Option("--smoke", help="Train one batch of each experiment on each backend, so mistakes surface.")
     ] = False,
 ) -> None:
-    """Show what would run, what is done, what no backend here can honour, and how long it would take."""
+    """Show what would run, and for how long.
+
+    Lists the state of every trial: to run, to measure, done, or unavailable and why. --probe predicts times on a new
+    machine; --smoke finds mistakes before a long run.
+    """
     settle(threads)
     from harness.execution.forecast import Timings, timings_path
     from harness.execution.plan import make_plan
     from harness.execution.resume import look_up
     from harness.execution.smoke import checkpoints, to_measure
-    from harness.execution.smoke import probe as time_some
-    from harness.execution.smoke import smoke as try_all
+    from harness.execution.smoke import probe as time_batches
+    from harness.execution.smoke import smoke as train_batches
     from harness.machine.paths import status_of
     from harness.plugins.loading import registry
     from harness.store import take_up
@@ -75,16 +79,16 @@ def plan(
         if status_of(here.directory):
             here = take_up(here)
         timings = Timings(timings_path())
-        problems = time_some(made, pool, timings) if probe else {}
-        found = [look_up(here, one) for one in made.trials]
-        measured = to_measure(here, made.trials, found, plugins)
-        remarks = checkpoints(here, made.trials, found, pool)
-        _show_plan(loaded, made, here, timings, problems, pool.slots, found, measured, remarks)
+        problems = time_batches(made, pool, timings) if probe else {}
+        stored = [look_up(here, trial) for trial in made.trials]
+        measured = to_measure(here, made.trials, stored, plugins)
+        remarks = checkpoints(here, made.trials, stored, pool)
+        _show_plan(loaded, made, here, timings, problems, pool.slots, stored, measured, remarks)
         if smoke:
-            tried = try_all(loaded, plugins, pool, only=only or (), threads=threads, device=device)
-            lines = [[one.experiment, one.backend, one.result] for one in tried]
-            table("\nsmoke: one batch of each", lines, ["Experiment", "Backend", "Result"])
-            problems |= {one.experiment: one.result for one in tried if one.failed}
+            batches = train_batches(loaded, plugins, pool, only=only or (), threads=threads, device=device)
+            lines = [[batch.experiment, batch.backend, batch.result] for batch in batches]
+            table("\nsmoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
+            problems |= {batch.experiment: batch.result for batch in batches if batch.failed}
     if problems:
         raise typer.Exit(1)
 
@@ -96,7 +100,7 @@ def _show_plan(
     timings: Timings,
     problems: dict[str, str],
     slots: int,
-    looked_up: Sequence[Found],
+    stored: Sequence[Found],
     measured: Mapping[tuple[str, int], str],
     checkpoints: Mapping[tuple[str, int], str],
 ) -> None:
@@ -106,28 +110,20 @@ def _show_plan(
     from harness.text import counted, spoken
 
     lines, counts, ahead = [], {"run": 0, "measure": 0, "done": 0, "unavailable": 0}, []
-    for one, found in zip(made.trials, looked_up, strict=True):
-        row = one.row
+    for trial, found in zip(made.trials, stored, strict=True):
+        row = trial.row
         to_test = measured.get((row.experiment, row.seed), "")
-        state = "measure" if to_test else "done" if found.row else "run" if one.spec else "unavailable"
+        state = "measure" if to_test else "done" if found.row else "run" if trial.spec else "unavailable"
         counts[state] += 1
-        forecast = timings.forecast(one.spec, row, made.sizes["train"]) if one.spec and state == "run" else None
+        forecast = timings.forecast(trial.spec, row, made.sizes["train"]) if trial.spec and state == "run" else None
         if state == "run":
-            ahead.append((cost(one), forecast))
-        note = row.reason or problems.get(row.experiment, "")
-        if found.damage:
-            fate = (
-                "cannot run again here" if not one.spec else f"will be {'measured' if found.row else 'trained'} again"
-            )
-            note = f"damaged, {fate}: {found.damage}"
-        elif found.differences and found.row is None and one.spec:
-            note = f"changed: {'; '.join(found.differences)}"
-        elif to_test:
-            note = f"test results: {to_test}"
+            ahead.append((cost(trial), forecast))
+        note = _note(found, runs=trial.spec is not None, to_test=to_test)
+        note = note or row.reason or problems.get(row.experiment, "")
         note = "; ".join(filter(None, [note, checkpoints.get((row.experiment, row.seed), "")]))
-        epochs = one.spec.epochs if one.spec else ""
-        told = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
-        lines.append([*told, *_told(forecast), note])
+        epochs = trial.spec.epochs if trial.spec else ""
+        about = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
+        lines.append([*about, *_predicted(forecast), note])
     sizes = made.sizes
     more = f"{counts['measure']} to measure, " if counts["measure"] else ""
     say(
@@ -139,20 +135,31 @@ def _show_plan(
     unknown = sum(forecast is None for _, forecast in ahead)
     if ahead and unknown < len(ahead):
         most = "at most " if any(forecast and forecast.at_most for _, forecast in ahead) else ""
-        guessed = f", {unknown} of them guessed from the others" if unknown else ""
+        guessed = f", {unknown} of them estimated from the others" if unknown else ""
         together = f"{slots} at a time" if slots > 1 else "one at a time"
         say(f"predicted: {most}{spoken(makespan(estimates(ahead), slots))} for training, {together}{guessed}")
     elif ahead:
-        typer.echo("predicted: unknown, as nothing like it has run on this machine: --probe finds out")
+        typer.echo("predicted: unknown, because nothing similar has run on this machine. --probe measures it")
     headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", "Note"]
     if not any(line[-1] for line in lines):
         headers, lines = headers[:-1], [line[:-1] for line in lines]
     table("", lines, headers, minor=["Group", "Parameters", "Memory"])
     for name, reason in loaded.lacking.items():
-        say(f"{name}: not asked for, and unavailable: {reason}")
+        say(f"{name}: not selected, and unavailable: {reason}")
 
 
-def _told(forecast: Forecast | None) -> list[str]:
+def _note(found: Found, *, runs: bool, to_test: str) -> str:
+    """Return why what is stored of a trial does not suffice; ``runs``: whether it can run here."""
+    if found.damage:
+        fate = f"will be {'measured' if found.row else 'trained'} again" if runs else "cannot run again here"
+        return f"damaged, {fate}: {found.damage}"
+    if found.differences and found.row is None and runs:
+        return f"changed: {'; '.join(found.differences)}"
+    return f"test results: {to_test}" if to_test else ""
+
+
+def _predicted(forecast: Forecast | None) -> list[str]:
+    """Return the cells of the predicted time and memory."""
     from harness.text import spoken
 
     if forecast is None:

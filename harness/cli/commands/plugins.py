@@ -7,25 +7,29 @@ from harness.cli.tables import table
 
 
 def plugins() -> None:
-    """List what the installed plugins offer, and what is set aside."""
+    """List the installed plugins.
+
+    Shows what each offers, which backends work here, and which plugins are quarantined because of errors.
+    """
     from harness.plugins.loading import KINDS, PEER, registry
     from harness.plugins.vetting import forget
 
     forget()
-    found = registry()
-    states = backend_states(found)
+    installed = registry()
+    states = backend_states(installed)
     for kind in (*KINDS, PEER):
         lines = []
-        for name, component in sorted(found.named(kind).items()):
+        for name, component in sorted(installed.named(kind).items()):
             about = []
             if kind == "backend":
-                here, told = states[name]
-                about = [told.get(component.name, component.version) if here == "yes" else "", here]
+                here, environment = states[name]
+                about = [environment.get(component.name, component.version) if here == "yes" else "", here]
             lines.append([name, *about, component.provenance])
         table(f"{kind}s", lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
-    if found.quarantined:
-        lines = [[one.plugin, f"{one.distribution} {one.version}", one.error] for one in found.quarantined]
-        table("quarantined: set aside, because of their errors", lines, ["plugin", "from", "error"])
-
-    if found.disabled:
-        typer.echo(f"disabled: {', '.join(found.disabled)}")
+    if installed.quarantined:
+        lines = [
+            [entry.plugin, f"{entry.distribution} {entry.version}", entry.error] for entry in installed.quarantined
+        ]
+        table("quarantined: not loaded, because of errors", lines, ["plugin", "from", "error"])
+    if installed.disabled:
+        typer.echo(f"disabled: {', '.join(installed.disabled)}")

@@ -12,7 +12,7 @@ from harness.cli.completion import complete_run
 
 
 class Picture(StrEnum):
-    """How figures are written."""
+    """The format of figures."""
 
     png = "png"
     svg = "svg"
@@ -26,13 +26,14 @@ def report(
         Path | None, typer.Option("--out", metavar="FILE", help="The page. Default: RUN/report.html.")
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="DIR", help="Write each figure of the page into a folder, too.")
+        Path | None, typer.Option("--figures", metavar="DIR", help="Also write each figure into a folder.")
     ] = None,
-    format: Annotated[Picture, typer.Option("--format", "-f", help="How to write the figures.")] = Picture.png,  # noqa: A002 - the option's name
+    format: Annotated[Picture, typer.Option("--format", "-f", help="The format of the figures.")] = Picture.png,  # noqa: A002 - the option's name
 ) -> None:
-    """Make one HTML file of a run: leaderboards, curves, confusion, degradation, calibration, speed, settings.
+    """Write a run as one HTML page.
 
-    It needs no network and no other file. Needs the extra "report".
+    The page has leaderboards, curves, confusion matrices, robustness, calibration, speed and settings. It needs no
+    network and no other file. Writing it needs the extra "report".
     """
     from harness.report import draw, read, render, write_page
 

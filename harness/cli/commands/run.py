@@ -32,7 +32,7 @@ from harness.cli.printing import say
 from harness.cli.tables import room
 from harness.errors import as_typed
 from harness.plugins.foreign import interrupt
-from harness.text import command
+from harness.text import command, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,22 +61,22 @@ def run(
     jobs: Jobs = None,
     threads: Threads = 1,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="30m", help="How long a trial may take: 90s, 30m, 2h.")
+        str | None, typer.Option("--timeout", metavar="30m", help="Limit for each trial: 90s, 30m, 2h.")
     ] = None,
     checkpoint: Annotated[
-        str, typer.Option("--checkpoint", metavar="2m", help="How often a long trial writes a checkpoint.")
+        str, typer.Option("--checkpoint", metavar="2m", help="Time between the checkpoints of a long trial.")
     ] = "2m",
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop when a trial fails.")] = False,
     out: Out = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Keep the run that is there aside, and start anew.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing until the end.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Move an existing run aside and start anew.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing until the end.")] = False,
 ) -> None:
-    """Run a suite: train, test the finalists, show the leaderboards.
+    """Run a suite and show its leaderboards.
 
-    The same command again resumes: what is done is not done again.
+    Trains every trial, then tests the finalists. The same command resumes a run: finished trials are not repeated.
     """
     settle(threads)
-    signal.signal(signal.SIGTERM, interrupt)  # whoever asks us to end gets the same clean end
+    signal.signal(signal.SIGTERM, interrupt)  # the same clean end as after Ctrl+C
     from harness.cli.progress import display
     from harness.execution.forecast import Timings, timings_path
     from harness.execution.plan import make_plan
@@ -102,7 +102,7 @@ def run(
             if fresh:
                 aside = set_aside(directory)
                 if aside:
-                    typer.echo(f"the run that was there is now in {as_typed(aside)}", err=True)
+                    typer.echo(f"the earlier run was moved to {as_typed(aside)}", err=True)
             with locked(directory):
                 here = take_up(planned)
                 notes = _notes(suite, loaded, made, plugins)
@@ -112,7 +112,7 @@ def run(
                 here.write_header(notes | {"last_ended": _now()})
         except KeyboardInterrupt:
             pool.stop()
-            say(f"interrupted: what is done is kept in {as_typed(directory)}; the same command resumes", err=True)
+            say(f"interrupted: finished trials are in {as_typed(directory)}; the same command resumes", err=True)
             raise typer.Exit(130) from None
         finally:
             _say_faults(plugins if quiet else None, observers)
@@ -122,9 +122,9 @@ def run(
 
 
 def _say_faults(plugins: Registry | None, observers: Observers) -> None:
-    """Say which plugins are quarantined, as one may have observed the run, and which observers had faults."""
-    for one in plugins.quarantined if plugins else ():
-        say(f"plugin {one.plugin} ({one.distribution} {one.version}) is quarantined: {one.error}", err=True)
+    """Print which plugins are quarantined, as one may be an observer, and which observers had faults."""
+    for entry in plugins.quarantined if plugins else ():
+        say(f"plugin {entry.plugin} ({entry.distribution} {entry.version}) is quarantined: {entry.error}", err=True)
     for place, what in observers.faulty.items():
         say(f"observer {place} {what}: it was not called again", err=True)
         if "--debug" in sys.argv:
@@ -133,7 +133,7 @@ def _say_faults(plugins: Registry | None, observers: Observers) -> None:
 
 @contextmanager
 def _observing(plugins: Registry, observer: object) -> Iterator[None]:
-    """Let an observer see what happens within the block."""
+    """Call an observer's hooks within the block."""
     plugins.manager.register(observer)
     try:
         yield
@@ -142,22 +142,22 @@ def _observing(plugins: Registry, observer: object) -> Iterator[None]:
 
 
 def _conclude(here: Run, outcome: Outcome) -> None:
-    """Show the leaderboards, what failed and why, and where everything is."""
+    """Show the leaderboards, what failed and why, and where the results are."""
     from harness.results.leaderboard import render_all, tables
     from harness.results.results import Results
 
     results = Results.of(here)
-    shown = [one for one in tables(results) if one.key.partition("-")[0] in SHOWN]
+    shown = [table for table in tables(results) if table.key.partition("-")[0] in SHOWN]
     typer.echo(render_all(shown, "terminal", room=room()))
     for damage in outcome.damaged:
         say(f"damaged: {damage}", err=True)
     for change in outcome.changed:
-        say(f"changed, its earlier row kept in {as_typed(here.directory / 'superseded')}: {change}", err=True)
+        say(f"changed (earlier row in {as_typed(here.directory / 'superseded')}): {change}", err=True)
     for line in _unfinished(here, outcome):
         say(line, err=True)
     say(
         f"results: {as_typed(here.directory)}\n"
-        f"every table, also as Markdown, CSV, LaTeX or JSON: {command('harness', 'leaderboard', here.directory)}",
+        f"all tables, also as Markdown, CSV, LaTeX or JSON: {command('harness', 'leaderboard', here.directory)}",
         err=True,
     )
     expectations = _expectations(results)
@@ -166,7 +166,7 @@ def _conclude(here: Run, outcome: Outcome) -> None:
 
 
 def _expectations(results: Results) -> str | None:
-    """Return the line with which a run says what became of its suite's expectations; None where there are none."""
+    """Return a line with the verdict on the suite's expectations and how to see more; None without expectations."""
     if not results.suite.expect:
         return None
     from harness.results.verify.verification import spoken
@@ -176,17 +176,17 @@ def _expectations(results: Results) -> str | None:
 
 
 def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:
-    """Yield a line for what is not done; trials of one experiment that have one reason and no log share it."""
+    """Yield a line for each trial that is not done; trials of an experiment with the same reason share a line."""
     alike: dict[tuple[str, str], list[int]] = {}
     for row in outcome.rows:
         if row.status == "done":
             continue
         log = here.log(row.experiment, row.seed)
         where = f" (log: {as_typed(log)})" if row.status in {"failed", "timed out"} and log.exists() else ""
-        told = f": {row.reason}" if row.reason else ""
-        alike.setdefault((row.experiment, f"{row.status}{told}{where}"), []).append(row.seed)
-    for (experiment, told), seeds in alike.items():
-        yield f"{experiment} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} {told}"
+        reason = f": {row.reason}" if row.reason else ""
+        alike.setdefault((row.experiment, f"{row.status}{reason}{where}"), []).append(row.seed)
+    for (experiment, ending), seeds in alike.items():
+        yield f"{experiment} {numbered('seed', seeds)} {ending}"
 
 
 def _notes(suite: Path, loaded: LoadedSuite, made: Plan, plugins: Registry) -> dict[str, object]:
@@ -206,7 +206,7 @@ def _notes(suite: Path, loaded: LoadedSuite, made: Plan, plugins: Registry) -> d
 
 
 def _written(text: str) -> str:
-    """Return a word of the command line as JSON can have it: bytes that are not UTF-8 are escaped."""
+    """Return a word of the command line for JSON: bytes that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -12,9 +12,12 @@ from harness.text import megabytes, natural
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the runs are.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that holds runs.")] = Path("runs"),
 ) -> None:
-    """List the runs in a folder: state, age, size."""
+    """List the runs in a folder.
+
+    Shows the suite, state, age and size of each.
+    """
     from time import time
 
     from harness.errors import HarnessError, as_typed
@@ -23,11 +26,11 @@ def runs(
     from harness.text import spoken
 
     if not is_folder(folder):
-        msg = f"{as_typed(folder)}: there is no such folder. 'harness run SUITE' makes runs/"
+        msg = f"{as_typed(folder)}: no such folder. 'harness run SUITE' creates runs/"
         raise HarnessError(msg)
     lines = [
-        [str(one.directory), one.suite, one.state, f"{spoken(max(0.0, time() - one.changed))} ago", megabytes(one.size)]
-        for one in sorted(listed(folder), key=lambda one: natural(str(one.directory)))
+        [str(run.directory), run.suite, run.state, f"{spoken(max(0.0, time() - run.changed))} ago", megabytes(run.size)]
+        for run in sorted(listed(folder), key=lambda run: natural(str(run.directory)))
     ]
     if lines:
         table("", lines, ["run", "suite", "state", "last changed", "size"])

@@ -1,10 +1,13 @@
-"""``harness schema``: what editors read."""
+"""``harness schema``: the JSON Schema of a suite."""
 
 import typer
 
 
 def schema() -> None:
-    """Print the JSON Schema of a suite, for editors."""
+    """Print the JSON Schema of a suite.
+
+    Editors complete and check suites with it.
+    """
     import json
 
     from harness.suite.schema import suite_schema

@@ -18,12 +18,13 @@ def verify(
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     chosen: TableOption = None,
     raw: RawOption = False,
-    missed: Annotated[bool, typer.Option("--missed", help="Only the expectations that are missed.")] = False,
+    missed: Annotated[bool, typer.Option("--missed", help="Show only the expectations that are missed.")] = False,
 ) -> None:
-    """Check a run against its suite's expectations: what each is, what the run has, and the verdict.
+    """Verify a run's expectations.
 
-    Figures of other data than the run's are not comparable; relations are judged on any. Exit code 3: one is missed, or
-    the run lacks what it needs, a trial that failed or is not done yet.
+    Shows what the suite expects, what the run has, and the verdict. Values expected on other data than the run's are
+    not comparable; relations are verified on any data. Exit code 3: an expectation is missed or undecided, for
+    example because a trial failed or is not done yet.
     """
     from harness.results.results import Results
     from harness.results.verify.evidence import named
@@ -33,24 +34,24 @@ def verify(
     from harness.store import Run
 
     results = Results.of(Run.open(run))
-    found = judge(results)
-    if not found.figures and not found.claims:
-        say(f"{results.title}: its suite expects nothing: it has no [[expect]]", err=True)
+    verification = judge(results)
+    if not verification.figures and not verification.claims:
+        say(f"{results.title}: nothing to verify, because the suite has no [[expect]]", err=True)
         _nothing(format)
         return
-    shown = tables(only_missed(found) if missed else found, results.title, results.data)
+    shown = tables(only_missed(verification) if missed else verification, results.title, results.data)
     if shown:
         show(shown, format, chosen, of="this verification", raw=raw)
     else:
         _nothing(format)
-    for line in named(found.missing):
+    for line in named(verification.missing):
         say(f"missing: {line}", err=True)
-    say(spoken(found), err=True)
-    if found.missed or found.undecided:
+    say(spoken(verification), err=True)
+    if verification.missed or verification.undecided:
         raise typer.Exit(3)
 
 
 def _nothing(form: Format) -> None:
-    """Print what a program reads where there is no table: an empty document, which JSON has and the others need not."""
+    """Print an empty document, which JSON needs where there is no table."""
     if form is Format.json:
         typer.echo("{}")

@@ -28,7 +28,7 @@ def why(
     suite: SuitePath,
     trial: Annotated[
         str,
-        typer.Argument(metavar="TRIAL", help="An experiment, or EXPERIMENT/SEED.", autocompletion=complete_experiment),
+        typer.Argument(metavar="TRIAL", help="EXPERIMENT or EXPERIMENT/SEED.", autocompletion=complete_experiment),
     ],
     *,
     assignments: Assignments = None,
@@ -38,7 +38,10 @@ def why(
     device: Device = None,
     out: Out = None,
 ) -> None:
-    """Say why a trial would run again, or that its stored row serves."""
+    """Explain why a trial would run again.
+
+    If it would not, says that its stored row is used.
+    """
     settle_threads(1)
     from harness.errors import HarnessError, nearest
     from harness.execution.plan import make_plan
@@ -52,16 +55,16 @@ def why(
     plugins = registry()
     loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, [name])
     if not matching(name, loaded.suite.experiments):
-        msg = f"{trial}: there is no such experiment. {nearest(name, loaded.suite.experiments)}"
+        msg = f"{trial}: no such experiment. {nearest(name, loaded.suite.experiments)}"
         raise HarnessError(msg)
     with pool_of(1, 1) as pool:
         made = make_plan(loaded, plugins, pool, only=[name], device=device)
     here = planned_run(run_directory(suite, dataset, out), loaded, made)
     if status_of(here.directory):
         here = take_up(here)
-    chosen = [one for one in made.trials if not seed or str(one.row.seed) == seed]
+    chosen = [planned for planned in made.trials if not seed or str(planned.row.seed) == seed]
     if not chosen:
-        msg = f"{trial}: there is no such seed. Known: {', '.join(str(one.row.seed) for one in made.trials)}."
+        msg = f"{trial}: no such seed. Known: {', '.join(str(planned.row.seed) for planned in made.trials)}."
         raise HarnessError(msg)
-    for one, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
-        say(f"{one.row.experiment} seed {one.row.seed}: {reason}")
+    for planned, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
+        say(f"{planned.row.experiment} seed {planned.row.seed}: {reason}")

@@ -1,4 +1,4 @@
-"""``harness datasets``: what is here, the download, and what a dataset is in numbers and figures."""
+"""``harness datasets``: lists, downloads and describes datasets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ datasets.command()(describe)
 
 @datasets.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
-    """List the datasets: what is here, where, how large, and what it was held against."""
+    """List, download or describe datasets.
+
+    Without a command: lists which datasets are here, where, how large, and what verified them.
+    """
     if context.invoked_subcommand is not None:
         return
     from harness.datasets.cache import cached
@@ -32,37 +35,38 @@ def show(context: typer.Context) -> None:
     from harness.plugins.loading import registry
 
     named = sorted(registry().named("dataset").items())
-    states = _states([one for _, one in named])
-    lines = [[name, *states[one.reference], one.provenance] for name, one in named]
+    states = _states([component for _, component in named])
+    lines = [[name, *states[component.reference], component.provenance] for name, component in named]
     table("datasets", lines, ["name", "here", "where", "size", "checked", "from"])
     root = cache_root()
     entries = [
-        [one.name, one.title, megabytes(_bytes(one.directory)), one.checked, one.digest[:12]] for one in cached(root)
+        [entry.name, entry.title, megabytes(_bytes(entry.directory)), entry.checked, entry.digest[:12]]
+        for entry in cached(root)
     ]
     if entries:
-        table("read already, in the cache", entries, ["name", "what", "size", "checked", "digest"])
+        table("in the cache", entries, ["name", "what", "size", "checked", "digest"])
     typer.echo(f"cache: {root}")
 
 
 def _states(components: list[Component]) -> dict[str, list[str]]:
     """Return, by reference, whether a dataset is here without options, where, how large, and what verified it.
 
-    Those of third parties are asked in a worker: one that hangs or exits hides no other.
+    Third-party datasets are asked in a worker, so that one that hangs or exits does not hide another.
     """
     from harness.execution.apart import DatasetState, ask, dataset_state, dataset_states
     from harness.plugins.loading import registry
 
+    own, foreign = ([component for component in components if component.own is own] for own in (True, False))
     states: dict[str, DatasetState] = {
-        one.reference: dataset_state(one.reference, registry()) for one in components if one.own
+        component.reference: dataset_state(component.reference, registry()) for component in own
     }
-    foreign = [one for one in components if not one.own]
     with pool_of(1, 1) as pool:
-        for one, said in zip(foreign, ask(pool, dataset_states, foreign), strict=True):
-            known = isinstance(said, DatasetState)
-            states[one.reference] = said if known else DatasetState(f"faulty: {said.reason}")
+        for component, answer in zip(foreign, ask(pool, dataset_states, foreign), strict=True):
+            known = isinstance(answer, DatasetState)
+            states[component.reference] = answer if known else DatasetState(f"faulty: {answer.reason}")
     return {
-        name: [one.here, one.place, "" if one.size is None else megabytes(one.size), one.checked]
-        for name, one in states.items()
+        name: [state.here, state.place, "" if state.size is None else megabytes(state.size), state.checked]
+        for name, state in states.items()
     }
 
 

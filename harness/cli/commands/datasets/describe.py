@@ -20,7 +20,7 @@ def describe(
     name: DatasetArgument,
     *,
     data_directory: DataDirectory = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Take files that are not the official ones.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Accept files that are not the official ones.")] = False,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -29,10 +29,13 @@ def describe(
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option("--figures", metavar="DIR", help="Draw one image of each class, and the classes' sizes, as PNG."),
+        typer.Option("--figures", metavar="DIR", help="Write an image of each class, and the class sizes, as PNG."),
     ] = None,
 ) -> None:
-    """Show a dataset in numbers: images of each class, pixels, and the split of 70 % / 10 % / 20 %."""
+    """Show a dataset in numbers and figures.
+
+    Shows the images of each class, pixel statistics, and the split of 70 % / 10 % / 20 %.
+    """
     settle_threads(1)
     from harness.datasets.description import describe as measure
     from harness.datasets.splits import SplitTable
@@ -53,12 +56,12 @@ def describe(
         msg = f"dataset {name!r}: {error}"
         raise HarnessError(msg) from None
     drawn = _draw(figures, data, described) if figures else []
-    _tell(described, data.checked)
+    _print(described, data.checked)
     for path in drawn:
         typer.echo(f"figure: {path}")
 
 
-def _tell(described: Description, checked: str) -> None:
+def _print(described: Description, checked: str) -> None:
     names, counts = described.class_names, described.counts
     table("", [[name, f"{count:,}", f"{count / counts.sum():.2%}"] for name, count in zip(names, counts, strict=True)],
           ["class", "images", "share"])  # fmt: skip
@@ -66,7 +69,7 @@ def _tell(described: Description, checked: str) -> None:
     largest, smallest = described.largest, described.smallest
     facts = [
         ["images", f"{counts.sum():,} of {height} × {width} pixels"],
-        ["held against", checked or "nothing: it has no official form"],
+        ["verified against", checked or "nothing, because it has no official form"],
         ["classes", f"{len(names)}"],
         ["images a class", f"mean {counts.mean():,.0f}, standard deviation {counts.std():,.0f}"],
         ["largest class", f"{names[largest]!r} (number {largest}): {counts[largest]:,}"],
@@ -76,10 +79,10 @@ def _tell(described: Description, checked: str) -> None:
     ]
     table(described.title, facts, ["", ""])
     lines = [
-        [one.name, f"{one.images:,}", f"{one.share:.1%}", f"{one.smallest:,}", f"{one.largest:,}"]
-        for one in described.split
+        [part.name, f"{part.images:,}", f"{part.share:.1%}", f"{part.smallest:,}", f"{part.largest:,}"]
+        for part in described.split
     ]
-    table("split, class by class (seed 42)", lines, ["set", "images", "share", "min/class", "max/class"])
+    table("split by class (seed 42)", lines, ["set", "images", "share", "min/class", "max/class"])
 
 
 def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Path]:

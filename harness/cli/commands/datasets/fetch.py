@@ -7,7 +7,10 @@ from harness.text import megabytes
 
 
 def fetch(name: DatasetArgument) -> None:
-    """Download a dataset into the cache, and check it. What is there and whole is not downloaded again."""
+    """Download a dataset into the cache.
+
+    Verifies checksums. Files that are there and intact are not downloaded again.
+    """
     from harness.errors import HarnessError, one_line
     from harness.interfaces import StoredDataset
     from harness.plugins.foreign import UNLIMITED, foreign
@@ -15,7 +18,7 @@ def fetch(name: DatasetArgument) -> None:
 
     built = build_named(registry().find("dataset", name), {})
     if not isinstance(built, StoredDataset):
-        msg = f"dataset {name!r}: there is nothing to download for it"
+        msg = f"dataset {name!r}: has nothing to download"
         raise HarnessError(msg)
     try:
         with foreign(UNLIMITED):
