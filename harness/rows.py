@@ -1,12 +1,19 @@
 """The row of a trial: what a run keeps of it, done or not."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Status = Literal["planned", "done", "failed", "timed out", "unavailable"]
-Condition = tuple[str | None, float]
-"""A perturbation and its severity."""
-CLEAN: Condition = (None, 0.0)
+
+
+class Condition(NamedTuple):
+    """What test images are under: a perturbation at a severity."""
+
+    perturbation: str | None
+    severity: float
+
+
+CLEAN = Condition(None, 0.0)
 """The images as they are."""
 
 
@@ -65,6 +72,11 @@ class Measure:
     values: dict[str, float | None]
     variances: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def condition(self) -> Condition:
+        """What it was measured under."""
+        return Condition(self.perturbation, self.severity)
+
 
 @dataclass(frozen=True)
 class EvaluationRow:
@@ -116,4 +128,4 @@ class TrialRow:
 def measure_of(row: TrialRow, condition: Condition) -> Measure | None:
     """Return a tested row's measure under a condition, None where it has none."""
     measures = row.evaluation.measures if row.evaluation else []
-    return next((one for one in measures if (one.perturbation, one.severity) == condition), None)
+    return next((measure for measure in measures if measure.condition == condition), None)

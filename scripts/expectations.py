@@ -18,6 +18,7 @@ from scipy.stats import t as student
 from harness.metrics.statistic import Statistic
 from harness.results.experiments import ExperimentRows, perturbations
 from harness.results.results import Results
+from harness.rows import Condition
 from harness.store import Run
 
 TRAINED = ("train_accuracy", "val_accuracy", "val_loss", "val_macro_f1")
@@ -65,7 +66,7 @@ def tables(run: Run, confidence: float) -> list[str]:
         texts.append(row(one, listed(TESTED), [present(one.statistic(key)) for key in TESTED]))
         for name, severities in perturbations([one]).items():
             noisy = [severity for severity in severities if severity > 0]
-            found = [present(one.statistic("test_accuracy", (name, severity))) for severity in noisy]
+            found = [present(one.statistic("test_accuracy", Condition(name, severity))) for severity in noisy]
             under = f'perturbation = "{name}"\nseverity = {noisy}\n'
             texts.append(row(one, '"test_accuracy"', found, under))
     return texts

@@ -18,6 +18,7 @@ import numpy as np
 from harness.metrics.statistic import Statistic
 from harness.results.experiments import perturbations
 from harness.results.results import Results
+from harness.rows import Condition
 from harness.store import Run
 
 FACTOR = 3 * math.sqrt(2)
@@ -63,7 +64,7 @@ def lines(run: Run, unsettled: set[str]) -> list[str]:
     found += [told(metric, spread(one.statistic(metric) for one in tested)) for metric in metrics]
     for name, severities in perturbations(tested).items():
         for severity in severities:
-            deviation = spread(one.statistic("test_accuracy", (name, severity)) for one in tested)
+            deviation = spread(one.statistic("test_accuracy", Condition(name, severity)) for one in tested)
             found.append(told(f"test_accuracy, {name} {severity:g}", deviation))
     return found
 

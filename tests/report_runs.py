@@ -11,9 +11,9 @@ from harness.store import Dataset, Run, write_classes
 from harness.suite import load_suite
 from harness.trial.evaluation import measures
 from harness.trial.gallery import confused
-from harness.trial.specs import PerturbationSpec
+from harness.trial.robustness import Robustness
 
-NOISE = PerturbationSpec("gaussian_noise", (0.0, 0.2, 0.4), 42)
+NOISE = Robustness(perturbation="gaussian_noise", severities=[0.0, 0.2, 0.4], seed=42)
 CLASSES, SIDE, TESTED = 4, 6, 200
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from harness.errors import TrialError
 from harness.seeding import generator
-from harness.trial.evaluation import BLOCK, NamedPerturb, conditions, evaluate, measures
-from harness.trial.specs import PerturbationSpec
+from harness.trial.evaluation import BLOCK, NamedPerturb, evaluate, measures
+from harness.trial.robustness import Robustness, conditions
 from harness_noise.gaussian import gaussian_noise
 
 SEVERITIES = (0.0, 0.1, 0.5)
-NOISE = PerturbationSpec("gaussian_noise", SEVERITIES, seed=42)
+NOISE = Robustness(perturbation="gaussian_noise", severities=list(SEVERITIES), seed=42)
 RNG = np.random.default_rng(0)
 ROWS = BLOCK + 70
 IMAGES = RNG.integers(0, 256, (ROWS + 30, 3, 2), dtype=np.uint8)
@@ -157,7 +157,7 @@ def test_a_sweep_that_changes_its_input_harms_no_other_perturbation():
         return (images for _ in severities)
 
     network = Recorder()
-    second = PerturbationSpec("second", (0.0,), seed=1)
+    second = Robustness(perturbation="second", severities=[0.0], seed=1)
     perturbations = [NamedPerturb(NOISE, Sweep(blackens)), NamedPerturb(second, gaussian_noise)]
     evaluate([network], IMAGES, LABELS, TEST_ROWS, 4, perturbations)
     assert not network.seen[3].any()

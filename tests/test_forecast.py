@@ -14,7 +14,6 @@ from harness.execution.smoke import probe, reasons, smoke
 from harness.plugins.loading import registry
 from harness.store import Dataset, Run
 from harness.suite import load_suite
-from harness.suite.network import perturbation_specs
 from tests.tiny import TINY, run_suite
 
 
@@ -148,7 +147,7 @@ def test_smoke_notices_a_perturbation_that_breaks_its_contract(tmp_path, monkeyp
         harness_noise.gaussian.gaussian_noise, "sweep", lambda images, s, _: iter([images[:1]] * len(s))
     )
     loaded, _ = plan_of(tmp_path)
-    assert perturbation_specs(loaded.suite)
+    assert loaded.suite.robustness
     tried = smoke(loaded, registry(), InProcess(registry()), only=["A"])
     assert "failed: perturbation 'gaussian_noise' at severity 0.0 returned float32 (1, 8, 8)" in tried[0].result
 

@@ -16,9 +16,8 @@ from harness.results.verify.verification import Verdict, verify
 from harness.store import Run
 from harness.store.foreign import as_described, evaluation_changes, foreign
 from harness.suite import load_suite
-from harness.suite.network import perturbation_specs
 from harness.trial.fingerprints import evaluation_fingerprint
-from harness.trial.specs import PerturbationSpec
+from harness.trial.robustness import Robustness
 from tests.made_results import compare_runs
 from tests.test_belonging import SHORT, overview
 from tests.test_leaderboard import lines
@@ -100,7 +99,7 @@ def test_without_any_sound_measure_there_is_a_note_and_no_table(tmp_path):
 def tested(tmp_path_factory):
     """Return a tested row, its run's perturbations and components."""
     outcome, run = run_suite(tmp_path_factory.mktemp("one"), SHORT, only=["A"])
-    return outcome.rows[0], perturbation_specs(run.suite), run
+    return outcome.rows[0], run.suite.robustness, run
 
 
 def test_another_version_of_a_perturbation_is_other_noise(tested):
@@ -117,13 +116,13 @@ def test_another_version_of_a_perturbation_is_other_noise(tested):
 
 
 @pytest.mark.parametrize(
-    ("severities", "seed", "kept"), [((0.0, 0.3), 42, 3), ((0.9,), 42, 3), ((0.0, 0.3), 7, 1), ((0.9,), 7, 1)]
+    ("severities", "seed", "kept"), [([0.0, 0.3], 42, 3), ([0.9], 42, 3), ([0.0, 0.3], 7, 1), ([0.9], 7, 1)]
 )
 def test_of_an_older_row_the_fingerprint_says_whether_the_seed_is_the_same(tested, severities, seed, kept):
     """It did not record the seed; other severities are no other seed."""
     row, _, run = tested
     older = replace(row, evaluation=replace(row.evaluation, seeds=None))
-    specs = [PerturbationSpec("gaussian_noise", severities, seed)]
+    specs = [Robustness(perturbation="gaussian_noise", severities=severities, seed=seed)]
     assert len(as_described(older, specs, run.components).measures) == kept
     oldest = replace(row, evaluation=replace(row.evaluation, seeds=None, components={}))
     assert as_described(oldest, specs, run.components) is oldest.evaluation
@@ -132,7 +131,10 @@ def test_of_an_older_row_the_fingerprint_says_whether_the_seed_is_the_same(teste
 def test_a_perturbation_with_two_tables_has_two_seeds(tested):
     """In their order."""
     row, _, run = tested
-    specs = [PerturbationSpec("gaussian_noise", (0.1,), 1), PerturbationSpec("gaussian_noise", (0.2,), 2)]
+    specs = [
+        Robustness(perturbation="gaussian_noise", severities=[severity], seed=seed)
+        for severity, seed in ((0.1, 1), (0.2, 2))
+    ]
     assert evaluation_changes(row.evaluation, specs, run.components) == {"gaussian_noise": "its seed was 42, is 1, 2"}
     assert evaluation_fingerprint("x", specs, {}) != evaluation_fingerprint("x", specs[::-1], {})
 

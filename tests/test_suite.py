@@ -105,7 +105,7 @@ BAD = {
     ),
     "no experiments": ('[suite]\nname = "mine"\n', "mine.toml: experiments: there are none."),
     "no suite table": ("[experiments.A]\nhidden_layers = [3]\n", "mine.toml: suite: is missing"),
-    "duplicate seed": (changed("[1, 2]", "[1, 2, 1]"), "mine.toml: suite.seeds: 1 stands there twice"),
+    "duplicate seed": (changed("[1, 2]", "[1, 2, 1]"), "mine.toml: suite.seeds: 1 is there twice"),
     "no seeds": (changed("[1, 2]", "[]"), "mine.toml: suite.seeds: is empty: at least one value is needed"),
     "misspelt table": (changed("[suite]", "[suit]"), "mine.toml: suit: unknown key 'suit'. Did you mean 'suite'?"),
     "name for a table": (
@@ -169,9 +169,9 @@ BAD = {
         GOOD + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.0, -0.1]\n',
         "mine.toml: robustness[0].severities[1]: -0.1 is out of range: it must be at least 0",
     ),
-    "severity that stands there twice": (
+    "severity that is there twice": (
         GOOD + '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.3, 0.1, 0.3]\n',
-        "mine.toml: robustness[0].severities: 0.3 stands there twice",
+        "mine.toml: robustness[0].severities: 0.3 is there twice",
     ),
     "severity of one perturbation in two tables": (
         GOOD

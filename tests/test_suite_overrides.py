@@ -114,7 +114,7 @@ OVERRIDDEN = {
         {"assignments": ["finalists.one=C"]},
         "--set finalists.one=C: 'C' matches no experiment. Known: A, B",
     ),
-    "seeds": ({"seeds": [1, 1]}, "--seeds 1,1: 1 stands there twice"),
+    "seeds": ({"seeds": [1, 1]}, "--seeds 1,1: 1 is there twice"),
     "a seed": ({"seeds": [-1]}, "--seeds -1: -1 is out of range: it must be at least 0"),
     "a dataset": ({"dataset": "digit"}, "--dataset digit: unknown dataset 'digit'. Did you mean 'digits'?"),
     "a dataset's option": (

@@ -13,7 +13,7 @@ from harness.trial.evaluation import evaluate
 from harness.trial.inputs import read_only
 from harness.trial.jobs import named_perturbs
 from harness.trial.outputs import read_predictions, read_stats
-from harness.trial.specs import PerturbationSpec
+from harness.trial.robustness import Robustness
 
 
 def work_of(case: Case, network: Network, data: LabelledImages) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -39,8 +39,8 @@ def work_of(case: Case, network: Network, data: LabelledImages) -> tuple[Callabl
 
 def evaluation(case: Case, networks: Sequence[Network], data: LabelledImages) -> Callable[[], None]:
     """Return the measuring of networks on every row under the case's perturbations."""
-    specs = [PerturbationSpec(name, SEVERITIES, SEED) for name in case.perturbations]
-    perturbs, rows = named_perturbs(specs, registry()), np.arange(case.rows, dtype=np.int64)
+    tables = [Robustness(perturbation=name, severities=list(SEVERITIES), seed=SEED) for name in case.perturbations]
+    perturbs, rows = named_perturbs(tables, registry()), np.arange(case.rows, dtype=np.int64)
     return lambda: _nothing(evaluate(networks, data.images, data.labels, rows, CLASSES, perturbs))
 
 

@@ -1,40 +1,29 @@
 """The evaluation phase: finalists on the test rows, several a job, so that a block of noise is made once for all."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.execution.dispatch import Stopped, Work, together
-from harness.execution.plan import Plan
+from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.training import Conditions
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
 from harness.rows import EvaluationRow, TrialRow
 from harness.store import Run, Stored, plain
-from harness.store.foreign import seeds_of
 from harness.suite.finalists import tested
-from harness.suite.network import perturbation_specs
 from harness.trial import received
 from harness.trial.fingerprints import evaluation_fingerprint
 from harness.trial.jobs import evaluate_trials
-from harness.trial.specs import Evaluated, EvaluationSpec, PerturbationSpec, TrialSpec
+from harness.trial.robustness import seeds_of
+from harness.trial.specs import Evaluated, EvaluationSpec, TrialSpec
 
 _TOGETHER = 8
 """Trials that one job measures at most: they share the noise, but each needs memory."""
-
-
-@dataclass(frozen=True)
-class _Due:
-    """A trained trial that is to be measured."""
-
-    row: TrialRow
-    spec: TrialSpec
-    devices: tuple[str, ...]
-    fingerprint: str
-    components: dict[str, str]
-    seeds: dict[str, list[int]]
+_Member = tuple[PlannedTrial, TrialSpec]
+"""A trial that can run here, and what its job needs to know. Its row is the stored one: it has been trained."""
 
 
 def evaluate_all(
@@ -50,39 +39,22 @@ def evaluate_all(
 
     Finalists are chosen among all of the run's rows, and measured if this command asked for them.
     """
-    perturbations = perturbation_specs(run.suite)
-    planned = {(one.row.experiment, one.row.seed): one for one in plan.trials if one.spec}
-    wanted = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
-    asked = [row for row in asked if (row.experiment, row.seed) in wanted & planned.keys()]
-    foreign = any(registry.third_party("perturbation", one.name) for one in perturbations)
-    due: list[_Due] = []
-    for row in asked:
-        one = planned[row.experiment, row.seed]
-        if one.spec is None:
-            continue
-        print_ = evaluation_fingerprint(row.fingerprint, perturbations, plan.perturbations)
-        if row.evaluation is None or row.evaluation.fingerprint != print_:
-            due.append(_Due(row, one.spec, one.devices, print_, plan.perturbations, seeds_of(perturbations)))
-    groups = _grouped(due, pool.slots)
+    third_party = any(registry.third_party("perturbation", table.perturbation) for table in run.suite.robustness)
+    groups = _grouped(_due(run, plan, asked), pool.slots)
     while groups:
-        alone: list[list[_Due]] = []
-        works = [
-            Work(_task(run, group, perturbations, conditions, isolated=foreign), group[0].devices) for group in groups
-        ]
+        alone: list[list[_Member]] = []
+        tasks = [_task(run, plan, group, conditions, isolated=third_party) for group in groups]
+        works = [Work(task, group[0][0].devices) for task, group in zip(tasks, groups, strict=True)]
         for index, returned in together(pool, works):
-            group, asked_for = groups[index], works[index].task.argument
-            result = received.evaluated(returned, asked_for, run.dataset.sizes["test"])
+            group = groups[index]
+            result = received.evaluated(returned, tasks[index].argument, run.dataset.sizes["test"])
             if isinstance(result, Failure) and len(group) > 1:
-                # One of them failed all: alone, each shows whether it was the one.
-                alone += [[one] for one in group]
+                # One of them failed all: measured alone, each shows whether it was the one.
+                alone += [[member] for member in group]
                 continue
             results: Sequence[Evaluated | Failure] = [result] if isinstance(result, Failure) else result
-            for member, measured in zip(group, results, strict=True):
-                row = (
-                    _failed(run, member.row, measured)
-                    if isinstance(measured, Failure)
-                    else _tested(run, member, measured)
-                )
+            for (planned, _), evaluated in zip(group, results, strict=True):
+                row = _written(run, plan, planned.row, evaluated)
                 observers.trial_evaluated(row=plain(row))
                 yield row
                 if conditions.fail_fast and row.status != "done":
@@ -90,33 +62,52 @@ def evaluate_all(
         groups = alone
 
 
-def _grouped(due: list[_Due], slots: int) -> list[list[_Due]]:
+def _due(run: Run, plan: Plan, asked: Sequence[TrialRow]) -> list[_Member]:
+    """Return the trials to measure, each with its stored row."""
+    planned = {(trial.row.experiment, trial.row.seed): trial for trial in plan.trials}
+    finalists = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
+    due = []
+    for row in asked:
+        trial = planned[row.experiment, row.seed]
+        if trial.spec is None or (row.experiment, row.seed) not in finalists:
+            continue
+        if row.evaluation is None or row.evaluation.fingerprint != _fingerprint(run, plan, row):
+            due.append((replace(trial, row=row), trial.spec))
+    return due
+
+
+def _fingerprint(run: Run, plan: Plan, row: TrialRow) -> str:
+    return evaluation_fingerprint(row.fingerprint, run.suite.robustness, plan.perturbations)
+
+
+def _grouped(due: Sequence[_Member], slots: int) -> list[list[_Member]]:
     """Return groups to measure together: of one backend and device, as many as there are slots, none too large.
 
     A trial with third-party code is measured alone: what it does to its process reaches no other trial.
     """
-    kinds: dict[Any, list[_Due]] = {}
-    for one in due:
-        kinds.setdefault((one.spec.backend, one.devices, one.spec.third_party), []).append(one)
+    kinds: dict[Any, list[_Member]] = {}
+    for planned, spec in due:
+        kinds.setdefault((spec.backend, planned.devices, spec.third_party), []).append((planned, spec))
     groups = []
-    for members in kinds.values():
-        size = 1 if members[0].spec.third_party else min(_TOGETHER, -(-len(members) // slots))
+    for (*_, third_party), members in kinds.items():
+        size = 1 if third_party else min(_TOGETHER, -(-len(members) // slots))
         groups += [members[start : start + size] for start in range(0, len(members), size)]
     return groups
 
 
-def _task(
-    run: Run, group: list[_Due], perturbations: tuple[PerturbationSpec, ...], conditions: Conditions, *, isolated: bool
-) -> Task:
-    trials = tuple((one.spec, *_state(run, one.row)) for one in group)
-    first, first_spec = group[0].row, group[0].spec
+def _task(run: Run, plan: Plan, group: Sequence[_Member], conditions: Conditions, *, isolated: bool) -> Task:
+    first = group[0][1]
     return Task(
         evaluate_trials,
-        EvaluationSpec(trials, perturbations, group[0].components),
-        "evaluate " + ", ".join(one.spec.title for one in group),
+        EvaluationSpec(
+            tuple((spec, *_state(run, planned.row)) for planned, spec in group),
+            tuple(run.suite.robustness),
+            plan.perturbations,
+        ),
+        "evaluate " + ", ".join(spec.title for _, spec in group),
         log=run.log(first.experiment, first.seed).absolute(),
         timeout=conditions.timeout and conditions.timeout * len(group),
-        isolated=isolated or first_spec.third_party,
+        isolated=isolated or first.third_party,
     )
 
 
@@ -127,19 +118,18 @@ def _state(run: Run, row: TrialRow) -> tuple[Path, str]:
     return run.trial_directory(row.experiment, row.seed).absolute() / "state.npz", digest
 
 
-def _failed(run: Run, row: TrialRow, failure: Failure) -> TrialRow:
-    return run.write(replace(row, status=failure.of_row, reason=failure.reason, evaluation=None)).row
-
-
-def _tested(run: Run, due: _Due, result: Evaluated) -> TrialRow:
+def _written(run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure) -> TrialRow:
+    """Write a trained row with what measuring it gave; return it."""
+    if isinstance(result, Failure):
+        return run.write(replace(row, status=result.of_row, reason=result.reason, evaluation=None)).row
     evaluation = EvaluationRow(
-        fingerprint=due.fingerprint,
+        fingerprint=_fingerprint(run, plan, row),
         measures=result.measures,
         seconds=result.seconds,
         environment=result.environment,
-        components=due.components,
-        seeds=due.seeds,
+        components=plan.perturbations,
+        seeds=seeds_of(run.suite.robustness),
         joint_accuracy=result.joint_accuracy,
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
-    return run.write(replace(due.row, evaluation=evaluation), arrays).row
+    return run.write(replace(row, evaluation=evaluation), arrays).row

@@ -16,7 +16,7 @@ from harness.plugins.loading import Kind, Registry
 from harness.rows import TrialRow
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching
-from harness.suite.network import network_spec, perturbation_specs
+from harness.suite.network import network_spec
 from harness.text import counted, seconds
 from harness.trial.fingerprints import perturbation_components, stamped
 from harness.trial.jobs import split_of
@@ -127,7 +127,7 @@ def make_plan(
             if answer.backend:
                 spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
             trials.append(PlannedTrial(row, spec, answer.devices))
-    tests = perturbation_components(perturbation_specs(suite), registry)
+    tests = perturbation_components(suite.robustness, registry)
     return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"], tests)
 
 

@@ -15,12 +15,11 @@ from harness.store import Run
 from harness.store.foreign import evaluation_changes
 from harness.suite import LoadedSuite
 from harness.suite.finalists import may_be_tested, tested
-from harness.suite.network import perturbation_specs
 from harness.trial import received
 from harness.trial.fingerprints import evaluation_fingerprint, perturbation_components
 from harness.trial.jobs import checkpoint_remark
 from harness.trial.rehearsal import RehearsalSpec, Rehearsed, rehearse
-from harness.trial.specs import PerturbationSpec
+from harness.trial.robustness import Robustness
 
 PROBE_BATCHES = 8
 """Batches that a probe times."""
@@ -46,7 +45,7 @@ def probe(plan: Plan, pool: Pool, timings: Timings) -> dict[str, str]:
         if one.spec and not timings.has(one.spec):
             unknown.setdefault(one.row.experiment, one)
     problems = {}
-    for planned, result in _rehearse(list(unknown.values()), pool, PROBE_BATCHES, ()):
+    for planned, result in _rehearse(list(unknown.values()), pool, PROBE_BATCHES, []):
         if isinstance(result, Failure):
             problems[planned.row.experiment] = f"{result.of_row}: {result.reason}"
         elif planned.spec:
@@ -76,8 +75,8 @@ def smoke(
     results = {one.row.experiment: f"unavailable: {one.row.reason}" for one in plan.trials if not one.spec}
     failed = set()
     able = [one for one in plan.trials if one.spec]
-    perturbations = perturbation_specs(suite) if may_be_tested(suite, [name for name, _ in pairs]) else ()
-    isolated = any(registry.third_party("perturbation", named.name) for named in perturbations)
+    perturbations = suite.robustness if may_be_tested(suite, [name for name, _ in pairs]) else []
+    isolated = any(registry.third_party("perturbation", table.perturbation) for table in perturbations)
     for planned, result in _rehearse(able, pool, 1, perturbations, isolated=isolated):
         if isinstance(result, Failure):
             failed.add(planned.row.experiment)
@@ -93,7 +92,7 @@ def _rehearse(
     trials: Sequence[PlannedTrial],
     pool: Pool,
     batches: int,
-    perturbations: tuple[PerturbationSpec, ...],
+    perturbations: Sequence[Robustness],
     *,
     isolated: bool = False,
 ) -> list[tuple[PlannedTrial, Rehearsed | Failure]]:
@@ -101,7 +100,7 @@ def _rehearse(
         Work(
             Task(
                 rehearse,
-                RehearsalSpec(one.spec, batches, perturbations),
+                RehearsalSpec(one.spec, batches, tuple(perturbations)),
                 f"rehearse {one.spec.title}",
                 timeout=PATIENCE_SECONDS,
                 isolated=isolated or one.spec.third_party,
@@ -210,7 +209,7 @@ def _why_measured(run: Run, found: Found, row: TrialRow, registry: Registry) -> 
     if row.evaluation is None:
         failed = found.placed.reason if found.renewed and found.placed else ""
         return f"it failed: {failed}" if failed else "it has no test results yet"
-    perturbations = perturbation_specs(run.suite)
+    perturbations = run.suite.robustness
     components = perturbation_components(perturbations, registry)
     if row.evaluation.fingerprint == evaluation_fingerprint(row.fingerprint, perturbations, components):
         return ""

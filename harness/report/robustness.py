@@ -9,6 +9,7 @@ from harness.report.colours import apart, coloured, colours
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows, perturbations
+from harness.rows import Condition
 
 _MEASURES = {
     "accuracy": ("test_accuracy", "Accuracy", "accuracy", ".1%", ".0%"),
@@ -33,7 +34,7 @@ def curve(one: ExperimentRows, metric: str, perturbation: str, severities: Seque
     """Return a line for each severity: the mean over the seeds, and one standard deviation to both sides."""
     lines = []
     for severity in severities:
-        value = one.statistic(metric, (perturbation, severity))
+        value = one.statistic(metric, Condition(perturbation, severity))
         if value:
             spread = value.std or 0.0
             ends = {"mean": value.mean, "low": value.mean - spread, "high": value.mean + spread}

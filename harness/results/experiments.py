@@ -74,7 +74,9 @@ class ExperimentRows:
 
         Means over other severities are not comparable.
         """
-        found = [[value_of(row, metric, (perturbation, severity)) for severity in severities] for row in self.tested]
+        found = [
+            [value_of(row, metric, Condition(perturbation, severity)) for severity in severities] for row in self.tested
+        ]
         whole = [[value for value in each if value is not None] for each in found]
         if not severities or whole != found:
             return None

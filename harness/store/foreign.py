@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from harness.rows import EvaluationRow, Measure, TrialRow
 from harness.suite.models import Experiment
 from harness.trial.fingerprints import differences, evaluation_fingerprint
-from harness.trial.specs import PerturbationSpec
+from harness.trial.robustness import Robustness, seeds_of
 
 
 def foreign(
@@ -40,16 +40,8 @@ def foreign(
     return " and ".join(told)
 
 
-def seeds_of(perturbations: Iterable[PerturbationSpec]) -> dict[str, list[int]]:
-    """Return the seeds of each perturbation's tables, as `EvaluationRow.seeds` has them."""
-    found: dict[str, list[int]] = {}
-    for one in perturbations:
-        found.setdefault(one.name, []).append(one.seed)
-    return found
-
-
 def evaluation_changes(
-    evaluation: EvaluationRow, perturbations: Sequence[PerturbationSpec], components: Mapping[str, str]
+    evaluation: EvaluationRow, perturbations: Sequence[Robustness], components: Mapping[str, str]
 ) -> dict[str, str]:
     """Return which of the run's perturbations an evaluation measured otherwise than the run asks, and in what.
 
@@ -69,7 +61,7 @@ def evaluation_changes(
 
 
 def as_described(
-    row: TrialRow, perturbations: Sequence[PerturbationSpec], components: Mapping[str, str]
+    row: TrialRow, perturbations: Sequence[Robustness], components: Mapping[str, str]
 ) -> EvaluationRow | None:
     """Return what serves of a row's evaluation in a run that asks for ``perturbations``: the clean images always do.
 
@@ -93,20 +85,22 @@ def as_described(
     )
 
 
-def _same_seeds(row: TrialRow, evaluation: EvaluationRow, perturbations: Sequence[PerturbationSpec]) -> bool:
+def _same_seeds(row: TrialRow, evaluation: EvaluationRow, perturbations: Sequence[Robustness]) -> bool:
     """Say whether an evaluation that did not record its seeds has those of ``perturbations``: its fingerprint tells.
 
     True where it cannot: what an earlier version did not record is taken for equal.
     """
     if not evaluation.components:
         return True
-    seeds = {name: found[0] for name, found in seeds_of(perturbations).items()}
-    measured = [
-        PerturbationSpec(name, tuple(one.severity for one in group), seeds.get(name, 0))
+    first = {name: seeds[0] for name, seeds in seeds_of(perturbations).items()}
+    measured = [  # not validated: a row may say what no suite may ask for
+        Robustness.model_construct(
+            perturbation=name, severities=[measure.severity for measure in group], seed=first.get(name, 0)
+        )
         for name, group in _by_perturbation(evaluation.measures)
     ]
     possible = (perturbations, measured)
-    prints = {evaluation_fingerprint(row.fingerprint, specs, evaluation.components) for specs in possible}
+    prints = {evaluation_fingerprint(row.fingerprint, tables, evaluation.components) for tables in possible}
     return evaluation.fingerprint in prints
 
 

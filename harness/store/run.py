@@ -27,7 +27,6 @@ from harness.store.header import Dataset, Header, read_header, unwritable, write
 from harness.store.names import folders, located
 from harness.store.stored import Stored, read_stored, write_stored
 from harness.suite import Suite
-from harness.suite.network import perturbation_specs
 
 MEASURED = ("evaluation.npz", "examples.npz")
 """The files that an evaluation writes, and that are made again by measuring alone."""
@@ -181,7 +180,7 @@ class Run:
         return self.trial_directory(experiment, seed) / "checkpoint.npz"
 
     def _as_described(self, row: TrialRow) -> TrialRow:
-        evaluation = as_described(row, perturbation_specs(self.suite), self.components)
+        evaluation = as_described(row, self.suite.robustness, self.components)
         return row if evaluation is row.evaluation else replace(row, evaluation=evaluation)
 
     def _placeholder(self, experiment: str, seed: int, reason: str) -> TrialRow:

@@ -55,7 +55,7 @@ def figures(suite: Suite) -> Iterator[Figure]:
                 experiment=one.experiment or "",
                 minus=one.minus,
                 metric=metric,
-                condition=(one.perturbation, severity),
+                condition=Condition(one.perturbation, severity),
                 value=value,
                 tolerance=suite.expectations.tolerance[metric] if tolerance is None else tolerance,
                 source=one.source or "",
@@ -69,7 +69,7 @@ def claims(suite: Suite) -> Iterator[Claim]:
     for one in suite.expect:
         for text in listed(one.relation):
             for severity in listed(one.severity) or [0.0]:
-                yield Claim(parse(text), (one.perturbation, severity), one.source or "")
+                yield Claim(parse(text), Condition(one.perturbation, severity), one.source or "")
 
 
 def metrics(one: Expect) -> list[str]:

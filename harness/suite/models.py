@@ -6,9 +6,10 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from harness.datasets.splits import SplitTable
 from harness.interfaces import ActivationName, Gradient, Placement
-from harness.settings import Count, Finite, NotNegative, Positive, Seed, Table
+from harness.settings import Count, Finite, Name, NotNegative, Positive, Seed, Table, distinct
 from harness.suite.relations import MetricName, ValidationMetricName
 from harness.text import seconds
+from harness.trial.robustness import Robustness
 from harness.trial.schedules import Constant, Schedule
 from harness.trial.stopping import EarlyStopping
 
@@ -18,23 +19,11 @@ def _duration(text: str) -> str:
     return text
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    seen = set()
-    for value in values:
-        if value in seen:
-            msg = f"{value} stands there twice"
-            raise ValueError(msg)
-        seen.add(value)
-    return values
-
-
 Duration = Annotated[str, AfterValidator(_duration)]
 """``"90"`` or ``"90s"``, ``"30m"``, ``"2h"``, ``"1.5d"``."""
-Seeds = Annotated[list[Seed], Field(min_length=1, max_length=10_000), AfterValidator(_distinct)]
+Seeds = Annotated[list[Seed], Field(min_length=1, max_length=10_000), AfterValidator(distinct)]
 """Each is a trial of every experiment, with a folder of its own."""
 Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-"""Of a component: a plugin's, alone or behind its distribution's and a colon."""
 ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_length=100)]
 
 
@@ -110,14 +99,6 @@ class BestOf(Table):
 
     best_of: Annotated[str, Field(min_length=1)]
     by: ValidationMetricName = "val_accuracy"
-
-
-class Robustness(Table):
-    """``[[robustness]]``: a perturbation of the test images, its severities, and the seed that draws it."""
-
-    perturbation: Name
-    severities: Annotated[list[NotNegative], Field(min_length=1, max_length=1_000), AfterValidator(_distinct)]
-    seed: Seed = 42
 
 
 class LeaderboardTable(Table):

@@ -1,8 +1,7 @@
-"""What a suite's tables mean to a trial: its layers, and the perturbations that it is measured under."""
+"""The network that an experiment asks for."""
 
 from harness.interfaces import Activation, BatchNorm, Dropout, Layer, Linear, NetworkSpec
-from harness.suite.models import Experiment, Suite
-from harness.trial.specs import PerturbationSpec
+from harness.suite.models import Experiment
 
 
 def network_spec(experiment: Experiment, input_shape: tuple[int, int], classes: int) -> NetworkSpec:
@@ -27,8 +26,3 @@ def network_spec(experiment: Experiment, input_shape: tuple[int, int], classes: 
         l2=experiment.l2,
         weight_decay=experiment.weight_decay,
     )
-
-
-def perturbation_specs(suite: Suite) -> tuple[PerturbationSpec, ...]:
-    """Return what the suite's robustness tables ask for."""
-    return tuple(PerturbationSpec(one.perturbation, tuple(one.severities), one.seed) for one in suite.robustness)

@@ -13,32 +13,24 @@ from harness.errors import TrialError
 from harness.interfaces import Network, Perturb, SweepingPerturb
 from harness.metrics.catalogue import of_predictions
 from harness.metrics.predictions import of_conditions
-from harness.rows import Measure
+from harness.rows import Condition, Measure
 from harness.seeding import generator
 from harness.trial.inputs import read_only
 from harness.trial.outputs import read_predictions
-from harness.trial.specs import PerturbationSpec
+from harness.trial.robustness import Robustness, conditions
 
 BLOCK = 4096
 """Test rows perturbed at a time; a block has its own generator, so that it is part of what a perturbation draws."""
 
 Images = NDArray[np.float32]
-Condition = tuple[str | None, float]
-"""A perturbation and a severity; (None, 0.0) for the clean images."""
 
 
 @dataclass(frozen=True)
 class NamedPerturb:
     """A perturbation with what the suite says of it."""
 
-    spec: PerturbationSpec
+    table: Robustness
     perturb: Perturb
-
-
-def conditions(perturbations: Sequence[PerturbationSpec]) -> list[Condition]:
-    """Return the clean condition, then each perturbation's severities in the suite's order."""
-    clean: list[Condition] = [(None, 0.0)]
-    return clean + [(spec.name, severity) for spec in perturbations for severity in spec.severities]
 
 
 def evaluate(
@@ -56,7 +48,7 @@ def evaluate(
     Raises:
         TrialError: a backend or a perturbation returned what its contract does not allow.
     """
-    asked = conditions([named.spec for named in perturbations])
+    asked = conditions([named.table for named in perturbations])
     count = len(asked)
     truth = labels[rows]
     results: list[dict[str, NDArray[Any]]] = [
@@ -86,15 +78,14 @@ def evaluate(
     return results
 
 
-def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[PerturbationSpec]) -> list[Measure]:
+def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[Robustness]) -> list[Measure]:
     """Return the metrics of each condition."""
     found = zip(conditions(perturbations), of_conditions(predictions), strict=True)
     return [Measure(*condition, *of_predictions("test", one)) for condition, one in found]
 
 
 def _spoken(condition: Condition) -> str:
-    perturbation, severity = condition
-    return f"under {perturbation or 'no perturbation'} at severity {severity}"
+    return f"under {condition.perturbation or 'no perturbation'} at severity {condition.severity}"
 
 
 def _perturbed(clean: Images, block: int, perturbations: Sequence[NamedPerturb]) -> Iterator[Images]:
@@ -102,7 +93,7 @@ def _perturbed(clean: Images, block: int, perturbations: Sequence[NamedPerturb])
     yield clean
     for named in perturbations:
         for severity, images in _severities(clean, block, named):
-            _check(images, clean, f"perturbation {named.spec.name!r} at severity {severity}")
+            _check(images, clean, f"perturbation {named.table.perturbation!r} at severity {severity}")
             yield images
 
 
@@ -130,23 +121,24 @@ def _severities(clean: Images, block: int, named: NamedPerturb) -> Iterator[tupl
     Raises:
         TrialError: a sweep has more results than severities, or fewer.
     """
-    spec = named.spec
+    table = named.table
     perturb: object = named.perturb
+    name, severities = table.perturbation, tuple(table.severities)
     if not isinstance(perturb, SweepingPerturb):
-        for severity in spec.severities:
-            yield severity, named.perturb(clean.copy(), severity, generator(spec.seed, spec.name, block))
+        for severity in severities:
+            yield severity, named.perturb(clean.copy(), severity, generator(table.seed, name, block))
         return
     # A copy here too: a sweep that writes into its input would harm the perturbations after it.
-    swept = perturb.sweep(clean.copy(), spec.severities, generator(spec.seed, spec.name, block))
+    swept = perturb.sweep(clean.copy(), severities, generator(table.seed, name, block))
     missing = object()
     for position, images in enumerate(chain(swept, repeat(missing))):
-        done = position == len(spec.severities)
+        done = position == len(severities)
         if done and images is missing:
             return
         if done or images is missing:
             msg = (
-                f"perturbation {spec.name!r}: its sweep over the severities {list(spec.severities)} yielded "
+                f"perturbation {name!r}: its sweep over the severities {list(severities)} yielded "
                 f"{f'more than {position}' if done else position}; the contract says one for each"
             )
             raise TrialError(msg)
-        yield spec.severities[position], images
+        yield severities[position], images

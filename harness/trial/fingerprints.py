@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.machine.files import checksum
 from harness.plugins.loading import Registry
 from harness.rows import TrialRow
-from harness.trial.specs import PerturbationSpec
+from harness.trial.robustness import Robustness
 
 _PRESENTATION = {"group", "description"}
 """Settings that name an experiment without changing what it computes."""
@@ -33,30 +33,30 @@ def _meaning(row: TrialRow) -> dict[str, Any]:
     }
 
 
-def evaluation_fingerprint(trial: str, perturbations: Sequence[PerturbationSpec], components: Mapping[str, str]) -> str:
+def evaluation_fingerprint(trial: str, perturbations: Sequence[Robustness], components: Mapping[str, str]) -> str:
     """Return the fingerprint of an evaluation: the trial's, and every perturbation with its version and severities.
 
     ``components``: what each perturbation is, as `EvaluationRow.components` has it.
     """
     content: list[dict[str, Any]] = [
         {
-            "name": spec.name,
-            "from": components.get(f"perturbation {spec.name}", ""),
-            "severities": spec.severities,
-            "seed": spec.seed,
+            "name": table.perturbation,
+            "from": components.get(f"perturbation {table.perturbation}", ""),
+            "severities": table.severities,
+            "seed": table.seed,
         }
-        for spec in perturbations
+        for table in perturbations
     ]
     return checksum({"trial": trial, "perturbations": content})
 
 
-def perturbation_components(perturbations: Iterable[PerturbationSpec], registry: Registry) -> dict[str, str]:
+def perturbation_components(perturbations: Iterable[Robustness], registry: Registry) -> dict[str, str]:
     """Return what each perturbation is, as `EvaluationRow.components` has it; without those that are not installed."""
-    found = {}
-    for name in dict.fromkeys(one.name for one in perturbations):
+    components = {}
+    for name in dict.fromkeys(table.perturbation for table in perturbations):
         with suppress(HarnessError):
-            found[f"perturbation {name}"] = registry.find("perturbation", name).identity
-    return found
+            components[f"perturbation {name}"] = registry.find("perturbation", name).identity
+    return components
 
 
 def differences(stored: TrialRow, planned: TrialRow) -> list[str]:

@@ -26,11 +26,11 @@ from harness.trial.evaluation import NamedPerturb, evaluate, measures
 from harness.trial.gallery import confused
 from harness.trial.inputs import read_only, training_labels
 from harness.trial.outputs import read_facts, read_placement
+from harness.trial.robustness import Robustness
 from harness.trial.specs import (
     Evaluated,
     EvaluationSpec,
     OptimizerSpec,
-    PerturbationSpec,
     Remark,
     Trained,
     TrialSpec,
@@ -176,9 +176,9 @@ def refuse_edited(components: Mapping[str, str], registry: Registry) -> None:
             raise TrialError(msg)
 
 
-def named_perturbs(specs: Sequence[PerturbationSpec], registry: Registry) -> list[NamedPerturb]:
+def named_perturbs(tables: Sequence[Robustness], registry: Registry) -> list[NamedPerturb]:
     """Return perturbations with what the suite says of them."""
-    return [NamedPerturb(spec, registry.find("perturbation", spec.name).load()) for spec in specs]
+    return [NamedPerturb(table, registry.find("perturbation", table.perturbation).load()) for table in tables]
 
 
 def build_optimizer(spec: OptimizerSpec, registry: Registry) -> Optimizer:

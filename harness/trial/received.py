@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from harness.errors import TrialError, printable, shown
 from harness.metrics.catalogue import Rows, computed_names
 from harness.rows import EpochRecord, Measure, TrialMetrics
-from harness.trial.evaluation import conditions
 from harness.trial.gallery import EXAMPLES, PAIRS
 from harness.trial.outputs import FACT_LENGTH, FACTS, NORMALISATION, read_state
+from harness.trial.robustness import conditions
 from harness.trial.specs import Evaluated, EvaluationSpec, Remark, Trained, TrialSpec
 from harness.trial.tasks import Failure
 

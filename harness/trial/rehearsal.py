@@ -10,7 +10,8 @@ from harness.seeding import initial_state
 from harness.trial.evaluation import evaluate, measures
 from harness.trial.inputs import training_labels
 from harness.trial.jobs import build_network, named_perturbs, split_of
-from harness.trial.specs import PerturbationSpec, TrialSpec
+from harness.trial.robustness import Robustness
+from harness.trial.specs import TrialSpec
 from harness.trial.tasks import Report
 from harness.trial.training import fit
 
@@ -21,7 +22,7 @@ class RehearsalSpec:
 
     trial: TrialSpec
     batches: int
-    perturbations: tuple[PerturbationSpec, ...] = ()
+    perturbations: tuple[Robustness, ...] = ()
 
     def on(self, device: str) -> "RehearsalSpec":
         """Return the same on a device."""

@@ -12,6 +12,7 @@ from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import SplitTable
 from harness.interfaces import Context, NetworkSpec, State
 from harness.rows import EpochRecord, Measure, TrialMetrics
+from harness.trial.robustness import Robustness
 from harness.trial.schedules import Schedule
 from harness.trial.stopping import EarlyStopping
 
@@ -84,15 +85,6 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class PerturbationSpec:
-    """A perturbation by its name, its severities, and the seed that draws it."""
-
-    name: str
-    severities: tuple[float, ...]
-    seed: int
-
-
-@dataclass(frozen=True)
 class EvaluationSpec:
     """Trained trials, to be measured together: they share data and split.
 
@@ -100,7 +92,7 @@ class EvaluationSpec:
     """
 
     trials: tuple[tuple[TrialSpec, Path, str], ...]
-    perturbations: tuple[PerturbationSpec, ...]
+    perturbations: tuple[Robustness, ...]
     components: Mapping[str, str] = field(default_factory=dict)
     """What the perturbations' plugins were when the run began, as rows name them."""
 

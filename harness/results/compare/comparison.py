@@ -149,14 +149,14 @@ def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[str, Condition]]:
 
     Severity 0 is the clean images once more.
     """
-    conditions = ((one.perturbation, one.severity) for row in rows for one in all_measures(row))
-    measured = dict.fromkeys(one for one in conditions if one[0] is None or one[1] > 0)
+    conditions = (measure.condition for row in rows for measure in all_measures(row))
+    measured = dict.fromkeys(one for one in conditions if one.perturbation is None or one.severity > 0)
     for metric, record in CATALOGUE.items():
         if not record.of_test:
             yield metric, CLEAN
             continue
         for condition in measured:
-            if metric != "degradation" or condition[0] is not None:
+            if metric != "degradation" or condition.perturbation is not None:
                 yield metric, condition
 
 

@@ -9,6 +9,7 @@ from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.comparisons import NORMAL_QUANTILE
 from harness.metrics.statistic import Statistic
 from harness.results.results import Results
+from harness.rows import Condition
 from harness.text import counted
 
 
@@ -40,7 +41,8 @@ def degradation(results: Results, perturbation: str) -> str:
     if not n or len(values) < 2:
         return ""
     least, tested = min(values, key=lambda value: value[0])
-    spread = CATALOGUE["degradation"].sampling_variance(tested, [(perturbation, severity) for severity in noisy])
+    conditions = [Condition(perturbation, severity) for severity in noisy]
+    spread = CATALOGUE["degradation"].sampling_variance(tested, conditions)
     if spread is None:
         return ""
     half = NORMAL_QUANTILE * sqrt(spread / n)

@@ -12,6 +12,7 @@ from harness.results.leaderboard.pairs import comparison
 from harness.results.leaderboard.ranked import leaderboards, marks_over, over, overview
 from harness.results.leaderboard.speed import doubts, speed
 from harness.results.results import Results
+from harness.rows import Condition
 from harness.text import counted
 
 HIGH_SEVERITY = 0.3
@@ -131,8 +132,8 @@ def _robustness(results: Results) -> list[Table]:
                 continue
             line: dict[str, Any] = {"experiment": one.name}
             for severity in severities:
-                line[f"accuracy_{severity:g}"] = one.statistic("test_accuracy", (name, severity))
-                line[f"degradation_{severity:g}"] = one.statistic("degradation", (name, severity))
+                line[f"accuracy_{severity:g}"] = one.statistic("test_accuracy", Condition(name, severity))
+                line[f"degradation_{severity:g}"] = one.statistic("degradation", Condition(name, severity))
             line["mean_at_high_severity"] = one.over_severities("test_accuracy", name, high)
             line["mean_degradation"] = one.over_severities("degradation", name, noisy)
             lines.append(line)
