@@ -1,25 +1,25 @@
-"""What docs/plugins.md says is true: its backend is certified, its errors are the real ones, its other code works."""
+"""What docs/ says of plugins is true: its backend is certified, its errors are the real ones, its other code works."""
 
 import json
 import re
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness import hookspecs
+from harness.errors import HarnessError
 from harness.interfaces import Backend, Dataset, MultiplyingBackend, Network, Optimizer, Peer
 from harness.plugins.loading import registry
 from harness.plugins.scaffold import create
+from harness.store import Run
 from tests import documents
 from tests.command_line import module
 from tests.plugins_on_disk import distribution
 
-DOCS = (Path(__file__).parent.parent / "docs" / "plugins.md").read_text()
+GUIDES, REFERENCE = "docs/how-to/write-a-backend.md", "docs/reference/plugins.md"
 
-
-block = partial(documents.block, "docs/plugins.md")
+block = partial(documents.block, GUIDES)
 command = partial(module, COLUMNS="200")
 
 
@@ -72,26 +72,41 @@ def test_the_tutorials_suite_is_planned_as_it_says(package):
     assert "3 trials, 0 done, 2 to run, 1 unavailable" in told
 
 
+@pytest.mark.slow
+def test_the_tutorials_backend_trains_and_is_named_in_its_rows(package):
+    """It equals numpy, whose softmax regression it is; what it declines is unavailable."""
+    (package / "mine.toml").write_text(block("toml", "Mine and theirs").replace("epochs = 5", "epochs = 20"))
+    shown = command("harness", "run", "mine.toml", "--jobs", "0", cwd=package, code=1)
+    assert "deep seed 42 unavailable: mine cannot honour hidden_layers" in shown
+    rows = {row.experiment: row for row in Run.open(package / "runs" / "mine").rows()}
+    assert rows["mine"].components["backend mine"].startswith("harness-mine 0.1.0")
+    assert rows["mine"].metrics.val_accuracy > 0.9
+    assert rows["mine"].metrics.val_loss == pytest.approx(rows["theirs"].metrics.val_loss, rel=1e-3)
+    assert rows["mine"].parameters == rows["theirs"].parameters == 650
+
+
 def test_another_interface_version_is_refused_in_the_words_shown(package):
     """In the row's reason, where a suite names it."""
     module = package / "harness_mine" / "backend.py"
     module.write_text(module.read_text().replace("interface = 1", "interface = 0"))
     (package / "mine.toml").write_text(block("toml", "Mine and theirs"))
-    assert block("text", "was written for interface 0").strip() in command("harness", "plan", "mine.toml", cwd=package)
+    answer = documents.block(REFERENCE, "text", "was written for interface 0").strip()
+    assert answer in command("harness", "plan", "mine.toml", cwd=package)
 
 
 def test_the_optimizer_descends():
     """By the learning rate, against the sign."""
     names = {}
-    exec(block("python", "class SignDescent"), names)  # noqa: S102 - our own page
-    rule = names["SignDescent"]()
+    source = documents.block("docs/how-to/write-an-optimizer.md", "python", "class Optimizer:")
+    exec(source, names)  # noqa: S102 - our own page
+    rule = names["Optimizer"]()
     x = np.array([1.0, -2.0])
     assert rule.update(x, x, rule.init(x), 0.1)[0].tolist() == [0.9, -1.9]
 
 
 def test_the_observer_writes_a_line_a_trial(tmp_path):
     """Installed as a plugin, in a run."""
-    source = block("python", "trials.jsonl")
+    source = documents.block("docs/how-to/observe-a-run.md", "python", "trials.jsonl")
     distribution(tmp_path, "harness-lines", "0.1.0", {"harness_lines": source}, {"lines": "harness_lines"})
     (tmp_path / "two.toml").write_text(
         '[suite]\nname = "two"\nseeds = [1, 2]\n[defaults]\nhidden_layers = []\nepochs = 1\n'
@@ -114,14 +129,14 @@ def test_every_member_of_the_contracts_has_its_line():
     assert {"train_epoch", "interface", "source"} <= set(members)
     assert {"register_backends", "trial_evaluated"} <= set(hooks)
     for name in {*members, *hooks}:
-        assert re.search(rf"`{name}[`(]", DOCS), name
+        assert re.search(rf"`{name}[`(]", documents.text("docs/reference/plugin-contracts.md")), name
 
 
-def test_links_lead_somewhere():
-    """Headings, and files of the repository."""
-    titles = re.findall(r"^#+ (.*)", DOCS, flags=re.MULTILINE)
-    headings = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
-    for link in re.findall(r"\]\(#([^)]*)\)", DOCS):
-        assert link in headings, link
-    for path in re.findall(r"`((?:examples|backends|scripts)/[\w./-]+)`", DOCS):
-        assert (Path(__file__).parent.parent / path).exists(), path
+def test_the_explained_suite_loads_and_its_mistake_is_answered_as_shown(load, tmp_path):
+    """The sample of the reference, and the sample error."""
+    sample = partial(documents.block, "docs/reference/suite.md")
+    text = sample("toml", "[experiments.large]")
+    assert list(load(text).experiments) == ["small", "sgd", "large"]
+    with pytest.raises(HarnessError) as caught:
+        load(text.replace('{ name = "adam",', '{ name = "adam", epsilon = 1e-7,'))
+    assert f"error: {caught.value}".replace(str(tmp_path) + "/", "") in sample("text", "epsilon")

@@ -1,75 +1,68 @@
-"""What the README says is true: its suite loads, its error is the real one, its plugin works."""
+"""What the README says is true: it is short, its suite runs, its plugin works, CI runs its commands."""
 
-import re
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 
+import numpy as np
 import pytest
 
-from harness.errors import HarnessError
-from harness.plugins.loading import registry
-from harness.suite import load_suite
 from tests import documents
+from tests.command_line import module
 from tests.plugins_on_disk import distribution
-
-README = (Path(__file__).parent.parent / "README.md").read_text()
-
 
 block = partial(documents.block, "README.md")
 
 
-def test_the_explained_suite_loads_and_its_mistake_is_answered_as_shown(tmp_path):
-    """The sample, and the sample error."""
-    text = block("toml", "[experiments.large]")
-    path = tmp_path / "mine.toml"
-    path.write_text(text)
-    suite = load_suite(path, registry()).suite
-    assert list(suite.experiments) == ["small", "sgd", "large"]
-    path.write_text(text.replace('{ name = "adam",', '{ name = "adam", epsilon = 1e-7,'))
-    with pytest.raises(HarnessError) as caught:
-        load_suite(path, registry())
-    assert f"error: {caught.value}".replace(str(tmp_path) + "/", "") in block("text", "epsilon")
+def code(text):
+    """Return the lines of a block that are not blank."""
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def test_it_is_short():
+    """A thousand words, code and all."""
+    assert len(documents.text("README.md").split()) <= 1000
+
+
+def test_ci_runs_its_two_commands():
+    """The first block under "Run it"."""
+    script = [sys.executable, documents.ROOT / ".ci" / "readme_commands.py", documents.ROOT / "README.md"]
+    printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines() == [
+        'pip install -c constraints.txt -e ".[torch]" && harness run suites/full.toml --dataset digits',
+        'pip install -c constraints.txt -e ".[torch,test]" && pytest',
+    ]
+
+
+def test_its_suite_has_fifteen_lines_and_is_planned(typed, tmp_path):
+    """Two networks, three seeds, a baseline and a perturbation."""
+    assert len(code(block("toml", "[suite]"))) == 15
+    (tmp_path / "capacity.toml").write_text(block("toml", "[suite]"))
+    assert "6 trials, 0 done, 6 to run, 0 unavailable" in typed("plan", "capacity.toml").out
+
+
+def test_its_plugin_has_nine_lines_and_harms_more_with_severity():
+    """Severity 0 changes nothing."""
+    source = block("python", "dead_pixels")
+    assert len(source.splitlines()) == 9
+    names = {}
+    exec(source, names)  # noqa: S102 - our own page
+    images = np.full((10, 8, 8), 0.5, dtype=np.float32)
+    dead = [
+        np.mean(names["dead_pixels"](images, severity, np.random.default_rng(0)) == 0) for severity in (0.0, 0.2, 0.7)
+    ]
+    assert dead == pytest.approx([0.0, 0.2, 0.7], abs=0.1)
+    assert dead[0] == 0
 
 
 @pytest.mark.slow
-def test_the_plugin_of_thirty_lines_trains_and_is_named_in_its_rows(tmp_path):
-    """Installed as a distribution, it is listed and ranked beside numpy, whose softmax regression it equals."""
-    site = distribution(
-        tmp_path / "site", "harness-softmax", "0.1.0",
-        {"softmax_regression": block("python", "softmax_regression.py")}, {"softmax": "softmax_regression"},
-    )  # fmt: skip
-    (tmp_path / "mine.toml").write_text("""
-[suite]
-name = "softmax"
-[defaults]
-hidden_layers = []
-batch_size = 64
-epochs = 20
-optimizer = { name = "adam", learning_rate = 0.01 }
-[experiments.theirs]
-backend = "softmax"
-[experiments.ours]
-[experiments.deep]
-backend = "softmax"
-hidden_layers = [8]
-""")
-    command = [
-        sys.executable,
-        "-c",
-        f"import sys; sys.path.insert(0, {str(site)!r}); from harness.cli import main; main()",
-    ]
-    listed = subprocess.run([*command, "plugins"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert re.search(r"softmax +0.1.0 +yes +harness-softmax 0.1.0", listed)
-    run = [*command, "run", "mine.toml", "--jobs", "0"]
-    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr
-    assert "deep seed 42 unavailable: softmax cannot honour hidden_layers" in done.stderr
-    from harness.store import Run
-
-    rows = {row.experiment: row for row in Run.open(tmp_path / "runs" / "mine").rows()}
-    assert rows["theirs"].components["backend softmax"].startswith("harness-softmax 0.1.0")
-    assert rows["theirs"].metrics.val_accuracy > 0.9
-    assert rows["theirs"].metrics.val_loss == pytest.approx(rows["ours"].metrics.val_loss, rel=1e-3)
-    assert rows["theirs"].parameters == rows["ours"].parameters == 650
+def test_its_plugin_is_certified_and_harms_a_network(tmp_path):
+    """Installed as a distribution, by the README's command; a suite names it."""
+    source = block("python", "dead_pixels")
+    site = distribution(tmp_path, "harness-dead", "0.1.0", {"harness_dead": source}, {"dead": "harness_dead"})
+    (line,) = code(block("sh", "--pyargs"))
+    assert " passed" in module(*line.split(), "-q", "-p", "no:cacheprovider", cwd=site)
+    suite = block("toml", "[suite]").replace("gaussian_noise", "dead-pixels")
+    (tmp_path / "dead.toml").write_text(suite.replace("[defaults]", "[defaults]\nepochs = 3"))
+    shown = module("harness", "run", "dead.toml", "--jobs", "0", cwd=site)
+    assert "Degradation % under dead-pixels" in shown

@@ -248,12 +248,12 @@ def test_a_run_under_way_has_a_page_too(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_readme(tmp_path, command):
+def test_the_commands_of_the_guide(tmp_path, command):
     """As they stand there, of a run of that name; its picture is there and small."""
     run = make_run(tmp_path, {"A": ""})
     (tmp_path / "runs").mkdir()
     run.directory.rename(tmp_path / "runs" / "full-digits")
-    lines = documents.block("README.md", "sh", "harness report").splitlines()
+    lines = documents.block("docs/how-to/share-results.md", "sh", "harness report").splitlines()
     asked = [line.partition("#")[0].split()[1:] for line in lines if line.startswith("harness ")]
     assert len(asked) == 2
     for arguments in asked:
