@@ -34,17 +34,17 @@ def test_ci_runs_its_two_commands():
     ]
 
 
-def test_its_suite_has_fifteen_lines_and_is_planned(typed, tmp_path):
+def test_its_suite_has_fifteen_lines_and_loads(load):
     """Two networks, three seeds, a baseline and a perturbation."""
     assert len(code(block("toml", "[suite]"))) == 15
-    (tmp_path / "capacity.toml").write_text(block("toml", "[suite]"))
-    assert "6 trials, 0 done, 6 to run, 0 unavailable" in typed("plan", "capacity.toml").out
+    suite = load(block("toml", "[suite]"))
+    assert (list(suite.experiments), suite.suite.seeds) == (["small", "large"], [1, 2, 3])
 
 
 def test_its_plugin_has_nine_lines_and_harms_more_with_severity():
     """Severity 0 changes nothing."""
     source = block("python", "dead_pixels")
-    assert len(source.splitlines()) == 9
+    assert len(code(source)) == 9
     names = {}
     exec(source, names)  # noqa: S102 - our own page
     images = np.full((10, 8, 8), 0.5, dtype=np.float32)
