@@ -1,6 +1,7 @@
 """A run whose files were changed at random: every reader says in a line what is wrong, or shows what is right."""
 
 import json
+from math import ceil
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from harness.results.verify.verdicts import tables as verdict_tables
 from harness.results.verify.verification import verify
 from harness.store import Run, listed
 from tests.report_runs import make_run
+from tests.share import SHARE
 from tests.test_verify import figure
 
 MORE = (
@@ -75,7 +77,7 @@ def test_a_header_without_checksum_is_shown_or_refused(tmp_path, seed):
     content = json.loads(path.read_text())
     del content["checksum"]
     draw = np.random.default_rng(seed)
-    for number in range(250):
+    for number in range(ceil(SHARE * 250)):
         path.write_text(json.dumps(changed(content, draw)))
         assert show(run, page=number % 10 == 0)
 
@@ -87,7 +89,9 @@ def test_a_changed_byte_is_noticed_wherever_it_would_be_shown(tmp_path, name):
     run = make_run(tmp_path, {"A": "", "B": ""}, seeds=(1, 2), more=MORE)
     path = next(run.directory.rglob(name))
     content, draw, before = path.read_bytes(), np.random.default_rng(0), show(run, page=True)
-    for number in range(30 if path.suffix == ".npz" else 100):  # a page of each takes a third of a second
+    for number in range(
+        ceil(SHARE * (30 if path.suffix == ".npz" else 100))
+    ):  # a page of each takes a third of a second
         place, bit = int(draw.integers(len(content))), 1 << int(draw.integers(8))
         path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
         page = path.suffix == ".npz" or number % 10 == 0

@@ -1,18 +1,16 @@
 """Two thousand mutations: of suites, of commands, of finished runs and of caches."""
 
-import os
 import sys
 
 import pytest
 
 from tests.fuzz.endings import server
 from tests.fuzz.fuzzers import FUZZERS, replay
+from tests.share import SHARE
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="waits by pidfd, and makes FIFOs")]
 COUNTS = {"suites": 900, "options": 450, "stored": 400, "cache": 250}
 """Mutations; a stored run takes the most, as every command looks at it."""
-SHARE = float(os.environ.get("HARNESS_FUZZ_SHARE", "1"))
-"""Which share of them is made: CI makes the first tenth each time, a developer all."""
 
 
 @pytest.fixture(scope="module")
