@@ -10,6 +10,7 @@ from harness.bench import noise
 from harness.bench.tables import shown
 from harness.errors import HarnessError
 from tests.measurements import MACHINE, measurement
+from tests.test_bench_standings import texts
 
 
 def test_noise_floor_covers_most_pairs_of_equal_runs():
@@ -97,8 +98,8 @@ def test_one_run_has_no_spread():
     assert found.margin == 0.05
     assert found.verdict == "slower"
     training, predicting = shown([alone, measurement([1.0, 1.0]), replace(alone, work="predict")])[:2]
-    assert [line[2:4] for line in training.lines] == [["1,000", "0.0%"], ["943", "–"]]
-    assert predicting.lines == [["numpy", "1 × 1", "943 ±–"]]
+    assert [line[2:4] for line in texts(training)] == [["1,000", "0.0%"], ["943", "–"]]
+    assert texts(predicting) == [["numpy", "1 × 1", "943 ±–"]]
 
 
 def test_without_a_calibration_there_is_no_verdict():

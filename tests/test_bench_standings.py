@@ -74,6 +74,16 @@ def test_a_step_is_counted_as_its_matrix_products():
     assert operations(Case("numpy", "M1g", "train").spec()) == 6 * 444_040 - 2 * 313_600
 
 
+def headings(table):
+    """Return the headings of a table."""
+    return [column.heading for column in table.columns]
+
+
+def texts(table):
+    """Return the lines of a table, cell by cell."""
+    return [[line[column.key] for column in table.columns] for line in table.lines]
+
+
 def test_tables_say_what_a_reader_must_know():
     """Fastest first, units in the title, what limits, which library; what was disturbed is marked and told."""
     disturbed = [
@@ -85,14 +95,14 @@ def test_tables_say_what_a_reader_must_know():
     tables = shown(disturbed)
     training = tables[0]
     assert training.title == "Training M0: samples/s, median ± half the interquartile range"
-    assert training.headings[4] == "× plain PyTorch"
-    assert training.lines[0][:2] == ["torch bfloat16", "1 × 2"]
-    assert training.lines[1] == ["numpy", "2 × 1", "400", "0.0%", "4.00", "50%", "50%"]
-    assert training.lines[2] == ["numpy", "1 × 2", "! 300", "0.0%", "3.00", "50%", "60%"]
+    assert headings(training)[4] == "× plain PyTorch"
+    assert texts(training)[0][:2] == ["torch bfloat16", "1 × 2"]
+    assert texts(training)[1] == ["numpy", "2 × 1", "400", "0.0%", "4.00", "50%", "50%"]
+    assert texts(training)[2] == ["numpy", "1 × 2", "! 300", "0.0%", "3.00", "50%", "60%"]
     assert "1 × 2: 600 GFLOP/s, numpy's openblas 1 Haswell" in training.note
     products = tables[-1]
-    assert products.headings == ["", "processes × threads", "M0", "M1g / M2"]
-    assert ["numpy (SkylakeX)", "1 × 2", "600 ±0.0%", "–"] in products.lines
+    assert headings(products) == ["", "processes × threads", "M0", "M1g / M2"]
+    assert ["numpy (SkylakeX)", "1 × 2", "600 ±0.0%", "–"] in texts(products)
     said = notes(disturbed)
     assert "openblas 1 Haswell (numpy, sklearn-mlp)" in said[0]
     assert said[-1].startswith("! disturbed, 1 of 14 cases: others had more than 5 % of their cores")
@@ -115,7 +125,7 @@ def test_what_a_suite_costs_beside_its_trials(tmp_path):
     assert found.outside > 0
     assert found.seconds == pytest.approx(found.training + found.evaluation + found.outside)
     table = overhead_table(Overhead("tiny", 3, 10.0, 6.0, 1.5))
-    assert table.lines == [["3", "10.0", "6.0", "1.5", "2.5", "25.0%"]]
+    assert texts(table) == [["3", "10.0", "6.0", "1.5", "2.5", "25.0%"]]
     path.write_text(TINY.replace("epochs = 3", "epoch = 3"))
     with pytest.raises(HarnessError, match=r"ended with exit code 2: .*defaults\.epoch: unknown key"):
         bench.overhead(path)

@@ -10,7 +10,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.results.compare import Mark, limit, tables, violations
 from harness.results.compare.tables import spoken
-from harness.results.leaderboard import render_all
+from harness.results.tables import render_all
 from harness.store import Run
 from tests.made_results import compare_runs
 from tests.tiny import TINY, run_suite

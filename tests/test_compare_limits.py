@@ -163,8 +163,8 @@ def test_a_broken_limit_is_told_in_the_tables_units_and_digits(tmp_path):
         first.write(run)
     found = compare_runs(first, made(tmp_path / "b", worse))
     told = violations(found, [limit("degradation:+1"), limit("val_loss:+0.1"), limit("seconds:+10%")])
-    shown = {line["metric"] + line["experiment"]: line for table in tables(found)[1:] if "metric" in table.frame
-             for line in table.frame.to_dict("records")}  # fmt: skip
+    shown = {line["metric"] + line["experiment"]: line for table in tables(found)[1:]
+             for line in table.lines if "metric" in line}  # fmt: skip
     fall = shown["degradation, gaussian_noise 0.2A"]
     assert (
         f"degradation:+1: A, gaussian_noise 0.2: {fall['first'].mean:.2f} -> {fall['second'].mean:.2f} %, +1.50" in told

@@ -4,9 +4,10 @@ from itertools import product
 
 import pytest
 
-from harness.results.leaderboard import eliding
-from harness.results.leaderboard.eliding import distinct, elided
-from harness.results.leaderboard.fitting import Cells, Frame, fit
+from harness.results.tables import eliding
+from harness.results.tables.drawing import ROUNDED
+from harness.results.tables.eliding import distinct, elided
+from harness.results.tables.fitting import Cells, fit
 from harness.text import natural
 
 GRID = [
@@ -16,7 +17,6 @@ LISTS = [f"M2[hidden_layers={widths},dropout=0.1]" for widths in ("[128]", "[128
 NUMBERED = [f"experiment-with-a-long-name-{number}" for number in (1, 2, 10)]
 NESTED = [f"M1[{'a_key=1,' * (index % 3 + 1)}optimizer.learning_rate=0.1,seed={index}]" for index in range(30)]
 UNALIKE = ["first-of-all-the-long-names-x", "first-of-all-the-names-y", "first-of-all-z-and-more-of-it"]
-FRAME = Frame(column=3, whole=1)
 
 
 @pytest.mark.parametrize("names", [GRID, LISTS, NUMBERED, UNALIKE, NESTED, [*GRID, *LISTS, "short"]])
@@ -50,7 +50,7 @@ def test_lines_of_a_table_have_names_that_differ(names, room):
         for name in names
     ]
     cells = Cells(["Experiment", "Group", "Parameters", "Status"], lines, [False, False, True, False], (1,))
-    parts, _ = fit(cells, FRAME, room)
+    parts, _ = fit(cells, ROUNDED, room)
     for part in parts:
         assert len({line[0] for line in part.lines}) == len(names)
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from harness.metrics.statistic import Kind
-from harness.results.leaderboard import render_all
-from harness.results.leaderboard.escaping import cell, heading, latex, markdown, terminal
-from harness.results.leaderboard.model import Column, make_table
+from harness.results.tables import render_all
+from harness.results.tables.escaping import cell, heading, latex, markdown, terminal
+from harness.results.tables.model import Column, Table
 from tests.report_runs import make_run
 
 HTML = "<script>alert(1)</script>"
@@ -19,7 +19,7 @@ FORMULAS = ["=HYPERLINK(1)", "@SUM(1)", "+1", "-1", "\t=1+1", "\r@x", "\n+1", " 
 
 def table(*texts, title="a title", note=""):
     columns = [Column("name", "Name"), Column("loss", "Loss", Kind.loss)]
-    return make_table("one", title, columns, [{"name": text, "loss": -0.5} for text in texts], note)
+    return Table("one", title, columns, [{"name": text, "loss": -0.5} for text in texts], note)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.report import read, render
-from harness.results.leaderboard import render_all, tables
+from harness.results.leaderboard import tables
 from harness.results.results import Results
+from harness.results.tables import render_all
 from harness.results.verify.verdicts import tables as verdict_tables
 from harness.results.verify.verification import verify
 from harness.store import Run, listed

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from harness.plugins.loading import registry
-from harness.results.leaderboard import render_all, tables
+from harness.results.leaderboard import tables
 from harness.results.results import Results
+from harness.results.tables import render_all
 from harness.rows import EvaluationRow, TrialMetrics, TrialRow
 from harness.store import Dataset
 from harness.suite import load_suite

@@ -5,7 +5,8 @@ import json
 import pytest
 from scipy import stats
 
-from harness.results.leaderboard import render_all, tables
+from harness.results.leaderboard import tables
+from harness.results.tables import render_all
 from harness.results.verify.verdicts import tables as verdict_tables
 from harness.store import Dataset
 from tests.made_results import judge, summary

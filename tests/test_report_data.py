@@ -11,8 +11,9 @@ from sklearn.metrics import confusion_matrix
 from harness.metrics.catalogue import value_of
 from harness.report import read, render
 from harness.report.confusion import pairs
-from harness.results.leaderboard import render_all, tables
+from harness.results.leaderboard import tables
 from harness.results.results import Results
+from harness.results.tables import render_all
 from tests.report_pages import Page
 from tests.report_runs import make_run
 

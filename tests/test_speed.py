@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from harness.metrics.comparability import comparable
-from harness.results.leaderboard import render_all, tables
+from harness.results.leaderboard import tables
+from harness.results.tables import render_all
 from tests.made_results import summary
 from tests.test_leaderboard import lines, row, trained
 

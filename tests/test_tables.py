@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from tabulate import tabulate
 
 from harness.metrics.statistic import Kind
-from harness.results.leaderboard import render_all, tables
-from harness.results.leaderboard.fitting import Cells, Frame, fit
-from harness.results.leaderboard.formats import as_shown
+from harness.results.leaderboard import tables
+from harness.results.tables import render_all
+from harness.results.tables.drawing import PLAIN, ROUNDED, draw
+from harness.results.tables.fitting import Cells, fit
+from harness.results.tables.values import as_shown
 from harness.rows import EvaluationRow
 from tests.made_results import summary
 from tests.measures import measure
@@ -30,16 +31,9 @@ def perturbed(severities):
     return row("A", metrics=trained(0.9, 0.8, 0.5), evaluation=EvaluationRow("", [clean, *found], 1.0))
 
 
-FRAMES = {"rounded_outline": Frame(3, 1), "simple": Frame(2, -2)}
-
-
-def drawn(cells, style):
-    return tabulate(cells.lines, headers=cells.headings, tablefmt=style, disable_numparse=True).splitlines()
-
-
-@pytest.mark.parametrize("style", FRAMES)
+@pytest.mark.parametrize("frame", [ROUNDED, PLAIN], ids=["rounded", "plain"])
 @given(data=st.data())
-def test_no_line_is_wider_than_the_terminal(style, data):
+def test_no_line_is_wider_than_the_terminal(frame, data):
     """Every column is shown or named; no line is too long where that can be; texts are cut with a sign."""
     count = data.draw(st.integers(2, 9))
     column = st.tuples(st.integers(1, 12), st.integers(0, 40), st.booleans())
@@ -49,21 +43,21 @@ def test_no_line_is_wider_than_the_terminal(style, data):
     minor = tuple(data.draw(st.lists(st.integers(1, count - 1), unique=True)))
     cells = Cells(headings, texts, [right for _, _, right in widths], minor)
     room = data.draw(st.integers(20, 200))
-    parts, left_out = fit(cells, FRAMES[style], room)
+    parts, left_out = fit(cells, frame, room)
     shown = [heading for part in parts for heading in part.headings]
     assert sorted({*shown, *left_out}) == sorted(headings)
     assert not set(shown) & set(left_out)
     assert set(left_out) <= {headings[index] for index in minor}
     for part in parts:
         assert part.headings[0] == headings[0]
-        if FRAMES[style].width(part.least) <= room:
-            assert max(map(len, drawn(part, style))) <= room
+        if frame.width(part.least) <= room:
+            assert max(map(len, draw(part, frame).splitlines())) <= room
         else:
             assert len(part.headings) == 2, "a part that does not fit has no column too many"
     whole = {text for line in texts for text in line}
     cut = {text for part in parts for line in part.lines for text in line} - whole
     assert all(text.endswith("…") and len(text) >= 16 for text in cut)
-    assert fit(cells, FRAMES[style], None) == ([cells], [])
+    assert fit(cells, frame, None) == ([cells], [])
 
 
 def board(values, **changed):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.plugins.loading import registry
-from harness.results.leaderboard import render_all
+from harness.results.tables import render_all
 from harness.results.verify.verdicts import only_missed, tables
 from harness.results.verify.verification import Verdict, spoken
 from harness.store import Dataset

@@ -1,13 +1,15 @@
 """Tables of what was measured: text in cells, ready for a terminal or Markdown."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from harness.bench.cases import ALSO
 from harness.bench.comparison import Comparison
 from harness.bench.measurements import Measurement
 from harness.bench.overhead import Overhead
 from harness.bench.standings import Standing, cores_of, limit_of, rate, standings
+from harness.metrics.statistic import Kind
+from harness.results.tables import Table
 from harness.text import counted
 
 _NOTHING = "–"
@@ -15,17 +17,7 @@ MARK = "! "
 """Before a figure that was disturbed."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A table: its title with units, its headings, its lines of text, and what has to be said of it."""
-
-    title: str
-    headings: list[str]
-    lines: list[list[str]]
-    note: str = ""
-
-
-def shown(measurements: Sequence[Measurement], *, caching: float | None = None) -> list[Shown]:
+def shown(measurements: Sequence[Measurement], *, caching: float | None = None) -> list[Table]:
     """Return the tables that some measurements fill."""
     tables = [
         *_trainings(measurements),
@@ -87,7 +79,7 @@ def place(one: Measurement) -> str:
     return f"{one.processes} × {one.threads}"
 
 
-def _trainings(measurements: Sequence[Measurement]) -> list[Shown]:
+def _trainings(measurements: Sequence[Measurement]) -> list[Table]:
     found = standings(measurements)
     tables = []
     for network in dict.fromkeys(one.one.network for one in found):
@@ -105,15 +97,15 @@ def _trainings(measurements: Sequence[Measurement]) -> list[Shown]:
         ]
         note = f"Limit, the fastest float32 products by processes × threads: {'; '.join(told)}." if told else ""
         title = f"Training {network_title(network)}: samples/s, median ± half the interquartile range"
-        tables.append(_without_empty(Shown(title, headings, [_line(one) for one in lines], note)))
+        table = made(f"training-{network}", title, headings, [_line(one) for one in lines], note)
+        telling = [column for column in table.columns if set(table.values(column.key)) != {_NOTHING}]
+        tables.append(replace(table, columns=telling))
     return tables
 
 
-def _without_empty(table: Shown) -> Shown:
-    """Leave out the columns that say nothing in any line."""
-    kept = [index for index in range(len(table.headings)) if {line[index] for line in table.lines} != {_NOTHING}]
-    lines = [[line[index] for index in kept] for line in table.lines]
-    return Shown(table.title, [table.headings[index] for index in kept], lines, table.note)
+def made(key: str, title: str, headings: Sequence[str], lines: Sequence[Sequence[str]], note: str = "") -> Table:
+    """Return a table of figures, with the units in its title."""
+    return Table.of_text(key, title, headings, lines, note=note, kind=Kind.figure)
 
 
 def _line(one: Standing) -> list[str]:
@@ -142,7 +134,7 @@ def _library(one: Measurement) -> str:
 
 def _by_network(
     measurements: Sequence[Measurement], work: str, title: str, cell: Callable[[Measurement], str]
-) -> Shown | None:
+) -> Table | None:
     """Return a table with a line for each backend and place, and a column for each network."""
     found = [one for one in measurements if one.work == work]
     networks = list(dict.fromkeys(one.network for one in found))
@@ -151,26 +143,26 @@ def _by_network(
         [name, where, *(cells.get((name, where, network), _NOTHING) for network in networks)]
         for name, where in dict.fromkeys((who(one), place(one)) for one in found)
     ]
-    return Shown(title, ["", "processes × threads", *map(network_title, networks)], lines)
+    return made(work, title, ["", "processes × threads", *map(network_title, networks)], lines)
 
 
-def _noise(measurements: Sequence[Measurement]) -> Shown | None:
+def _noise(measurements: Sequence[Measurement]) -> Table | None:
     found = [one for one in measurements if one.work == "perturb"]
     lines = [[one.backend, _condition(one)] for one in found]
-    return Shown("Perturbations: ms for 1,000 images at one severity", ["", "ms"], lines)
+    return made("perturb", "Perturbations: ms for 1,000 images at one severity", ["", "ms"], lines)
 
 
-def _loading(measurements: Sequence[Measurement], caching: float | None) -> Shown | None:
+def _loading(measurements: Sequence[Measurement], caching: float | None) -> Table | None:
     lines = [
         [f"{one.rows:,} images", f"{mark(one)}{one.median_seconds * 1e3:,.1f}", _or_dash(caching)]
         for one in measurements
         if one.work == "load"
     ]
     headings = ["", "from the cache, mapped and touched, ms", "put there the first time, ms"]
-    return Shown("Loading a data set", headings, lines)
+    return made("load", "Loading a data set", headings, lines)
 
 
-def _around(measurements: Sequence[Measurement]) -> Shown | None:
+def _around(measurements: Sequence[Measurement]) -> Table | None:
     """Return start-up and memory: the median and the most over all networks."""
     found = [one for one in measurements if one.work in {"train", "predict"} and one.startup_seconds]
     lines = []
@@ -182,15 +174,15 @@ def _around(measurements: Sequence[Measurement]) -> Shown | None:
         lines.append([name, f"{starts[len(starts) // 2]:.2f}", str(len(starts)), peak])
     headings = ["", "start to a standing network, s", "processes", "peak anonymous memory, MB"]
     note = "Start: the median process. Memory: the largest process, mapped images not counted."
-    return Shown("Around the work", headings, lines, note)
+    return made("around", "Around the work", headings, lines, note)
 
 
-def overhead_table(one: Overhead) -> Shown:
+def overhead_table(one: Overhead) -> Table:
     """Return what a suite took, and on what."""
     headings = ["trials", "all, s", "training, s", "evaluation, s", "outside, s", "outside"]
     figures = [f"{value:,.1f}" for value in (one.seconds, one.training, one.evaluation, one.outside)]
     title = f"A whole suite, one trial at a time: {one.suite}"
-    return Shown(title, headings, [[str(one.trials), *figures, f"{one.share:.1%}"]])
+    return made("suite", title, headings, [[str(one.trials), *figures, f"{one.share:.1%}"]])
 
 
 def _samples(one: Measurement) -> str:

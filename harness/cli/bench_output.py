@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cli.tables import room
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.bench import Case, Comparison, Measured, Overhead
-    from harness.bench.tables import Shown
+    from harness.results.tables import Table
 
 
 class BenchFormat(StrEnum):
@@ -28,12 +30,13 @@ def show(measured: Measured, compared: Sequence[Comparison], suite: Overhead | N
         _show_json(measured, compared, suite)
     else:
         from harness.bench.tables import notes, overhead_table, shown
+        from harness.results.tables import render_all
 
         tables = shown(measured.measurements, caching=measured.caching_seconds) if measured.measurements else []
         tables += [_comparison_table(compared)] if compared else []
         tables += [overhead_table(suite)] if suite else []
-        for table in tables:
-            typer.echo(_text(table, form) + "\n")
+        if tables:
+            typer.echo(render_all(tables, form.value, room=room()) + "\n")
         if measured.measurements:
             typer.echo("\n".join(notes(measured.measurements)))
     say_missing(measured.unavailable)
@@ -50,26 +53,15 @@ def say_missing(reasons: Mapping[Case, str], what: str = "") -> None:
         typer.echo(f"{backend}{f' ({networks})' if networks else ''}: {what}{reason}", err=True)
 
 
-def _text(table: Shown, form: BenchFormat) -> str:
-    import tabulate as settings
-    from tabulate import tabulate
-
-    settings.MIN_PADDING = 0  # a heading needs no more room than its words
-
-    align = ["left", *["right"] * (len(table.headings) - 1)]
-    style = "rounded_outline" if form is BenchFormat.terminal else "github"
-    grid = tabulate(table.lines, table.headings, style, colalign=align, disable_numparse=True)
-    title = table.title if form is BenchFormat.terminal else f"**{table.title}**\n"
-    gap = "\n" if form is BenchFormat.markdown else ""
-    return "\n".join(filter(None, [title, grid, table.note and gap + table.note]))
-
-
-def _comparison_table(compared: Sequence[Comparison]) -> Shown:
-    from harness.bench.tables import Shown, mark
+def _comparison_table(compared: Sequence[Comparison]) -> Table:
+    from harness.bench.tables import made, mark
 
     lines = [[row.now.title, f"{mark(row)}{row.ratio:.3f}", _verdict(row), "; ".join(row.changes)] for row in compared]
-    return Shown(
-        "Compared with the baseline: samples/s over its samples/s", ["case", "ratio", "verdict", "changed since"], lines
+    return made(
+        "comparison",
+        "Compared with the baseline: samples/s over its samples/s",
+        ["case", "ratio", "verdict", "changed since"],
+        lines,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from harness.results.leaderboard import Table
+    from harness.results.tables import Table
 
 ALL = "all"
 
@@ -62,7 +62,7 @@ def show(
         HarnessError: no table has a chosen key, or the format is never raw.
     """
     from harness.errors import HarnessError, as_typed, nearest
-    from harness.results.leaderboard import render_all
+    from harness.results.tables import render_all
 
     if raw and form in {Format.terminal, Format.json}:
         msg = f"--raw: does not go with -f {form.value}: {_NEVER_RAW[form]}"
@@ -89,15 +89,8 @@ def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequenc
 
     A cell is one line. Characters that a terminal would obey are escaped: groups, titles and reasons are foreign text.
     """
-    from tabulate import tabulate
+    from harness.results.tables import Table
+    from harness.results.tables.formats import listing
 
-    from harness.errors import escaped
-    from harness.results.leaderboard.fitting import Cells, Frame, fit
-
-    text = [[escaped(str(cell)).replace("\n", "\\n") for cell in line] for line in lines]
-    cells = Cells(headers, text, [False] * len(headers), tuple(headers.index(name) for name in minor))
-    width = room()
-    parts, left_out = fit(cells, Frame(column=2, whole=-2), width)
-    without = [f"Not shown in {width} columns: {', '.join(left_out)}."] if left_out else []
-    grids = [tabulate(part.lines, headers=part.headings, tablefmt="simple", disable_numparse=True) for part in parts]
-    typer.echo("\n".join([*([title] if title else []), *grids, *without]) + "\n")
+    text = [[str(cell) for cell in line] for line in lines]
+    typer.echo(listing(Table.of_text("", title, headers, text, minor=minor), room()) + "\n")

@@ -11,8 +11,6 @@ from enum import StrEnum
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
-from scipy.special import ndtri, stdtrit
-
 from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.metrics.comparability import comparable
 from harness.metrics.statistic import ROUNDING, Statistic, paired
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 """A difference is more than noise where its confidence interval at this level leaves out 0."""
-NORMAL_QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
+NORMAL_QUANTILE = 1.959963984540054  # scipy.special.ndtri(0.975): to import it takes longer than most tables
 """Half the confidence interval of what is drawn from a normal distribution, in standard deviations."""
 CLEAR = 3.0
 """Of one seed, only a difference beyond this many sampling errors gets a verdict, because seeds seldom differ more."""
@@ -139,6 +137,8 @@ def _mark(metric: str, change: Statistic, error: float | None) -> Mark:
 
 def error_of_mean(change: Statistic) -> float:
     """Return half the confidence interval of a mean over several seeds, t s / √n; 0 where they have no spread."""
-    return (
-        0.0 if change.std is None else float(stdtrit(change.n - 1, (1 + CONFIDENCE) / 2)) * change.std / sqrt(change.n)
-    )
+    if change.std is None:
+        return 0.0
+    from scipy.special import stdtrit
+
+    return float(stdtrit(change.n - 1, (1 + CONFIDENCE) / 2)) * change.std / sqrt(change.n)

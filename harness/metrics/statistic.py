@@ -44,6 +44,7 @@ class Kind(StrEnum):
     """What a column holds; it decides how text is made of it."""
 
     text = "text"
+    figure = "figure"  # a number that is text already, with what belongs to it
     number = "number"
     percent = "percent"  # a fraction, shown in percent with two decimals
     points = "points"  # a difference of fractions, shown in percentage points with its sign

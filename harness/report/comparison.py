@@ -92,7 +92,10 @@ def _figure(comparison: Comparison, metric: str) -> list[Figure]:
 
 def _content(comparison: Comparison) -> dict[str, Any]:
     made = [
-        sheet(table, (lambda line: {"mark": [line["mark"]]}) if "mark" in table.frame else None)
+        sheet(
+            table,
+            (lambda line: {"mark": [line["mark"]]}) if "mark" in {column.key for column in table.columns} else None,
+        )
         for table in tables(comparison)
     ]
     named: dict[str, Sheet] = {one.key: one for one in made}

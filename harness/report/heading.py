@@ -11,9 +11,9 @@ from harness.metrics.statistic import Kind, Statistic
 from harness.plugins.revisions import spoken as spoken_revision
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows
-from harness.results.leaderboard.formats import as_shown
-from harness.results.leaderboard.model import Ranked
 from harness.results.leaderboard.ranked import overview
+from harness.results.tables.model import Ranked
+from harness.results.tables.values import as_shown
 from harness.results.verify.verification import spoken as judged
 from harness.text import counted, spoken
 
@@ -78,8 +78,8 @@ def _best_tested(material: Material) -> list[tuple[ExperimentRows, Statistic]]:
 
 def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]:
     """Return the experiments that the leaderboard ranks by a column, in its order."""
-    frame = overview(material.results).frame
-    ranked = zip(frame["experiment"], frame[key], strict=True)
+    board = overview(material.results)
+    ranked = zip(board.values("experiment"), board.values(key), strict=True)
     return [(material.results.named[name], one) for name, one in ranked if isinstance(one, Ranked)]
 
 
@@ -111,9 +111,9 @@ def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str
 
 def _degraded(material: Material, name: str) -> str:
     """Return the best one's ranks by degradation: the most accurate need not be the sturdiest."""
-    frame = overview(material.results).frame
+    board = overview(material.results)
     told = ""
-    for key in [key for key in frame.columns if key.startswith("degradation")]:
+    for key in [key for key in (column.key for column in board.columns) if key.startswith("degradation")]:
         ranks = {one.name: ranked.rank for one, ranked in _ranked(material, key)}
         if name in ranks and len(ranks) > 1:
             under = key.removeprefix("degradation").lstrip("_").replace("_", " ")

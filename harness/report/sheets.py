@@ -10,9 +10,9 @@ from typing import Any
 from harness.metrics.catalogue import value_of
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import FORMER, ExperimentRows
-from harness.results.leaderboard.formats import shown
-from harness.results.leaderboard.model import Column, Marked, Ranked, Table, make_table
 from harness.results.leaderboard.speed import doubts
+from harness.results.tables.model import Column, Marked, Ranked, Table
+from harness.results.tables.values import shown
 from harness.rows import TrialRow
 
 Facets = Mapping[str, Sequence[str]]
@@ -50,7 +50,9 @@ class Sheet:
     note: str = ""
 
 
-def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None, *, only: Sequence[str] = ()) -> Sheet:
+def sheet(
+    table: Table, facets: Callable[[Mapping[str, Any]], Facets] | None = None, *, only: Sequence[str] = ()
+) -> Sheet:
     """Return a table of the leaderboards, its raw values as people read them; ``only`` these columns, if any.
 
     Columns of text that say nothing, a group where nobody has one, a status where all are done, are left out.
@@ -58,12 +60,9 @@ def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None
     telling = _telling(table)
     chosen = [column for column in table.columns if column.key in telling and (not only or column.key in only)]
     lines = []
-    for values in table.frame.to_dict("records"):
-        line = {str(key): value for key, value in values.items()}
-        cells = [
-            Cell(shown(line[column.key], column.kind), _order(line[column.key]), _mark(column, line[column.key]))
-            for column in chosen
-        ]
+    for line in table.lines:
+        values = [(column, line.get(column.key)) for column in chosen]
+        cells = [Cell(shown(value, column.kind), _order(value), _mark(column, value)) for column, value in values]
         lines.append(Line(cells, facets(line) if facets else {}))
     columns = [(column.heading, column.kind is not Kind.text) for column in chosen]
     return Sheet(table.key, table.title, columns, lines, table.note)
@@ -71,7 +70,7 @@ def sheet(table: Table, facets: Callable[[dict[str, Any]], Facets] | None = None
 
 def _telling(table: Table) -> set[str]:
     texts = [column.key for column in table.columns[1:] if column.kind is Kind.text]
-    found = {key: set(table.frame[key]) for key in texts}
+    found = {key: set(table.values(key)) for key in texts}
     silent = {key for key, values in found.items() if values <= ({None, "", "done"} if key == "status" else {None, ""})}
     return {column.key for column in table.columns} - silent
 
@@ -112,7 +111,7 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
     ]
     rows = [row for one in experiments for row in one.rows]
     told = [_trial(one, row) for one in experiments for row in one.rows]
-    made = sheet(make_table("trials", f"All trials, {len(rows)}", columns, told))
+    made = sheet(Table("trials", f"All trials, {len(rows)}", columns, told))
     lines = [
         Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
         for line, row in zip(made.lines, rows, strict=True)

@@ -87,7 +87,8 @@ def plan(
         if smoke:
             batches = train_batches(loaded, plugins, pool, only=only or (), threads=threads, device=device)
             lines = [[batch.experiment, batch.backend, batch.result] for batch in batches]
-            table("\nsmoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
+            typer.echo()
+            table("smoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
             problems |= {batch.experiment: batch.result for batch in batches if batch.failed}
     if problems:
         raise typer.Exit(1)

@@ -143,8 +143,9 @@ def _observing(plugins: Registry, observer: object) -> Iterator[None]:
 
 def _conclude(here: Run, outcome: Outcome) -> None:
     """Show the leaderboards, what failed and why, and where the results are."""
-    from harness.results.leaderboard import render_all, tables
+    from harness.results.leaderboard import tables
     from harness.results.results import Results
+    from harness.results.tables import render_all
 
     results = Results.of(here)
     shown = [table for table in tables(results) if table.key.partition("-")[0] in SHOWN]

@@ -14,7 +14,7 @@ from harness.metrics.comparisons import Difference
 from harness.metrics.statistic import ROUNDING, Kind
 from harness.metrics.units import under
 from harness.results.compare.comparison import Comparison, Unjudged
-from harness.results.leaderboard.formats import shown
+from harness.results.tables.values import shown
 
 _LIMIT = re.compile(r"(?P<metric>\w+):(?P<sign>[+-])(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?P<percent>%?)")
 

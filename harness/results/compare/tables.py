@@ -10,7 +10,7 @@ from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Difference, Mark
 from harness.metrics.statistic import Kind
 from harness.metrics.units import UNITS, Unit, under
-from harness.results.leaderboard.model import Column, Table, make_table
+from harness.results.tables.model import Column, Table
 from harness.rows import Condition
 from harness.text import counted
 
@@ -33,7 +33,7 @@ def tables(comparison: Comparison) -> list[Table]:
         if chosen:
             found.append(_every(unit, f"{unit.name} · {_title(comparison)}", chosen))
     changes = (_settings(comparison), _environment(comparison), _unmatched(comparison))
-    return found + [table for table in changes if len(table.frame)]
+    return found + [table for table in changes if table.lines]
 
 
 def spoken(comparison: Comparison) -> str:
@@ -95,7 +95,7 @@ def _overview(comparison: Comparison) -> Table:
                 [one for one in own if one.condition[0] == name and one.metric == "test_accuracy"]
             )
         lines.append(line)
-    return make_table("overview", _title(comparison), columns, lines, _note(comparison, names))
+    return Table("overview", _title(comparison), columns, lines, _note(comparison, names))
 
 
 def _headline(metric: Metric) -> str:
@@ -174,7 +174,7 @@ def _every(unit: Unit, title: str, differences: Sequence[Difference]) -> Table:
         }
         for one in differences
     ]
-    return make_table(unit.key, title, columns, lines)
+    return Table(unit.key, title, columns, lines)
 
 
 def _settings(comparison: Comparison) -> Table:
@@ -188,7 +188,7 @@ def _settings(comparison: Comparison) -> Table:
         for text, names in having.items()
     ]
     columns = [Column("experiments", "Experiments"), Column("change", "Change")]
-    return make_table("settings", "What was changed in the experiments", columns, lines)
+    return Table("settings", "What was changed in the experiments", columns, lines)
 
 
 def _environment(comparison: Comparison) -> Table:
@@ -196,7 +196,7 @@ def _environment(comparison: Comparison) -> Table:
         {"key": key, "first": first, "second": second} for key, first, second in comparison.environment
     ]
     columns = [Column("key", "Environment"), Column("first", comparison.first), Column("second", comparison.second)]
-    return make_table("environment", "What was changed around them", columns, lines)
+    return Table("environment", "What was changed around them", columns, lines)
 
 
 def _unmatched(comparison: Comparison) -> Table:
@@ -205,4 +205,4 @@ def _unmatched(comparison: Comparison) -> Table:
         for one in comparison.unmatched
     ]
     columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds"), Column("why", "Why")]
-    return make_table("unmatched", "Trials that one run alone has done", columns, lines)
+    return Table("unmatched", "Trials that one run alone has done", columns, lines)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Mark
 from harness.results.experiments import ExperimentRows
-from harness.results.leaderboard.model import Marked
 from harness.results.results import Results
+from harness.results.tables.model import Marked
 from harness.rows import TrialRow
 from harness.suite.models import BestOf
 from harness.text import counted, numbered, uneven_seeds

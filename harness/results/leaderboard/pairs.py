@@ -9,8 +9,8 @@ from harness.metrics.comparisons import CONFIDENCE
 from harness.metrics.statistic import Kind
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import notes
-from harness.results.leaderboard.model import Column, Marked, Table, make_table
 from harness.results.results import Results
+from harness.results.tables.model import Column, Marked, Table
 
 _SHOWN = tuple(metric for metric in CATALOGUE.values() if "pairs" in metric.shown)
 
@@ -43,7 +43,7 @@ def comparison(results: Results) -> list[Table]:
         notes.marks("Δ, the second less the first", cells),
         notes.seeds([one for one in results.experiments if any(one in pair for pair in results.pairs)]),
     )
-    return [make_table("comparison", f"Side by side · {results.data}", columns, lines, note)]
+    return [Table("comparison", f"Side by side · {results.data}", columns, lines, note)]
 
 
 def _lines(results: Results, first: ExperimentRows, second: ExperimentRows) -> list[dict[str, Any]]:

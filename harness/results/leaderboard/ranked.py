@@ -10,9 +10,9 @@ from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import chance, notes
-from harness.results.leaderboard.formats import as_shown
-from harness.results.leaderboard.model import Column, Marked, Ranked, Table, make_table
 from harness.results.results import Results
+from harness.results.tables.model import Column, Marked, Ranked, Table
+from harness.results.tables.values import as_shown
 from harness.text import counted
 
 Value = Callable[[ExperimentRows], Statistic | None]
@@ -95,7 +95,7 @@ def overview(results: Results) -> Table:
         notes.not_counted(results),
         notes.unmeasured(results),
     )
-    return make_table("overview", title, columns, lines, note)
+    return Table("overview", title, columns, lines, note)
 
 
 def leaderboards(results: Results) -> list[Table]:
@@ -133,7 +133,7 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         notes.not_counted(results),
         notes.unmeasured(results) if ranking.perturbation else "",
     )
-    return make_table(ranking.key, _title(results, ranking.title), columns, lines, note)
+    return Table(ranking.key, _title(results, ranking.title), columns, lines, note)
 
 
 def over(results: Results, one: ExperimentRows, base: ExperimentRows, metric: str) -> Marked | None:

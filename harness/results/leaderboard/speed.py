@@ -9,8 +9,8 @@ from harness.machine.contention import advice
 from harness.metrics.comparability import machines
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import ExperimentRows
-from harness.results.leaderboard.model import Column, Table, make_table
 from harness.results.results import Results
+from harness.results.tables.model import Column, Table
 
 
 def speed(results: Results) -> Table:
@@ -46,7 +46,7 @@ def speed(results: Results) -> Table:
         # The contended ones stay behind, in the suite's order.
         lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_rate(line)))
     note = doubts(results.experiments)
-    return make_table("speed", f"Training speed · {results.data}", columns, lines, note)
+    return Table("speed", f"Training speed · {results.data}", columns, lines, note)
 
 
 def doubts(experiments: Sequence[ExperimentRows]) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.statistic import Kind
 from harness.results.leaderboard import notes
-from harness.results.leaderboard.model import Column, Table, make_table
 from harness.results.leaderboard.pairs import comparison
 from harness.results.leaderboard.ranked import leaderboards, marks_over, over, overview
 from harness.results.leaderboard.speed import doubts, speed
 from harness.results.results import Results
+from harness.results.tables.model import Column, Table
 from harness.rows import Condition
 from harness.text import counted
 
@@ -61,7 +61,7 @@ def _validation(results: Results) -> Table:
     times = doubts(results.experiments)
     contended = any(one.contended for one in results.experiments)
     note = notes.joined(f"! {times}" if contended else times, notes.unfinished(results), notes.not_counted(results))
-    return make_table("validation", title, columns, lines, note)
+    return Table("validation", title, columns, lines, note)
 
 
 def _test(results: Results) -> Table:
@@ -98,7 +98,7 @@ def _test(results: Results) -> Table:
     trials = counted(results.counts["planned"], "trial")
     title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
     note = notes.joined(marks_over(base, lines), notes.seeds(results.experiments), notes.selection(results))
-    return make_table("test", title, columns, lines, note)
+    return Table("test", title, columns, lines, note)
 
 
 def _high(severities: list[float]) -> list[float]:
@@ -139,6 +139,6 @@ def _robustness(results: Results) -> list[Table]:
             lines.append(line)
         about = f"{name}, by severity · {results.data}"
         note = notes.unmeasured(results)
-        found.append(make_table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
-        found.append(make_table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, note))
+        found.append(Table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
+        found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, note))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.comparisons import CONFIDENCE, Mark
 from harness.metrics.units import UNITS, Unit, under
-from harness.results.leaderboard.model import Column, Marked, Table, make_table
+from harness.results.tables.model import Column, Marked, Table
 from harness.results.verify.evidence import note as missing_note
 from harness.results.verify.verification import JudgedClaim, JudgedFigure, Verdict, Verification
 from harness.text import uneven_seeds
@@ -71,7 +71,7 @@ def _figures(key: str, title: str, unit: Unit, judged: Sequence[JudgedFigure]) -
                 "verdict": one.verdict.value,
             }
         )
-    return make_table(key, title, columns, lines, _note(judged))
+    return Table(key, title, columns, lines, _note(judged))
 
 
 def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], uneven: str) -> Table:
@@ -94,7 +94,7 @@ def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], une
         }
         for one in judged
     ]
-    return make_table(key, title, columns, lines, " ".join(filter(None, [_chance(judged), uneven, _missing(judged)])))
+    return Table(key, title, columns, lines, " ".join(filter(None, [_chance(judged), uneven, _missing(judged)])))
 
 
 def _chance(judged: Sequence[JudgedClaim]) -> str:

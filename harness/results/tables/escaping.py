@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from harness.errors import escaped
+
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "±": r"$\pm$", "≥": r"$\geq$",
@@ -25,6 +27,15 @@ def terminal(text: str) -> str:
     'red?[31m'
     """
     return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def listing(text: str) -> str:
+    r"""Return a text in one line that only shows: what a terminal would obey is escaped as in Python.
+
+    >>> print(listing("red\x1b[31m\nnext"))
+    red\x1b[31m\nnext
+    """
+    return escaped(text).replace("\n", "\\n")
 
 
 def markdown(text: str) -> str:

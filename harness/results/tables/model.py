@@ -9,9 +9,7 @@ from harness.metrics.comparisons import Difference, Mark
 from harness.metrics.statistic import Kind, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
+    from collections.abc import Mapping, Sequence
 
     from harness.metrics.catalogue import Metric
 
@@ -67,18 +65,42 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: raw values in ``frame`` (`Statistic`, `Ranked`, `Marked`, number, text, None), a column for each key."""
+    """A table of raw values (`Statistic`, `Ranked`, `Marked`, number, text, None), by the columns' keys.
+
+    A key that a line lacks is None.
+    """
 
     key: str
     title: str
-    columns: tuple[Column, ...]
-    frame: pd.DataFrame
+    columns: Sequence[Column]
+    lines: Sequence[Mapping[str, Any]]
     note: str = ""
 
+    @classmethod
+    def of_text(
+        cls,
+        key: str,
+        title: str,
+        headings: Sequence[str],
+        lines: Sequence[Sequence[str]],
+        *,
+        note: str = "",
+        kind: Kind = Kind.text,
+        minor: Sequence[str] = (),
+    ) -> Table:
+        """Return a table of text in cells.
 
-def make_table(key: str, title: str, columns: Sequence[Column], lines: list[dict[str, Any]], note: str = "") -> Table:
-    """Return a table of lines, each a mapping from column keys to raw values; what a line lacks is None."""
-    import pandas as pd
+        ``kind``: of every column but the first. ``minor``: the headings of columns to leave out on a narrow terminal,
+        the first one first.
+        """
+        order = {heading: len(minor) - place for place, heading in enumerate(minor)}
+        columns = [
+            Column(str(place), heading, kind if place else Kind.text, order.get(heading, 0))
+            for place, heading in enumerate(headings)
+        ]
+        keys = [column.key for column in columns]
+        return cls(key, title, columns, [dict(zip(keys, line, strict=True)) for line in lines], note)
 
-    data = {column.key: pd.Series([line.get(column.key) for line in lines], dtype=object) for column in columns}
-    return Table(key, title, tuple(columns), pd.DataFrame(data), note)
+    def values(self, key: str) -> list[Any]:
+        """Return a column's values."""
+        return [line.get(key) for line in self.lines]

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from itertools import groupby, product
 
+from rich.cells import cell_len
+
 # Lists, numbers, words and signs: ``M1a[hidden_layers=[128,64],optimizer.learning_rate=1e-05]``.
 _PIECES = re.compile(r"\[[\d.,]+\]|\d+(?:\.\d+)?(?:e[+-]?\d+)?|[^\W\d]+|.", re.DOTALL)
 
 
 def elided(texts: Sequence[str], width: int) -> list[str]:
-    """Return texts of at most ``width`` signs each: cut at the end, but for those that would look alike.
+    """Return texts of at most ``width`` columns each: cut at the end, but for those that would look alike.
 
     They lose the longest of what they share first, each part for an ellipsis; what differs is cut last.
 
@@ -37,16 +39,27 @@ def distinct(texts: Sequence[str], width: int) -> bool:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return text if cell_len(text) <= width else _start(text, width - 1) + "…"
 
 
 def _cut_middle(text: str, width: int) -> str:
     head, tail = width // 2, (width - 1) // 2
-    return text if len(text) <= width else text[:head] + "…" + text[len(text) - tail :]
+    return text if cell_len(text) <= width else _start(text, head) + "…" + _end(text, tail)
 
 
 def _cut_start(text: str, width: int) -> str:
-    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+    return text if cell_len(text) <= width else "…" + _end(text, width - 1)
+
+
+def _start(text: str, width: int) -> str:
+    """Return the longest beginning of a text that takes at most ``width`` columns of a terminal."""
+    return next(text[:count] for count in range(min(width, len(text)), -1, -1) if cell_len(text[:count]) <= width)
+
+
+def _end(text: str, width: int) -> str:
+    """Return the longest end, likewise."""
+    first = max(0, len(text) - width)
+    return next(text[index:] for index in range(first, len(text) + 1) if cell_len(text[index:]) <= width)
 
 
 def _without_shared(group: list[str], width: int) -> list[str]:
@@ -61,10 +74,10 @@ def _without_shared(group: list[str], width: int) -> list[str]:
         if same
     }
     kept = {place: shapes[0] for place, shapes in forms.items()}
-    longest = sorted(forms, key=lambda place: -len(forms[place][0]))
+    longest = sorted(forms, key=lambda place: -cell_len(forms[place][0]))
     texts = group
     for level, place in product(range(1, 4), longest):
-        if max(map(len, texts)) <= width:
+        if max(map(cell_len, texts)) <= width:
             break
         kept[place] = forms[place][level]
         texts = [
@@ -83,7 +96,7 @@ def _forms(pieces: list[str], *, first: bool) -> list[str]:
     head = (name + bracket if bracket else "".join(pieces[:2])) if first else pieces[0]
     tail = pieces[-1] if len(pieces) > 1 else ""
     forms = [whole, f"{head}…{tail}", f"{pieces[0]}…" if first else f"…{tail}", "…"]
-    return [form if len(form) < len(whole) else whole for form in forms]
+    return [form if cell_len(form) < cell_len(whole) else whole for form in forms]
 
 
 def _with_ends(rows: list[list[str]]) -> list[list[str]]:

@@ -1,11 +1,16 @@
-"""Text in cells, fitted to the width of a terminal: no line is wrapped, and nothing is cut off without a sign."""
+"""Text in cells, fitted to the width of a terminal: no line is wrapped, and nothing is cut off without a sign.
+
+Widths are in a terminal's columns.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.results.leaderboard.eliding import distinct, elided
+from rich.cells import cell_len
+
+from harness.results.tables.eliding import distinct, elided
 
 _LEAST = 16
 """A text is not shortened below this; a name that would then look like another, not below what sets it apart."""
@@ -25,13 +30,13 @@ class Cells:
     @property
     def widths(self) -> list[int]:
         """The room that each column takes."""
-        return [max(map(len, column)) for column in zip(self.headings, *self.lines, strict=True)]
+        return [max(map(cell_len, column)) for column in zip(self.headings, *self.lines, strict=True)]
 
     @property
     def least(self) -> list[int]:
         """The room that each column takes with its texts shortened as far as they may be."""
         return [
-            width if right else min(width, max(_LEAST, len(heading)))
+            width if right else min(width, max(_LEAST, cell_len(heading)))
             for width, right, heading in zip(self.widths, self.right, self.headings, strict=True)
         ]
 
@@ -46,14 +51,20 @@ class Cells:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a style draws around cells: so much for each column, and so much for the whole."""
+    """What is drawn around cells: before the first, between two, behind the last; rules above, below headings, below.
 
-    column: int
-    whole: int
+    A rule has a ``stroke`` for each column of a cell, and like a line a left end, what divides cells, and a right end.
+    """
+
+    left: str
+    between: str
+    right: str
+    rules: tuple[tuple[str, str, str] | None, tuple[str, str, str] | None, tuple[str, str, str] | None]
+    stroke: str
 
     def width(self, widths: Sequence[int]) -> int:
         """Return the room that columns of these widths take."""
-        return sum(widths) + self.column * len(widths) + self.whole
+        return sum(widths) + len(self.between) * (len(widths) - 1) + len(self.left) + len(self.right)
 
 
 def fit(cells: Cells, frame: Frame, room: int | None) -> tuple[list[Cells], list[str]]:

@@ -1,0 +1,114 @@
+"""Text of tables: for a terminal, Markdown and LaTeX, rounded; for CSV and JSON, raw."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+
+from harness.metrics.statistic import Kind
+from harness.results.tables import escaping
+from harness.results.tables.drawing import PLAIN, ROUNDED, draw, wrapped
+from harness.results.tables.fitting import Cells, Frame, fit
+from harness.results.tables.model import Table
+from harness.results.tables.records import records
+from harness.results.tables.values import shown
+
+Escape = Callable[[str], str]
+
+
+def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None, raw: bool = False) -> str:
+    """Return tables as ``"terminal"``, ``"markdown"``, ``"latex"``, ``"csv"`` or ``"json"`` text.
+
+    CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, an
+    ``…_error`` and ``…_mark`` beside a difference, and a ``…_doubt`` beside what is not to be compared. CSV of several
+    tables has a ``# key: title`` line before each; JSON is one object by key. ``room``: the columns of a terminal, if
+    it is one: tables are fitted into it. ``raw``: texts are not escaped for Markdown, LaTeX and spreadsheets.
+    """
+    if format_ == "json":
+        documents = {table.key: {"title": table.title, "note": table.note, "rows": records(table)} for table in tables}
+        return json.dumps(documents, indent=2, ensure_ascii=False)
+    escape = escaping.of_format(format_, raw=raw)
+    if format_ == "csv":
+        return "\n".join(_csv(table, escape, titled=len(tables) > 1, raw=raw) for table in tables).rstrip("\n")
+    if format_ == "terminal":
+        return "\n\n".join(_terminal(table, escape, ROUNDED, room) for table in tables)
+    render = {"markdown": _markdown, "latex": _latex}[format_]
+    return "\n\n".join(render(table, escape) for table in tables)
+
+
+def listing(table: Table, room: int | None) -> str:
+    """Return a table for a terminal, of text without a frame, as commands list what there is."""
+    return _terminal(table, escaping.listing, PLAIN, room)
+
+
+def _terminal(table: Table, escape: Escape, frame: Frame, room: int | None) -> str:
+    parts, left_out = fit(_cells(table, escape), frame, room)
+    without = f"Not shown in {room} columns: {', '.join(left_out)}." if left_out else ""
+    drawn = [draw(part, frame) for part in parts]
+    title, note = (wrapped(escape(text), room) for text in (table.title, table.note))
+    return "\n".join(filter(None, [title, *drawn, note, wrapped(without, room)]))
+
+
+def _markdown(table: Table, escape: Escape) -> str:
+    return "\n\n".join(
+        filter(None, [f"**{escape(table.title)}**", _tabulated(_cells(table, escape), "github"), escape(table.note)])
+    )
+
+
+def _latex(table: Table, escape: Escape) -> str:
+    """Return a table in the rules of booktabs, made narrower by adjustbox where it is wider than the text."""
+    # The rules, on raw text: tabulate's own booktabs format would escape a second time.
+    body = _tabulated(_cells(table, escape), "latex_raw").replace("\\hline", "\\midrule")
+    body = body.replace("\\midrule", "\\toprule", 1)
+    head, _, tail = body.rpartition("\\midrule")
+    caption = " ".join(filter(None, [escape(table.title) + ".", escape(table.note)]))
+    return (
+        "% needs \\usepackage{booktabs, adjustbox}\n"
+        f"\\begin{{table}}\n\\caption{{{caption}}}\n\\begin{{adjustbox}}{{max width=\\linewidth}}\n"
+        f"{head}\\bottomrule{tail}\n\\end{{adjustbox}}\n\\end{{table}}"
+    )
+
+
+def _csv(table: Table, escape: Escape, *, titled: bool, raw: bool) -> str:
+    lines = records(table)
+    columns = list(lines[0]) if lines else [column.key for column in table.columns]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for line in lines:
+        # The module quotes a line feed, and lets a carriage return end the line.
+        writer.writerow(
+            {
+                key: escape("\n".join(value.splitlines())) if isinstance(value, str) else value
+                for key, value in line.items()
+            }
+        )
+    title = f"{table.key}: {table.title}"
+    return f"# {title if raw else escaping.heading(title)}\n{text.getvalue()}" if titled else text.getvalue()
+
+
+def _cells(table: Table, escape: Escape) -> Cells:
+    # A status is worth a column where it says something.
+    columns = [c for c in table.columns if c.key != "status" or set(table.values("status")) != {"done"}]
+    minor = sorted((-column.minor, index) for index, column in enumerate(columns) if column.minor)
+    return Cells(
+        [escape(column.heading) for column in columns],
+        [[escape(shown(line.get(column.key), column.kind)) for column in columns] for line in table.lines],
+        [column.kind is not Kind.text for column in columns],
+        tuple(index for _, index in minor),
+    )
+
+
+def _tabulated(cells: Cells, style: str) -> str:
+    import tabulate
+
+    tabulate.MIN_PADDING = 0  # a heading needs no more room than its words
+    return tabulate.tabulate(
+        cells.lines,
+        headers=cells.headings,
+        tablefmt=style,
+        colalign=["right" if right else "left" for right in cells.right] if cells.lines else None,
+        disable_numparse=True,
+    )
