@@ -130,7 +130,7 @@ def test_a_failed_trial_is_exit_code_1_with_its_reason_and_its_log(harness):
 
 
 BAD = {
-    "no such suite": (["run", "tyni.toml"], "tyni.toml: there is no such file. Did you mean 'tiny.toml'?"),
+    "no such suite": (["run", "tyni.toml"], "tyni.toml: no such file. Did you mean 'tiny.toml'?"),
     "unknown dataset": (
         ["run", "tiny.toml", "--dataset", "digit"],
         "--dataset digit: unknown dataset 'digit'. Did you mean",
@@ -164,7 +164,7 @@ BAD = {
     "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
     "files that are missing": (
         ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],
-        "x.npy: there is no such file",
+        "x.npy: no such file",
     ),
     "files without options": (
         ["run", "tiny.toml", "--dataset", "files"],
@@ -193,7 +193,7 @@ def test_debug_shows_the_traceback(tmp_path):
     )  # fmt: skip
     assert done.returncode != 0
     assert "Traceback" in done.stderr
-    assert "HarnessError: none.toml: there is no such file" in done.stderr
+    assert "HarnessError: none.toml: no such file" in done.stderr
 
 
 def test_the_shipped_suite_says_what_would_do_without_its_dataset(harness, tmp_path):

@@ -184,7 +184,7 @@ def test_an_archive_with_a_way_out_is_refused_though_its_checksum_is_right(
 def test_what_needs_no_download_says_so(command):
     """And an unknown name is answered with the known ones."""
     told = command("datasets", "fetch", "digits", code=2).err
-    assert told == "error: dataset 'digits': there is nothing to download for it\n"
+    assert told == "error: dataset 'digits': has nothing to download\n"
     assert "Did you mean 'emnist-letters'?" in command("datasets", "fetch", "emnist-leters", code=2).err
 
 

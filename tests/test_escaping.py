@@ -84,7 +84,7 @@ def test_raw_is_an_option_of_what_has_something_to_escape(typed, tmp_path):
     for command in (("leaderboard", "run"), ("compare", "run", "run")):
         assert "<b>g</b>" not in typed(*command, "-f", "markdown").out
         err = typed(*command, "--raw", code=2).err
-        assert err == "error: --raw: does not go with -f terminal: a terminal would obey them\n"
+        assert err == "error: --raw: does not go with -f terminal: a terminal would obey raw text\n"
         typed(*command, "-f", "json", "--raw", code=2)
     assert "&lt;b&gt;g&lt;/b&gt;" in typed("leaderboard", "run", "-f", "markdown").out
     assert "<b>g</b>" in typed("leaderboard", "run", "-f", "markdown", "--raw").out

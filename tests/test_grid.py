@@ -71,7 +71,7 @@ def test_one_of_a_grid_cannot_be_set_alone(load):
     with pytest.raises(HarnessError) as caught:
         load(GRID, assignments=[f"experiments.'{NAMES[1]}'.epochs=5"])
     assert str(caught.value).endswith(
-        f": there is no experiment '{NAMES[1]}'. It is one of a grid: set experiments.B for all of them"
+        f": unknown experiment '{NAMES[1]}'. A grid makes it: set experiments.B for all of the grid"
     )
 
 
@@ -87,16 +87,16 @@ def test_a_grid_is_run_and_resumed(tmp_path):
 
 BAD = {
     "no table": ("3", 'grid: 3 is not a table. Write { "optimizer.learning_rate" = [0.01, 0.1] }'),
-    "empty": ("{}", 'grid: it is empty. Write { "optimizer.learning_rate" = [0.01, 0.1] }, or leave it out'),
+    "empty": ("{}", 'grid: is empty. Write { "optimizer.learning_rate" = [0.01, 0.1] }, or leave it out'),
     "no list": ("{ epochs = 3 }", "grid.epochs: 3 is not a list of values. Write [3]"),
-    "no values": ("{ epochs = [] }", "grid.epochs: it has no values. Give at least one, or leave the key out"),
+    "no values": ("{ epochs = [] }", "grid.epochs: has no values. Give at least one, or leave the key out"),
     "unquoted dots": (
         "{ optimizer.learning_rate = [0.1] }",
         "grid.optimizer: {'learning_rate': [0.1]} is not a list of values. Quote a key with dots: \"optimizer.l",
     ),
     "a table as a value": (
         '{ schedule = [{ name = "cosine" }] }',
-        "grid.schedule[0]: {'name': 'cosine'} has no place in a name. Vary its keys one by one, as in \"schedule.n",
+        "grid.schedule[0]: {'name': 'cosine'} cannot be part of a name. Vary its keys one by one: \"schedule.n",
     ),
     "unknown key": (
         "{ epoch = [1, 2] }",
@@ -120,12 +120,12 @@ BAD = {
     ),
     "a value that is refused": (
         '{ "optimizer.learning_rate" = [0.1, -0.1] }',
-        "grid.'optimizer.learning_rate'[1]: -0.1 is out of range: it must be greater than 0",
+        "grid.'optimizer.learning_rate'[1]: -0.1 is out of range. It must be greater than 0",
     ),
     "a value of a wrong type": ('{ epochs = [1, "2"] }', "grid.epochs[1]: '2': input should be a valid integer"),
     "an element that is refused": (
         "{ hidden_layers = [[4], [4, 0]] }",
-        "grid.hidden_layers[1][1]: 0 is out of range: it must be at least 1",
+        "grid.hidden_layers[1][1]: 0 is out of range. It must be at least 1",
     ),
     "a setting below a number": (
         '{ "epochs.x" = [1] }',
@@ -133,11 +133,11 @@ BAD = {
     ),
     "settings that exclude each other": (
         "{ batch_norm = [true], batch_size = [64, 1] }",
-        "grid.batch_size[1]: 1 leaves batch_norm nothing to normalise.",
+        "grid.batch_size[1]: batch_norm needs at least 2 images a batch, not 1",
     ),
     "equal values": (
         "{ l2 = [0.1, 0.10] }",
-        "grid: there would be two experiments 'B[l2=0.1]'. Remove one of the equal values",
+        "grid: gives two experiments 'B[l2=0.1]'. Remove one of the equal values",
     ),
     "a name with other signs": (
         '{ description = ["a/b"] }',
@@ -165,7 +165,7 @@ def test_a_mistake_in_the_template_is_told_as_one_of_the_template(load):
 
 def test_an_experiment_of_the_same_name_is_refused(load):
     """Written out, and made by the grid."""
-    with pytest.raises(HarnessError, match=re.escape("there would be two experiments")):
+    with pytest.raises(HarnessError, match=re.escape("gives two experiments")):
         load(f"{GRID}\n[experiments.'{NAMES[1]}']\n")
 
 

@@ -150,4 +150,4 @@ def test_doctor_names_what_is_left_over(site, typed):
     """So that it can be removed."""
     lion(site, "1.0", record=True, folder="~arness_lion-1.0.dist-info")
     place = site / "~arness_lion-1.0.dist-info"
-    assert f"{place} is left over from another installation, and is ignored: remove it" in typed("doctor").out
+    assert f"{place} is left over from another installation and is ignored. Remove it" in typed("doctor").out

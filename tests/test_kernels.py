@@ -155,4 +155,4 @@ def test_workers_use_it_and_rows_and_the_doctor_say_so(tuning, tmp_path):
         (row,) = (tmp_path / "runs" / "tiny").glob("trials/A/*/row.json")
         assert json.loads(row.read_text())["row"]["environment"]["blas"].endswith(f" {expected}")
     assert f"products: {other}, measured fastest ({other} 2, Other 1 GFLOP/s a thread)" in harness("doctor")
-    assert "products: left to OpenBLAS, as --no-tune or HARNESS_NO_TUNE says" in harness("doctor", "--no-tune")
+    assert "products: chosen by OpenBLAS (--no-tune or HARNESS_NO_TUNE)" in harness("doctor", "--no-tune")

@@ -138,7 +138,7 @@ def test_relations_are_parsed(text, spelled, offset):
 )
 def test_other_texts_are_no_relations(text):
     """Nothing is guessed."""
-    with pytest.raises(ValueError, match="is no relation"):
+    with pytest.raises(ValueError, match="is not a relation"):
         parse(text)
 
 
@@ -160,11 +160,11 @@ def changed(text, old, new):
 BAD = {
     "unknown experiment": (
         changed(FIGURE, 'experiment = "A"', 'experiment = "AA"'),
-        "expect[0].experiment: there is no experiment 'AA'. Did you mean 'A'? Known: A, B[l2=0.0], B[l2=0.1].",
+        "expect[0].experiment: unknown experiment 'AA'. Did you mean 'A'? Known: A, B[l2=0.0], B[l2=0.1].",
     ),
     "unknown other experiment": (
         changed(NOISE, 'minus = "A"', 'minus = "B"'),
-        "expect[0].minus: there is no experiment 'B'.",
+        "expect[0].minus: unknown experiment 'B'.",
     ),
     "unknown metric": (
         changed(FIGURE, '"val_accuracy"\n', '"val_acuracy"\n'),
@@ -190,20 +190,20 @@ BAD = {
     ),
     "no tolerance": (
         changed(FIGURE, '"val_accuracy"\n', '"epochs"\n'),
-        "expect[0].tolerance: is missing: neither here nor as expectations.tolerance.epochs",
+        "expect[0].tolerance: is missing. Give it here, or as expectations.tolerance.epochs",
     ),
     "negative tolerance": (
         changed(FIGURE, "value = 0.9", "value = 0.9\ntolerance = -1.0"),
-        "expect[0].tolerance: -1.0 is out of range: it must be at least 0",
+        "expect[0].tolerance: -1.0 is out of range. It must be at least 0",
     ),
     "value that is no number": (changed(FIGURE, "0.9", "nan"), "expect[0].value: nan"),
     "value that is text": (changed(FIGURE, "0.9", '"0.9"'), "expect[0].value: '0.9': input should be a valid number"),
     "no values": (changed(FIGURE, "0.9", "[]"), "expect[0].value: []"),
     "lists of two lengths": (
         changed(ROW, "[0.9, 0.3]", "[0.9, 0.3, 0.1]"),
-        "expect[0].metric: 2 for 3 of value. Give one, or as many as there are values",
+        "expect[0].metric: has 2 entries, and value has 3. Give one entry, or one for each value",
     ),
-    "a list for one value": (changed(ROW, "[0.9, 0.3]", "0.9"), "expect[0].metric: 2 for 1 of value."),
+    "a list for one value": (changed(ROW, "[0.9, 0.3]", "0.9"), "expect[0].metric: has 2 entries, and value has 1."),
     "a figure of the machine": (
         changed(FIGURE, '"val_accuracy"\n', '"seconds"\n'),
         "expect[0].metric: 'seconds' depends on the machine. Expect a relation within the run instead",
@@ -214,15 +214,15 @@ BAD = {
     ),
     "a perturbation without severity": (
         changed(changed(NOISE, "severity = [0.1, 0.2]\n", ""), "[0.8, 0.7]", "0.8"),
-        "expect[0].severity: is missing, and there is a perturbation",
+        "expect[0].severity: is missing, and perturbation needs it",
     ),
     "a severity without perturbation": (
         changed(NOISE, 'perturbation = "gaussian_noise"\n', ""),
-        "expect[0].perturbation: is missing, and there is a severity",
+        "expect[0].perturbation: is missing, and severity needs it",
     ),
     "degradation of clean images": (
         changed(RELATION, "val_accuracy", "degradation"),
-        "expect[0].perturbation: is missing: 'degradation' is under one, at a severity",
+        "expect[0].perturbation: is missing, and 'degradation' needs it and a severity",
     ),
     "validation under a perturbation": (
         changed(NOISE, '"test_accuracy"', '"val_accuracy"'),
@@ -230,11 +230,11 @@ BAD = {
     ),
     "no relation": (
         changed(RELATION, " > A", " A"),
-        "expect[0].relation: \"'B[l2=0.1]'.val_accuracy A.val_accuracy + 0.01\" is no relation. Write EXPERIMENT.",
+        "expect[0].relation: \"'B[l2=0.1]'.val_accuracy A.val_accuracy + 0.01\" is not a relation. Write EXPERIMENT.",
     ),
     "unknown experiment of a relation": (
         changed(RELATION, "> A.", "> C."),
-        "expect[0].relation: there is no experiment 'C'. Known: A,",
+        "expect[0].relation: unknown experiment 'C'. Known: A,",
     ),
     "unknown metric of a relation": (
         changed(RELATION, "> A.val_accuracy", "> A.val_acuracy"),

@@ -98,11 +98,11 @@ def test_an_experiment_may_be_called_name(load):
     assert list(suite.experiments) == ["A", "B", "name"]
 
 
-CIRCLE = "suite.extends: 'child.toml' extends this suite itself. Name another"
+CIRCLE = "suite.extends: 'child.toml' extends this suite. Name another"
 BAD = {
     "missing": (
         {"child": CHILD.replace("base.toml", "bass.toml")},
-        "child.toml: suite.extends: bass.toml: there is no such file. Did you mean 'base.toml'?",
+        "child.toml: suite.extends: bass.toml: no such file. Did you mean 'base.toml'?",
     ),
     "itself": ({"child": CHILD.replace("base.toml", "child.toml")}, f"child.toml: {CIRCLE}"),
     "in a circle": (

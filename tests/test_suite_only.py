@@ -59,7 +59,7 @@ def test_plan_run_and_why_serve_an_experiment_beside_one_that_cannot_be_loaded(t
     (tmp_path / "tiny.toml").write_text(UNTESTED.replace('two = { best_of = "[BC]" }', ""))
     chosen = ("tiny.toml", "--only", "C", "--jobs", 0)
     told = typed("plan", *chosen, "--smoke")
-    assert "\nB: not asked for, and unavailable: unknown backend 'elsewhere'. " in told.out
+    assert "\nB: not selected, and unavailable: unknown backend 'elsewhere'. " in told.out
     assert re.search(r"C +numpy +works", told.out)
     typed("run", *chosen, "--quiet")
     assert "C seed 1: its stored row serves" in typed("why", "tiny.toml", "C").out

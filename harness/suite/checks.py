@@ -1,4 +1,4 @@
-"""What a suite must not ask for, although every value of it is fine by itself."""
+"""Checks of values that are valid one by one but not together."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -18,25 +18,25 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
     """
     for name, experiment in suite.experiments.items():
         if experiment.batch_norm and experiment.batch_size == 1:
-            what = "1 leaves batch_norm nothing to normalise. At least 2 is needed"
+            what = "batch_norm needs at least 2 images a batch, not 1"
             raise problem(path, expanded.source(name, "batch_size"), what)
         if experiment.batch_norm and not experiment.hidden_layers:
-            raise problem(path, expanded.source(name, "batch_norm"), "there is no hidden layer to normalise")
+            raise problem(path, expanded.source(name, "batch_norm"), "needs a hidden layer to normalise")
     split = suite.dataset.split
     total = split.train + split.val + split.test
     if abs(total - 1.0) > 1e-9:
         what = f"{split.train} + {split.val} + {split.test} is {total:.6g}. train, val and test must sum to 1"
         raise problem(path, ("dataset", "split"), what)
     if Decimal(repr(split.train)) + Decimal(repr(split.val)) >= 1:
-        what = f"train {split.train} and val {split.val} leave nothing for test"
+        what = f"train {split.train} and val {split.val} leave no images for test"
         raise problem(path, ("dataset", "split"), what)
 
 
 def check_conditions(path: Path, suite: Suite) -> None:
-    """Refuse a severity of one perturbation in two tables: results are kept by perturbation and severity.
+    """Refuse a severity of a perturbation in two tables: results are stored by perturbation and severity.
 
     Raises:
-        HarnessError: a condition stands there twice.
+        HarnessError: two tables have the same condition.
     """
     seen: dict[tuple[str, float], int] = {}
     for index, table in enumerate(suite.robustness):
@@ -44,8 +44,8 @@ def check_conditions(path: Path, suite: Suite) -> None:
             first = seen.setdefault((table.perturbation, severity), index)
             if first != index:
                 what = (
-                    f"{severity} of {shown(table.perturbation)} stands in robustness[{first}] too, and results are "
-                    "told apart by perturbation and severity alone. Remove one of them"
+                    f"{severity} of {shown(table.perturbation)} is in robustness[{first}], too, and results have only "
+                    "a perturbation and a severity to distinguish them. Remove one"
                 )
                 raise problem(path, ("robustness", index, "severities", position), what)
 
@@ -54,17 +54,17 @@ def check_references(path: Path, suite: Suite) -> None:
     """Refuse a finalist, baseline or pair that names no experiment.
 
     Raises:
-        HarnessError: it is unknown, or a name that stands for one experiment matches several.
+        HarnessError: an experiment is unknown, or a name that must mean one experiment matches several.
     """
     for label, finalist in suite.finalists.items():
         pattern = finalist.best_of if isinstance(finalist, BestOf) else finalist
-        found = matching(pattern, suite.experiments)
+        matches = matching(pattern, suite.experiments)
         place = ("finalists", label)
-        if not found:
+        if not matches:
             raise problem(path, place, f"{shown(pattern)} matches no experiment. {nearest(pattern, suite.experiments)}")
-        if len(found) > 1 and not isinstance(finalist, BestOf):
+        if len(matches) > 1 and not isinstance(finalist, BestOf):
             name = shown(pattern)
-            what = f"{name} matches {len(found)} experiments. Choose one, or write {{ best_of = {name} }}"
+            what = f"{name} matches {len(matches)} experiments. Choose one, or write {{ best_of = {name} }}"
             raise problem(path, place, what)
     mentioned: list[tuple[Place, str]] = [
         (("leaderboard", "compare", i), name) for i, pair in enumerate(suite.leaderboard.compare) for name in pair
@@ -76,10 +76,10 @@ def check_references(path: Path, suite: Suite) -> None:
 
 
 def check_experiment(path: Path, place: Place, suite: Suite, name: str) -> None:
-    """Refuse the name of an experiment that is none.
+    """Refuse an unknown experiment.
 
     Raises:
-        HarnessError: there is no such experiment.
+        HarnessError: the suite has no experiment of this name.
     """
     if name not in suite.experiments:
-        raise problem(path, place, f"there is no experiment {shown(name)}. {nearest(name, suite.experiments)}")
+        raise problem(path, place, f"unknown experiment {shown(name)}. {nearest(name, suite.experiments)}")

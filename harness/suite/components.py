@@ -1,4 +1,4 @@
-"""The plugins' components that a suite names: are they there, and do they take its options?"""
+"""Checks that the components a suite names are installed and take its options."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,15 +20,14 @@ class AbsentError(SuiteError):
 def check_components(
     path: Path, suite: Suite, registry: Registry, expanded: Expanded, only: Sequence[str] = ()
 ) -> tuple[Dataset, dict[str, str]]:
-    """Return the suite's dataset, once every component that is needed was found to take its options.
+    """Check every component that is needed; return the suite's dataset, and the experiments that lack a component.
 
-    ``expanded`` are the file's tables: an error names the place that the faulty value came from. ``only``: names or
-    globs of the experiments that are needed; all without. Of the others, the second result has those whose components
-    are not here, and why.
+    ``expanded``: the file's tables, from which an error takes the place of the faulty value. ``only``: names or globs
+    of the experiments that are needed; without any, all are. The second result says for the others what they lack.
 
     Raises:
-        HarnessError: a component that is needed is not there, an option is not its own, or weights would decay twice:
-            by the experiment and by its optimizer.
+        HarnessError: a needed component is not installed, does not have an option, or weights would decay twice, by the
+            experiment and by its optimizer.
     """
     needed = chosen(only, suite.experiments)
     lacking: dict[str, str] = {}
@@ -65,7 +64,7 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
     try:
         build(component, optimizer.options, path.parent, beside=type(optimizer).model_fields)
     except OptionError as error:
-        # A table without a name is merged key by key: the key may stand there, or in the defaults.
+        # A table without a name is merged key by key: the key may be in it, or in the defaults.
         own = error.key in table or "name" in table
         place = expanded.place(name, "optimizer", error.key) if own else ("defaults", "optimizer", error.key)
         raise problem(path, place, error.what) from None
@@ -73,7 +72,7 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
     if experiment.weight_decay and own_decay:
         what = (
             f"{experiment.weight_decay} (added to the gradient) and optimizer.weight_decay {own_decay} "
-            f"({optimizer.name}'s own) are both on. Set one of them to 0"
+            f"(in {optimizer.name}) are both on. Set one of them to 0"
         )
         raise problem(path, expanded.source(name, "weight_decay"), what)
 

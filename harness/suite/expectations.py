@@ -1,4 +1,4 @@
-"""What a suite expects of its runs, one figure and one relation at a time."""
+"""The figures and relations that a suite expects of its runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Figure:
-    """One value that is expected of an experiment's metric, or of its difference to the experiment ``minus``."""
+    """The expected value of an experiment's metric, or of its difference to the experiment ``minus``."""
 
     experiment: str
     minus: str | None
@@ -28,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Claim:
-    """One relation that is expected to hold under a condition."""
+    """A relation that is expected to hold under a condition."""
 
     relation: Relation
     condition: Condition
@@ -36,51 +36,51 @@ class Claim:
 
 
 def figures(suite: Suite) -> Iterator[Figure]:
-    """Yield every figure of a checked suite, in its order."""
-    for one in suite.expect:
-        if one.relation is not None:
+    """Yield every figure of a checked suite, in the suite's order."""
+    for expect in suite.expect:
+        if expect.relation is not None:
             continue
-        values = listed(one.value)
+        values = listed(expect.value)
         count = len(values)
-        tolerances: list[float | None] = [*listed(one.tolerance)] or [None]
+        tolerances: list[float | None] = [*listed(expect.tolerance)] or [None]
         lines = zip(
-            _each(metrics(one), count),
-            _each(listed(one.severity) or [0.0], count),
+            _each(metrics(expect), count),
+            _each(listed(expect.severity) or [0.0], count),
             values,
             _each(tolerances, count),
             strict=True,
         )
         for metric, severity, value, tolerance in lines:
             yield Figure(
-                experiment=one.experiment or "",
-                minus=one.minus,
+                experiment=expect.experiment or "",
+                minus=expect.minus,
                 metric=metric,
-                condition=Condition(one.perturbation, severity),
+                condition=Condition(expect.perturbation, severity),
                 value=value,
                 tolerance=suite.expectations.tolerance[metric] if tolerance is None else tolerance,
-                source=one.source or "",
-                dataset=one.dataset,
-                images=one.images or suite.expectations.images,
+                source=expect.source or "",
+                dataset=expect.dataset,
+                images=expect.images or suite.expectations.images,
             )
 
 
 def claims(suite: Suite) -> Iterator[Claim]:
-    """Yield every relation of a checked suite, in its order; one for each severity."""
-    for one in suite.expect:
-        for text in listed(one.relation):
-            for severity in listed(one.severity) or [0.0]:
-                yield Claim(parse(text), Condition(one.perturbation, severity), one.source or "")
+    """Yield every relation of a checked suite, in the suite's order, once for each severity."""
+    for expect in suite.expect:
+        for text in listed(expect.relation):
+            for severity in listed(expect.severity) or [0.0]:
+                yield Claim(parse(text), Condition(expect.perturbation, severity), expect.source or "")
 
 
-def metrics(one: Expect) -> list[str]:
-    """Return the metrics of a figure."""
-    if one.metric is None:
+def metrics(expect: Expect) -> list[str]:
+    """Return the metrics of an ``[[expect]]``; none if it has a relation."""
+    if expect.metric is None:
         return []
-    return one.metric if isinstance(one.metric, list) else [one.metric]
+    return expect.metric if isinstance(expect.metric, list) else [expect.metric]
 
 
 def listed(value: T | list[T] | None) -> list[T]:
-    """Return a value, several or none as a list."""
+    """Return one value, several or none as a list."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

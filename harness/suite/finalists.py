@@ -1,6 +1,6 @@
 """Finalists: the experiments that are tested, named by the suite or chosen by validation.
 
-They are the only ones that ever see the test rows.
+No other experiment sees the test rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from harness.suite.models import BestOf, Suite
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """Return the names that a pattern means: the name itself where there is one, else those that it matches as a glob.
+    """Return the names that a pattern means: the equal name if there is one, else those that it matches as a glob.
 
     >>> matching("M1*", ["M0", "M1a", "M1b"])
     ['M1a', 'M1b']
@@ -26,7 +26,7 @@ def matching(pattern: str, names: Iterable[str]) -> list[str]:
 
 
 def chosen(only: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Return the names that some patterns mean, in their order; all of them without a pattern.
+    """Return the names that any of the patterns means, in the order of ``names``; all of them without a pattern.
 
     >>> chosen(["M1*"], ["M0", "M1a"]), chosen([], ["M0"])
     (['M1a'], ['M0'])
@@ -37,18 +37,18 @@ def chosen(only: Iterable[str], names: Iterable[str]) -> list[str]:
 
 
 def may_be_tested(suite: Suite, names: Iterable[str]) -> bool:
-    """Say whether one of these experiments is a finalist, or may become one; without finalists, all are tested."""
-    patterns = [one.best_of if isinstance(one, BestOf) else one for one in suite.finalists.values()]
+    """Return whether one of these experiments is, or may become, a finalist; without finalists, all are tested."""
+    patterns = [entry.best_of if isinstance(entry, BestOf) else entry for entry in suite.finalists.values()]
     finalists = {name for pattern in patterns for name in matching(pattern, suite.experiments)}
     return any(not suite.finalists or name in finalists for name in names)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The experiments that a label of ``[finalists]`` stands for.
+    """The experiments that a label of ``[finalists]`` means.
 
-    ``failed``: the trials of candidates that have no trained network and will not get one unless the command is given
-    again; the choice was made without them. ``waiting``: whether a candidate's trial is still to come.
+    ``failed``: trials of candidates without a trained network, which the choice leaves out; only another run trains
+    them. ``waiting``: whether a candidate's trial is not finished.
     """
 
     names: list[str] = field(default_factory=list)
@@ -57,11 +57,11 @@ class Choice:
 
 
 def choices(suite: Suite, rows: Sequence[TrialRow]) -> dict[str, Choice]:
-    """Return what each label of ``[finalists]`` stands for, among the planned rows; empty without ``[finalists]``.
+    """Return the experiments of each label of ``[finalists]`` among the planned rows; empty without ``[finalists]``.
 
-    A ``best_of`` waits until no trial of its candidates is still to come. It averages over the seeds that were trained,
-    and chooses among the candidates that have the most of them: a mean over fewer seeds, those that did not fail, would
-    flatter. Ties go to the lower validation loss, then to the suite's order.
+    A ``best_of`` waits until all trials of its candidates have ended. It averages over the trained seeds, and chooses
+    among the candidates that have the most of them: a mean over the fewer seeds that did not fail would be biased. Ties
+    go to the lower validation loss, then to the suite's order.
     """
     planned: dict[str, list[TrialRow]] = {}
     for row in rows:
@@ -76,7 +76,7 @@ def choices(suite: Suite, rows: Sequence[TrialRow]) -> dict[str, Choice]:
 
 
 def finalists(suite: Suite, rows: Sequence[TrialRow]) -> dict[str, list[str]]:
-    """Return the experiments of each of `choices`; empty without ``[finalists]``: then every experiment is tested."""
+    """Return the names of each of `choices`; empty without ``[finalists]``, where every experiment is tested."""
     return {label: choice.names for label, choice in choices(suite, rows).items()}
 
 
@@ -87,7 +87,7 @@ def tested(suite: Suite, rows: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 def _best(finalist: BestOf, candidates: Sequence[str], planned: Mapping[str, Sequence[TrialRow]]) -> Choice:
-    # One whose measurement failed is trained: its validation counts.
+    # A trial whose test failed is trained, so its validation counts.
     rows = [row for name in candidates for row in planned.get(name, [])]
     failed = [row for row in rows if row.metrics is None and row.status != "planned"]
     if any(name not in planned for name in candidates) or any(row.status == "planned" for row in rows):

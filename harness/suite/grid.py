@@ -1,4 +1,4 @@
-"""Grids: one experiment's table as a template of several, and where each of their settings stands in the file."""
+"""Grids: an experiment's table as the template of several, and the place of their settings in the file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from harness.suite.problems import DEEPEST, problem
 Place = tuple[str | int, ...]
 
 MOST_EXPERIMENTS = 10_000
-"""Of a suite, those of its grids among them: each is a line of every table, and a person reads none that is longer."""
+"""The most experiments of a suite, its grids included: each is a line of every table."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an experiment comes from: its template, and for each key of the grid the position of its value."""
+    """An experiment's template, and for each key of the grid the position of its value."""
 
     template: str
     keys: Mapping[str, int]
 
     def place(self, rest: Place) -> Place:
-        """Return where the setting at ``rest`` within the experiment stands in the file."""
+        """Return the place in the file of the setting at ``rest`` within the experiment."""
         for key, position in self.keys.items():
             parts = tuple(key.split("."))
             shared = min(len(parts), len(rest))
@@ -42,25 +42,25 @@ class Expanded:
     defaults: Mapping[str, Any]
 
     def place(self, name: str, *rest: str | int) -> Place:
-        """Return where a setting of an experiment stands in the file, if it is not inherited."""
+        """Return the place in the file of an experiment's setting, if it is not inherited."""
         return self.origins[name].place(rest)
 
     def source(self, name: str, key: str) -> Place:
-        """Return where an experiment has a setting from: its own table, or the defaults."""
+        """Return the place that an experiment's setting comes from: its own table, or the defaults."""
         inherited = key not in self.tables[name] and key in self.defaults
         return ("defaults", key) if inherited else self.place(name, key)
 
 
 def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -> Expanded:
-    """Return the experiments, each ``grid`` as one experiment for every combination of its values.
+    """Return the experiments; a ``grid`` becomes one experiment for every combination of its values.
 
     ``grid = { "optimizer.learning_rate" = [0.01, 0.1] }`` in ``M1a`` gives ``M1a[optimizer.learning_rate=0.01]`` and
     ``M1a[optimizer.learning_rate=0.1]``, in the template's place; the last key of several varies fastest.
 
     Raises:
-        HarnessError: a grid is no table of lists, is empty, or two experiments would have one name.
+        HarnessError: a grid is not a table of lists, is empty, or two experiments would have the same name.
     """
-    found: dict[str, dict[str, Any]] = {}
+    expanded: dict[str, dict[str, Any]] = {}
     origins: dict[str, Origin] = {}
     for template, table in tables.items():
         own: Place = ("experiments", template)
@@ -72,18 +72,17 @@ def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -
                 f"[{','.join(f'{key}={_spell(value)}' for key, (_, value) in point.items())}]" * bool(point)
             )
             origin = Origin(template, {key: position for key, (position, _) in point.items()})
-            if name in found:
+            if name in expanded:
                 place = (*own, "grid") if point else own
-                raise problem(
-                    path, place, f"there would be two experiments {shown(name)}. Remove one of the equal values"
-                )
+                raise problem(path, place, f"gives two experiments {shown(name)}. Remove one of the equal values")
             values = {key: value for key, value in table.items() if key != "grid"}
             for key, (_, value) in point.items():
                 values = _put(values, key.split("."), value)
-            found[name], origins[name] = values, origin
-        if len(found) > MOST_EXPERIMENTS:
-            raise problem(path, ("experiments",), f"there are more than {MOST_EXPERIMENTS:,}. Divide them among suites")
-    return Expanded(found, origins, defaults)
+            expanded[name], origins[name] = values, origin
+        if len(expanded) > MOST_EXPERIMENTS:
+            what = f"more than {MOST_EXPERIMENTS:,} experiments. Divide them among suites"
+            raise problem(path, ("experiments",), what)
+    return Expanded(expanded, origins, defaults)
 
 
 def _points(path: Path, place: Place, grid: Any) -> Iterator[dict[str, tuple[int, Any]]]:
@@ -92,14 +91,14 @@ def _points(path: Path, place: Place, grid: Any) -> Iterator[dict[str, tuple[int
     if not isinstance(grid, dict):
         raise problem(path, place, f"{shown(grid)} is not a table. {example}")
     if not grid:
-        raise problem(path, place, f"it is empty. {example}, or leave it out")
+        raise problem(path, place, f"is empty. {example}, or leave it out")
     for key, values in grid.items():
         _check_values(path, (*place, key), key, values)
     count = prod(len(values) for values in grid.values())
     if count > MOST_EXPERIMENTS:
         what = (
-            f"{count:,} combinations, and a suite has at most {MOST_EXPERIMENTS:,} experiments: each is a line of "
-            "every table. Give fewer values, or vary some of the keys in a suite of their own"
+            f"{count:,} combinations are more than the {MOST_EXPERIMENTS:,} experiments that a suite may have. Give "
+            "fewer values, or divide them among suites"
         )
         raise problem(path, place, what)
     choices = [list(enumerate(values)) for values in grid.values()]
@@ -107,7 +106,7 @@ def _points(path: Path, place: Place, grid: Any) -> Iterator[dict[str, tuple[int
 
 
 def _check_values(path: Path, place: Place, key: str, values: Any) -> None:
-    """Refuse what a grid cannot have for a key."""
+    """Refuse values that a grid cannot have for a key."""
     if isinstance(values, dict):
         inner = f'"{as_typed(key)}.{as_typed(next(iter(values), "key"))}"'
         raise problem(path, place, f"{shown(values)} is not a list of values. Quote a key with dots: {inner} = […]")
@@ -115,14 +114,14 @@ def _check_values(path: Path, place: Place, key: str, values: Any) -> None:
         instead = as_typed(_spell(values), 80)
         raise problem(path, place, f"{shown(values)} is not a list of values. Write [{instead}]")
     if not values:
-        raise problem(path, place, "it has no values. Give at least one, or leave the key out")
+        raise problem(path, place, "has no values. Give at least one, or leave the key out")
     for position, value in enumerate(values):
         if isinstance(value, dict):
             inner = f'"{as_typed(key)}.{as_typed(next(iter(value), "key"))}"'
-            what = f"{shown(value)} has no place in a name. Vary its keys one by one, as in {inner}"
+            what = f"{shown(value)} cannot be part of a name. Vary its keys one by one: {inner}"
             raise problem(path, (*place, position), what)
     if key.count(".") >= DEEPEST:
-        raise problem(path, place, f"it has more than {DEEPEST} parts: no table nests as deeply")
+        raise problem(path, place, f"has more than {DEEPEST} parts, and no table nests as deeply")
 
 
 def _put(table: dict[str, Any], parts: list[str], value: Any) -> dict[str, Any]:
@@ -134,7 +133,7 @@ def _put(table: dict[str, Any], parts: list[str], value: Any) -> dict[str, Any]:
 
 
 def _spell(value: Any) -> str:
-    """Return a value as it stands in a name: as TOML writes it, texts without quotes, lists without spaces.
+    """Return a value as a name has it: as in TOML, but texts without quotes and lists without spaces.
 
     >>> _spell([128, 64]), _spell(False), _spell(1e-5), _spell("sum")
     ('[128,64]', 'false', '1e-05', 'sum')

@@ -1,4 +1,4 @@
-"""A suite that extends another: what it inherits, and what it changes."""
+"""Suites that extend other suites."""
 
 import os
 from pathlib import Path
@@ -10,17 +10,17 @@ from harness.suite.problems import problem
 from harness.suite.reading import put, read
 
 MOST_FILES = 50
-"""Files that extend each other in one line: a person follows no longer one, and each is held in memory."""
+"""The most files that extend one another; each is in memory."""
 
 
 def lineage(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the tables of a suite file and of those that it extends, each complete; the suite's own is the last.
+    """Return the complete tables of the suite files that a file extends, and its own as the last.
 
-    An ``[[expect]]`` is given the dataset of the file that it stands in. ``inherit = false`` in ``[expectations]``
-    leaves out what the extended suites expect, and holds for its own file alone.
+    An ``[[expect]]`` gets the dataset of its file. ``inherit = false`` in ``[expectations]`` leaves out what the
+    extended suites expect; a suite that extends this one does not inherit it.
 
     Raises:
-        HarnessError: a file is missing, unreadable, not TOML, extends itself, or is the last of too long a line.
+        HarnessError: a file is missing, unreadable, not TOML, extends itself, or extends too many others.
     """
     return _lineage(path, ())
 
@@ -32,9 +32,7 @@ def _lineage(path: Path, below: tuple[Path, ...]) -> list[tuple[Path, dict[str, 
     if not isinstance(base, str):  # a wrong type is refused with the suite's other values
         return [(path, _with_datasets(table))]
     if len(below) == MOST_FILES:
-        raise problem(
-            path, ("suite", "extends"), f"{shown(base)} would be read after {MOST_FILES} files that extend it"
-        )
+        raise problem(path, ("suite", "extends"), f"{shown(base)}: more than {MOST_FILES} files extend one another")
     place = path.parent / base
     try:
         below = (*below, absolute(path))
@@ -42,7 +40,7 @@ def _lineage(path: Path, below: tuple[Path, ...]) -> list[tuple[Path, dict[str, 
     except HarnessError as error:
         raise problem(path, ("suite", "extends"), str(error)) from None
     if circular:
-        raise problem(path, ("suite", "extends"), f"{shown(base)} extends this suite itself. Name another")
+        raise problem(path, ("suite", "extends"), f"{shown(base)} extends this suite. Name another")
     try:
         above = _lineage(place, below)
     except HarnessError as error:
@@ -64,19 +62,19 @@ def _merge(inherited: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     lists = [table["expect"] for table in ((inherited, own) if takes_over else (own,)) if "expect" in table]
     if not takes_over and not lists:
         merged.pop("expect", None)
-    if lists and all(isinstance(one, list) for one in lists):
-        merged["expect"] = [line for one in lists for line in one]
+    if lists and all(isinstance(lines, list) for lines in lists):
+        merged["expect"] = [line for lines in lists for line in lines]
     elif lists:
         merged["expect"] = lists[-1]
     return merged
 
 
 def _with_datasets(table: dict[str, Any], inherited: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a file's table, the dataset of its figures noted before an option can replace it."""
+    """Return a file's table with the dataset of its figures, which a later option does not replace."""
     expect = table.get("expect")
     if not isinstance(expect, list):
         return table
-    named = [one["dataset"] for one in (table, inherited or {}) if isinstance(one.get("dataset"), dict)]
-    dataset = next((one["name"] for one in named if "name" in one), "digits")
+    datasets = [each["dataset"] for each in (table, inherited or {}) if isinstance(each.get("dataset"), dict)]
+    dataset = next((each["name"] for each in datasets if "name" in each), "digits")
     lines = [{"dataset": dataset} | line if isinstance(line, dict) and "value" in line else line for line in expect]
     return table | {"expect": lines}

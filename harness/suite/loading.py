@@ -1,4 +1,4 @@
-"""A suite file, validated: shapes and values by its models, names by the installed plugins."""
+"""Loads a suite file: models check shapes and values, the installed plugins check names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,32 +23,32 @@ from harness.suite.reading import merge_experiment
 _NAMES: TypeAdapter[str] = TypeAdapter(ExperimentName)
 _TABLES = frozenset({"defaults", "experiments"})
 _DATASET = {"name": Frame.model_fields["dataset"].default.name}
-"""What an option changes of the dataset where the file has no table of it."""
+"""The dataset that options change if the file has no ``[dataset]``."""
 
 
 @dataclass(frozen=True)
 class LoadedSuite:
-    """A suite, the file that it came from, and its dataset."""
+    """A suite, its file, and its dataset."""
 
     path: Path
     suite: Suite
     dataset: Dataset
     changes: tuple[Override, ...]
-    """What the command line changed of the file."""
+    """The command line's changes."""
     table: dict[str, Any]
-    """The file as it is without those changes, with what it inherits."""
+    """The file's table and what it inherits, without those changes."""
     expanded: Expanded
-    """The experiments' tables, and where their settings stand."""
+    """The experiments' tables, and the places of their settings."""
     lacking: Mapping[str, str]
-    """The experiments whose components are not here, and why: those alone that this command does not need."""
+    """The experiments that lack a component, and why; only experiments that this command does not need."""
 
     def source(self, *place: str) -> str:
-        """Return what a setting came from: the option as it was typed, or the file."""
+        """Return the source of a setting: the option as it was typed, or the file."""
         option = maker(self.changes, place)
         return option.option if option else str(self.path)
 
     def problem(self, experiment: str, key: str, what: str) -> HarnessError:
-        """Return what is wrong with a setting of an experiment, told with the option or the place that it came from."""
+        """Return an error about an experiment's setting that names the option or the place it came from."""
         return attributed(problem(self.path, self.expanded.source(experiment, key), what), self.changes, self.table)
 
 
@@ -64,16 +64,16 @@ def load_suite(
 ) -> LoadedSuite:
     """Read, complete and check a suite.
 
-    ``assignments`` are ``key.path=value``; ``dataset``, ``data_directory`` (of where the command is typed) and
-    ``seeds`` replace the file's. ``only``: names or globs of the experiments that are needed (all without): of the
-    others, a component may be missing.
+    ``assignments`` are ``key.path=value``. ``dataset``, ``data_directory`` (relative to the current folder) and
+    ``seeds`` replace the file's. ``only``: names or globs of the experiments that are needed; without any, all are. The
+    others may lack components.
 
     Raises:
-        HarnessError: anything that is wrong with it, or with an option; one line that names which.
+        HarnessError: the suite or an option is wrong; the message, one line, says which and why.
     """
     *bases, (_, own) = lineage(path)
     for base, table in bases:
-        _validated(base, table)  # a mistake in it is told with its own name
+        _validated(base, table)  # an error in it names its file
     changes = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
     try:
         suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes))
@@ -81,7 +81,7 @@ def load_suite(
         check_conditions(path, suite)
         check_references(path, suite)
         # A perturbation of a table is checked there, if it is needed.
-        perturbations = {*registry.named("perturbation"), *(one.perturbation for one in suite.robustness)}
+        perturbations = {*registry.named("perturbation"), *(table.perturbation for table in suite.robustness)}
         check_expectations(path, suite, perturbations)
         built, lacking = check_components(path, suite, registry, expanded, only)
     except SuiteError as error:
@@ -90,7 +90,7 @@ def load_suite(
 
 
 def _validated(path: Path, raw: dict[str, Any]) -> tuple[Suite, Expanded]:
-    """Return a suite whose values are each as its model has them, and its experiments' tables."""
+    """Return a suite of validated values, and its experiments' tables."""
     data = {key: value for key, value in raw.items() if key not in _TABLES}
     try:
         frame = Frame.model_validate(data)
@@ -109,7 +109,7 @@ def _expanded(path: Path, raw: dict[str, Any]) -> Expanded:
         if not isinstance(table, dict):
             raise problem(path, (name,), f"{shown(table)} is not a table")
     if not tables:
-        raise problem(path, ("experiments",), "there are none. Add a table such as [experiments.M0]")
+        raise problem(path, ("experiments",), "has none. Add a table such as [experiments.M0]")
     for name in tables:
         _check_name(path, ("experiments", name), name)
     return expand(path, tables, defaults)

@@ -1,4 +1,4 @@
-"""What a suite says, as validated objects: one model for each table of the TOML file."""
+"""A suite as validated objects: a model for each table of the TOML file."""
 
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ def _duration(text: str) -> str:
 Duration = Annotated[str, AfterValidator(_duration)]
 """``"90"`` or ``"90s"``, ``"30m"``, ``"2h"``, ``"1.5d"``."""
 Seeds = Annotated[list[Seed], Field(min_length=1, max_length=10_000), AfterValidator(distinct)]
-"""Each is a trial of every experiment, with a folder of its own."""
+"""Each seed is a trial of every experiment, in a separate folder."""
 Text = Annotated[str, Field(min_length=1)]
 ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_length=100)]
 
@@ -50,7 +50,7 @@ class ComponentTable(Table):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keys that are the component's own."""
+        """The component's options."""
         return dict(self.model_extra or {})
 
 
@@ -61,7 +61,7 @@ class DatasetTable(ComponentTable):
 
 
 class OptimizerTable(ComponentTable):
-    """``optimizer``: the update rule, the learning rate that schedules start from, and the rule's own options."""
+    """``optimizer``: the update rule, the learning rate that schedules start from, and the rule's options."""
 
     learning_rate: Positive
 
@@ -109,14 +109,14 @@ class LeaderboardTable(Table):
 
 
 class Expect(Table):
-    """``[[expect]]``: what ``harness verify`` checks: a row of a published table, or relations between experiments.
+    """``[[expect]]``: what ``harness verify`` verifies: a row of a published table, or relations between experiments.
 
-    A figure has ``experiment``, ``metric``, ``value`` and ``source``. ``value`` may be a list, and each of ``metric``,
-    ``severity`` and ``tolerance`` then one of the same length: a table's row. ``minus`` makes it the difference to that
-    experiment's. It belongs to ``dataset`` (the suite file's own, whatever ``--dataset`` says) of so many ``images``:
-    of another one it is not comparable. ``perturbation`` and ``severity`` apply to metrics of test rows.
+    A figure has ``experiment``, ``metric``, ``value`` and ``source``. ``value`` may be a list, for a table's row; then
+    ``metric``, ``severity`` and ``tolerance`` may be lists of the same length. With ``minus``, the value is the
+    difference to that experiment's. The figure is comparable only on ``dataset`` (the suite file's, not that of
+    ``--dataset``) with this number of ``images``. ``perturbation`` and ``severity`` apply to metrics of test rows.
 
-    A ``relation`` is ``EXPERIMENT.METRIC > EXPERIMENT.METRIC + NUMBER``, or several, on whatever dataset.
+    A ``relation`` is ``EXPERIMENT.METRIC > EXPERIMENT.METRIC + NUMBER``, or several, on any dataset.
     """
 
     relation: Text | Annotated[list[Text], Field(min_length=1)] | None = None
@@ -133,9 +133,9 @@ class Expect(Table):
 
 
 class ExpectationsTable(Table):
-    """``[expectations]``: what every ``[[expect]]`` with a value starts from: ``images``, ``tolerance`` by metric.
+    """``[expectations]``: defaults of every ``[[expect]]`` with a value: ``images``, and ``tolerance`` by metric.
 
-    ``inherit = false``: this suite expects nothing of what the suite that it extends expects.
+    ``inherit = false``: this suite does not inherit the expectations of the suite that it extends.
     """
 
     inherit: bool = True
@@ -144,7 +144,7 @@ class ExpectationsTable(Table):
 
 
 class Frame(Table):
-    """Every table of a suite but the experiments, which are merged with the defaults first."""
+    """Every table of a suite except the experiments, which are merged with the defaults first."""
 
     suite: About
     dataset: DatasetTable = DatasetTable(name="digits")
@@ -156,6 +156,6 @@ class Frame(Table):
 
 
 class Suite(Frame):
-    """A whole suite, checked: experiments complete, names resolved."""
+    """A whole suite, with complete experiments."""
 
     experiments: dict[ExperimentName, Experiment]

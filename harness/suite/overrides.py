@@ -1,4 +1,4 @@
-"""What a command line changes of a suite: a mistake in it is told with the option that made it."""
+"""The command line's changes of a suite; an error about a change names its option."""
 
 from __future__ import annotations
 
@@ -25,54 +25,51 @@ _FILES_OWN: tuple[Place, ...] = (("suite", "extends"), ("expectations", "inherit
 
 @dataclass(frozen=True)
 class Override:
-    """An option as it was typed, and what it puts into the suite's table."""
+    """An option as it was typed, and its change of the suite's table."""
 
     option: str
     change: dict[str, Any]
     kept: Place = ()
-    """What of ``change`` is not the option's, but what stood there before."""
+    """The part of ``change`` that is not the option's but the file's."""
 
     @property
     def spelled(self) -> list[Place]:
         """The keys that it gives values to."""
-        found = _leaves(self.change, ())
-        return [place for place in found if not self.kept or place[: len(self.kept)] != self.kept]
+        places = _leaves(self.change, ())
+        return [place for place in places if not self.kept or place[: len(self.kept)] != self.kept]
 
     def made(self, place: Place) -> bool:
-        """Say whether what stands at a place, or is missing there, is of its making."""
+        """Return whether it made the value at a place, or made it missing."""
         if self.kept and place[: len(self.kept)] == self.kept:
             return False
-        # A name makes the whole table new; what it is not given is missing.
+        # A name replaces the whole table; keys without a value are missing.
         named = [key[:-1] for key in self.spelled if key[-1] == "name"]
         inside = any(place[: len(key)] == key for key in [*self.spelled, *named])
         return inside or any(key[: len(place)] == place for key in self.spelled)
 
 
 def assignment(text: str, table: Mapping[str, Any], option: str = "--set") -> Override:
-    """Return what ``--set key.path=value`` changes of a suite's table; a value that is no TOML is text.
+    """Return the change of ``--set key.path=value``; a value that is not TOML is text.
 
     Raises:
-        HarnessError: it is no ``key.path=value``, names an experiment that the suite has not, or a key that only a file
-            can give.
+        HarnessError: it is not ``key.path=value``, or names an unknown experiment or a key that only a file can have.
     """
     change = _parse(text, option)
     made = Override(f"{option} {as_typed(text, _SHOWN)}", change)
     for place in _FILES_OWN:
         if place in made.spelled:
-            msg = (
-                f"{made.option}: {spell(place)} cannot be set: what a suite inherits is read before. Write it in a file"
-            )
+            msg = f"{made.option}: {spell(place)} cannot be set on the command line. Write it in a suite file"
             raise HarnessError(msg)
     experiments, changed = table.get("experiments"), change.get("experiments")
     if not (isinstance(experiments, dict) and isinstance(changed, dict)):
-        experiments, changed = {}, {}  # what they are instead is told when the suite is checked
+        experiments, changed = {}, {}  # the check of the suite reports a wrong type
     for name in changed:
         if name not in experiments:
             template = name.partition("[")[0]
             above = experiments.get(template)
             grid = isinstance(above, dict) and "grid" in above and template != name
-            what = f"It is one of a grid: set experiments.{_key([template])} for all of them" if grid else ""
-            msg = f"{made.option}: there is no experiment {shown(name)}. {what or nearest(name, experiments)}"
+            what = f"A grid makes it: set experiments.{_key([template])} for all of the grid" if grid else ""
+            msg = f"{made.option}: unknown experiment {shown(name)}. {what or nearest(name, experiments)}"
             raise HarnessError(msg)
     return made
 
@@ -85,40 +82,40 @@ def overrides(
     data_directory: Path | None,
     seeds: Sequence[int] | None,
 ) -> list[Override]:
-    """Return what the options change of a suite's table, in the order in which they are put in.
+    """Return the options' changes of a suite's table, in the order in which they apply.
 
-    ``dataset`` replaces the table of the suite's but for its split.
+    ``dataset`` replaces ``[dataset]`` except its split.
     """
-    found = []
+    changes = []
     if dataset is not None:
         given = table.get("dataset")
         split = {"split": given["split"]} if isinstance(given, dict) and "split" in given else {}
         change = {"dataset": {"name": dataset} | split}
-        found.append(Override(f"--dataset {as_typed(dataset, _SHOWN)}", change, ("dataset", "split")))
+        changes.append(Override(f"--dataset {as_typed(dataset, _SHOWN)}", change, ("dataset", "split")))
     if data_directory is not None:
         place = str(absolute(data_directory))
-        found.append(Override(f"--data-dir {as_typed(data_directory)}", {"dataset": {"directory": place}}))
-    found += [assignment(text, table) for text in assignments]
+        changes.append(Override(f"--data-dir {as_typed(data_directory)}", {"dataset": {"directory": place}}))
+    changes += [assignment(text, table) for text in assignments]
     if seeds is not None and isinstance(table.get("suite"), dict):
         numbers = ",".join(map(str, seeds))
-        found.append(Override(f"--seeds {as_typed(numbers, _SHOWN)}", {"suite": {"seeds": list(seeds)}}))
-    return found
+        changes.append(Override(f"--seeds {as_typed(numbers, _SHOWN)}", {"suite": {"seeds": list(seeds)}}))
+    return changes
 
 
 def overridden(table: dict[str, Any], changes: Sequence[Override]) -> dict[str, Any]:
-    """Return a table with the changes put in, key by key; a table that has a ``name`` replaces the old one whole.
+    """Return a table with the changes put in, key by key; a table that has a ``name`` replaces the file's whole table.
 
-    The old one is the file's. The options are merged with each other first, leaf by leaf: a name that one of them
-    gives cancels no key that another gives, whichever was typed first.
+    The options are merged with one another first, leaf by leaf, so that a name from one does not cancel a key from
+    another, whatever their order.
     """
     merged: dict[str, Any] = {}
-    for one in changes:
-        merged = _merged(merged, one.change)
+    for override in changes:
+        merged = _merged(merged, override.change)
     return put(table, merged)
 
 
 def _merged(earlier: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Return two options' changes as one; of one key, the later value holds."""
+    """Return the changes of two options as one; the later value of a key wins."""
     result = dict(earlier)
     for key, value in later.items():
         inner = result.get(key)
@@ -127,16 +124,16 @@ def _merged(earlier: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]
 
 
 def maker(changes: Sequence[Override], place: Place) -> Override | None:
-    """Return the option that made what stands at a place: the last that spells it, else the last around it."""
-    makers = [one for one in reversed(changes) if one.made(place)]
-    spelling = [one for one in makers if any(place[: len(key)] == key for key in one.spelled)]
+    """Return the option that made the value at a place: the last that names it, else the last that changes it."""
+    makers = [override for override in reversed(changes) if override.made(place)]
+    spelling = [override for override in makers if any(place[: len(key)] == key for key in override.spelled)]
     return next(iter([*spelling, *makers]), None)
 
 
 def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[str, Any]) -> HarnessError:
-    """Return an error with the option that made it in the file's place; as it is, if none did.
+    """Return an error that names the option that caused it instead of the file; unchanged, if no option did.
 
-    ``table`` is the suite's own: what an option that gives a table a name took away is told as it was there.
+    ``table`` is the suite file's. If an option's name replaced a table, the error suggests the replaced value from it.
     """
     option = maker(changes, error.place)
     if option is None:
@@ -148,7 +145,7 @@ def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[st
     if what.startswith("is missing"):
         value = _at(table, error.place)
         given = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
-        why = "" if value is None else ": a table that is given a name starts anew"
+        why = "" if value is None else ", because a new name replaces the whole table"
         what = f"{what.rstrip('.')}{why}. Add {command('--set', f'{_key(plain)}={given}')}"
     return HarnessError(f"{option.option}: {spell(error.place)}: {what}")
 
@@ -173,13 +170,13 @@ def _key(parts: Sequence[str]) -> str:
 
 
 def _parse(text: str, option: str) -> dict[str, Any]:
-    found = _ASSIGNMENT.fullmatch(text)
+    match = _ASSIGNMENT.fullmatch(text)
     typed = f"{option} {as_typed(text, _SHOWN)}"
-    if found is None or not found[1].strip():
-        msg = f"{typed}: not of the form key.path=value, as in experiments.M0.epochs=5"
+    if match is None or not match[1].strip():
+        msg = f"{typed}: not of the form key.path=value. Example: experiments.M0.epochs=5"
         raise HarnessError(msg)
-    key, value = found.groups()
-    # A value that is no TOML is text, but for one that TOML has no room for.
+    key, value = match.groups()
+    # A value that is not TOML is text, except one beyond the limits of TOML.
     for content in (value, json.dumps(value)):
         try:
             change = parsed(f"{key} = {content}")
@@ -188,5 +185,5 @@ def _parse(text: str, option: str) -> dict[str, Any]:
             continue
         else:
             return change
-    msg = f"{typed}: {shown(key.strip())} is no TOML key. Quote a part with other than letters, digits, - and _"
+    msg = f"{typed}: {shown(key.strip())} is not a TOML key. Quote parts with other than letters, digits, - and _"
     raise HarnessError(msg)

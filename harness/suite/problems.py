@@ -1,4 +1,4 @@
-"""What is wrong with a suite, in one line: file, key path, value, and what would do."""
+"""Errors about a suite, in one line: file, key path, value and a fix."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,17 +13,17 @@ from harness.text import counted, in_toml
 Path_ = tuple[str | int, ...]
 
 DEEPEST = 50
-"""Tables and lists within each other, at most: no table of a suite, or option of a plugin, nests as deeply."""
+"""The most tables and lists within one another: no table of a suite, or option of a plugin, nests as deeply."""
 _LONGEST_PLACE = 300
 _FEW = 5
-"""A table of so many keys is told beside the one that it lacks: one of them may be that, misspelt."""
+"""The most keys of a table that an error lists beside the missing one, which may be one of them misspelt."""
 
 _PLAIN = {
     "union_tag_not_found": "is missing its key 'name'",
-    "too_short": "is empty: at least one value is needed",
+    "too_short": "is empty. At least one value is needed",
 }
 _TABLES = {"model_type", "model_attributes_type", "dict_type", "dataclass_type"}
-"""What pydantic calls a value that should be a table."""
+"""Pydantic's error types for a value that should be a table."""
 
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
@@ -34,7 +34,7 @@ _BOUNDS = {
 
 
 def spell(path: Sequence[str | int]) -> str:
-    """Return a key path as TOML writes it; a part that TOML would quote is quoted.
+    """Return a key path as TOML writes it, with quotes where TOML needs them.
 
     >>> spell(("experiments", "M1a[lr=1]", "hidden_layers", 0))
     "experiments.'M1a[lr=1]'.hidden_layers[0]"
@@ -50,7 +50,7 @@ def spell(path: Sequence[str | int]) -> str:
 
 
 class SuiteError(HarnessError):
-    """What is wrong with a suite, as a person reads it: ``file: key.path: what``."""
+    """An error about a suite: ``file: key.path: what``."""
 
     def __init__(self, suite: Path | str, place: Path_, what: str) -> None:
         super().__init__(f"{as_typed(suite)}: {spell(place)}: {what}")
@@ -59,35 +59,34 @@ class SuiteError(HarnessError):
 
 
 def problem(suite: Path | str, path: Sequence[str | int], what: str) -> SuiteError:
-    """Return what is wrong at a place of a suite's file, or of an option."""
+    """Return an error about a place in a suite's file or an option."""
     return SuiteError(suite, tuple(path), what)
 
 
 def from_validation(
     suite: Path, error: ValidationError, data: Any, prefix: Path_, placed: Callable[[Path_], Path_]
 ) -> SuiteError:
-    """Return pydantic's findings as one line: the first in full, and how many more there are.
+    """Return pydantic's errors as one line: the first in full, and how many more there are.
 
-    ``prefix`` is where ``data`` stands in the schema; ``placed`` says of a path in ``data`` where it stands in the
-    file.
+    ``prefix`` is the place of ``data`` in the schema; ``placed`` returns the place in the file of a path in ``data``.
     """
-    found: dict[Path_, tuple[Path_, Any]] = {}
+    deepest: dict[Path_, tuple[Path_, Any]] = {}
     for item in error.errors(include_url=False):
         path = _path_in_data(item["loc"], data)
-        # A union reports each of its branches: the one that went deepest is the one that was meant.
+        # A union reports each of its branches; the deepest is the one that was meant.
         top = path[:1]
-        if top not in found or len(path) > len(found[top][0]):
-            found[top] = (path, item)
-    # A key that is misspelt says more than the one that is missing for it.
-    path, item = min(found.values(), key=lambda one: one[1]["type"] != "extra_forbidden")
-    more = f" (and {counted(len(found) - 1, 'more mistake')})" if len(found) > 1 else ""
+        if top not in deepest or len(path) > len(deepest[top][0]):
+            deepest[top] = (path, item)
+    # A misspelt key says more than the key that is missing because of it.
+    path, item = min(deepest.values(), key=lambda entry: entry[1]["type"] != "extra_forbidden")
+    more = f" (and {counted(len(deepest) - 1, 'more mistake')})" if len(deepest) > 1 else ""
     place = placed(path)
     in_schema = place if place[:1] == ("defaults",) else prefix + path
     return problem(suite, place, _wording(item, in_schema, _name(data, path)) + more)
 
 
 def _name(data: Any, path: Path_) -> str | None:
-    """Return the name that the table around a key gives itself, which says what its other keys may be."""
+    """Return the ``name`` in the table around a key, which decides what the other keys may be."""
     for part in path[:-1]:
         data = data[part]
     name = data.get("name") if isinstance(data, dict) else None
@@ -126,9 +125,9 @@ def _wording(item: Any, path: Path_, name: str | None) -> str:
         wording = str(context["error"])
     elif kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        wording = f"{in_toml(value)} is out of range: it must be {words} {context[key]}"
+        wording = f"{in_toml(value)} is out of range. It must be {words} {context[key]}"
     elif kind == "literal_error":
-        # Of a list's element, the list's name; of a key, no name but that.
+        # A list's element has the list's name.
         names = ["key"] if item["loc"][-1] == "[key]" else [part for part in path if isinstance(part, str)]
         wording = _choices(names[-1], value, context["expected"])
     elif kind == "union_tag_invalid":
@@ -150,4 +149,4 @@ def _choices(key: str, value: Any, expected: str) -> str:
     choices = [choice.strip().strip("'") for choice in expected.replace(" or ", ", ").split(",")]
     if isinstance(value, str):
         return f"unknown {key} {shown(value)}. {nearest(value, choices)}"
-    return f"{in_toml(value)} is none of its values. Known: {', '.join(choices)}."
+    return f"{in_toml(value)} is not one of its values. Known: {', '.join(choices)}."

@@ -1,4 +1,4 @@
-"""TOML files as plain tables, and how one table is put into another."""
+"""Reads TOML files as plain tables, and merges tables."""
 
 import re
 import tomllib
@@ -12,31 +12,31 @@ from harness.machine.paths import is_folder
 from harness.suite.problems import DEEPEST, Path_, problem
 
 LARGEST_SUITE = 1 << 22
-"""Bytes of the largest suite file that is read: 1,000 experiments written one by one have a tenth of that."""
+"""Bytes of the largest suite file that is read; 1,000 experiments have a tenth of that."""
 _MOST_PARTS = 1_000
 _LONG_KEY = re.compile(rf"""(?<![\w"'.-])(?:[\w"'-]+[ \t]*\.[ \t]*){{{_MOST_PARTS}}}""")
-"""A key of more parts than a file can need: the parser's time grows with their square."""
+"""A key of more parts than a file can need; the parser's time grows with their square."""
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _NOT_PYTHON = {
     "True": "is not a value of TOML: write true",
     "False": "is not a value of TOML: write false",
-    "None": "is not a value of TOML, which has none: leave the key out",
+    "None": "is not a value of TOML: leave the key out",
 }
 _INTEGERS = range(-(2**63), 2**63)
-"""The whole numbers that TOML has."""
+"""The integers that TOML has."""
 
 
 def read(path: Path) -> dict[str, Any]:
     """Return the file's table.
 
     Raises:
-        HarnessError: the file is missing, unreadable, no regular file, too large, or not TOML.
+        HarnessError: the file is missing, unreadable, not a regular file, too large, or not TOML.
     """
     try:
         content = read_regular(path, most=LARGEST_SUITE)
     except FileNotFoundError:
         beside = [other.name for other in path.parent.glob("*.toml")] if is_folder(path.parent) else []
-        msg = f"{as_typed(path)}: there is no such file. {nearest(path.name, beside) if beside else 'Check the path.'}"
+        msg = f"{as_typed(path)}: no such file. {nearest(path.name, beside) if beside else 'Check the path.'}"
         raise HarnessError(msg) from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
@@ -57,10 +57,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """Return the table that a TOML text means.
+    """Return the table of a TOML text.
 
     Raises:
-        ValueError: it is not TOML, with the reason in words.
+        ValueError: it is not TOML; the message says why.
     """
     if _LONG_KEY.search(text):
         msg = f"a key has more than {_MOST_PARTS} parts"
@@ -71,13 +71,13 @@ def parsed(text: str) -> dict[str, Any]:
         msg = f"its lists or tables nest more than {DEEPEST} deep"
     except tomllib.TOMLDecodeError as error:
         msg = _unreadable(text, printable(str(error)))
-    except ValueError:  # Python reads no number of more than 4,300 digits
+    except ValueError:  # Python refuses numbers of more than 4,300 digits
         msg = "a whole number has more than 64 bits"
     raise ValueError(msg) from None
 
 
 def _unreadable(text: str, message: str) -> str:
-    """Return the parser's message; where a value is written as Python has it, what TOML has instead."""
+    """Return the parser's message; for a value in Python's notation, TOML's instead."""
     place = _PLACE.search(message)
     if place is None:
         return message
@@ -88,12 +88,12 @@ def _unreadable(text: str, message: str) -> str:
 
 
 def check_extent(path: Path | str, table: Mapping[str, Any]) -> None:
-    """Refuse what TOML has not, or no suite needs: numbers of more than 64 bits, and nesting without end.
+    """Refuse integers of more than 64 bits, and too deep nesting.
 
-    ``path`` is the file, or the option, that the table is of.
+    ``path`` is the table's file or option.
 
     Raises:
-        HarnessError: there is such a value; the message has its place.
+        HarnessError: the table has one; the message has its place.
     """
     left: list[tuple[Path_, Any]] = [((), table)]
     while left:
@@ -126,8 +126,7 @@ def merge_experiment(defaults: dict[str, Any], experiment: dict[str, Any]) -> di
 def put(table: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     """Return the table with the changes put in, key by key; a table that has a ``name`` replaces the old one whole.
 
-    But for ``[suite]``, which has a name, and ``[finalists]``, where ``name`` is a label as any other: neither is a
-    component whose options would mean nothing to another.
+    ``[suite]`` and ``[finalists]`` are merged even if they have a ``name``, because it does not name a component there.
     """
     result = dict(table)
     for key, value in change.items():

@@ -1,4 +1,4 @@
-"""Relations between metrics, as a suite writes them: ``M3b.test_accuracy > M0.test_accuracy + 0.01``."""
+"""Relations between metrics, in a suite's notation: ``M3b.test_accuracy > M0.test_accuracy + 0.01``."""
 
 import re
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Relation:
-    """``left`` compared with ``right + offset``; with ``offset`` alone where ``right`` is None."""
+    """``left`` compared with ``right + offset``, or with ``offset`` if ``right`` is None."""
 
     left: Term
     operator: Operator
@@ -48,11 +48,11 @@ class Relation:
 
     @property
     def terms(self) -> list[Term]:
-        """Both sides, or the one that is there."""
+        """Both sides, or the left one if the right one is a number."""
         return [self.left] if self.right is None else [self.left, self.right]
 
     def holds(self, margin: float) -> bool:
-        """Say whether it is true where ``left - (right + offset)`` is ``margin``; never of what is not a number.
+        """Return whether the relation is true if ``left - (right + offset)`` is ``margin``; False for NaN.
 
         >>> parse("A.val_loss <= B.val_loss").holds(0.0)
         True
@@ -73,23 +73,23 @@ class Relation:
 def parse(text: str) -> Relation:
     """Return the relation that a text means.
 
-    An experiment whose name has other signs than letters, digits, ``_`` and ``-`` stands in quotes.
+    The name of an experiment needs quotes if it has other signs than letters, digits, ``_`` and ``-``.
 
     >>> str(parse("'M1a[lr=0.1]'.val_accuracy  >= M1b.val_accuracy - 0.003"))
     '"M1a[lr=0.1]".val_accuracy >= M1b.val_accuracy - 0.003'
 
     Raises:
-        ValueError: it is none, or names a metric that there is not.
+        ValueError: it is not a relation, or names an unknown metric.
     """
-    found = _RELATION.fullmatch(text)
-    if found is None:
+    match = _RELATION.fullmatch(text)
+    if match is None:
         msg = (
-            f"{shown(text)} is no relation. Write EXPERIMENT.METRIC, one of < <= > >=, then EXPERIMENT.METRIC (with + "
-            "or - a number) or a number; a name with brackets, dots or spaces in quotes"
+            f"{shown(text)} is not a relation. Write EXPERIMENT.METRIC > EXPERIMENT.METRIC + NUMBER, or "
+            "EXPERIMENT.METRIC > NUMBER, with < <= > or >=; quote names with brackets, dots or spaces"
         )
         raise ValueError(msg)
-    part = found.groupdict()
-    operator: Operator = next(one for one in get_args(Operator) if one == part["operator"])
+    part = match.groupdict()
+    operator: Operator = next(name for name in get_args(Operator) if name == part["operator"])
     left = _term(part, "left_")
     if part["constant"] is not None:
         return Relation(left, operator, None, float(part["constant"]))

@@ -1,4 +1,4 @@
-"""The JSON Schema of a suite file, for editors, and what it says of the keys at a place."""
+"""The JSON Schema of a suite file, and the keys that it has at a place."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from harness.suite.models import Suite
 
 _PARTIAL = ("Experiment", "OptimizerTable", "EarlyStopping")
-"""Tables that an experiment may give in part, because the rest comes from ``[defaults]``."""
+"""Tables that an experiment may give in part, because ``[defaults]`` completes them."""
 
 _GRID = {
     "type": "object",
@@ -18,7 +18,7 @@ _GRID = {
 
 
 def suite_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a suite file as a person writes it."""
+    """Return the JSON Schema (draft 2020-12) of a suite file."""
     schema = Suite.model_json_schema()
     schema["title"] = "harness suite"
     schema["description"] = "A suite: a dataset, experiments, the backends to train them on, and how to test them."
@@ -34,19 +34,19 @@ def suite_schema() -> dict[str, Any]:
 
 
 def _suite_in_part(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what lets a suite that extends another leave out its name."""
+    """Return the constraint that only a suite that extends another may lack a name."""
     about = schema["$defs"]["About"]
     about.pop("required", None)
     return {"anyOf": [{"required": ["name"]}, {"required": ["extends"]}]}
 
 
 def known_keys(schema: dict[str, Any], path: Sequence[str | int]) -> list[str]:
-    """Return the keys that the table at ``path`` may have; of every variant, where there are several."""
+    """Return the keys that the table at ``path``, or any of its variants, may have."""
     return sorted({key for node in _nodes(schema, path) for key in node.get("properties", {})})
 
 
 def named_keys(schema: dict[str, Any], path: Sequence[str | int]) -> dict[str, list[str]]:
-    """Return the keys of each variant of the table at ``path`` that has a name of its own, by that name."""
+    """Return the keys of each named variant of the table at ``path``, by its name."""
     tables = [node["properties"] for node in _nodes(schema, path) if "properties" in node]
     return {table["name"]["const"]: sorted(table) for table in tables if "const" in table.get("name", {})}
 
@@ -70,7 +70,7 @@ def _descend(node: dict[str, Any], part: str | int) -> dict[str, Any]:
 
 
 def _variants(schema: dict[str, Any], node: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the node with its references followed and its alternatives spread out."""
+    """Return the node's alternatives, with references resolved."""
     if "$ref" in node:
         return _variants(schema, schema["$defs"][node["$ref"].rsplit("/", 1)[1]])
     alternatives = node.get("anyOf", []) + node.get("oneOf", [])
