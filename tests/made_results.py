@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from harness.datasets.info import DatasetInfo
 from harness.results.compare import compare
 from harness.results.experiments import all_measures
 from harness.results.results import Results
 from harness.results.verify.verification import verify
-from harness.store import Dataset
 from harness.suite.models import About, BestOf, Experiment, LeaderboardTable, OptimizerTable, Robustness, Suite
 
 EXPERIMENT = Experiment(hidden_layers=[128, 64], optimizer=OptimizerTable(name="sgd", learning_rate=0.1))
@@ -29,7 +29,7 @@ def summary(rows, *, title="Paper", dataset="EMNIST", finalists=None, baseline=N
         leaderboard=LeaderboardTable(baseline=baseline, compare=[list(pair) for pair in compare], **board),
         expect=[],
     )
-    return Results(Path("run"), suite, Dataset("digits", "", 1797, (), sizes or {}, title=dataset), list(rows))
+    return Results(Path("run"), suite, DatasetInfo("digits", "", 1797, (), sizes or {}, title=dataset), list(rows))
 
 
 def best_of(pattern, by="val_accuracy"):

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.datasets.info import DatasetInfo
 from harness.metrics import confusion_matrix
 from harness.plugins.loading import registry
 from harness.rows import EpochRecord, EvaluationRow, TrialMetrics, TrialRow
-from harness.store import Dataset, Run, write_classes
+from harness.store import Run, write_classes
 from harness.suite import load_suite
 from harness.trial.evaluation import measures
 from harness.trial.gallery import confused
@@ -38,7 +39,7 @@ def make_run(folder, experiments, seeds=(1,), *, epochs=20, noise=True, failed=(
     path.write_text(suite_text(experiments, seeds, noise=noise, more=more))
     suite = load_suite(path, registry()).suite
     sizes = {"train": 700, "val": 100, "test": TESTED}
-    about = Dataset("digits", "d" * 64, 1000, tuple(class_names), sizes, "made, 1,000 images")
+    about = DatasetInfo("digits", "d" * 64, 1000, tuple(class_names), sizes, "made, 1,000 images")
     planned = [(name, seed) for name in suite.experiments for seed in seeds]
     run = Run(folder / "run", suite, about, planned)
     run.directory.mkdir()

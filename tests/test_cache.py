@@ -73,8 +73,8 @@ def test_options_and_sources_that_give_one_content_share_an_entry(tmp_path):
         materialise("drawn", {}, Drawn("touched"), tmp_path),
         materialise("drawn", {}, Drawn("other", seed=1), tmp_path),
     ]
-    assert len({entry.digest for entry in entries[:3]}) == 1
-    assert entries[3].digest != entries[0].digest
+    assert len({entry.info.digest for entry in entries[:3]}) == 1
+    assert entries[3].info.digest != entries[0].info.digest
     assert len(list((tmp_path / "datasets").iterdir())) == 2
 
 

@@ -66,12 +66,12 @@ def test_a_kill_at_any_file_operation_blocks_nothing(tmp_path, state):
         root = tmp_path / f"step-{step}"
         if state == "damaged":
             shutil.copytree(whole, root)
-            flip(root / "datasets" / entry.digest / "images.npy")
+            flip(root / "datasets" / entry.info.digest / "images.npy")
         done = subprocess.run([sys.executable, "-c", KILLED, str(root), str(step)], check=False)
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL
         root.mkdir(exist_ok=True)
-        assert materialise("drawn", {}, Drawn(), root).digest == entry.digest
+        assert materialise("drawn", {}, Drawn(), root).info.digest == entry.info.digest
         assert files(root) == expected, step
     assert step > 10

@@ -106,7 +106,7 @@ def test_whatever_is_damaged_is_made_again(tmp_path, settled, damage, caplog):  
     again = materialise("drawn", {}, dataset, tmp_path)
     assert (again, dataset.loads) == (entry, 1)
     assert {path.name: path.read_bytes() for path in entry.directory.iterdir()} == before
-    assert [path.name for path in (tmp_path / "datasets").iterdir()] == [entry.digest]
+    assert [path.name for path in (tmp_path / "datasets").iterdir()] == [entry.info.digest]
     assert caplog.text.count(f"{entry.directory}: the cache entry is damaged: ") == 1
     assert materialise("drawn", {}, dataset, tmp_path) == entry
     assert dataset.loads == 1
@@ -127,7 +127,7 @@ def test_content_is_verified_once_while_nothing_changes(tmp_path, settled, monke
     os.utime(entry.directory / "images.npy")
     materialise("drawn", {}, Drawn(), tmp_path)
     assert len(verified) == 3
-    (tmp_path / "digests" / f"{entry.digest}.json").write_text("[]")
+    (tmp_path / "digests" / f"{entry.info.digest}.json").write_text("[]")
     materialise("drawn", {}, Drawn(), tmp_path)
     assert len(verified) == 4
 
@@ -166,7 +166,7 @@ def test_a_damaged_index_is_written_again(tmp_path, damage):
     materialise("other", {}, Drawn(labels=np.arange(20) // 10), tmp_path)
     (other,) = (path for path in (tmp_path / "sources").iterdir() if path != index)
     damage(index, other)
-    assert [found.name for found in cached(tmp_path)] == ["other"]
+    assert [found.info.name for found in cached(tmp_path)] == ["other"]
     dataset = Drawn()
     assert materialise("drawn", {}, dataset, tmp_path) == entry
     assert dataset.loads == 1

@@ -48,7 +48,7 @@ def test_texts_of_another_type_become_plain_ones(tmp_path, names):
     """The digest is that of what is read back."""
     entry = materialise("drawn", {}, Drawn(class_names=names), tmp_path)
     assert entry == materialise("drawn", {}, Drawn(), tmp_path)
-    assert entry.class_names == ("a", "b")
+    assert entry.info.class_names == ("a", "b")
 
 
 @pytest.mark.parametrize("returned", [None, ("images", "labels")])

@@ -63,8 +63,8 @@ def test_every_source_gives_the_same_and_says_what_it_was_held_against(tiny, tmp
         folder = path if layout == "the archive itself" else folder
     entry = read(directory=folder)
     assert np.array_equal(entry.open().images, tiny.images)
-    assert entry.title == "EMNIST ByMerge, 300 images"
-    assert entry.checked == ("counts" if layout == "plain" else "checksums")
+    assert entry.info.title == "EMNIST ByMerge, 300 images"
+    assert entry.info.checked == ("counts" if layout == "plain" else "checksums")
 
 
 def test_labels_that_count_from_one_become_classes_from_zero(tiny, tmp_path, monkeypatch):
@@ -81,10 +81,10 @@ def test_a_named_folder_comes_before_the_environments(tiny, tmp_path, monkeypatc
     (tmp_path / "empty").mkdir()
     told = f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: holds neither {TRAIN_IMAGES}[.gz] nor gzip.zip"
     assert ByMerge().unavailable() == told
-    assert read(directory=tiny.write(tmp_path / "data")).rows == 300
+    assert read(directory=tiny.write(tmp_path / "data")).info.rows == 300
     monkeypatch.setenv("HARNESS_DATA_DIR", str(tmp_path / "data"))
     assert ByMerge().unavailable() is None
-    assert read().rows == 300
+    assert read().info.rows == 300
 
 
 def cut_to(folder, tiny, rows):
@@ -102,13 +102,13 @@ def test_a_part_is_refused_unless_it_may_be_one(tiny, tmp_path):
     what = "holds 30 images, the official file 210: not EMNIST ByMerge"
     assert told == f"{folder / TRAIN_IMAGES}.gz: {what}. {PARTIAL}"
     entry = read(directory=folder, partial=True)
-    assert entry.title == "EMNIST ByMerge, 120 of 300 images"
-    assert entry.checked == "checksums of 2 of 4 files"
+    assert entry.info.title == "EMNIST ByMerge, 120 of 300 images"
+    assert entry.info.checked == "checksums of 2 of 4 files"
     assert np.array_equal(entry.open().images, np.concatenate([tiny.images[:30], tiny.images[210:]]))
     for role in (TRAIN_IMAGES, TRAIN_LABELS):
         (folder / f"{role}.gz").unlink()
     assert "the train part: holds 0 images, the official file 210" in refused(ByMerge(directory=folder).stream)
-    assert read(directory=folder, partial=True).title == "EMNIST ByMerge, 90 of 300 images"
+    assert read(directory=folder, partial=True).info.title == "EMNIST ByMerge, 90 of 300 images"
 
 
 def test_official_counts_with_other_checksums_are_refused_too(tiny, tmp_path):
@@ -126,10 +126,10 @@ def test_official_counts_with_other_checksums_are_refused_too(tiny, tmp_path):
     assert told == f"{file}: damaged or altered: {official.size:,} bytes with sha256 {found}; {known}"
     file.write_bytes(gzip.compress(tiny.plain[TRAIN_IMAGES], compresslevel=1, mtime=0))
     entry = read(directory=folder, partial=True)
-    assert entry.title == "EMNIST ByMerge, 300 images, not the official files"
+    assert entry.info.title == "EMNIST ByMerge, 300 images, not the official files"
     dropped = read(directory=folder, partial=True, drop_per_class=10)
-    assert dropped.title == "EMNIST ByMerge, 270 of 300 images, not the official files"
-    assert entry.checked == "counts, checksums of 3 of 4 files"
+    assert dropped.info.title == "EMNIST ByMerge, 270 of 300 images, not the official files"
+    assert entry.info.checked == "counts, checksums of 3 of 4 files"
 
 
 def test_some_of_each_class_are_dropped_the_same_always(tiny, tmp_path):
@@ -138,8 +138,8 @@ def test_some_of_each_class_are_dropped_the_same_always(tiny, tmp_path):
     entry, again = read(directory=folder, drop_per_class=10), read(directory=folder, drop_per_class=10, partial=True)
     opened = entry.open()
     assert np.bincount(opened.labels).tolist() == [90, 90, 90]
-    assert entry.title == "EMNIST ByMerge, 270 of 300 images"
-    assert entry.digest == again.digest
+    assert entry.info.title == "EMNIST ByMerge, 270 of 300 images"
+    assert entry.info.digest == again.info.digest
     everything = {tuple(image[0, :2]) for image in tiny.images}
     assert {tuple(image[0, :2]) for image in opened.images} < everything
     assert (opened.images[:, 0, 1] == opened.labels).all()
@@ -330,9 +330,9 @@ def test_the_list_says_what_is_here_where_and_what_it_was_held_against(tiny, tmp
     assert str(folder) in line
     assert "checksums" in line
     read()
-    listed = command("datasets").out.partition("read already")[2]
+    listed = command("datasets").out.partition("in the cache")[2]
     assert "EMNIST ByMerge, 300 images" in listed
-    assert [entry.title for entry in cached(cache_root())] == ["EMNIST ByMerge, 300 images"]
+    assert [entry.info.title for entry in cached(cache_root())] == ["EMNIST ByMerge, 300 images"]
     cut_to(folder, tiny, 30)
     assert "checksums of 2 of 4 files, 120 of 300 images" in command("datasets").out
     (folder / f"{TRAIN_IMAGES}.gz").write_bytes(PAGE)

@@ -31,7 +31,7 @@ def test_another_sets_folder_in_the_environment_does_not_hide_the_archive(tiny, 
     assert dataset.unavailable() is None
     assert dataset.holding().place == archive_path()
     entry = materialise("emnist-bymerge", {}, dataset, cache_root())
-    assert (entry.rows, entry.checked) == (300, "checksums")
+    assert (entry.info.rows, entry.info.checked) == (300, "checksums")
 
 
 def test_without_the_archive_it_says_what_it_found_and_what_would_do(letters, command):
@@ -65,7 +65,7 @@ def test_a_plain_file_under_a_gzips_name_is_read_as_what_it_is(tiny, tmp_path):
     for name, content in tiny.plain.items():
         (folder / f"{name}.gz").write_bytes(content)
     entry = materialise("emnist-bymerge", {}, ByMerge(directory=folder), cache_root())
-    assert (entry.title, entry.checked) == ("EMNIST ByMerge, 300 images", "counts")
+    assert (entry.info.title, entry.info.checked) == ("EMNIST ByMerge, 300 images", "counts")
     assert np.array_equal(entry.open().images, tiny.images)
 
 
@@ -75,7 +75,7 @@ def test_a_gzip_under_a_plain_name_is_checked_by_its_checksum(tiny, tmp_path):
     folder.mkdir()
     for name, content in tiny.gzipped.items():
         (folder / name).write_bytes(content)
-    assert materialise("emnist-bymerge", {}, ByMerge(directory=folder), cache_root()).checked == "checksums"
+    assert materialise("emnist-bymerge", {}, ByMerge(directory=folder), cache_root()).info.checked == "checksums"
     (path,) = folder.glob("*train-labels*")
     content = bytearray(path.read_bytes())
     content[9] ^= 1  # gzip's own header: nothing else would notice
@@ -98,7 +98,8 @@ def test_another_file_of_equal_size_and_date_is_read(tiny, tmp_path):
     content[-1] ^= 1
     path.write_bytes(content)
     os.utime(path, ns=(0, 0))
-    assert materialise("emnist-bymerge", options, ByMerge(directory=folder), cache_root()).digest != entry.digest
+    again = materialise("emnist-bymerge", options, ByMerge(directory=folder), cache_root())
+    assert again.info.digest != entry.info.digest
 
 
 def test_a_pipe_in_a_files_place_is_not_opened(tiny, tmp_path):

@@ -12,7 +12,7 @@ from harness.execution.pools import InProcess
 from harness.execution.run import execute
 from harness.execution.smoke import probe, reasons, smoke
 from harness.plugins.loading import registry
-from harness.store import Dataset, Run
+from harness.store import Run
 from harness.suite import load_suite
 from tests.tiny import TINY, run_suite
 
@@ -28,20 +28,20 @@ def test_a_trial_that_ran_is_forecast_by_its_own_time(tmp_path):
     """Seconds by image and epoch, epochs as they were; other epochs and more images scale. A and B are one network."""
     _, plan = plan_of(tmp_path)
     outcome, _ = run_suite(tmp_path)
-    timings = Timings(tmp_path / "timings.jsonl")
+    timings, train_rows = Timings(tmp_path / "timings.jsonl"), plan.dataset.sizes["train"]
     rows = {row.experiment: row for row in outcome.rows}
     for one in plan.trials:
-        timings.record(one.spec, rows[one.row.experiment], plan.sizes["train"])
+        timings.record(one.spec, rows[one.row.experiment], train_rows)
     again = Timings(tmp_path / "timings.jsonl")
     seconds = {name: row.metrics.seconds for name, row in rows.items()}
     seconds["A"] = seconds["B"] = (seconds["A"] + seconds["B"]) / 2
     for one in plan.trials:
-        found = again.forecast(one.spec, one.row, plan.sizes["train"])
+        found = again.forecast(one.spec, one.row, train_rows)
         assert found.seconds == pytest.approx(seconds[one.row.experiment])
         assert found.anonymous_bytes >= rows[one.row.experiment].anonymous_bytes
         assert not found.at_most
         assert again.has(one.spec)
-        twice = again.forecast(replace(one.spec, epochs=6), replace(one.row, settings={}), 2 * plan.sizes["train"])
+        twice = again.forecast(replace(one.spec, epochs=6), replace(one.row, settings={}), 2 * train_rows)
         assert twice.seconds == pytest.approx(4 * seconds[one.row.experiment])
 
 
@@ -106,8 +106,7 @@ def test_the_longest_trial_by_earlier_rows_starts_first(tmp_path, watcher):
     timings = Timings(tmp_path / "timings.jsonl")
     for one in plan.trials:
         timings.add(rehearsed(one.spec, one.row, 1e-4 if one.row.experiment == "C" else 1e-3, None))
-    about = Dataset("digits", plan.data.digest, plan.data.rows, plan.data.class_names, plan.sizes)
-    run = Run(tmp_path / "run", loaded.suite, about, [(one.row.experiment, one.row.seed) for one in plan.trials])
+    run = Run(tmp_path / "run", loaded.suite, plan.dataset, [(one.row.experiment, one.row.seed) for one in plan.trials])
     execute(run, plan, registry(), InProcess(registry()), timings=timings)
     assert watcher.trained == ["A", "B", "C"]
 
@@ -118,7 +117,7 @@ def test_a_probe_makes_forecasts_without_a_run(tmp_path):
     timings = Timings(tmp_path / "timings.jsonl")
     assert probe(plan, InProcess(registry()), timings) == {}
     for one in plan.trials:
-        assert timings.forecast(one.spec, one.row, plan.sizes["train"]).seconds > 0
+        assert timings.forecast(one.spec, one.row, plan.dataset.sizes["train"]).seconds > 0
     before = (tmp_path / "timings.jsonl").read_text()
     probe(plan, InProcess(registry()), timings)
     assert (tmp_path / "timings.jsonl").read_text() == before

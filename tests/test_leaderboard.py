@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.datasets.info import DatasetInfo
 from harness.plugins.loading import registry
 from harness.results.leaderboard import tables
 from harness.results.results import Results
 from harness.results.tables import render_all
 from harness.rows import EvaluationRow, TrialMetrics, TrialRow
-from harness.store import Dataset
 from harness.suite import load_suite
 from tests.made_results import summary
 from tests.measures import measure
@@ -86,7 +86,7 @@ def published():
         for name, experiment in suite.experiments.items()
     ]
     sizes = {"train": 566_688, "val": 80_956, "test": 161_911}
-    return tables(Results(Path("run"), suite, Dataset("emnist", "", 809_555, (), sizes, title="EMNIST"), rows))
+    return tables(Results(Path("run"), suite, DatasetInfo("emnist", "", 809_555, (), sizes, title="EMNIST"), rows))
 
 
 def lines(found, key, format_="csv"):

@@ -5,10 +5,10 @@ import json
 import pytest
 from scipy import stats
 
+from harness.datasets.info import DatasetInfo
 from harness.results.leaderboard import tables
 from harness.results.tables import render_all
 from harness.results.verify.verdicts import tables as verdict_tables
-from harness.store import Dataset
 from tests.made_results import judge, summary
 from tests.test_leaderboard import lines, measured, row, trained
 
@@ -105,7 +105,7 @@ def judged(load, relation, values, sizes=SIZES, **options):
         '[suite]\nname = "mine"\n[defaults]\nhidden_layers = [8]\n'
         f'optimizer = {{ name = "sgd", learning_rate = 0.1 }}\n{names}\n[[expect]]\nrelation = {json.dumps(relation)}\n'
     )
-    return judge(suite, Dataset("digits", "", 1797, (), sizes), rows(values, **options))
+    return judge(suite, DatasetInfo("digits", "", 1797, (), sizes), rows(values, **options))
 
 
 def test_experiments_with_other_seeds_are_compared_over_those_that_both_have(load):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from harness.bench.memory import PeakMemory
 from harness.datasets.cache import CachedDataset
+from harness.datasets.info import DatasetInfo
 from harness.interfaces import Context
 from harness.plugins.loading import registry
 from harness.trial.jobs import train
@@ -21,7 +22,7 @@ from harness.suite.models import Experiment
 from harness.datasets.splits import SplitTable
 
 folder = Path(sys.argv[1])
-data = CachedDataset("large", folder, "x", 800_000, (28, 28), tuple(map(str, range(47))))
+data = CachedDataset(DatasetInfo("large", "x", 800_000, tuple(map(str, range(47))), shape=(28, 28)), folder)
 experiment = Experiment.model_validate(
     {"hidden_layers": [400, 240, 120], "optimizer": {"name": "adam", "learning_rate": 0.001}, "epochs": 1}
 )

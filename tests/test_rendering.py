@@ -2,10 +2,11 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from harness.datasets.cache import CachedDataset, materialise
+from harness.datasets.cache import materialise
 from harness.datasets.description import describe, examples
 from harness.datasets.digits import Digits
 from harness.datasets.splits import SplitTable
@@ -59,10 +60,10 @@ def test_classes_of_any_name_are_drawn(tmp_path, form):
 def test_a_dataset_of_any_class_names_is_drawn():
     """By describe --figures."""
     data = materialise("digits", {}, Digits(), cache_root())
-    odd = CachedDataset(**{**vars(data), "class_names": tuple((NASTY * 3)[:10])})
+    odd = replace(data, info=replace(data.info, class_names=tuple((NASTY * 3)[:10])))
     described = describe(odd, split_of(data, SplitTable()))
     assert histogram(described).startswith(b"\x89PNG")
-    assert grid(examples(data), odd.class_names).startswith(b"\x89PNG")
+    assert grid(examples(data), odd.info.class_names).startswith(b"\x89PNG")
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from harness.execution.run import execute
 from harness.execution.smoke import reasons
 from harness.plugins import sources
 from harness.plugins.loading import load_installed, registry
-from harness.store import Dataset, Run, locked
+from harness.store import Run, locked
 from harness.suite import load_suite
 from tests.plugins_on_disk import distribution
 from tests.tiny import run_suite, without_times
@@ -207,9 +207,7 @@ def test_a_plugin_that_is_edited_while_the_run_goes_on_makes_no_row(site, tmp_pa
     with closing_pool() as pool:
         plan = make_plan(loaded, plugins, pool)
         (site / "harness_lion.py").write_text(NO_STEP)
-        data = plan.data
-        about = Dataset("digits", data.digest, data.rows, data.class_names, plan.sizes, split=plan.split)
-        run = Run(tmp_path / "run", loaded.suite, about, [("A", 1)])
+        run = Run(tmp_path / "run", loaded.suite, plan.dataset, [("A", 1)])
         with locked(run.directory):
             run.write_header({})
             row = execute(run, plan, plugins, pool).rows[0]

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from harness.datasets.info import DatasetInfo
 from harness.plugins.loading import registry
 from harness.results.tables import render_all
 from harness.results.verify.verdicts import only_missed, tables
 from harness.results.verify.verification import Verdict, spoken
-from harness.store import Dataset
 from harness.suite import load_suite
 from tests.made_results import judge
 from tests.test_leaderboard import PARAMETERS, TEST, VALIDATION, measured, row, trained
 from tests.tiny import TINY, run_suite
 
 ROOT = Path(__file__).parent.parent
-EMNIST = Dataset("emnist-bymerge", "", 809_555, (), {})
+EMNIST = DatasetInfo("emnist-bymerge", "", 809_555, (), {})
 SUITE = """
 [suite]
 name = "mine"
@@ -49,7 +49,7 @@ def figure(**changed):
     return "\n".join(["[[expect]]", *lines, ""])
 
 
-DIGITS = Dataset("digits", "", 1797, (), {})
+DIGITS = DatasetInfo("digits", "", 1797, (), {})
 
 
 @pytest.fixture(scope="module")

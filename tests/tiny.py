@@ -6,7 +6,7 @@ from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
 from harness.execution.run import execute
 from harness.plugins.loading import registry
-from harness.store import Dataset, Run, locked, take_up
+from harness.store import Run, locked, take_up
 from harness.suite import load_suite
 
 TINY = """
@@ -55,11 +55,8 @@ def run_suite(
     loaded = load_suite(path, plugins, **options)
     pool = pool or InProcess(plugins)
     plan = make_plan(loaded, plugins, pool, only=only)
-    data = plan.data
-    name = loaded.suite.dataset.name
-    about = Dataset(name, data.digest, data.rows, data.class_names, plan.sizes, split=plan.split)
     planned = [(one.row.experiment, one.row.seed) for one in plan.trials]
-    run = Run(folder / "run", loaded.suite, about, planned, plan.components)
+    run = Run(folder / "run", loaded.suite, plan.dataset, planned, plan.components)
     with locked(run.directory):
         run = take_up(run)
         if dry:

@@ -159,10 +159,7 @@ def run_directory(suite: Path, dataset: str | None, out: Path | None) -> Path:
 
 def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
     """Return the run of a plan."""
-    from harness.store import Dataset, Run
+    from harness.store import Run
 
-    data = made.data
-    name = loaded.suite.dataset.name
-    about = Dataset(name, data.digest, data.rows, data.class_names, made.sizes, data.title, data.checked, made.split)
     planned = [(trial.row.experiment, trial.row.seed) for trial in made.trials]
-    return Run(directory, loaded.suite, about, planned, made.components)
+    return Run(directory, loaded.suite, made.dataset, planned, made.components)

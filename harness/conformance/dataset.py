@@ -104,7 +104,7 @@ class DatasetConformance(Conformance):
             made = materialise(target.name, target.options, dataset, tmp_path / "cache")
         except HarnessError as error:
             broken(clause, "a cached dataset", f"the error {error}")
-        require_equal(made.rows, len(loaded.labels), clause, "images:")
+        require_equal(made.info.rows, len(loaded.labels), clause, "images:")
         return made
 
     def test_goes_through_the_cache(
@@ -113,7 +113,7 @@ class DatasetConformance(Conformance):
         """A dataset is cached by the digest of its content, and read back equal."""
         clause = "the cache takes what load() returns, by the digest of its content"
         again = materialise(target.name, target.options, target.build(), tmp_path / "other")
-        require_equal(again.digest, cached.digest, clause, "in another cache, the digest")
+        require_equal(again.info.digest, cached.info.digest, clause, "in another cache, the digest")
         opened = cached.open()
         require_same(np.asarray(opened.images), loaded.images, clause, "the images read back")
         require_same(opened.labels, loaded.labels, clause, "the labels read back")

@@ -6,6 +6,7 @@ import numpy as np
 
 from harness.conformance.bench import SEED, Bench
 from harness.datasets.cache import CachedDataset
+from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SplitTable
 from harness.execution.pools import Failure, InProcess, Pool, Processes, Task
 from harness.interfaces import Context, State
@@ -27,10 +28,11 @@ def _trial(bench: Bench, folder: Path) -> TrialSpec:
     np.save(folder / "images.npy", data.images)
     np.save(folder / "labels.npy", data.labels)
     height, width = data.images.shape[1:]
+    info = DatasetInfo("conformance", "", len(data.labels), data.class_names, shape=(height, width))
     return TrialSpec(
         experiment="conformance",
         seed=SEED,
-        data=CachedDataset("conformance", folder, "", len(data.labels), (height, width), data.class_names),
+        data=CachedDataset(info, folder),
         split=SplitTable(),
         network=recipe.spec(data),
         backend=bench.target.name,

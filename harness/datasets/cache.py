@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.datasets.contract import as_stream
 from harness.datasets.downloads import LOG
 from harness.datasets.entries import DamagedError, Meta, images_and_labels, only_writer, read_meta, store, verify
+from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
 from harness.machine.files import checksum, read_regular, write_json
@@ -38,16 +39,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class CachedDataset:
     """A dataset in the cache: picklable, opened by every process that needs it."""
 
-    name: str
+    info: DatasetInfo
     directory: Path
-    digest: str
-    rows: int
-    shape: tuple[int, int]
-    class_names: tuple[str, ...]
-    title: str = ""
-    """``"digits, 1,797 images"``."""
-    checked: str = ""
-    """What verified it when it was read: ``"checksums"``, ``"counts"``, or nothing."""
 
     def open(self) -> LabelledImages:
         """Return the images, memory-mapped and shared by all processes of the machine, and the labels: both read-only.
@@ -59,10 +52,10 @@ class CachedDataset:
             HarnessError: the files do not hold what they did then.
         """
         try:
-            images, labels = images_and_labels(self.directory, self.rows, self.shape)
+            images, labels = images_and_labels(self.directory, self.info.rows, self.info.shape)
         except DamagedError as error:
             raise HarnessError(_damaged(self.directory, error)) from None
-        return LabelledImages(images, labels, self.class_names)
+        return LabelledImages(images, labels, self.info.class_names)
 
 
 class _Index(BaseModel):
@@ -135,15 +128,15 @@ def cached(root: Path) -> list[CachedDataset]:
 
     Their content is not verified: none of it is read.
     """
-    found = set()
+    entries = set()
     for path in (root / "sources").glob("*.json"):
         try:
             index = _read_index(path)
             if index:
-                found.add(_entry(root, index, read_meta(root / "datasets" / index.digest)))
+                entries.add(_entry(root, index, read_meta(root / "datasets" / index.digest)))
         except DamagedError:
             continue
-    return sorted(found, key=lambda entry: (entry.name, entry.title))
+    return sorted(entries, key=lambda entry: (entry.info.name, entry.info.title))
 
 
 def _key(meant: Mapping[str, object], dataset: Dataset) -> str:
@@ -172,11 +165,16 @@ def _known(root: Path, key: str, *, quiet: bool = False) -> CachedDataset | None
 
 
 def _entry(root: Path, index: _Index, meta: Meta) -> CachedDataset:
-    title = index.title or f"{index.name}, {meta.rows:,} images"
-    directory = root / "datasets" / index.digest
-    return CachedDataset(
-        index.name, directory, index.digest, meta.rows, meta.shape, meta.class_names, title, index.checked
+    info = DatasetInfo(
+        name=index.name,
+        digest=index.digest,
+        rows=meta.rows,
+        class_names=meta.class_names,
+        title=index.title or f"{index.name}, {meta.rows:,} images",
+        checked=index.checked,
+        shape=meta.shape,
     )
+    return CachedDataset(info, root / "datasets" / index.digest)
 
 
 def _read_index(path: Path) -> _Index | None:
@@ -202,7 +200,8 @@ def _stored(root: Path, name: str, stream: ImageStream) -> CachedDataset:
 
 
 def _write_index(root: Path, key: str, entry: CachedDataset) -> None:
-    index = _Index(name=entry.name, digest=entry.digest, title=entry.title, checked=entry.checked)
+    info = entry.info
+    index = _Index(name=info.name, digest=info.digest, title=info.title, checked=info.checked)
     path = root / "sources" / f"{key}.json"
     known = _read_index(path)
     if known is None or known.model_copy(update={"checksum": ""}) != index:

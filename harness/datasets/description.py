@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.cache import CachedDataset
+from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS, Split
 
 _BLOCK_ROWS = 4096
@@ -26,9 +27,7 @@ class SetSize:
 class Description:
     """A dataset in numbers."""
 
-    title: str
-    shape: tuple[int, int]
-    class_names: tuple[str, ...]
+    dataset: DatasetInfo
     counts: NDArray[np.int64]
     """Images of each class."""
     pixel_mean: float
@@ -55,20 +54,21 @@ class Description:
 def describe(data: CachedDataset, split: Split) -> Description:
     """Return a dataset in numbers, and what a split made of it; no more than a block of images is read at a time."""
     loaded = data.open()
-    classes = len(data.class_names)
+    info = data.info
+    classes = len(info.class_names)
     sets = []
     for name in SETS:
         rows = getattr(split, name)
         counts = np.bincount(loaded.labels[rows], minlength=classes)
-        sets.append(SetSize(name, len(rows), len(rows) / data.rows, int(counts.min()), int(counts.max())))
+        sets.append(SetSize(name, len(rows), len(rows) / info.rows, int(counts.min()), int(counts.max())))
     levels = np.zeros(256, dtype=np.int64)
-    for start in range(0, data.rows, _BLOCK_ROWS):
+    for start in range(0, info.rows, _BLOCK_ROWS):
         levels += np.bincount(loaded.images[start : start + _BLOCK_ROWS].reshape(-1), minlength=256)
     shade = np.arange(256) / 255.0
     mean = float((levels * shade).sum() / levels.sum())
     std = float(np.sqrt((levels * (shade - mean) ** 2).sum() / levels.sum()))
     counts = np.bincount(loaded.labels, minlength=classes)
-    return Description(data.title, data.shape, data.class_names, counts, mean, std, sets)
+    return Description(info, counts, mean, std, sets)
 
 
 def examples(data: CachedDataset) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from harness.datasets.cache import CachedDataset
+from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import DatasetSpec, read
@@ -42,12 +43,13 @@ class Plan:
 
     data: CachedDataset
     trials: list[PlannedTrial]
-    sizes: dict[str, int]
-    """Rows in train, val and test."""
-    split: str
-    """The digest of that partition."""
     perturbations: dict[str, str] = field(default_factory=dict)
     """What each perturbation of the tests is, ``"perturbation gaussian_noise"`` -> ``"nn-harness 0.1.0"``."""
+
+    @property
+    def dataset(self) -> DatasetInfo:
+        """What the run says of its data."""
+        return self.data.info
 
     @property
     def components(self) -> dict[str, str]:
@@ -83,14 +85,12 @@ def make_plan(
     except HarnessError as error:
         msg = f"{loaded.source('dataset', 'split')}: dataset {suite.dataset.name!r}: {error}"
         raise HarnessError(msg) from None
-    basis = {
-        "interface": str(INTERFACE_VERSION),
-        "dataset": data.digest,
-        "split": split.digest(),
-    }
+    info = replace(data.info, sizes={name: len(getattr(split, name)) for name in SETS}, split=split.digest())
+    data = CachedDataset(info, data.directory.absolute())
+    basis = {"interface": str(INTERFACE_VERSION), "dataset": info.digest, "split": info.split}
     questions = []
     for name, experiment in experiments.items():
-        network = network_spec(experiment, data.shape, len(data.class_names))
+        network = network_spec(experiment, info.shape, len(info.class_names))
         _check_last_batch(loaded, name, network, len(split.train))
         place = device if device and experiment.device == "auto" else experiment.device
         optimizer = _optimizer_spec(loaded, name)
@@ -128,7 +128,7 @@ def make_plan(
                 spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
             trials.append(PlannedTrial(row, spec, answer.devices))
     tests = perturbation_components(suite.robustness, registry)
-    return Plan(data, trials, {name: len(getattr(split, name)) for name in SETS}, basis["split"], tests)
+    return Plan(data, trials, tests)
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:
@@ -216,7 +216,7 @@ def _trial_spec(
     return TrialSpec(
         experiment=row.experiment,
         seed=row.seed,
-        data=replace(data, directory=data.directory.absolute()),
+        data=data,
         split=loaded.suite.dataset.split,
         network=network,
         backend=row.backend,

@@ -75,7 +75,7 @@ def execute(
         "trials": len(plan.trials),
         "reused": sum(row.status == "done" for row in rows.values()),
         "pending": len(pending),
-        "predicted_seconds": _predicted(foreknown(pending, timings, plan.sizes["train"]), pool.slots),
+        "predicted_seconds": _predicted(foreknown(pending, timings, plan.dataset.sizes["train"]), pool.slots),
     }
     observers.run_started(run=about)
     try:

@@ -99,7 +99,7 @@ def foreknown(
 
 def cost(planned: PlannedTrial) -> int:
     """Return a measure of how long a trial takes at most: parameters × epochs × images."""
-    return planned.row.parameters * planned.spec.epochs * planned.spec.data.rows if planned.spec else 0
+    return planned.row.parameters * planned.spec.epochs * planned.spec.data.info.rows if planned.spec else 0
 
 
 def _run(

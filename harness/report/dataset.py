@@ -61,7 +61,7 @@ def histogram(described: Description) -> bytes:
         raise _missing("altair and vl-convert-python") from None
     if find_spec("vl_convert") is None:
         raise _missing("vl-convert-python")
-    names, counts = [label(name) for name in described.class_names], described.counts.tolist()
+    names, counts = [label(name) for name in described.dataset.class_names], described.counts.tolist()
     rows = [{"class": name, "images": count} for name, count in zip(names, counts, strict=True)]
     mean = float(described.counts.mean())
     subtitle = (
@@ -78,7 +78,7 @@ def histogram(described: Description) -> bytes:
     )
     line = alt.Chart({"values": [{"mean": mean}]}).mark_rule(strokeDash=[6, 4]).encode(y=alt.Y("mean:Q"))
     chart = alt.layer(bars, line).properties(
-        title=alt.TitleParams(described.title, subtitle=subtitle), width=max(300, 18 * len(names)), height=300
+        title=alt.TitleParams(described.dataset.title, subtitle=subtitle), width=max(300, 18 * len(names)), height=300
     )
     (content,) = rendered([Drawing("counts", tidied(chart.to_dict()), {})])
     return content

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from harness.datasets.info import DatasetInfo
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.comparisons import Difference, difference
 from harness.results.experiments import ExperimentRows, perturbations
 from harness.rows import CLEAN, Condition, TrialRow
-from harness.store import Dataset, Run
+from harness.store import Run
 from harness.suite import Suite
 from harness.suite.finalists import Choice, choices
 
@@ -26,7 +27,7 @@ class Results:
 
     directory: Path
     suite: Suite
-    dataset: Dataset
+    dataset: DatasetInfo
     rows: list[TrialRow]
 
     @classmethod

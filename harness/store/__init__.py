@@ -2,7 +2,6 @@
 
 from harness.store.classes import read_classes, write_classes
 from harness.store.debris import clear, clear_checkpoint
-from harness.store.header import Dataset
 from harness.store.listing import Listed, listed
 from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
@@ -11,7 +10,6 @@ from harness.store.stored import Stored, damaged, plain
 
 __all__ = [
     "MEASURED",
-    "Dataset",
     "Listed",
     "Run",
     "Stored",

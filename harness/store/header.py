@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from errno import ENOSPC
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, read_regular, write_bytes
@@ -23,28 +24,11 @@ _SHOWN = 200
 """Characters of what is wrong with a header."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """What a run says of its data."""
-
-    name: str
-    digest: str
-    rows: Annotated[int, Field(ge=0)]
-    class_names: tuple[str, ...]
-    sizes: dict[str, Annotated[int, Field(ge=0)]]
-    title: str = ""
-    """What tables call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
-    checked: str = ""
-    """What its content was compared with when it was read: ``"checksums"``, ``"counts"``, or nothing."""
-    split: str = ""
-    """The digest of its partition into train, val and test; nothing where an earlier version made the run."""
-
-
 class Header(NamedTuple):
     """What ``run.json`` says; ``notes``: how the run came about."""
 
     suite: Suite
-    dataset: Dataset
+    dataset: DatasetInfo
     planned: list[tuple[str, int]]
     components: dict[str, str]
     """Each plugin that the last command's trials and tests take, ``"optimizer adam"`` -> ``"nn-harness 0.1.0"``."""
@@ -52,7 +36,7 @@ class Header(NamedTuple):
 
 
 _SUITE = TypeAdapter(Suite)
-_DATASET = TypeAdapter(Dataset)
+_DATASET = TypeAdapter(DatasetInfo)
 _COMPONENTS = TypeAdapter(dict[str, str])
 _PLANNED = TypeAdapter(list[tuple[str, Annotated[int, Field(ge=0, lt=2**63)]]])
 
@@ -156,7 +140,7 @@ def _valid(adapter: TypeAdapter[T], content: Mapping[str, Any], key: str) -> T:
         raise _DamagedError(printable(f"{place}: {first['msg']}, not {shown(first['input'])}", _SHOWN)) from None
 
 
-def _check_sizes(dataset: Dataset) -> None:
+def _check_sizes(dataset: DatasetInfo) -> None:
     if missing := [name for name in SETS if name not in dataset.sizes]:
         msg = f"dataset.sizes: {missing[0]!r} is missing"
         raise _DamagedError(msg)

@@ -19,11 +19,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError
 from harness.machine.files import read_arrays, sync_directory, write_arrays
 from harness.rows import TrialRow
 from harness.store.foreign import as_described, foreign
-from harness.store.header import Dataset, Header, read_header, unwritable, write_header
+from harness.store.header import Header, read_header, unwritable, write_header
 from harness.store.names import folders, located
 from harness.store.stored import Stored, read_stored, write_stored
 from harness.suite import Suite
@@ -40,7 +41,7 @@ class Run:
 
     directory: Path
     suite: Suite
-    dataset: Dataset
+    dataset: DatasetInfo
     planned: list[tuple[str, int]]
     """Experiment and seed of every trial that was ever asked for, in the suite's order."""
     components: dict[str, str] = field(default_factory=dict)

@@ -72,11 +72,15 @@ def load_backend(component: Component) -> Backend:
     return backend
 
 
-@lru_cache(maxsize=4)
 def split_of(data: CachedDataset, table: SplitTable) -> Split:
     """Return the split of a cached dataset: the same wherever it is computed; read-only, as later trials share it."""
-    labels = data.open().labels
-    split = stratified(labels, table.train, table.val, table.test, table.seed, class_names=data.class_names)
+    return _split(replace(data, info=replace(data.info, sizes={}, split="")), table)
+
+
+@lru_cache(maxsize=4)
+def _split(data: CachedDataset, table: SplitTable) -> Split:
+    labels, names = data.open().labels, data.info.class_names
+    split = stratified(labels, table.train, table.val, table.test, table.seed, class_names=names)
     return Split(read_only(split.train), read_only(split.val), read_only(split.test))
 
 

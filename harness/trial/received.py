@@ -88,7 +88,7 @@ def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evalua
             _computed(measure, "test")
         classes, table = trial.network.classes, (count, test_rows)
         arrays: dict[str, tuple[Any, Shape, float, float]] = {
-            "rows": (np.int64, (test_rows,), 0, trial.data.rows - 1),
+            "rows": (np.int64, (test_rows,), 0, trial.data.info.rows - 1),
             "labels": (np.int64, (test_rows,), 0, classes - 1),
             "predicted": (np.int64, table, 0, classes - 1),
             "log_probability": (np.float32, table, -np.inf, NORMALISATION),
@@ -111,8 +111,8 @@ def _examples(examples: Any, trial: TrialSpec) -> None:
     pairs = len(examples["pairs"]) if type(examples["pairs"]) is np.ndarray and examples["pairs"].ndim else 0
     _require(pairs <= PAIRS, "examples", examples["pairs"])
     _array(examples["pairs"], "pairs", np.int64, (pairs, 2), 0, trial.network.classes - 1)
-    _array(examples["rows"], "rows", np.int64, (pairs, EXAMPLES), -1, trial.data.rows - 1)
-    _array(examples["images"], "images", np.uint8, (pairs, EXAMPLES, *trial.data.shape), 0, 255)
+    _array(examples["rows"], "rows", np.int64, (pairs, EXAMPLES), -1, trial.data.info.rows - 1)
+    _array(examples["images"], "images", np.uint8, (pairs, EXAMPLES, *trial.data.info.shape), 0, 255)
 
 
 def _require(holds: bool, what: str, value: object) -> None:

@@ -111,12 +111,13 @@ def _show_plan(
     from harness.text import counted, spoken
 
     lines, counts, ahead = [], {"run": 0, "measure": 0, "done": 0, "unavailable": 0}, []
+    sizes = made.dataset.sizes
     for trial, found in zip(made.trials, stored, strict=True):
         row = trial.row
         to_test = measured.get((row.experiment, row.seed), "")
         state = "measure" if to_test else "done" if found.row else "run" if trial.spec else "unavailable"
         counts[state] += 1
-        forecast = timings.forecast(trial.spec, row, made.sizes["train"]) if trial.spec and state == "run" else None
+        forecast = timings.forecast(trial.spec, row, sizes["train"]) if trial.spec and state == "run" else None
         if state == "run":
             ahead.append((cost(trial), forecast))
         note = _note(found, runs=trial.spec is not None, to_test=to_test)
@@ -125,12 +126,11 @@ def _show_plan(
         epochs = trial.spec.epochs if trial.spec else ""
         about = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
         lines.append([*about, *_predicted(forecast), note])
-    sizes = made.sizes
     more = f"{counts['measure']} to measure, " if counts["measure"] else ""
     say(
         f"{as_typed(loaded.suite.suite.name)}: {counted(len(lines), 'trial')}, {counts['done']} done, "
         f"{counts['run']} to run, {more}{counts['unavailable']} unavailable\n"
-        f"dataset {loaded.suite.dataset.name}: {here.dataset.title}, {counted(len(made.data.class_names), 'class')}, "
+        f"dataset {made.dataset.name}: {made.dataset.title}, {counted(len(made.dataset.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
     )
     unknown = sum(forecast is None for _, forecast in ahead)

@@ -17,9 +17,9 @@ from harness.text import numbered
 from harness.trial.fingerprints import differences
 
 if TYPE_CHECKING:
+    from harness.datasets.info import DatasetInfo
     from harness.results.results import Results
     from harness.rows import Condition, TrialRow
-    from harness.store import Dataset
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Comparison:
 
     first: str
     second: str
-    dataset: Dataset
+    dataset: DatasetInfo
     seeds: dict[str, list[int]]
     """The seeds that are done in both, of each experiment that has any."""
     differences: list[Difference]

@@ -40,8 +40,8 @@ def show(context: typer.Context) -> None:
     table("datasets", lines, ["name", "here", "where", "size", "checked", "from"])
     root = cache_root()
     entries = [
-        [entry.name, entry.title, megabytes(_bytes(entry.directory)), entry.checked, entry.digest[:12]]
-        for entry in cached(root)
+        [info.name, info.title, megabytes(_bytes(folder)), info.checked, info.digest[:12]]
+        for info, folder in ((entry.info, entry.directory) for entry in cached(root))
     ]
     if entries:
         table("in the cache", entries, ["name", "what", "size", "checked", "digest"])

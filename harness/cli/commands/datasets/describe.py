@@ -56,20 +56,20 @@ def describe(
         msg = f"dataset {name!r}: {error}"
         raise HarnessError(msg) from None
     drawn = _draw(figures, data, described) if figures else []
-    _print(described, data.checked)
+    _print(described)
     for path in drawn:
         typer.echo(f"figure: {path}")
 
 
-def _print(described: Description, checked: str) -> None:
-    names, counts = described.class_names, described.counts
+def _print(described: Description) -> None:
+    names, counts = described.dataset.class_names, described.counts
     table("", [[name, f"{count:,}", f"{count / counts.sum():.2%}"] for name, count in zip(names, counts, strict=True)],
           ["class", "images", "share"])  # fmt: skip
-    height, width = described.shape
+    height, width = described.dataset.shape
     largest, smallest = described.largest, described.smallest
     facts = [
         ["images", f"{counts.sum():,} of {height} × {width} pixels"],
-        ["verified against", checked or "nothing, because it has no official form"],
+        ["verified against", described.dataset.checked or "nothing, because it has no official form"],
         ["classes", f"{len(names)}"],
         ["images a class", f"mean {counts.mean():,.0f}, standard deviation {counts.std():,.0f}"],
         ["largest class", f"{names[largest]!r} (number {largest}): {counts[largest]:,}"],
@@ -77,7 +77,7 @@ def _print(described: Description, checked: str) -> None:
         ["largest to smallest", f"{described.ratio:.2f} : 1"],
         ["pixels in [0, 1]", f"mean {described.pixel_mean:.4f}, standard deviation {described.pixel_std:.4f}"],
     ]
-    table(described.title, facts, ["", ""])
+    table(described.dataset.title, facts, ["", ""])
     lines = [
         [part.name, f"{part.images:,}", f"{part.share:.1%}", f"{part.smallest:,}", f"{part.largest:,}"]
         for part in described.split
@@ -93,8 +93,8 @@ def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Pat
     from harness.report.dataset import grid, histogram
     from harness.store.names import safe_name
 
-    content = {"classes": grid(examples(data), data.class_names), "counts": histogram(described)}
-    paths = {what: folder / f"{safe_name(data.name)}-{what}.png" for what in content}
+    content = {"classes": grid(examples(data), data.info.class_names), "counts": histogram(described)}
+    paths = {what: folder / f"{safe_name(data.info.name)}-{what}.png" for what in content}
     try:
         for what, path in paths.items():
             write_bytes(path, content[what], durable=False)
