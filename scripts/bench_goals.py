@@ -19,7 +19,7 @@ from tabulate import tabulate
 
 from harness.bench import Measurement, read
 from harness.bench.standings import limit_of, rate
-from harness.bench.tables import network_title, notes
+from harness.bench.tables import network_titles, notes
 from harness.errors import HarnessError
 from harness.machine.host import cores
 
@@ -104,7 +104,7 @@ def _ratio(goal: Goal, measurements: Sequence[Measurement]) -> Line:
     figure = mine.samples_per_second / peer.samples_per_second if mine and peer else None
     label = peer.label if peer else goal.peer
     disturbed = any(one.disturbed for one in (mine, peer) if one)
-    return Line(f"{_what(goal)} ÷ {label}, 1 × 2", figure, goal.at_least, disturbed=disturbed)
+    return Line(f"{_what(goal, measurements)} ÷ {label}, 1 × 2", figure, goal.at_least, disturbed=disturbed)
 
 
 def _limit(goal: Goal, measurements: Sequence[Measurement]) -> Line:
@@ -112,13 +112,15 @@ def _limit(goal: Goal, measurements: Sequence[Measurement]) -> Line:
     limit = limit_of(mine, measurements) if mine else None
     figure = rate(mine) / rate(limit) if mine and limit else None
     disturbed = any(one.disturbed for one in (mine, limit) if one)
-    return Line(f"{_what(goal)} ÷ float32 matrix limit, 2 × 1", figure, goal.at_least, disturbed=disturbed)
+    return Line(
+        f"{_what(goal, measurements)} ÷ float32 matrix limit, 2 × 1", figure, goal.at_least, disturbed=disturbed
+    )
 
 
-def _what(goal: Goal) -> str:
+def _what(goal: Goal, measurements: Sequence[Measurement]) -> str:
     precision = "" if goal.precision == "float32" else f" {goal.precision}"
     place = "2 × 1" if goal.processes == 2 else "1 × 2"
-    return f"{goal.backend}{precision} {network_title(goal.network)}, {place}"
+    return f"{goal.backend}{precision} {network_titles(measurements).get(goal.network, goal.network)}, {place}"
 
 
 def _mine(goal: Goal, measurements: Sequence[Measurement]) -> Measurement | None:

@@ -15,6 +15,10 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from time import process_time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.bench import BenchedNetwork
 
 PARTS = ("products", "activations", "batch norm", "dropout", "loss", "update", "images", "rest")
 NUMPY = {
@@ -52,24 +56,26 @@ def main() -> None:
     from harness.machine.kernels import settle_kernel
 
     settle_kernel()
-    from harness.bench import NETWORKS
+    from harness.bench import load_networks
+    from harness.plugins.loading import registry
 
     print("| backend | network | " + " | ".join(f"{part} %" for part in PARTS) + " | µs an image |")
     print("|---|---|" + "--:|" * (len(PARTS) + 1))
     for backend in ("numpy", "torch"):
-        for network in NETWORKS:
+        for network in load_networks(registry()).usual:
             print(_line(backend, network, given.rows, given.threads, given.rounds))
 
 
-def _line(backend: str, network: str, rows: int, threads: int, rounds: int) -> str:
+def _line(backend: str, network: "BenchedNetwork", rows: int, threads: int, rounds: int) -> str:
     from harness.bench import Case, prepare
+    from harness.plugins.loading import registry
 
-    with prepare(Case(backend, network, "train", "cpu", threads, rows), warm_ups=2) as prepared:
+    with prepare(Case(backend, network, "train", "cpu", threads, rows), registry(), warm_ups=2) as prepared:
         seconds = min(_timed(prepared.run) for _ in range(rounds))
         found = _numpy(prepared.run) if backend == "numpy" else _torch(prepared.run)
     whole = sum(found.values())
     shares = " | ".join(f"{found[part] / whole * 100:.0f}" for part in PARTS)
-    return f"| {backend} | {network} | {shares} | {seconds / rows * 1e6:.1f} |"
+    return f"| {backend} | {network.name} | {shares} | {seconds / rows * 1e6:.1f} |"
 
 
 def _timed(run: Callable[[], None]) -> float:

@@ -7,27 +7,25 @@ import json
 import sys
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
-from harness.bench.cases import CLASSES, NETWORKS, SHAPE, synthetic
+from harness.bench import BenchedNetwork, load_networks
+from harness.bench.cases import synthetic
+from harness.bench.networks import OPTIMIZER
 from harness.interfaces import Backend, Context, Placement
 from harness.plugins.loading import registry
 from harness.seeding import initial_state
-from harness.suite.network import network_spec
 from harness.trial.jobs import build_optimizer, load_backend
-from harness.trial.specs import OptimizerSpec
 
 ROWS = 10_240
 BATCHES = (256, 2048)
 
 
-def peak(backend: Backend, device: str, network: str, placement: Placement, batch: int) -> int | None:
+def peak(backend: Backend, device: str, network: BenchedNetwork, placement: Placement, batch: int) -> int | None:
     """Return the peak of one epoch, in bytes."""
-    table, data = NETWORKS[network], synthetic(ROWS)
-    spec = replace(network_spec(table, SHAPE, CLASSES), batch_size=batch)
-    rule = build_optimizer(OptimizerSpec(table.optimizer.name, table.optimizer.options, Path()), registry())
+    data, spec = synthetic(ROWS), replace(network.spec, batch_size=batch)
+    rule = build_optimizer(OPTIMIZER, registry())
     built = backend.build(spec, initial_state(spec, 0), rule, Context(0, device=device, placement=placement))
     try:
         built.attach(data.images, data.labels)
@@ -47,8 +45,8 @@ def main() -> int:
             print(f"{name}: {reason}")
             continue
         device = backend.devices(asked)[0]
-        for network, placement, batch in product(NETWORKS, placements, BATCHES):
-            row = {"backend": name, "network": network, "placement": placement, "batch": batch}
+        for network, placement, batch in product(load_networks(registry()).usual, placements, BATCHES):
+            row = {"backend": name, "network": network.name, "placement": placement, "batch": batch}
             held = peak(backend, device, network, placement, batch)
             print(json.dumps(row | {"peak_device_bytes": held}), flush=True)
             measured += 1

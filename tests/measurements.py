@@ -1,6 +1,9 @@
-"""A measurement, as tests of what is made of them need it."""
+"""Cases and measurements, as tests of what is made of them need them."""
+
+from functools import cache
 
 from harness import bench
+from harness.plugins.loading import registry
 
 MACHINE = bench.Machine("a processor", "8", "a device", "a blas")
 
@@ -10,3 +13,14 @@ def measurement(seconds, *, backend="numpy", machine=MACHINE, rows=1000, threads
     return bench.Measurement(
         backend, "M0", "train", "nn-harness 1", rows, threads, machine, environment, tuple(seconds)
     )
+
+
+@cache
+def shipped():
+    """Return the networks of the shipped suite."""
+    return bench.load_networks(registry())
+
+
+def bench_case(backend, network, work, *arguments, **more):
+    """Return a case on one of them; without a network on none."""
+    return bench.Case(backend, shipped().known[network] if network else None, work, *arguments, **more)

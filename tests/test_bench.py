@@ -15,6 +15,7 @@ from harness.bench.storage import stored
 from harness.errors import HarnessError, TrialError
 from harness.interfaces import INTERFACE_VERSION, EpochStats
 from harness.plugins.loading import load
+from tests.measurements import bench_case, shipped
 
 
 class RecordingNetwork:
@@ -71,25 +72,27 @@ class RecordingBackend:
 
 
 @pytest.fixture
-def log(monkeypatch):
-    """Install the recording backend, as ``x``, beside the built-in components; return what it notes."""
-    noted = []
+def log():
+    """Return what the recording backend notes."""
+    return []
+
+
+@pytest.fixture
+def plugins(log):
+    """Return the built-in components with the recording backend, as ``x``, beside them."""
     found = load(installed("nn-harness").entry_points.select(group="harness"))
-    one = replace(found.find("backend", "numpy"), name="x", target=lambda: RecordingBackend(noted))
-    plugins = replace(found, components=(*found.components, one))
-    for module in ("harness.bench.cases", "harness.bench.prepared", "harness.bench.work"):
-        monkeypatch.setattr(f"{module}.registry", lambda: plugins)
-    return noted
+    one = replace(found.find("backend", "numpy"), name="x", target=lambda: RecordingBackend(log))
+    return replace(found, components=(*found.components, one))
 
 
 @pytest.mark.parametrize("work", bench.WORKS)
-def test_a_run_is_the_work_and_the_wait_for_it(log, work, monkeypatch):
+def test_a_run_is_the_work_and_the_wait_for_it(log, plugins, work, monkeypatch):
     """Built and attached once, warmed up before the first run; every run ends with the device.
 
     How often an accelerator repeats the work, to fill a run, is `test_bench_pace`'s matter.
     """
     monkeypatch.setattr("harness.bench.prepared.repeats", lambda _run: 1)
-    with bench.prepare(bench.Case("x", "M0", work, threads=2, rows=1100)) as ready:
+    with bench.prepare(bench_case("x", "M0", work, threads=2, rows=1100), plugins) as ready:
         assert log[:2] == [("build", "x:0", 2), ("attach", (1100, 28, 28), (1100,))]
         done = [("train", 0, 1100, 1100, 0.001) if work == "train" else ("predict", 1100), ("synchronize",)]
         assert log[2:] == done
@@ -99,9 +102,9 @@ def test_a_run_is_the_work_and_the_wait_for_it(log, work, monkeypatch):
     assert log[-1] == ("close",)
 
 
-def test_a_measurement_tells_its_circumstances(log):
+def test_a_measurement_tells_its_circumstances(log, plugins):
     """Device, driver, kernel, threads: what pytest-benchmark's JSON carries."""
-    with bench.prepare(bench.Case("x", "M0", "train", rows=600)) as ready:
+    with bench.prepare(bench_case("x", "M0", "train", rows=600), plugins) as ready:
         told = ready.measured([0.5, 0.25, 1.0]).described()
     assert log
     assert told["device"] == "Accelerator x:0"
@@ -127,16 +130,16 @@ def test_a_measurement_tells_its_circumstances(log):
         ),
     ],
 )
-def test_what_is_fast_and_wrong_is_not_measured(log, monkeypatch, work, returned, told):
+def test_what_is_fast_and_wrong_is_not_measured(log, plugins, monkeypatch, work, returned, told):
     """The last warm-up's result is verified, outside the clock."""
     method = {"train": "train_epoch", "predict": "predict"}[work]
     monkeypatch.setattr(RecordingNetwork, method, lambda *_: returned)
     with pytest.raises(TrialError, match=told):
-        bench.prepare(bench.Case("x", "M0", work, rows=1100))
+        bench.prepare(bench_case("x", "M0", work, rows=1100), plugins)
     assert log[-1] == ("close",)
 
 
-def test_what_is_handed_out_is_read_only(log, monkeypatch):
+def test_what_is_handed_out_is_read_only(log, plugins, monkeypatch):
     """Images, labels, orders and rows: a write would change what later runs are given."""
     given = []
     for method, keep in (("attach", slice(0, 2)), ("train_epoch", slice(1, 2))):
@@ -147,17 +150,17 @@ def test_what_is_handed_out_is_read_only(log, monkeypatch):
             return inner(self, *arguments)
 
         monkeypatch.setattr(RecordingNetwork, method, noting)
-    bench.prepare(bench.Case("x", "M0", "train", rows=1100)).close()
+    bench.prepare(bench_case("x", "M0", "train", rows=1100), plugins).close()
     assert log
     assert len(given) >= 3
     assert not any(array.flags.writeable for array in given)
 
 
-def test_a_network_that_fails_to_start_is_closed(log, monkeypatch):
+def test_a_network_that_fails_to_start_is_closed(log, plugins, monkeypatch):
     """No device memory stays behind."""
     monkeypatch.setattr(RecordingNetwork, "train_epoch", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        bench.prepare(bench.Case("x", "M0", "train", rows=600))
+        bench.prepare(bench_case("x", "M0", "train", rows=600), plugins)
     assert log[-1] == ("close",)
 
 
@@ -173,11 +176,11 @@ def test_images_are_the_same_everywhere():
 
 
 @pytest.mark.parametrize("rows", [47, 102, 512])
-def test_few_images_are_of_every_class(rows):
+def test_few_images_are_of_every_class(plugins, rows):
     """Drawn labels would leave one out, and a set that lacks a class is refused."""
     with stored(rows) as images:
         assert np.bincount(images.dataset.open().labels, minlength=47).min() == rows // 47
-    cases = bench.chosen(peers=["none"], works=["evaluate", "perturb"], rows=rows)
+    cases = bench.chosen(plugins, shipped().usual, peers=["none"], works=["evaluate", "perturb"], rows=rows)
     assert {case.rows for case in cases} == {max(47, rows // 5)}
 
 
@@ -196,17 +199,18 @@ def test_rounds_are_interleaved_and_change_direction():
     assert [len(one) for one in seconds] == [3, 3, 3]
 
 
-def test_unknown_names_are_refused():
+def test_unknown_names_are_refused(plugins):
     """With the nearest known."""
-    with pytest.raises(HarnessError, match=r"^unknown network 'M1'\. Did you mean 'M1g'\? Known: M0, M1g, M2, M3b\.$"):
-        bench.cases_for(networks=["M1"])
+    networks = shipped().usual
+    with pytest.raises(HarnessError, match=r"^unknown network 'M1'\. Did you mean 'M1h'\? Known: M0, M1a, .*, M3b\.$"):
+        shipped().named(["M1"])
     with pytest.raises(HarnessError, match=r"unknown backend 'nunpy'\. Did you mean 'numpy'"):
-        bench.cases_for(["nunpy"])
+        bench.cases_for(plugins, networks, ["nunpy"])
     with pytest.raises(HarnessError, match=r"unknown precision 'float16'\. Did you mean 'bfloat16'"):
-        bench.cases_for(precisions=["float16"])
+        bench.cases_for(plugins, networks, precisions=["float16"])
     with pytest.raises(HarnessError, match=r"unknown work 'training'\. Did you mean 'train'"):
-        bench.chosen(works=["training"])
+        bench.chosen(plugins, networks, works=["training"])
     with pytest.raises(HarnessError, match=r"unknown peer 'sklearn'\. Did you mean 'sklearn-mlp'"):
-        bench.chosen(peers=["sklearn"])
+        bench.chosen(plugins, networks, peers=["sklearn"])
     with pytest.raises(HarnessError, match="numpy M0 train: numpy runs on the CPU alone, not on 'cuda'"):
-        bench.prepare(bench.Case("numpy", "M0", "train", device="cuda"))
+        bench.prepare(bench_case("numpy", "M0", "train", device="cuda"), plugins)

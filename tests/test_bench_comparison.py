@@ -9,7 +9,7 @@ from harness import bench
 from harness.bench import noise
 from harness.bench.tables import shown
 from harness.errors import HarnessError
-from tests.measurements import MACHINE, measurement
+from tests.measurements import MACHINE, bench_case, measurement
 from tests.test_bench_standings import texts
 
 
@@ -41,7 +41,7 @@ def test_noise_floors_are_kept_by_machine_and_backend(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_calibration_measures_in_fresh_processes():
     """Half of them for either side; the machine is the one that the case ran on."""
-    found = bench.calibrate(bench.Case("numpy", "M0", "predict", rows=512), 2, processes=2)
+    found = bench.calibrate(bench_case("numpy", "M0", "predict", rows=512), 2, processes=2)
     assert 0 <= found.floor < 100
     assert found.machine.device == "cpu"
     assert (found.rounds, found.processes) == (2, 2)

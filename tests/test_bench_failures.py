@@ -5,8 +5,8 @@ import json
 import pytest
 
 from harness import bench
-from harness.bench.cases import Case
 from tests.command_line import module
+from tests.measurements import bench_case
 from tests.plugins_on_disk import distribution
 from tests.test_children import running
 
@@ -88,9 +88,9 @@ def test_a_case_that_hangs_costs_itself_alone(tmp_path, monkeypatch):
     """In its start or in a run; its processes are ended, and the others are measured."""
     monkeypatch.setenv("STARTED", str(tmp_path))
     cases = [
-        Case("faulty", "M3b", "train", rows=600),
-        Case("faulty", "M0", "train", rows=600, processes=2),
-        Case("numpy", "M0", "train", rows=600),
+        bench_case("faulty", "M3b", "train", rows=600),
+        bench_case("faulty", "M0", "train", rows=600, processes=2),
+        bench_case("numpy", "M0", "train", rows=600),
     ]
     measured = bench.measure(cases, 2, timeout=10)
     assert {case.title: why for case, why in measured.failed.items()} == {
@@ -108,8 +108,8 @@ def test_a_case_that_hangs_costs_itself_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("case", "reason"),
     [
-        (Case("faulty", "M0", "predict", rows=600), "OddError: this and that"),
-        (Case("faulty", "M0", "train", rows=600), "took longer than 10 s"),
+        (bench_case("faulty", "M0", "predict", rows=600), "OddError: this and that"),
+        (bench_case("faulty", "M0", "train", rows=600), "took longer than 10 s"),
     ],
 )
 def test_a_calibration_that_fails_says_why(case, reason):

@@ -6,9 +6,11 @@ import pytest
 from harness.bench import pace, prepared
 from harness.bench.cases import Case
 from harness.bench.prepared import prepare
+from harness.plugins.loading import registry
 from harness_array.backends import NumpyBackend
 from harness_array.devices import Host
 from harness_array.products import repeatable
+from tests.measurements import bench_case
 
 
 class Clock:
@@ -54,12 +56,12 @@ def test_only_a_single_process_on_an_accelerator_repeats_its_work(monkeypatch, p
     """On the CPU a run is the work once, as ever."""
     backend = Accelerated()
     monkeypatch.setattr(prepared, "repeats", lambda _run: 5)
-    case = Case("numpy", "M0", "train", rows=1024, processes=processes)
-    with prepare(case) as ready:
+    case = bench_case("numpy", "M0", "train", rows=1024, processes=processes)
+    with prepare(case, registry()) as ready:
         assert (ready.repeats, ready.accelerated) == (1, False)
     monkeypatch.setattr(prepared, "load_backend", lambda _component: backend)
-    monkeypatch.setattr(Case, "ask", lambda _case: type("Answer", (), {"backend": "numpy", "devices": ("cuda:0",)}))
-    with prepare(case) as ready:
+    monkeypatch.setattr(Case, "ask", lambda *_: type("Answer", (), {"backend": "numpy", "devices": ("cuda:0",)}))
+    with prepare(case, registry()) as ready:
         assert (ready.repeats, ready.accelerated) == (5 if processes == 1 else 1, True)
 
 
@@ -69,8 +71,8 @@ def test_products_of_several_steps_are_waited_for_together(monkeypatch, rows, st
     backend = Accelerated()
     monkeypatch.setattr(prepared, "repeats", lambda _run: 1)
     monkeypatch.setattr(prepared, "load_backend", lambda _component: backend)
-    monkeypatch.setattr(Case, "ask", lambda _case: type("Answer", (), {"backend": "numpy", "devices": ("cuda:0",)}))
-    with prepare(Case("numpy", "M0", "products", rows=rows)) as ready:
+    monkeypatch.setattr(Case, "ask", lambda *_: type("Answer", (), {"backend": "numpy", "devices": ("cuda:0",)}))
+    with prepare(bench_case("numpy", "M0", "products", rows=rows), registry()) as ready:
         ready.run()
         assert backend.products == 8 * steps
         assert ready.samples == rows

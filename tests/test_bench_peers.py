@@ -5,7 +5,6 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from harness.bench.cases import Case
 from harness.bench.classifier import MLPClassifierPeer
 from harness.interfaces import Activation, BatchNorm, Context, Dropout, Linear, MultiplyingBackend, NetworkSpec, Peer
 from harness.plugins.loading import registry
@@ -13,6 +12,7 @@ from harness.trial.jobs import load_backend
 from harness_array import products
 from harness_array.devices import Host
 from harness_torch.peers import Bfloat16, Eager, WithDataLoader
+from tests.measurements import bench_case
 
 LAYERS = (Linear(64, 32), Activation("relu"), Linear(32, 10))
 MODERN = (Linear(64, 32), BatchNorm(32), Activation("silu"), Dropout(0.1), Linear(32, 10))
@@ -83,10 +83,10 @@ def test_torch_peers_have_the_same_network_as_the_backends():
 def test_scikit_learn_says_what_it_has_not():
     """M3b, all of what makes it so."""
     peer = MLPClassifierPeer()
-    assert peer.unsupported(Case("sklearn-mlp", "M3b", "train").spec()) == ["activation", "batch_norm", "dropout"]
-    assert peer.unsupported(Case("sklearn-mlp", "M1g", "train").spec()) == []
+    assert peer.unsupported(bench_case("sklearn-mlp", "M3b", "train").spec) == ["activation", "batch_norm", "dropout"]
+    assert peer.unsupported(bench_case("sklearn-mlp", "M1g", "train").spec) == []
     assert peer.unavailable("cuda") == "scikit-learn runs on the CPU alone, not on 'cuda'"
-    network = peer.build(Case("sklearn-mlp", "M1g", "train").spec(), 0.001, Context(0))
+    network = peer.build(bench_case("sklearn-mlp", "M1g", "train").spec, 0.001, Context(0))
     assert network._model.hidden_layer_sizes == [400, 240, 120]
     assert (network._model.batch_size, network._model.solver) == (512, "adam")
 

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from harness import bench
-from harness.bench.cases import Case
 from harness.machine import contention
+from harness.plugins.loading import registry
+from tests.measurements import bench_case, shipped
 from tests.plugins_on_disk import distribution
 from tests.test_children import running
 
@@ -128,7 +129,7 @@ def by_title(measured):
 @pytest.mark.usefixtures("theirs")
 def test_processes_of_a_case_run_at_the_same_moment():
     """Two that each take 0.2 s take 0.2 s together, and their samples are counted together."""
-    measured = bench.measure([Case("theirs", "M0", "train", rows=600, processes=2)], 3)
+    measured = bench.measure([bench_case("theirs", "M0", "train", rows=600, processes=2)], 3)
     (one,) = measured.measurements
     assert one.title == "theirs M0 train, 2 processes"
     assert one.provenance == "their-bench 2.0"
@@ -143,7 +144,7 @@ def test_processes_of_a_case_run_at_the_same_moment():
 def test_start_and_memory_are_of_the_process_itself():
     """From its start until the network stands; mapped images are nobody's own memory."""
     rows = 60_000  # 47 MB of images
-    measured = bench.measure([Case("theirs", "M0", "train", rows=rows)], 1)
+    measured = bench.measure([bench_case("theirs", "M0", "train", rows=rows)], 1)
     (one,) = measured.measurements
     assert len(one.startup_seconds) == 1
     assert one.startup_seconds[0] > 0.3
@@ -159,8 +160,8 @@ def test_every_process_is_fresh_and_has_the_environment_it_would_have(monkeypatc
     monkeypatch.setenv("THEIR_MARK", "tuned")
     monkeypatch.setenv("OMP_NUM_THREADS", "9")
     cases = [
-        Case("theirs", "M0", "train", rows=600, threads=2),
-        Case("their-peer", "M0", "train", rows=600, threads=2, kind="peer"),
+        bench_case("theirs", "M0", "train", rows=600, threads=2),
+        bench_case("their-peer", "M0", "train", rows=600, threads=2, kind="peer"),
     ]
     measured = by_title(bench.measure(cases, 1, plain=plain))
     backend, peer = measured["theirs M0 train"], measured["their-peer M0 train"]
@@ -178,12 +179,12 @@ def test_one_failing_case_costs_itself_alone(monkeypatch, tmp_path):
     """One raises in its second run, one dies, one is unavailable, one has no way to do it; the last is measured."""
     monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
     cases = [
-        Case("theirs", "M0", "predict", rows=600),
-        Case("theirs", "M3b", "train", rows=600),
-        Case("nowhere", "M0", "train", rows=600),
-        Case("nowhere", "M1g", "train", rows=600),
-        Case("their-peer", "M3b", "train", rows=600, kind="peer"),
-        Case("theirs", "M1g", "train", rows=600),
+        bench_case("theirs", "M0", "predict", rows=600),
+        bench_case("theirs", "M3b", "train", rows=600),
+        bench_case("nowhere", "M0", "train", rows=600),
+        bench_case("nowhere", "M1g", "train", rows=600),
+        bench_case("their-peer", "M3b", "train", rows=600, kind="peer"),
+        bench_case("theirs", "M1g", "train", rows=600),
     ]
     measured = bench.measure(cases, 2)
     assert list(by_title(measured)) == ["theirs M1g train"]
@@ -201,7 +202,7 @@ def test_one_failing_case_costs_itself_alone(monkeypatch, tmp_path):
 
 def test_the_products_of_a_library_are_measured_with_each_of_its_kernels():
     """Its own choice, then every other that the processor can run; the operations are those of the products."""
-    measured = by_title(bench.measure([Case("numpy", "M0", "products", rows=1000)], 2))
+    measured = by_title(bench.measure([bench_case("numpy", "M0", "products", rows=1000)], 2))
     own = measured.pop("numpy M0 products")
     assert own.rows == 1024  # whole steps
     weights = 784 * 128 + 128 * 64 + 64 * 47
@@ -217,7 +218,9 @@ def test_the_products_of_a_library_are_measured_with_each_of_its_kernels():
 
 def test_evaluation_perturbations_and_loading_are_cases_too():
     """Seconds of each; an evaluation is clean and five severities, a perturbation those five."""
-    cases = bench.chosen(backends=["numpy"], networks=["M0"], works=["evaluate", "perturb", "load"], rows=2000)
+    cases = bench.chosen(
+        registry(), shipped().named(["M0"]), backends=["numpy"], works=["evaluate", "perturb", "load"], rows=2000
+    )
     measured = by_title(bench.measure(cases, 1))
     assert list(measured) == ["numpy M0 evaluate", "gaussian_noise perturb", "cache load"]
     assert [one.conditions for one in measured.values()] == [6, 5, 1]
@@ -226,8 +229,8 @@ def test_evaluation_perturbations_and_loading_are_cases_too():
 
 def test_a_precision_that_is_not_here_is_unavailable():
     """And one that is reaches the network's context."""
-    assert Case("numpy", "M0", "train", precision="float64").context("cpu").precision == "float64"
-    measured = bench.measure([Case("numpy", "M0", "train", rows=600, precision="bfloat16")], 1)
+    assert bench_case("numpy", "M0", "train", precision="float64").context("cpu").precision == "float64"
+    measured = bench.measure([bench_case("numpy", "M0", "train", rows=600, precision="bfloat16")], 1)
     assert list(measured.unavailable.values()) == ["numpy cannot honour precision 'bfloat16'"]
 
 
@@ -236,8 +239,8 @@ def test_a_case_has_its_own_rows_of_the_common_images(monkeypatch, tmp_path):
     """However many another case has."""
     monkeypatch.setenv("ATTACHED", str(tmp_path / "attached"))
     cases = [
-        Case("cache", "", "load", rows=2000, kind="dataset"),
-        Case("their-peer", "M0", "train", rows=600, kind="peer"),
+        bench_case("cache", "", "load", rows=2000, kind="dataset"),
+        bench_case("their-peer", "M0", "train", rows=600, kind="peer"),
     ]
     measured = bench.measure(cases, 1)
     assert [one.rows for one in measured.measurements] == [2000, 600]
@@ -253,7 +256,7 @@ def test_what_others_do_meanwhile_is_noted():
     """Two processes that never rest, while a case sleeps: they have as much of its core as a machine gives them."""
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2)]
     try:
-        (one,) = bench.measure([Case("theirs", "M0", "train", rows=600)], 3).measurements
+        (one,) = bench.measure([bench_case("theirs", "M0", "train", rows=600)], 3).measurements
     finally:
         for other in others:
             other.kill()

@@ -11,10 +11,10 @@ import pytest
 
 from harness import bench
 from harness.bench.arithmetic import operations
-from harness.bench.cases import Case
 from harness.bench.overhead import Overhead
 from harness.bench.tables import notes, overhead_table, shown
 from harness.errors import HarnessError
+from tests.measurements import bench_case
 from tests.tiny import TINY
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "bench_goals.py"
@@ -47,7 +47,7 @@ RUN = [
     one("torch", 480, "products", machine=MKL),
     one("torch", 2000, "products", machine=MKL, precision="bfloat16"),
     one("numpy", 800, "products", processes=2, threads=1),
-    one("numpy", 300, "products", network="M1g"),
+    one("numpy", 300, "products", network="M1g", also=("M2",)),
 ]
 
 
@@ -71,7 +71,7 @@ def test_ratios_are_within_one_run_network_and_place():
 
 def test_a_step_is_counted_as_its_matrix_products():
     """M1g has 444,040 weights, 313,600 of them in the first layer, which passes no gradient on."""
-    assert operations(Case("numpy", "M1g", "train").spec()) == 6 * 444_040 - 2 * 313_600
+    assert operations(bench_case("numpy", "M1g", "train").spec) == 6 * 444_040 - 2 * 313_600
 
 
 def headings(table):
@@ -168,7 +168,7 @@ def test_goals_are_measured_where_they_are_set(typed, monkeypatch, cores):
     )
     script = runpy.run_path(str(SCRIPT))
     typed(*script["COMMAND"], code=1)
-    cases = {(one.backend, one.network, one.precision, one.processes, one.threads) for one in planned}
+    cases = {(one.backend, one.network_name, one.precision, one.processes, one.threads) for one in planned}
     for goal in (*script["GOALS"], script["OF_THE_LIMIT"]):
         assert (goal.backend, goal.network, goal.precision, goal.processes, 3 - goal.processes) in cases
         assert (goal.peer, goal.network, "float32", 1, 2) in cases

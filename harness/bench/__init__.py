@@ -1,9 +1,10 @@
 """Benchmarks: backends and peers at the same work in turns, compared with plain use, the machine, and a baseline."""
 
-from harness.bench.cases import NETWORKS, PRECISIONS, ROWS, WORKS, Case, Work, cases_for
+from harness.bench.cases import PRECISIONS, ROWS, WORKS, Case, Work, cases_for
 from harness.bench.choosing import EVERY, Placement, chosen, picked, placements
 from harness.bench.comparison import Comparison, check_common, compare
 from harness.bench.measurements import Machine, Measurement, check_place, read, save
+from harness.bench.networks import BenchedNetwork, Networks, default_suite, load_networks, networks_of
 from harness.bench.noise import NoiseFloor, calibrate, floors, keep
 from harness.bench.overhead import Overhead, overhead
 from harness.bench.prepared import Prepared, UnavailableError, prepare
@@ -13,16 +14,17 @@ from harness.bench.standings import Standing, standings
 
 __all__ = [
     "EVERY",
-    "NETWORKS",
     "PRECISIONS",
     "ROWS",
     "WORKS",
+    "BenchedNetwork",
     "Case",
     "Comparison",
     "FailedError",
     "Machine",
     "Measured",
     "Measurement",
+    "Networks",
     "NoiseFloor",
     "Overhead",
     "Placement",
@@ -36,10 +38,13 @@ __all__ = [
     "check_place",
     "chosen",
     "compare",
+    "default_suite",
     "floors",
     "interleaved",
     "keep",
+    "load_networks",
     "measure",
+    "networks_of",
     "overhead",
     "picked",
     "placements",

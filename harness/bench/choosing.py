@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.bench.cases import CLASSES, ROWS, Case, Work, cases_for, known_networks
+from harness.bench.cases import ROWS, Case, Work, cases_for
 from harness.bench.measurements import Measurement
+from harness.bench.networks import CLASSES, BenchedNetwork
 from harness.errors import HarnessError, nearest, shown
 from harness.machine import host
-from harness.plugins.loading import registry
+from harness.plugins.loading import Registry
 
 EVERY: tuple[Work, ...] = ("train", "products", "predict", "evaluate", "perturb", "load")
 """What there is to measure, in the order in which it is shown."""
 AT_MOST = 4
-"""Cores that are used where nobody says how many: every process of every case stays until the end."""
+"""Cores that are used by default: every process of every case stays until the end."""
 NONE = "none"
 """What ``--peer`` takes for no peer at all."""
 
@@ -37,17 +38,18 @@ def placements(processes: int | None, threads: int | None, cores: int | None = N
 
 
 def chosen(
+    plugins: Registry,
+    networks: Sequence[BenchedNetwork],
     *,
     backends: Sequence[str] = (),
     peers: Sequence[str] = (),
-    networks: Sequence[str] = (),
     works: Sequence[str] = (),
     places: Sequence[Placement] = (Placement(1, 1),),
     precisions: Sequence[str] = ("float32",),
     device: str = "auto",
     rows: int = ROWS,
 ) -> list[Case]:
-    """Return the cases of a run; what is not named is everything.
+    """Return the cases of a run on some networks; where no name is given, all that are installed or known.
 
     A peer is one process, with a thread for each core that a placement has. An evaluation has a fifth of the rows, as
     the test rows of a suite are, each clean and under every severity of every perturbation; at least one of each class.
@@ -56,26 +58,26 @@ def chosen(
         HarnessError: a name is not known, or the rows are too few.
     """
     wanted = _known_works(works)
-    found: list[Case] = []
+    cases: list[Case] = []
     for place in places:
         common = {"device": device, "threads": place.threads, "rows": rows, "processes": place.processes}
         backend_works = [work for work in wanted if work in {"train", "products", "predict"}]
-        found += cases_for(backends, networks, backend_works, precisions=precisions, **common)  # type: ignore[arg-type]
+        cases += cases_for(plugins, networks, backends, backend_works, precisions=precisions, **common)  # type: ignore[arg-type]
     if "train" in wanted:
-        found += _peers(peers, networks, places, device, rows)
-    perturbations, part = tuple(sorted(registry().named("perturbation"))), max(CLASSES, rows // 5)
+        cases += _peers(plugins, peers, networks, places, device, rows)
+    perturbations, part = tuple(sorted(plugins.named("perturbation"))), max(CLASSES, rows // 5)
     one = places[0]
     if "evaluate" in wanted:
-        plain = cases_for(backends, networks, ["evaluate"], device=device, threads=one.threads, rows=part)
-        found += [replace(case, perturbations=perturbations) for case in plain]
+        plain = cases_for(plugins, networks, backends, ["evaluate"], device=device, threads=one.threads, rows=part)
+        cases += [replace(case, perturbations=perturbations) for case in plain]
     if "perturb" in wanted:
-        found += [
-            Case(name, "", "perturb", "cpu", one.threads, part, "perturbation", perturbations=(name,))
+        cases += [
+            Case(name, None, "perturb", "cpu", one.threads, part, "perturbation", perturbations=(name,))
             for name in perturbations
         ]
     if "load" in wanted:
-        found.append(Case("cache", "", "load", "cpu", 1, rows, "dataset"))
-    return found
+        cases.append(Case("cache", None, "load", "cpu", 1, rows, "dataset"))
+    return cases
 
 
 def picked(
@@ -87,25 +89,30 @@ def picked(
     works: Sequence[str] = (),
     precisions: Sequence[str] = (),
 ) -> list[Measurement]:
-    """Return those of some measurements that names ask for, as `chosen` would; what is not named is everything.
+    """Return those of some measurements that names ask for, as `chosen` would; where no name is given, all.
 
     Raises:
         HarnessError: a network or work is not known, or nothing is left: nothing at all, or of the backends named.
     """
-    named, wanted = known_networks(networks), _known_works(works)
+    wanted = _known_works(works)
+    known = {name for one in measurements for name in one.network_names}
+    for name in networks:
+        if name not in known:
+            msg = f"unknown network {shown(name)}. {nearest(name, sorted(known))}"
+            raise HarnessError(msg)
 
     def fits(one: Measurement) -> bool:
-        if (networks and one.network not in named) or one.work not in wanted:
+        if (networks and not set(networks) & set(one.network_names)) or one.work not in wanted:
             return False
         if one.kind == "backend":
             return (not backends or one.backend in backends) and (not precisions or one.precision in precisions)
         return one.kind != "peer" or not peers or one.backend in peers
 
-    found = [one for one in measurements if fits(one)]
-    if not found or (backends and not any(one.kind == "backend" for one in found)):
-        msg = f"holds nothing of what is asked for; it has {', '.join(one.title for one in measurements)}"
+    kept = [one for one in measurements if fits(one)]
+    if not kept or (backends and not any(one.kind == "backend" for one in kept)):
+        msg = f"nothing in it matches the options; it has {', '.join(one.title for one in measurements)}"
         raise HarnessError(msg)
-    return found
+    return kept
 
 
 def _known_works(names: Sequence[str]) -> list[Work]:
@@ -118,16 +125,21 @@ def _known_works(names: Sequence[str]) -> list[Work]:
 
 
 def _peers(
-    names: Sequence[str], networks: Sequence[str], places: Sequence[Placement], device: str, rows: int
+    plugins: Registry,
+    names: Sequence[str],
+    networks: Sequence[BenchedNetwork],
+    places: Sequence[Placement],
+    device: str,
+    rows: int,
 ) -> list[Case]:
     if NONE in names:
         return []
     for name in names:
-        registry().find("peer", name)
+        plugins.find("peer", name)
     threads = dict.fromkeys(place.processes * place.threads for place in places)
     return [
         Case(name, network, "train", device, count, rows, "peer")
         for count in threads
-        for name in dict.fromkeys(names or registry().named("peer"))
-        for network in known_networks(networks)
+        for name in dict.fromkeys(names or plugins.named("peer"))
+        for network in networks
     ]

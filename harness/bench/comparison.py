@@ -72,6 +72,11 @@ def _compare(now: Measurement, baseline: Measurement, floor: NoiseFloor | None) 
         if here != there:
             msg = f"{now.title}: measured with --{key} {there}, here with {here}: not comparable"
             raise HarnessError(msg)
+    for value, what in (("batch_size", "in batches of {}"), ("parameters", "on a network of {} parameters")):
+        here, there = getattr(now, value), getattr(baseline, value)
+        if here != there and None not in {here, there}:
+            msg = f"{now.title}: measured {what.format(f'{there:,}')}, here {what.format(f'{here:,}')}: not comparable"
+            raise HarnessError(msg)
     ratio = now.samples_per_second / baseline.samples_per_second
     margin = max(floor.floor, now.spread or 0.0, baseline.spread or 0.0) if floor else None
     verdict: Verdict = "no verdict"

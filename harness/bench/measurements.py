@@ -79,6 +79,11 @@ class Measurement:
     """Of the largest process, until the case was warm."""
     waited: float | None = None
     """The share of a run's time for which its threads were ready and had no core: the median run's."""
+    also: tuple[str, ...] = ()
+    """Other experiments of the suite that have the same network."""
+    batch_size: int = 512
+    parameters: int | None = None
+    """Of the network."""
     others: float | None = None
     """What others took of as many cores as it may use, as a share of them: the median run's."""
 
@@ -92,6 +97,11 @@ class Measurement:
         """What people call the case."""
         precision = "float32" if self.kind == "peer" else self.precision  # a peer's name says its own
         return case_title(self.backend, self.network, self.work, precision, self.variant, self.processes)
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The names of the experiments that have its network; none where it has none."""
+        return (self.network, *self.also) if self.network else ()
 
     @property
     def median_seconds(self) -> float:

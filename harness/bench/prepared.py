@@ -9,6 +9,7 @@ from typing import Self
 from harness.bench.arithmetic import operations, step_products
 from harness.bench.cases import SEED, SEVERITIES, Case, synthetic
 from harness.bench.measurements import Machine, Measurement
+from harness.bench.networks import LEARNING_RATE, OPTIMIZER
 from harness.bench.pace import repeats, steps_together
 from harness.bench.storage import stored
 from harness.bench.work import evaluation, work_of
@@ -17,14 +18,14 @@ from harness.errors import HarnessError
 from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Peer
 from harness.machine.host import host
 from harness.machine.threads import limited, numpy_blas
-from harness.plugins.loading import registry
+from harness.plugins.loading import Registry
 from harness.seeding import initial_state
 from harness.trial.inputs import read_only
 from harness.trial.jobs import build_optimizer, load_backend
 from harness.trial.outputs import read_facts, read_placement
 
 Built = Callable[[], None]
-"""Told that the network stands: what comes then is not part of a start."""
+"""Called when the network is built: what comes then is not part of a start."""
 
 
 class UnavailableError(HarnessError):
@@ -46,12 +47,14 @@ class Prepared:
     circumstances: dict[str, str]
     """Where it runs: host, device, versions, threads, placement."""
     cleanup: ExitStack = field(repr=False)
+    provenance: str = ""
+    """The distribution and version of what is measured."""
     label: str = ""
     """What tables call it, where that is not its name."""
     precision: str = ""
     """Of its matrix products, where that is not the case's."""
     reference: bool = False
-    """Whether backends are told in multiples of it."""
+    """Whether backends are compared with it, in multiples of its speed."""
     kernels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Of the matrix library: by name, the environment that chooses each."""
     verify: Callable[[], None] = lambda: None
@@ -68,7 +71,7 @@ class Prepared:
     def samples(self) -> int:
         """Images of one run; of products, those of whole steps."""
         case = self.case
-        return _steps(case) * case.spec().batch_size if case.work == "products" else case.rows
+        return _steps(case) * case.spec.batch_size if case.work == "products" else case.rows
 
     def measured(self, seconds: Sequence[float]) -> Measurement:
         """Return the measurement that runs of these seconds make."""
@@ -76,9 +79,9 @@ class Prepared:
         counted = case.work in {"train", "products"}
         return Measurement(
             backend=case.backend,
-            network=case.network,
+            network=case.network_name,
             work=case.work,
-            provenance=_provenance(case),
+            provenance=self.provenance,
             rows=self.samples,
             threads=case.threads,
             machine=Machine.of(self.circumstances),
@@ -90,7 +93,10 @@ class Prepared:
             variant=case.kernel,
             label=self.label,
             reference=self.reference,
-            operations=operations(case.spec()) if counted else None,
+            operations=operations(case.spec) if counted else None,
+            also=case.network.also if case.network else (),
+            batch_size=case.spec.batch_size if case.network else 512,
+            parameters=case.spec.parameter_count() if case.network else None,
             conditions=(case.kind == "backend") + len(SEVERITIES) * len(case.perturbations) or 1,
         )
 
@@ -108,7 +114,12 @@ class Prepared:
 
 
 def prepare(
-    case: Case, *, warm_ups: int = 1, dataset: CachedDataset | None = None, built: Built | None = None
+    case: Case,
+    plugins: Registry,
+    *,
+    warm_ups: int = 1,
+    dataset: CachedDataset | None = None,
+    built: Built | None = None,
 ) -> Prepared:
     """Build a case's network, attach the images and run it ``warm_ups`` times: what compiles has compiled.
 
@@ -119,20 +130,21 @@ def prepare(
     """
 
     def images() -> LabelledImages:
-        stands()
+        is_built()
         data = dataset.open() if dataset else synthetic(case.rows)
         images, labels = read_only(data.images[: case.rows]), read_only(data.labels[: case.rows])
         return replace(data, images=images, labels=labels)
 
-    stands = built or (lambda: None)
+    is_built = built or (lambda: None)
     with ExitStack() as cleanup:
         cleanup.enter_context(limited(case.threads))
         if case.kind == "dataset":
-            stands()
+            is_built()
             prepared = _dataset(case, dataset or cleanup.enter_context(stored(case.rows)).dataset, cleanup)
         else:
             make = {"peer": _peer, "backend": _backend, "perturbation": _perturbation}[case.kind]
-            prepared = make(case, images, cleanup)
+            prepared = make(case, plugins, images, cleanup)
+            prepared.provenance = plugins.find(case.kind, case.backend).provenance
         cleanup.enter_context(limited(case.threads))  # once more: for the libraries that were loaded meanwhile
         for _ in range(warm_ups):
             prepared.run()
@@ -147,19 +159,18 @@ def prepare(
 Images = Callable[[], LabelledImages]
 
 
-def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
-    answer = case.ask()
-    backend: Backend | None = None
+def _backend(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) -> Prepared:
+    answer = case.ask(plugins)
+    component = plugins.find("backend", case.backend)
     if answer.backend is None:
         try:
-            backend = load_backend(registry().find("backend", case.backend))
-            everywhere = backend.unavailable(case.device) is not None
+            everywhere = load_backend(component).unavailable(case.device) is not None
         except Exception:  # noqa: BLE001 - the answer has the reason
             everywhere = True
         raise UnavailableError(case, answer.reason, everywhere=everywhere)
-    backend = load_backend(registry().find("backend", case.backend))
-    context, spec = case.context(answer.devices[0]), case.spec()
-    told = _circumstances(case, backend.environment(context.device))
+    backend: Backend = load_backend(component)
+    context, spec = case.context(answer.devices[0]), case.spec
+    circumstances = _circumstances(case, backend.environment(context.device))
     if case.work == "products":
         if not isinstance(backend, MultiplyingBackend):
             raise UnavailableError(case, "it has no matrix_products to measure")
@@ -168,25 +179,25 @@ def _backend(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
         multiply = backend.matrix_products(step_products(spec) * together, context)
         images()
         kernels = {str(name): read_facts(variables) for name, variables in backend.matrix_kernels().items()}
-        return Prepared(case, lambda: _repeat(multiply, steps // together), told, cleanup, kernels=kernels)
-    network = backend.build(spec, initial_state(spec, SEED), build_optimizer(case.optimizer(), registry()), context)
+        return Prepared(case, lambda: _repeat(multiply, steps // together), circumstances, cleanup, kernels=kernels)
+    network = backend.build(spec, initial_state(spec, SEED), build_optimizer(OPTIMIZER, plugins), context)
     cleanup.callback(network.close)
     data = images()
     network.attach(data.images, data.labels)
-    told["placement"] = read_placement(network)
-    run, verify = work_of(case, network, data)
-    return Prepared(case, run, told, cleanup, verify=verify)
+    circumstances["placement"] = read_placement(network)
+    run, verify = work_of(case, network, data, plugins)
+    return Prepared(case, run, circumstances, cleanup, verify=verify)
 
 
-def _peer(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
-    peer: Peer = registry().find("peer", case.backend).load()()
+def _peer(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) -> Prepared:
+    peer: Peer = plugins.find("peer", case.backend).load()()
     reason = peer.unavailable(case.device)
     if reason is not None:
         raise UnavailableError(case, reason, everywhere=True)
-    missing = peer.unsupported(case.spec())
+    missing = peer.unsupported(case.spec)
     if missing:
         raise UnavailableError(case, f"{peer.title} has no {', '.join(missing)}")
-    network = peer.build(case.spec(), case.learning_rate, case.context(case.device))
+    network = peer.build(case.spec, LEARNING_RATE, case.context(case.device))
     cleanup.callback(network.close)
     data = images()
     network.attach(data.images, data.labels)
@@ -195,13 +206,15 @@ def _peer(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
         network.train_epoch()
         network.synchronize()
 
-    told = _circumstances(case, peer.environment(case.device))
-    return Prepared(case, train, told, cleanup, peer.title, peer.precision, peer.reference)
+    circumstances = _circumstances(case, peer.environment(case.device))
+    return Prepared(
+        case, train, circumstances, cleanup, label=peer.title, precision=peer.precision, reference=peer.reference
+    )
 
 
-def _perturbation(case: Case, images: Images, cleanup: ExitStack) -> Prepared:
+def _perturbation(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) -> Prepared:
     """Return the making of the perturbed images of an evaluation, which no network then sees."""
-    run = evaluation(case, [], images())
+    run = evaluation(case, [], images(), plugins)
     return Prepared(case, run, _circumstances(case, {"device": "cpu", "blas": numpy_blas()}), cleanup)
 
 
@@ -221,13 +234,8 @@ def _circumstances(case: Case, own: Mapping[str, str]) -> dict[str, str]:
     return host() | read_facts(own) | {"threads": str(case.threads), "processes": str(case.processes)}
 
 
-def _provenance(case: Case) -> str:
-    kind = case.kind
-    return "" if kind == "dataset" else registry().find(kind, case.backend).provenance
-
-
 def _steps(case: Case) -> int:
-    return -(-case.rows // case.spec().batch_size)
+    return -(-case.rows // case.spec.batch_size)
 
 
 def _repeat(function: Callable[[], None], times: int) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from harness.bench.cases import ALSO
 from harness.bench.comparison import Comparison
 from harness.bench.measurements import Measurement
 from harness.bench.overhead import Overhead
@@ -48,13 +47,14 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
             users.setdefault(f"{one.machine.blas}{place}", {})[one.backend] = None
     libraries = [f"{library} ({', '.join(names)})" for library, names in users.items()]
     images = max(one.rows for one in measurements)
+    batches = " or ".join(f"{size:,}" for size in sorted({one.batch_size for one in measurements}))
     counts = sorted({len(one.seconds) for one in measurements})
     fewest = f"{counts[0]} to " if len(counts) > 1 else ""
     rounds = f"{fewest}{counted(counts[-1], 'round')}"
     fresh = ", the cases in turns, each in fresh processes" if any(one.startup_seconds for one in measurements) else ""
     found = [
         f"Machine: {'; '.join(machines)}. Matrix libraries: {'; '.join(libraries) or 'none named'}.",
-        f"{images:,} images a run and process in batches of 512; {rounds}{fresh}; compilation excluded.",
+        f"{images:,} images a run and process in batches of {batches}; {rounds}{fresh}; compilation excluded.",
     ]
     disturbed = [one for one in measurements if one.disturbed]
     if disturbed:
@@ -69,9 +69,9 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
     return found
 
 
-def network_title(name: str) -> str:
-    """Return what people call a network: ``"M1g / M2"``."""
-    return " / ".join([name, *(other for other, same in ALSO.items() if same == name)])
+def network_titles(measurements: Sequence[Measurement]) -> dict[str, str]:
+    """Return how tables name each network, with the other experiments that have it: ``{"M1g": "M1g / M2"}``."""
+    return {one.network: " / ".join(one.network_names) for one in measurements}
 
 
 def place(one: Measurement) -> str:
@@ -82,7 +82,7 @@ def place(one: Measurement) -> str:
 def _trainings(measurements: Sequence[Measurement]) -> list[Table]:
     found = standings(measurements)
     tables = []
-    for network in dict.fromkeys(one.one.network for one in found):
+    for network, name in network_titles([one.one for one in found]).items():
         lines = sorted(
             (one for one in found if one.one.network == network),
             key=lambda one: (cores_of(one.one), -one.one.samples_per_second),
@@ -96,7 +96,7 @@ def _trainings(measurements: Sequence[Measurement]) -> list[Table]:
             if limit is not None
         ]
         note = f"Limit, the fastest float32 products by processes × threads: {'; '.join(told)}." if told else ""
-        title = f"Training {network_title(network)}: samples/s, median ± half the interquartile range"
+        title = f"Training {name}: samples/s, median ± half the interquartile range"
         table = made(f"training-{network}", title, headings, [_line(one) for one in lines], note)
         telling = [column for column in table.columns if set(table.values(column.key)) != {_NOTHING}]
         tables.append(replace(table, columns=telling))
@@ -137,13 +137,13 @@ def _by_network(
 ) -> Table | None:
     """Return a table with a line for each backend and place, and a column for each network."""
     found = [one for one in measurements if one.work == work]
-    networks = list(dict.fromkeys(one.network for one in found))
+    networks = network_titles(found)
     cells = {(who(one), place(one), one.network): cell(one) for one in found}
     lines = [
         [name, where, *(cells.get((name, where, network), _NOTHING) for network in networks)]
         for name, where in dict.fromkeys((who(one), place(one)) for one in found)
     ]
-    return made(work, title, ["", "processes × threads", *map(network_title, networks)], lines)
+    return made(work, title, ["", "processes × threads", *networks.values()], lines)
 
 
 def _noise(measurements: Sequence[Measurement]) -> Table | None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.bench.cases import CLASSES, SEED, SEVERITIES, Case
+from harness.bench.cases import SEED, SEVERITIES, Case
+from harness.bench.networks import CLASSES, LEARNING_RATE
 from harness.interfaces import LabelledImages, Network
-from harness.plugins.loading import registry
+from harness.plugins.loading import Registry
 from harness.seeding import epoch_order
 from harness.trial.evaluation import evaluate
 from harness.trial.inputs import read_only
@@ -16,16 +17,18 @@ from harness.trial.outputs import read_predictions, read_stats
 from harness.trial.robustness import Robustness
 
 
-def work_of(case: Case, network: Network, data: LabelledImages) -> tuple[Callable[[], None], Callable[[], None]]:
+def work_of(
+    case: Case, network: Network, data: LabelledImages, plugins: Registry
+) -> tuple[Callable[[], None], Callable[[], None]]:
     """Return what a backend's network is to do, and what verifies the last result of it, outside the clock."""
     rows = read_only(np.arange(case.rows, dtype=np.int64))
     if case.work == "evaluate":
-        return evaluation(case, [network], data), lambda: None  # an evaluation verifies what it is given
+        return evaluation(case, [network], data, plugins), lambda: None  # an evaluation verifies what it is given
     order, epoch = read_only(epoch_order(SEED, 0, rows)), iter(range(2**31))
     returned: list[Any] = [None]
 
     def train() -> None:
-        returned[0] = network.train_epoch(next(epoch), order, case.learning_rate)
+        returned[0] = network.train_epoch(next(epoch), order, LEARNING_RATE)
         network.synchronize()
 
     def predict() -> None:
@@ -33,14 +36,14 @@ def work_of(case: Case, network: Network, data: LabelledImages) -> tuple[Callabl
         network.synchronize()
 
     if case.work == "train":
-        return train, lambda: _nothing(read_stats(returned[0], case.rows, case.spec().batch_size, 0))
+        return train, lambda: _nothing(read_stats(returned[0], case.rows, case.spec.batch_size, 0))
     return predict, lambda: _nothing(read_predictions(returned[0], data.labels, CLASSES))
 
 
-def evaluation(case: Case, networks: Sequence[Network], data: LabelledImages) -> Callable[[], None]:
+def evaluation(case: Case, networks: Sequence[Network], data: LabelledImages, plugins: Registry) -> Callable[[], None]:
     """Return the measuring of networks on every row under the case's perturbations."""
     tables = [Robustness(perturbation=name, severities=list(SEVERITIES), seed=SEED) for name in case.perturbations]
-    perturbs, rows = named_perturbs(tables, registry()), np.arange(case.rows, dtype=np.int64)
+    perturbs, rows = named_perturbs(tables, plugins), np.arange(case.rows, dtype=np.int64)
     return lambda: _nothing(evaluate(networks, data.images, data.labels, rows, CLASSES, perturbs))
 
 

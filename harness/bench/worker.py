@@ -16,6 +16,7 @@ from harness.datasets.cache import CachedDataset
 from harness.errors import one_line
 from harness.machine.channel import Channel, taken_from_standard_streams
 from harness.machine.contention import Waiting
+from harness.plugins.loading import Registry, registry
 
 PROGRAM = "from harness.bench.worker import main; main()"
 """What the process executes."""
@@ -76,7 +77,7 @@ def main() -> None:
     channel.greet()
     case, dataset = pickle.loads(channel.receive())  # noqa: S301 - our own driver wrote it
     try:
-        _serve(channel, case, dataset)
+        _serve(channel, registry(), case, dataset)
     except UnavailableError as error:
         _say(channel, Refused(error.reason, error.everywhere))
     except (EOFError, BrokenPipeError):
@@ -89,9 +90,9 @@ def _say(channel: Channel, message: Message) -> None:
     channel.send(pickle.dumps(message, protocol=5))
 
 
-def _serve(channel: Channel, case: Case, dataset: CachedDataset) -> None:
+def _serve(channel: Channel, plugins: Registry, case: Case, dataset: CachedDataset) -> None:
     with PeakMemory() as memory:
-        prepared = prepare(case, dataset=dataset, built=lambda: _say(channel, Built()))
+        prepared = prepare(case, plugins, dataset=dataset, built=lambda: _say(channel, Built()))
     with prepared:
         _say(channel, Ready(prepared.measured([1.0]), memory.bytes, prepared.kernels))
         while True:

@@ -16,7 +16,7 @@ _IGNORED = {
         _CALIBRATING,
     ),
     "--read": (
-        ("--device", "--jobs", "--threads", "--cores", "--rows", "--rounds", "--timeout"),
+        ("--networks", "--device", "--jobs", "--threads", "--cores", "--rows", "--rounds", "--timeout"),
         "the file has the measurements. Choose from it with --backend, --peer, --network, --work and --precision",
     ),
     "--cores": (

@@ -49,7 +49,7 @@ def say_missing(reasons: Mapping[Case, str], what: str = "") -> None:
     for case, reason in reasons.items():
         alike.setdefault((case.backend, reason), []).append(case)
     for (backend, reason), cases in alike.items():
-        networks = ", ".join(dict.fromkeys(case.network for case in cases if case.network))
+        networks = ", ".join(dict.fromkeys(case.network_name for case in cases if case.network))
         typer.echo(f"{backend}{f' ({networks})' if networks else ''}: {what}{reason}", err=True)
 
 

@@ -1,8 +1,10 @@
 """Which cases are measured: every installed backend, third parties' too, on each network, as options choose."""
 
+from pathlib import Path
+
 import pytest
 
-from harness.bench import NETWORKS, ROWS, Case, cases_for
+from harness.bench import ROWS, Case, cases_for, load_networks
 from harness.errors import HarnessError
 from harness.plugins.loading import registry
 from harness.trial.jobs import load_backend
@@ -14,7 +16,10 @@ def pytest_addoption(parser):
     group = parser.getgroup("harness benchmarks")
     group.addoption("--bench-backend", action="append", metavar="NAME", help="only this backend (repeatable)")
     group.addoption(
-        "--bench-network", action="append", metavar="NAME", help=f"one of {', '.join(NETWORKS)} (repeatable)"
+        "--bench-network", action="append", metavar="NAME", help="an experiment of the suite, such as M0 (repeatable)"
+    )
+    group.addoption(
+        "--bench-suite", type=Path, metavar="FILE", help="suite whose networks these are (as harness bench)"
     )
     group.addoption("--bench-device", default="auto", metavar="NAME", help="auto (the backend's best), cpu, cuda, …")
     group.addoption("--bench-rounds", type=int, default=7, metavar="N", help="runs of a case (7)")
@@ -23,12 +28,14 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Choose the cases; a name that nobody knows ends the command here, in one line."""
+    """Choose the cases; an unknown name ends the command here, in one line."""
     option = config.option
     try:
+        plugins = registry()
         config.stash[CASES] = cases_for(
+            plugins,
+            load_networks(plugins, option.bench_suite).named(option.bench_network or ()),
             option.bench_backend or (),
-            option.bench_network or (),
             device=option.bench_device,
             threads=option.bench_threads,
             rows=option.bench_rows,
@@ -48,14 +55,14 @@ def pytest_generate_tests(metafunc):
 
 def marks(case):
     """Return the markers of a case."""
-    answer = case.ask()
+    answer = case.ask(registry())
     if answer.backend is None:
         return [*(getattr(pytest.mark, kind) for kind in kinds(case)), pytest.mark.skip(reason=answer.reason)]
     return [pytest.mark.cpu if answer.devices[0] == "cpu" else pytest.mark.gpu]
 
 
 def kinds(case):
-    """Return where a case that cannot run would: on both where nobody knows, so that no selection loses it unseen."""
+    """Return where a case that cannot run would: on both where that is not known, so that every selection shows it."""
     if case.device != "auto":
         return ["cpu" if case.device == "cpu" else "gpu"]
     try:

@@ -1,13 +1,14 @@
 """Samples a second of every backend and network: measured and recorded, never judged by an absolute time."""
 
 from harness.bench import prepare
+from harness.plugins.loading import registry
 from harness_nvidia import named, state
 
 
 def test_speed(benchmark, case, request):
-    """Warm runs, each waited for; what is not a time stands in the extra information."""
+    """Warm runs, each waited for; the extra information has what is not a time."""
     benchmark.group = f"{case.network} {case.work}"
-    with prepare(case) as prepared:
+    with prepare(case, registry()) as prepared:
         benchmark.pedantic(
             prepared.run,
             rounds=request.config.option.bench_rounds,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.bench import Case, Comparison, Measured, Measurement
+    from harness.plugins.loading import Registry
 
 Names = list[str] | None
 ROUNDS = 7
@@ -34,7 +35,16 @@ def bench(
         typer.Option("--peer", metavar="NAME", help="Only this peer ('harness plugins' lists them), or none."),
     ] = None,
     networks: Annotated[
-        Names, typer.Option("--network", metavar="NAME", help="Only this network: M0. Repeatable.")
+        Names, typer.Option("--network", metavar="NAME", help="Only this network, an experiment's name. Repeatable.")
+    ] = None,
+    network_suite: Annotated[
+        Path | None,
+        typer.Option(
+            "--networks",
+            metavar="FILE",
+            help="Suite whose experiments give the networks. Default: suites/full.toml of the source tree, else small, "
+            "large, modern. Those in its [finalists], or all.",
+        ),
     ] = None,
     works: Annotated[
         Names,
@@ -113,6 +123,7 @@ def bench(
         {
             "--peer": peers,
             "--network": networks,
+            "--networks": network_suite,
             "--work": works,
             "--device": device,
             "--precision": precisions,
@@ -135,28 +146,36 @@ def bench(
     plain = dict(os.environ)  # peers get the environment as it was
     settle(threads or 1)
     import harness.bench as measuring
+    from harness.plugins.loading import registry
 
+    plugins = registry()
     if save:
         measuring.check_place(save)
     if suite:
-        _check_suite(suite)
+        _check_suite(suite, plugins)
     before = measuring.read(compare) if compare else []
-    names = {"backends": backends or (), "networks": networks or ()}
     if read:
         with _of(read):
             chosen = measuring.picked(
-                measuring.read(read), peers=peers or (), works=works or (), precisions=precisions or (), **names
+                measuring.read(read),
+                backends=backends or (),
+                networks=networks or (),
+                peers=peers or (),
+                works=works or (),
+                precisions=precisions or (),
             )
         measured = measuring.Measured(chosen)
     else:
         cases = measuring.chosen(
+            plugins,
+            measuring.load_networks(plugins, network_suite).named(networks or ()),
+            backends=backends or (),
             peers=["none"] if calibrate else peers or (),
             works=measuring.WORKS if calibrate else works or (),
             places=[measuring.Placement(1, threads or 1)] if calibrate else measuring.placements(jobs, threads, cores),
             precisions=precisions or ("float32",),
             device=device or "auto",
             rows=rows or measuring.ROWS,
-            **names,
         )
         if calibrate:
             calibrate_each(cases, rounds or ROUNDS, limit, chosen=bool(backends))
@@ -190,12 +209,11 @@ def _not_kept(compared: Sequence[Comparison]) -> bool:
     return bool(slower or unjudged)
 
 
-def _check_suite(path: Path) -> None:
+def _check_suite(path: Path, plugins: Registry) -> None:
     """Load a suite, so that a mistake in it surfaces before anything is measured."""
-    from harness.plugins.loading import registry
     from harness.suite import load_suite
 
-    load_suite(path, registry())
+    load_suite(path, plugins)
 
 
 @contextmanager
