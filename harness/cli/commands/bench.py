@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.bench_calibration import calibrate_each
+from harness.cli.bench_comparison import about, compared_with, not_kept
 from harness.cli.bench_options import check_options
 from harness.cli.bench_output import BenchFormat, show
 from harness.cli.options import MOST, duration, settle
 from harness.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from harness.bench import Case, Comparison, Measured, Measurement
+    from harness.bench import Case, Comparison, Measured
     from harness.plugins.loading import Registry
 
 Names = list[str] | None
@@ -155,7 +155,7 @@ def bench(
         _check_suite(suite, plugins)
     before = measuring.read(compare) if compare else []
     if read:
-        with _of(read):
+        with about(read):
             chosen = measuring.picked(
                 measuring.read(read),
                 backends=backends or (),
@@ -181,7 +181,7 @@ def bench(
             calibrate_each(cases, rounds or ROUNDS, limit, chosen=bool(backends))
             return
         if compare:
-            with _of(compare):
+            with about(compare):
                 measuring.check_common([case.title for case in cases], before)
         measured = _measure(cases, rounds or ROUNDS, plain, limit)
     compared: list[Comparison] = []
@@ -189,24 +189,14 @@ def bench(
     try:
         if save and measured.measurements:
             measuring.save(save, measured.measurements)
-        compared = _compared(compare, measured.measurements, before)
+        compared = compared_with(compare, measured.measurements, before)
         cost = measuring.overhead(suite) if suite else None
     finally:  # measurements are shown even if these fail
         show(measured, compared, cost, format)
     if measured.failed or not measured.measurements or _lacks_a_chosen(measured, backends):
         raise typer.Exit(1)
-    if fail_on_slower and _not_kept(compared):
+    if fail_on_slower and not_kept(compared):
         raise typer.Exit(3)
-
-
-def _not_kept(compared: Sequence[Comparison]) -> bool:
-    """Report the cases that are slower than the baseline or have no verdict; return whether there are any."""
-    slower = [comparison.now.title for comparison in compared if comparison.verdict == "slower"]
-    unjudged = [comparison.now.title for comparison in compared if comparison.verdict.startswith("no verdict")]
-    for titles, what in ((slower, "slower"), (unjudged, "no verdict, which does not pass")):
-        if titles:
-            typer.echo(f"--fail-on-slower: {what}: {', '.join(titles)}", err=True)
-    return bool(slower or unjudged)
 
 
 def _check_suite(path: Path, plugins: Registry) -> None:
@@ -214,18 +204,6 @@ def _check_suite(path: Path, plugins: Registry) -> None:
     from harness.suite import load_suite
 
     load_suite(path, plugins)
-
-
-@contextmanager
-def _of(path: Path) -> Iterator[None]:
-    """Put a file's name before the errors about its content."""
-    from harness.errors import HarnessError
-
-    try:
-        yield
-    except HarnessError as error:
-        msg = f"{path}: {error}"
-        raise HarnessError(msg) from None
 
 
 def _measure(cases: Sequence[Case], rounds: int, plain: Mapping[str, str], timeout: float | None) -> Measured:
@@ -249,24 +227,3 @@ def _lacks_a_chosen(measured: Measured, backends: Names) -> bool:
         case.kind == "backend" and case.work != "products" and case.precision == "float32"
         for case in measured.unavailable
     )
-
-
-def _compared(path: Path | None, now: Sequence[Measurement], before: Sequence[Measurement]) -> list[Comparison]:
-    from harness.bench import compare, floors
-
-    if not path or not now:
-        return []
-    with _of(path):
-        compared = compare(now, before, floors())
-    titles_now, titles_before = ([measurement.title for measurement in some] for some in (now, before))
-    for titles, what in (
-        ([title for title in titles_now if title not in titles_before], f"not in {path}"),
-        ([title for title in titles_before if title not in titles_now], "not measured now"),
-    ):
-        if titles:
-            typer.echo(f"{what}: {', '.join(titles)}", err=True)
-    if any(comparison.margin is None for comparison in compared):
-        typer.echo("no verdict without a noise floor: 'harness bench --calibrate' measures it", err=True)
-    if any(comparison.disturbed for comparison in compared):
-        typer.echo(f"no verdict where other processes used a case's cores, now or in {path}", err=True)
-    return compared
