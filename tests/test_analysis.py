@@ -61,7 +61,7 @@ def test_it_agrees_with_the_prototype(experiments, seeds, monkeypatch):
     close = {"rtol": 1e-8, "atol": 1e-15}
     np.testing.assert_allclose([pair.difference for pair in mine.pairs], theirs["D"], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(mine.parts.variance(seeds), theirs["V"], **close)
-    np.testing.assert_allclose([pair.p for pair in mine.pairs], theirs["p"], **close)
+    np.testing.assert_allclose([pair.p for pair in mine.pairs], theirs["p"], rtol=1e-6)  # normal: 1e9 degrees
     assert [pair.significant for pair in mine.pairs] == theirs["r"].tolist()
     if seeds > 1:
         np.testing.assert_allclose([pair.df for pair in mine.pairs], theirs["df"], **close)

@@ -17,11 +17,10 @@ from harness.metrics import (
     macro_f1_variance,
     precision_recall,
 )
+from harness.metrics.classification import losses
 from harness.metrics.influence import (
-    accuracy_values,
     balanced_accuracy_values,
     corruption_error_values,
-    cross_entropy_values,
     degradation_values,
     macro_f1_values,
 )
@@ -71,9 +70,9 @@ def corruption_error(rows: Indices) -> float:
 
 
 METRICS: dict[str, tuple[NDArray[np.float64], Callable[[Indices], float]]] = {
-    "accuracy": (accuracy_values(DATA.correct(EVERY)[0]), lambda rows: accuracy(DATA.confusion(rows))),
+    "accuracy": (DATA.correct(EVERY)[0].astype(float), lambda rows: accuracy(DATA.confusion(rows))),
     "cross-entropy": (
-        cross_entropy_values(DATA.log_probability),
+        losses(DATA.log_probability),
         lambda rows: cross_entropy(DATA.log_probability[rows]),
     ),
     "macro-F1": (
@@ -81,7 +80,7 @@ METRICS: dict[str, tuple[NDArray[np.float64], Callable[[Indices], float]]] = {
         lambda rows: macro_f1(DATA.confusion(rows)),
     ),
     "balanced accuracy": (balanced_accuracy_values(DATA.predicted[0], DATA.labels, CLASSES), balanced_accuracy),
-    "degradation": (degradation_values(DATA.correct(EVERY)), mean_degradation),
+    "degradation": (degradation_values(DATA.correct(EVERY)[0], DATA.correct(EVERY)[1:]), mean_degradation),
     "corruption error": (
         corruption_error_values(~DATA.correct(EVERY)[1:], (DATA.other != DATA.labels)[1:]),
         corruption_error,
@@ -124,8 +123,8 @@ def test_variances_from_counts_are_those_of_the_values():
 def test_networks_without_a_correct_answer_or_an_error_have_values():
     wrong, right = np.zeros((3, 4), dtype=bool), np.ones((3, 4), dtype=bool)
     labels = np.array([0, 0, 1, 1])
-    assert degradation_values(wrong).tolist() == [0, 0, 0, 0]
-    assert degradation_values(right).tolist() == [0, 0, 0, 0]
+    assert degradation_values(wrong[0], wrong).tolist() == [0, 0, 0, 0]
+    assert degradation_values(right[0], right).tolist() == [0, 0, 0, 0]
     assert corruption_error_values(right, wrong).tolist() == [0, 0, 0, 0]
     assert macro_f1_values(labels, labels, 3).tolist() == [1, 1, 1, 1]
     assert macro_f1_values(1 - labels, labels, 3).tolist() == [0, 0, 0, 0]
@@ -133,6 +132,6 @@ def test_networks_without_a_correct_answer_or_an_error_have_values():
 
 
 def test_a_loss_that_is_not_a_number_stays_one_image_s():
-    values = cross_entropy_values(np.array([np.nan, -np.inf, 0.0]))
+    values = losses(np.array([np.nan, -np.inf, 0.0]))
     assert np.isnan(values).tolist() == [True, False, False]
     assert values[1] == pytest.approx(-np.log(1e-8))

@@ -15,7 +15,7 @@ from harness.execution.training import Conditions, foreknown, train_all
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
 from harness.rows import TrialRow
-from harness.store import Run, bring_back, clear, clear_checkpoint, put_aside, read_classes, write_classes
+from harness.store import Run, bring_back, clear, clear_checkpoint, put_aside, read_classes, read_sums, write_classes
 from harness.trial.gallery import class_record
 from harness.trial.jobs import split_of
 
@@ -83,6 +83,7 @@ def execute(
             rows[row.experiment, row.seed] = row
         for row in evaluate_all(run, plan, list(rows.values()), registry, pool, observers, conditions):
             rows[row.experiment, row.seed] = row
+        read_sums(run, list(run.rows()))  # so that no table waits for them
     except Stopped:
         pool.stop()
     finally:

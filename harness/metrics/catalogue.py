@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.metrics import classification, sampling
+from harness.metrics import classification, influence, sampling
 from harness.metrics.predictions import NotStoredError, Predictions
 from harness.metrics.reading import Read, computed, fall, of_row, of_training, of_values
 from harness.metrics.sampling import Variance
@@ -30,6 +30,7 @@ Rows = Literal["train", "val", "test", "trial", "machine"]
 Shown = Literal["validation", "leaderboards", "pairs", "comparison"]
 Compute = Callable[[Predictions], float]
 PerImage = Callable[[Predictions], "NDArray[np.floating | np.bool_]"]
+PerImageOver = Callable[[Predictions, "Sequence[Predictions]"], "NDArray[np.floating]"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class Metric:
     as such, or of the ``machine``: values of two machines are not comparable. ``higher_is_better`` is None where
     neither way is better.
 
-    A metric of validation or test rows is computed from predictions and stored by its name: ``compute`` returns it, or
-    ``per_image`` returns a value for each image, (rows,), whose mean it is. One with ``from_row`` is read from other
-    fields of the row instead. ``compute_variance`` returns the variance that it has over one drawn image, stored beside
+    A metric of validation or test rows is computed from predictions by ``compute`` and stored by its name; without, it
+    is the mean of what ``per_image`` returns for each image, (rows,). Comparisons rest on these values, and on seeds
+    alone where there are none. ``per_image_over`` returns them for a mean over conditions, from the predictions of the
+    clean images and those under each. A metric with ``from_row`` is read from other fields of the row instead.
+    ``compute_variance`` returns the variance that it has over one drawn image, stored beside
     it; ``variance`` reads that from rows, by default as stored. Without either no sampling error is known.
 
     ``validation`` names the metric of validation rows that answers the same question. ``kind`` is how a column shows
@@ -58,6 +61,7 @@ class Metric:
     higher_is_better: bool | None
     compute: Compute | None = None
     per_image: PerImage | None = None
+    per_image_over: PerImageOver | None = None
     from_row: Read | None = None
     compute_variance: Compute | None = None
     variance: Variance | None = None
@@ -158,6 +162,7 @@ _RECORDS = (
     Metric(
         "test_macro_f1", "Macro-F1", FRACTION, "test", True,
         compute=lambda found: classification.macro_f1(found.confusion),
+        per_image=lambda found: influence.macro_f1_values(found.predicted, found.labels, found.classes),
         compute_variance=lambda found: classification.macro_f1_variance(found.confusion),
         validation="val_macro_f1", shown=_shown("leaderboards", "comparison"),
     ),
@@ -171,7 +176,9 @@ _RECORDS = (
         compute=lambda found: classification.expected_calibration_error(found.confidence, found.correct),
     ),
     Metric(
-        "degradation", "Degr.", DEGRADATION, "test", False, from_row=fall, variance=sampling.of_degradation
+        "degradation", "Degr.", DEGRADATION, "test", False,
+        from_row=fall, variance=sampling.of_degradation,
+        per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [one.correct for one in noisy]),
     ),
     Metric(
         "seconds", "Seconds", COUNT, "machine", False,

@@ -7,14 +7,15 @@ factors, as in multi-reader multi-case analysis, with readers for seeds and case
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Values = NDArray[np.floating]
+Values = NDArray[Any]
 
 _BLOCK = 8192
 """Images whose products are summed at a time, in float64; the values themselves are kept in float32."""
@@ -52,46 +53,53 @@ class Sums:
 
 
 class Summation:
-    """Sums values seed by seed, so that a seed's values need not be kept.
+    """Sums the values of K experiments seed by seed, so that no seed's values are kept.
 
-    It holds one float32 for each experiment and image.
+    It holds two float32 for each experiment and image.
     """
 
-    def __init__(self) -> None:
-        self._means: list[Floats] = []
-        self._within: Floats = np.zeros((0, 0))
-        self._total: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
+    def __init__(self, experiments: int) -> None:
+        self._experiments = experiments
+        self._means: list[float] = []
+        self._seed: NDArray[np.float32] | None = None  # (experiments, images), centred
+        self._total: NDArray[np.float32] | None = None
+        self._within = np.zeros((experiments, experiments))
 
-    def add(self, values: Iterable[Values]) -> None:
-        """Take one seed's values, an array (images,) for each experiment, always in the same order."""
-        rows = [np.asarray(row) for row in values]
-        means = np.array([row.mean(dtype=np.float64) for row in rows])
-        centred = np.empty((len(rows), len(rows[0])), dtype=np.float32)
-        for place, (row, mean) in enumerate(zip(rows, means, strict=True)):
-            centred[place] = np.asarray(row, dtype=np.float64) - mean if np.isfinite(mean) else 0.0
-        self._means.append(means)
-        products = _products(centred)
-        if len(self._means) == 1:
-            self._within, self._total = products, centred
-        else:
-            self._within += products
-            self._total += centred
+    def add(self, values: Values) -> None:
+        """Take the values (images,) of one network: of every experiment for the first seed, then for the next."""
+        mean = float(values.mean(dtype=np.float64))
+        if self._seed is None or self._total is None:
+            self._seed = np.zeros((self._experiments, len(values)), dtype=np.float32)
+            self._total = np.zeros_like(self._seed)
+        place = len(self._means) % self._experiments
+        self._seed[place] = values - np.float64(mean) if np.isfinite(mean) else 0.0
+        self._means.append(mean)
+        if place + 1 == self._experiments:
+            self._within += _products(self._seed)
+            self._total += self._seed
 
     def sums(self) -> Sums:
-        """Return the sums over the seeds that were added, at least one.
+        """Return the sums over the seeds that were added, one at least.
 
-        An experiment with a mean that is not finite has sums without a meaning.
+        Those of an experiment with a mean that is not finite have no meaning.
+
+        Raises:
+            ValueError: nothing was added, or a seed lacks an experiment.
         """
-        seeds, images = len(self._means), self._total.shape[1]
-        between = _products(self._total) / seeds**2
-        return Sums(np.stack(self._means, axis=1), self._within / images, between / images, images)
+        if self._total is None or len(self._means) % self._experiments:
+            msg = "sums take the values of every experiment for each seed"
+            raise ValueError(msg)
+        means = np.array(self._means).reshape(-1, self._experiments).T
+        images = self._total.shape[1]
+        between = _products(self._total) / means.shape[1] ** 2
+        return Sums(means, self._within / images, between / images, images)
 
 
-def summed(seeds: Iterable[Iterable[Values]]) -> Sums:
+def summed(values: Sequence[Sequence[Values]]) -> Sums:
     """Return the sums of values, for each seed an array (images,) of each experiment."""
-    summation = Summation()
-    for values in seeds:
-        summation.add(values)
+    summation = Summation(len(values[0]))
+    for network in (network for seed in values for network in seed):
+        summation.add(network)
     return summation.sums()
 
 

@@ -6,38 +6,18 @@ Other Resampling Plans, chapter 6). Over m images the metric's variance is that 
 function takes and returns plain arrays over the m images; values are float64.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.classification import CLIP, confusion_matrix
+from harness.metrics.classification import confusion_matrix
 
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.integer[Any]]
-Floats = NDArray[np.floating[Any]]
 Values = NDArray[np.float64]
 """A value for each image, (images,)."""
-
-
-def accuracy_values(correct: Booleans) -> Values:
-    """Return 1 for an image that is right, 0 for another; ``correct`` (images,).
-
-    >>> accuracy_values(np.array([True, False]))
-    array([1., 0.])
-    """
-    return np.asarray(correct, dtype=np.float64)
-
-
-def cross_entropy_values(log_probability: Floats) -> Values:
-    """Return -log p, in nats, for the log-probabilities (images,) of the true classes.
-
-    p is clipped as in `harness.metrics.cross_entropy`; a NaN stays NaN.
-
-    >>> cross_entropy_values(np.log([1.0, 0.5])).round(4)
-    array([0.    , 0.6931])
-    """
-    return -np.clip(np.asarray(log_probability, dtype=np.float64), np.log(CLIP), np.log1p(-CLIP))
 
 
 def macro_f1_values(predicted: Integers, labels: Integers, classes: int) -> Values:
@@ -85,18 +65,17 @@ def _looked_up(mean: float, change: Values, of_truth: Booleans, predicted: Integ
     return values
 
 
-def degradation_values(correct: Booleans) -> Values:
-    """Return the values of the mean degradation; ``correct`` (1 + severities, images), the clean images first.
+def degradation_values(clean: Booleans, noisy: Sequence[Booleans]) -> Values:
+    """Return the values of the mean degradation, from which images (images,) are right, clean and under each noise.
 
     With clean accuracy p and mean perturbed accuracy q, 100 (p - q) / p - 100 [(q_i - q) / p - q (c_i - p) / p²]: c_i
     says whether clean image i is right, q_i under what share of severities it is. All are 0 where p is 0.
 
-    >>> degradation_values(np.array([[True, True, True, False], [True, True, False, False]]))
+    >>> degradation_values(np.array([True, True, True, False]), [np.array([True, True, False, False])])
     array([-11.11111111, -11.11111111, 122.22222222,  33.33333333])
     """
-    clean: Values = np.asarray(correct[0], dtype=np.float64)
-    noisy: Values = np.mean(correct[1:], axis=0, dtype=np.float64)
-    return 100.0 - _ratio_values(noisy, clean) if clean.any() else np.zeros(len(clean))
+    share: Values = np.mean(noisy, axis=0, dtype=np.float64)
+    return 100.0 - _ratio_values(share, clean.astype(np.float64)) if clean.any() else np.zeros(len(clean))
 
 
 def corruption_error_values(wrong: Booleans, reference: Booleans) -> Values:

@@ -105,7 +105,8 @@ def read(directory: Path) -> Material:
     """
     _inside(directory, directory / "run.json")
     run = Run.open(directory)
-    _inside(directory, directory / "classes.npz")
+    for name in ("classes.npz", "sums.npz"):
+        _inside(directory, directory / name)
     for experiment, seed in run.planned:
         for name in ("row.json", "validation.npz", "evaluation.npz", "examples.npz"):
             _inside(directory, run.trial_directory(experiment, seed) / name)

@@ -7,9 +7,11 @@ from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
 from harness.store.shelf import bring_back, put_aside, shelved
 from harness.store.stored import Stored, damaged, plain
+from harness.store.sums import Crossed, read_sums
 
 __all__ = [
     "MEASURED",
+    "Crossed",
     "Listed",
     "Run",
     "Stored",
@@ -22,6 +24,7 @@ __all__ = [
     "plain",
     "put_aside",
     "read_classes",
+    "read_sums",
     "set_aside",
     "shelved",
     "take_up",

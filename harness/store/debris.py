@@ -25,7 +25,7 @@ def strangers(directory: Path) -> Iterator[str]:
 
 def clear(run: Run) -> None:
     """Remove the temporary files of a run and of its planned trials; what cannot be removed stays."""
-    _clear(run.directory, of={NAME, "classes.npz"})
+    _clear(run.directory, of={NAME, "classes.npz", "sums.npz"})
     for experiment, seed in run.planned:
         _clear(run.trial_directory(experiment, seed))
 

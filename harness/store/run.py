@@ -4,6 +4,7 @@
 
     run.json                            format, suite, dataset, planned trials, how the run came about
     classes.npz                         each class's images in numbers, and one of them, for reports
+    sums.npz                            sums of products of test predictions, for comparisons of experiments
     trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, examples.npz, log.txt,
                                         checkpoint.npz
     superseded/<experiment>/seed-<seed>/<fingerprint>/    the same, of a trial that means something else now

@@ -1,0 +1,90 @@
+"""What has a value for each image: a metric under one condition, or over several; and the seeds that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.predictions import NotStoredError, Predictions
+from harness.rows import CLEAN, Condition
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A metric of test rows under a condition, or its mean over several: a degradation over severities."""
+
+    metric: str
+    conditions: tuple[Condition, ...] = (CLEAN,)
+
+    def values(self, predictions: Mapping[Condition, Predictions]) -> NDArray[Any] | None:
+        """Return its value for each image, (rows,), from predictions under each condition, CLEAN among them.
+
+        Their mean is the metric. They are bool where each is right or wrong. None where something is not stored.
+        """
+        record = CATALOGUE[self.metric]
+        try:
+            if record.per_image_over:
+                return record.per_image_over(predictions[CLEAN], [predictions[each] for each in self.conditions])
+            return record.per_image(predictions[self.conditions[0]]) if record.per_image else None
+        except (NotStoredError, KeyError):
+            return None
+
+
+def quantities(severities: Mapping[str, Iterable[float]]) -> list[Quantity]:
+    """Return every quantity of a run with these severities by perturbation; 0 is the clean images once more."""
+    noisy = {name: tuple((name, each) for each in sorted(set(asked)) if each > 0) for name, asked in severities.items()}
+    single = [CLEAN, *(condition for conditions in noisy.values() for condition in conditions)]
+    found = []
+    for name, record in CATALOGUE.items():
+        if record.per_image_over:
+            found += [Quantity(name, (condition,)) for condition in single[1:]]
+            found += [Quantity(name, conditions) for conditions in noisy.values() if len(conditions) > 1]
+        elif record.of_test and record.per_image:
+            found += [Quantity(name, (condition,)) for condition in single]
+    return found
+
+
+_FEWEST = 2
+"""Seeds that say how much seeds differ."""
+
+
+def shared_seeds(seeds: Mapping[str, Collection[int]]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the experiments that are compared, and the seeds that they are compared over, from those that each has.
+
+    All experiments over the seeds that all have, if these are at least two. Else as many experiments as have two in
+    common; where no two experiments have, those of the seed that most have.
+
+    >>> shared_seeds({"A": [1, 2, 3], "B": [3, 1]})
+    (('A', 'B'), (1, 3))
+    >>> shared_seeds({"A": [1, 2, 3], "B": [2, 3], "C": [3]})
+    (('A', 'B'), (2, 3))
+    >>> shared_seeds({"A": [1, 2], "B": [2]})
+    (('A', 'B'), (2,))
+    """
+    having = {name: frozenset(each) for name, each in seeds.items() if each}
+    order = sorted(having, key=lambda name: -len(having[name]))  # sorted() keeps the order of equal ones
+    starts = sorted({each for each in having.values() if len(each) >= _FEWEST}, key=sorted)
+    sharing = [_sharing(start, order, having) for start in starts]
+    kept, common = max(sharing, key=lambda found: (len(found[0]), len(found[1])), default=([], frozenset()))
+    if len(kept) < min(len(having), _FEWEST):
+        every = sorted(frozenset[int]().union(*having.values()))
+        most = max(every, key=lambda seed: sum(seed in each for each in having.values()))
+        kept, common = [name for name in having if most in having[name]], frozenset({most})
+    return tuple(name for name in seeds if name in kept), tuple(sorted(common))
+
+
+def _sharing(
+    start: frozenset[int], order: Iterable[str], having: Mapping[str, frozenset[int]]
+) -> tuple[list[str], frozenset[int]]:
+    """Return experiments with two seeds in common, one after the other where they leave two, and these seeds."""
+    kept, common = [], start
+    for name in order:
+        shared = common & having[name]
+        if len(shared) >= _FEWEST:
+            kept.append(name)
+            common = shared
+    return kept, common
