@@ -36,7 +36,10 @@ class Quantity:
 
 def quantities(severities: Mapping[str, Iterable[float]]) -> list[Quantity]:
     """Return every quantity of a run with these severities by perturbation; 0 is the clean images once more."""
-    noisy = {name: tuple((name, each) for each in sorted(set(asked)) if each > 0) for name, asked in severities.items()}
+    noisy = {
+        name: tuple(Condition(name, severity) for severity in sorted(set(asked)) if severity > 0)
+        for name, asked in severities.items()
+    }
     single = [CLEAN, *(condition for conditions in noisy.values() for condition in conditions)]
     found = []
     for name, record in CATALOGUE.items():

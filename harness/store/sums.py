@@ -25,7 +25,6 @@ from harness.store.run import Run
 from harness.store.sealed import read_sealed, write_sealed
 from harness.store.stored import Stored
 from harness.suite.finalists import tested
-from harness.suite.network import perturbation_specs
 
 NAME = "sums.npz"
 _FORMAT = 1
@@ -72,16 +71,13 @@ def _owner(run: Run, trials: Sequence[TrialRow]) -> str:
         for row in trials
         if (evaluation := row.evaluation)
     ]
-    asked = [[spec.name, list(spec.severities)] for spec in perturbation_specs(run.suite)]
-    return checksum([_FORMAT, sorted(CATALOGUE), asked, to_jsonable_python(measured)])
+    return checksum([_FORMAT, sorted(CATALOGUE), _severities(run), to_jsonable_python(measured)])
 
 
 def _made(run: Run, trials: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
     """Return the sums, made from the trials' stored predictions."""
-    severities: dict[str, list[float]] = {}
-    for spec in perturbation_specs(run.suite):
-        severities.setdefault(spec.name, []).extend(spec.severities)
-    due = {quantity: _available(trials, quantity) for quantity in quantities(severities)}
+    asked = quantities(_severities(run))
+    due = {quantity: _available(trials, quantity) for quantity in asked}
     reader = _Reader(run)
     found: dict[Quantity, Crossed] = {}
     while due:
@@ -101,14 +97,22 @@ def _made(run: Run, trials: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
                     due[quantity][name].discard(seed)
                     again[quantity] = due[quantity]
         due = again
-    return {quantity: found[quantity] for quantity in quantities(severities) if quantity in found}
+    return {quantity: found[quantity] for quantity in asked if quantity in found}
+
+
+def _severities(run: Run) -> dict[str, list[float]]:
+    """Return the severities that the suite asks for, by perturbation."""
+    asked: dict[str, list[float]] = {}
+    for table in run.suite.robustness:
+        asked.setdefault(table.perturbation, []).extend(table.severities)
+    return asked
 
 
 def _available(trials: Sequence[TrialRow], quantity: Quantity) -> Available:
     found: Available = {}
     for row in trials:
         measures = row.evaluation.measures if row.evaluation else []
-        if {CLEAN, *quantity.conditions} <= {(one.perturbation, one.severity) for one in measures}:
+        if {CLEAN, *quantity.conditions} <= {measure.condition for measure in measures}:
             found.setdefault(row.experiment, set()).add(row.seed)
     return found
 
@@ -153,7 +157,7 @@ class _Reader:
         try:
             arrays = self._run.arrays(experiment, seed, "evaluation.npz")
             images, predictions = arrays["rows"], of_conditions(arrays)
-            conditions = [(one.perturbation, one.severity) for one in stored.row.evaluation.measures]
+            conditions = [measure.condition for measure in stored.row.evaluation.measures]
             found = dict(
                 zip(reversed(conditions), reversed(predictions), strict=True)
             )  # the first of equal ones counts
@@ -195,7 +199,7 @@ def _unpacked(content: Mapping[str, NDArray[Any]]) -> dict[Quantity, Crossed] | 
             shapes = [matrix.shape for matrix in (means, within, between)]
             if shapes != [(len(names), len(seeds)), (len(names),) * 2, (len(names),) * 2]:
                 return None
-            quantity = Quantity(metric, tuple((name, severity) for name, severity in conditions))
+            quantity = Quantity(metric, tuple(Condition(name, severity) for name, severity in conditions))
             sums = Sums(means, within, between, int(images))
             found[quantity] = Crossed(tuple(names), tuple(seeds), sums, bool(proportion))
     except (LookupError, ValueError, TypeError):
