@@ -5,7 +5,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces import Linear, NetworkSpec, State
+from harness.interfaces import NetworkSpec, State
 
 
 def generator(seed: int, *name: object) -> np.random.Generator:
@@ -24,21 +24,13 @@ def epoch_order(seed: int, epoch: int, rows: NDArray[np.int64]) -> NDArray[np.in
 
 
 def initial_state(spec: NetworkSpec, seed: int) -> State:
-    """Return the weights that every backend starts from, float32.
+    """Return what every backend starts from, float32: `Layer.initial` of each layer, from a generator of its position.
 
-    Weights N(0, 2 / fan_in) (He et al., 2015), biases 0; batch norm γ = 1, β = 0, running mean 0 and variance 1.
+    Raises:
+        ValueError: a layer does not take what comes before it.
     """
-    state: State = {}
-    for parameter in spec.parameters():
-        index, _, name = parameter.key.partition(".")
-        layer = spec.layers[int(index)]
-        if isinstance(layer, Linear) and name == "weight":
-            draws = generator(seed, "initial weights", index).standard_normal(parameter.shape)
-            state[parameter.key] = (draws * np.sqrt(2.0 / layer.inputs)).astype(np.float32)
-        elif name == "weight":
-            state[parameter.key] = np.ones(parameter.shape, dtype=np.float32)
-            state[f"{index}.running_mean"] = np.zeros(parameter.shape, dtype=np.float32)
-            state[f"{index}.running_var"] = np.ones(parameter.shape, dtype=np.float32)
-        else:
-            state[parameter.key] = np.zeros(parameter.shape, dtype=np.float32)
-    return state
+    return {
+        f"{index}.{name}": values
+        for index, (layer, shape) in enumerate(zip(spec.layers, spec.shapes(), strict=False))
+        for name, values in layer.initial(shape, generator(seed, "initial weights", index)).items()
+    }

@@ -1,14 +1,25 @@
 """Base classes for a first backend: write ``step`` and ``forward``, and the rest of the contract is there."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces import Context, EpochStats, Network, NetworkSpec, Optimizer, Parameter, State
+from harness.interfaces import (
+    LAYERS_OF_INTERFACE_1,
+    Context,
+    EpochStats,
+    Layer,
+    Network,
+    NetworkSpec,
+    Optimizer,
+    Parameter,
+    State,
+    unsupported_layers,
+)
 
 PREDICT_ROWS = 4096
 """Images predicted at a time."""
@@ -21,6 +32,8 @@ class StepwiseBackend:
 
     interface: int
     """The `INTERFACE_VERSION` that the subclass was written for: it sets it, so that a later one can be told apart."""
+    layers: ClassVar[Collection[type[Layer]]] = LAYERS_OF_INTERFACE_1
+    """The layer kinds that it has; networks with others are declined, and not built."""
     network: ClassVar[type["StepwiseNetwork"]]
     """What it builds."""
 
@@ -45,7 +58,14 @@ class StepwiseBackend:
         return {"device": "cpu", "numpy": np.__version__}
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> Network:
-        """Return a network that starts from ``initial``."""
+        """Return a network that starts from ``initial``.
+
+        Raises:
+            ValueError: a layer's kind is not among `layers`.
+        """
+        missing = unsupported_layers(spec.layers, self.layers, f"backend {type(self).__name__}")
+        if missing is not None:
+            raise ValueError(missing)
         return self.network(spec, initial, optimizer, context)
 
 
@@ -60,6 +80,7 @@ class StepwiseNetwork(ABC):
     placement = "stream"
     values: dict[str, NDArray[Any]]
     """The arrays by their key in a `State`: parameters, as views into one flat vector, and running statistics."""
+    _flat_blocks: tuple[Parameter, ...]
     _flat: NDArray[Any]
     _moments: dict[str, Any]
 
@@ -84,7 +105,7 @@ class StepwiseNetwork(ABC):
     def descend(self, gradients: Mapping[str, NDArray[Any]], learning_rate: float) -> None:
         """Update the parameters by their gradients, after adding what ``l2`` and ``weight_decay`` say."""
         gradient = np.empty_like(self._flat)
-        for block in self.spec.parameters():
+        for block in self._flat_blocks:
             penalty = self.spec.weight_decay + (self.spec.l2 if block.is_weight else 0.0)
             self._view(gradient, block)[...] = gradients[block.key] + penalty * self.values[block.key]
         self._flat[...], self._moments = self.optimizer.update(self._flat, gradient, self._moments, learning_rate)
@@ -96,9 +117,10 @@ class StepwiseNetwork(ABC):
 
     def load(self, state: State) -> None:
         """Take over a state that `state` returned; without ``optimizer.*`` the optimizer starts anew."""
-        self._flat = np.empty(self.spec.parameter_count(), dtype=self.context.precision)
+        self._flat_blocks = self.spec.parameters()
+        self._flat = np.empty(self._flat_blocks[-1].stop, dtype=self.context.precision)
         self.values = {key: np.array(value) for key, value in state.items() if not key.startswith(_OPTIMIZER)}
-        for block in self.spec.parameters():
+        for block in self._flat_blocks:
             view = self._view(self._flat, block)
             view[...] = state[block.key]
             self.values[block.key] = view

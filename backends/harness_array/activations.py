@@ -4,30 +4,17 @@ Each keeps its derivative (or, for the piecewise linear ones, where the input wa
 """
 
 from math import pi, sqrt
-from typing import Protocol
 
-from harness.interfaces import ActivationName, Array
+from harness.interfaces import ActivationName, Array, Shape
 from harness_array.devices import Device
 
 LEAKY_SLOPE = 0.01
 
 
-class Elementwise(Protocol):
-    """A function of each element."""
-
-    def forward(self, z: Array, *, training: bool) -> Array:
-        """Overwrite z (rows, features) with its activations, and return it."""
-        ...
-
-    def backward(self, gradient: Array) -> Array:
-        """Overwrite the gradient of the activations with that of z, and return it."""
-        ...
-
-
 class ReLU:
     """max(0, z); its derivative at 0 is taken as 0."""
 
-    def __init__(self, device: Device, shape: tuple[int, int], _dtype: object) -> None:
+    def __init__(self, device: Device, shape: Shape, _dtype: object) -> None:
         self._xp = device.xp
         self._positive = device.xp.empty(shape, dtype=bool)
 
@@ -45,7 +32,7 @@ class ReLU:
 class _WithDerivative:
     """What the smooth activations share: the derivative is kept, and multiplied in."""
 
-    def __init__(self, device: Device, shape: tuple[int, int], dtype: object) -> None:
+    def __init__(self, device: Device, shape: Shape, dtype: object) -> None:
         self._device = device
         self._xp = device.xp
         self._derivative = device.xp.empty(shape, dtype=dtype)

@@ -12,6 +12,7 @@ from harness.interfaces import Context, NetworkSpec, Optimizer, Product, State
 from harness.machine.threads import numpy_blas
 from harness_array.cuda import Cuda
 from harness_array.devices import Host
+from harness_array.kinds import LAYERS
 from harness_array.network import ArrayNetwork
 from harness_array.products import openblas_kernels, repeatable
 from harness_nvidia import driver_version, limits
@@ -21,6 +22,7 @@ class NumpyBackend:
     """Networks from scratch on the CPU."""
 
     interface = 1
+    layers = tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: it knows the CPU alone."""
@@ -59,6 +61,7 @@ class CupyBackend:
     """The same networks on a CUDA device."""
 
     interface = 1
+    layers = tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:
         """Return why CuPy cannot run here: not installed, no driver, no such device, or a first product that fails."""

@@ -1,26 +1,24 @@
-"""Layers with trainable parameters, and dropout: forward and backward by hand, in preallocated buffers.
+"""Layers with trainable parameters, and dropout: forward and backward by hand, in preallocated arrays.
 
 A layer's parameters and gradients are views into the network's flat vectors. ``backward`` may overwrite what
-``forward`` returned or was given: by then nobody else needs it.
+``forward`` returned or was given: by then nothing else needs it.
 """
 
 from harness.interfaces import Array, BatchNorm, Dropout, Linear
-from harness_array.devices import Device
+from harness_array.site import Site
 
 
 class LinearLayer:
     """z = x W + b."""
 
-    def __init__(
-        self, device: Device, layer: Linear, rows: int, parameters: tuple[Array, Array], gradients: tuple[Array, Array]
-    ) -> None:
-        self._xp = device.xp
-        self._weight, self._bias = parameters
-        self._weight_gradient, self._bias_gradient = gradients
-        self._out = device.xp.empty((rows, layer.outputs), dtype=self._weight.dtype)
-        self._ones = device.xp.ones(rows, dtype=self._weight.dtype)
+    def __init__(self, layer: Linear, site: Site) -> None:
+        self._xp = site.device.xp
+        self._weight, self._bias = site.parameters["weight"], site.parameters["bias"]
+        self._weight_gradient, self._bias_gradient = site.gradients["weight"], site.gradients["bias"]
+        self._out = self._xp.empty((site.rows, layer.outputs), dtype=site.dtype)
+        self._ones = self._xp.ones(site.rows, dtype=site.dtype)
         self._x: Array = None
-        self.needs_input_gradient = True
+        self.needs_input_gradient = site.position > 0
         """False for the first layer, whose input is the images: that product is never formed."""
         self.inputs = slice(0, layer.inputs)
         """Which of its inputs x has: the first layer's others are zero, and take no part in any product."""
@@ -49,22 +47,14 @@ class LinearLayer:
 class BatchNormLayer:
     """y = γ x̂ + β, x̂ = (x - mean) / √(variance + eps), over the rows of a batch."""
 
-    def __init__(
-        self,
-        device: Device,
-        layer: BatchNorm,
-        rows: int,
-        parameters: tuple[Array, Array],
-        gradients: tuple[Array, Array],
-        running: tuple[Array, Array],
-    ) -> None:
-        self._xp = device.xp
+    def __init__(self, layer: BatchNorm, site: Site) -> None:
+        self._xp = site.device.xp
         self._layer = layer
-        self._gamma, self._beta = parameters
-        self._gamma_gradient, self._beta_gradient = gradients
-        self._running_mean, self._running_var = running
-        self._normalised = device.xp.empty((rows, layer.features), dtype=self._gamma.dtype)
-        self._ones = device.xp.ones(rows, dtype=self._gamma.dtype)
+        self._gamma, self._beta = site.parameters["weight"], site.parameters["bias"]
+        self._gamma_gradient, self._beta_gradient = site.gradients["weight"], site.gradients["bias"]
+        self._running_mean, self._running_var = site.buffers["running_mean"], site.buffers["running_var"]
+        self._normalised = self._xp.empty((site.training_rows, *site.input_shape), dtype=site.dtype)
+        self._ones = self._xp.ones(site.training_rows, dtype=site.dtype)
         self._inverse: Array = None  # 1 / √(variance + eps) of the batch, (features,)
 
     def forward(self, x: Array, *, training: bool) -> Array:
@@ -112,11 +102,11 @@ class BatchNormLayer:
 class DropoutLayer:
     """Inverted dropout; the mask depends on the seed, the epoch, the step and the layer's position alone."""
 
-    def __init__(self, device: Device, layer: Dropout, shape: tuple[int, int], position: int) -> None:
-        self._device = device
+    def __init__(self, layer: Dropout, site: Site) -> None:
+        self._device = site.device
         self._keep = 1.0 - layer.rate
-        self._position = position
-        self._mask = device.xp.empty(shape, dtype=bool)
+        self._position = site.position
+        self._mask = self._device.xp.empty((site.training_rows, *site.input_shape), dtype=bool)
         self.key: tuple[int, ...] = ()
         """(seed, epoch, step): set by the network before each training step."""
 

@@ -6,23 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces import (
-    Activation,
-    Array,
-    BatchNorm,
-    Context,
-    EpochStats,
-    Linear,
-    NetworkSpec,
-    Optimizer,
-    Parameter,
-    State,
-)
-from harness_array.activations import ACTIVATIONS
+from harness.interfaces import Array, Context, EpochStats, NetworkSpec, Optimizer, Parameter, State, entry_for
 from harness_array.devices import Device, on_its_device
 from harness_array.images import AttachedImages
-from harness_array.layers import BatchNormLayer, DropoutLayer, LinearLayer
+from harness_array.kinds import LAYERS
+from harness_array.layers import DropoutLayer
 from harness_array.loss import SoftmaxCrossEntropy, log_softmax
+from harness_array.site import Site
 from harness_array.updates import update_for
 
 PREDICT_ROWS = 1024
@@ -56,58 +46,37 @@ class ArrayNetwork:
         self._parameters = device.xp.zeros(spec.parameter_count(), dtype=dtype)
         self._gradients = device.xp.zeros_like(self._parameters)
         self._scratch = device.xp.empty_like(self._parameters) if spec.l2 or spec.weight_decay else None
-        self._running: dict[str, Array] = {}
+        self._running = {key: device.xp.zeros(shape, dtype=dtype) for key, shape in spec.buffers().items()}
         self._batch = device.xp.empty((rows, spec.features), dtype=dtype)
         self._loss = SoftmaxCrossEntropy(device.xp, spec.batch_size, spec.classes, dtype)
         self._layers = self._build_layers(rows, dtype)
-        self._first: LinearLayer = self._layers[0]
+        self._first = self._layers[0]
         self._dropouts = [layer for layer in self._layers if isinstance(layer, DropoutLayer)]
         self.load(initial)
 
     def _build_layers(self, rows: int, dtype: Any) -> list[Any]:
-        device, training_rows = self._device, self._spec.batch_size
-        layers: list[Any] = []
-        width = self._spec.features
-        for index, layer in enumerate(self._spec.layers):
-            if isinstance(layer, Linear):
-                linear = LinearLayer(
-                    device, layer, rows, self._views(self._parameters, index), self._views(self._gradients, index)
-                )
-                linear.needs_input_gradient = bool(layers)
-                layers.append(linear)
-                width = layer.outputs
-            elif isinstance(layer, BatchNorm):
-                running = tuple(
-                    self._statistic(f"{index}.{name}", layer, dtype) for name in ("running_mean", "running_var")
-                )
-                layers.append(
-                    BatchNormLayer(
-                        device,
-                        layer,
-                        training_rows,
-                        self._views(self._parameters, index),
-                        self._views(self._gradients, index),
-                        (running[0], running[1]),
-                    )
-                )
-            elif isinstance(layer, Activation):
-                layers.append(ACTIVATIONS[layer.name](device, (rows, width), dtype))
-            else:
-                layers.append(DropoutLayer(device, layer, (training_rows, width), index))
+        spec, backend = self._spec, f"backend {self._xp.__name__}"
+        layers = []
+        for position, (layer, shape) in enumerate(zip(spec.layers, spec.shapes(), strict=False)):
+            build = entry_for(layer, LAYERS, backend)
+            blocks = [block for block in self._blocks if block.key.startswith(f"{position}.")]
+            site = Site(
+                device=self._device,
+                dtype=dtype,
+                position=position,
+                input_shape=shape,
+                training_rows=spec.batch_size,
+                rows=rows,
+                parameters={_name(block.key): self._view(self._parameters, block) for block in blocks},
+                gradients={_name(block.key): self._view(self._gradients, block) for block in blocks},
+                buffers={_name(key): array for key, array in self._running.items() if key.startswith(f"{position}.")},
+            )
+            layers.append(build(layer, site))
         return layers
-
-    def _views(self, vector: Array, index: int) -> tuple[Array, Array]:
-        """Return the views of a layer's weight and bias in a flat vector."""
-        weight, bias = (self._view(vector, block) for block in self._blocks if block.key.startswith(f"{index}."))
-        return weight, bias
 
     @staticmethod
     def _view(vector: Array, block: Parameter) -> Array:
         return vector[block.start : block.stop].reshape(block.shape)
-
-    def _statistic(self, key: str, layer: BatchNorm, dtype: Any) -> Array:
-        self._running[key] = self._xp.zeros(layer.features, dtype=dtype)
-        return self._running[key]
 
     @on_its_device
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
@@ -256,3 +225,8 @@ class ArrayNetwork:
         if self._images is None:
             raise RuntimeError("no images are attached: call attach() first")
         return self._images
+
+
+def _name(key: str) -> str:
+    """Return a layer's own name of an array: a `State`'s key without the position."""
+    return key.partition(".")[2]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from harness_nvidia import driver_version, limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import torch
 
-    from harness.interfaces import Context, NetworkSpec, Optimizer, Product, State
+    from harness.interfaces import Context, Layer, NetworkSpec, Optimizer, Product, State
     from harness_torch.network import TorchNetwork
 
 
@@ -23,6 +23,13 @@ class TorchBackend:
 
     interface = 1
     precisions = ("float32", "bfloat16")
+
+    @property
+    def layers(self) -> Collection[type[Layer]]:
+        """The layer kinds that it has; asked where torch is installed."""
+        from harness_torch.modules import LAYERS
+
+        return tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: an unknown one, no torch, no CUDA. Cheap unless CUDA is asked for."""

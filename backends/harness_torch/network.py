@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
-from harness.interfaces import Context, Dropout, EpochStats, NetworkSpec, Optimizer, State
+from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.images import AttachedImages, to_tensor
-from harness_torch.modules import build_modules, statistics
+from harness_torch.modules import build_modules, random_draws, statistics
 from harness_torch.parameters import Parameters
 from harness_torch.updates import update_for
 
@@ -47,11 +47,11 @@ class TorchNetwork:
             torch.cuda.reset_peak_memory_stats(device)
         mixed = context.precision == "bfloat16"
         dtype = torch.float32 if mixed else getattr(torch, context.precision)
-        self._parameters = Parameters(spec, dtype, device, rounded=mixed)
         self._masks: Masks = DeviceMasks(device) if device.type == "cuda" else HostMasks()
-        self._draws = any(isinstance(layer, Dropout) for layer in spec.layers)
-        self._modules = build_modules(spec, self._parameters, self._masks)
-        self._statistics = statistics(self._modules)
+        self._modules = build_modules(spec, self._masks, device, dtype)
+        self._parameters = Parameters(spec, self._modules, dtype, device, rounded=mixed)
+        self._draws = random_draws(self._modules)
+        self._statistics = statistics(spec, self._modules)
         self._predict_rows = PREDICT_ROWS[device.type]
         rows = max(spec.batch_size, self._predict_rows)
         pixels = torch.bfloat16 if mixed else dtype  # the first product takes them so

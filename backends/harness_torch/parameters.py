@@ -6,34 +6,38 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.interfaces import Linear, NetworkSpec
+from harness.interfaces import NetworkSpec
+from harness_torch.modules import MULTIPLYING
 
 
 class Parameters:
-    """What is learned: kept and updated in full precision, and what autograd differentiates.
+    """What is learned: kept and updated in full precision, and set in the modules for autograd to differentiate.
 
     A linear layer's weight is (outputs, inputs), as torch's own are: so autograd's gradient of it is what the products
     return, which costs no copy, and the products are those that its library is fastest at.
     """
 
-    def __init__(self, spec: NetworkSpec, dtype: torch.dtype, device: torch.device, *, rounded: bool) -> None:
+    def __init__(
+        self, spec: NetworkSpec, modules: nn.Module, dtype: torch.dtype, device: torch.device, *, rounded: bool
+    ) -> None:
         blocks = spec.parameters()
         self.names = [block.key for block in blocks]
         self.kept = [torch.zeros(block.shape[::-1], dtype=dtype, device=device) for block in blocks]
         """In the order of `NetworkSpec.parameters`."""
         self.leaves = [nn.Parameter(tensor) for tensor in self.kept]
-        """Those of the modules, in the same order and memory; with ``rounded`` linear layers have bfloat16 copies."""
+        """Those of the modules, in the same order and memory; with ``rounded``, products have bfloat16 copies."""
         self.weights = [index for index, block in enumerate(blocks) if block.is_weight]
+        places = [(modules.get_submodule(key.rpartition(".")[0]), key.rpartition(".")[2]) for key in self.names]
         self._rounded = [
-            index
-            for index, block in enumerate(blocks)
-            if rounded and isinstance(spec.layers[int(block.key.partition(".")[0])], Linear)
+            index for index, (module, _) in enumerate(places) if rounded and isinstance(module, MULTIPLYING)
         ]
         self._copied = [self.kept[index] for index in self._rounded]
         self._copies = [tensor.bfloat16() for tensor in self._copied]
         self._gradients = [torch.empty_like(tensor) for tensor in self._copied]
         for index, copy in zip(self._rounded, self._copies, strict=True):
             self.leaves[index] = nn.Parameter(copy)
+        for (module, name), leaf in zip(places, self.leaves, strict=True):
+            setattr(module, name, leaf)
 
     def forget_gradients(self) -> None:
         """Let go of the gradients: autograd then leaves its own tensors instead of adding to those."""

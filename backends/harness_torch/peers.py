@@ -5,18 +5,17 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.interfaces import Activation, BatchNorm, Linear
+from harness.interfaces import Activation, BatchNorm, Dropout, Linear, entry_for
 from harness_torch.backend import TorchBackend, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import numpy as np
-    import torch
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from harness.interfaces import Context, NetworkSpec
+    from harness.interfaces import Context, Layer, NetworkSpec
 
 
 class Eager:
@@ -25,6 +24,11 @@ class Eager:
     title: ClassVar[str] = "plain PyTorch"
     reference: ClassVar[bool] = True
     precision: ClassVar[str] = "float32"
+
+    @property
+    def layers(self) -> Collection[type[Layer]]:
+        """The layer kinds that it has; asked where torch is installed."""
+        return tuple(_layers())
 
     def unavailable(self, device: str) -> str | None:
         """Return why torch cannot run on ``device`` here."""
@@ -75,7 +79,7 @@ class PlainNetwork:
         torch.set_num_threads(context.threads)
         self._device = resolve(context.device)
         self._batch_size = spec.batch_size
-        self._model = torch.nn.Sequential(*_modules(spec)).to(self._device)
+        self._model = torch.nn.Sequential(*_modules(spec, Eager.title)).to(self._device)
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=learning_rate, weight_decay=spec.weight_decay)
         self._x = self._y = torch.empty(0)
 
@@ -152,20 +156,21 @@ class AutocastNetwork(PlainNetwork):
         return torch.autocast(self._device.type, dtype=torch.bfloat16)
 
 
-def _modules(spec: NetworkSpec) -> list[nn.Module]:
+def _layers() -> Mapping[type[Layer], Callable[[Any], nn.Module]]:
+    """Return what builds each layer kind, as torch's users write it."""
     from torch import nn
 
-    activations: Mapping[str, type[torch.nn.Module]] = {
+    activations: Mapping[str, type[nn.Module]] = {
         "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU
     }  # fmt: skip
-    modules: list[nn.Module] = []
-    for layer in spec.layers:
-        if isinstance(layer, Linear):
-            modules.append(nn.Linear(layer.inputs, layer.outputs))
-        elif isinstance(layer, BatchNorm):
-            modules.append(nn.BatchNorm1d(layer.features))
-        elif isinstance(layer, Activation):
-            modules.append(activations[layer.name]())
-        else:
-            modules.append(nn.Dropout(layer.rate))
-    return modules
+    return {
+        Linear: lambda layer: nn.Linear(layer.inputs, layer.outputs),
+        BatchNorm: lambda layer: nn.BatchNorm1d(layer.features),
+        Activation: lambda layer: activations[layer.name](),
+        Dropout: lambda layer: nn.Dropout(layer.rate),
+    }
+
+
+def _modules(spec: NetworkSpec, title: str) -> list[nn.Module]:
+    table = _layers()
+    return [entry_for(layer, table, title)(layer) for layer in spec.layers]

@@ -1,20 +1,22 @@
 """What a network costs at least: the matrix products of its steps."""
 
-from harness.interfaces import Linear, NetworkSpec, Product
+from harness.interfaces import NetworkSpec, Product
 
 
 def step_products(spec: NetworkSpec) -> list[Product]:
     """Return the products of one training step: forward, gradients of weights, gradients of inputs but the first's.
 
-    >>> from harness.interfaces import Activation
+    >>> from harness.interfaces import Activation, Linear
     >>> step_products(NetworkSpec((2, 3), 4, (Linear(6, 5), Activation("relu"), Linear(5, 4)), batch_size=8))
     [(8, 6, 5), (8, 5, 4), (6, 8, 5), (5, 8, 4), (8, 4, 5)]
     """
-    rows = spec.batch_size
-    layers = [layer for layer in spec.layers if isinstance(layer, Linear)]
-    forward = [(rows, layer.inputs, layer.outputs) for layer in layers]
-    weights = [(layer.inputs, rows, layer.outputs) for layer in layers]
-    inputs = [(rows, layer.outputs, layer.inputs) for layer in layers[1:]]
+    forward = [
+        product
+        for layer, shape in zip(spec.layers, spec.shapes(), strict=False)
+        for product in layer.products(spec.batch_size, shape)
+    ]
+    weights = [(k, m, n) for m, k, n in forward]
+    inputs = [(m, n, k) for m, k, n in forward[1:]]
     return forward + weights + inputs
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from harness.interfaces import Activation, BatchNorm, Dropout, Linear
+from harness.interfaces import Activation, Layer, Linear
 from harness.machine.threads import numpy_blas
 
 if TYPE_CHECKING:
@@ -23,18 +23,16 @@ class MLPClassifierPeer:
     title: ClassVar[str] = "scikit-learn MLPClassifier"
     reference: ClassVar[bool] = False
     precision: ClassVar[str] = "float32"
+    layers: ClassVar[tuple[type[Layer], ...]] = (Linear, Activation)
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: it knows the CPU alone."""
         return None if device in {"auto", "cpu"} else f"scikit-learn runs on the CPU alone, not on {device!r}"
 
     def unsupported(self, spec: NetworkSpec) -> list[str]:
-        """Return what MLPClassifier does not have."""
-        keys = {BatchNorm: "batch_norm", Dropout: "dropout"}
-        found = {keys[type(layer)] for layer in spec.layers if type(layer) in keys}
-        if any(isinstance(layer, Activation) and layer.name != "relu" for layer in spec.layers):
-            found.add("activation")
-        return sorted(found)
+        """Return what MLPClassifier does not have of its layers."""
+        names = {layer.name for layer in spec.layers if isinstance(layer, Activation)}
+        return [] if names <= {"relu"} else ["activation"]
 
     def environment(self, _device: str) -> Mapping[str, str]:
         """Return scikit-learn's version and the BLAS of NumPy, which multiplies for it."""

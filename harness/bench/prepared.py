@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Peer
 from harness.machine.host import host
 from harness.machine.threads import limited, numpy_blas
+from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
 from harness.seeding import initial_state
 from harness.trial.inputs import read_only
@@ -194,6 +195,9 @@ def _peer(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) -> 
     reason = peer.unavailable(case.device)
     if reason is not None:
         raise UnavailableError(case, reason, everywhere=True)
+    lacking = missing_layers(peer, peer.title, case.spec)
+    if lacking is not None:
+        raise UnavailableError(case, lacking)
     missing = peer.unsupported(case.spec)
     if missing:
         raise UnavailableError(case, f"{peer.title} has no {', '.join(missing)}")

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.conformance.backend_base import BackendTests
-from harness.conformance.bench import Bench
-from harness.conformance.clauses import accepted, require, require_equal
-from harness.conformance.recipes import ACTIVATIONS, RULES
-from harness.interfaces import INTERFACE_VERSION
+from harness.conformance.bench import SEED, Bench
+from harness.conformance.clauses import accepted, broken, require, require_equal
+from harness.conformance.recipes import ACTIVATIONS, RULES, UnknownLayer, with_unknown_layer
+from harness.interfaces import INTERFACE_VERSION, kinds_of
+from harness.plugins.layer_kinds import layer_kinds
+from harness.seeding import initial_state
 from harness.suite.models import Experiment
 from harness.trial.outputs import read_facts, read_placement
 
@@ -24,7 +26,7 @@ _VARIED: list[dict[str, Any]] = [
 
 
 class Declarations(BackendTests):
-    """Interface version, keys, devices, environment."""
+    """Interface version, layer kinds, keys, devices, environment."""
 
     def test_was_written_for_this_interface(self, bench: Bench) -> None:
         """Backend.interface is the `INTERFACE_VERSION` that it was written for."""
@@ -62,13 +64,35 @@ class Declarations(BackendTests):
         clause = "Backend.deterministic says whether equal inputs give equal bits"
         require(isinstance(said, bool), clause, "True or False", repr(said))
 
+    def test_says_which_layer_kinds_it_has(self, bench: Bench) -> None:
+        """Backend.layers holds layer classes; without it, a backend has those of interface 1."""
+        accepted("Backend.layers names the layer kinds that it has", "layer classes", layer_kinds, bench.backend)
+
+    def test_builds_no_network_with_a_layer_kind_that_it_does_not_have(self, bench: Bench) -> None:
+        """Backend.build refuses a layer of a kind that it does not have: it never trains without it."""
+        clause = "Backend.build raises for a layer kind that is not among Backend.layers, or unsupported() names a key"
+        spec, rule = with_unknown_layer(bench.plain.spec(bench.data)), bench.plain.rule
+        try:
+            if bench.backend.unsupported(spec, rule.optimizer):
+                return
+            network = bench.backend.build(spec, initial_state(spec, SEED), rule.optimizer, bench.context())
+            network.attach(bench.data.images, bench.data.labels)
+            network.train_epoch(0, bench.batches(1)[0], rule.rate)
+        except Exception:  # noqa: BLE001 - whatever it raises, no network has trained without the layer
+            return
+        broken(clause, f"an error for the layer kind '{UnknownLayer.__name__}'", "a network that trains without it")
+
     def test_unsupported_names_keys_of_an_experiment(self, bench: Bench) -> None:
         """Backend.unsupported returns a list of keys as a suite writes them, for whatever it is asked."""
         clause = "Backend.unsupported returns the keys of the experiment that it cannot honour"
         known = sorted({*Experiment.model_fields, "classes", "input_shape"})
         recipes = [bench.plain.varied(**keys) for keys in _VARIED]
+        kinds = layer_kinds(bench.backend)
         for recipe in [*recipes, *(bench.plain.varied(rule) for rule in RULES.values())]:
-            named = bench.backend.unsupported(recipe.spec(bench.data), recipe.rule.optimizer)
+            spec = recipe.spec(bench.data)
+            if not set(kinds_of(spec.layers)) <= set(kinds):
+                continue  # it is not asked
+            named = bench.backend.unsupported(spec, recipe.rule.optimizer)
             require(isinstance(named, list), clause, "a list", f"{type(named).__name__} {named!r}")
             for key in named:
                 require(key in known, clause, f"keys among {', '.join(known)}", repr(key))

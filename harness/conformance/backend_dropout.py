@@ -25,7 +25,7 @@ class Masks(BackendTests):
         """Return a recipe with dropout."""
         recipe = bench.supported(bench.plain.varied(dropout=0.5))
         if not any(isinstance(layer, Dropout) for layer in recipe.spec(bench.data).layers):
-            pytest.skip("dropout follows hidden layers, and unsupported() names hidden_layers")
+            pytest.skip("dropout follows hidden layers, and it declines hidden_layers")
         return recipe
 
     @pytest.fixture

@@ -10,7 +10,7 @@ from harness.conformance.bench import SEED, Bench
 from harness.conformance.clauses import accepted, require, require_close, require_equal, require_same
 from harness.conformance.handing import given
 from harness.conformance.recipes import Recipe
-from harness.interfaces import Context, Network, State
+from harness.interfaces import Network, State
 from harness.seeding import initial_state
 from harness.trial.outputs import read_state
 
@@ -51,8 +51,7 @@ class Saving(BackendTests):
         spec = bench.plain.spec(bench.data)
         initial = initial_state(spec, SEED)
         before = _copied(initial)
-        context = Context(SEED, device=bench.device)
-        network = given(bench.backend.build(spec, initial, bench.plain.rule.optimizer, context))
+        network = given(bench.backend.build(spec, initial, bench.plain.rule.optimizer, bench.context()))
         found = network.state()
         for key, value in before.items():
             require(key in found, _STATE, f"the key {key!r}", f"the keys {sorted(found)}")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.conformance.clauses import broken, explained, require, require_close, require_equal
+from harness.conformance.clauses import accepted, broken, explained, require, require_close, require_equal
 from harness.conformance.handing import given
-from harness.conformance.recipes import RULES, Recipe, plainest, sample
+from harness.conformance.recipes import RULES, Recipe, declined, plainest, sample
 from harness.conformance.target import Target
 from harness.errors import HarnessError
 from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, Precision, State
@@ -42,20 +42,20 @@ class Bench:
         reason = self.backend.unavailable(self.device)
         if reason is not None:
             pytest.skip(f"{target.name} is unavailable: {reason}")
-        found = plainest(self.backend)
+        clause = "Backend.layers and Backend.unsupported name what it has and what it cannot honour"
+        found = accepted(clause, "layer classes in layers", plainest, self.backend)
         if isinstance(found, list):
-            clause = "Backend.unsupported names what it cannot honour: what is left must be something"
-            broken(clause, "an experiment that it honours", f"unsupported() names {found} whatever is tried")
+            broken(clause, "an experiment that it honours", f"it declines {', '.join(found)} in every one")
         self.plain, self.data = found
 
     def declined(self, recipe: Recipe, data: LabelledImages | None = None) -> list[str]:
         """Return the keys of a recipe that the backend declares that it cannot honour."""
-        return self.backend.unsupported(recipe.spec(data or self.data), recipe.rule.optimizer)
+        return declined(self.backend, recipe, data or self.data)
 
     def supported(self, recipe: Recipe) -> Recipe:
         """Return a recipe, or skip the test if the backend declares that it cannot honour it."""
         if keys := self.declined(recipe):
-            pytest.skip(f"unsupported() names {', '.join(keys)}")
+            pytest.skip(f"it declines {', '.join(keys)}")
         return recipe
 
     def honoured(self, recipe: Recipe, data: LabelledImages | None = None, **keys: Any) -> Recipe:
@@ -95,9 +95,12 @@ class Bench:
         self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32", seed: int = SEED
     ) -> Network:
         """Return the same network without images, which takes its arguments as they are."""
-        spec = recipe.spec(data or self.data)
-        context = Context(seed, device=self.device, precision=precision)
+        spec, context = recipe.spec(data or self.data), self.context(precision, seed)
         return self.backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
+
+    def context(self, precision: Precision = "float32", seed: int = SEED) -> Context:
+        """Return where and how the backend under test runs."""
+        return Context(seed, device=self.device, precision=precision)
 
     def reference(self, recipe: Recipe) -> Network:
         """Return the reference's network, in float64, with images attached."""

@@ -7,8 +7,21 @@ from typing import Any, get_args
 
 import numpy as np
 
-from harness.interfaces import ActivationName, Array, Backend, LabelledImages, NetworkSpec, Optimizer
+from harness.interfaces import (
+    Activation,
+    ActivationName,
+    Array,
+    Backend,
+    BatchNorm,
+    Dropout,
+    LabelledImages,
+    Layer,
+    NetworkSpec,
+    Optimizer,
+    kinds_of,
+)
 from harness.optimizers import SGD, Adam, AdamW
+from harness.plugins.layer_kinds import layer_kinds
 from harness.suite.models import Experiment
 from harness.suite.network import network_spec
 
@@ -83,6 +96,28 @@ class Recipe:
         return self.rule.rate / self.batch if summed else self.rule.rate
 
 
+@dataclass(frozen=True)
+class UnknownLayer(Layer):
+    """A layer kind that no backend has: it keeps its input's shape, so that a network without it would train too."""
+
+
+def with_unknown_layer(spec: NetworkSpec) -> NetworkSpec:
+    """Return a network with a layer, behind its first, of a kind that no backend has."""
+    first, *others = spec.layers
+    return replace(spec, layers=(first, UnknownLayer(), *others))
+
+
+_KEYS: dict[type[Layer], str] = {Activation: "hidden_layers", BatchNorm: "batch_norm", Dropout: "dropout"}
+"""The key of an experiment without which its network does not have a layer kind."""
+
+
+def declined(backend: Backend, recipe: Recipe, data: LabelledImages) -> list[str]:
+    """Return the keys that a backend declines: those of layer kinds that it lacks, or else those of `unsupported`."""
+    spec, kinds = recipe.spec(data), layer_kinds(backend)
+    lacking = [_KEYS.get(kind, kind.__name__) for kind in kinds_of(spec.layers) if kind not in kinds]
+    return lacking or backend.unsupported(spec, recipe.rule.optimizer)
+
+
 _CHOICES: dict[str, list[Any]] = {
     "hidden_layers": [[12, 8], [12], []],
     "activation": list(ACTIVATIONS),
@@ -108,7 +143,7 @@ def plainest(backend: Backend) -> tuple[Recipe, LabelledImages] | list[str]:
         recipe = Recipe({key: value for key, value in chosen.items() if key not in {"optimizer", "sample"}}, rule)
         rows = max(6 * recipe.batch, 24 * classes)  # six batches, and some of each class in every part of a split
         data = sample(rows, shape, classes)
-        named = backend.unsupported(recipe.spec(data), rule.optimizer)
+        named = declined(backend, recipe, data)
         if not named:
             return recipe, data
         asked = {"sample" if key in _SAMPLE else key for key in named}

@@ -11,7 +11,7 @@ from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import DatasetSpec, read
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
-from harness.interfaces import INTERFACE_VERSION, BatchNorm, Context, NetworkSpec
+from harness.interfaces import INTERFACE_VERSION, Context, NetworkSpec
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
 from harness.rows import TrialRow
@@ -194,7 +194,7 @@ def _check_device(device: str | None, questions: Sequence[Question], answers: Se
 
 def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
     """Refuse a batch norm over a last batch of one row, which has no variance."""
-    if rows % network.batch_size == 1 and any(isinstance(layer, BatchNorm) for layer in network.layers):
+    if rows % network.batch_size == 1 and any(layer.smallest_batch > 1 for layer in network.layers):
         enough = next(size for size in count(network.batch_size + 1) if rows % size != 1)
         what = (
             f"{network.batch_size} leaves a last batch of one row out of {rows:,}, which batch_norm cannot normalise. "

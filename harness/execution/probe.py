@@ -9,6 +9,7 @@ from harness.execution.apart import GRACE, result_of
 from harness.execution.pools import Failure, Pool, Task
 from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
 from harness.plugins.foreign import LateError, foreign, patience
+from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
 from harness.trial.jobs import build_optimizer, load_backend
 from harness.trial.outputs import read_names, read_reason
@@ -136,6 +137,9 @@ def _asked(name: str, question: Question, registry: Registry) -> tuple[str | Non
     reason = read_reason(backend.unavailable(question.device))
     if reason is not None:
         return reason, ()
+    missing = missing_layers(backend, f"backend {name}", question.network)
+    if missing is not None:
+        return missing, ()
     optimizer = build_optimizer(question.optimizer, registry)
     keys = [
         *read_names(backend.unsupported(question.network, optimizer), "unsupported"),

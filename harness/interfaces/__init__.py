@@ -24,25 +24,27 @@ from harness.interfaces.data import (
     StreamedDataset,
     SweepingPerturb,
 )
-from harness.interfaces.network import (
+from harness.interfaces.layers import (
+    LAYERS_OF_INTERFACE_1,
     Activation,
     ActivationName,
     BatchNorm,
-    Context,
+    DeclaredLayers,
     Dropout,
-    Gradient,
     Layer,
     Linear,
-    NetworkSpec,
-    Parameter,
-    Placement,
-    Precision,
+    Shape,
+    entry_for,
+    kinds_of,
+    unsupported_layers,
 )
+from harness.interfaces.network import Context, Gradient, NetworkSpec, Parameter, Placement, Precision
 
 INTERFACE_VERSION = 1
 
 __all__ = [
     "INTERFACE_VERSION",
+    "LAYERS_OF_INTERFACE_1",
     "WITHHELD",
     "Activation",
     "ActivationName",
@@ -51,6 +53,7 @@ __all__ = [
     "BatchNorm",
     "Context",
     "Dataset",
+    "DeclaredLayers",
     "Dropout",
     "EpochStats",
     "Gradient",
@@ -71,8 +74,12 @@ __all__ = [
     "Precision",
     "Product",
     "ReducedPrecision",
+    "Shape",
     "State",
     "StoredDataset",
     "StreamedDataset",
     "SweepingPerturb",
+    "entry_for",
+    "kinds_of",
+    "unsupported_layers",
 ]

@@ -4,52 +4,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
+from harness.interfaces.layers import Layer, Shape
+
 Precision = Literal["float32", "float64", "bfloat16"]
 Placement = Literal["auto", "stream", "resident"]
 Gradient = Literal["sum", "mean"]
-ActivationName = Literal["relu", "leaky_relu", "gelu", "silu"]
-
-
-@dataclass(frozen=True)
-class Linear:
-    """x W + b, W (inputs, outputs)."""
-
-    inputs: int
-    outputs: int
-
-
-@dataclass(frozen=True)
-class BatchNorm:
-    """Batch normalisation (Ioffe & Szegedy, 2015) over the rows of a batch.
-
-    Training normalises by the batch's biased variance; the running variance, used in prediction, is the unbiased one:
-    running <- (1 - momentum) running + momentum · batch.
-    """
-
-    features: int
-    momentum: float = 0.1
-    eps: float = 1e-5
-
-
-@dataclass(frozen=True)
-class Activation:
-    """An elementwise nonlinearity.
-
-    relu: max(0, x); leaky_relu: x for x > 0, else 0.01 x; gelu: x Φ(x), exact, by erf (Hendrycks & Gimpel, 2016);
-    silu: x σ(x) (Elfwing et al., 2018).
-    """
-
-    name: ActivationName
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """Inverted dropout (Srivastava et al., 2014): training zeroes with probability ``rate``, divides the rest."""
-
-    rate: float
-
-
-Layer = Linear | BatchNorm | Activation | Dropout
 
 
 @dataclass(frozen=True)
@@ -89,22 +48,39 @@ class NetworkSpec:
         """Pixels of one image."""
         return prod(self.input_shape)
 
+    def shapes(self) -> tuple[Shape, ...]:
+        """Return the shape of one row at each layer's input, and after the last: a layer more than there are.
+
+        Raises:
+            ValueError: a layer does not take what comes before it; the message names its position.
+        """
+        shapes: list[Shape] = [(self.features,)]
+        for index, layer in enumerate(self.layers):
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ValueError as error:
+                msg = f"layer {index}: {error}"
+                raise ValueError(msg) from None
+        return tuple(shapes)
+
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the blocks of the flat parameter vector, in its order: layer by layer, weight before bias."""
         blocks: list[Parameter] = []
         start = 0
-        for index, layer in enumerate(self.layers):
-            if isinstance(layer, Linear):
-                shapes = {"weight": (layer.inputs, layer.outputs), "bias": (layer.outputs,)}
-            elif isinstance(layer, BatchNorm):
-                shapes = {"weight": (layer.features,), "bias": (layer.features,)}
-            else:
-                continue
-            for name, shape in shapes.items():
-                is_weight = isinstance(layer, Linear) and name == "weight"
-                blocks.append(Parameter(f"{index}.{name}", shape, start, is_weight))
+        for index, (layer, input_shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
+            weights = layer.weights()
+            for name, shape in layer.parameters(input_shape).items():
+                blocks.append(Parameter(f"{index}.{name}", shape, start, name in weights))
                 start = blocks[-1].stop
         return tuple(blocks)
+
+    def buffers(self) -> dict[str, Shape]:
+        """Return the shapes of running statistics, by their key in a `State`."""
+        return {
+            f"{index}.{name}": shape
+            for index, (layer, input_shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
+            for name, shape in layer.buffers(input_shape).items()
+        }
 
     def parameter_count(self) -> int:
         """Return the length of the flat parameter vector."""

@@ -8,7 +8,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from harness.interfaces import Activation, BatchNorm, Dropout, Linear, NetworkSpec, Optimizer, State
+from harness.interfaces import Activation, Linear, NetworkSpec, Optimizer, State
 from harness.optimizers import SGD, Adam
 from harness.stepwise import StepwiseBackend, StepwiseNetwork
 
@@ -75,14 +75,13 @@ class SklearnBackend(StepwiseBackend):
     """Builds them, on the CPU."""
 
     interface = 1
+    layers = (Linear, Activation)
     network = SklearnNetwork
 
     def unsupported(self, spec: NetworkSpec, optimizer: Optimizer) -> list[str]:
         """Return the keys of the experiment that it cannot honour."""
         found = {
             "activation": any(isinstance(layer, Activation) and layer.name != "relu" for layer in spec.layers),
-            "batch_norm": any(isinstance(layer, BatchNorm) for layer in spec.layers),
-            "dropout": any(isinstance(layer, Dropout) for layer in spec.layers),
             "gradient": spec.gradient != "mean",
             "weight_decay": spec.weight_decay != 0,  # on the biases too, that is; `l2` it has
             "optimizer": optimizer != SGD() and type(optimizer) is not Adam,
