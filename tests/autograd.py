@@ -1,9 +1,11 @@
 """The oracle of the from-scratch networks: the same network in torch's functions, differentiated by autograd."""
 
-import torch
-from torch.nn import functional
+import pytest
 
-from harness.interfaces import Activation, BatchNorm, Linear
+from harness.interfaces import Activation, BatchNorm, Dropout, Linear
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
 
 ACTIVATIONS = {
     "relu": functional.relu,
@@ -34,6 +36,8 @@ def forward(spec, values, images, *, training):
             x = functional.batch_norm(x, mean, var, weight, bias, training, layer.momentum, layer.eps)
         elif isinstance(layer, Activation):
             x = ACTIVATIONS[layer.name](x)
+        else:
+            assert isinstance(layer, Dropout)
     return x
 
 

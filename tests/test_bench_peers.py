@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from sklearn.datasets import load_digits
 
 from harness.bench.classifier import MLPClassifierPeer
 from harness.interfaces import Activation, BatchNorm, Context, Dropout, Linear, MultiplyingBackend, NetworkSpec, Peer
+from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import registry
 from harness.trial.jobs import load_backend
 from harness_array import products
@@ -28,9 +28,16 @@ def digits():
     return (x.reshape(-1, 8, 8) * 15).astype(np.uint8), y.astype(np.int64)
 
 
+@pytest.fixture
+def torch():
+    """Return torch; without it the test is skipped."""
+    return pytest.importorskip("torch")
+
+
 @pytest.mark.parametrize("name", ["torch-eager", "torch-dataloader", "torch-bfloat16", "sklearn-mlp"])
-def test_a_peer_learns(name, digits):
+def test_a_peer_learns(name, digits, request):
     """Ten epochs of digits: what is timed is training."""
+    torch = request.getfixturevalue("torch") if name.startswith("torch") else None
     images, labels = digits
     peer: Peer = registry().find("peer", name).load()()
     assert peer.unavailable("cpu") is None
@@ -41,7 +48,7 @@ def test_a_peer_learns(name, digits):
         network.train_epoch()
     network.synchronize()
     x = images.reshape(len(images), -1).astype(np.float32) / 255
-    if name.startswith("torch"):
+    if torch:
         with torch.inference_mode():
             predicted = network._model(torch.from_numpy(x)).argmax(dim=1).numpy()
     else:
@@ -51,7 +58,7 @@ def test_a_peer_learns(name, digits):
 
 
 @pytest.mark.parametrize("kind", [Eager, WithDataLoader, Bfloat16])
-def test_an_epoch_of_a_torch_peer_is_every_image_once_in_batches(kind, digits):
+def test_an_epoch_of_a_torch_peer_is_every_image_once_in_batches(kind, digits, torch):
     """Shuffled, float32, in [0, 1]; the last batch is what is left."""
     images, labels = digits
     network = kind().build(spec(), 0.001, Context(0, device="cpu", threads=1))
@@ -66,7 +73,7 @@ def test_an_epoch_of_a_torch_peer_is_every_image_once_in_batches(kind, digits):
     assert torch.equal(torch.bincount(y), torch.bincount(torch.from_numpy(labels)))
 
 
-def test_torch_peers_have_the_same_network_as_the_backends():
+def test_torch_peers_have_the_same_network_as_the_backends(torch):
     """Parameter for parameter, and the decay of the experiment."""
     modern = spec(MODERN, weight_decay=1e-4)
     network = Eager().build(modern, 0.003, Context(0, device="cpu", threads=1))
@@ -81,9 +88,13 @@ def test_torch_peers_have_the_same_network_as_the_backends():
 
 
 def test_scikit_learn_says_what_it_has_not():
-    """M3b, all of what makes it so."""
+    """M3b has all of it: layers, and an activation."""
     peer = MLPClassifierPeer()
-    assert peer.unsupported(bench_case("sklearn-mlp", "M3b", "train").spec) == ["activation", "batch_norm", "dropout"]
+    modern = bench_case("sklearn-mlp", "M3b", "train").spec
+    assert missing_layers(peer, peer.title, modern) == (
+        f"layers 'BatchNorm' and 'Dropout' are not supported by {peer.title}: it has Linear, Activation"
+    )
+    assert peer.unsupported(modern) == ["activation"]
     assert peer.unsupported(bench_case("sklearn-mlp", "M1g", "train").spec) == []
     assert peer.unavailable("cuda") == "scikit-learn runs on the CPU alone, not on 'cuda'"
     network = peer.build(bench_case("sklearn-mlp", "M1g", "train").spec, 0.001, Context(0))
@@ -129,6 +140,7 @@ def test_an_accelerator_is_waited_for_once_after_all_products(monkeypatch):
 @pytest.mark.parametrize("name", ["numpy", "torch"])
 def test_backends_show_their_librarys_products(name):
     """A function to call, and kernels with the environment that chooses each."""
+    pytest.importorskip(name)
     backend = load_backend(registry().find("backend", name))
     assert isinstance(backend, MultiplyingBackend)
     assert backend.matrix_products([(4, 5, 6)], Context(0, device="cpu"))() is None

@@ -148,6 +148,16 @@ MISTAKES = [
         "every_seed_epoch_and_step_has_masks_of_its_own",
         r"got the same at \(42, 0, 0\) and \(43, 0, 0\): equal batches have equal losses; contract: Dropout masks",
     ),
+    (
+        "takes_any_layer",
+        "builds_no_network_with_a_layer_kind_that_it_does_not_have",
+        r"expected an error for the layer kind 'UnknownLayer'; got a network that trains without it; contract: ",
+    ),
+    (
+        "lists_what_it_lacks",
+        "honours_the_keys_that_it_does_not_decline",
+        r"KeyError: '1.weight'\ncontract: NetworkSpec with activation = 'relu', batch_norm = True",
+    ),
 ]
 
 

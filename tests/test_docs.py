@@ -9,7 +9,22 @@ import pytest
 
 from harness import hookspecs
 from harness.errors import HarnessError
-from harness.interfaces import Backend, Dataset, MultiplyingBackend, Network, Optimizer, Peer
+from harness.interfaces import (
+    Activation,
+    Backend,
+    BatchNorm,
+    Dataset,
+    DeclaredLayers,
+    Dropout,
+    Layer,
+    Linear,
+    MultiplyingBackend,
+    Network,
+    NetworkSpec,
+    Optimizer,
+    Peer,
+)
+from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import registry
 from harness.plugins.scaffold import create
 from harness.store import Run
@@ -121,7 +136,7 @@ def test_every_member_of_the_contracts_has_its_line():
     """Nothing that a plugin writes is left out."""
     members = [
         name
-        for contract in (Backend, MultiplyingBackend, Network, Optimizer, Dataset, Peer)
+        for contract in (Backend, DeclaredLayers, MultiplyingBackend, Layer, Network, Optimizer, Dataset, Peer)
         for name in (*vars(contract), *contract.__annotations__)
         if not name.startswith("_")
     ]
@@ -140,3 +155,15 @@ def test_the_explained_suite_loads_and_its_mistake_is_answered_as_shown(load, tm
     with pytest.raises(HarnessError) as caught:
         load(text.replace('{ name = "adam",', '{ name = "adam", epsilon = 1e-7,'))
     assert f"error: {caught.value}".replace(str(tmp_path) + "/", "") in sample("text", "epsilon")
+
+
+def test_layers_are_mapped_by_a_table_as_shown():
+    """The sample runs, and declines in the words shown."""
+    names = {}
+    exec(block("python", "LAYERS = {"), names)  # noqa: S102 - our own page
+    layers = (Linear(2, 2), Activation("relu"))
+    spec = NetworkSpec((1, 2), 2, layers, batch_size=1)
+    values = [{"weight": np.eye(2), "bias": np.array([1.0, -5.0])}, {}]
+    assert names["forward"](spec, values, np.ones((1, 2))).tolist() == [[2.0, 0.0]]
+    refused = NetworkSpec((1, 2), 2, (*layers, BatchNorm(2), Dropout(0.5)), batch_size=1)
+    assert missing_layers(names["Backend"](), "backend mine", refused) == block("text", "layers 'BatchNorm'").strip()

@@ -15,6 +15,7 @@ from harness.conformance.target import Conformance
 from harness.errors import HarnessError
 from harness.interfaces import Context
 from harness.optimizers import SGD
+from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import registry
 from harness.plugins.scaffold import SCAFFOLDS, create
 from harness.seeding import initial_state
@@ -53,7 +54,10 @@ def trained(backend):
     spec = mlp([12, 7, 5], shape=(4, 3), batch_size=10)
     full = mlp([12, 7, 5], shape=(4, 3), activation="silu", batch_norm=True, dropout=0.5)
     assert backend.unsupported(spec, SGD()) == []
-    assert backend.unsupported(full, SGD()) == ["activation", "batch_norm", "dropout"]
+    assert backend.unsupported(full, SGD()) == ["activation"]
+    assert missing_layers(backend, "backend mine", full) == (
+        "layers 'BatchNorm' and 'Dropout' are not supported by backend mine: it has Linear, Activation"
+    )
     network = backend.build(spec, initial_state(spec, 1), SGD(), Context(seed=1, device="cpu"))
     network.attach(images, labels)
     losses = network.train_epoch(0, np.arange(30), 0.1).losses

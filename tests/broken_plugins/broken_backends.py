@@ -6,7 +6,7 @@ import threading
 import numpy as np
 
 import harness
-from harness.interfaces import Activation, EpochStats
+from harness.interfaces import LAYERS_OF_INTERFACE_1, Activation, BatchNorm, Dropout, EpochStats, Linear
 from harness.optimizers import SGD, Adam
 from harness.stepwise import StepwiseBackend
 from tests.broken_plugins.broken_dropout import DrawsOn, IgnoresTheSeed, OneMaskABatch, OneMaskAnEpoch
@@ -150,6 +150,10 @@ class Softmax(Correct):
     """A softmax regression: it takes no hidden layers."""
 
 
+class LeavesOutBatchNorm(Correct):
+    """It lists a layer kind that it has no arithmetic for."""
+
+
 NETWORKS = {
     "correct": Correct,
     "softmax": Softmax,
@@ -175,6 +179,8 @@ NETWORKS = {
     "one_mask_an_epoch": OneMaskAnEpoch,
     "one_mask_a_batch": OneMaskABatch,
     "ignores_the_seed": IgnoresTheSeed,
+    "takes_any_layer": Correct,
+    "lists_what_it_lacks": LeavesOutBatchNorm,
 }
 
 
@@ -182,25 +188,34 @@ class Backend(StepwiseBackend):
     """Builds one of them, and declines what none of them can."""
 
     interface = 1
+    layers = (Linear, Activation, Dropout)
 
     def __init__(self, name):
         self.name = name
         self.network = NETWORKS[name]
+        if name == "limited":  # it says so as a plugin of the first list of layers does
+            self.layers = LAYERS_OF_INTERFACE_1
+        if name == "lists_what_it_lacks":
+            self.layers = (*self.layers, BatchNorm)
+
+    def build(self, spec, initial, optimizer, context):
+        if self.name == "takes_any_layer":  # and leaves out those that it does not know
+            return self.network(spec, initial, optimizer, context)
+        return super().build(spec, initial, optimizer, context)
 
     def unsupported(self, spec, optimizer):
         kinds = {type(layer).__name__ for layer in spec.layers}
         keys = []
         if any(isinstance(layer, Activation) and layer.name != "relu" for layer in spec.layers):
             keys.append("activation")
-        if "BatchNorm" in kinds:
-            keys.append("batch_norm")
         if self.name == "softmax" and len(spec.layers) > 1:
             keys.append("hidden_layers")
         if self.name == "large_images":
             keys += ["input_shape"] * (spec.input_shape != (28, 28)) + ["classes"] * (spec.classes != 10)
             keys += ["batch_size"] * (spec.batch_size % 32 != 0)
         if self.name == "limited":
-            keys += ["dropout"] * ("Dropout" in kinds) + ["gradient"] * (spec.gradient != "mean")
+            keys += ["batch_norm"] * ("BatchNorm" in kinds) + ["dropout"] * ("Dropout" in kinds)
+            keys += ["gradient"] * (spec.gradient != "mean")
             keys += ["l2"] * (spec.l2 > 0) + ["weight_decay"] * (spec.weight_decay > 0)
             keys += ["optimizer"] * (type(optimizer) not in {SGD, Adam})
         return keys

@@ -7,7 +7,7 @@ import jax
 
 from harness.interfaces import Context, Network, NetworkSpec, Optimizer, State
 from harness.stepwise import StepwiseBackend
-from harness_jax.network import JaxNetwork
+from harness_jax.network import LAYERS, JaxNetwork
 
 # XLA sizes its threads once, when it starts; the harness has settled this process's by then.
 os.environ.setdefault("NPROC", os.environ.get("OMP_NUM_THREADS", "1"))
@@ -17,6 +17,7 @@ class JaxBackend(StepwiseBackend):
     """Builds networks on ``auto`` (JAX's own choice), ``cpu``, ``cuda``, ``cuda:1``, …; honours every key."""
 
     interface = 1
+    layers = tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:
         """Return why JAX has no such device, or None."""

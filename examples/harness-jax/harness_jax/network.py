@@ -10,7 +10,18 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from harness.interfaces import Activation, BatchNorm, Context, Dropout, Linear, NetworkSpec, Optimizer, State
+from harness.interfaces import (
+    Activation,
+    BatchNorm,
+    Context,
+    Dropout,
+    Layer,
+    Linear,
+    NetworkSpec,
+    Optimizer,
+    State,
+    entry_for,
+)
 from harness.stepwise import StepwiseNetwork
 
 Arrays = dict[str, Array]
@@ -22,27 +33,52 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+def _linear(_layer: Linear, own: Arrays, x: Array, _draws: Array | None) -> tuple[Array, Arrays]:
+    return jnp.matmul(x, own["weight"], precision="highest") + own["bias"], {}
+
+
+def _activation(layer: Activation, _own: Arrays, x: Array, _draws: Array | None) -> tuple[Array, Arrays]:
+    return ACTIVATIONS[layer.name](x), {}
+
+
+def _batch_norm(layer: BatchNorm, own: Arrays, x: Array, draws: Array | None) -> tuple[Array, Arrays]:
+    mean, variance, moved = own["running_mean"], own["running_var"], {}
+    if draws is not None:
+        mean, variance = x.mean(axis=0), x.var(axis=0)
+        unbiased = variance * len(x) / max(len(x) - 1, 1)
+        moved = {
+            "running_mean": (1 - layer.momentum) * own["running_mean"] + layer.momentum * mean,
+            "running_var": (1 - layer.momentum) * own["running_var"] + layer.momentum * unbiased,
+        }
+    return (x - mean) / jnp.sqrt(variance + layer.eps) * own["weight"] + own["bias"], moved
+
+
+def _dropout(layer: Dropout, _own: Arrays, x: Array, draws: Array | None) -> tuple[Array, Arrays]:
+    if draws is None:
+        return x, {}
+    kept = jax.random.bernoulli(draws, 1 - layer.rate, x.shape)
+    return jnp.where(kept, x / (1 - layer.rate), 0), {}
+
+
+LAYERS: dict[type[Layer], Callable[[Any, Arrays, Array, Array | None], tuple[Array, Arrays]]] = {
+    Linear: _linear,
+    BatchNorm: _batch_norm,
+    Activation: _activation,
+    Dropout: _dropout,
+}
+"""The layer kinds: of the layer, its arrays by name, x (rows, …) and a key of draws, None in evaluation mode, each
+makes its output, and which of its statistics move."""
+
+
 def apply(spec: NetworkSpec, flat: Array, running: Arrays, x: Array, draws: Array | None) -> tuple[Array, Arrays]:
     """Return logits (rows, classes) of x (rows, features), and the running statistics; ``draws`` means training."""
-    values = {block.key: flat[block.start : block.stop].reshape(block.shape) for block in spec.parameters()}
-    moved = dict(running)
+    blocks = {block.key: flat[block.start : block.stop].reshape(block.shape) for block in spec.parameters()}
+    values, moved = blocks | running, dict(running)
     for index, layer in enumerate(spec.layers):
-        weight, bias, mean, variance = (f"{index}.{name}" for name in ("weight", "bias", "running_mean", "running_var"))
-        if isinstance(layer, Linear):
-            x = jnp.matmul(x, values[weight], precision="highest") + values[bias]
-        elif isinstance(layer, Activation):
-            x = ACTIVATIONS[layer.name](x)
-        elif isinstance(layer, BatchNorm):
-            center, spread = running[mean], running[variance]
-            if draws is not None:
-                center, spread = x.mean(axis=0), x.var(axis=0)
-                unbiased = spread * len(x) / max(len(x) - 1, 1)
-                moved[mean] = (1 - layer.momentum) * running[mean] + layer.momentum * center
-                moved[variance] = (1 - layer.momentum) * running[variance] + layer.momentum * unbiased
-            x = (x - center) / jnp.sqrt(spread + layer.eps) * values[weight] + values[bias]
-        elif isinstance(layer, Dropout) and draws is not None:
-            kept = jax.random.bernoulli(jax.random.fold_in(draws, index), 1 - layer.rate, x.shape)
-            x = jnp.where(kept, x / (1 - layer.rate), 0)
+        own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{index}.")}
+        key = None if draws is None else jax.random.fold_in(draws, index)
+        x, statistics = entry_for(layer, LAYERS, "backend jax")(layer, own, x, key)
+        moved |= {f"{index}.{name}": value for name, value in statistics.items()}
     return x, moved
 
 
@@ -120,7 +156,7 @@ class JaxNetwork(StepwiseNetwork):
         """Take over a state that `state` returned; without ``optimizer.*`` the optimizer starts anew."""
         dtype = self.context.precision
         flat = self._put(np.concatenate([state[block.key].ravel() for block in self.spec.parameters()]).astype(dtype))
-        running = {key: value.astype(dtype) for key, value in state.items() if ".running_" in key}
+        running = {key: state[key].astype(dtype) for key in self.spec.buffers()}
         kept = {key.removeprefix("optimizer."): state[key] for key in state if key.startswith("optimizer.")}
         self._changing = flat, self._put(running), self._put(kept) if kept else self.optimizer.init(flat)
 
