@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-Status = Literal["planned", "done", "failed", "timed out", "unavailable"]
+Status = Literal["planned", "done", "failed", "timed out", "unavailable", "stale"]
+"""``stale`` is never stored: a row of another split or recipe has it where the run's rows are read."""
 
 
 class Condition(NamedTuple):

@@ -1,4 +1,4 @@
-"""Rows that an earlier command made of another split, recipe or dataset: shown as such, and of no consequence."""
+"""Rows that an earlier command made of another split, recipe or dataset are stale, and of no consequence."""
 
 import json
 from dataclasses import replace
@@ -10,7 +10,7 @@ from harness.results.leaderboard import tables
 from harness.results.results import Results
 from harness.results.verify.verification import Verdict, verify
 from harness.store import Run
-from harness.store.foreign import foreign
+from harness.store.foreign import described, staleness
 from harness.suite.finalists import finalists
 from tests.test_leaderboard import lines
 from tests.tiny import TINY, run_suite
@@ -34,18 +34,15 @@ def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
     shown, table = overview(run)
     assert shown["A"]["test_accuracy_rank"] == "1"
     for name in "BC":
-        assert shown[name]["status"] == "planned: of another split"
+        assert shown[name]["status"] == "stale: another split"
         assert not shown[name]["test_accuracy"]
         assert not shown[name]["val_accuracy"]
     assert "1 of 3 trials done, 1 tested" in table.title
-    assert table.note == (
-        "Not counted: 2 trials whose row does not serve the run as the last command described it; the status says why. "
-        "That command without --only trains them again."
-    )
+    assert table.note == "Excluded: 2 stale trials. The last command without --only trains them again."
     assert finalists(run.suite, list(run.rows())) == {"one": ["A"], "three": ["B"], "two": []}
     assert [one.verdict for one in verify(Results.of(run)).claims] == [Verdict.met, Verdict.not_run, Verdict.not_run]
     (page,) = [line for line in trials(Results.of(run).experiments).lines if line.cells[0].text == "B"]
-    assert [cell.text for cell in page.cells[-2:]] == ["planned", "of another split"]
+    assert [cell.text for cell in page.cells[-2:]] == ["stale", "another split"]
     _, run = run_suite(tmp_path, SHORT + EXPECTED, assignments=[SPLIT])
     assert {line["status"] for line in overview(run)[0].values()} <= {"done", "not a finalist"}
     assert not verify(Results.of(run)).missed
@@ -56,7 +53,7 @@ def test_rows_of_another_recipe_say_in_what(tmp_path):
     run_suite(tmp_path, SHORT, only=["A", "B"])
     _, run = run_suite(tmp_path, SHORT.replace('"first"', '"renamed"'), only=["B"], assignments=["defaults.epochs=2"])
     shown, _ = overview(run)
-    assert shown["A"]["status"] == "planned: of another recipe: epochs was 1, is 2"
+    assert shown["A"]["status"] == "stale: epochs was 1, is 2"
     assert shown["B"]["status"] == "done"
     _, run = run_suite(tmp_path, SHORT.replace('"first"', '"renamed"'), only=["B"])
     assert {line["status"] for line in overview(run)[0].values()} == {"done"}
@@ -91,30 +88,65 @@ def trained_row(tmp_path_factory):
     return outcome.rows[0], run.suite.experiments["A"], run.dataset
 
 
+def changes(row, experiment, components=None, **digests):
+    """Return in what a row is stale in a run that describes this experiment."""
+    return staleness(row, described(row, experiment.model_dump(mode="json"), digests, components or {}))
+
+
 def test_a_changed_dataset_of_the_same_name_is_other_data(trained_row):
     """Its digest tells."""
     row, experiment, dataset = trained_row
-    assert foreign(row, experiment, dataset.digest, dataset.split) == ""
-    assert foreign(row, experiment, "another", dataset.split) == "of other data"
-    assert foreign(row, experiment, "another", "another") == "of other data and of another split"
+    assert changes(row, experiment, dataset=dataset.digest, split=dataset.split) == []
+    assert changes(row, experiment, dataset="another", split=dataset.split) == ["other data"]
+    assert changes(row, experiment, dataset="another", split="another") == ["other data", "another split"]
 
 
 def test_what_is_not_known_is_not_held_against_a_row(trained_row):
     """An earlier version recorded no split, and knew fewer options."""
     row, experiment, dataset = trained_row
-    assert foreign(row, experiment, dataset.digest, "") == ""
+    assert changes(row, experiment, dataset=dataset.digest, split="") == []
     older = replace(row, basis={}, settings={key: value for key, value in row.settings.items() if key != "l2"})
-    assert foreign(older, experiment, dataset.digest, dataset.split) == ""
-    assert foreign(older, experiment.model_copy(update={"l2": 0.1}), "", "") == "of another recipe: l2 was 0.0, is 0.1"
+    assert changes(older, experiment, dataset=dataset.digest, split=dataset.split) == []
+    assert changes(older, experiment.model_copy(update={"l2": 0.1})) == ["l2 was 0.0, is 0.1"]
 
 
-def test_changes_are_counted_and_the_first_is_told(trained_row):
-    """`harness why` tells all; a precision is in the recipe, a backend is not."""
+def test_every_change_is_told(trained_row):
+    """A precision is in the recipe, a backend is not."""
     row, experiment, _ = trained_row
     changed = experiment.model_copy(update={"batch_size": 64, "epochs": 7, "precision": "bfloat16", "backend": "torch"})
-    assert foreign(row, changed, "", "").endswith(", and 2 more")
-    assert foreign(row, experiment.model_copy(update={"backend": "torch"}), "", "") == ""
-    assert foreign(replace(row, status="planned"), changed, "", "") == ""
+    assert len(changes(row, changed)) == 3
+    assert changes(row, experiment.model_copy(update={"backend": "torch"})) == []
+
+
+def test_run_plan_why_runs_and_the_tables_agree_on_what_is_stale(tmp_path, command):
+    """One place decides it, and the first of several changes is shown, with how many more there are."""
+    run_suite(tmp_path, SHORT, only=["A", "B"])
+    changed = ["--set", "defaults.epochs=2", "--set", "defaults.batch_size=64"]
+    out = ["--out", "run"]
+    assert (
+        command("run", "tiny.toml", "--out", "run", "--only", "B", *changed).err.count("stale, now in run/super") == 1
+    )
+    said = "stale: batch_size was 128, is 64, and 1 more change"
+    statuses = [
+        line["status"] for line in json.loads(command("leaderboard", "run", "-f", "json").out)["overview"]["rows"]
+    ]
+    assert statuses == ["done", said]
+    assert "1 of 2 done, 1 stale" in command("runs", ".").out
+    planned = command("plan", "tiny.toml", *out, *changed).out
+    assert "3 trials, 1 done, 2 to run (1 stale), 0 unavailable" in planned
+    assert "stale: batch_size was 128, is 64; epochs was 1, is 2" in planned
+    told = command("why", "tiny.toml", "A", *out, *changed).out
+    assert "because its row is stale: batch_size was 128, is 64; epochs was 1, is 2" in told
+
+
+def test_an_option_newer_than_a_row_trains_nothing_again(tmp_path, watcher):
+    """A version that has more options reads what the one before it wrote."""
+    _, run = run_suite(tmp_path, SHORT, only=["A"])
+    (row,) = run.rows()
+    run.write(replace(row, settings={key: value for key, value in row.settings.items() if key != "l2"}))
+    watcher.trained.clear()
+    outcome, _ = run_suite(tmp_path, SHORT, only=["A"])
+    assert (watcher.trained, outcome.stale) == ([], [])
 
 
 def test_a_run_of_an_earlier_version_is_read(tmp_path):

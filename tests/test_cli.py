@@ -340,7 +340,7 @@ def test_why_names_what_differs(harness):
     harness("run", "tiny.toml")
     assert harness("why", "tiny.toml", "A").stdout == "A seed 1: its stored row serves, and so do its test results\n"
     told = harness("why", "tiny.toml", "B/1", "--set", "experiments.B.epochs=5").stdout
-    assert told == "B seed 1: will be trained again, because its row is of another trial: epochs was 3, is 5\n"
+    assert told == "B seed 1: will be trained again, because its row is stale: epochs was 3, is 5\n"
     assert "B/7: no such seed. Known: 1." in harness("why", "tiny.toml", "B/7", code=2).stderr
     assert "X: no such experiment. Known: A, B, C." in harness("why", "tiny.toml", "X", code=2).stderr
 

@@ -166,7 +166,7 @@ def test_reasons_say_what_the_next_run_would_do(tmp_path):
     assert why("B") == "its stored row serves"
     assert why("C") == "will be trained, because it has no row yet"
     assert why("B", TINY.replace("momentum = 0.9", "momentum = 0.8")) == (
-        "will be trained again, because its row is of another trial: optimizer.momentum was 0.9, is 0.8"
+        "will be trained again, because its row is stale: optimizer.momentum was 0.9, is 0.8"
     )
     assert "their seeds, their versions or their severities differ" in why("A", TINY.replace("0.3]", "0.4]"))
     (run.trial_directory("B", 1) / "state.npz").unlink()

@@ -81,7 +81,7 @@ def run(tmp_path):
     def again():
         forget()
         outcome, _ = run_suite(tmp_path, SUITE, plugins=registry())
-        return without_times(outcome.rows[0]), outcome.changed
+        return without_times(outcome.rows[0]), outcome.stale
 
     return again
 
@@ -190,7 +190,7 @@ def test_an_edited_plugin_is_trained_anew_and_why_says_so(site, tmp_path, run):
     (site / "harness_lion.py").write_text(NO_STEP)
     after = identity()
     told = f"optimizer lion was '{before}', is '{after}'"
-    assert why(tmp_path) == f"will be trained again, because its row is of another trial: {told}"
+    assert why(tmp_path) == f"will be trained again, because its row is stale: {told}"
     second, changed = run()
     assert changed == [f"A seed 1: {told}"]
     assert second.components["optimizer lion"] == after

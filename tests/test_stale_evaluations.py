@@ -14,12 +14,12 @@ from harness.results.leaderboard import tables
 from harness.results.results import Results
 from harness.results.verify.verification import Verdict, verify
 from harness.store import Run
-from harness.store.foreign import as_described, evaluation_changes, foreign
+from harness.store.foreign import as_described, evaluation_changes
 from harness.suite import load_suite
 from harness.trial.fingerprints import evaluation_fingerprint
 from harness.trial.robustness import Robustness
 from tests.made_results import compare_runs
-from tests.test_belonging import SHORT, overview
+from tests.test_belonging import SHORT, changes, overview
 from tests.test_leaderboard import lines
 from tests.tiny import run_suite
 
@@ -143,12 +143,12 @@ def test_a_row_of_another_version_of_a_plugin_is_of_another_recipe(tested):
     """Of an optimizer, say, when the command trained another experiment again with the new one."""
     row, _, run = tested
     about = run.suite.experiments["A"]
-    assert foreign(row, about, run.dataset.digest, run.dataset.split, run.components) == ""
     newer = run.components | {"optimizer adam": "nn-harness 99"}
-    told = foreign(row, about, run.dataset.digest, run.dataset.split, newer)
-    assert told.startswith("of another recipe: optimizer adam was ")
+    assert changes(row, about, run.components) == []
+    (told,) = changes(row, about, newer)
+    assert told.startswith("optimizer adam was ")
     assert told.endswith(", is 'nn-harness 99'")
-    assert [one.status for one in replace(run, components=newer).rows()] == ["planned"]
+    assert [one.status for one in replace(run, components=newer).rows()] == ["stale"]
     assert Run.open(run.directory).components == run.components
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.execution.plan import PlannedTrial
 from harness.rows import TrialRow
 from harness.store import MEASURED, Run, Stored, damaged, shelved
-from harness.trial.fingerprints import differences
+from harness.store.foreign import staleness
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Found:
     damage: str = ""
     """Which file is missing or altered."""
     differences: tuple[str, ...] = ()
-    """In what the trained trial in the place means something else than the planned one."""
+    """In what the trained trial in the place is stale: of another trial than the planned one."""
     placed: TrialRow | None = None
     """The row in the place, where one can be read."""
     shelf: Path | None = None
@@ -50,7 +50,7 @@ def _judged(place: Path, stored: Stored | str | None, planned: PlannedTrial) -> 
         # It cannot run here, and need not if it ran elsewhere: a row serves whatever backend made it.
         row = replace(row, backend=placed.backend, components=placed.components)
     # Meanings are compared, not fingerprints: a momentum of 0 and one of 0.0 are the same, and different texts.
-    different = tuple(differences(placed, row))
+    different = tuple(staleness(placed, row))
     if different:
         return Found(None, differences=different, placed=placed)
     harmed = damaged(place, stored)

@@ -27,8 +27,8 @@ class Outcome:
     rows: list[TrialRow]
     damaged: list[str]
     """Rows that were found damaged: what was wrong with each, and what became of it."""
-    changed: list[str]
-    """Trials that mean something else than their rows did, and in what."""
+    stale: list[str]
+    """Trials whose rows were of another split or recipe, and in what."""
     faulty: dict[str, str]
     """Observers that raised or were slow, as ``plugin.hook``, and what they did."""
 
@@ -60,11 +60,11 @@ def execute(
     rows: dict[tuple[str, int], TrialRow] = {}
     pending: list[PlannedTrial] = []
     damaged: list[str] = []
-    changed: list[str] = []
+    stale: list[str] = []
     for planned in plan.trials:
         found = look_up(run, planned)
         if found.differences:
-            changed.append(f"{planned.row.experiment} seed {planned.row.seed}: {'; '.join(found.differences)}")
+            stale.append(f"{planned.row.experiment} seed {planned.row.seed}: {'; '.join(found.differences)}")
         if found.damage:
             damaged.append(f"{found.damage}; {_consequence(planned, found)}")
         rows[planned.row.experiment, planned.row.seed] = _settled(run, planned, found)
@@ -88,7 +88,7 @@ def execute(
         pool.stop()
     finally:
         observers.run_finished(run=about | {"statuses": dict(Counter(row.status for row in rows.values()))})
-    return Outcome(list(rows.values()), damaged, changed, observers.faulty)
+    return Outcome(list(rows.values()), damaged, stale, observers.faulty)
 
 
 def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> float | None:

@@ -161,7 +161,7 @@ def _reason(run: Run, planned: PlannedTrial, found: Found, finalists: Container[
     if planned.spec is None:
         return f"cannot run here: {row.reason}"
     if found.differences:
-        return f"will be trained again, because its row is of another trial: {'; '.join(found.differences)}"
+        return f"will be trained again, because its row is stale: {'; '.join(found.differences)}"
     if found.placed and found.placed.reason:
         return f"will be trained again, because it {found.placed.status}: {found.placed.reason}"
     return "will be trained, because it has no row yet"

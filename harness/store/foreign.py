@@ -1,4 +1,4 @@
-"""Whether a trial's row is of its run as the last command described it: an earlier one may have meant another trial."""
+"""Whether a stored row is of the trial that is planned: an earlier command may have meant another one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,31 +13,32 @@ from harness.trial.fingerprints import differences, evaluation_fingerprint
 from harness.trial.robustness import Robustness, seeds_of
 
 
-def foreign(
-    row: TrialRow, experiment: Experiment, dataset: str, split: str, components: Mapping[str, str] | None = None
-) -> str:
-    """Return of what else a row that was trained or tried is, ``"of another split"``; empty where of nothing else.
+def staleness(stored: TrialRow, planned: TrialRow) -> list[str]:
+    """Return in what a stored row is of another trial than the planned one, each in words; empty where it serves.
 
-    ``dataset`` and ``split`` are the digests of the run's, ``components`` its plugins; one that is empty or not there
-    is unknown, and so is what the row does not say of itself. The backend is not compared: a row serves whatever
-    backend made it, and every table shows which.
+    This alone decides which rows have the status ``stale``. An option that is newer than the row has its default.
     """
-    if row.status in {"planned", "unavailable"}:
-        return ""
-    told = []
-    if _other(row, "dataset", dataset):
-        told.append("of other data")
-    if _other(row, "split", split):
-        told.append("of another split")
-    basis = {key: experiment.precision if key == "precision" else value for key, value in row.basis.items()}
-    then = replace(row, settings=_as_read_now(row.settings))
-    now = {key: (components or {}).get(key, value) for key, value in row.components.items()}
-    described = replace(row, settings=experiment.model_dump(mode="json"), basis=basis, components=now)
-    changed = differences(then, described)
-    if changed:
-        more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
-        told.append(f"of another recipe: {changed[0]}{more}")
-    return " and ".join(told)
+    if stored.settings != planned.settings:
+        stored = replace(stored, settings=_as_read_now(stored.settings))
+    return differences(stored, planned)
+
+
+def described(
+    stored: TrialRow, settings: Mapping[str, Any], digests: Mapping[str, str], components: Mapping[str, str]
+) -> TrialRow:
+    """Return the planned row that a run's header describes, as far as it and a stored row tell.
+
+    ``settings``: the experiment's. ``digests`` of the dataset and the split, and ``components``, the run's plugins:
+    one that is empty or not there is unknown, and so is what the row does not record. The backend is not compared: a
+    row serves whatever backend made it, and every table shows which.
+    """
+    known = {key: digest for key, digest in digests.items() if digest} | {"precision": settings["precision"]}
+    return replace(
+        stored,
+        settings=dict(settings),
+        basis={key: known.get(key, value) for key, value in stored.basis.items()},
+        components={key: components.get(key, value) for key, value in stored.components.items()},
+    )
 
 
 def evaluation_changes(
@@ -112,10 +113,6 @@ def _by_perturbation(measures: Iterable[Measure]) -> Iterable[tuple[str, list[Me
 
 def _numbers(values: Sequence[int]) -> str:
     return ", ".join(map(str, values))
-
-
-def _other(row: TrialRow, key: str, digest: str) -> bool:
-    return bool(digest) and row.basis.get(key, digest) != digest
 
 
 def _as_read_now(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError
 from harness.machine.files import read_arrays, sync_directory, write_arrays
-from harness.rows import TrialRow
-from harness.store.foreign import as_described, foreign
+from harness.rows import Status, TrialRow
+from harness.store.foreign import as_described, described, staleness
 from harness.store.header import Header, read_header, unwritable, write_header
 from harness.store.names import folders, located
 from harness.store.stored import Stored, read_stored, write_stored
 from harness.suite import Suite
+from harness.text import counted
 
 MEASURED = ("evaluation.npz", "examples.npz")
 """The files that an evaluation writes, and that are made again by measuring alone."""
@@ -94,6 +95,11 @@ class Run:
     def _superseded(self) -> dict[str, str]:
         return located(self.directory / "superseded", self._folders)
 
+    @cached_property
+    def _settings(self) -> dict[str, dict[str, Any]]:
+        """Each experiment's settings, as rows have them."""
+        return {name: table.model_dump(mode="json") for name, table in self.suite.experiments.items()}
+
     def write(self, row: TrialRow, arrays: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> Stored:
         """Write a trial's arrays, each mapping into the ``.npz`` that it is named for, then its row.
 
@@ -128,20 +134,29 @@ class Run:
         return read_stored(self.trial_directory(experiment, seed), experiment, seed)
 
     def rows(self) -> Iterator[TrialRow]:
-        """Yield every planned trial's row; one that does not serve is planned again, with the reason.
+        """Yield every planned trial's row, with a reason where it does not serve.
 
-        It does not where it cannot be read, and where an earlier command made it of other data, of another split, or by
-        another recipe. What was measured under a perturbation of another seed or version is left out of it.
+        A row that an earlier command made of other data, of another split or by another recipe is ``stale``, and has
+        nothing but that. One that cannot be read is planned again. What was measured under a perturbation of another
+        seed or version is left out.
         """
         for experiment, seed in self.planned:
             stored = self.read(experiment, seed)
-            if isinstance(stored, Stored):
-                about = self.suite.experiments[experiment]
-                why = foreign(stored.row, about, self.dataset.digest, self.dataset.split, self.components)
-                yield self._placeholder(experiment, seed, why) if why else self._as_described(stored.row)
-            else:
+            if not isinstance(stored, Stored):
                 damage = stored and f"its row is damaged and will be made again: {stored}"
-                yield self._placeholder(experiment, seed, damage or "")
+                yield self._placeholder(experiment, seed, "planned", damage or "")
+            elif changes := self._staleness(stored.row):
+                more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
+                yield self._placeholder(experiment, seed, "stale", changes[0] + more)
+            else:
+                yield self._as_described(stored.row)
+
+    def _staleness(self, row: TrialRow) -> list[str]:
+        """Return in what a row is of another trial than the run as last described; nothing was made of an untried."""
+        if row.status in {"planned", "unavailable"}:
+            return []
+        digests = {"dataset": self.dataset.digest, "split": self.dataset.split}
+        return staleness(row, described(row, self._settings[row.experiment], digests, self.components))
 
     def has(self, experiment: str, seed: int, name: str) -> bool:
         """Say whether a trial's row speaks of a file; an earlier version wrote fewer."""
@@ -185,17 +200,17 @@ class Run:
         evaluation = as_described(row, self.suite.robustness, self.components)
         return row if evaluation is row.evaluation else replace(row, evaluation=evaluation)
 
-    def _placeholder(self, experiment: str, seed: int, reason: str) -> TrialRow:
+    def _placeholder(self, experiment: str, seed: int, status: Status, reason: str) -> TrialRow:
         table = self.suite.experiments[experiment]
         return TrialRow(
             experiment=experiment,
             seed=seed,
             group=table.group,
             description=table.description,
-            status="planned",
+            status=status,
             fingerprint="",
             backend=", ".join(table.backends),
-            settings=table.model_dump(mode="json"),
+            settings=self._settings[experiment],
             parameters=0,
             reason=reason,
         )

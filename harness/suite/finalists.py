@@ -12,6 +12,9 @@ from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.rows import TrialRow
 from harness.suite.models import BestOf, Suite
 
+_TO_COME = {"planned", "stale"}
+"""The statuses of trials that the next command trains."""
+
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
     """Return the names that a pattern means: the equal name if there is one, else those that it matches as a glob.
@@ -89,8 +92,8 @@ def tested(suite: Suite, rows: Sequence[TrialRow]) -> list[TrialRow]:
 def _best(finalist: BestOf, candidates: Sequence[str], planned: Mapping[str, Sequence[TrialRow]]) -> Choice:
     # A trial whose test failed is trained, so its validation counts.
     rows = [row for name in candidates for row in planned.get(name, [])]
-    failed = [row for row in rows if row.metrics is None and row.status != "planned"]
-    if any(name not in planned for name in candidates) or any(row.status == "planned" for row in rows):
+    failed = [row for row in rows if row.metrics is None and row.status not in _TO_COME]
+    if any(name not in planned for name in candidates) or any(row.status in _TO_COME for row in rows):
         return Choice(failed=failed, waiting=True)
     trained: dict[str, list[tuple[float, float]]] = {}
     for row in rows:

@@ -62,12 +62,14 @@ def perturbation_components(perturbations: Iterable[Robustness], registry: Regis
 def differences(stored: TrialRow, planned: TrialRow) -> list[str]:
     """Return in what a planned trial differs from a stored one, each in words; empty if the stored one serves."""
     return [
-        f"{_spoken(path)} was {_shown(before)}, is {_shown(after)}"
+        _DIGESTS.get(path) or f"{_spoken(path)} was {_shown(before)}, is {_shown(after)}"
         for path, before, after in _walk(_meaning(stored), _meaning(planned), ())
     ]
 
 
 _ABSENT = object()
+_DIGESTS: dict[tuple[str, ...], str] = {("dataset",): "other data", ("split",): "another split"}
+"""What a digest that changed means."""
 
 
 def _walk(before: Any, after: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
@@ -85,7 +87,7 @@ def _listed(value: Any) -> Any:
 
 def _spoken(path: tuple[str, ...]) -> str:
     first, *rest = path
-    named = {"dataset": "the dataset's content", "split": "the split", "interface": "the plugin interface"}
+    named = {"interface": "the plugin interface"}
     if first == "settings":
         return ".".join(rest)
     return " ".join([named.get(first, "" if first == "components" else first), *rest]).strip()

@@ -110,7 +110,7 @@ def _show_plan(
     from harness.execution.training import cost
     from harness.text import counted, spoken
 
-    lines, counts, ahead = [], {"run": 0, "measure": 0, "done": 0, "unavailable": 0}, []
+    lines, counts, ahead = [], {"run": 0, "measure": 0, "done": 0, "unavailable": 0, "stale": 0}, []
     sizes = made.dataset.sizes
     for trial, found in zip(made.trials, stored, strict=True):
         row = trial.row
@@ -119,17 +119,20 @@ def _show_plan(
         counts[state] += 1
         forecast = timings.forecast(trial.spec, row, sizes["train"]) if trial.spec and state == "run" else None
         if state == "run":
+            state = "stale" if found.differences else "run"
+            counts["stale"] += state == "stale"
             ahead.append((cost(trial), forecast))
         note = _note(found, runs=trial.spec is not None, to_test=to_test)
-        note = note or row.reason or problems.get(row.experiment, "")
-        note = "; ".join(filter(None, [note, checkpoints.get((row.experiment, row.seed), "")]))
+        why_not = row.reason or problems.get(row.experiment, "")
+        note = "; ".join(filter(None, [note, why_not, checkpoints.get((row.experiment, row.seed), "")]))
         epochs = trial.spec.epochs if trial.spec else ""
         about = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
         lines.append([*about, *_predicted(forecast), note])
+    stale = f" ({counts['stale']} stale)" if counts["stale"] else ""
     more = f"{counts['measure']} to measure, " if counts["measure"] else ""
     say(
         f"{as_typed(loaded.suite.suite.name)}: {counted(len(lines), 'trial')}, {counts['done']} done, "
-        f"{counts['run']} to run, {more}{counts['unavailable']} unavailable\n"
+        f"{counts['run']} to run{stale}, {more}{counts['unavailable']} unavailable\n"
         f"dataset {made.dataset.name}: {made.dataset.title}, {counted(len(made.dataset.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
     )
@@ -154,8 +157,8 @@ def _note(found: Found, *, runs: bool, to_test: str) -> str:
     if found.damage:
         fate = f"will be {'measured' if found.row else 'trained'} again" if runs else "cannot run again here"
         return f"damaged, {fate}: {found.damage}"
-    if found.differences and found.row is None and runs:
-        return f"changed: {'; '.join(found.differences)}"
+    if found.differences and found.row is None:
+        return f"stale: {'; '.join(found.differences)}"
     return f"test results: {to_test}" if to_test else ""
 
 

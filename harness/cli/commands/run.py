@@ -152,8 +152,8 @@ def _conclude(here: Run, outcome: Outcome) -> None:
     typer.echo(render_all(shown, "terminal", room=room()))
     for damage in outcome.damaged:
         say(f"damaged: {damage}", err=True)
-    for change in outcome.changed:
-        say(f"changed (earlier row in {as_typed(here.directory / 'superseded')}): {change}", err=True)
+    for row in outcome.stale:
+        say(f"stale, now in {as_typed(here.directory / 'superseded')}: {row}", err=True)
     for line in _unfinished(here, outcome):
         say(line, err=True)
     say(

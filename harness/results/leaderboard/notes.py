@@ -58,15 +58,19 @@ def unfinished(results: Results) -> str:
     return f"Still improving at their last epoch: {', '.join(found)}. More epochs may do better." if found else ""
 
 
-def not_counted(results: Results) -> str:
+def excluded(results: Results) -> str:
     """Say how many planned trials have a row that does not serve, and what would do."""
-    rows = [row for row in results.rows if row.status == "planned" and row.reason]
-    if not rows:
+    stale = sum(row.status == "stale" for row in results.rows)
+    damaged = sum(row.status == "planned" and bool(row.reason) for row in results.rows)
+    counts = [counted(stale, "stale trial")] if stale else []
+    counts += [counted(damaged, "damaged row")] if damaged else []
+    if not counts:
         return ""
-    return (
-        f"Not counted: {counted(len(rows), 'trial')} whose row does not serve the run as the last command described "
-        f"it; the status says why. That command without --only trains {'it' if len(rows) == 1 else 'them'} again."
-    )
+    return f"Excluded: {' and '.join(counts)}. The last command without --only trains {_them(stale + damaged)} again."
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def unmeasured(results: Results) -> str:

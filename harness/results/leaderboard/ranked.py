@@ -92,7 +92,7 @@ def overview(results: Results) -> Table:
         _chance(results, found),
         marks_over(base, lines),
         notes.seeds(results.experiments),
-        notes.not_counted(results),
+        notes.excluded(results),
         notes.unmeasured(results),
     )
     return Table("overview", title, columns, lines, note)
@@ -130,7 +130,7 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         _chance(results, [ranking]),
         marks_over(base, lines),
         notes.seeds(results.experiments),
-        notes.not_counted(results),
+        notes.excluded(results),
         notes.unmeasured(results) if ranking.perturbation else "",
     )
     return Table(ranking.key, _title(results, ranking.title), columns, lines, note)

@@ -60,7 +60,7 @@ def _validation(results: Results) -> Table:
     # A figure of a time that is not to be compared has a "!".
     times = doubts(results.experiments)
     contended = any(one.contended for one in results.experiments)
-    note = notes.joined(f"! {times}" if contended else times, notes.unfinished(results), notes.not_counted(results))
+    note = notes.joined(f"! {times}" if contended else times, notes.unfinished(results), notes.excluded(results))
     return Table("validation", title, columns, lines, note)
 
 
