@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from harness import metrics
+from harness.metrics.predictions import most_likely
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -22,7 +23,7 @@ def drawn(seed, rows, classes):
 
 @given(seeds, st.integers(1, 60), st.integers(2, 12))
 def test_counts_and_what_follows_from_them_agree_with_scikit_learn(seed, rows, classes):
-    """Confusion matrix, accuracy, precision and recall a class, and macro-F1 over the classes in the truth."""
+    """Confusion matrix, accuracies, precision and recall a class, and macro-F1 over the classes in the truth."""
     labels, predicted = drawn(seed, rows, classes)
     confusion = metrics.confusion_matrix(labels, predicted, classes)
     assert confusion.dtype == np.int64
@@ -33,8 +34,30 @@ def test_counts_and_what_follows_from_them_agree_with_scikit_learn(seed, rows, c
         theirs = score(labels, predicted, labels=range(classes), average=None, zero_division=0)
         assert ours == pytest.approx(theirs, rel=1e-15)
     present = np.unique(labels)
+    with warnings.catch_warnings(action="ignore"):  # of classes that are predicted and not in the truth
+        balanced = oracle.balanced_accuracy_score(labels, predicted)
+    assert metrics.balanced_accuracy(confusion) == pytest.approx(balanced, rel=1e-14)
     f1 = oracle.f1_score(labels, predicted, labels=present, average="macro", zero_division=0)
     assert metrics.macro_f1(confusion) == pytest.approx(f1, rel=1e-14)
+
+
+@given(seeds, st.integers(1, 60), st.integers(6, 12))
+def test_the_five_most_likely_classes_give_scikit_learns_top_5_accuracy(seed, rows, classes):
+    """They are those of a stable sort, the likeliest first."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(rows, classes)).astype(np.float32)
+    labels = rng.integers(0, classes, rows)
+    likeliest = most_likely(scores)
+    assert np.array_equal(likeliest, np.argsort(-scores, axis=1, kind="stable")[:, :5])
+    theirs = oracle.top_k_accuracy_score(labels, scores, k=5, labels=range(classes))
+    assert metrics.among(labels, likeliest).mean() == pytest.approx(theirs, rel=1e-15)
+
+
+def test_of_equally_likely_classes_the_lower_number_is_first():
+    """Impossible ones too, so that what is stored does not depend on a library's order; none is taken twice."""
+    scores = np.log(np.array([[0, 0.25, 0, 0.5, 0.25, 0, 0]], dtype=np.float32), where=[0, 1, 0, 1, 1, 0, 0],
+                    out=np.full((1, 7), -np.inf, dtype=np.float32))  # fmt: skip
+    assert most_likely(scores).tolist() == [[3, 1, 4, 0, 2]]
 
 
 def test_a_class_that_is_only_predicted_does_not_enter_macro_f1():

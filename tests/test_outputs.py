@@ -33,6 +33,14 @@ def test_sound_predictions_are_read_as_they_are():
     assert found.log_probability[0] != 0, "a copy"
 
 
+@pytest.mark.parametrize("classes", [3, 5, 6])
+def test_the_most_likely_classes_are_kept_where_there_are_more_than_five(classes):
+    """And where they are asked for: validation does not need them."""
+    values = log_softmax(np.random.default_rng(0).standard_normal((3, classes)))
+    assert ("likeliest" in read_predictions(values, TRUTH, classes, likeliest=True).arrays) == (classes > 5)
+    assert "likeliest" not in read_predictions(values, TRUTH, classes).arrays
+
+
 @pytest.mark.parametrize("classes", [2, 47, 1000])
 @pytest.mark.parametrize("spread", [0.01, 1.0, 30.0, 1000.0])
 def test_no_rounding_of_float32_is_refused(classes, spread):

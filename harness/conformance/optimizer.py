@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.conformance.clauses import require, require_close, require_equal, require_same
 from harness.conformance.target import Conformance, Target
 from harness.interfaces import Array, Optimizer
-from harness.machine.files import npz
+from harness.machine.arrays import npz
 from harness.plugins.loading import Kind
 
 Vector = NDArray[Any]

@@ -13,13 +13,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
+from typing import Any
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}")
 LARGEST_TEXT = 1 << 28
@@ -180,52 +174,6 @@ def encoded_json(content: Any) -> bytes:
         return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
     except UnicodeEncodeError:
         return (json.dumps(content, indent=1) + "\n").encode()
-
-
-def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return the bytes of an ``.npz`` of plain arrays, those that `numpy.savez` writes.
-
-    That takes the names as keywords, so that none can be ``file`` or ``allow_pickle``.
-    """
-    from zipfile import ZipFile
-
-    from numpy.lib.format import write_array  # not above: NumPy's kernel is settled by what a file says
-
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w") as archive:
-        for name, value in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                write_array(file, value, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: bool = True) -> str:
-    """Write an ``.npz`` of plain arrays, and return the SHA-256 of its bytes; equal arrays give equal bytes."""
-    content = npz(arrays)
-    write_bytes(path, content, durable=durable)
-    return sha256(content).hexdigest()
-
-
-def read_arrays(path: Path, digest: str | None = None) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an ``.npz``; ``digest``: the SHA-256 that its bytes must have.
-
-    Raises:
-        OSError: it cannot be read, or is not a regular file; ``strerror`` says which.
-        ValueError: it is not what was written: of another digest, or no archive of plain arrays.
-    """
-    import numpy as np  # as above
-
-    with open_regular(path) as file:
-        if digest is not None and file_digest(file, "sha256").hexdigest() != digest:
-            msg = "its checksum does not match"
-            raise ValueError(msg)
-        file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except Exception as error:  # noqa: BLE001 - a damaged archive makes zipfile, zlib and NumPy raise anything
-            msg = f"it is not an archive of arrays: {type(error).__name__}: {' '.join(str(error).split())[:100]}"
-            raise ValueError(msg) from None
 
 
 def digest_of(path: Path) -> str | None:

@@ -3,6 +3,9 @@
 from harness.metrics.classification import (
     CLIP,
     accuracy,
+    among,
+    balanced_accuracy,
+    balanced_accuracy_variance,
     confusion_matrix,
     cross_entropy,
     degradation,
@@ -19,6 +22,9 @@ from harness.metrics.classification import (
 __all__ = [
     "CLIP",
     "accuracy",
+    "among",
+    "balanced_accuracy",
+    "balanced_accuracy_variance",
     "confusion_matrix",
     "cross_entropy",
     "degradation",

@@ -19,7 +19,7 @@ from harness.metrics.units import COUNT, DEGRADATION, FRACTION, LOSS, Unit
 from harness.rows import CLEAN, Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -167,6 +167,15 @@ _RECORDS = (
         validation="val_macro_f1", shown=_shown("leaderboards", "comparison"),
     ),
     Metric(
+        "test_balanced_accuracy", "Balanced acc.", FRACTION, "test", True,
+        compute=lambda found: classification.balanced_accuracy(found.confusion),
+        compute_variance=lambda found: classification.balanced_accuracy_variance(found.confusion),
+    ),
+    Metric(
+        "test_top5_accuracy", "Top-5 acc.", FRACTION, "test", True,
+        per_image=lambda found: classification.among(found.labels, found.likeliest), variance=sampling.of_share,
+    ),
+    Metric(
         "test_cross_entropy", "CE", LOSS, "test", False,
         per_image=lambda found: classification.losses(found.log_probability),
         validation="val_loss", shown=_shown("leaderboards", "comparison"),
@@ -212,11 +221,21 @@ def computed_names(rows: Rows) -> list[str]:
     return [name for name, metric in CATALOGUE.items() if metric.rows == rows and metric.from_row is None]
 
 
-def of_predictions(rows: Rows, predictions: Predictions) -> tuple[dict[str, float | None], dict[str, float]]:
-    """Return the values of the `computed_names` of some rows, and the variances of those that have one, by name.
+def of_predictions(names: Iterable[str], predictions: Predictions) -> tuple[dict[str, float | None], dict[str, float]]:
+    """Return the values of metrics that are computed from predictions, and the variances of those that have one.
 
-    A value is None where the predictions lack what it takes.
+    Both are by name. A value is None where the predictions lack what it takes.
     """
-    values = {name: CATALOGUE[name].of(predictions) for name in computed_names(rows)}
+    values = {name: CATALOGUE[name].of(predictions) for name in names}
     computes = {name: CATALOGUE[name].compute_variance for name, value in values.items() if value is not None}
     return values, {name: compute(predictions) for name, compute in computes.items() if compute}
+
+
+def lacking(rows: Rows, values: Mapping[str, float | None], variances: Mapping[str, float]) -> list[str]:
+    """Return which of the `computed_names` of some rows are not among stored values, or their variances not stored."""
+    return [
+        name
+        for name in computed_names(rows)
+        if name not in values
+        or (values[name] is not None and name not in variances and CATALOGUE[name].compute_variance)
+    ]

@@ -42,6 +42,41 @@ def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64],
     return _ratio(right, confusion.sum(axis=0)), _ratio(right, confusion.sum(axis=1))
 
 
+def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
+    """Return the mean recall of the classes that are present in the truth (Brodersen et al., 2010).
+
+    >>> balanced_accuracy(np.array([[3, 1], [0, 4]]))
+    0.875
+    """
+    _, recall = precision_recall(confusion)
+    return float(recall[confusion.sum(axis=1) > 0].mean())
+
+
+def balanced_accuracy_variance(confusion: NDArray[np.int64]) -> float:
+    """Return the variance that the balanced accuracy has over one drawn image: over m images it is the m-th part.
+
+    The delta method: image i, of class t, adds (m / C) (right_i - r_t) / m_t to the mean of the recalls r, C the number
+    of classes in the truth and m_t the images of class t. The mean square is (m / C²) Σ_t r_t (1 - r_t) / m_t.
+
+    >>> balanced_accuracy_variance(np.array([[3, 1], [0, 4]]))
+    0.09375
+    """
+    present = confusion.sum(axis=1)
+    _, recall = precision_recall(confusion)
+    of_classes = _ratio(recall * (1 - recall), present)
+    return float(confusion.sum() * of_classes.sum() / np.count_nonzero(present) ** 2)
+
+
+def among(labels: Integers, candidates: Integers) -> NDArray[np.bool_]:
+    """Return whether each image's class (rows,) is among its candidates (rows, k): the mean is the top-k accuracy.
+
+    >>> among(np.array([2, 0]), np.array([[1, 2], [1, 2]]))
+    array([ True, False])
+    """
+    found: NDArray[np.bool_] = (np.asarray(candidates) == np.asarray(labels)[:, None]).any(axis=1)
+    return found
+
+
 def macro_f1(confusion: NDArray[np.int64]) -> float:
     """Return the mean F1 of the classes that are present in the truth; a class's is 0 where its denominator is 0.
 

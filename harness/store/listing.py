@@ -54,7 +54,7 @@ def _state(directory: Path) -> tuple[str, str]:
         run = Run.open(directory)
     except HarnessError as error:
         return "", f"unreadable: {str(error).removeprefix(str(directory)).lstrip('/: ')}"
-    statuses = Counter(row.status for row in run.rows())
+    statuses = Counter(row.status for row in run.rows(derive=False))
     done = statuses.pop("done", 0)
     told = [f"{done} of {len(run.planned)} done", *(f"{count} {status}" for status, count in statuses.items())]
     state = "running" if _held(directory) else "complete" if done == len(run.planned) else "incomplete"

@@ -13,6 +13,7 @@ A trial's row is written last, with the digest of every file that it speaks of: 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,10 @@ from numpy.typing import NDArray
 
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError
-from harness.machine.files import read_arrays, sync_directory, write_arrays
+from harness.machine.arrays import opened_arrays, read_arrays, write_arrays
+from harness.machine.files import sync_directory
 from harness.rows import Status, TrialRow
+from harness.store.derived import derived
 from harness.store.foreign import as_described, described, staleness
 from harness.store.header import Header, read_header, unwritable, write_header
 from harness.store.names import folders, located
@@ -133,12 +136,13 @@ class Run:
         """Return a trial's row, None where none was written, or in words what is wrong with the file."""
         return read_stored(self.trial_directory(experiment, seed), experiment, seed)
 
-    def rows(self) -> Iterator[TrialRow]:
+    def rows(self, *, derive: bool = True) -> Iterator[TrialRow]:
         """Yield every planned trial's row, with a reason where it does not serve.
 
         A row that an earlier command made of other data, of another split or by another recipe is ``stale``, and has
         nothing but that. One that cannot be read is planned again. What was measured under a perturbation of another
-        seed or version is left out.
+        seed or version is left out. A metric that is newer than the row is computed from its stored predictions, which
+        are read for it; with ``derive`` False it is missing.
         """
         for experiment, seed in self.planned:
             stored = self.read(experiment, seed)
@@ -149,7 +153,7 @@ class Run:
                 more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
                 yield self._placeholder(experiment, seed, "stale", changes[0] + more)
             else:
-                yield self._as_described(stored.row)
+                yield self._as_described(self._derived(stored) if derive else stored.row)
 
     def _staleness(self, row: TrialRow) -> list[str]:
         """Return in what a row is of another trial than the run as last described; nothing was made of an untried."""
@@ -195,6 +199,14 @@ class Run:
     def checkpoint(self, experiment: str, seed: int) -> Path:
         """Return the place of a trial's checkpoint, while it is under way."""
         return self.trial_directory(experiment, seed) / "checkpoint.npz"
+
+    def _derived(self, stored: Stored) -> TrialRow:
+        place = self.trial_directory(stored.row.experiment, stored.row.seed)
+
+        def opened(name: str) -> AbstractContextManager[Mapping[str, NDArray[Any]]]:
+            return opened_arrays(place / name, self._digest(stored, name))
+
+        return derived(stored.row, opened, len(self.dataset.class_names))
 
     def _as_described(self, row: TrialRow) -> TrialRow:
         evaluation = as_described(row, self.suite.robustness, self.components)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.machine.files import read_arrays, write_arrays
+from harness.machine.arrays import read_arrays, write_arrays
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from harness.errors import shown
 from harness.interfaces import State
-from harness.machine.files import npz, open_regular, write_bytes
+from harness.machine.arrays import npz
+from harness.machine.files import open_regular, write_bytes
 from harness.rows import EpochRecord
 
 _DIGEST = 32

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from harness import metrics
 from harness.errors import TrialError
 from harness.interfaces import Network, Perturb, SweepingPerturb
-from harness.metrics.catalogue import of_predictions
-from harness.metrics.predictions import of_conditions
+from harness.metrics.catalogue import computed_names, of_predictions
+from harness.metrics.predictions import OF_IMAGES, TOP, has_likeliest, of_conditions
 from harness.rows import Condition, Measure
 from harness.seeding import generator
 from harness.trial.inputs import read_only
@@ -51,16 +51,7 @@ def evaluate(
     asked = conditions([named.table for named in perturbations])
     count = len(asked)
     truth = labels[rows]
-    results: list[dict[str, NDArray[Any]]] = [
-        {
-            "rows": rows,
-            "labels": truth,
-            "predicted": np.empty((count, len(rows)), dtype=np.int64),
-            "log_probability": np.empty((count, len(rows)), dtype=np.float32),
-            "confidence": np.empty((count, len(rows)), dtype=np.float32),
-        }
-        for _ in networks
-    ]
+    results = [_empty(rows, truth, count, classes) for _ in networks]
     for block, start in enumerate(range(0, len(rows), BLOCK)):
         part = slice(start, start + BLOCK)
         clean = images[rows[part]].astype(np.float32)
@@ -69,19 +60,33 @@ def evaluate(
             given = read_only(perturbed)  # all networks and, of the clean images, all perturbations share it
             when = _spoken(asked[condition])
             for network, result in zip(networks, results, strict=True):
-                found = read_predictions(network.predict_images(given), truth[part], classes, when)
-                result["predicted"][condition, part] = found.predicted
-                result["log_probability"][condition, part] = found.log_probability
-                result["confidence"][condition, part] = found.confidence
+                said = network.predict_images(given)
+                found = read_predictions(said, truth[part], classes, when, likeliest=True)
+                for name in result.keys() - OF_IMAGES:
+                    result[name][condition, part] = found.arrays[name]
     for result in results:
         result["confusion"] = np.stack([metrics.confusion_matrix(truth, p, classes) for p in result["predicted"]])
     return results
 
 
+def _empty(rows: NDArray[np.int64], truth: NDArray[np.int64], conditions: int, classes: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of `Evaluated.predictions`, but for the confusion, to be filled."""
+    table = (conditions, len(rows))
+    arrays: dict[str, NDArray[Any]] = {
+        "rows": rows,
+        "labels": truth,
+        "predicted": np.empty(table, dtype=np.int64),
+        "log_probability": np.empty(table, dtype=np.float32),
+        "confidence": np.empty(table, dtype=np.float32),
+    }
+    return arrays | {"likeliest": np.empty((*table, TOP), dtype=np.uint16)} if has_likeliest(classes) else arrays
+
+
 def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[Robustness]) -> list[Measure]:
     """Return the metrics of each condition."""
     found = zip(conditions(perturbations), of_conditions(predictions), strict=True)
-    return [Measure(*condition, *of_predictions("test", one)) for condition, one in found]
+    names = computed_names("test")
+    return [Measure(*condition, *of_predictions(names, one)) for condition, one in found]
 
 
 def _spoken(condition: Condition) -> str:

@@ -11,8 +11,8 @@ from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import Split, SplitTable, stratified
 from harness.errors import HarnessError, TrialError, one_line
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
+from harness.machine.arrays import read_arrays
 from harness.machine.contention import Waiting
-from harness.machine.files import read_arrays
 from harness.machine.host import anonymous_bytes, host
 from harness.machine.threads import limited
 from harness.metrics import joint_accuracy

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.errors import TrialError, printable, shown
 from harness.interfaces import EpochStats, Network, NetworkSpec, State
-from harness.metrics.predictions import Predictions
+from harness.metrics.predictions import TOP, Predictions, has_likeliest, most_likely
 
 NORMALISATION = 1e-3
 """How far the probabilities of a row may be from a sum of 1.
@@ -37,12 +37,17 @@ FACT_LENGTH = 300
 
 
 def read_predictions(
-    values: NDArray[np.float32], truth: NDArray[np.int64], classes: int, when: str = ""
+    values: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    classes: int,
+    when: str = "",
+    *,
+    likeliest: bool = False,
 ) -> Predictions:
     """Return what is kept of a backend's predictions of rows whose classes are ``truth`` (rows,).
 
     A log-probability of -inf, which is a probability of 0, is allowed: a cross-entropy clips it. ``when`` is part of
-    the error's text, as in ``"at epoch 3"``.
+    the error's text, as in ``"at epoch 3"``. ``likeliest``: the most likely classes are kept too, if there are enough.
 
     Raises:
         TrialError: they are not float32 (rows, classes), or a row's probabilities do not sum to 1 within
@@ -54,6 +59,7 @@ def read_predictions(
         msg = f"the backend's predictions are {got}; the contract says float32 {(rows, classes)}"
         raise TrialError(msg)
     predicted, of_truth, confidence = np.empty(rows, np.int64), np.empty(rows, np.float32), np.empty(rows, np.float32)
+    top = np.empty((rows, TOP), np.uint16) if likeliest and has_likeliest(classes) else None
     for start in range(0, rows, _CHUNK):
         part = slice(start, start + _CHUNK)
         chunk = np.array(values[part], subok=False)
@@ -74,13 +80,15 @@ def read_predictions(
         predicted[part] = chunk.argmax(axis=1)
         of_truth[part] = chunk[at, truth[part]]
         confidence[part] = np.exp(chunk[at, predicted[part]])
+        if top is not None:
+            top[part] = most_likely(chunk)
     arrays: dict[str, NDArray[Any]] = {
         "labels": truth,
         "predicted": predicted,
         "log_probability": of_truth,
         "confidence": confidence,
     }
-    return Predictions(arrays, classes)
+    return Predictions(arrays if top is None else arrays | {"likeliest": top}, classes)
 
 
 def read_stats(stats: Any, rows: int, batch_size: int, epoch: int) -> EpochStats:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.errors import TrialError, printable, shown
 from harness.metrics.catalogue import Rows, computed_names
+from harness.metrics.predictions import TOP, has_likeliest
 from harness.rows import EpochRecord, Measure, TrialMetrics
 from harness.trial.gallery import EXAMPLES, PAIRS
 from harness.trial.outputs import FACT_LENGTH, FACTS, NORMALISATION, read_state
@@ -95,6 +96,8 @@ def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evalua
             "confidence": (np.float32, table, 0, 1 + 2 * NORMALISATION),
             "confusion": (np.int64, (count, classes, classes), 0, test_rows),
         }
+        if has_likeliest(classes):
+            arrays["likeliest"] = (np.uint16, (*table, TOP), 0, classes - 1)
         _require(type(found.predictions) is dict and found.predictions.keys() == arrays.keys(), "predictions", found)
         for name, expected in arrays.items():
             _array(found.predictions[name], name, *expected)

@@ -108,7 +108,8 @@ class Evaluated:
     measures: list[Measure]
     predictions: dict[str, NDArray[Any]]
     """``rows``, ``labels`` (test rows,); ``predicted``, ``log_probability`` of the truth, ``confidence`` (measures,
-    test rows); ``confusion`` (measures, classes, classes)."""
+    test rows); ``likeliest`` (measures, test rows, `TOP`), if there are more classes; ``confusion`` (measures, classes,
+    classes). `harness.metrics.predictions.Predictions` says what they are."""
     examples: dict[str, NDArray[Any]]
     """What `harness.trial.gallery.confused` returns."""
     joint_accuracy: list[list[float]]

@@ -11,7 +11,7 @@ from harness import metrics
 from harness.datasets.splits import Split
 from harness.errors import TrialError
 from harness.interfaces import EpochStats, Network, State
-from harness.metrics.catalogue import of_predictions
+from harness.metrics.catalogue import computed_names, of_predictions
 from harness.metrics.predictions import Predictions
 from harness.rows import EpochRecord, TrialMetrics
 from harness.seeding import epoch_order
@@ -77,7 +77,7 @@ def fit(
         network.load(_copied(best_state))
     if predictions is None or best_state is not None:
         predictions = _predicted_again(network, split, truth, spec.classes, kept)
-    values, variances = of_predictions("val", predictions)
+    values, variances = of_predictions(computed_names("val"), predictions)
     summary = TrialMetrics(
         train_loss=kept.train_loss,
         train_accuracy=kept.train_accuracy,

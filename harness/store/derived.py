@@ -1,0 +1,53 @@
+"""Metrics that a row lacks, because it is older than they are, computed from its stored predictions."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from harness.metrics.catalogue import Rows, lacking, of_predictions
+from harness.metrics.predictions import Predictions, of_conditions
+from harness.rows import EvaluationRow, Measure, TrialMetrics, TrialRow
+
+Record = TypeVar("Record", Measure, TrialMetrics)
+Opened = Callable[[str], AbstractContextManager[Mapping[str, NDArray[Any]]]]
+"""Opens a file of the trial's arrays; raises OSError or ValueError where it cannot be read, or was altered."""
+
+_OTHERWISE = (OSError, ValueError, LookupError, TypeError)
+"""What is raised by a file that cannot be read, or is not what training or an evaluation writes."""
+
+
+def derived(row: TrialRow, opened: Opened, classes: int) -> TrialRow:
+    """Return a row with the metrics that it lacks; with None for what its predictions do not tell.
+
+    A row that lacks none, as this version writes it, reads no file. One whose file cannot be read stays as it is.
+    """
+    with suppress(*_OTHERWISE):
+        row = replace(row, metrics=_of_validation(row.metrics, opened, classes))
+    with suppress(*_OTHERWISE):
+        row = replace(row, evaluation=_of_test(row.evaluation, opened))
+    return row
+
+
+def _of_validation(metrics: TrialMetrics | None, opened: Opened, classes: int) -> TrialMetrics | None:
+    if metrics is None or not lacking("val", metrics.values, metrics.variances):
+        return metrics
+    with opened("validation.npz") as arrays:
+        return _completed(metrics, "val", Predictions(arrays, classes))
+
+
+def _of_test(evaluation: EvaluationRow | None, opened: Opened) -> EvaluationRow | None:
+    if evaluation is None or not any(lacking("test", one.values, one.variances) for one in evaluation.measures):
+        return evaluation
+    with opened("evaluation.npz") as arrays:
+        conditions = zip(evaluation.measures, of_conditions(arrays), strict=True)
+        return replace(evaluation, measures=[_completed(one, "test", predictions) for one, predictions in conditions])
+
+
+def _completed(record: Record, rows: Rows, predictions: Predictions) -> Record:
+    names = lacking(rows, record.values, record.variances)
+    values, variances = of_predictions(names, predictions)
+    # What is stored stays: another machine may have added in another order.
+    return replace(record, values=values | record.values, variances=variances | record.variances)
