@@ -1,4 +1,4 @@
-"""The core's own plugin: optimizers, datasets and a peer, offered as a third party would offer them."""
+"""The core's plugin: optimizers, datasets and a peer, offered as a third party would offer them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str]
 
 @hookimpl
 def register_datasets(register: Callable[[str, Callable[..., Dataset] | str], None]) -> None:
-    """Offer the digits that scikit-learn carries, EMNIST's six sets, and files of one's own."""
+    """Offer scikit-learn's digits, EMNIST's six sets, and the user's files."""
     register("digits", "harness.datasets.digits:Digits")
     register("files", "harness.datasets.files:Files")
     register("emnist-bymerge", "harness.datasets.emnist.dataset:ByMerge")

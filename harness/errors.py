@@ -1,31 +1,31 @@
-"""The errors that a person can mend, and how they are worded."""
+"""Errors that the user can fix, and their wording."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class HarnessError(Exception):
-    """A mistake in a suite, a command, a data file or a plugin.
+    """An error in a suite, a command, a data file or a plugin.
 
-    The message is one line that says where, what, which value, and what would do. The command line prints it and exits
-    with code 2; anything else that is raised is a bug and keeps its traceback.
+    The message is one line that says where, what, which value, and how to fix it. The command line prints it and exits
+    with code 2. Any other exception is a bug and keeps its traceback.
     """
 
 
 class TrialError(Exception):
-    """A trial that cannot go on; the message, one line, is its row's reason."""
+    """A trial cannot continue; the message, one line, is the reason in its row."""
 
 
 class PluginError(Exception):
-    """What a plugin did that is no ordinary exception: it exits, or takes too long. The message is one line."""
+    """A plugin exited, took too long, or raised something that is not an `Exception`. The message is one line."""
 
 
 REASON_LIMIT = 1_000
-"""Characters that are kept of what a foreign error says: enough for a sentence, too little to flood a log or a row."""
+"""The most characters of a foreign error's message: enough for a sentence, too few to flood a log or a row."""
 
 
 def one_line(error: BaseException, limit: int = REASON_LIMIT) -> str:
-    """Return an error in one line: its message, after its type unless the message was written for people.
+    """Return an error in one line: its message, after its type unless the error is one of ours.
 
     The message is made `printable` and cut at ``limit`` characters.
 
@@ -42,15 +42,15 @@ def one_line(error: BaseException, limit: int = REASON_LIMIT) -> str:
 
 
 _SCANNED = 4
-"""Characters that are looked at for each one that is kept: blanks and escapes change the length."""
+"""Characters that are read for each one that is shown, because blanks and escapes change the length."""
 
 
 def printable(text: str, limit: int = REASON_LIMIT) -> str:
     r"""Return foreign text in one line of at most ``limit`` characters, ready for a terminal, a log or a row.
 
     Runs of white space become one blank. Control characters, escape sequences, marks that change the direction of
-    writing and lone surrogates (bytes of a path that are not UTF-8) are escaped as in Python. What is cut off is
-    replaced by an ellipsis.
+    writing and lone surrogates (bytes of a path that are not UTF-8) are escaped as in Python. An ellipsis replaces what
+    is cut off.
 
     >>> print(printable("red:\x1b[31m\nnext\udcff"))
     red:\x1b[31m next\udcff
@@ -65,7 +65,7 @@ def printable(text: str, limit: int = REASON_LIMIT) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return text with all that a terminal would obey or cannot show escaped as in Python, but for new lines.
+    r"""Return text with control characters and others that cannot be shown escaped as in Python, except new lines.
 
     >>> print(escaped("red:  \x1b[31m"))
     red:  \x1b[31m
@@ -76,7 +76,7 @@ def escaped(text: str) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return a value as a message quotes it: its ``repr`` in one line of at most ``limit`` characters.
+    """Return a value for a message: its ``repr`` in one line of at most ``limit`` characters.
 
     >>> shown("adan"), shown([1, 2]), shown("a" * 100, limit=12)
     ("'adan'", '[1, 2]', "'aaaaaaaaa…'")
@@ -95,7 +95,7 @@ def shown(value: object, limit: int = 80) -> str:
 
 
 def as_typed(text: object, limit: int = 200) -> str:
-    """Return a path or an option as a person typed it, if that is one line of at most ``limit`` characters.
+    """Return a path or an option as it was typed if that is one line of at most ``limit`` characters.
 
     Anything else is made `printable`.
 
@@ -107,11 +107,11 @@ def as_typed(text: object, limit: int = 200) -> str:
 
 
 _KNOWN = 30
-"""Names that are listed: more do not help."""
+"""The most names that are listed."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the sentence that helps with an unknown name: the nearest known one, then what there is.
+    """Return the sentences that help with an unknown name: the nearest known one, and all known ones.
 
     >>> nearest("adan", ["sgd", "adam"])
     "Did you mean 'adam'? Known: adam, sgd."

@@ -1,4 +1,4 @@
-"""Numbers, durations and commands in sentences."""
+"""Numbers, durations and commands for messages."""
 
 import re
 import shlex
@@ -9,11 +9,11 @@ from typing import Any
 from harness.errors import shown
 
 _LISTED = 10
-"""So many seeds are named one by one."""
+"""The most seeds that are listed."""
 
 
 def command(*words: object) -> str:
-    r"""Return a command that a shell reads as these words: a person pastes what is printed.
+    r"""Return a command with these words, quoted so that it can be pasted into a shell.
 
     >>> print(command("harness", "leaderboard", "runs/my suite"))
     harness leaderboard 'runs/my suite'
@@ -33,14 +33,14 @@ def _quoted(word: str) -> str:
 
 def _bytes(sign: str) -> str:
     try:
-        found = sign.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half of a pair, which is no byte of a path
-        found = sign.encode("utf-8", "surrogatepass")
-    return "".join(f"\\x{byte:02x}" for byte in found)
+        content = sign.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair, which is not a byte of a path
+        content = sign.encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in content)
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """Return what sorts texts as people do: numbers in them by their value.
+    """Return a key that sorts numbers in texts by their value.
 
     >>> sorted(["run-10", "run-2", "run-1"], key=natural)
     ['run-1', 'run-2', 'run-10']
@@ -52,7 +52,7 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 
 def numbered(noun: str, numbers: Sequence[int]) -> str:
-    """Return some numbers of a thing.
+    """Return a noun and its numbers.
 
     >>> numbered("seed", [1]), numbered("seed", [1, 2])
     ('seed 1', 'seeds 1, 2')
@@ -61,7 +61,7 @@ def numbered(noun: str, numbers: Sequence[int]) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return how many of something there are, in the noun's right number.
+    """Return a count and its noun, singular or plural.
 
     >>> counted(1, "trial"), counted(0, "trial"), counted(1797, "image"), counted(2, "class")
     ('1 trial', '0 trials', '1,797 images', '2 classes')
@@ -71,30 +71,30 @@ def counted(count: int, noun: str) -> str:
 
 
 def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
-    """Say which experiments have which seeds, where not all that have any have the same; empty where they do.
+    """Return which experiments have which seeds if they differ; empty if all that have any have the same.
 
     >>> uneven_seeds({"A": [1, 2, 7], "B": [1, 2], "C": [1, 2]})
-    'Seeds differ: A has 3 (1, 2, 7), the others have 2 (1, 2). A difference is over those that both sides have.'
+    'Seeds differ: A has 3 (1, 2, 7), the others have 2 (1, 2). Differences use the seeds of both sides.'
     >>> uneven_seeds({"A": [1, 2], "B": [1, 2], "C": []})
     ''
     """
     having: dict[tuple[int, ...], list[str]] = {}
-    for name, found in seeds.items():
-        if found:
-            having.setdefault(tuple(sorted(found)), []).append(name)
+    for name, own in seeds.items():
+        if own:
+            having.setdefault(tuple(sorted(own)), []).append(name)
     if len(having) < 2:
         return ""
-    told = []
+    parts = []
     groups = sorted(having.items(), key=lambda group: len(group[1]))
     for group, names in groups:
         who = "the others" if group == groups[-1][0] and len(names) > 1 else ", ".join(names)
         which = f" ({', '.join(map(str, group))})" if len(group) <= _LISTED else ""
-        told.append(f"{who} {'have' if len(names) > 1 else 'has'} {len(group)}{which}")
-    return f"Seeds differ: {', '.join(told)}. A difference is over those that both sides have."
+        parts.append(f"{who} {'have' if len(names) > 1 else 'has'} {len(group)}{which}")
+    return f"Seeds differ: {', '.join(parts)}. Differences use the seeds of both sides."
 
 
 def megabytes(count: int) -> str:
-    """Return a number of bytes as people read it.
+    """Return a number of bytes in megabytes.
 
     >>> megabytes(561_753_746)
     '561.8 MB'
@@ -104,28 +104,28 @@ def megabytes(count: int) -> str:
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = 100 * 365.25 * 86400
-"""Seconds: clocks and waits take no number without end."""
+"""The longest duration in seconds; clocks and waits have limits."""
 
 
 def seconds(text: str) -> float:
-    """Return how many seconds a text means.
+    """Return the seconds of a duration.
 
     Raises:
-        ValueError: it is none, not above 0, or above a hundred years.
+        ValueError: the text is not a duration above 0 and of at most a hundred years.
 
     >>> seconds("30m"), seconds("1.5h"), seconds("90")
     (1800.0, 5400.0, 90.0)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip(), flags=re.ASCII)
-    count = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip(), flags=re.ASCII)
+    count = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not 0.0 < count <= _LONGEST:
-        msg = f"{shown(text)} is no duration: write 90s, 30m or 2h; at most a hundred years"
+        msg = f"{shown(text)} is not a duration. Write 90s, 30m or 2h, at most a hundred years"
         raise ValueError(msg)
     return count
 
 
 def spoken(count: float) -> str:
-    """Return seconds in words of at most two units.
+    """Return seconds in at most two units.
 
     >>> spoken(0.42), spoken(75), spoken(7300), spoken(200000)
     ('0.4 s', '1 m 15 s', '2 h 1 m', '2 d 7 h')
@@ -142,7 +142,7 @@ def spoken(count: float) -> str:
 
 
 def in_toml(value: Any) -> str:
-    """Return a value as a message quotes it; a date or a time as TOML has it, and called so.
+    """Return a value for a message; a date or time in TOML's notation, with its type.
 
     >>> in_toml(date(2026, 1, 31)), in_toml("a")
     ('the date 2026-01-31', "'a'")

@@ -19,7 +19,7 @@ IGNORED = "does not go with"
         ("--save nope/x.json", "nope/x.json: there is no folder nope. Make it first (mkdir -p nope)"),
         ("--suite nosuch.toml --save a.json", "nosuch.toml: "),
         ("--compare base.json --backend numpy --work train", "base.json: no case in common: it has x M0 train"),
-        ("--timeout soon", "--timeout: 'soon' is no duration: write 90s, 30m or 2h"),
+        ("--timeout soon", "--timeout: 'soon' is not a duration. Write 90s, 30m or 2h"),
         ("--rows 30", "30 rows are too few: at least 47 are needed, an image of each class"),
         ("--calibrate --save x", f"--calibrate: {IGNORED} --save: it measures one training of each"),
         ("--calibrate --jobs 2 --work products", f"--calibrate: {IGNORED} --work and --jobs: it measures one training"),

@@ -44,7 +44,7 @@ def test_a_name_that_two_distributions_offer_ends_the_run(tmp_path):
     done = kit(tmp_path, "--harness-optimizer", "lion")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert (
-        "optimizer 'lion' is offered by harness-one and harness-two: write harness-one:lion or harness-two:lion"
+        "optimizer 'lion' is offered by harness-one and harness-two. Write harness-one:lion or harness-two:lion"
         in done.stderr
     )
 

@@ -92,10 +92,7 @@ def test_pairs_show_test_values_where_both_are_tested():
 
 
 UNEVEN = {"small": [*SMALL, 0.99], "large": LARGE}
-TOLD = (
-    "Seeds differ: small has 5 (1, 2, 3, 4, 7), large has 4 (1, 2, 3, 4). A difference is over those that both sides "
-    "have."
-)
+TOLD = "Seeds differ: small has 5 (1, 2, 3, 4, 7), large has 4 (1, 2, 3, 4). Differences use the seeds of both sides."
 
 
 def judged(load, relation, values, sizes=SIZES, **options):

@@ -77,7 +77,7 @@ def test_a_factory_whose_keywords_cannot_be_told_is_named(tmp_path):
     for factory, why in ((typed, "NameError: name 'Beta' is not defined"), (iter, "ValueError: .*signature")):
         with pytest.raises(HarnessError) as caught:
             build(component(factory), {}, tmp_path)
-        told = re.escape("optimizer 'lion' (harness-lion 1.2): the keywords of its factory cannot be told: ")
+        told = re.escape("optimizer 'lion' (harness-lion 1.2): the keywords of its factory cannot be read: ")
         assert re.match(f"{told}{why}", str(caught.value))
 
 

@@ -103,7 +103,7 @@ def test_a_name_that_two_distributions_offer_is_reachable_with_its_distribution_
     assert "lion" not in registry.named("optimizer")
     assert registry.find("optimizer", "harness-two:lion").distribution == "harness-two"
     with pytest.raises(
-        HarnessError, match="offered by harness-one and harness-two: write harness-one:lion or harness-two:lion"
+        HarnessError, match=r"offered by harness-one and harness-two\. Write harness-one:lion or harness-two:lion"
     ):
         registry.find("optimizer", "lion")
 
@@ -143,7 +143,7 @@ def test_a_plugin_that_two_entry_points_name_is_registered_once(tmp_path, monkey
     points = {"first": "harness_both", "second": "harness_both"}
     distribution(tmp_path, "harness-both", "1.0", {"harness_both": WATCHING.format(name="lion")}, points)
     registry = load(entry_points(group=GROUP))
-    told = "harness_both is the plugin harness-both:first already"
+    told = "harness_both is already loaded as the plugin harness-both:first"
     assert [(one.plugin, one.error) for one in registry.quarantined] == [("second", told)]
     assert registry.find("optimizer", "lion").distribution == "harness-both"
     registry.manager.hook.trial_finished(row={})

@@ -75,9 +75,9 @@ def test_why_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     folder = tmp_path / "plain"
     folder.mkdir()
-    assert revision(folder) == "unknown: it is in no git repository"
+    assert revision(folder) == "unknown: it is not in a git repository"
     git(folder, "init", "-q")
-    assert revision(folder) == "unknown: its git repository has no commit yet"
+    assert revision(folder) == "unknown: its git repository has no commit"
     (folder / ".git" / "HEAD").write_text("ref: refs/heads/\x1b[31m\n")
     assert revision(folder).startswith("unknown: ")
     assert "\x1b" not in revision(folder)

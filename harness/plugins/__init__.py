@@ -1,1 +1,1 @@
-"""Plugins: found, loaded, quarantined and named."""
+"""Finds, loads, quarantines and names plugins."""

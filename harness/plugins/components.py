@@ -1,4 +1,4 @@
-"""What a plugin offers under a name, and by what it is identified."""
+"""A plugin's component: a name, what it makes, and the identity that results are stored with."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +14,9 @@ OWN = "nn-harness"
 """The distribution of the first-party plugins."""
 Kind = Literal["backend", "optimizer", "perturbation", "dataset", "peer"]
 KINDS: tuple[Kind, ...] = ("backend", "optimizer", "perturbation", "dataset")
-"""What suites name and the conformance kit certifies."""
+"""The kinds that suites name and the conformance kit certifies."""
 PEER: Kind = "peer"
-"""What `harness bench` alone knows."""
+"""The kind that only `harness bench` uses."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Component:
 
     @property
     def reference(self) -> str:
-        """The name that is no other's: ``"harness-lion:lion"``."""
+        """The unique name: ``"harness-lion:lion"``."""
         return f"{self.distribution}:{self.name}"
 
     @property
@@ -50,23 +50,23 @@ class Component:
 
     @cached_property
     def identity(self) -> str:
-        """What results are identified by: the provenance, and the source where the version does not say what it is.
+        """The identity that results are stored with: the provenance, and a digest of source that has no version.
 
-        ``"harness-lion 0.1 (source 1a2b3c4d5e6f)"`` is an editable install, or one whose files have been altered.
+        ``"harness-lion 0.1 (source 1a2b3c4d5e6f)"`` is an editable install, or one with changed files.
         """
         source = changed_source(self._offering, module_of(self.target), self.installed)
         return f"{self.provenance} (source {source})" if source else self.provenance
 
     @property
     def _offering(self) -> str:
-        """The module of the entry point, but for harness's own: that one offers what other modules hold."""
+        """The module of the entry point; none for harness's own, which offers the content of other modules."""
         return "" if self.module.partition(".")[0] == "harness" and self.distribution == OWN else self.module
 
     def load(self) -> Any:
-        """Return the factory, imported now if it was registered by its place.
+        """Return the factory, imported now if it was registered as ``"module:attribute"``.
 
         Raises:
-            HarnessError: the import fails, for whatever reason.
+            HarnessError: the import fails, for any reason.
         """
         if not isinstance(self.target, str):
             return self.target

@@ -1,4 +1,4 @@
-"""Calls of third-party code in this process: its errors, its output and its time are kept apart from the command's."""
+"""Calls third-party code in this process, and contains its errors, its output and its time."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from types import FrameType
 
 LIMIT = "HARNESS_PLUGIN_TIMEOUT"
-"""The environment variable that says how many seconds a call of third-party code may take; workers inherit it."""
+"""The environment variable of the limit, in seconds, of a call of third-party code; workers inherit it."""
 SECONDS = 120.0
-"""How long that is without it: an import over a network may take a minute."""
+"""The limit without it: an import over a network may take a minute."""
 UNLIMITED = inf
-"""No limit: of a call that a user waits for, or that its worker has a limit for."""
-_AGAIN = 0.5  # seconds until one that swallowed the end of its time is reminded
+"""No limit, for calls that the user waits for or whose worker has a limit."""
+_AGAIN = 0.5  # seconds until code that swallowed the exception gets it again
 
 
 class _Late(BaseException):
-    """The time of a call has ended. Not an Exception: what a plugin catches on its way is no business of this."""
+    """The time of a call has ended. Not an Exception, so that a plugin's ``except`` does not catch it."""
 
 
 class LateError(PluginError):
-    """A call that took longer than it may."""
+    """A call took longer than its limit."""
 
 
 @contextmanager
 def foreign(seconds: float | None = None, *, aside: bool = True) -> Iterator[None]:
-    """Call third-party code in the block: it can end neither this process nor the command.
+    """Call third-party code in the block, so that it can end neither this process nor the command.
 
-    An `Exception` passes. Anything else that it raises (SystemExit, GeneratorExit, a KeyboardInterrupt that no user
-    typed, pytest's Skipped) becomes a `PluginError`, which is one, and so does a call that takes longer than
-    ``seconds``, by default `patience`. The limit needs the main thread and a system that has SIGALRM; it ends what runs
-    in Python or waits for the system, not a computation in C. ``aside``: whatever is printed goes to standard error, as
-    standard output is for results.
+    An `Exception` passes. Anything else (SystemExit, GeneratorExit, a KeyboardInterrupt that the user did not type,
+    pytest's Skipped) becomes a `PluginError`, which is an `Exception`, and so does a call that takes longer than
+    ``seconds``, by default `patience`. The limit needs the main thread and a system with SIGALRM; it ends code in
+    Python and waits for the system, not a computation in C. ``aside``: output goes to standard error, because standard
+    output is for results.
 
     Raises:
-        PluginError: as above; `KeyboardInterrupt` passes where it is the user's.
+        PluginError: as above; a `KeyboardInterrupt` of the user's passes.
     """
     limit = patience() if seconds is None else seconds
     with ExitStack() as stack:
@@ -67,35 +67,35 @@ def foreign(seconds: float | None = None, *, aside: bool = True) -> Iterator[Non
 def patience() -> float:
     """Return how many seconds a call of third-party code may take."""
     with suppress(ValueError):
-        told = float(os.environ.get(LIMIT, ""))
-        return told if told > 0 else SECONDS
+        seconds = float(os.environ.get(LIMIT, ""))
+        return seconds if seconds > 0 else SECONDS
     return SECONDS
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Handle a signal that asks this process to end: what it raises can be told from what a plugin raises."""
+    """Handle a signal that asks this process to end, with an exception that differs from any of a plugin's."""
     raise KeyboardInterrupt
 
 
 def from_user(error: BaseException) -> bool:
-    """Return whether an error, or one that it arose from, is a request to end this process and no plugin's own.
+    """Return whether an error, or one of its causes, is the user's request to end this process.
 
-    Where another handler than `interrupt` has been set, as in a program that uses harness as a library, every
-    `KeyboardInterrupt` counts as one; where the signal is ignored, as in a worker, none does.
+    With another handler than `interrupt`, as in a program that uses harness as a library, every `KeyboardInterrupt`
+    counts as the user's; with the signal ignored, as in a worker, none does.
     """
     handler = signal.getsignal(signal.SIGINT)
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in seen:
+        cause = waiting.pop()
+        if cause is None or id(cause) in seen:
             continue
-        seen.add(id(one))
-        if isinstance(one, KeyboardInterrupt) and (
-            _raised_by_handler(one) if handler is interrupt else handler is not signal.SIG_IGN
+        seen.add(id(cause))
+        if isinstance(cause, KeyboardInterrupt) and (
+            _raised_by_handler(cause) if handler is interrupt else handler is not signal.SIG_IGN
         ):
             return True
-        waiting += [one.__cause__, one.__context__]
+        waiting += [cause.__cause__, cause.__context__]
     return False
 
 
@@ -110,7 +110,7 @@ def _raised_by_handler(error: BaseException) -> bool:
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """End the block by `_Late` when its time has come, where that is possible."""
+    """Raise `_Late` in the block when its time is over, if that is possible."""
     possible = hasattr(signal, "SIGALRM") and isfinite(seconds)
     if not possible or threading.current_thread() is not threading.main_thread():
         yield
@@ -136,7 +136,7 @@ def _limited(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _output_aside() -> Iterator[None]:
-    """Send what is printed to standard output to standard error: what C code and child processes print, too."""
+    """Send standard output to standard error, the output of C code and child processes included."""
     kept = None
     with suppress(OSError, ValueError, AttributeError):  # closed, or replaced
         sys.stdout.flush()

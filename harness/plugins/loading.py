@@ -30,7 +30,7 @@ DISABLE = "HARNESS_DISABLE_PLUGINS"
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A plugin that was set aside, and why."""
+    """A plugin that was not loaded because of an error."""
 
     plugin: str
     distribution: str
@@ -46,12 +46,12 @@ class Registry:
     components: tuple[Component, ...]
     quarantined: tuple[Quarantined, ...]
     disabled: tuple[str, ...] = ()
-    """Plugins that are installed and were not loaded, each as ``"name (distribution version)"``."""
+    """Installed plugins that are disabled, each as ``"name (distribution version)"``."""
 
     def named(self, kind: Kind) -> dict[str, Component]:
         """Return the components of a kind by the name that a suite uses.
 
-        That is the bare name, but for one that two distributions offer: those are ``distribution:name`` alone.
+        That is the bare name, or ``distribution:name`` if two distributions offer the same bare name.
         """
         offered = [component for component in self.components if component.kind == kind]
         bare = [component.name for component in offered]
@@ -64,8 +64,8 @@ class Registry:
         """Return the component that a suite means by ``name``, bare or ``distribution:name``.
 
         Raises:
-            HarnessError: no plugin offers it, or more than one; the message names the nearest, and any that is
-                quarantined.
+            HarnessError: no plugin offers it, or more than one does; the message names the nearest component, and the
+                quarantined plugins.
         """
         known = self.named(kind)
         if name in known:
@@ -76,20 +76,20 @@ class Registry:
         owners = [c.distribution for c in self.components if c.kind == kind and c.name == name]
         if owners:
             choices = " or ".join(f"{owner}:{name}" for owner in owners)
-            msg = f"{kind} {name!r} is offered by {' and '.join(owners)}: write {choices}"
+            msg = f"{kind} {name!r} is offered by {' and '.join(owners)}. Write {choices}"
             raise HarnessError(msg)
         msg = f"unknown {kind} {name!r}. {nearest(name, known)}{self._absent()}"
         raise HarnessError(msg)
 
     def third_party(self, kind: Kind, name: str) -> bool:
-        """Return whether a component's code is not harness's own; True also where no plugin offers it."""
+        """Return whether a component's code is third-party; True also if no plugin offers it."""
         try:
             return not self.find(kind, name).own
         except HarnessError:
             return True
 
     def _absent(self) -> str:
-        """Name the plugins that might have offered it, and why they do not."""
+        """Return the sentences about plugins that might have offered a missing component."""
         faulty = ", ".join(f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined)
         off = ", ".join(self.disabled)
         return (f" Quarantined: {faulty}." if faulty else "") + (f" Disabled: {off}." if off else "")
@@ -97,51 +97,52 @@ class Registry:
 
 @cache
 def registry() -> Registry:
-    """Return what is installed and not disabled; scanned and checked once in a process."""
+    """Return the installed plugins that are not disabled; they are loaded and checked once a process."""
     return load_installed(os.environ.get(DISABLE, ""), refused)
 
 
 Vet = Callable[[Iterable[EntryPoint]], Mapping[EntryPoint, str]]
-"""Says which third parties' entry points are not to be loaded into this process, and why."""
+"""Returns the third-party entry points that this process must not load, and why."""
 
 
 def load_installed(disable: str = "", vet: Vet | None = None) -> Registry:
-    """Load the plugins of what is installed; ``disable`` and ``vet`` as in `load`."""
-    found = survey(GROUP)
-    return load(found.points, disable, [Quarantined("?", place, "?", why) for place, why in found.unreadable], vet)
+    """Load the installed plugins; ``disable`` and ``vet`` as in `load`."""
+    installed = survey(GROUP)
+    unreadable = [Quarantined("?", place, "?", why) for place, why in installed.unreadable]
+    return load(installed.points, disable, unreadable, vet)
 
 
 def load(
-    found: Iterable[EntryPoint], disable: str = "", unreadable: Iterable[Quarantined] = (), vet: Vet | None = None
+    points: Iterable[EntryPoint], disable: str = "", unreadable: Iterable[Quarantined] = (), vet: Vet | None = None
 ) -> Registry:
-    """Load each entry point on its own, so that a faulty one is set aside and the others serve.
+    """Load each entry point separately: a faulty one is quarantined and does not stop the others.
 
-    ``disable`` names those that are not to be loaded, between commas; ``"*"`` stands for all but harness's own.
-    ``unreadable``: what has no entry points that can be read. ``vet``: None trusts all.
+    ``disable`` names the plugins not to load, between commas; ``"*"`` means all except harness's own. ``unreadable``:
+    distributions whose entry points cannot be read. ``vet``: None trusts all.
     """
-    found = list(found)
+    points = list(points)
     names = {name.strip() for name in disable.split(",")}
-    off = [point for point in found if point.name in names or ("*" in names and _place(point)[1] != OWN)]
-    unsafe = vet(point for point in found if point not in off and _place(point)[1] != OWN) if vet else {}
+    off = [point for point in points if point.name in names or ("*" in names and _place(point)[1] != OWN)]
+    unsafe = vet(point for point in points if point not in off and _place(point)[1] != OWN) if vet else {}
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     components: list[Component] = []
     quarantined: list[Quarantined] = list(unreadable)
-    for point in sorted((point for point in found if point not in off), key=_place):
+    for point in sorted((point for point in points if point not in off), key=_place):
         if point in unsafe:
             quarantined.append(Quarantined(*_place(point), error=unsafe[point]))
             continue
         try:
             with foreign():
                 components += _load_one(manager, point, components)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign plugin raises, it costs itself alone
+        except Exception as error:  # noqa: BLE001 - a foreign plugin may raise anything, and must not stop the others
             quarantined.append(Quarantined(*_place(point), error=one_line(error)))
-    told = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
-    return Registry(manager, tuple(components), tuple(quarantined), tuple(told))
+    disabled = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
+    return Registry(manager, tuple(components), tuple(quarantined), tuple(disabled))
 
 
 def _place(point: EntryPoint) -> tuple[str, str, str]:
-    """Return the plugin's name, its distribution and that one's version."""
+    """Return the plugin's name, and its distribution's name and version."""
     distribution = point.dist
     if distribution is None:
         return point.name, "unknown", "0"
@@ -152,7 +153,7 @@ def _load_one(manager: pluggy.PluginManager, point: EntryPoint, earlier: Sequenc
     name, distribution, _ = _place(point)
     plugin = point.load()
     if manager.is_registered(plugin):
-        msg = f"{point.value} is the plugin {manager.get_name(plugin)} already"
+        msg = f"{point.value} is already loaded as the plugin {manager.get_name(plugin)}"
         raise HarnessError(msg)
     try:
         # Two distributions may have an entry point of the same name.
@@ -167,7 +168,7 @@ def _load_one(manager: pluggy.PluginManager, point: EntryPoint, earlier: Sequenc
 def _offered(
     manager: pluggy.PluginManager, plugin: Any, point: EntryPoint, earlier: Sequence[Component]
 ) -> list[Component]:
-    """Return what a plugin offers, once its hooks are known to be such."""
+    """Return the components of a plugin, after a check of its hooks' names."""
     for caller in manager.get_hookcallers(plugin) or ():
         if not caller.has_spec():
             known = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]
@@ -188,10 +189,10 @@ def _collector(
 
     def register(name: str, target: Any) -> None:
         if not name or not isinstance(name, str) or ":" in name:
-            msg = f"register_{kind}s: {name!r} is not a name: a text without ':' is needed"
+            msg = f"register_{kind}s: {name!r} is not a name. Use a text without ':'"
             raise HarnessError(msg)
         if not callable(target) and not (isinstance(target, str) and ":" in target):
-            msg = f"register_{kind}s: {name!r}: {target!r} is neither callable nor 'module:attribute'"
+            msg = f"register_{kind}s: {name!r}: {target!r} is neither a callable nor 'module:attribute'"
             raise HarnessError(msg)
         if any((c.kind, c.distribution, c.name) == (kind, distribution, name) for c in [*earlier, *components]):
             msg = f"register_{kind}s: {distribution} registers {name!r} twice"
@@ -202,9 +203,10 @@ def _collector(
 
 
 def rehearse(name: str, value: str, progress: str) -> None:
-    """Load a plugin, and what the driver would import of it, then end this process: the inside of vetting.
+    """Load a plugin and the modules that the driver would import from it, then end this process: vetting's inner half.
 
-    Each step is written to the file ``progress`` before it is made. An error is none here: it is told by who loads it.
+    Each step is written to the file ``progress`` before it begins. Exceptions are ignored: the driver, which loads the
+    plugin again, reports them.
     """
 
     def say(step: str) -> None:

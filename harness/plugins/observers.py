@@ -1,4 +1,4 @@
-"""The run's observers, first-party or not: one that raises or is slow is reported, and ends or delays nothing."""
+"""Calls the observers of a run; one that raises or is slow is reported and neither ends nor delays the run."""
 
 import traceback
 from collections.abc import Callable
@@ -21,18 +21,18 @@ OBSERVED = (
     "run_finished",
 )
 CALL_SECONDS = 30.0
-"""How long one call may take; it is ended then."""
+"""The limit of a call, which then ends."""
 ALLOWED_SECONDS = 10.0
-"""How long the calls of one hook may take together, whatever the length of the run."""
+"""How long all calls of a hook may take together, in a run of any length."""
 ALLOWED_SHARE = 0.05
-"""Which share of the run's time they may take beyond that."""
+"""The share of the run's time that they may take beyond that."""
 
 
 class Observers:
     """Calls the hooks of `harness.hookspecs` that observe a run, as methods of the same names.
 
-    The hook of an observer that raised, or that has taken too long, is not called again: rows wait for no observer.
-    ``faulty`` says of each what it did, in words, by plugin and hook; ``tracebacks`` has those of what was raised.
+    A hook that raised or took too long is not called again. ``faulty`` says what each such hook did, by plugin and
+    hook; ``tracebacks`` has the tracebacks.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
@@ -70,7 +70,7 @@ class Observers:
         try:
             with foreign(CALL_SECONDS, aside=False):
                 function(*values)
-        except Exception as error:  # noqa: BLE001 - it watches a run, no more
+        except Exception as error:  # noqa: BLE001 - an observer must not end the run
             self.faulty[place] = f"raised {one_line(error)}"
             self.tracebacks[place] = "".join(traceback.format_exception(error))
             return

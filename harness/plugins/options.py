@@ -1,4 +1,4 @@
-"""The options that a suite gives to a plugin's component, checked against its factory's keywords."""
+"""Checks the options that a suite gives to a component against its factory's keywords."""
 
 import inspect
 import json
@@ -17,7 +17,7 @@ from harness.text import in_toml
 
 
 class OptionError(HarnessError):
-    """An option that its component does not take: ``key`` is the option, ``what`` the complaint."""
+    """An option that a component does not accept: ``key`` is the option, ``what`` the reason."""
 
     def __init__(self, key: str, what: str) -> None:
         super().__init__(f"{key}: {what}")
@@ -26,15 +26,16 @@ class OptionError(HarnessError):
 
 
 def build(component: Component, options: Mapping[str, Any], directory: Path, beside: Iterable[str] = ()) -> Any:
-    """Return what the component's factory makes of the options.
+    """Call the component's factory with the options, and return the result.
 
-    A keyword's annotation is enforced; a `pathlib.Path` is resolved against ``directory``. ``beside``: the keys that
-    the same table has for every component: a misspelt option may have been meant for one of them.
+    The annotations of the keywords are enforced; a `pathlib.Path` is resolved against ``directory``. ``beside``: the
+    keys that every component's table has, which a misspelt option may have been meant for.
 
     Raises:
-        OptionError: an unknown or missing option, a wrong type, or a value that the factory refuses: with a
-            ``ValueError`` whose text is ``option: complaint``.
-        HarnessError: the component cannot be imported, its factory does not tell its keywords, or raises another error.
+        OptionError: an option is unknown or missing, has a wrong type, or the factory refuses it with a ``ValueError``
+            whose text is ``option: reason``.
+        HarnessError: the component cannot be imported, the keywords of its factory cannot be read, or it raises another
+            error.
     """
     factory = component.load()
     who = f"{component.kind} {component.name!r} ({component.provenance})"
@@ -42,7 +43,7 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
         with foreign():
             keywords, model = _model(factory)
     except Exception as error:
-        msg = f"{who}: the keywords of its factory cannot be told: {one_line(error)}"
+        msg = f"{who}: the keywords of its factory cannot be read: {one_line(error)}"
         raise HarnessError(msg) from error
     for key in options:
         if key not in keywords:
@@ -50,14 +51,14 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
             what = f"{component.kind} {component.name!r} has no such option. {known}"
             raise OptionError(key, what)
     try:
-        # By way of JSON, strictly: an array may become a tuple and a text a path, but no text becomes a number.
+        # As JSON, strictly: an array may become a tuple and a text a path, but a text does not become a number.
         checked = model.model_validate_json(json.dumps(options, default=str), strict=True)
     except ValidationError as error:
         item = error.errors(include_url=False)[0]
         if item["type"] == "missing":
-            what = f"is missing: {component.kind} {component.name!r} needs it"
+            what = f"is missing, and {component.kind} {component.name!r} needs it"
         else:
-            # What JSON lacks, such as a date, it has as text.
+            # JSON has dates and other values of TOML as text.
             given = item["input"] if len(item["loc"]) > 1 else options[str(item["loc"][0])]
             what = f"{in_toml(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
         raise OptionError(str(item["loc"][0]), what) from None
@@ -77,7 +78,7 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
 
 
 def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
-    """Return an option that `build` accepts: what was given, or the factory's default; None where it has no such."""
+    """Return an option that `build` accepts: the given value, or the factory's default; None if there is neither."""
     _, model = _model(component.load())
     return options.get(key, model.model_fields[key].default if key in model.model_fields else None)
 
@@ -97,7 +98,7 @@ def _model(factory: Any) -> tuple[frozenset[str], type[BaseModel]]:
 
 
 def _annotated(factory: Any) -> Any:
-    """Return the function that a call of the factory ends at: its annotations are the keywords'."""
+    """Return the function that a call of the factory reaches, whose annotations are those of the keywords."""
     while isinstance(factory, partial):
         factory = factory.func
     if inspect.isclass(factory):

@@ -1,4 +1,4 @@
-"""Which commit a suite or a plugin's checkout is at: of the repository that holds it, wherever the command is typed."""
+"""The commit of a suite or a plugin's checkout, in the repository that contains it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from harness.plugins.loading import Registry
 
 CHANGES = "+changes"
-"""What follows a commit where tracked files differ from it, or where it lacks the file that was asked about."""
+"""The suffix of a commit if tracked files differ from it, or if it lacks the file in question."""
 UNKNOWN = "unknown: "
-"""What stands before the reason why there is no commit."""
+"""The prefix of the reason why there is no commit."""
 _SECONDS = 10.0
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
-"""What a hook of git sets: it names that hook's repository, not ours."""
+"""Variables that git sets for hooks; they name the hook's repository, not ours."""
 
 
 def revision(path: Path) -> str:
@@ -48,22 +48,22 @@ def revision(path: Path) -> str:
 
 
 def checkouts(registry: Registry, parts: Iterable[str]) -> dict[str, str]:
-    """Return the `revision` of each distribution, by name, that is an editable install and took part.
+    """Return by name the `revision` of each distribution that is an editable install and offers one of the ``parts``.
 
-    ``parts``: what took part, as rows name it: ``"optimizer lion"``.
+    ``parts``: components as rows name them, ``"optimizer lion"``.
     """
     folders = {}
     for part in sorted(parts):
         kind, _, name = part.partition(" ")
-        found = next((registry.find(one, name) for one in KINDS if one == kind), None)
-        folder = found and found.installed and editable_folder(found.installed)
-        if found and folder:
-            folders[found.distribution] = folder
+        component = next((registry.find(known, name) for known in KINDS if known == kind), None)
+        folder = component and component.installed and editable_folder(component.installed)
+        if component and folder:
+            folders[component.distribution] = folder
     return {name: revision(folder) for name, folder in sorted(folders.items())}
 
 
 def spoken(text: str) -> str:
-    """Return a revision as people read it.
+    """Return a revision in words.
 
     >>> spoken("0123456789abcdef+changes"), spoken("unknown: git is not installed")
     ('commit 0123456789ab with changes', 'no commit known: git is not installed')
@@ -75,16 +75,16 @@ def spoken(text: str) -> str:
 
 
 def _why(said: str) -> str:
-    """Return why git refused, from what it said."""
+    """Return why git refused, from its message."""
     if "not a git repository" in said:
-        return "it is in no git repository"
+        return "it is not in a git repository"
     if "Needed a single revision" in said or "ambiguous argument 'HEAD'" in said:
-        return "its git repository has no commit yet"
+        return "its git repository has no commit"
     return printable(said.strip().partition("\n")[0].removeprefix("fatal: ") or "git failed", 200)
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # No hook of the repository's runs, nothing of it is written, a file's name is no pattern, and git speaks English.
+    # The repository's hooks do not run, nothing is written to it, file names are not patterns, and git speaks English.
     command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     settings = {key: value for key, value in os.environ.items() if key not in _ELSEWHERE}
     done = subprocess.run(  # noqa: S603 - a fixed command

@@ -1,7 +1,7 @@
-"""A third party's plugin that is new, or has changed, is loaded first in a process of its own, with a time limit.
+"""Loads new and changed third-party plugins in a separate process first, with a time limit.
 
-What an import may do to the process that imports it, no ``except`` in that process mends: it ends it, or never returns.
-The outcome is remembered in the cache by what the distribution is, so that it costs a look at its files afterwards.
+An import may end its process or never return, and no ``except`` in that process helps. The cache stores the outcome
+with the identity of the distribution, so that a known plugin costs only a look at its files.
 """
 
 import json
@@ -21,18 +21,18 @@ from harness.plugins.sources import source_files
 
 _PROGRAM = "from harness.plugins.loading import rehearse\nrehearse(*{about!a})\n"
 LAST = "done"
-"""What the process says last."""
+"""The last line of a process that succeeded."""
 VETTED = "HARNESS_PLUGINS_VETTED"
-"""The environment variable of a worker, and of a process that measures: the driver has vetted the plugins."""
+"""The environment variable of workers and of processes that measure, whose driver has vetted the plugins."""
 
 
 def refused(points: Iterable[EntryPoint]) -> dict[EntryPoint, str]:
-    """Return those entry points that are not to be loaded into this process, and why.
+    """Return the entry points that this process must not load, and why.
 
-    A worker asks the memory alone: the driver has seen to it. Where no process can be started, or there is no temporary
-    folder, nothing is tried.
+    A worker only reads the stored outcomes, because the driver has vetted the plugins. Where no process can be started,
+    or there is no temporary folder, plugins are not vetted.
     """
-    found = {}
+    reasons = {}
     for point in points:
         record = _folder() / f"{_identity(point)}.json"
         outcome = _remembered(record)
@@ -43,15 +43,15 @@ def refused(points: Iterable[EntryPoint]) -> dict[EntryPoint, str]:
                 outcome = _tried(point)
             except OSError:
                 continue
-            with suppress(OSError):  # a cache that cannot be written to: it is tried again next time
+            with suppress(OSError):  # without a writable cache, it is vetted again next time
                 write_json(record, {"plugin": _name(point), "outcome": outcome})
         if outcome:
-            found[point] = outcome
-    return found
+            reasons[point] = outcome
+    return reasons
 
 
 def forget() -> None:
-    """Forget the plugins that were refused: they are tried again."""
+    """Forget the refused plugins, so that they are vetted again."""
     for record in _folder().glob("*.json"):
         if _remembered(record):
             record.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def _name(point: EntryPoint) -> str:
 
 
 def _identity(point: EntryPoint) -> str:
-    """Return a digest of what an import of a plugin depends on, as far as a look at its files can say."""
+    """Return a digest of what a plugin's import depends on, as far as the metadata of its files shows."""
     stamps = []
     for name, path in sorted(source_files(point.module).items()):
         with suppress(OSError):
@@ -76,7 +76,7 @@ def _identity(point: EntryPoint) -> str:
 
 
 def _remembered(record: Path) -> str | None:
-    """Return an outcome, empty where it was well; None where none is known, or the record is damaged."""
+    """Return a stored outcome, empty for success; None if there is none, or the record is damaged."""
     try:
         outcome: Any = json.loads(record.read_bytes())["outcome"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -85,7 +85,7 @@ def _remembered(record: Path) -> str | None:
 
 
 def _tried(point: EntryPoint) -> str:
-    """Load a plugin in a process of its own; return how that ended badly, or nothing.
+    """Load a plugin in a separate process; return how that failed, empty if it succeeded.
 
     Raises:
         OSError: no process can be started, or there is no temporary folder.
