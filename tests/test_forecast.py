@@ -9,8 +9,9 @@ import pytest
 from harness.execution.forecast import Timing, Timings, estimates, makespan, rehearsed
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
+from harness.execution.resume import reasons
 from harness.execution.run import execute
-from harness.execution.smoke import probe, reasons, smoke
+from harness.execution.smoke import probe, smoke
 from harness.plugins.loading import registry
 from harness.store import Run
 from harness.suite import load_suite

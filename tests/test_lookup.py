@@ -6,9 +6,9 @@ import pytest
 
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.smoke import reasons
+from harness.execution.resume import reasons
 from harness.plugins.loading import registry
-from harness.store import Run
+from harness.store import Damaged, Run, Stored
 from harness.store.stored import read_stored
 from harness.suite import load_suite
 from harness_noise.gaussian import GaussianNoise
@@ -91,6 +91,28 @@ def test_where_no_folder_can_be_there_is_no_row(tmp_path):
     """What is below a file is not there: it is not damaged."""
     (tmp_path / "file").write_text("")
     assert read_stored(tmp_path / "file" / "trials", "A", 1) is None
+
+
+def test_a_row_that_cannot_be_read_says_why(tmp_path):
+    """As a type of its own: callers match on it."""
+    _, run = run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"), only=["A"])
+    path = run.trial_directory("A", 1) / "row.json"
+    assert isinstance(run.read("A", 1), Stored)
+    path.write_text(path.read_text().replace('"status": "done"', '"status": "failed"'))
+    assert run.read("A", 1) == Damaged(f"{path}: its checksum does not match")
+    (row,) = run.rows()
+    assert row.reason == f"its row is damaged and will be made again: {path}: its checksum does not match"
+
+
+def test_the_plan_shows_no_refusal_beside_a_row_that_serves(tmp_path, typed):
+    """What is done needs no backend; what is not is unavailable, and the note says why."""
+    run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"), only=["A"])
+    (tmp_path / "tiny.toml").write_text(ELSEWHERE.replace("epochs = 3", "epochs = 1"))
+    lines = typed("plan", "tiny.toml", "--only", "[AB]", "--out", "run", "--jobs", "0").out.splitlines()
+    assert "2 trials, 1 done, 0 to run, 1 unavailable" in lines[0]
+    done, unavailable = (next(line for line in lines if line.startswith(f"{name} ")) for name in "AB")
+    assert done.rstrip().endswith("done")
+    assert unavailable.rstrip().endswith("numpy runs on the CPU alone, not on 'cuda'")
 
 
 def test_reasons_read_each_row_as_often_whatever_their_number(tmp_path, monkeypatch):

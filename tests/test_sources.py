@@ -8,8 +8,8 @@ import pytest
 
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess, Processes
+from harness.execution.resume import reasons
 from harness.execution.run import execute
-from harness.execution.smoke import reasons
 from harness.plugins import sources
 from harness.plugins.loading import load_installed, registry
 from harness.store import Run, locked

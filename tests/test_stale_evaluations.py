@@ -6,8 +6,7 @@ import pytest
 
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.execution.resume import look_up
-from harness.execution.smoke import reasons, to_measure
+from harness.execution.resume import look_up, reasons, to_measure
 from harness.plugins.loading import registry
 from harness.results.compare import limit, violations
 from harness.results.leaderboard import tables

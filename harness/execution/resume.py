@@ -1,22 +1,36 @@
-"""What a run directory has for a planned trial: the row that serves, or why there is none."""
+"""What a run directory has for a planned trial: the row that serves, or why there is none; and what follows from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.execution.plan import PlannedTrial
+from harness.plugins.loading import Registry
 from harness.rows import TrialRow
-from harness.store import MEASURED, Run, Stored, damaged, shelved
-from harness.store.foreign import staleness
+from harness.store import (
+    MEASURED,
+    Damaged,
+    Run,
+    Stored,
+    bring_back,
+    clear_checkpoint,
+    damaged_files,
+    put_aside,
+    shelved,
+)
+from harness.store.foreign import evaluation_changes, staleness
+from harness.suite.finalists import tested
+from harness.trial.fingerprints import evaluation_fingerprint, perturbation_components
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found, and what is the matter with what is in the trial's place."""
+class Lookup:
+    """What a run directory has for a planned trial, and what is wrong with what is in the trial's place."""
 
     row: TrialRow | None
     """The row that serves: the trial is not trained again."""
     renewed: bool = False
-    """Whether that row is not as it was written: its measurement failed or is damaged, and is to be made again."""
+    """Whether that row differs from the stored one: its measurement failed or is damaged, and is to be made again."""
     damage: str = ""
     """Which file is missing or altered."""
     differences: tuple[str, ...] = ()
@@ -27,38 +41,142 @@ class Found:
     """Where the row that serves is, if an earlier command put it aside."""
 
 
-def look_up(run: Run, planned: PlannedTrial) -> Found:
+def look_up(run: Run, planned: PlannedTrial) -> Lookup:
     """Return what a run has for a planned trial, in its place or put aside."""
     row = planned.row
-    found = _judged(run.trial_directory(row.experiment, row.seed), run.read(row.experiment, row.seed), planned)
-    if found.row or found.damage:
-        return found
+    match run.read(row.experiment, row.seed):
+        case None:
+            here = Lookup(None)
+        case Damaged(reason):
+            return Lookup(None, damage=reason)
+        case stored:
+            here = _compared(run.trial_directory(row.experiment, row.seed), stored, planned)
+    if here.row or here.damage:
+        return here
     for place, stored in shelved(run, row.experiment, row.seed):
-        earlier = _judged(place, stored, planned)
-        if earlier.row:
-            return replace(earlier, differences=found.differences, placed=found.placed, shelf=place)
-    return found
+        aside = _compared(place, stored, planned)
+        if aside.row:
+            return replace(aside, differences=here.differences, placed=here.placed, shelf=place)
+    return here
 
 
-def _judged(place: Path, stored: Stored | str | None, planned: PlannedTrial) -> Found:
-    if not isinstance(stored, Stored):
-        return Found(None, damage=stored or "")
+def _compared(place: Path, stored: Stored, planned: PlannedTrial) -> Lookup:
+    """Compare a stored row with the planned trial."""
     placed, row = stored.row, planned.row
     if placed.metrics is None:
-        return Found(None, placed=placed)
+        return Lookup(None, placed=placed)
     if planned.spec is None:
         # It cannot run here, and need not if it ran elsewhere: a row serves whatever backend made it.
         row = replace(row, backend=placed.backend, components=placed.components)
     # Meanings are compared, not fingerprints: a momentum of 0 and one of 0.0 are the same, and different texts.
     different = tuple(staleness(placed, row))
     if different:
-        return Found(None, differences=different, placed=placed)
-    harmed = damaged(place, stored)
-    what = next(iter(harmed.values()), "")
-    if any(name not in MEASURED for name in harmed):
-        return Found(None, damage=what, placed=placed)
-    if harmed and planned.spec:
-        return Found(replace(placed, status="done", reason="", evaluation=None), True, what, placed=placed)
+        return Lookup(None, differences=different, placed=placed)
+    damage = damaged_files(place, stored)
+    first = next(iter(damage.values()), "")
+    if any(name not in MEASURED for name in damage):
+        return Lookup(None, damage=first, placed=placed)
+    if damage and planned.spec:
+        return Lookup(replace(placed, status="done", reason="", evaluation=None), True, first, placed=placed)
     # One that was trained but could not be measured is measured again, not trained again.
-    served = replace(placed, status="done", reason="")
-    return Found(served, placed.status != "done", what, placed=placed)
+    serving = replace(placed, status="done", reason="")
+    return Lookup(serving, placed.status != "done", first, placed=placed)
+
+
+def settle(run: Run, planned: PlannedTrial, found: Lookup) -> TrialRow:
+    """Return a trial's row before anything runs, and see that its place holds that row and no other trial's.
+
+    Raises:
+        HarnessError: the directory cannot be written to.
+    """
+    if found.placed and (found.differences or found.shelf):
+        put_aside(run, found.placed)
+    if found.shelf:
+        bring_back(run, planned.row, found.shelf)
+    if found.row:
+        clear_checkpoint(run, planned.row.experiment, planned.row.seed)
+        return run.write(found.row).row if found.renewed else found.row
+    if found.damage and planned.spec is None:
+        return planned.row  # where it can be made again, it may be repaired: not a byte of it is lost here
+    return run.write(planned.row).row
+
+
+def to_measure(
+    run: Run, trials: Sequence[PlannedTrial], lookups: Sequence[Lookup], registry: Registry
+) -> dict[tuple[str, int], str]:
+    """Return which trials the next run would measure on the test rows without training them, and why, in words.
+
+    ``lookups`` is what `look_up` returned of each. By experiment and seed.
+    """
+    finalists = _finalists(run, lookups)
+    measured = {}
+    for planned, found in zip(trials, lookups, strict=True):
+        key = _key(planned.row)
+        if found.row and planned.spec and key in finalists and (why := _why_measured(run, found, found.row, registry)):
+            measured[key] = why
+    return measured
+
+
+def reasons(run: Run, trials: Sequence[PlannedTrial], registry: Registry) -> list[str]:
+    """Return, in words, what the next run would do with each of some trials, and why."""
+    lookups = [look_up(run, planned) for planned in trials]
+    finalists = _finalists(run, lookups)
+    return [
+        _reason(run, planned, found, registry, finalist=_key(planned.row) in finalists)
+        for planned, found in zip(trials, lookups, strict=True)
+    ]
+
+
+def _reason(run: Run, planned: PlannedTrial, found: Lookup, registry: Registry, *, finalist: bool) -> str:
+    row = planned.row
+    if found.row:
+        aside = ", which was put aside, and is brought back" if found.shelf else ""
+        tests = _test_results(run, planned, found, found.row, registry) if finalist else ""
+        return f"its stored row serves{aside}{tests}"
+    if found.damage:
+        fate = f"cannot run again here ({row.reason})" if planned.spec is None else "will be trained again"
+        return f"{fate}, because its row is damaged: {found.damage}"
+    if planned.spec is None:
+        return f"cannot run here: {row.reason}"
+    if found.differences:
+        return f"will be trained again, because its row is stale: {'; '.join(found.differences)}"
+    if found.placed and found.placed.reason:
+        return f"will be trained again, because it {found.placed.status}: {found.placed.reason}"
+    return "will be trained, because it has no row yet"
+
+
+def _test_results(run: Run, planned: PlannedTrial, found: Lookup, row: TrialRow, registry: Registry) -> str:
+    """Say what becomes of the test results of a finalist whose row serves."""
+    why = _why_measured(run, found, row, registry)
+    if not why:
+        return ", and so do its test results"
+    again = " again" if row.evaluation else ""
+    if planned.spec is None:
+        return f"; it cannot be measured{again} here ({planned.row.reason}), which it needs because {why}"
+    return f"; it will be measured{again}, because {why}"
+
+
+def _why_measured(run: Run, found: Lookup, row: TrialRow, registry: Registry) -> str:
+    """Say why a finalist whose row serves is measured, empty where it is not."""
+    if found.damage:
+        return f"of damage: {found.damage}"
+    if row.evaluation is None:
+        failed = found.placed.reason if found.renewed and found.placed else ""
+        return f"it failed: {failed}" if failed else "it has no test results yet"
+    perturbations = run.suite.robustness
+    components = perturbation_components(perturbations, registry)
+    if row.evaluation.fingerprint == evaluation_fingerprint(row.fingerprint, perturbations, components):
+        return ""
+    changed = evaluation_changes(row.evaluation, perturbations, components)
+    words = "; ".join(f"{name}: {what}" for name, what in changed.items())
+    return words or "perturbations, their seeds, their versions or their severities differ"
+
+
+def _finalists(run: Run, lookups: Sequence[Lookup]) -> set[tuple[str, int]]:
+    """Return the trials whose test rows the next run reads, if the rows that were looked up serve."""
+    serving = {_key(found.row): found.row for found in lookups if found.row}
+    return {_key(row) for row in tested(run.suite, [serving.get(_key(row), row) for row in run.rows()])}
+
+
+def _key(row: TrialRow) -> tuple[str, int]:
+    return row.experiment, row.seed

@@ -10,12 +10,12 @@ from harness.execution.evaluation import evaluate_all
 from harness.execution.forecast import Forecast, Timings, estimates, makespan
 from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Pool
-from harness.execution.resume import Found, look_up
+from harness.execution.resume import Lookup, look_up, settle
 from harness.execution.training import Conditions, foreknown, train_all
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
 from harness.rows import TrialRow
-from harness.store import Run, bring_back, clear, clear_checkpoint, put_aside, read_classes, read_sums, write_classes
+from harness.store import Run, clear, read_classes, read_sums, write_classes
 from harness.trial.gallery import class_record
 from harness.trial.jobs import split_of
 
@@ -26,9 +26,9 @@ class Outcome:
 
     rows: list[TrialRow]
     damaged: list[str]
-    """Rows that were found damaged: what was wrong with each, and what became of it."""
+    """Damaged rows: what was wrong with each, and what became of it."""
     stale: list[str]
-    """Trials whose rows were of another split or recipe, and in what."""
+    """Trials whose rows were of another split or recipe, and how they differ."""
     faulty: dict[str, str]
     """Observers that raised or were slow, as ``plugin.hook``, and what they did."""
 
@@ -67,7 +67,7 @@ def execute(
             stale.append(f"{planned.row.experiment} seed {planned.row.seed}: {'; '.join(found.differences)}")
         if found.damage:
             damaged.append(f"{found.damage}; {_consequence(planned, found)}")
-        rows[planned.row.experiment, planned.row.seed] = _settled(run, planned, found)
+        rows[planned.row.experiment, planned.row.seed] = settle(run, planned, found)
         if found.row is None and planned.spec:
             pending.append(planned)
     about: dict[str, Any] = {
@@ -96,21 +96,7 @@ def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> floa
     return makespan(estimates(known), slots) if any(forecast for _, forecast in known) else None
 
 
-def _consequence(planned: PlannedTrial, found: Found) -> str:
+def _consequence(planned: PlannedTrial, found: Lookup) -> str:
     if planned.spec is None:
         return f"it is left as it is, as it cannot be made again here: {planned.row.reason}"
     return "the trial is measured again" if found.row else "the trial is trained again"
-
-
-def _settled(run: Run, planned: PlannedTrial, found: Found) -> TrialRow:
-    """Return a trial's row before anything runs, and see that its place holds that row and no other trial's."""
-    if found.placed and (found.differences or found.shelf):
-        put_aside(run, found.placed)
-    if found.shelf:
-        bring_back(run, planned.row, found.shelf)
-    if found.row:
-        clear_checkpoint(run, planned.row.experiment, planned.row.seed)
-        return run.write(found.row).row if found.renewed else found.row
-    if found.damage and planned.spec is None:
-        return planned.row  # where it can be made again, it may be repaired: not a byte of it is lost here
-    return run.write(planned.row).row

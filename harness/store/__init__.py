@@ -6,19 +6,20 @@ from harness.store.listing import Listed, listed
 from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
 from harness.store.shelf import bring_back, put_aside, shelved
-from harness.store.stored import Stored, damaged, plain
+from harness.store.stored import Damaged, Stored, damaged_files, plain
 from harness.store.sums import Crossed, read_sums
 
 __all__ = [
     "MEASURED",
     "Crossed",
+    "Damaged",
     "Listed",
     "Run",
     "Stored",
     "bring_back",
     "clear",
     "clear_checkpoint",
-    "damaged",
+    "damaged_files",
     "listed",
     "locked",
     "plain",

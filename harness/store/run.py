@@ -30,7 +30,7 @@ from harness.store.derived import derived
 from harness.store.foreign import as_described, described, staleness
 from harness.store.header import Header, read_header, unwritable, write_header
 from harness.store.names import folders, located
-from harness.store.stored import Stored, read_stored, write_stored
+from harness.store.stored import Damaged, Stored, read_stored, write_stored
 from harness.suite import Suite
 from harness.text import counted
 
@@ -132,8 +132,8 @@ class Run:
             raise unwritable(place, error) from None
         return stored
 
-    def read(self, experiment: str, seed: int) -> Stored | str | None:
-        """Return a trial's row, None where none was written, or in words what is wrong with the file."""
+    def read(self, experiment: str, seed: int) -> Stored | Damaged | None:
+        """Return a trial's row with its files' digests, None where none was written."""
         return read_stored(self.trial_directory(experiment, seed), experiment, seed)
 
     def rows(self, *, derive: bool = True) -> Iterator[TrialRow]:
@@ -145,18 +145,20 @@ class Run:
         are read for it; with ``derive`` False it is missing.
         """
         for experiment, seed in self.planned:
-            stored = self.read(experiment, seed)
-            if not isinstance(stored, Stored):
-                damage = stored and f"its row is damaged and will be made again: {stored}"
-                yield self._placeholder(experiment, seed, "planned", damage or "")
-            elif changes := self._staleness(stored.row):
-                more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
-                yield self._placeholder(experiment, seed, "stale", changes[0] + more)
-            else:
-                yield self._as_described(self._derived(stored) if derive else stored.row)
+            match self.read(experiment, seed):
+                case None:
+                    yield self._placeholder(experiment, seed, "planned")
+                case Damaged(reason):
+                    what = f"its row is damaged and will be made again: {reason}"
+                    yield self._placeholder(experiment, seed, "planned", what)
+                case Stored(row) if changes := self._staleness(row):
+                    more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
+                    yield self._placeholder(experiment, seed, "stale", changes[0] + more)
+                case stored:
+                    yield self._as_described(self._derived(stored) if derive else stored.row)
 
     def _staleness(self, row: TrialRow) -> list[str]:
-        """Return in what a row is of another trial than the run as last described; nothing was made of an untried."""
+        """Return how a row differs from its trial as the run was last described; an untried trial made nothing."""
         if row.status in {"planned", "unavailable"}:
             return []
         digests = {"dataset": self.dataset.digest, "split": self.dataset.split}
@@ -183,14 +185,16 @@ class Run:
             raise HarnessError(msg) from None
 
     @staticmethod
-    def _digest(stored: Stored | str | None, name: str) -> str:
+    def _digest(stored: Stored | Damaged | None, name: str) -> str:
         """Return the digest that a row has of a file; raise ValueError where there is none."""
-        if isinstance(stored, Stored) and name in stored.files:
-            return stored.files[name]
-        msg = (
-            stored if isinstance(stored, str) else f"the trial {'has no row' if stored is None else 'has no such file'}"
-        )
-        raise ValueError(msg)
+        match stored:
+            case None:
+                raise ValueError("the trial has no row")
+            case Damaged(reason):
+                raise ValueError(reason)
+        if name not in stored.files:
+            raise ValueError("the trial has no such file")
+        return stored.files[name]
 
     def log(self, experiment: str, seed: int) -> Path:
         """Return the place of a trial's log."""
@@ -212,7 +216,7 @@ class Run:
         evaluation = as_described(row, self.suite.robustness, self.components)
         return row if evaluation is row.evaluation else replace(row, evaluation=evaluation)
 
-    def _placeholder(self, experiment: str, seed: int, status: Status, reason: str) -> TrialRow:
+    def _placeholder(self, experiment: str, seed: int, status: Status, reason: str = "") -> TrialRow:
         table = self.suite.experiments[experiment]
         return TrialRow(
             experiment=experiment,

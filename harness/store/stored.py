@@ -23,10 +23,17 @@ _FILES = TypeAdapter(dict[str, str])
 
 @dataclass(frozen=True)
 class Stored:
-    """A row as found in a directory, with the digests of its files."""
+    """A row as it is in a directory, with the digests of its files."""
 
     row: TrialRow
     files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A row that cannot be read, and why: one line that names the file."""
+
+    reason: str
 
 
 def plain(row: TrialRow) -> dict[str, Any]:
@@ -36,41 +43,46 @@ def plain(row: TrialRow) -> dict[str, Any]:
 
 
 def write_stored(place: Path, row: TrialRow, files: Mapping[str, str], *, durable: bool) -> Stored:
-    """Write a row, after the files that it speaks of; an OSError is the caller's to tell."""
+    """Write a row, after the files that it names.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     body = {"row": plain(row), "files": dict(files)}
-    told = {"format": FORMAT, "checksum": checksum(body), **body}
-    write_bytes(place / "row.json", json.dumps(told).encode(), durable=durable)
+    content = {"format": FORMAT, "checksum": checksum(body), **body}
+    write_bytes(place / "row.json", json.dumps(content).encode(), durable=durable)
     return Stored(row, dict(files))
 
 
-def read_stored(place: Path, experiment: str, seed: int) -> Stored | str | None:
-    """Return the row in the directory of a trial, None where none was written, or what is wrong with it, in words.
+def read_stored(place: Path, experiment: str, seed: int) -> Stored | Damaged | None:
+    """Return the row in the directory of a trial, None where none was written.
 
-    A row of another trial, moved or copied there, is wrong: it says nothing of this one.
+    A row of another trial, moved or copied there, is `Damaged` too: it says nothing of this one.
     """
     path = place / "row.json"
     try:
         content = read_json(path)
         body = {"row": content["row"], "files": content["files"]}
         if content["checksum"] != checksum(body):
-            return f"{path}: its checksum does not match"
+            return Damaged(f"{path}: its checksum does not match")
         stored = Stored(_ROW.validate_python(upgraded(body["row"])), _FILES.validate_python(body["files"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return f"{path}: {error.strerror}"
+        return Damaged(f"{path}: {error.strerror}")
     except (ValueError, KeyError, TypeError) as error:
-        return f"{path}: {one_line(error, 100)}"
+        return Damaged(f"{path}: {one_line(error, 100)}")
     if (stored.row.experiment, stored.row.seed) != (experiment, seed):
-        return f"{path}: is of {shown(stored.row.experiment)} seed {stored.row.seed}, not of this trial"
+        whose = f"{shown(stored.row.experiment)} seed {stored.row.seed}"
+        return Damaged(f"{path}: is of {whose}, not of this trial")
     return stored
 
 
-def damaged(place: Path, stored: Stored) -> dict[str, str]:
+def damaged_files(place: Path, stored: Stored) -> dict[str, str]:
     """Return which of a row's files are missing or altered: by name, what is wrong, in words."""
-    found = {name: digest_of(place / name) for name in stored.files}
+    digests = {name: digest_of(place / name) for name in stored.files}
     return {
-        name: f"{place / name}: {'is missing' if found[name] is None else 'its checksum does not match'}"
+        name: f"{place / name}: {'is missing' if digests[name] is None else 'its checksum does not match'}"
         for name, digest in stored.files.items()
-        if found[name] != digest
+        if digests[name] != digest
     }

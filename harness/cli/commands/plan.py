@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from harness.execution.forecast import Forecast, Timings
     from harness.execution.plan import Plan
-    from harness.execution.resume import Found
+    from harness.execution.resume import Lookup
     from harness.store import Run
     from harness.suite import LoadedSuite
 
@@ -63,8 +63,8 @@ def plan(
     settle(threads)
     from harness.execution.forecast import Timings, timings_path
     from harness.execution.plan import make_plan
-    from harness.execution.resume import look_up
-    from harness.execution.smoke import checkpoints, to_measure
+    from harness.execution.resume import look_up, to_measure
+    from harness.execution.smoke import checkpoints
     from harness.execution.smoke import probe as time_batches
     from harness.execution.smoke import smoke as train_batches
     from harness.machine.paths import status_of
@@ -101,7 +101,7 @@ def _show_plan(
     timings: Timings,
     problems: dict[str, str],
     slots: int,
-    stored: Sequence[Found],
+    stored: Sequence[Lookup],
     measured: Mapping[tuple[str, int], str],
     checkpoints: Mapping[tuple[str, int], str],
 ) -> None:
@@ -123,7 +123,8 @@ def _show_plan(
             counts["stale"] += state == "stale"
             ahead.append((cost(trial), forecast))
         note = _note(found, runs=trial.spec is not None, to_test=to_test)
-        why_not = row.reason or problems.get(row.experiment, "")
+        refusal = "" if found.row else row.reason  # where a row serves, no backend is needed
+        why_not = refusal or problems.get(row.experiment, "")
         note = "; ".join(filter(None, [note, why_not, checkpoints.get((row.experiment, row.seed), "")]))
         epochs = trial.spec.epochs if trial.spec else ""
         about = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
@@ -152,7 +153,7 @@ def _show_plan(
         say(f"{name}: not selected, and unavailable: {reason}")
 
 
-def _note(found: Found, *, runs: bool, to_test: str) -> str:
+def _note(found: Lookup, *, runs: bool, to_test: str) -> str:
     """Return why what is stored of a trial does not suffice; ``runs``: whether it can run here."""
     if found.damage:
         fate = f"will be {'measured' if found.row else 'trained'} again" if runs else "cannot run again here"

@@ -45,7 +45,7 @@ def why(
     settle_threads(1)
     from harness.errors import HarnessError, nearest
     from harness.execution.plan import make_plan
-    from harness.execution.smoke import reasons
+    from harness.execution.resume import reasons
     from harness.machine.paths import status_of
     from harness.plugins.loading import registry
     from harness.store import take_up
