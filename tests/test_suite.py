@@ -75,6 +75,18 @@ BAD = {
         changed('"sgd"', '"adan"'),
         "mine.toml: experiments.B.optimizer.name: unknown optimizer 'adan'. Did you mean 'adam'? Known: adam, adamw,",
     ),
+    "unknown optimizer whose other keys are missing": (
+        GOOD + '[experiments.D]\noptimizer = { name = "adan" }\n',
+        "mine.toml: experiments.D.optimizer.name: unknown optimizer 'adan'. Did you mean 'adam'? Known: adam, adamw,",
+    ),
+    "unknown perturbation whose other keys are missing": (
+        GOOD + '[[robustness]]\nperturbation = "gausian_noise"\n',
+        "mine.toml: robustness[0].perturbation: unknown perturbation 'gausian_noise'. Did you mean 'gaussian_noise'?",
+    ),
+    "optimizer that lacks a key": (
+        GOOD + '[experiments.D]\noptimizer = { name = "adam" }\n',
+        "mine.toml: experiments.D.optimizer.learning_rate: is missing",
+    ),
     "unknown optimizer option": (
         changed("eps = 1e-7", "epsilon = 1e-7"),
         "mine.toml: defaults.optimizer.epsilon: optimizer 'adam' has no such option. Did you mean 'eps'? Known: betas,",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.interfaces import Dataset
@@ -52,6 +53,34 @@ def check_components(
     return dataset, lacking
 
 
+def check_optimizer_name(path: Path, registry: Registry, expanded: Expanded, name: str, table: Any) -> None:
+    """Refuse an unknown optimizer in an experiment's table that does not validate: its other keys depend on the name.
+
+    Raises:
+        AbsentError: no plugin offers it.
+    """
+    optimizer = table.get("name") if isinstance(table, dict) else None
+    if isinstance(optimizer, str) and optimizer:
+        _find(path, registry, "optimizer", optimizer, _optimizer_name(expanded, name))
+
+
+def check_perturbation_name(path: Path, registry: Registry, index: int, table: Any) -> None:
+    """Refuse an unknown perturbation in a ``[[robustness]]`` table that does not validate.
+
+    Raises:
+        AbsentError: no plugin offers it.
+    """
+    perturbation = table.get("perturbation") if isinstance(table, dict) else None
+    if isinstance(perturbation, str) and perturbation:
+        _find(path, registry, "perturbation", perturbation, ("robustness", index, "perturbation"))
+
+
+def _optimizer_name(expanded: Expanded, name: str) -> Place:
+    """Return where the name of an experiment's optimizer is in the file."""
+    table = expanded.tables[name].get("optimizer", {})
+    return expanded.place(name, "optimizer", "name") if "name" in table else ("defaults", "optimizer", "name")
+
+
 def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Expanded, name: str) -> None:
     experiment, given = suite.experiments[name], expanded.tables[name]
     backends = expanded.source(name, "backend")
@@ -59,8 +88,7 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
         _find(path, registry, "backend", backend, backends)
     optimizer = experiment.optimizer
     table = given.get("optimizer", {})
-    named = expanded.place(name, "optimizer", "name") if "name" in table else ("defaults", "optimizer", "name")
-    component = _find(path, registry, "optimizer", optimizer.name, named)
+    component = _find(path, registry, "optimizer", optimizer.name, _optimizer_name(expanded, name))
     try:
         build(component, optimizer.options, path.parent, beside=type(optimizer).model_fields)
     except OptionError as error:

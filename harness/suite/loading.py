@@ -11,7 +11,7 @@ from harness.errors import HarnessError, shown
 from harness.interfaces import Dataset
 from harness.plugins.loading import Registry
 from harness.suite.checks import check_conditions, check_references, check_training
-from harness.suite.components import check_components
+from harness.suite.components import check_components, check_optimizer_name, check_perturbation_name
 from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
 from harness.suite.inheritance import lineage
@@ -73,10 +73,10 @@ def load_suite(
     """
     *bases, (_, own) = lineage(path)
     for base, table in bases:
-        _validated(base, table)  # an error in it names its file
+        _validated(base, table, registry)  # an error in it names its file
     changes = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
     try:
-        suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes))
+        suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes), registry)
         check_training(path, suite, expanded)
         check_conditions(path, suite)
         check_references(path, suite)
@@ -89,15 +89,17 @@ def load_suite(
     return LoadedSuite(path, suite, built, tuple(changes), own, expanded, lacking)
 
 
-def _validated(path: Path, raw: dict[str, Any]) -> tuple[Suite, Expanded]:
+def _validated(path: Path, raw: dict[str, Any], registry: Registry) -> tuple[Suite, Expanded]:
     """Return a suite of validated values, and its experiments' tables."""
     data = {key: value for key, value in raw.items() if key not in _TABLES}
     try:
         frame = Frame.model_validate(data)
     except ValidationError as error:
+        for index in _faulty(error, "robustness"):
+            check_perturbation_name(path, registry, index, data["robustness"][index])
         raise from_validation(path, error, data, (), lambda place: place) from None
     expanded = _expanded(path, raw)
-    experiments = _experiments(path, raw.get("defaults", {}), expanded)
+    experiments = _experiments(path, raw.get("defaults", {}), expanded, registry)
     return Suite.model_construct(**dict(frame), experiments=experiments), expanded
 
 
@@ -115,7 +117,7 @@ def _expanded(path: Path, raw: dict[str, Any]) -> Expanded:
     return expand(path, tables, defaults)
 
 
-def _experiments(path: Path, defaults: dict[str, Any], expanded: Expanded) -> dict[str, Experiment]:
+def _experiments(path: Path, defaults: dict[str, Any], expanded: Expanded, registry: Registry) -> dict[str, Experiment]:
     """Return the experiments, each merged with the defaults and validated."""
     experiments = {}
     for name, table in expanded.tables.items():
@@ -131,8 +133,16 @@ def _experiments(path: Path, defaults: dict[str, Any], expanded: Expanded) -> di
         try:
             experiments[name] = Experiment.model_validate(merged)
         except ValidationError as error:
+            if any(item["loc"][0] == "optimizer" for item in error.errors(include_url=False)):
+                check_optimizer_name(path, registry, expanded, name, merged.get("optimizer"))
             raise from_validation(path, error, merged, ("experiments", name), shown) from None
     return experiments
+
+
+def _faulty(error: ValidationError, key: str) -> list[int]:
+    """Return which tables of an array do not validate."""
+    places = (item["loc"][:2] for item in error.errors(include_url=False))
+    return [place[1] for place in places if place[0] == key and len(place) > 1 and isinstance(place[1], int)]
 
 
 def _check_name(path: Path, place: Place, name: str) -> None:
