@@ -11,7 +11,7 @@ from harness.plugins.loading import registry
 from harness.store import Run
 from harness.trial import received
 from harness.trial.jobs import evaluate_trials, train
-from harness.trial.specs import EvaluationSpec, TrialSpec
+from harness.trial.specs import Evaluated, EvaluationSpec, Trained, TrialSpec
 from tests.tiny import run_suite
 
 
@@ -119,6 +119,7 @@ def test_an_evaluation_with_impossible_values_has_failed(sound, name, value, tol
     [
         {"measures": []},
         {"measures": ["good"] * 3},
+        {"evaluation": None},
         {"predictions": {}},
         {"examples": {"pairs": np.zeros((99, 2), dtype=np.int64), "rows": 0, "images": 0}},
         {"joint_accuracy": [[1.0]]},
@@ -130,8 +131,22 @@ def test_an_evaluation_with_impossible_values_has_failed(sound, name, value, tol
 def test_an_evaluation_of_another_form_has_failed(sound, change):
     """Nothing of it is stored."""
     _, (asked, (evaluated,)), rows = sound
-    for result in ([replace(evaluated, **change)], [], evaluated):
+    whole = {name: value for name, value in change.items() if hasattr(evaluated, name)}
+    row = {name: value for name, value in change.items() if name not in whole}
+    changed_row = whole or {"evaluation": replace(evaluated.evaluation, **row)}
+    for result in ([replace(evaluated, **changed_row)], [], evaluated):
         assert isinstance(received.evaluated(result, asked, rows), Failure)
+
+
+def test_a_result_without_its_fields_has_failed(sound):
+    """Unpickling calls no constructor."""
+    (spec, _), (asked, _), rows = sound
+    for result in (
+        received.trained(object.__new__(Trained), spec),
+        received.evaluated([object.__new__(Evaluated)], asked, rows),
+    ):
+        assert isinstance(result, Failure)
+        assert result.reason.startswith("its process returned what a job does not: ")
 
 
 def test_what_is_no_epochs_record_is_not_passed_to_observers(sound):

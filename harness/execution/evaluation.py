@@ -11,7 +11,7 @@ from harness.execution.pools import Failure, Pool, Task
 from harness.execution.training import Conditions
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
-from harness.rows import EvaluationRow, TrialRow
+from harness.rows import TrialRow
 from harness.store import Run, Stored, plain
 from harness.suite.finalists import tested
 from harness.trial import received
@@ -122,14 +122,11 @@ def _written(run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure) -
     """Write a trained row with what measuring it gave; return it."""
     if isinstance(result, Failure):
         return run.write(replace(row, status=result.of_row, reason=result.reason, evaluation=None)).row
-    evaluation = EvaluationRow(
+    evaluation = replace(
+        result.evaluation,
         fingerprint=_fingerprint(run, plan, row),
-        measures=result.measures,
-        seconds=result.seconds,
-        environment=result.environment,
         components=plan.perturbations,
         seeds=seeds_of(run.suite.robustness),
-        joint_accuracy=result.joint_accuracy,
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     return run.write(replace(row, evaluation=evaluation), arrays).row

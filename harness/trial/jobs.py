@@ -19,7 +19,7 @@ from harness.metrics import joint_accuracy
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import KINDS, Component, Registry
 from harness.plugins.options import build
-from harness.rows import EpochRecord
+from harness.rows import EpochRecord, EvaluationRow
 from harness.seeding import initial_state
 from harness.trial.checkpoints import Checkpoints
 from harness.trial.evaluation import NamedPerturb, evaluate, measures
@@ -144,12 +144,15 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
         seconds = (perf_counter() - started) / len(networks)
         return [
             Evaluated(
-                measures(predictions, spec.perturbations),
+                EvaluationRow(
+                    fingerprint="",
+                    measures=measures(predictions, spec.perturbations),
+                    seconds=seconds,
+                    environment=_environment(trial, registry),
+                    joint_accuracy=joint_accuracy(predictions["predicted"] == predictions["labels"]).tolist(),
+                ),
                 predictions,
                 confused(predictions, data.images),
-                joint_accuracy(predictions["predicted"] == predictions["labels"]).tolist(),
-                seconds,
-                _environment(trial, registry),
             )
             for predictions, (trial, *_) in zip(predicted, spec.trials, strict=True)
         ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.errors import TrialError, printable, shown
 from harness.metrics.catalogue import Rows, computed_names
 from harness.metrics.predictions import TOP, has_likeliest
-from harness.rows import EpochRecord, Measure, TrialMetrics
+from harness.rows import EpochRecord, EvaluationRow, Measure, TrialMetrics
 from harness.trial.gallery import EXAMPLES, PAIRS
 from harness.trial.outputs import FACT_LENGTH, FACTS, NORMALISATION, read_state
 from harness.trial.robustness import conditions
@@ -56,7 +56,7 @@ def text(result: Any) -> str:
 def _checked(read: Callable[[], T]) -> T | Failure:
     try:
         return read()
-    except TrialError as error:
+    except (TrialError, AttributeError, LookupError, TypeError, ValueError) as error:  # a field may not even be there
         return Failure("failed", f"its process returned what a job does not: {error}")
 
 
@@ -81,10 +81,11 @@ def _trained(result: Any, spec: TrialSpec) -> Trained:
 def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated]:
     _require(type(result) is list and len(result) == len(spec.trials), "a result for each trial", result)
     count = len(conditions(spec.perturbations))
-    for found, (trial, *_) in zip(result, spec.trials, strict=True):
-        _require(type(found) is Evaluated, "a result", found)
-        _require(type(found.measures) is list and len(found.measures) == count, "measures", found.measures)
-        for measure in found.measures:
+    for measured, (trial, *_) in zip(result, spec.trials, strict=True):
+        row: Any = measured.evaluation if type(measured) is Evaluated else None
+        _require(type(row) is EvaluationRow, "a result", measured)
+        _require(type(row.measures) is list and len(row.measures) == count, "measures", row.measures)
+        for measure in row.measures:
             _fields(measure, Measure)
             _computed(measure, "test")
         classes, table = trial.network.classes, (count, test_rows)
@@ -98,14 +99,15 @@ def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evalua
         }
         if has_likeliest(classes):
             arrays["likeliest"] = (np.uint16, (*table, TOP), 0, classes - 1)
-        _require(type(found.predictions) is dict and found.predictions.keys() == arrays.keys(), "predictions", found)
+        predictions = measured.predictions
+        _require(type(predictions) is dict and predictions.keys() == arrays.keys(), "predictions", predictions)
         for name, expected in arrays.items():
-            _array(found.predictions[name], name, *expected)
-        _examples(found.examples, trial)
-        joint = np.array(found.joint_accuracy, dtype=object)
-        _require(joint.shape == (count, count) and all(_real(one) for one in joint.flat), "joint accuracies", joint)
-        _require(_real(found.seconds), "seconds", found.seconds)
-        _facts(found.environment)
+            _array(predictions[name], name, *expected)
+        _examples(measured.examples, trial)
+        joint = np.array(row.joint_accuracy, dtype=object)
+        _require(joint.shape == (count, count) and all(_real(value) for value in joint.flat), "joint accuracies", joint)
+        _require(_real(row.seconds), "seconds", row.seconds)
+        _facts(row.environment)
     return result  # type: ignore[no-any-return] # as was verified
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import SplitTable
 from harness.interfaces import Context, NetworkSpec, State
-from harness.rows import EpochRecord, Measure, TrialMetrics
+from harness.rows import EpochRecord, EvaluationRow, TrialMetrics
 from harness.trial.robustness import Robustness
 from harness.trial.schedules import Schedule
 from harness.trial.stopping import EarlyStopping
@@ -105,14 +105,11 @@ class EvaluationSpec:
 class Evaluated:
     """One trial on the test rows: a measure and a row of each array for the clean images, then for every severity."""
 
-    measures: list[Measure]
+    evaluation: EvaluationRow
+    """Without what the driver knows: the fingerprint, the plugins and the seeds."""
     predictions: dict[str, NDArray[Any]]
     """``rows``, ``labels`` (test rows,); ``predicted``, ``log_probability`` of the truth, ``confidence`` (measures,
     test rows); ``likeliest`` (measures, test rows, `TOP`), if there are more classes; ``confusion`` (measures, classes,
     classes). `harness.metrics.predictions.Predictions` says what they are."""
     examples: dict[str, NDArray[Any]]
     """What `harness.trial.gallery.confused` returns."""
-    joint_accuracy: list[list[float]]
-    """`harness.metrics.joint_accuracy` of the measures, in their order."""
-    seconds: float
-    environment: dict[str, str] = field(default_factory=dict)
