@@ -176,6 +176,15 @@ def encoded_json(content: Any) -> bytes:
         return (json.dumps(content, indent=1) + "\n").encode()
 
 
+def version_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file does: inode, size and times; None where it cannot be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def digest_of(path: Path) -> str | None:
     """Return the SHA-256 of a regular file, None where there is none that can be read."""
     try:

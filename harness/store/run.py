@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError
 from harness.machine.arrays import opened_arrays, read_arrays, write_arrays
-from harness.machine.files import sync_directory
+from harness.machine.files import sync_directory, version_of
 from harness.rows import Status, TrialRow
 from harness.store.derived import derived
 from harness.store.foreign import as_described, described, staleness
@@ -103,6 +103,11 @@ class Run:
         """Each experiment's settings, as rows have them."""
         return {name: table.model_dump(mode="json") for name, table in self.suite.experiments.items()}
 
+    @cached_property
+    def _read(self) -> dict[tuple[str, int], tuple[tuple[int, ...], Stored | Damaged | None]]:
+        """The rows that were read, each with the version of its file."""
+        return {}
+
     def write(self, row: TrialRow, arrays: Mapping[str, Mapping[str, NDArray[Any]]] | None = None) -> Stored:
         """Write a trial's arrays, each mapping into the ``.npz`` that it is named for, then its row.
 
@@ -133,8 +138,19 @@ class Run:
         return stored
 
     def read(self, experiment: str, seed: int) -> Stored | Damaged | None:
-        """Return a trial's row with its files' digests, None where none was written."""
-        return read_stored(self.trial_directory(experiment, seed), experiment, seed)
+        """Return a trial's row with its files' digests, None where none was written.
+
+        A row that was read is read again only where its file has changed.
+        """
+        place = self.trial_directory(experiment, seed)
+        version = version_of(place / "row.json")
+        known = self._read.get((experiment, seed))
+        if version and known and known[0] == version:
+            return known[1]
+        stored = read_stored(place, experiment, seed)
+        if version:
+            self._read[experiment, seed] = version, stored
+        return stored
 
     def rows(self, *, derive: bool = True) -> Iterator[TrialRow]:
         """Yield every planned trial's row, with a reason where it does not serve.
