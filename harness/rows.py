@@ -128,5 +128,8 @@ class TrialRow:
 
 def measure_of(row: TrialRow, condition: Condition) -> Measure | None:
     """Return a tested row's measure under a condition, None where it has none."""
-    measures = row.evaluation.measures if row.evaluation else []
-    return next((measure for measure in measures if measure.condition == condition), None)
+    perturbation, severity = condition
+    for measure in row.evaluation.measures if row.evaluation else ():
+        if measure.severity == severity and measure.perturbation == perturbation:
+            return measure
+    return None

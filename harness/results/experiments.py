@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
-from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.statistic import Statistic
 from harness.rows import CLEAN, Condition, Measure, TrialRow
 
@@ -58,29 +58,38 @@ class ExperimentRows:
             if any(measure.perturbation == name and measure.severity in asked for measure in measured)
         }
 
+    def values(self, metric: str, condition: Condition = CLEAN) -> dict[int, float]:
+        """Return the trials' values of a metric, by seed, of those that have one; the condition is of test rows."""
+        known = self._known.get((metric, condition))
+        if known is None:
+            read = CATALOGUE[metric].read
+            read_values = {seed: read(row, condition) for seed, row in self.trials(metric).items()}
+            known = {seed: value for seed, value in read_values.items() if value is not None}
+            self._known[metric, condition] = known
+        return known
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, Condition], dict[int, float]]:
+        """The values that were read: every table asks for some of them."""
+        return {}
+
     def statistic(self, metric: str, condition: Condition = CLEAN) -> Statistic | None:
         """Return a statistic of the trials' values of a metric, None of none; the condition is of test rows.
 
         Times of trials that shared the machine are in doubt.
         """
-        record = CATALOGUE[metric]
-        rows = self.tested if record.of_test else self.done
-        values = [record.read(row, condition) for row in rows]
-        found = Statistic.of([value for value in values if value is not None])
-        return replace(found, doubt=self.contended) if found and record.timed else found
+        found = Statistic.of(list(self.values(metric, condition).values()))
+        return replace(found, doubt=self.contended) if found and CATALOGUE[metric].timed else found
 
     def over_severities(self, metric: str, perturbation: str, severities: Sequence[float]) -> Statistic | None:
         """Return a statistic of each tested trial's mean over severities; None unless all were measured at each.
 
         Means over other severities are not comparable.
         """
-        found = [
-            [value_of(row, metric, Condition(perturbation, severity)) for severity in severities] for row in self.tested
-        ]
-        whole = [[value for value in each if value is not None] for each in found]
-        if not severities or whole != found:
+        values = [self.values(metric, Condition(perturbation, severity)) for severity in severities]
+        if not values or any(len(each) < len(self.tested) for each in values):
             return None
-        return Statistic.of([fmean(each) for each in whole])
+        return Statistic.of([fmean(each[row.seed] for each in values) for row in self.tested])
 
     @property
     def status(self) -> str:

@@ -61,9 +61,12 @@ def perturbation_components(perturbations: Iterable[Robustness], registry: Regis
 
 def differences(stored: TrialRow, planned: TrialRow) -> list[str]:
     """Return in what a planned trial differs from a stored one, each in words; empty if the stored one serves."""
+    before, after = _meaning(stored), _meaning(planned)
+    if before == after:
+        return []
     return [
-        _DIGESTS.get(path) or f"{_spoken(path)} was {_shown(before)}, is {_shown(after)}"
-        for path, before, after in _walk(_meaning(stored), _meaning(planned), ())
+        _DIGESTS.get(path) or f"{_spoken(path)} was {_shown(was)}, is {_shown(now)}"
+        for path, was, now in _walk(before, after, ())
     ]
 
 

@@ -1,8 +1,8 @@
-"""Two thousand trials in one run; `tests.scale.measure` has the times."""
+"""Many trials in one run; `tests.scale.measure` has the times of a machine that has nothing else to do."""
 
 import pytest
 
-from tests.scale.measure import run, trained_seconds, write_many
+from tests.scale.measure import run, trained_seconds, write_many, write_results
 
 
 @pytest.mark.slow
@@ -15,3 +15,12 @@ def test_two_thousand_trials_are_planned_run_and_resumed_in_little_memory(tmp_pa
     assert len(trained_seconds(tmp_path / "runs" / "many")) == 2000
     assert "2,000 trials, 2,000 already done" in told[2]
     assert max(one.megabytes for one in found) < 300
+
+
+@pytest.mark.slow
+def test_the_leaderboard_of_a_thousand_trials_takes_a_few_seconds(tmp_path):
+    """Of the processor, whatever else the machine does: about one and a half."""
+    made = write_results(tmp_path, 200, 5)
+    told = run(tmp_path, "leaderboard", made.name)
+    assert "1000 of 1,000 trials done, 1000 tested" in told.told
+    assert told.processor_seconds < 4

@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.comparability import comparable
 from harness.metrics.comparisons import CLEAR, error_of_mean
 from harness.metrics.statistic import ROUNDING, Statistic, paired
@@ -131,14 +131,9 @@ def verify(results: Results) -> Verification:
     )
 
 
-def _values(results: Results, experiment: str, metric: str, condition: Condition) -> dict[int, float]:
+def _values(results: Results, experiment: str, metric: str, condition: Condition) -> Mapping[int, float]:
     """Return an experiment's values of a metric by seed."""
-    values = {seed: value_of(row, metric, condition) for seed, row in _trials(results, experiment, metric).items()}
-    return {seed: value for seed, value in values.items() if value is not None}
-
-
-def _trials(results: Results, experiment: str, metric: str) -> dict[int, TrialRow]:
-    return results.named[experiment].trials(metric) if experiment in results.named else {}
+    return results.named[experiment].values(metric, condition) if experiment in results.named else {}
 
 
 def _missing(results: Results, experiment: str, metric: str, condition: Condition) -> tuple[Missing, ...]:
@@ -171,7 +166,7 @@ def _judge_figure(figure: Figure, results: Results) -> JudgedFigure:
 def _judge_claim(claim: Claim, results: Results) -> JudgedClaim:
     relation = claim.relation
 
-    def side(term: Term) -> dict[int, float]:
+    def side(term: Term) -> Mapping[int, float]:
         return _values(results, term.experiment, term.metric, claim.condition)
 
     lacks = tuple(
