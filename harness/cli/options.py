@@ -62,13 +62,16 @@ Jobs = Annotated[
     typer.Option(
         "--jobs",
         "-j",
+        metavar="N",
         min=0,
         max=MOST,
         envvar="HARNESS_JOBS",
         help="Trials at once, a process each; 0: all in this process. Default: one a core.",
     ),
 ]
-Threads = Annotated[int, typer.Option("--threads", min=1, max=MOST, help="Threads for a trial's matrix products.")]
+Threads = Annotated[
+    int, typer.Option("--threads", metavar="N", min=1, max=MOST, help="Threads for a trial's matrix products.")
+]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run directory. Default: runs/SUITE[-DATASET]")
 ]

@@ -30,7 +30,9 @@ _NEVER_RAW = {
     Format.json: "JSON is never escaped",
 }
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="The format of the tables. csv: only one table.")]
-TableOption = Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table, or 'all'. Repeatable.")]
+TableOption = Annotated[
+    list[str] | None, typer.Option("--table", "-t", metavar="NAME", help="Only this table, or 'all'. Repeatable.")
+]
 RawOption = Annotated[
     bool,
     typer.Option("--raw", help="Do not escape names and titles: Markdown, LaTeX and formulas in them take effect."),

@@ -59,16 +59,25 @@ def bench(
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "--processes", "-j", min=1, max=MOST, help="Processes that do the same work at once."),
+        typer.Option(
+            "--jobs", "--processes", "-j", metavar="N", min=1, max=MOST, help="Processes that do the same work at once."
+        ),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", min=1, max=MOST, help="Threads a process. Default: 1; without --jobs, see --cores."),
+        typer.Option(
+            "--threads",
+            metavar="N",
+            min=1,
+            max=MOST,
+            help="Threads a process. Default: 1; without --jobs, see --cores.",
+        ),
     ] = None,
     cores: Annotated[
         int | None,
         typer.Option(
             "--cores",
+            metavar="N",
             min=1,
             max=MOST,
             help="Measure with this many threads in one process, then in this many processes. Default: all, up to 4.",
@@ -79,9 +88,11 @@ def bench(
     ] = None,
     rounds: Annotated[
         int | None,
-        typer.Option("--rounds", min=1, help="Runs a case, or a calibrating process. Default: 7."),
+        typer.Option("--rounds", metavar="N", min=1, help="Runs a case, or a calibrating process. Default: 7."),
     ] = None,
-    rows: Annotated[int | None, typer.Option("--rows", min=1, help="Images a run. Default: 51200.")] = None,
+    rows: Annotated[
+        int | None, typer.Option("--rows", metavar="N", min=1, help="Images a run. Default: 51200.")
+    ] = None,
     timeout: Annotated[
         str | None,
         typer.Option("--timeout", metavar="30m", help="Limit for a case's start and for each run. Default: 30m."),

@@ -45,15 +45,15 @@ def compare(
     from harness.store import Run
 
     limits = [limit(text) for text in fail_on or ()]
-    found = compared(Results.of(Run.open(first)), Results.of(Run.open(second)))
-    show(tables(found), format, chosen, of="this comparison", brief=BRIEF, raw=raw)
+    comparison = compared(Results.of(Run.open(first)), Results.of(Run.open(second)))
+    show(tables(comparison), format, chosen, of="this comparison", brief=BRIEF, raw=raw)
     if html:
         from harness.report import render_comparison, write_page
 
-        typer.echo(f"{html} ({write_page(html, render_comparison(found)) / 1e6:.1f} MB)", err=True)
+        typer.echo(f"{html} ({write_page(html, render_comparison(comparison)) / 1e6:.1f} MB)", err=True)
     every = " '-t all' shows every metric." if format is Format.terminal and not chosen else ""
-    typer.echo(spoken(found) + every, err=True)
-    broken = violations(found, limits)
+    typer.echo(spoken(comparison) + every, err=True)
+    broken = violations(comparison, limits)
     for text in broken:
         typer.echo(f"--fail-on {text}", err=True)
     if broken:

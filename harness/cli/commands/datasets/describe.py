@@ -34,7 +34,7 @@ def describe(
 ) -> None:
     """Show a dataset in numbers and figures.
 
-    Shows the images of each class, pixel statistics, and the split of 70 % / 10 % / 20 %.
+    Shows the images of each class, pixel statistics, and the split of 70, 10 and 20 %.
     """
     settle_threads(1)
     from harness.datasets.description import describe as measure
