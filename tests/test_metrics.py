@@ -23,16 +23,15 @@ def drawn(seed, rows, classes):
 
 @given(seeds, st.integers(1, 60), st.integers(2, 12))
 def test_counts_and_what_follows_from_them_agree_with_scikit_learn(seed, rows, classes):
-    """Confusion matrix, accuracies, precision and recall a class, and macro-F1 over the classes in the truth."""
+    """Confusion matrix, accuracies, the scores of each class, and macro-F1 over the classes in the truth."""
     labels, predicted = drawn(seed, rows, classes)
     confusion = metrics.confusion_matrix(labels, predicted, classes)
     assert confusion.dtype == np.int64
     assert np.array_equal(confusion, oracle.confusion_matrix(labels, predicted, labels=range(classes)))
     assert metrics.accuracy(confusion) == pytest.approx(oracle.accuracy_score(labels, predicted), rel=1e-15)
-    precision, recall = metrics.precision_recall(confusion)
-    for ours, score in ((precision, oracle.precision_score), (recall, oracle.recall_score)):
-        theirs = score(labels, predicted, labels=range(classes), average=None, zero_division=0)
-        assert ours == pytest.approx(theirs, rel=1e-15)
+    scores = oracle.precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=0)
+    for ours, theirs in zip(metrics.class_scores(confusion), scores, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-14)
     present = np.unique(labels)
     with warnings.catch_warnings(action="ignore"):  # of classes that are predicted and not in the truth
         balanced = oracle.balanced_accuracy_score(labels, predicted)
@@ -132,4 +131,4 @@ def test_a_class_without_images_or_predictions_warns_of_nothing():
         warnings.simplefilter("error")
         confusion = metrics.confusion_matrix(np.array([0]), np.array([0]), 5)
         assert metrics.macro_f1(confusion) == 1.0
-        assert metrics.precision_recall(confusion)[0].tolist() == [1, 0, 0, 0, 0]
+        assert metrics.class_scores(confusion).precision.tolist() == [1, 0, 0, 0, 0]

@@ -6,6 +6,7 @@ from harness.metrics.classification import (
     among,
     balanced_accuracy,
     balanced_accuracy_variance,
+    class_scores,
     confusion_matrix,
     cross_entropy,
     degradation,
@@ -15,7 +16,6 @@ from harness.metrics.classification import (
     losses,
     macro_f1,
     macro_f1_variance,
-    precision_recall,
     reliability,
 )
 
@@ -25,6 +25,7 @@ __all__ = [
     "among",
     "balanced_accuracy",
     "balanced_accuracy_variance",
+    "class_scores",
     "confusion_matrix",
     "cross_entropy",
     "degradation",
@@ -34,6 +35,5 @@ __all__ = [
     "losses",
     "macro_f1",
     "macro_f1_variance",
-    "precision_recall",
     "reliability",
 ]

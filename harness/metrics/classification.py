@@ -1,6 +1,6 @@
 """Classification metrics: plain functions of NumPy arrays, with float64 sums."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +32,28 @@ def accuracy(confusion: NDArray[np.int64]) -> float:
     return float(np.trace(confusion) / confusion.sum())
 
 
-def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each class's precision and recall, both (classes,); 0 where the denominator is 0.
+class ClassScores(NamedTuple):
+    """What is known of each class, all (classes,): ``support`` is the number of its images."""
 
-    >>> precision_recall(np.array([[3, 1], [0, 4]]))
-    (array([1. , 0.8]), array([0.75, 1.  ]))
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    support: NDArray[np.int64]
+
+
+def class_scores(confusion: NDArray[np.int64]) -> ClassScores:
+    """Return each class's precision, recall, F1 and support; a score is 0 where its denominator is 0.
+
+    F1 = 2 · precision · recall / (precision + recall) = 2 · right / (predicted + present)
+
+    >>> scores = class_scores(np.array([[3, 1], [0, 4]]))
+    >>> scores.precision, scores.recall, scores.f1.round(4), scores.support
+    (array([1. , 0.8]), array([0.75, 1.  ]), array([0.8571, 0.8889]), array([4, 4]))
     """
-    right = np.diag(confusion).astype(np.float64)
-    return _ratio(right, confusion.sum(axis=0)), _ratio(right, confusion.sum(axis=1))
+    right, predicted, present = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    return ClassScores(
+        _ratio(right, predicted), _ratio(right, present), _ratio(2.0 * right, predicted + present), present
+    )
 
 
 def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
@@ -48,8 +62,8 @@ def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
     >>> balanced_accuracy(np.array([[3, 1], [0, 4]]))
     0.875
     """
-    _, recall = precision_recall(confusion)
-    return float(recall[confusion.sum(axis=1) > 0].mean())
+    scores = class_scores(confusion)
+    return float(scores.recall[scores.support > 0].mean())
 
 
 def balanced_accuracy_variance(confusion: NDArray[np.int64]) -> float:
@@ -61,10 +75,9 @@ def balanced_accuracy_variance(confusion: NDArray[np.int64]) -> float:
     >>> balanced_accuracy_variance(np.array([[3, 1], [0, 4]]))
     0.09375
     """
-    present = confusion.sum(axis=1)
-    _, recall = precision_recall(confusion)
-    of_classes = _ratio(recall * (1 - recall), present)
-    return float(confusion.sum() * of_classes.sum() / np.count_nonzero(present) ** 2)
+    _, recall, _, support = class_scores(confusion)
+    of_classes = _ratio(recall * (1 - recall), support)
+    return float(confusion.sum() * of_classes.sum() / np.count_nonzero(support) ** 2)
 
 
 def among(labels: Integers, candidates: Integers) -> NDArray[np.bool_]:
@@ -80,14 +93,11 @@ def among(labels: Integers, candidates: Integers) -> NDArray[np.bool_]:
 def macro_f1(confusion: NDArray[np.int64]) -> float:
     """Return the mean F1 of the classes that are present in the truth; a class's is 0 where its denominator is 0.
 
-    F1 = 2 · precision · recall / (precision + recall) = 2 · right / (predicted + present)
-
     >>> round(macro_f1(np.array([[3, 1], [0, 4]])), 4)
     0.873
     """
-    present = confusion.sum(axis=1)
-    f1 = _ratio(2.0 * np.diag(confusion), confusion.sum(axis=0) + present)
-    return float(f1[present > 0].mean())
+    scores = class_scores(confusion)
+    return float(scores.f1[scores.support > 0].mean())
 
 
 def macro_f1_variance(confusion: NDArray[np.int64]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from harness.report import calibration, confusion, curves, distribution, heading, robustness, settings, speed
+from harness.report import calibration, confusion, curves, distribution, heading, per_class, robustness, settings, speed
 from harness.report.figure import THEMES, Figure
 from harness.report.needs import needed
 from harness.report.reading import CLOSER, Material
@@ -29,6 +29,7 @@ class Close:
     figure: Figure
     pairs: list[confusion.Pair]
     recorded: bool
+    classes: Sheet
 
 
 def render(material: Material) -> str:
@@ -66,8 +67,8 @@ def _content(material: Material) -> dict[str, Any]:
     errors = sheet(found["test"], only=("experiment", "description", "test_ece"))
     matrices = confusion.figures(material)
     close = [
-        Close(one.name, figure, confusion.pairs(material, one), one.recorded)
-        for one, figure in zip(material.closer, matrices, strict=True)
+        Close(one.name, figure, confusion.pairs(material, one), one.recorded, classes)
+        for one, figure, classes in zip(material.closer, matrices, per_class.sheets(material), strict=True)
     ]
     note = f"The {CLOSER} most accurate of {material.tested} tested experiments." if material.tested > CLOSER else ""
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ class Tested:
     """A tested experiment on the clean test images, its seeds added up."""
 
     experiment: ExperimentRows
-    confusion: NDArray[np.int64]
-    """(classes, classes), truth by prediction."""
+    confusions: list[NDArray[np.int64]]
+    """Of each seed, (classes, classes), truth by prediction."""
     bins: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
     """`harness.metrics.reliability`."""
     examples: dict[tuple[int, int], list[Example]]
@@ -51,6 +52,12 @@ class Tested:
     """How many seeds took a test image for another: row, truth, prediction."""
     recorded: bool
     """Whether examples were recorded at all."""
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """The confusion matrices of the seeds, added up."""
+        total: NDArray[np.int64] = np.sum(self.confusions, axis=0)
+        return total
 
     @property
     def name(self) -> str:
@@ -154,35 +161,34 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None:
     classes = len(run.dataset.class_names)
-    confusion = np.zeros((classes, classes), dtype=np.int64)
+    confusions: list[NDArray[np.int64]] = []
     bins = metrics.reliability(np.empty(0), np.empty(0, dtype=bool))
     images: dict[tuple[int, int, int], NDArray[np.uint8]] = {}
     mistakes: Counter[tuple[int, int, int]] = Counter()
-    recorded = read_any = False
+    recorded = False
     for row in one.tested:
         try:
             arrays = run.arrays(row.experiment, row.seed, "evaluation.npz")
         except HarnessError as error:
             problems.append(str(error))
             continue
-        if arrays["confusion"].shape[1:] != confusion.shape:
+        if arrays["confusion"].shape[1:] != (classes, classes):
             what = f"is of {arrays['confusion'].shape[-1]} classes, the run has {counted(classes, 'class')}"
             problems.append(f"{run.trial_directory(row.experiment, row.seed) / 'evaluation.npz'}: {what}")
             continue
-        read_any = True
-        confusion += arrays["confusion"][0]
+        confusions.append(arrays["confusion"][0])
         right = arrays["predicted"][0] == arrays["labels"]
         found = metrics.reliability(arrays["confidence"][0], right)
         bins = (bins[0] + found[0], bins[1] + found[1], bins[2] + found[2])
         wrong = (arrays[name][~right].tolist() for name in ("rows", "labels"))
         mistakes.update(zip(*wrong, arrays["predicted"][0][~right].tolist(), strict=True))
         recorded |= _add_images(run, row, images, problems)
-    if not read_any:
+    if not confusions:
         return None
     examples: dict[tuple[int, int], list[Example]] = {}
     for (test_row, truth, predicted), image in sorted(images.items(), key=lambda item: -mistakes[item[0]]):
         examples.setdefault((truth, predicted), []).append(Example(image, mistakes[test_row, truth, predicted]))
-    return Tested(one, confusion, bins, examples, mistakes, recorded)
+    return Tested(one, confusions, bins, examples, mistakes, recorded)
 
 
 def _add_images(

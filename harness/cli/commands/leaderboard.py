@@ -16,11 +16,21 @@ def leaderboard(
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     tables: TableOption = None,
+    per_class: Annotated[
+        str | None,
+        typer.Option(
+            "--per-class", metavar="EXPERIMENT", help="Precision, recall, F1 and support of each class instead."
+        ),
+    ] = None,
     raw: RawOption = False,
 ) -> None:
     """Show a run's leaderboards and other tables."""
     from harness.results.leaderboard import tables as all_tables
+    from harness.results.leaderboard.per_class import of_run
     from harness.results.results import Results
     from harness.store import Run
 
-    show(all_tables(Results.of(Run.open(run))), format, tables, of="this run", raw=raw)
+    opened = Run.open(run)
+    results = Results.of(opened)
+    found = all_tables(results) if per_class is None else [of_run(opened, results, per_class)]
+    show(found, format, tables, of="this run", raw=raw)

@@ -36,8 +36,14 @@ class Ranking:
 
 def _clean(metric: Metric) -> Ranking:
     key = metric.name.removeprefix("test_").replace("_", "-")
+    validation = metric.validation
     return Ranking(
-        key, metric, key, metric.title, lambda e: e.statistic(metric.name), lambda e: e.statistic(metric.validation)
+        key,
+        metric,
+        key,
+        metric.title,
+        lambda e: e.statistic(metric.name),
+        (lambda e: e.statistic(validation)) if validation else None,
     )
 
 

@@ -1,0 +1,57 @@
+"""The classes of a tested experiment: precision, recall, F1 and support, as scikit-learn's classification report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError, as_typed, nearest
+from harness.metrics.classification import class_scores
+from harness.metrics.statistic import Kind, Statistic
+from harness.results.tables import Column, Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.results.results import Results
+    from harness.store import Run
+
+_SCORES = {"precision": "Precision %", "recall": "Recall %", "f1": "F1 %"}
+
+
+def of_run(run: Run, results: Results, name: str) -> Table:
+    """Return the table of one of a run's experiments, on the clean test images.
+
+    Raises:
+        HarnessError: the run has no such experiment, no trial of it is tested, or its predictions cannot be read.
+    """
+    experiment = results.named.get(name)
+    if experiment is None:
+        msg = f"--per-class {as_typed(name, 80)}: no such experiment in this run. {nearest(name, results.named)}"
+        raise HarnessError(msg)
+    if not experiment.tested:
+        msg = f"--per-class {as_typed(name, 80)}: has no test results: {experiment.standing}"
+        raise HarnessError(msg)
+    arrays = [run.arrays(row.experiment, row.seed, "evaluation.npz") for row in experiment.tested]
+    return per_class(name, [each["confusion"][0] for each in arrays], run.dataset.class_names, results.data)
+
+
+def per_class(experiment: str, confusions: Sequence[NDArray[np.int64]], class_names: Sequence[str], data: str) -> Table:
+    """Return the table of an experiment from each seed's confusion matrix (classes, classes); values are means."""
+    found = [class_scores(confusion) for confusion in confusions]
+    lines = [
+        {
+            "class": label,
+            **{key: Statistic.of([float(getattr(scores, key)[index]) for scores in found]) for key in _SCORES},
+            "support": int(found[0].support[index]),
+        }
+        for index, label in enumerate(class_names)
+    ]
+    columns = [
+        Column("class", "Class"),
+        *(Column(key, heading, Kind.percent) for key, heading in _SCORES.items()),
+        Column("support", "Support", Kind.number),
+    ]
+    note = f"Mean ± SD over {len(found)} seeds." if len(found) > 1 else ""
+    return Table("per-class", f"Classes of {experiment} on the clean test images · {data}", columns, lines, note)
