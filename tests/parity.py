@@ -13,17 +13,17 @@ import pytest
 from harness.datasets.digits import Digits
 from harness.interfaces import Activation, Context, Dropout, Linear
 from harness.plugins.loading import registry
+from harness.plugins.options import ComponentSpec
 from harness.seeding import epoch_order, initial_state
 from harness.suite import load_suite
 from harness.suite.network import network_spec
 from harness.trial.jobs import build_optimizer
-from harness.trial.specs import OptimizerSpec
 from harness_array.backends import NumpyBackend
 
 STEPS = 50
 SUITE = Path(__file__).parent.parent / "suites" / "full.toml"
 DIGITS = Digits().load()
-PLAIN = build_optimizer(OptimizerSpec("sgd", {}, Path()), registry())
+PLAIN = build_optimizer(ComponentSpec("sgd", {}, Path()), registry())
 
 
 def built(backend, name, precision, *, device="auto"):
@@ -32,7 +32,7 @@ def built(backend, name, precision, *, device="auto"):
     spec = network_spec(experiment, (8, 8), 10)
     layers = tuple(Dropout(0.0) if isinstance(layer, Dropout) else layer for layer in spec.layers)
     spec = replace(spec, layers=layers, batch_size=100)
-    rule = build_optimizer(OptimizerSpec(experiment.optimizer.name, experiment.optimizer.options, Path()), registry())
+    rule = build_optimizer(ComponentSpec(experiment.optimizer.name, experiment.optimizer.options, Path()), registry())
     context = Context(42, device=device, precision=precision)
     network = backend.build(spec, initial_state(spec, 42), rule, context)
     network.attach(DIGITS.images, DIGITS.labels)

@@ -13,10 +13,10 @@ from harness.interfaces import LAYERS_OF_INTERFACE_1, Activation, Context, Linea
 from harness.optimizers import SGD
 from harness.plugins.layer_kinds import layer_kinds, missing_layers
 from harness.plugins.loading import registry
+from harness.plugins.options import ComponentSpec
 from harness.seeding import initial_state
 from harness.stepwise import StepwiseBackend
 from harness.trial.jobs import load_backend
-from harness.trial.specs import OptimizerSpec
 from tests.networks import mlp
 from tests.plugins_on_disk import distribution
 
@@ -65,7 +65,7 @@ def plugins(tmp_path, monkeypatch):
 
 def planned(name, spec, plugins=None):
     """Return a backend's answer to a plan."""
-    question = Question((name,), "auto", spec, OptimizerSpec("sgd", {}, Path()))
+    question = Question((name,), "auto", spec, ComponentSpec("sgd", {}, Path()))
     return probe([question], plugins or registry(), lambda _report: None)[0]
 
 

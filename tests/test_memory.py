@@ -16,7 +16,8 @@ from harness.interfaces import Context
 from harness.plugins.loading import registry
 from harness.trial.jobs import train
 from harness.trial.schedules import Constant
-from harness.trial.specs import OptimizerSpec, TrialSpec
+from harness.plugins.options import ComponentSpec
+from harness.trial.specs import TrialSpec
 from harness.suite.network import network_spec
 from harness.suite.models import Experiment
 from harness.datasets.splits import SplitTable
@@ -28,7 +29,7 @@ experiment = Experiment.model_validate(
 )
 spec = TrialSpec(
     experiment="M1g", seed=1, data=data, split=SplitTable(), network=network_spec(experiment, (28, 28), 47),
-    backend="numpy", optimizer=OptimizerSpec("adam", {}, Path()), learning_rate=0.001, schedule=Constant(), epochs=1,
+    backend="numpy", optimizer=ComponentSpec("adam", {}, Path()), learning_rate=0.001, schedule=Constant(), epochs=1,
     early_stopping=None, context=Context(1), fingerprint="x",
 )
 with PeakMemory() as memory:

@@ -3,17 +3,21 @@
 import subprocess
 import sys
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from harness import cli
+from harness.datasets.cache import CachedDataset
+from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError
 from harness.execution import apart, probe
-from harness.execution.apart import DatasetSpec, read
+from harness.execution.apart import read
 from harness.execution.pools import Failure
 from harness.plugins.foreign import LIMIT, LateError, foreign
 from harness.plugins.loading import registry
+from harness.plugins.options import ComponentSpec
 from harness.trial.jobs import load_backend
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY
@@ -148,17 +152,18 @@ def test_a_stream_without_end_is_refused(late, typed):
 
 @dataclass
 class Refusing:
-    """A pool that takes note of its tasks, and fails them."""
+    """A pool that takes note of its tasks, and gives one result for all: a failure."""
 
     slots: int = 1
     tasks: list = field(default_factory=list)
+    result: object = Failure("failed", "no")
 
     def submit(self, task, report=None):
-        """Fail it."""
+        """End it at once."""
         assert report is None
         self.tasks.append(task)
         future = Future()
-        future.set_result(Failure("failed", "no"))
+        future.set_result(self.result)
         return future
 
     def wait(self):
@@ -176,9 +181,24 @@ def test_a_suite_may_give_a_dataset_more_time(late, tmp_path, longest, limit):
     pool = Refusing()
     component = registry().find("dataset", "late")
     with pytest.raises(HarnessError, match=r"^no$"):
-        read(DatasetSpec("late", {}, tmp_path, tmp_path), component.load()(), component, pool, longest)
+        read(ComponentSpec("late", {}, tmp_path), tmp_path, component.load()(), component, pool, longest)
     assert [task.timeout for task in pool.tasks] == [limit]
     assert pool.tasks[0].isolated
+
+
+def test_a_worker_that_returns_no_dataset_of_the_cache_has_failed(late):
+    """It ran third-party code, which may have changed whatever is there."""
+    late("")
+    component = registry().find("dataset", "late")
+    arguments = (ComponentSpec("late", {}, Path()), Path(), component.load()(), component)
+    info = DatasetInfo("late", "0" * 64, 20, ("a", "b"), shape=(2, 2))
+    place = Path("datasets") / info.digest
+    sound = CachedDataset(info, place)
+    assert read(*arguments, Refusing(result=sound)) == sound
+    texts, elsewhere = CachedDataset(replace(info, rows="20"), place), CachedDataset(info, Path("elsewhere"))
+    for returned in (None, {"info": info}, elsewhere, texts, CachedDataset(None, place), object.__new__(CachedDataset)):
+        with pytest.raises(HarnessError, match=r"^its process returned what a job does not: "):
+            read(*arguments, Refusing(result=returned))
 
 
 def test_a_call_that_swallows_the_end_of_its_time_is_reminded():

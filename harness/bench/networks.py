@@ -7,16 +7,16 @@ from pathlib import Path
 from harness.errors import HarnessError, nearest, shown
 from harness.interfaces import NetworkSpec
 from harness.plugins.loading import Registry
+from harness.plugins.options import ComponentSpec
 from harness.suite import Suite, load_suite
 from harness.suite.finalists import matching
 from harness.suite.models import BestOf
 from harness.suite.network import network_spec
-from harness.trial.specs import OptimizerSpec
 
 SHAPE = (28, 28)
 CLASSES = 47
 LEARNING_RATE = 0.001
-OPTIMIZER = OptimizerSpec("adam", {}, Path())
+OPTIMIZER = ComponentSpec("adam", {}, Path())
 """Trains every network here and in every peer: networks differ in their layers, batch size and weight decay alone."""
 
 

@@ -11,9 +11,10 @@ from harness.datasets.splits import SplitTable
 from harness.execution.pools import Failure, InProcess, Pool, Processes, Task
 from harness.interfaces import Context, State
 from harness.plugins.loading import registry
+from harness.plugins.options import ComponentSpec
 from harness.trial.jobs import train
 from harness.trial.schedules import Constant
-from harness.trial.specs import OptimizerSpec, Trained, TrialSpec
+from harness.trial.specs import Trained, TrialSpec
 
 
 def trained(bench: Bench, folder: Path) -> dict[str, State | str]:
@@ -36,7 +37,7 @@ def _trial(bench: Bench, folder: Path) -> TrialSpec:
         split=SplitTable(),
         network=recipe.spec(data),
         backend=bench.target.name,
-        optimizer=OptimizerSpec(recipe.rule.name, recipe.rule.options, Path()),
+        optimizer=ComponentSpec(recipe.rule.name, recipe.rule.options, Path()),
         learning_rate=recipe.rate,
         schedule=Constant(),
         epochs=2,

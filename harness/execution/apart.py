@@ -1,35 +1,30 @@
 """Questions to plugins that a worker answers: one that hangs, or ends its process, costs its own answer alone."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from harness.datasets.cache import CachedDataset, obtain
-from harness.errors import HarnessError, one_line
+from harness.datasets.info import DatasetInfo
+from harness.errors import HarnessError, one_line, shown
 from harness.execution.pools import Failure, InProcess, Pool, Task
 from harness.interfaces import Dataset, StoredDataset
 from harness.plugins.foreign import foreign, patience
 from harness.plugins.loading import Component, Registry
-from harness.plugins.options import OptionError, build
+from harness.plugins.options import ComponentSpec, OptionError, build
 from harness.text import command
 from harness.trial.jobs import load_backend
 from harness.trial.tasks import Job, Report
 
 DATASET_SECONDS = 3600.0
 """How long a third party's dataset may take to be read, unless its suite lets a trial take longer."""
+_INFO = TypeAdapter(DatasetInfo)
 GRACE = 15.0
 """Seconds for a process to start, and to say itself that a call took too long."""
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """A dataset by its name, with its options, the folder that paths resolve against, and the cache's."""
-
-    name: str
-    options: Mapping[str, Any]
-    directory: Path
-    root: Path
 
 
 @dataclass(frozen=True)
@@ -82,9 +77,11 @@ def ask(pool: Pool, job: Job, about: Sequence[Component]) -> list[Any]:
 
 
 def read(
-    spec: DatasetSpec, built: Dataset, component: Component, pool: Pool, seconds: float | None = None
+    spec: ComponentSpec, root: Path, built: Dataset, component: Component, pool: Pool, seconds: float | None = None
 ) -> CachedDataset:
-    """Return a dataset from the cache, where it is put first if need be: a third party's in a worker, with a limit.
+    """Return a dataset from the cache at ``root``, where it is put first if need be.
+
+    A third party's is read in a worker, within a limit.
 
     ``built``: the dataset, which this process reads itself where the pool has no worker, or none is needed.
     ``seconds``: how long a trial may take; if that is longer than `DATASET_SECONDS`, it is the limit.
@@ -93,13 +90,12 @@ def read(
         HarnessError: what `harness.datasets.cache.obtain` raises, or the worker ended, or the time did.
     """
     if component.own or isinstance(pool, InProcess):
-        return obtain(spec.name, spec.options, built, spec.root, maker=component.identity)
+        return obtain(spec.name, spec.options, built, root, maker=component.identity)
     limit = max(DATASET_SECONDS, seconds or 0.0)
     title = f"read dataset {spec.name}"
-    result = result_of(pool, Task(_read, spec, title, timeout=limit, isolated=True))
+    result = result_of(pool, Task(_read, (spec, root), title, timeout=limit, isolated=True))
     if not isinstance(result, Failure):
-        data: CachedDataset = result
-        return data
+        return _received(result, root)
     if result.status == "timed out":
         msg = f"reading it took longer than {limit:g} s; a longer suite.timeout is its limit too"
     else:
@@ -149,7 +145,25 @@ def dataset_state(name: str, registry: Registry) -> DatasetState:
     return DatasetState("yes", str(holding.place), holding.size, holding.checked)
 
 
-def _read(spec: DatasetSpec, registry: Registry, _report: Report) -> CachedDataset:
+def _read(argument: tuple[ComponentSpec, Path], registry: Registry, _report: Report) -> CachedDataset:
+    spec, root = argument
     component = registry.find("dataset", spec.name)
     built = build(component, spec.options, spec.directory)
-    return obtain(spec.name, spec.options, built, spec.root, maker=component.identity)
+    return obtain(spec.name, spec.options, built, root, maker=component.identity)
+
+
+def _received(result: Any, root: Path) -> CachedDataset:
+    """Return a dataset that a process which ran third-party code has put into the cache.
+
+    Raises:
+        HarnessError: it is something else.
+    """
+    try:
+        info = _INFO.validate_json(json.dumps(vars(result.info)), strict=True)
+        data = CachedDataset(info, root / "datasets" / info.digest)
+        if data == result:
+            return data
+    except (AttributeError, TypeError, ValueError):
+        pass
+    msg = f"its process returned what a job does not: {shown(result)}"
+    raise HarnessError(msg)

@@ -8,12 +8,13 @@ from harness.datasets.cache import CachedDataset
 from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
-from harness.execution.apart import DatasetSpec, read
+from harness.execution.apart import read
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
 from harness.interfaces import INTERFACE_VERSION, Context, NetworkSpec
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
+from harness.plugins.options import ComponentSpec
 from harness.rows import TrialRow
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching
@@ -21,7 +22,7 @@ from harness.suite.network import network_spec
 from harness.text import counted, seconds
 from harness.trial.fingerprints import perturbation_components, stamped
 from harness.trial.jobs import split_of
-from harness.trial.specs import OptimizerSpec, TrialSpec
+from harness.trial.specs import TrialSpec
 
 MOST_TRIALS = 100_000
 """Of a command. The header of a run of that many is read in a second; `LARGEST_TEXT` of files has room for it."""
@@ -153,10 +154,10 @@ def open_dataset(loaded: LoadedSuite, registry: Registry, pool: Pool) -> CachedD
     """
     table = loaded.suite.dataset
     try:
-        spec = DatasetSpec(table.name, table.options, loaded.path.parent, cache_root())
+        spec = ComponentSpec(table.name, table.options, loaded.path.parent)
         component = registry.find("dataset", table.name)
         longest = loaded.suite.suite.timeout
-        return read(spec, loaded.dataset, component, pool, seconds(longest) if longest else None)
+        return read(spec, cache_root(), loaded.dataset, component, pool, seconds(longest) if longest else None)
     except HarnessError as error:
         # Where it complains of one of its options, it begins with that.
         option = str(error).partition(":")[0]
@@ -232,6 +233,6 @@ def _trial_spec(
     )
 
 
-def _optimizer_spec(loaded: LoadedSuite, experiment: str) -> OptimizerSpec:
+def _optimizer_spec(loaded: LoadedSuite, experiment: str) -> ComponentSpec:
     table = loaded.suite.experiments[experiment].optimizer
-    return OptimizerSpec(table.name, table.options, loaded.path.parent.absolute())
+    return ComponentSpec(table.name, table.options, loaded.path.parent.absolute())

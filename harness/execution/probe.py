@@ -11,9 +11,9 @@ from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
 from harness.plugins.foreign import LateError, foreign, patience
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
+from harness.plugins.options import ComponentSpec
 from harness.trial.jobs import build_optimizer, load_backend
 from harness.trial.outputs import read_names, read_reason
-from harness.trial.specs import OptimizerSpec
 from harness.trial.tasks import Report
 
 
@@ -24,7 +24,7 @@ class Question:
     backends: tuple[str, ...]
     device: str
     network: NetworkSpec
-    optimizer: OptimizerSpec
+    optimizer: ComponentSpec
     precision: Precision = "float32"
 
 

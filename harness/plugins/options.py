@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -14,6 +15,15 @@ from harness.machine.paths import absolute
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import Component
 from harness.text import in_toml
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """A component as a suite asks for it: its name, its options, and the folder against which paths resolve."""
+
+    name: str
+    options: Mapping[str, Any]
+    directory: Path
 
 
 class OptionError(HarnessError):

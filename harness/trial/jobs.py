@@ -18,7 +18,7 @@ from harness.machine.threads import limited
 from harness.metrics import joint_accuracy
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import KINDS, Component, Registry
-from harness.plugins.options import build
+from harness.plugins.options import ComponentSpec, build
 from harness.rows import EpochRecord, EvaluationRow
 from harness.seeding import initial_state
 from harness.trial.checkpoints import Checkpoints
@@ -30,7 +30,6 @@ from harness.trial.robustness import Robustness
 from harness.trial.specs import (
     Evaluated,
     EvaluationSpec,
-    OptimizerSpec,
     Remark,
     Trained,
     TrialSpec,
@@ -188,7 +187,7 @@ def named_perturbs(tables: Sequence[Robustness], registry: Registry) -> list[Nam
     return [NamedPerturb(table, registry.find("perturbation", table.perturbation).load()) for table in tables]
 
 
-def build_optimizer(spec: OptimizerSpec, registry: Registry) -> Optimizer:
+def build_optimizer(spec: ComponentSpec, registry: Registry) -> Optimizer:
     """Return the optimizer with its options."""
     optimizer: Optimizer = build(registry.find("optimizer", spec.name), spec.options, spec.directory)
     return optimizer

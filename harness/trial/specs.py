@@ -11,19 +11,11 @@ from numpy.typing import NDArray
 from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import SplitTable
 from harness.interfaces import Context, NetworkSpec, State
+from harness.plugins.options import ComponentSpec
 from harness.rows import EpochRecord, EvaluationRow, TrialMetrics
 from harness.trial.robustness import Robustness
 from harness.trial.schedules import Schedule
 from harness.trial.stopping import EarlyStopping
-
-
-@dataclass(frozen=True)
-class OptimizerSpec:
-    """An optimizer by its name, with its options, and the suite's folder, against which paths resolve."""
-
-    name: str
-    options: Mapping[str, Any]
-    directory: Path
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,7 @@ class TrialSpec:
     split: SplitTable
     network: NetworkSpec
     backend: str
-    optimizer: OptimizerSpec
+    optimizer: ComponentSpec
     learning_rate: float
     schedule: Schedule
     epochs: int

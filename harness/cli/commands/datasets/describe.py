@@ -40,9 +40,10 @@ def describe(
     from harness.datasets.description import describe as measure
     from harness.datasets.splits import SplitTable
     from harness.errors import HarnessError
-    from harness.execution.apart import DatasetSpec, read
+    from harness.execution.apart import read
     from harness.machine.cache import cache_root
     from harness.plugins.loading import registry
+    from harness.plugins.options import ComponentSpec
     from harness.trial.jobs import split_of
 
     options = _options(data_directory, assignments, partial=partial)
@@ -50,7 +51,7 @@ def describe(
     built = build_named(component, options)
     try:
         with pool_of(1, 1) as pool:
-            data = read(DatasetSpec(name, options, Path.cwd(), cache_root()), built, component, pool)
+            data = read(ComponentSpec(name, options, Path.cwd()), cache_root(), built, component, pool)
         described = measure(data, split_of(data, SplitTable()))
     except HarnessError as error:
         msg = f"dataset {name!r}: {error}"
