@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import numpy as np
+
 from harness import bench
 from harness.plugins.loading import registry
 
@@ -24,3 +26,11 @@ def shipped():
 def bench_case(backend, network, work, *arguments, **more):
     """Return a case on one of them; without a network on none."""
     return bench.Case(backend, shipped().known[network] if network else None, work, *arguments, **more)
+
+
+def calibration(noise, *, backend="numpy", machine=MACHINE, invocations=8):
+    """Return one whose measurements differ by ``noise`` (standard deviation of the logarithm), each by its process."""
+    levels = np.linspace(-1.0, 1.0, 2 * invocations)
+    seconds = np.exp(noise * levels / np.std(levels)).reshape(2, invocations).T  # (invocations, processes)
+    runs = tuple(tuple((float(second),) * 7 for second in invocation) for invocation in seconds)
+    return bench.Calibration(machine, backend, f"{backend} M0 train", 1000, runs, (False,) * invocations)

@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness import bench
+from tests.measurements import calibration
 from tests.plugins_on_disk import distribution
 
 ROOT = Path(__file__).parent.parent
@@ -47,22 +48,20 @@ def test_the_command_measures_keeps_and_compares(command, typed, tmp_path, monke
     assert "measuring 2 cases in 2 rounds" in done.stderr
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     again = ("bench", "--read", "base.json", "--compare", "base.json", "--fail-on-slower")
-    told = typed(*again, code=3)
-    assert "--fail-on-slower: no verdict, which does not pass: numpy M0 train, numpy M0 predict" in told.err
+    told = typed(*again, code=4)
+    assert "--fail-on-slower: cannot tell: numpy M0 train, numpy M0 predict" in told.err
     assert typed(*again[:-1]).out
-    assert "no verdict without a noise floor: 'harness bench --calibrate' measures it" in told.err
+    assert "no verdict with fewer than 3 calibrated invocations (there are 0)" in told.err
     saved = [replace(one, waited=None, others=None) for one in bench.read(tmp_path / "base.json")]
     bench.save(tmp_path / "base.json", saved)  # whatever else this machine does now
     machine = saved[0].machine
-    floor = bench.NoiseFloor(machine, "numpy", 0.01, "numpy M0 train", 5, 8)
-    (tmp_path / "cache").mkdir(exist_ok=True)
-    (tmp_path / "cache" / "noise.json").write_text(json.dumps({floor.key: asdict(floor)}))
+    bench.keep(calibration(0.005, machine=machine))
     assert "within the noise (±" in typed(*again).out
     steady = [replace(one, seconds=(1.0, 1.0)) for one in saved]
     bench.save(tmp_path / "now.json", steady)
     bench.save(tmp_path / "fast.json", [replace(one, seconds=(0.9, 0.9)) for one in steady])
     slower = ("bench", "--read", "now.json", "--compare", "fast.json")
-    assert "│ numpy M0 train   │ 0.900 │ slower (±1.0%) │" in typed(*slower).out
+    assert "│ numpy M0 train   │ 0.900 │ slower (±1." in typed(*slower).out
     assert typed(*slower, "--fail-on-slower", code=3).out
     told = json.loads(typed(*slower, "--format", "json").out)
     assert [one["verdict"] for one in told["comparisons"]] == ["slower", "slower"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from harness import bench
-from tests.measurements import MACHINE, measurement
+from tests.measurements import MACHINE, calibration, measurement
 
 IGNORED = "does not go with"
 
@@ -25,6 +25,8 @@ IGNORED = "does not go with"
         ("--calibrate --jobs 2 --work products", f"--calibrate: {IGNORED} --work and --jobs: it measures one training"),
         ("--calibrate --suite s.toml --peer none -f json", f"--calibrate: {IGNORED} --suite and --peer and --format"),
         ("--calibrate --network M0 --network M1g", f"--calibrate: {IGNORED} more than one --network: it measures one"),
+        ("--invocations 3", "--invocations: has no effect without --calibrate"),
+        ("--require-verdict --compare base.json", "--require-verdict: has no effect without --fail-on-slower"),
         ("--calibrate --rounds 1", "--rounds 1: --calibrate needs at least 2 runs a process"),
         ("--read base.json --device cuda", f"--read: {IGNORED} --device: the file has the measurements"),
         ("--read base.json --rounds 7 --rows 51200", f"--read: {IGNORED} --rows and --rounds: the file has the"),
@@ -96,21 +98,37 @@ def test_a_file_of_loading_alone_is_read(typed, tmp_path):
     assert "Loading a data set" in typed("bench", "--read", "load.json").out
 
 
-def test_a_disturbed_comparison_is_no_pass(typed, tmp_path, monkeypatch):
-    """Twice as slow while others had the cores: marked, no verdict; exit code 3 where a verdict was asked for."""
+def test_a_disturbed_comparison_cannot_tell(typed, tmp_path, monkeypatch):
+    """Twice as slow while others had the cores: marked, no verdict, exit code 4; 3 where a verdict is required."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
-    floor = bench.NoiseFloor(MACHINE, "numpy", 0.02, "numpy M0 train", 5, 8)
-    bench.keep(floor)
+    bench.keep(calibration(0.01))
     bench.save(tmp_path / "base.json", [measurement([1.0, 1.0])])
     bench.save(tmp_path / "now.json", [replace(measurement([2.0, 2.0]), waited=0.4, others=0.4)])
     arguments = ("bench", "--read", "now.json", "--compare", "base.json", "--fail-on-slower")
-    told = typed(*arguments, code=3)
-    assert "--fail-on-slower: no verdict, which does not pass: numpy M0 train" in told.err
+    told = typed(*arguments, code=4)
+    assert "--fail-on-slower: cannot tell: numpy M0 train" in told.err
+    typed(*arguments, "--require-verdict", code=3)
     typed(*arguments[:-1])
     assert "│ numpy M0 train │ ! 0.500 │ no verdict (disturbed) │" in told.out
-    assert "no verdict where other processes used a case's cores, now or in base.json" in told.err
-    (found,) = json.loads(typed(*arguments, "--format", "json", code=3).out)["comparisons"]
+    assert "no verdict where another program used a case's cores, now or in base.json: measure again" in told.err
+    assert "--jobs" not in told.err
+    (found,) = json.loads(typed(*arguments, "--format", "json", code=4).out)["comparisons"]
     assert found["disturbed"] is True
     assert found["verdict"] == "no verdict (disturbed)"
     bench.save(tmp_path / "now.json", [measurement([2.0, 2.0])])
     typed(*arguments, code=3)
+
+
+def test_one_slower_case_is_more_than_what_cannot_be_told(typed, tmp_path, monkeypatch):
+    """3; and what is only within the noise passes."""
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
+    bench.keep(calibration(0.01))
+    other = replace(measurement([1.0, 1.0]), backend="x")
+    bench.save(tmp_path / "base.json", [measurement([1.0, 1.0]), other])
+    bench.save(tmp_path / "now.json", [measurement([2.0, 2.0]), other])
+    arguments = ("bench", "--read", "now.json", "--compare", "base.json", "--fail-on-slower")
+    told = typed(*arguments, code=3)
+    assert "--fail-on-slower: slower: numpy M0 train\n--fail-on-slower: cannot tell: x M0 train\n" in told.err
+    assert "no verdict with fewer than 3 calibrated invocations (there are 0): 'harness bench --calibrate'" in told.err
+    typed(*arguments[:-1], "--fail-on-slower", "--backend", "x", code=4)
+    typed("bench", "--read", "base.json", "--compare", "base.json", "--fail-on-slower", "--backend", "numpy")

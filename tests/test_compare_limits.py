@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.metrics.catalogue import CATALOGUE, value_of
-from harness.results.compare import limit, tables, violations
+from harness.results.compare import limit, tables, undecided, violations
 from tests.made_results import compare_runs
 from tests.measures import fallen
 from tests.report_runs import make_run
@@ -74,24 +74,26 @@ def test_what_the_first_run_has_and_the_second_has_not_breaks_a_limit(tmp_path):
         ),
         (
             {"contended": "its threads waited for a core for 12% of the time"},
-            "times are left out: trials shared the machine. A run on a quiet machine, from start to end, gives times",
+            "times are left out: trials shared the machine. Another program used the cores: a run while none does",
         ),
         ({"environment": {"processor": "other"}}, "times and memory are left out: they come from different machines,"),
     ],
 )
-def test_times_that_are_not_comparable_break_a_limit_and_are_told_of_whom(tmp_path, changed, said):
+def test_times_that_are_not_comparable_cannot_tell_and_say_of_whom(tmp_path, changed, said):
     """Those of the experiments that have such; the note says the same, and of all where all have."""
     first = made(tmp_path / "a")
     second = made(tmp_path / "b", {("B", 2): changed})
     found = compare_runs(first, second)
     timed = {one.experiment for one in found.differences if CATALOGUE[one.metric].of_machine}
     assert timed == {"A"}
-    (broken,) = violations(found, [limit("samples_per_second:-10%")])
-    assert broken.startswith(f"samples_per_second:-10%: B: {said}")
+    limits = [limit("samples_per_second:-10%")]
+    (unclear,) = undecided(found, limits)
+    assert unclear.startswith(f"samples_per_second:-10%: B: {said}")
     assert f" Of B {said}" in tables(found)[0].note
     every = compare_runs(first, made(tmp_path / "c", **changed))
     assert f" {said[0].upper()}{said[1:]}" in tables(every)[0].note
-    assert len(violations(every, [limit("samples_per_second:-10%")])) == 2
+    assert len(undecided(every, limits)) == 2
+    assert violations(found, limits) == violations(every, limits) == []
 
 
 def test_a_metric_that_neither_has_is_nothing_to_judge(tmp_path):
@@ -209,3 +211,35 @@ def test_what_is_no_limit_is_refused(text, said):
     with pytest.raises(HarnessError, match=r".*") as refused:
         limit(text)
     assert said in str(refused.value)
+
+
+def test_times_that_the_second_run_lacks_break_a_limit(tmp_path):
+    """They are lost, not unclear; so is a trial."""
+    first = made(tmp_path / "a")
+    lost = {
+        ("B", row.seed): {"metrics": replace(row.metrics, peak_device_bytes=None)}
+        for row in first.rows()
+        if row.experiment == "B"
+    }
+    for row in first.rows():
+        first.write(replace(row, metrics=replace(row.metrics, peak_device_bytes=5)))
+    found = compare_runs(first, made(tmp_path / "b", lost | {("A", 1): {"contended": "ran beside other trials"}}))
+    limits = [limit("peak_device_bytes:+1")]
+    assert any("B: seeds 1, 2 have none in" in text for text in violations(found, limits))
+    assert undecided(found, limits) == []
+
+
+def test_the_gate_of_times_has_an_exit_code_for_what_it_cannot_tell(typed, tmp_path):
+    """4; 3 where a verdict is required, or something else breaks a limit; the reason names the cause."""
+    made(tmp_path / "a")
+    made(tmp_path / "b", contended="its threads waited for a core for 12% of the time")
+    gate = ("compare", tmp_path / "a" / "run", tmp_path / "b" / "run", "--fail-on", "samples_per_second:-10%")
+    shown = typed(*gate, code=4)
+    assert "--fail-on cannot tell: samples_per_second:-10%: A: times are left out: trials shared" in shown.err
+    assert "Another program used the cores" in shown.err
+    assert "--jobs" not in shown.err
+    typed(*gate, "--require-verdict", code=3)
+    typed(*gate, "--fail-on", "peak_device_bytes:+1", code=3)
+    typed(*gate[:3], "--fail-on", "test_accuracy:-5")
+    refused = typed(*gate[:3], "--require-verdict", code=2)
+    assert refused.err == "error: --require-verdict: has no effect without --fail-on\n"

@@ -51,7 +51,8 @@ def test_contended_times_are_marked_and_not_ranked():
     alone = [replace(one, contended="its threads waited for a core for 9% of the time") for one in rows[:1]]
     note = {table.key: table for table in tables(summary([*alone, rows[1]]))}["speed"].note
     assert (
-        note == "Contended, and not ranked: 1 of 2. A run on a quiet machine, from start to end, gives times to rank."
+        note == "Contended, and not ranked: 1 of 2. Another program used the cores: a run while none does gives times "
+        "to rank."
     )
     quiet = {table.key: table for table in tables(summary(rows[1:3]))}["speed"]
     assert "Contended" not in render_all([quiet], "terminal")

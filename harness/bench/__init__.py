@@ -1,11 +1,12 @@
 """Benchmarks: backends and peers at the same work in turns, compared with plain use, the machine, and a baseline."""
 
+from harness.bench.calibration import INVOCATIONS, calibrate, calibrations, keep
 from harness.bench.cases import PRECISIONS, ROWS, WORKS, Case, Work, cases_for
 from harness.bench.choosing import EVERY, Placement, chosen, picked, placements
 from harness.bench.comparison import Comparison, check_common, compare
 from harness.bench.measurements import Machine, Measurement, check_place, read, save
 from harness.bench.networks import BenchedNetwork, Networks, default_suite, load_networks, networks_of
-from harness.bench.noise import NoiseFloor, calibrate, floors, keep
+from harness.bench.noise import FEWEST, Calibration, Noise
 from harness.bench.overhead import Overhead, overhead
 from harness.bench.prepared import Prepared, UnavailableError, prepare
 from harness.bench.process import FailedError
@@ -14,10 +15,13 @@ from harness.bench.standings import Standing, standings
 
 __all__ = [
     "EVERY",
+    "FEWEST",
+    "INVOCATIONS",
     "PRECISIONS",
     "ROWS",
     "WORKS",
     "BenchedNetwork",
+    "Calibration",
     "Case",
     "Comparison",
     "FailedError",
@@ -25,7 +29,7 @@ __all__ = [
     "Measured",
     "Measurement",
     "Networks",
-    "NoiseFloor",
+    "Noise",
     "Overhead",
     "Placement",
     "Prepared",
@@ -33,13 +37,13 @@ __all__ = [
     "UnavailableError",
     "Work",
     "calibrate",
+    "calibrations",
     "cases_for",
     "check_common",
     "check_place",
     "chosen",
     "compare",
     "default_suite",
-    "floors",
     "interleaved",
     "keep",
     "load_networks",

@@ -1,31 +1,48 @@
 """Verdicts: faster or slower than a baseline of the same machine, where the difference is more than noise."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import log, log1p
+from dataclasses import dataclass, replace
+from math import log, sqrt
 from typing import Literal
 
-from harness.bench.measurements import Measurement
-from harness.bench.noise import NoiseFloor, floor_key
-from harness.errors import HarnessError
+import numpy as np
+from scipy.special import stdtr
 
-Verdict = Literal["faster", "slower", "within the noise", "no verdict", "no verdict (disturbed)"]
+from harness.bench.measurements import Measurement
+from harness.bench.noise import LEVEL, Calibration, calibration_key, margin
+from harness.errors import HarnessError
+from harness.metrics.ranking import holm
+
+Verdict = Literal["faster", "slower", "within the noise", "no verdict (not calibrated)", "no verdict (disturbed)"]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A case now and in the baseline: the ``ratio`` of their samples a second, and what it means.
 
-    ``margin``: the fraction that counts as noise; None, and no verdict, where the machine is not calibrated.
-    ``changes``: what is another version now, ``"numpy 2.3.0 -> 2.4.0"``.
+    ``error``: the standard error of the ratio's logarithm, with ``df`` degrees of freedom. ``p``: of no difference;
+    ``p_holm``: adjusted for the cases that are compared. ``margin``: the fraction beyond which the ratio is more than
+    noise, among these cases. They are None where there is no verdict: fewer than `harness.bench.noise.FEWEST`
+    ``invocations`` are calibrated, or others used a side's cores. ``changes``: what has another version now,
+    ``"numpy 2.3.0 -> 2.4.0"``.
     """
 
     now: Measurement
     baseline: Measurement
     ratio: float
-    margin: float | None
     verdict: Verdict
+    invocations: int = 0
+    error: float | None = None
+    df: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    margin: float | None = None
     changes: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is a verdict."""
+        return self.p is not None
 
     @property
     def disturbed(self) -> bool:
@@ -34,12 +51,12 @@ class Comparison:
 
 
 def compare(
-    now: Sequence[Measurement], baseline: Sequence[Measurement], floors: Mapping[str, NoiseFloor]
+    now: Sequence[Measurement], baseline: Sequence[Measurement], calibrations: Mapping[str, Calibration]
 ) -> list[Comparison]:
-    """Compare the cases that both have.
+    """Compare the cases that both have; the chance that any of equal cases is called faster or slower is 5 %.
 
-    The margin of a case is its backend's noise floor on this machine, or either measurement's own spread where that is
-    larger: a calibration knows nothing of what else the machine was doing then. A disturbed one gets no verdict.
+    The noise of a case is its backend's on this machine (`harness.bench.noise`), or more where its runs vary more than
+    those that calibrated it. p-values are of Student's t, and adjusted by Holm's method.
 
     Raises:
         HarnessError: they have no case in common, or one was measured on another machine or in another way.
@@ -47,11 +64,15 @@ def compare(
     check_common([one.title for one in now], baseline)
     before = {one.title: one for one in baseline}
     pairs = [(one, before[one.title]) for one in now if one.title in before]
-    return [_compare(one, other, floors.get(floor_key(one.machine, one.backend))) for one, other in pairs]
+    compared = []
+    for one, other in pairs:
+        _check_comparable(one, other)
+        compared.append(_compared(one, other, calibrations.get(calibration_key(one.machine, one.backend))))
+    return _judged(compared)
 
 
 def check_common(titles: Sequence[str], baseline: Sequence[Measurement]) -> None:
-    """Make sure that a baseline has one of the cases: it can be asked before they are measured.
+    """Verify that a baseline has one of the cases: it can be asked before they are measured.
 
     Raises:
         HarnessError: it has none.
@@ -62,7 +83,47 @@ def check_common(titles: Sequence[str], baseline: Sequence[Measurement]) -> None
         raise HarnessError(msg)
 
 
-def _compare(now: Measurement, baseline: Measurement, floor: NoiseFloor | None) -> Comparison:
+def _compared(now: Measurement, baseline: Measurement, calibration: Calibration | None) -> Comparison:
+    """Return a comparison, not yet judged among the others."""
+    comparison = Comparison(
+        now,
+        baseline,
+        now.samples_per_second / baseline.samples_per_second,
+        "no verdict (not calibrated)",
+        len(calibration.invocations) if calibration else 0,
+        changes=_changes(now, baseline),
+    )
+    noise = calibration.noise if calibration else None
+    if comparison.disturbed:
+        return replace(comparison, verdict="no verdict (disturbed)")
+    if not noise:
+        return comparison
+    error = sqrt(noise.of(now.seconds) + noise.of(baseline.seconds))
+    difference = abs(log(comparison.ratio))
+    p = float(2.0 * stdtr(noise.df, -difference / error)) if error else float(not difference)
+    return replace(comparison, error=error, df=noise.df, p=p)
+
+
+def _judged(compared: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons with the verdicts that they have among each other."""
+    p = np.array([one.p for one in compared if one.p is not None])
+    significant = int(np.sum(holm(p) <= LEVEL))
+    adjusted = iter(holm(p))
+    judged = []
+    for one in compared:
+        if one.p is None or one.error is None or one.df is None:
+            judged.append(one)
+            continue
+        p_holm = float(next(adjusted))
+        # Holm's levels go from 5 % / all to 5 % / 1; the first that is not significant holds for all that follow.
+        left = len(p) - min(int(np.sum(p < one.p)), significant)
+        beyond = margin(one.error, one.df, LEVEL / left)
+        verdict: Verdict = "within the noise" if p_holm > LEVEL else "faster" if one.ratio > 1 else "slower"
+        judged.append(replace(one, p_holm=p_holm, margin=beyond, verdict=verdict))
+    return judged
+
+
+def _check_comparable(now: Measurement, baseline: Measurement) -> None:
     differences = now.machine.differences(baseline.machine)
     if differences:
         msg = f"{now.title}: measured on another machine: {'; '.join(differences)} as here: not comparable"
@@ -72,20 +133,11 @@ def _compare(now: Measurement, baseline: Measurement, floor: NoiseFloor | None) 
         if here != there:
             msg = f"{now.title}: measured with --{key} {there}, here with {here}: not comparable"
             raise HarnessError(msg)
-    for value, what in (("batch_size", "in batches of {}"), ("parameters", "on a network of {} parameters")):
-        here, there = getattr(now, value), getattr(baseline, value)
+    for key, what in (("batch_size", "in batches of {:,}"), ("parameters", "on a network of {:,} parameters")):
+        here, there = getattr(now, key), getattr(baseline, key)
         if here != there and None not in {here, there}:
-            msg = f"{now.title}: measured {what.format(f'{there:,}')}, here {what.format(f'{here:,}')}: not comparable"
+            msg = f"{now.title}: measured {what.format(there)}, here {what.format(here)}: not comparable"
             raise HarnessError(msg)
-    ratio = now.samples_per_second / baseline.samples_per_second
-    margin = max(floor.floor, now.spread or 0.0, baseline.spread or 0.0) if floor else None
-    verdict: Verdict = "no verdict"
-    if now.disturbed or baseline.disturbed:
-        verdict = "no verdict (disturbed)"
-    elif margin is not None:
-        within = abs(log(ratio)) <= log1p(margin)
-        verdict = "within the noise" if within else "faster" if ratio > 1 else "slower"
-    return Comparison(now, baseline, ratio, margin, verdict, _changes(now, baseline))
 
 
 def _changes(now: Measurement, baseline: Measurement) -> tuple[str, ...]:

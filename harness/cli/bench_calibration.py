@@ -10,13 +10,15 @@ from harness.cli.bench_output import say_missing
 from harness.cli.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from harness.bench import Case
+    from harness.bench import Calibration, Case
 
 
-def calibrate_each(cases: Sequence[Case], rounds: int, timeout: float | None, *, chosen: bool) -> None:
-    """Measure each backend's first case against itself: noise differs between devices and BLAS libraries.
+def calibrate_each(
+    cases: Sequence[Case], rounds: int, invocations: int, timeout: float | None, *, chosen: bool
+) -> None:
+    """Measure each backend's first case against itself, in turns: noise differs between devices and BLAS libraries.
 
     A backend that fails does not stop the others. The exit code is then 1, also if a ``chosen`` one is unavailable.
     """
@@ -25,23 +27,44 @@ def calibrate_each(cases: Sequence[Case], rounds: int, timeout: float | None, *,
     first: dict[str, Case] = {}
     for case in cases:
         first.setdefault(case.backend, case)
-    lines, missing, failed, path = [], {}, {}, None
-    for case in first.values():
-        typer.echo(f"measuring {case.title} against itself", err=True)
-        try:
-            calibration = calibrate(case, rounds, timeout=timeout)
-        except UnavailableError as error:
-            missing[case] = error.reason
-        except FailedError as error:
-            failed[case] = str(error)
-        else:
-            path = keep(calibration)
-            machine = calibration.machine
-            lines.append([case.title, machine.device, machine.blas, f"±{calibration.floor:.1%}"])
-    if lines:
-        table("noise floor", lines, ["case", "device", "BLAS", "noise"])
-        typer.echo(f"stored in {path}")
+    kept: dict[Case, Calibration] = {}
+    missing: dict[Case, str] = {}
+    failed: dict[Case, str] = {}
+    for number in range(invocations):
+        for case in first.values():
+            if case in missing or case in failed:
+                continue
+            typer.echo(f"measuring {case.title} against itself, {number + 1} of {invocations}", err=True)
+            try:
+                kept[case] = keep(calibrate(case, rounds, timeout=timeout))
+            except UnavailableError as error:
+                missing[case] = error.reason
+            except FailedError as error:
+                failed[case] = str(error)
+    if kept:
+        _show(kept)
     say_missing(missing)
     say_missing(failed, "failed: ")
-    if failed or not lines or (chosen and missing):
+    if failed or not kept or (chosen and missing):
         raise typer.Exit(1)
+
+
+def _show(kept: Mapping[Case, Calibration]) -> None:
+    """Print the noise of each backend."""
+    from harness.bench import FEWEST
+    from harness.bench.calibration import calibration_path
+
+    lines = []
+    for case, calibration in kept.items():
+        noise, machine = calibration.noise, calibration.machine
+        count, disturbed = len(calibration.invocations), sum(calibration.disturbed)
+        floor = f"±{noise.floor():.1%}" if noise else "–"
+        lines.append([case.title, machine.device, machine.blas, count, disturbed, floor])
+    table("noise floor", lines, ["case", "device", "BLAS", "invocations", "disturbed", "noise"], minor=["device"])
+    typer.echo(f"stored in {calibration_path()}")
+    if any(calibration.noise is None for calibration in kept.values()):
+        typer.echo(f"a comparison needs {FEWEST} invocations or more: calibrate again", err=True)
+    if any(len(one.disturbed) - sum(one.disturbed) < FEWEST for one in kept.values() if any(one.disturbed)):
+        typer.echo(
+            "another program used the cores, so the noise floor is too high: calibrate again when none runs", err=True
+        )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cli.ending import gate_code
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -16,12 +18,12 @@ if TYPE_CHECKING:
 
 def compared_with(path: Path | None, now: Sequence[Measurement], before: Sequence[Measurement]) -> list[Comparison]:
     """Return the comparisons with a baseline's measurements, ``path``; report what cannot be compared."""
-    from harness.bench import compare, floors
+    from harness.bench import FEWEST, calibrations, compare
 
     if not path or not now:
         return []
     with about(path):
-        compared = compare(now, before, floors())
+        compared = compare(now, before, calibrations())
     titles_now, titles_before = ([measurement.title for measurement in some] for some in (now, before))
     for titles, what in (
         ([title for title in titles_now if title not in titles_before], f"not in {path}"),
@@ -29,21 +31,29 @@ def compared_with(path: Path | None, now: Sequence[Measurement], before: Sequenc
     ):
         if titles:
             typer.echo(f"{what}: {', '.join(titles)}", err=True)
-    if any(comparison.margin is None for comparison in compared):
-        typer.echo("no verdict without a noise floor: 'harness bench --calibrate' measures it", err=True)
-    if any(comparison.disturbed for comparison in compared):
-        typer.echo(f"no verdict where other processes used a case's cores, now or in {path}", err=True)
+    lacking = [one.invocations for one in compared if one.invocations < FEWEST]
+    if lacking:
+        typer.echo(
+            f"no verdict with fewer than {FEWEST} calibrated invocations (there are {min(lacking)}): 'harness bench "
+            "--calibrate' adds some",
+            err=True,
+        )
+    if any(one.disturbed for one in compared):
+        typer.echo(
+            f"no verdict where another program used a case's cores, now or in {path}: measure again when none runs",
+            err=True,
+        )
     return compared
 
 
-def not_kept(compared: Sequence[Comparison]) -> bool:
-    """Report the cases that are slower than the baseline or have no verdict; return whether there are any."""
-    slower = [comparison.now.title for comparison in compared if comparison.verdict == "slower"]
-    unjudged = [comparison.now.title for comparison in compared if comparison.verdict.startswith("no verdict")]
-    for titles, what in ((slower, "slower"), (unjudged, "no verdict, which does not pass")):
+def gate(compared: Sequence[Comparison], *, require_verdict: bool) -> int:
+    """Report the cases that are slower than the baseline or have no verdict; return the exit code."""
+    slower = [one.now.title for one in compared if one.verdict == "slower"]
+    undecided = [one.now.title for one in compared if not one.decided]
+    for titles, what in ((slower, "slower"), (undecided, "cannot tell")):
         if titles:
             typer.echo(f"--fail-on-slower: {what}: {', '.join(titles)}", err=True)
-    return bool(slower or unjudged)
+    return gate_code(failed=bool(slower), undecided=bool(undecided), require_verdict=require_verdict)
 
 
 @contextmanager

@@ -48,6 +48,10 @@ def check_options(given: Mapping[str, Any]) -> None:
             "--rounds out (7), or give at least 2"
         )
         raise HarnessError(msg)
+    for option, needed in (("--invocations", "--calibrate"), ("--require-verdict", "--fail-on-slower")):
+        if given[option] and not given[needed]:
+            msg = f"{option}: has no effect without {needed}"
+            raise HarnessError(msg)
     if given["--fail-on-slower"] and not given["--compare"]:
         msg = "--fail-on-slower: needs a baseline. Name it with --compare FILE"
         raise HarnessError(msg)

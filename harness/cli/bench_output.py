@@ -66,7 +66,7 @@ def _comparison_table(compared: Sequence[Comparison]) -> Table:
 
 
 def _verdict(comparison: Comparison) -> str:
-    if comparison.margin is None or comparison.disturbed:
+    if comparison.margin is None:
         return comparison.verdict
     return f"{comparison.verdict} (±{comparison.margin:.1%})"
 
@@ -96,6 +96,9 @@ def _show_json(measured: Measured, compared: Sequence[Comparison], suite: Overhe
                 "case": row.now.title,
                 "ratio": row.ratio,
                 "margin": row.margin,
+                "p": row.p,
+                "p_holm": row.p_holm,
+                "calibrated_invocations": row.invocations,
                 "disturbed": row.disturbed,
                 "verdict": row.verdict,
                 "changes": row.changes,

@@ -11,6 +11,16 @@ SECONDS = 10.0
 """How long plugins' threads and functions registered with `atexit` may take."""
 
 
+def gate_code(*, failed: bool, undecided: bool, require_verdict: bool) -> int:
+    """Return the exit code of a command that is a gate: 3 where it failed, 4 where it cannot tell, else 0.
+
+    With ``require_verdict``, what it cannot tell has failed.
+    """
+    if failed or (undecided and require_verdict):
+        return 3
+    return 4 if undecided else 0
+
+
 def leave(code: int, seconds: float = SECONDS) -> None:
     """End this process within ``seconds``; it is about to end with an exit code.
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from time import process_time
 
 TOLERATED = 0.05
-"""The share of time that threads may wait for a core before a time is held disturbed."""
+"""The share of time that threads may wait for a core before a time counts as disturbed."""
 
+_WAITED = "its threads waited for a core"
 _TASKS = Path("/proc/self/task")
 
 
 def waited() -> float | None:
-    """Return the seconds that this process's threads, all together, were ready to run and had no core; None untold.
+    """Return the seconds that this process's threads were ready to run without a core, summed; None where unknown.
 
     Linux counts them for each thread (``schedstat``); those of threads that have ended are not in it.
     """
@@ -25,35 +26,48 @@ def waited() -> float | None:
 
 BESIDE = "ran beside other trials"
 """Why a time is not ranked, where another trial of the run was the reason."""
+RESUMED = "went on from a checkpoint"
+"""Why it is not, where an earlier process measured a part of it."""
 
 
 def advice(reasons: Iterable[str], aim: str) -> str:
     """Return what gives times that can be used, where some cannot for these reasons; ``aim``: what they are for.
 
-    >>> advice(["ran beside other trials"], "to rank"), advice(["went on from a checkpoint"], "to rank")
-    ("'harness run --jobs 1' gives times to rank.", 'A run on a quiet machine, from start to end, gives times to rank.')
+    Each cause has its remedy: of threads that waited beside no other trial, another program had the cores, and a
+    ``--jobs 1`` would change nothing.
+
+    >>> advice(["ran beside other trials"], "to rank")
+    "'harness run --jobs 1' gives times to rank."
+    >>> advice(["its threads waited for a core for 9% of the time"], "to rank")
+    'Another program used the cores: a run while none does gives times to rank.'
     """
+    reasons = list(reasons)
+    remedies = []
     if any(BESIDE in reason for reason in reasons):
-        return f"'harness run --jobs 1' gives times {aim}."
-    return f"A run on a quiet machine, from start to end, gives times {aim}."
+        remedies.append("'harness run --jobs 1'")
+    if any(_WAITED in reason and BESIDE not in reason for reason in reasons):
+        remedies.append("Another program used the cores: a run while none does")
+    if any(RESUMED in reason for reason in reasons):
+        remedies.append("A run from start to end")
+    return " ".join(f"{remedy} gives times {aim}." for remedy in remedies or ["A run on a quiet machine"])
 
 
 def contended(*, beside: bool, share: float | None, resumed: bool = False) -> str:
     """Return why a time is not to be ranked, in one line; nothing where nothing shared the machine with it.
 
-    ``resumed``: part of it was measured by an earlier process, of which nobody knows any more what ran beside it.
+    ``resumed``: part of it was measured by an earlier process, and what ran beside that is not known.
 
     >>> contended(beside=True, share=0.123)
     'ran beside other trials; its threads waited for a core for 12% of the time'
     """
     waits = share is not None and share > TOLERATED
-    told = ["went on from a checkpoint"] if resumed else []
-    told += [BESIDE] if beside else []
-    return "; ".join([*told, f"its threads waited for a core for {share:.0%} of the time"] if waits else told)
+    causes = [RESUMED] if resumed else []
+    causes += [BESIDE] if beside else []
+    return "; ".join([*causes, f"{_WAITED} for {share:.0%} of the time"] if waits else causes)
 
 
 def busy() -> float | None:
-    """Return the seconds for which this machine's cores, all together, have worked for anybody; None where untold."""
+    """Return the seconds for which this machine's cores, all together, have worked; None where that is unknown."""
     try:
         fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
         user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, fields[:8])
@@ -69,7 +83,7 @@ class Waiting:
         self._waited, self._cpu = waited(), process_time()
 
     def share(self) -> float | None:
-        """Return the seconds waited over the seconds that threads ran or waited; None where nobody tells."""
+        """Return the seconds waited over the seconds that threads ran or waited; None where that is unknown."""
         now = waited()
         if now is None or self._waited is None:
             return None

@@ -108,7 +108,12 @@ COMMANDS = {
     ("compare", "RUN", "RUN"): _SHOWN
     | {"--fail-on": _word("test_accuracy:-0.5", "test_accuracy:±1", "x:+nan", "a:b:c", ":")},
     ("report", "RUN"): {"--format": _word("png", "gif")},
-    ("bench", "--read", "FILE"): {"--format": _word(*FORMATS), "--compare": _path, "--fail-on-slower": None},
+    ("bench", "--read", "FILE"): {
+        "--format": _word(*FORMATS),
+        "--compare": _path,
+        "--fail-on-slower": None,
+        "--require-verdict": None,
+    },
     ("new", "KIND", "NAME"): {"--directory": _path},
     ("datasets", "describe", "DATASET"): {"--data-dir": _path, "--partial": None, "--set": _assignment},
     ("datasets", "fetch", "NAME"): {},

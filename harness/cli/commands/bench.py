@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.bench_calibration import calibrate_each
-from harness.cli.bench_comparison import about, compared_with, not_kept
+from harness.cli.bench_comparison import about, compared_with, gate
 from harness.cli.bench_options import check_options
 from harness.cli.bench_output import BenchFormat, show
 from harness.cli.options import MOST, duration, settle
@@ -104,6 +104,9 @@ def bench(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Measure the noise floor of each backend on this machine.")
     ] = False,
+    invocations: Annotated[
+        int | None, typer.Option("--invocations", min=1, help="Times that --calibrate measures each. Default: 8.")
+    ] = None,
     read: Annotated[
         Path | None,
         typer.Option("--read", metavar="FILE", help="Read measurements from a file of --save or pytest-benchmark."),
@@ -116,9 +119,10 @@ def bench(
     ] = None,
     fail_on_slower: Annotated[
         bool,
-        typer.Option(
-            "--fail-on-slower", help="Exit with code 3 if a case is slower than the baseline, or has no verdict."
-        ),
+        typer.Option("--fail-on-slower", help="Exit with code 3 if a case is slower, with 4 if that cannot be told."),
+    ] = False,
+    require_verdict: Annotated[
+        bool, typer.Option("--require-verdict", help="With --fail-on-slower: code 3 for what cannot be told, too.")
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
         BenchFormat, typer.Option("--format", "-f", help="How to write the measurements.")
@@ -150,6 +154,8 @@ def bench(
             "--save": save,
             "--compare": compare,
             "--fail-on-slower": fail_on_slower,
+            "--require-verdict": require_verdict,
+            "--invocations": invocations,
             "--format": format is not BenchFormat.terminal,
         }
     )
@@ -189,7 +195,7 @@ def bench(
             rows=rows or measuring.ROWS,
         )
         if calibrate:
-            calibrate_each(cases, rounds or ROUNDS, limit, chosen=bool(backends))
+            calibrate_each(cases, rounds or ROUNDS, invocations or measuring.INVOCATIONS, limit, chosen=bool(backends))
             return
         if compare:
             with about(compare):
@@ -206,8 +212,8 @@ def bench(
         show(measured, compared, cost, format)
     if measured.failed or not measured.measurements or _lacks_a_chosen(measured, backends):
         raise typer.Exit(1)
-    if fail_on_slower and not_kept(compared):
-        raise typer.Exit(3)
+    if fail_on_slower and (code := gate(compared, require_verdict=require_verdict)):
+        raise typer.Exit(code)
 
 
 def _check_suite(path: Path, plugins: Registry) -> None:

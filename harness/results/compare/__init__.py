@@ -2,7 +2,7 @@
 
 from harness.metrics.comparisons import Difference, Mark
 from harness.results.compare.comparison import Comparison, Unjudged, Unmatched, compare
-from harness.results.compare.limits import Limit, limit, violations
+from harness.results.compare.limits import Limit, limit, undecided, violations
 from harness.results.compare.tables import tables
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "compare",
     "limit",
     "tables",
+    "undecided",
     "violations",
 ]

@@ -45,6 +45,8 @@ class Unjudged:
     metric: str
     condition: Condition
     why: str
+    undecided: bool = False
+    """Whether both runs have it, and the figures cannot be compared: times of different machines, say."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def compare(first: Results, second: Results) -> Comparison:
                 changed = difference(name, metric, one, other, first.sizes, condition)
                 found += [changed] if changed else []
                 why = _why_unjudged(metric, condition, one, other, second)
-            unjudged += [Unjudged(name, metric, condition, why)] if why else []
+            both = CATALOGUE[metric].of_machine and not _lost(metric, condition, one, other)
+            unjudged += [Unjudged(name, metric, condition, why, undecided=both)] if why else []
     settings = {name: differences(*(side[common[name][0]] for side in sides[name])) for name in common}
     times = {name: _why_no_times([*one.values(), *other.values()]) for name, (one, other) in sides.items()}
     return Comparison(
@@ -207,12 +210,18 @@ def _numbers(values: Sequence[int]) -> str:
 
 def _why_unjudged(metric: str, condition: Condition, first: Trials, second: Trials, run: Results) -> str:
     """Say why the first run's values are not all compared, empty where they are, or there are none."""
-    having = [seed for seed, row in first.items() if value_of(row, metric, condition) is not None]
-    lost = [seed for seed in having if value_of(second[seed], metric, condition) is None]
+    lost = _lost(metric, condition, first, second)
     if lost:
         return f"{numbered('seed', lost)} {'has' if len(lost) == 1 else 'have'} none in {run.directory}"
     rows = [*first.values(), *second.values()]
+    having = any(value_of(row, metric, condition) is not None for row in first.values())
     return _why_no_times(rows) if having and not comparable([metric], rows) else ""
+
+
+def _lost(metric: str, condition: Condition, first: Trials, second: Trials) -> list[int]:
+    """Return the seeds of which the first run has a metric and the second has not."""
+    having = [seed for seed, row in first.items() if value_of(row, metric, condition) is not None]
+    return [seed for seed in having if value_of(second[seed], metric, condition) is None]
 
 
 def _why_no_times(rows: Sequence[TrialRow]) -> str:

@@ -68,22 +68,37 @@ def violations(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
 
     A limit is of means over seeds, on clean images, or of a degradation under each perturbation. What the first run has
     and the comparison has not is a violation too, because nothing says that the limit is kept: a metric of an
-    experiment, times that are not comparable, a trial that only the first run has done.
+    experiment, a trial that only the first run has done. Times that cannot be compared are not: see `undecided`.
     """
-    told = []
+    violated = []
     for one in limits:
         broken = [each for each in comparison.differences if _is_of(one, each) and one.exceeded(each)]
         unjudged = [each for each in comparison.unjudged if _is_of(one, each)]
         if not unjudged and not any(_is_of(one, each) for each in comparison.differences):
-            told.append(f"{one.text}: nothing to judge: no experiment has it in both")
-        told += [
+            violated.append(f"{one.text}: nothing to judge: no experiment has it in both")
+        violated += [
             f"{one.text}: {each.experiment}{under(each.condition)}: {_told(each, relative=one.relative)}"
             for each in broken
         ]
-        told += [f"{one.text}: {each.experiment}{under(each.condition)}: {each.why}" for each in unjudged]
+        violated += [_spoken(one, each) for each in unjudged if not each.undecided]
     if limits:
-        told += [f"{one.spoken}: {one.why}" for one in comparison.unmatched if one.in_first]
-    return told
+        violated += [f"{one.spoken}: {one.why}" for one in comparison.unmatched if one.in_first]
+    return violated
+
+
+def undecided(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
+    """Return, in words, the limits of which the figures cannot tell whether they are kept.
+
+    They are of times and memory that both runs have, but that come from different machines, or from trials that shared
+    one.
+    """
+    return [
+        _spoken(one, each) for one in limits for each in comparison.unjudged if _is_of(one, each) and each.undecided
+    ]
+
+
+def _spoken(one: Limit, each: Unjudged) -> str:
+    return f"{one.text}: {each.experiment}{under(each.condition)}: {each.why}"
 
 
 def _told(one: Difference, *, relative: bool) -> str:
