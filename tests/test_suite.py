@@ -203,6 +203,18 @@ BAD = {
         GOOD + '[leaderboard]\ncompare = [["A", "C"]]\n',
         "mine.toml: leaderboard.compare[0]: unknown experiment 'C'.",
     ),
+    "series of no label": (
+        GOOD + '[leaderboard]\nseries = { M1 = "A" }\n',
+        "mine.toml: leaderboard.series.M1: no such label in [finalists].",
+    ),
+    "series of no experiment": (
+        GOOD + '[finalists]\nM1 = "A"\n[leaderboard]\nseries = { M1 = "Z?" }\n',
+        "mine.toml: leaderboard.series.M1: 'Z?' matches no experiment.",
+    ),
+    "high severity of an unknown perturbation": (
+        GOOD + "[leaderboard]\nhigh_severity = { gausian_noise = 0.3 }\n",
+        "mine.toml: leaderboard.high_severity.gausian_noise: unknown perturbation 'gausian_noise'. Did you mean 'gauss",
+    ),
     "early stopping that is true": (
         changed("early_stopping = { patience = 7 }", "early_stopping = true"),
         "mine.toml: experiments.A.early_stopping: True",

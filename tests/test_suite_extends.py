@@ -147,3 +147,11 @@ def test_what_is_expected_need_not_be_inherited(tmp_path, own):
         assert [one.source for one in suite.expect] == (["child"] if own else [])
         assert suite.expectations.tolerance == {"val_accuracy": 0.1}
         assert suite.expectations.inherit == (name == "grandchild")
+
+
+def test_a_leaderboards_options_are_inherited_key_by_key(load):
+    """A suite that adds a series keeps those of the suite that it extends."""
+    base = BASE + '[finalists]\none = "A"\ntwo = "B"\n[leaderboard]\nhigh_severity = { gaussian_noise = 0.3 }\n'
+    suite = load(base=base + 'series = { one = "A" }\n', child=CHILD + '[leaderboard]\nseries = { two = "[BC]" }\n')
+    assert suite.leaderboard.high_severity == {"gaussian_noise": 0.3}
+    assert suite.leaderboard.series == {"one": "A", "two": "[BC]"}

@@ -228,19 +228,23 @@ def test_a_plan_has_notes_where_there_is_something_to_note(tmp_path, command):
 
 
 @pytest.mark.parametrize(
-    ("severities", "has"),
+    ("severities", "least", "heading"),
     [
-        ([0.0, 0.1, 0.2, 0.3, 0.5], True),
-        ([0.0, 0.1, 0.3], False),
-        ([0.3, 0.4, 0.5], False),
-        ([0.1, 5.0, 10.0], False),
-        ([0.1, 0.2], False),
+        ([0.0, 0.1, 0.2, 0.3, 0.5], {"any": 0.3}, "mean ≥ 0.3"),
+        ([0.1, 5.0, 10.0], {"any": 5.0}, "mean ≥ 5"),
+        ([0.0, 0.1, 0.2, 0.3, 0.5], {}, None),
+        ([0.0, 0.1, 0.2, 0.3, 0.5], {"other": 0.3}, None),
+        ([0.0, 0.1, 0.3], {"any": 0.3}, None),
+        ([0.3, 0.4, 0.5], {"any": 0.3}, None),
+        ([0.1, 0.2], {"any": 0.3}, None),
     ],
 )
-def test_the_mean_of_high_severities_is_there_where_it_says_something(severities, has):
-    """Of several, beside lower ones, in shares of the pixels' range: not of degrees, and not of one or all."""
-    (table,) = [table for table in tables(summary([perturbed(severities)])) if table.key == "robustness"]
-    assert ("mean_at_high_severity" in [column.key for column in table.columns]) is has
+def test_the_mean_of_high_severities_is_there_where_the_suite_asks_and_it_says_something(severities, least, heading):
+    """Of several, beside lower ones: not of one or all."""
+    found = tables(summary([perturbed(severities)], high_severity=least))
+    (table,) = [table for table in found if table.key == "robustness"]
+    headings = {column.key: column.heading for column in table.columns}
+    assert headings.get("mean_at_high_severity") == heading
 
 
 def test_a_leaderboard_of_degradations_calls_them_so():

@@ -1,5 +1,6 @@
 """Checks of values that are valid one by one but not together."""
 
+from collections.abc import Collection
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def check_conditions(path: Path, suite: Suite) -> None:
 
 
 def check_references(path: Path, suite: Suite) -> None:
-    """Refuse a finalist, baseline or pair that names no experiment.
+    """Refuse a finalist that names no experiment.
 
     Raises:
         HarnessError: an experiment is unknown, or a name that must mean one experiment matches several.
@@ -66,13 +67,33 @@ def check_references(path: Path, suite: Suite) -> None:
             name = shown(pattern)
             what = f"{name} matches {len(matches)} experiments. Choose one, or write {{ best_of = {name} }}"
             raise problem(path, place, what)
+
+
+def check_leaderboard(path: Path, suite: Suite, perturbations: Collection[str]) -> None:
+    """Refuse a baseline, a pair or a series of unknown experiments, a series of no label, and unknown perturbations.
+
+    Raises:
+        HarnessError: a name is unknown.
+    """
+    board = suite.leaderboard
     mentioned: list[tuple[Place, str]] = [
-        (("leaderboard", "compare", i), name) for i, pair in enumerate(suite.leaderboard.compare) for name in pair
+        (("leaderboard", "compare", i), name) for i, pair in enumerate(board.compare) for name in pair
     ]
-    if suite.leaderboard.baseline is not None:
-        mentioned.append((("leaderboard", "baseline"), suite.leaderboard.baseline))
+    if board.baseline is not None:
+        mentioned.append((("leaderboard", "baseline"), board.baseline))
     for where, name in mentioned:
         check_experiment(path, where, suite, name)
+    for label, pattern in board.series.items():
+        if label not in suite.finalists:
+            what = f"no such label in [finalists]. {nearest(label, suite.finalists)}"
+            raise problem(path, ("leaderboard", "series", label), what)
+        if not matching(pattern, suite.experiments):
+            what = f"{shown(pattern)} matches no experiment. {nearest(pattern, suite.experiments)}"
+            raise problem(path, ("leaderboard", "series", label), what)
+    for name in board.high_severity:
+        if name not in perturbations:
+            what = f"unknown perturbation {shown(name)}. {nearest(name, perturbations)}"
+            raise problem(path, ("leaderboard", "high_severity", name), what)
 
 
 def check_experiment(path: Path, place: Place, suite: Suite, name: str) -> None:

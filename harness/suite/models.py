@@ -102,10 +102,17 @@ class BestOf(Table):
 
 
 class LeaderboardTable(Table):
-    """``[leaderboard]``: what the tables compare: improvements over ``baseline``, and pairs side by side."""
+    """``[leaderboard]``: what the tables compare: improvements over ``baseline``, and pairs side by side.
+
+    ``high_severity``: for a perturbation, the severity from which accuracies are averaged apart. ``series``: for a
+    label of ``[finalists]``, a glob of the experiments that it was chosen from; a note says where validation would
+    choose another.
+    """
 
     baseline: str | None = None
     compare: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    high_severity: dict[Name, Positive] = {}
+    series: dict[str, Text] = {}
 
 
 class Expect(Table):

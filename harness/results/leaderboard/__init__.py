@@ -1,4 +1,4 @@
-"""Ranked tables made from a run, and the paper's tables in shape."""
+"""Ranked tables made from a run's results."""
 
 from harness.results.leaderboard.tables import tables
 

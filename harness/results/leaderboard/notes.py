@@ -9,6 +9,7 @@ from harness.results.experiments import ExperimentRows
 from harness.results.results import Results
 from harness.results.tables.model import Marked
 from harness.rows import TrialRow
+from harness.suite.finalists import matching
 from harness.suite.models import BestOf
 from harness.text import counted, numbered, uneven_seeds
 
@@ -92,22 +93,18 @@ def unmeasured(results: Results) -> str:
 
 
 def selection(results: Results) -> str:
-    """Say where validation prefers another experiment of a series to the one that the suite names.
-
-    A series is what differs in its last sign alone, a letter or digit behind the finalist's label: M1a, M1b, … of M1.
-    """
+    """Say where validation prefers another experiment of a series to the one that the suite names."""
     found = []
-    for label, names in results.finalists.items():
-        series = [one for one in results.experiments if _in_series(one.name, label) and one.done]
-        named = next((one for one in series if one.name in names), None)
+    for label, pattern in results.suite.leaderboard.series.items():
+        series = [one for name in matching(pattern, results.named) if (one := results.named.get(name)) and one.done]
+        named = next((one for one in series if one.name in results.finalists.get(label, ())), None)
         if named is None or isinstance(results.suite.finalists[label], BestOf):
             continue
         best = max(series, key=_validated)
         if _validated(best) > _validated(named):
-            told = ", ".join(one.name for one in series)
             found.append(
-                f"Of {told}, validation would choose {best.name} for {label}, the suite names {named.name} "
-                f"({_validated(best):.2%} against {_validated(named):.2%})."
+                f"By validation, {label} would be {best.name} ({_validated(best):.2%}) and not {named.name} "
+                f"({_validated(named):.2%})."
             )
     settled = {label: choice for label, choice in results.choices.items() if choice.failed and not choice.waiting}
     for label, choice in settled.items():
@@ -125,10 +122,6 @@ def _failed(rows: Iterable[TrialRow]) -> str:
     for row in rows:
         seeds.setdefault((row.experiment, row.status), []).append(row.seed)
     return ", ".join(f"{name} {numbered('seed', each)} ({status})" for (name, status), each in seeds.items())
-
-
-def _in_series(name: str, label: str) -> bool:
-    return name[:-1] == label and name[-1:].isalnum()
 
 
 def _validated(one: ExperimentRows) -> float:

@@ -1,4 +1,4 @@
-"""Pairs of experiments side by side: the paper's Table 3, with what each difference means."""
+"""Pairs of experiments side by side, with what each difference means."""
 
 from __future__ import annotations
 
