@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from harness.metrics import (
     accuracy,
+    class_scores,
     confusion_matrix,
     cross_entropy,
     degradation,
@@ -15,7 +16,6 @@ from harness.metrics import (
     joint_accuracy,
     macro_f1,
     macro_f1_variance,
-    precision_recall,
 )
 from harness.metrics.classification import losses
 from harness.metrics.influence import (
@@ -57,7 +57,7 @@ EVERY = np.arange(IMAGES)
 
 def balanced_accuracy(rows: Indices) -> float:
     confusion = DATA.confusion(rows)
-    return float(precision_recall(confusion)[1][confusion.sum(axis=1) > 0].mean())
+    return float(class_scores(confusion).recall[confusion.sum(axis=1) > 0].mean())
 
 
 def mean_degradation(rows: Indices) -> float:

@@ -169,11 +169,14 @@ _RECORDS = (
     Metric(
         "test_balanced_accuracy", "Balanced acc.", FRACTION, "test", True,
         compute=lambda found: classification.balanced_accuracy(found.confusion),
+        per_image=lambda found: influence.balanced_accuracy_values(found.predicted, found.labels, found.classes),
         compute_variance=lambda found: classification.balanced_accuracy_variance(found.confusion),
+        minor=3,
     ),
     Metric(
         "test_top5_accuracy", "Top-5 acc.", FRACTION, "test", True,
         per_image=lambda found: classification.among(found.labels, found.likeliest), variance=sampling.of_share,
+        minor=4,
     ),
     Metric(
         "test_cross_entropy", "CE", LOSS, "test", False,

@@ -86,8 +86,8 @@ def among(labels: Integers, candidates: Integers) -> NDArray[np.bool_]:
     >>> among(np.array([2, 0]), np.array([[1, 2], [1, 2]]))
     array([ True, False])
     """
-    found: NDArray[np.bool_] = (np.asarray(candidates) == np.asarray(labels)[:, None]).any(axis=1)
-    return found
+    hits: NDArray[np.bool_] = (np.asarray(candidates) == np.asarray(labels)[:, None]).any(axis=1)
+    return hits
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:

@@ -90,11 +90,11 @@ def most_likely(log_probability: NDArray[np.float32]) -> NDArray[np.uint16]:
     """
     left = np.maximum(log_probability, np.finfo(np.float32).min)  # -inf: a class that was taken already
     rows = np.arange(len(left))
-    found = np.empty((len(left), TOP), dtype=np.uint16)
+    likeliest = np.empty((len(left), TOP), dtype=np.uint16)
     for place in range(TOP):
-        found[:, place] = left.argmax(axis=1)
-        left[rows, found[:, place]] = -np.inf
-    return found
+        likeliest[:, place] = left.argmax(axis=1)
+        left[rows, likeliest[:, place]] = -np.inf
+    return likeliest
 
 
 def has_likeliest(classes: int) -> bool:

@@ -47,8 +47,8 @@ def of_values(name: str, *, test: bool) -> Read:
     """
 
     def read(row: TrialRow, condition: Condition) -> float | None:
-        found = measure_of(row, condition) if test else row.metrics
-        return None if found is None else found.values.get(name)
+        record = measure_of(row, condition) if test else row.metrics
+        return None if record is None else record.values.get(name)
 
     return read
 

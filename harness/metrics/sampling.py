@@ -36,8 +36,8 @@ def as_computed(name: str, *, test: bool) -> Variance:
     """Return how to read a variance that was computed from predictions, beside its metric."""
 
     def variance(_: Read, rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
-        found = [measure_of(row, conditions[0]) if test else row.metrics for row in rows]
-        return _mean([one.variances.get(name) if one else None for one in found])
+        records = [measure_of(row, conditions[0]) if test else row.metrics for row in rows]
+        return _mean([record.variances.get(name) if record else None for record in records])
 
     return variance
 

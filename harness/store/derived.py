@@ -15,7 +15,7 @@ Record = TypeVar("Record", Measure, TrialMetrics)
 Opened = Callable[[str], AbstractContextManager[Mapping[str, NDArray[Any]]]]
 """Opens a file of the trial's arrays; raises OSError or ValueError where it cannot be read, or was altered."""
 
-_OTHERWISE = (OSError, ValueError, LookupError, TypeError)
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError)
 """What is raised by a file that cannot be read, or is not what training or an evaluation writes."""
 
 
@@ -24,9 +24,9 @@ def derived(row: TrialRow, opened: Opened, classes: int) -> TrialRow:
 
     A row that lacks none, as this version writes it, reads no file. One whose file cannot be read stays as it is.
     """
-    with suppress(*_OTHERWISE):
+    with suppress(*_UNREADABLE):
         row = replace(row, metrics=_of_validation(row.metrics, opened, classes))
-    with suppress(*_OTHERWISE):
+    with suppress(*_UNREADABLE):
         row = replace(row, evaluation=_of_test(row.evaluation, opened))
     return row
 
@@ -39,11 +39,11 @@ def _of_validation(metrics: TrialMetrics | None, opened: Opened, classes: int) -
 
 
 def _of_test(evaluation: EvaluationRow | None, opened: Opened) -> EvaluationRow | None:
-    if evaluation is None or not any(lacking("test", one.values, one.variances) for one in evaluation.measures):
+    if evaluation is None or not any(lacking("test", each.values, each.variances) for each in evaluation.measures):
         return evaluation
     with opened("evaluation.npz") as arrays:
         conditions = zip(evaluation.measures, of_conditions(arrays), strict=True)
-        return replace(evaluation, measures=[_completed(one, "test", predictions) for one, predictions in conditions])
+        return replace(evaluation, measures=[_completed(each, "test", predictions) for each, predictions in conditions])
 
 
 def _completed(record: Record, rows: Rows, predictions: Predictions) -> Record:

@@ -60,10 +60,10 @@ def evaluate(
             given = read_only(perturbed)  # all networks and, of the clean images, all perturbations share it
             when = _spoken(asked[condition])
             for network, result in zip(networks, results, strict=True):
-                said = network.predict_images(given)
-                found = read_predictions(said, truth[part], classes, when, likeliest=True)
+                returned = network.predict_images(given)
+                predictions = read_predictions(returned, truth[part], classes, when, likeliest=True)
                 for name in result.keys() - OF_IMAGES:
-                    result[name][condition, part] = found.arrays[name]
+                    result[name][condition, part] = predictions.arrays[name]
     for result in results:
         result["confusion"] = np.stack([metrics.confusion_matrix(truth, p, classes) for p in result["predicted"]])
     return results
@@ -84,9 +84,9 @@ def _empty(rows: NDArray[np.int64], truth: NDArray[np.int64], conditions: int, c
 
 def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[Robustness]) -> list[Measure]:
     """Return the metrics of each condition."""
-    found = zip(conditions(perturbations), of_conditions(predictions), strict=True)
+    pairs = zip(conditions(perturbations), of_conditions(predictions), strict=True)
     names = computed_names("test")
-    return [Measure(*condition, *of_predictions(names, one)) for condition, one in found]
+    return [Measure(*condition, *of_predictions(names, under)) for condition, under in pairs]
 
 
 def _spoken(condition: Condition) -> str:

@@ -39,12 +39,12 @@ def of_run(run: Run, results: Results, name: str) -> Table:
 
 def per_class(experiment: str, confusions: Sequence[NDArray[np.int64]], class_names: Sequence[str], data: str) -> Table:
     """Return the table of an experiment from each seed's confusion matrix (classes, classes); values are means."""
-    found = [class_scores(confusion) for confusion in confusions]
+    seeds = [class_scores(confusion) for confusion in confusions]
     lines = [
         {
             "class": label,
-            **{key: Statistic.of([float(getattr(scores, key)[index]) for scores in found]) for key in _SCORES},
-            "support": int(found[0].support[index]),
+            **{key: Statistic.of([float(getattr(scores, key)[index]) for scores in seeds]) for key in _SCORES},
+            "support": int(seeds[0].support[index]),
         }
         for index, label in enumerate(class_names)
     ]
@@ -53,5 +53,5 @@ def per_class(experiment: str, confusions: Sequence[NDArray[np.int64]], class_na
         *(Column(key, heading, Kind.percent) for key, heading in _SCORES.items()),
         Column("support", "Support", Kind.number),
     ]
-    note = f"Mean ± SD over {len(found)} seeds." if len(found) > 1 else ""
+    note = f"Mean ± SD over {len(seeds)} seeds." if len(seeds) > 1 else ""
     return Table("per-class", f"Classes of {experiment} on the clean test images · {data}", columns, lines, note)
