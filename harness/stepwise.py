@@ -31,7 +31,7 @@ class StepwiseBackend:
     """A `harness.interfaces.Backend` on the CPU that is always there and honours every key: override what differs."""
 
     interface: int
-    """The `INTERFACE_VERSION` that the subclass was written for: it sets it, so that a later one can be told apart."""
+    """The `INTERFACE_VERSION` that the subclass was written for, which the subclass sets."""
     layers: ClassVar[Collection[type[Layer]]] = LAYERS_OF_INTERFACE_1
     """The layer kinds that it has; networks with others are declined, and not built."""
     network: ClassVar[type["StepwiseNetwork"]]

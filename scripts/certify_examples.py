@@ -57,12 +57,12 @@ class Environment:
 
 def run(*command: str, cwd: Path) -> str:
     """Run a command, show its standard output and return it; end with its code if it fails."""
-    told = [Path(command[0]).name, *command[1:]]
-    print(f"[{time.monotonic() - STARTED:3.0f} s] $", *told, flush=True)
+    shown = [Path(command[0]).name, *command[1:]]
+    print(f"[{time.monotonic() - STARTED:3.0f} s] $", *shown, flush=True)
     done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout, end="", flush=True)
     if done.returncode:
-        sys.exit(f"{' '.join(told)}: exit code {done.returncode}")
+        sys.exit(f"{' '.join(shown)}: exit code {done.returncode}")
     return done.stdout
 
 
@@ -93,8 +93,8 @@ def run_four_backends(base: Environment) -> None:
     environment.pip("torch", *(str(EXAMPLES / f"harness-{name}") for name in ("jax", "sklearn")))
     environment.module("harness", "run", str(EXAMPLES / "four-backends.toml"), cwd=environment.folder)
     table = ("--table", "accuracy", "--format", "json")
-    told = environment.module("harness", "leaderboard", "runs/four-backends", *table, cwd=environment.folder)
-    found = {row["experiment"]: row["test"] for row in json.loads(told)["accuracy"]["rows"]}
+    output = environment.module("harness", "leaderboard", "runs/four-backends", *table, cwd=environment.folder)
+    found = {row["experiment"]: row["test"] for row in json.loads(output)["accuracy"]["rows"]}
     if max(found.values()) - min(found.values()) > 0.005:
         sys.exit(f"test accuracies differ by more than half a percentage point: {found}")
 

@@ -95,7 +95,7 @@ def steps(out: Path, *, cpu: bool) -> dict[str, tuple[int, list[str]]]:
 
 
 def perform(name: str, command: list[str], limit: float, out: Path, environment: dict[str, str]) -> Record:
-    """Run a step in a session of its own, which is ended with all its processes when it takes longer than the limit."""
+    """Run a step in a new session, and end it with all its processes when it takes longer than the limit."""
     print(f"== {name} (at most {limit:.0f} s)", flush=True)
     log, started = out / f"{name.replace(' ', '-')}.log", now()
     with log.open("w", encoding="utf-8") as file:
@@ -144,8 +144,8 @@ def check(out: Path, record: Record, arguments: argparse.Namespace) -> str:
     reasons = {name: about["unavailable"] for name, about in found.items() if "unavailable" in about}
     lacking = [name for name in arguments.require if name not in found or name in reasons]
     if lacking or len(reasons) == len(found):
-        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        return f"{', '.join(lacking) or 'no backend'} cannot use a device: {told}"
+        why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        return f"{', '.join(lacking) or 'no backend'} cannot use a device: {why}"
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = dict(os.environ) | threads | {"HARNESS_CACHE_DIR": str(out / "cache")}
     record["steps"] = performed = {}

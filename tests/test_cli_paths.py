@@ -69,7 +69,7 @@ def test_a_file_that_may_not_be_looked_at_is_an_error_of_its_own(tmp_path, monke
 
     monkeypatch.setattr(os, "stat", refuse)
     for look in (status_of, is_folder):
-        with pytest.raises(HarnessError, match="x: is not a path that can be used: Permission denied"):
+        with pytest.raises(HarnessError, match="x: cannot be used as a path: Permission denied"):
             look(path)
 
 
@@ -83,7 +83,7 @@ def test_absolute_leaves_what_no_system_resolves(tmp_path, monkeypatch):
     unknown = type(loop)("~no-such-user/x")
     assert absolute(unknown) == tmp_path.resolve() / "~no-such-user" / "x"
     assert absolute(unknown, tmp_path / "y") == tmp_path.resolve() / "y" / "~no-such-user" / "x"
-    with pytest.raises(HarnessError, match=r"a\\x00b: is not a path that can be used"):
+    with pytest.raises(HarnessError, match=r"a\\x00b: cannot be used as a path"):
         absolute(type(loop)("a\0b"))
 
 

@@ -70,7 +70,7 @@ EXTREME = {
         f"mine.toml: experiments: more than {MOST_EXPERIMENTS:,} experiments. Divide them among suites",
     ),
     "100,000 seeds": (in_suite(f"seeds = {list(range(100_000))}"), "mine.toml: suite.seeds: [0, 1, 2, 3,"),
-    "a base with NUL": (extending(r'"a\u0000b"'), r"suite.extends: a\x00b: is not a path that can be used"),
+    "a base with NUL": (extending(r'"a\u0000b"'), r"suite.extends: a\x00b: cannot be used as a path"),
     "a base of a long name": (extending(f'"{300 * "x"}.toml"'), "suite.extends: xxxxx"),
     "a base that is a loop of links": (
         extending('"loop.toml"'),
@@ -84,7 +84,7 @@ EXTREME = {
     "a duration without end": (in_suite(f'timeout = "{HUGE}d"'), "at most a hundred years"),
     "a folder with NUL": (
         GOOD + '[dataset]\nname = "emnist-digits"\ndirectory = "a\\u0000b"\n',
-        r"mine.toml: dataset.directory: a\x00b: is not a path that can be used: ",
+        r"mine.toml: dataset.directory: a\x00b: cannot be used as a path: ",
     ),
     "an enormous file": (
         GOOD + "#" * LARGEST_SUITE,

@@ -1,4 +1,4 @@
-"""Where this machine keeps what harness learns: known without NumPy, whose settings come from there."""
+"""The cache's folder, which is known without NumPy, because NumPy's settings come from there."""
 
 import os
 from pathlib import Path
@@ -11,14 +11,14 @@ VARIABLE = "HARNESS_CACHE_DIR"
 
 
 def cache_root() -> Path:
-    """Return the cache's folder, absolute: what ``HARNESS_CACHE_DIR`` names (``~`` is the user's home), or the user's.
+    """Return the cache's absolute folder: ``HARNESS_CACHE_DIR`` (``~`` is the user's home), or the user's cache.
 
     Raises:
-        HarnessError: it lies in the home of a user who has none, as an unknown number in a container.
+        HarnessError: the user has no home folder, like an unknown user number in a container.
     """
     named = os.environ.get(VARIABLE)
     try:
-        # Where there is no home, platformdirs leaves "~" as it is: a folder of that name would be made here.
+        # Without a home, platformdirs leaves "~" unchanged, and a folder of that name would be made here.
         root = Path(named) if named else user_cache_path("nn-harness")
         return root.expanduser().absolute()
     except RuntimeError:

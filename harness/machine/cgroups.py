@@ -1,4 +1,4 @@
-"""How much of the processors a container may use: Linux's CPU quotas, which the number of cores does not show."""
+"""Linux's CPU quotas of containers, which the number of cores does not show."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
-    """Return how many cores' time this process may use, the least of its groups'; None where nothing limits it.
+    """Return how many cores' time this process may use, the smallest quota of its groups; None without a quota.
 
     Version 2 has ``cpu.max`` ("150000 100000": 1.5 cores), version 1 ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us``.
     """
@@ -28,9 +28,9 @@ def cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
 
 
 def _groups(mount: Path, group: str) -> list[Path]:
-    """Return the folders of a group and of those that it lies in.
+    """Return the folders of a group and of the groups that contain it.
 
-    Seen from inside a container the group may have its name outside, while the mount shows the group itself.
+    In a container the group may have its outer name, while the mount shows the group itself.
     """
     place = mount / group.strip("/")
     return [place, *(parent for parent in place.parents if parent == mount or mount in parent.parents)]
@@ -45,7 +45,7 @@ def _first(folder: Path) -> float | None:
 
 
 def _ratio(texts: list[str]) -> float | None:
-    """Return quota over period; None for "max", -1 and what is not there."""
+    """Return quota over period; None for "max", -1 and a missing file."""
     try:
         quota, period = map(int, texts)
     except ValueError:

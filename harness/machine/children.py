@@ -1,7 +1,7 @@
-"""Python processes that harness starts: which modules they find, and that they end with the process that started them.
+"""The Python processes that harness starts: the modules that they find, and their end with their parent.
 
-``python -c`` and ``python -m`` put the current folder in front of everything else: a ``socket.py`` or ``types.py`` that
-lies there by chance would be executed in place of Python's own. Our processes start without it (``-P``).
+``python -c`` and ``python -m`` put the current folder first in ``sys.path``, so a ``socket.py`` or ``types.py`` in it
+would run instead of Python's. Our processes start without it (``-P``).
 """
 
 import os
@@ -71,6 +71,6 @@ def end_with_parent(parent: int) -> None:
 
 def _current_folder() -> str | None:
     try:
-        return os.getcwd()  # noqa: PTH109 - as it stands in sys.path
+        return os.getcwd()  # noqa: PTH109 - as sys.path has it
     except OSError:  # it has been removed
         return None

@@ -1,4 +1,4 @@
-"""Where results came from: what can change a bit or a second, and is recorded with every row."""
+"""This machine's system, processor and Python, which are stored with every row."""
 
 import os
 import platform
@@ -22,8 +22,8 @@ def host() -> dict[str, str]:
 def cores() -> int:
     """Return how many cores this process may use: those that it is bound to, within its container's CPU quota.
 
-    A quota that is no whole number is rounded down, at least to 1: on a core more, every process would be stopped for
-    part of the time, and its seconds would be measured wrong.
+    A fractional quota is rounded down, to 1 or more: with one core more, the system would stop every process for part
+    of the time, and times would be wrong.
     """
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cpu_quota()
@@ -31,7 +31,7 @@ def cores() -> int:
 
 
 def anonymous_bytes() -> int | None:
-    """Return this process's anonymous memory: what it holds besides mapped files; None where nobody tells."""
+    """Return this process's anonymous memory, which is its memory without mapped files; None if unknown."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:

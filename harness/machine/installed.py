@@ -1,4 +1,4 @@
-"""What is installed: of several distributions of one name, the one whose files an import finds."""
+"""Installed distributions; of several with the same name, the one whose files an import finds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 _ASIDE = "~"
-"""How the folders begin that an interrupted pip leaves: it moves what it removes to such a name first."""
+"""The prefix of folders that an interrupted pip leaves: it renames what it removes first."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The entry points of a group, and what looks like a distribution and is not one."""
+    """The entry points of a group, and the metadata that belongs to no distribution."""
 
     points: tuple[EntryPoint, ...]
     left_over: tuple[Path, ...]
@@ -30,12 +30,12 @@ class Survey:
 
 def survey(group: str) -> Survey:
     """Return what is installed for a group of entry points."""
-    found: dict[str, list[Distribution]] = {}
+    by_name: dict[str, list[Distribution]] = {}
     left_over: list[Path] = []
     unreadable: list[tuple[str, str]] = []
     seen: set[str] = set()
-    for one in distributions():
-        place = _place(one)
+    for distribution in distributions():
+        place = _place(distribution)
         if place is not None:
             # Two entries of sys.path may be one folder.
             real = os.path.realpath(place)
@@ -43,42 +43,46 @@ def survey(group: str) -> Survey:
                 continue
             seen.add(real)
             if place.name.startswith(_ASIDE):
-                if _mentions(one, group):
+                if _mentions(distribution, group):
                     left_over.append(place)
                 continue
         try:
-            if not any(point.group == group for point in one.entry_points):
+            if not any(point.group == group for point in distribution.entry_points):
                 continue
-            name = normalised(one.metadata["Name"])
-            _ = one.version
+            name = normalised(distribution.metadata["Name"])
+            _ = distribution.version
         except Exception as error:  # noqa: BLE001 - metadata that is damaged may fail in any way
-            if _mentions(one, group):
+            if _mentions(distribution, group):
                 unreadable.append((str(place), f"{type(error).__name__}: {error}"))
             continue
-        found.setdefault(name, []).append(one)
+        by_name.setdefault(name, []).append(distribution)
     points: list[EntryPoint] = []
-    for candidates in found.values():
+    for candidates in by_name.values():
         chosen = imported(candidates)
         points += [point for point in chosen.entry_points if point.group == group]
-        left_over += [place for one in candidates if one is not chosen and (place := _place(one))]
+        left_over += [place for other in candidates if other is not chosen and (place := _place(other))]
     return Survey(tuple(points), tuple(sorted(left_over)), tuple(sorted(unreadable)))
 
 
 @cache
 def find(name: str) -> Distribution:
-    """Return the distribution of a name that is imported.
+    """Return the distribution of a name whose files an import finds.
 
     Raises:
         PackageNotFoundError: none is installed.
     """
-    candidates = [one for one in distributions(name=name) if _place(one) is None or _whole(one)]
+    candidates = [
+        distribution
+        for distribution in distributions(name=name)
+        if _place(distribution) is None or _whole(distribution)
+    ]
     if not candidates:
         raise PackageNotFoundError(name)
     return imported(candidates)
 
 
 def version(name: str) -> str:
-    """Return the version of the distribution of a name that is imported.
+    """Return the version of the distribution of a name whose files an import finds.
 
     Raises:
         PackageNotFoundError: none is installed.
@@ -87,16 +91,16 @@ def version(name: str) -> str:
 
 
 def imported(candidates: list[Distribution]) -> Distribution:
-    """Return the distribution, of several of one name, whose files an import finds.
+    """Return the distribution, of several with the same name, whose files an import finds.
 
-    That is the one that has installed them, and that has them as they are; where that is no difference, the one that an
-    installer recorded, then the one that was written last.
+    That is the one that installed the most of them unchanged; of equals, one that an installer recorded, then the
+    latest.
     """
     return candidates[0] if len(candidates) == 1 else max(candidates, key=_evidence)
 
 
 def normalised(name: str) -> str:
-    """Return a distribution's name as it is compared.
+    """Return a distribution's name in the form that names are compared in.
 
     >>> normalised("NN_Harness")
     'nn-harness'
@@ -104,44 +108,44 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def editable_folder(one: Distribution) -> Path | None:
+def editable_folder(distribution: Distribution) -> Path | None:
     """Return the checkout that a distribution is an editable install of; None where it is not."""
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 
     try:
-        told = json.loads(one.read_text("direct_url.json") or "null")
-        editable = told["dir_info"].get("editable", False)
-        url = urlsplit(told["url"])
+        origin = json.loads(distribution.read_text("direct_url.json") or "null")
+        editable = origin["dir_info"].get("editable", False)
+        url = urlsplit(origin["url"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return Path(url2pathname(url.path)) if editable and url.scheme == "file" else None
 
 
 def root_spec(name: str) -> ModuleSpec | None:
-    """Return where a top-level module is found; None where it is not. Nothing is imported."""
+    """Return the specification of a top-level module without importing it; None if it is not found."""
     try:
         return find_spec(name)
     except (ImportError, ValueError, AttributeError):
         return None
 
 
-def _evidence(one: Distribution) -> tuple[int, int, bool, float]:
-    origins = {Path(os.path.realpath(origin)) for origin in _origins(one)}
-    recorded = {Path(os.path.realpath(str(file.locate()))): file for file in one.files or ()}
-    folder = editable_folder(one)
-    base = Path(os.path.realpath(str(folder or one.locate_file(""))))
-    # A folder of metadata that records no files, as an egg-info, speaks of what lies beside it.
+def _evidence(distribution: Distribution) -> tuple[int, int, bool, float]:
+    origins = {Path(os.path.realpath(origin)) for origin in _origins(distribution)}
+    recorded = {Path(os.path.realpath(str(file.locate()))): file for file in distribution.files or ()}
+    folder = editable_folder(distribution)
+    base = Path(os.path.realpath(str(folder or distribution.locate_file(""))))
+    # Metadata without a record of files, such as an egg-info, describes the files beside it.
     beside = folder is not None or not (origins & recorded.keys())
     owned = sum(origin in recorded or (beside and base in origin.parents) for origin in origins)
     same = sum(origin in recorded and matches(origin, recorded[origin].hash) for origin in origins)
-    place = _place(one)
+    place = _place(distribution)
     written = place.stat().st_mtime if place and place.exists() else 0.0
-    return owned, same, one.read_text("RECORD") is not None, written
+    return owned, same, distribution.read_text("RECORD") is not None, written
 
 
 def matches(path: Path, recorded: Any) -> bool:
-    """Whether a file has the hash that a RECORD has of it (`importlib.metadata.FileHash`)."""
+    """Return whether a file has the hash of a RECORD (`importlib.metadata.FileHash`)."""
     from base64 import urlsafe_b64encode
     from hashlib import new
 
@@ -152,29 +156,29 @@ def matches(path: Path, recorded: Any) -> bool:
     return bool(urlsafe_b64encode(digest).rstrip(b"=").decode() == recorded.value)
 
 
-def _origins(one: Distribution) -> list[str]:
-    """Return the files that an import of what a distribution offers begins with."""
-    roots = {point.value.partition(":")[0].partition(".")[0].strip() for point in one.entry_points}
-    roots |= {file.parts[0] for file in one.files or () if len(file.parts) == 2 and file.name == "__init__.py"}
+def _origins(distribution: Distribution) -> list[str]:
+    """Return the files that imports of a distribution's entry points and packages begin with."""
+    roots = {point.value.partition(":")[0].partition(".")[0].strip() for point in distribution.entry_points}
+    roots |= {file.parts[0] for file in distribution.files or () if len(file.parts) == 2 and file.name == "__init__.py"}
     specs = [root_spec(root) for root in sorted(roots)]
     return [spec.origin for spec in specs if spec and spec.origin]
 
 
-def _whole(one: Distribution) -> bool:
+def _whole(distribution: Distribution) -> bool:
     try:
-        return bool(one.metadata["Name"] and one.version)
+        return bool(distribution.metadata["Name"] and distribution.version)
     except Exception:  # noqa: BLE001 - metadata that is damaged may fail in any way
         return False
 
 
-def _mentions(one: Distribution, group: str) -> bool:
+def _mentions(distribution: Distribution, group: str) -> bool:
     try:
-        return f"[{group}]" in (one.read_text("entry_points.txt") or "")
+        return f"[{group}]" in (distribution.read_text("entry_points.txt") or "")
     except (OSError, ValueError):
         return False
 
 
-def _place(one: Distribution) -> Path | None:
-    """Return the folder of a distribution's metadata, where it is one of a file system."""
-    place = getattr(one, "_path", None)
+def _place(distribution: Distribution) -> Path | None:
+    """Return the folder of a distribution's metadata; None if it is not in a file system."""
+    place = getattr(distribution, "_path", None)
     return place if isinstance(place, Path) else None

@@ -1,4 +1,4 @@
-"""What is at a path, and where it leads; one that no system takes is an error that names it."""
+"""Looks up paths; one that the system does not accept is an error that names it."""
 
 import os
 import stat
@@ -8,10 +8,10 @@ from harness.errors import HarnessError, as_typed
 
 
 def status_of(path: Path) -> os.stat_result | None:
-    """Return what the system says of what a path leads to; None where there is nothing.
+    """Return the status of the file or folder at a path; None if there is nothing.
 
     Raises:
-        HarnessError: the system cannot say: the path is too long, its links form a loop, a folder may not be read.
+        HarnessError: the path is too long, its links form a loop, or a folder may not be read.
     """
     try:
         return path.stat()
@@ -22,7 +22,7 @@ def status_of(path: Path) -> os.stat_result | None:
 
 
 def is_folder(path: Path) -> bool:
-    """Say whether a path leads to a folder.
+    """Return whether a path leads to a folder.
 
     Raises:
         HarnessError: as `status_of` does.
@@ -34,10 +34,10 @@ def is_folder(path: Path) -> bool:
 def absolute(path: Path, folder: Path | None = None) -> Path:
     """Return a path without links, ``~`` or ``..``; a relative one is of ``folder``, by default the current one.
 
-    A loop of links is left as it is: whatever opens the path reports it.
+    A loop of links stays as it is; opening the path reports it.
 
     Raises:
-        HarnessError: it has a character that no path has.
+        HarnessError: it has a character that a path cannot have.
     """
     expanded = os.path.expanduser(path)  # pathlib's raises where there is no such user, or no home  # noqa: PTH111
     try:
@@ -49,4 +49,4 @@ def absolute(path: Path, folder: Path | None = None) -> Path:
 
 def _unusable(path: Path, error: OSError | ValueError) -> HarnessError:
     why = error.strerror if isinstance(error, OSError) else str(error)
-    return HarnessError(f"{as_typed(path)}: is not a path that can be used: {why}. Name another")
+    return HarnessError(f"{as_typed(path)}: cannot be used as a path: {why}. Name another")

@@ -8,18 +8,18 @@ from typing import Any
 from threadpoolctl import ThreadpoolController, threadpool_info
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What says so to those that are not loaded yet."""
+"""The variables that limit the threads of libraries that are not loaded yet."""
 
 
 def limited(threads: int) -> AbstractContextManager[Any]:
-    """Return a block within which each of them takes at most ``threads``."""
+    """Return a context manager within which each numeric library takes at most ``threads``."""
     limits: AbstractContextManager[Any] = _controller(len(sys.modules)).limit(limits=threads)
     return limits
 
 
 @lru_cache(maxsize=1)
 def _controller(_loaded: int) -> ThreadpoolController:
-    """Return what controls the libraries that are loaded: searched again after an import."""
+    """Return a controller of the loaded libraries; a new import makes a new one."""
     return ThreadpoolController()
 
 
@@ -30,9 +30,9 @@ def numpy_blas() -> str:
 
 
 def numpy_library() -> dict[str, str]:
-    """Return the name, version and kernel of the BLAS of NumPy's matrix products; empty where nobody knows."""
+    """Return the name, version and kernel of the BLAS of NumPy's matrix products; empty if unknown."""
     for pool in threadpool_info():
         if pool["user_api"] == "blas" and "numpy" in pool["filepath"]:
-            found = {"name": pool["internal_api"], "version": pool["version"], "kernel": pool.get("architecture")}
-            return {key: str(value) for key, value in found.items() if value}
+            about = {"name": pool["internal_api"], "version": pool["version"], "kernel": pool.get("architecture")}
+            return {key: str(value) for key, value in about.items() if value}
     return {}

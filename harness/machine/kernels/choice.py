@@ -1,4 +1,4 @@
-"""The fastest kernel here: found once for a machine, kept in the cache, set before NumPy is loaded."""
+"""The fastest kernel here: measured once a machine, stored in the cache, set before NumPy is loaded."""
 
 import json
 import os
@@ -17,15 +17,15 @@ from harness.machine.installed import version
 from harness.machine.supervised import Child
 
 VARIABLE = "OPENBLAS_CORETYPE"
-"""What OpenBLAS reads when it is loaded; whoever has set it has chosen."""
+"""The variable from which OpenBLAS takes its kernel when it is loaded; if it is set, the user has chosen."""
 TUNING_OFF = "HARNESS_NO_TUNE"
-"""Set to anything, OpenBLAS chooses its kernel itself."""
+"""The variable with which, set to anything, OpenBLAS chooses its kernel itself."""
 WORTH = 1.02
-"""Another kernel than OpenBLAS's own choice must be so many times as fast."""
+"""How many times as fast as OpenBLAS's choice another kernel must be."""
 
 _ROUNDS = 2
 _MOST = 1 << 20
-"""Bytes of the file that are read: an entry of each of a thousand machines has a fifth of that."""
+"""The most bytes of the file that are read; entries of a thousand machines have a fifth of that."""
 _PROGRAM = """
 import json
 import sys
@@ -35,7 +35,7 @@ json.dump(numpy_library() | {"rate": multiply_rate()}, sys.stdout)
 """
 _LIMIT = 20.0  # seconds, for a process that hangs
 _KERNELS = {
-    # What Linux calls an instruction set, and OpenBLAS's kernel for it. Zen's kernels are Haswell's.
+    # Linux's name of an instruction set, and OpenBLAS's kernel for it. Zen uses Haswell's.
     "x86_64": {"avx2": "Haswell", "avx512vl": "SkylakeX", "avx512_bf16": "Cooperlake", "amx_tile": "SapphireRapids"},
     "aarch64": {"asimd": "ARMV8", "asimddp": "NEOVERSEN1", "sve": "NEOVERSEV1", "i8mm": "NEOVERSEN2"},
 }
@@ -43,9 +43,9 @@ _KERNELS = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """What was found: the fastest kernel, None where OpenBLAS's own choice is as fast as any or another BLAS is used.
+    """The fastest kernel, None if OpenBLAS's choice is as fast as any, or NumPy uses another BLAS.
 
-    ``rates``: float32 operations a second and thread by kernel; ``own``: the one that OpenBLAS chooses itself.
+    ``rates``: float32 operations a second and thread by kernel; ``own``: the kernel that OpenBLAS chooses.
     """
 
     fastest: str | None
@@ -54,16 +54,16 @@ class Kernel:
 
 
 def settle_kernel(say: Callable[[str], None] = lambda _text: None) -> Kernel | None:
-    """Have NumPy, when it is loaded here or in a process started from here, use the fastest kernel.
+    """Make NumPy use the fastest kernel when it is loaded here or in a process started from here.
 
-    Measures once for a machine and a NumPy, and then calls ``say``. Return what is known, None where it is not to
-    choose: `TUNING_OFF` or `VARIABLE` is set, or no measurement worked.
+    The first call on a machine with a NumPy measures, after a call of ``say``. Return the measured kernels, None if
+    `TUNING_OFF` or `VARIABLE` is set, or no measurement succeeded.
     """
     if os.environ.get(TUNING_OFF) or os.environ.get(VARIABLE):
         return None
     kernel = chosen()
     if kernel is None:
-        say("measuring the kernels of NumPy's matrix products, once for this machine (--no-tune: do not)")
+        say("measuring the kernels of NumPy's matrix products, once for this machine (--no-tune skips this)")
         kernel = _measure()
         if kernel is None:
             return None
@@ -74,14 +74,14 @@ def settle_kernel(say: Callable[[str], None] = lambda _text: None) -> Kernel | N
 
 
 def chosen() -> Kernel | None:
-    """Return what was found for this machine and its NumPy, None where nothing was."""
-    from pydantic import TypeAdapter  # here: the processes that measure a kernel do without
+    """Return the stored kernels of this machine and its NumPy, None if there are none."""
+    from pydantic import TypeAdapter  # here, so that processes that measure a kernel do not load it
 
     try:
         kernel = TypeAdapter(Kernel).validate_python(_read().get(_machine()))
     except ValueError:  # none, or written by another version
         return None
-    # It goes into the environment, which takes no name that was never measured, or has a NUL in it.
+    # Only known names may go into the environment: a damaged file could have anything, a NUL too.
     return kernel if kernel.fastest is None or kernel.fastest in _known() else None
 
 
@@ -90,7 +90,7 @@ def _known() -> set[str]:
 
 
 def candidates() -> list[str]:
-    """Return OpenBLAS's kernels that this processor may run; none where Linux does not tell what it has."""
+    """Return OpenBLAS's kernels that this processor may run; none if its instruction sets are unknown."""
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:
@@ -99,8 +99,8 @@ def candidates() -> list[str]:
 
 
 def _keep(kernel: Kernel) -> None:
-    # Machines may share a cache: each has its own entry.
-    with suppress(OSError):  # it is measured again the next time
+    # Each machine has an entry, because machines may share a cache.
+    with suppress(OSError):  # the next call measures again
         write_json(_path(), _read() | {_machine(): asdict(kernel)})
 
 
@@ -110,26 +110,26 @@ def _measure() -> Kernel | None:
         return None
     name, rates = own.get("kernel", ""), {own.get("kernel", ""): own["rate"]}
     if own.get("name") == "openblas":
-        others = [one for one in candidates() if one != name]
+        others = [kernel for kernel in candidates() if kernel != name]
         for _ in range(_ROUNDS):
             for candidate in (*others, None):
-                found = _rate(candidate)
-                if found and found.get("kernel") == (candidate or name):
-                    rates[candidate or name] = max(rates.get(candidate or name, 0.0), found["rate"])
+                measured = _rate(candidate)
+                if measured and measured.get("kernel") == (candidate or name):
+                    rates[candidate or name] = max(rates.get(candidate or name, 0.0), measured["rate"])
     best = max(rates, key=lambda kernel: rates[kernel])
     return Kernel(best if rates[best] > WORTH * rates[name] else None, name, rates)
 
 
 def _rate(kernel: str | None) -> dict[str, Any] | None:
-    """Return what a process with a kernel says of itself, None where it ends otherwise: an illegal instruction."""
+    """Return the library and the rate of a process with a kernel, None if it fails, at an illegal instruction say."""
     environment = os.environ | ({VARIABLE: kernel} if kernel else {}) | {"OPENBLAS_NUM_THREADS": "1"}
     try:
         with Child(_PROGRAM, environment=environment, stdout=PIPE) as child:
             written = child.output(_LIMIT)
-            found: dict[str, Any] | None = json.loads(written[0]) if written and child.wait() == 0 else None
+            measured: dict[str, Any] | None = json.loads(written[0]) if written and child.wait() == 0 else None
     except (OSError, ValueError):
         return None
-    return found
+    return measured
 
 
 def _path() -> Path:
@@ -138,12 +138,12 @@ def _path() -> Path:
 
 def _read() -> dict[str, Any]:
     try:
-        found = read_json(_path(), most=_MOST)
+        kernels = read_json(_path(), most=_MOST)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return kernels if isinstance(kernels, dict) else {}
 
 
 def _machine() -> str:
-    """Return what the answer depends on."""
+    """Return what the fastest kernel depends on."""
     return f"{host()['processor']} ({platform.machine()}), numpy {version('numpy')}"

@@ -6,7 +6,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 SECONDS = 0.15
-"""How long it measures."""
+"""How long a measurement takes."""
 _ROWS, _INPUTS, _OUTPUTS = 512, 784, 400
 
 
