@@ -56,7 +56,7 @@ MISTAKES = [
     (
         "predicts_early",
         "a_prediction_is_there_when_it_is_returned",
-        r"expected values that stand; got \d+ of 65536 values that differ; contract: Network.predict returns when",
+        r"expected values that stay; got \d+ of 65536 values that differ; contract: Network.predict returns when",
     ),
     (
         "leaks_memory",
@@ -110,7 +110,7 @@ MISTAKES = [
     ),
     (
         "ignores_the_rate",
-        "uses_the_learning_rate_that_it_is_handed",
+        "uses_the_learning_rate_that_it_is_given",
         r"\(all of it is 4 times the reference's\); contract: Network.train_epoch: each epoch's learning rate",
     ),
     (
@@ -135,17 +135,17 @@ MISTAKES = [
     ),
     (
         "one_mask_an_epoch",
-        "every_seed_epoch_and_step_has_masks_of_its_own",
+        "every_seed_epoch_and_step_has_other_masks",
         r"expected other masks at each \(seed, epoch, step\); got the same at \(42, 0, 0\) and \(42, 0, 1\): .* contr",
     ),
     (
         "one_mask_a_batch",
-        "rows_of_a_batch_have_masks_of_their_own",
+        "each_row_of_a_batch_has_another_mask",
         r"expected other units zeroed in each of two equal rows; got the same ones in both; contract: Dropout: zero",
     ),
     (
         "ignores_the_seed",
-        "every_seed_epoch_and_step_has_masks_of_its_own",
+        "every_seed_epoch_and_step_has_other_masks",
         r"got the same at \(42, 0, 0\) and \(43, 0, 0\): equal batches have equal losses; contract: Dropout masks",
     ),
     (

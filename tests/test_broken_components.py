@@ -57,7 +57,7 @@ MISTAKES = [
     ),
     (
         "gap",
-        "every_class_occurs_and_has_a_name_of_its_own",
+        "every_class_occurs_and_has_a_distinct_name",
         r"expected the labels 0 … 9, all of them, for 10 class names; got \[1, 2, .* 10\]; contract: Labelled",
     ),
     (

@@ -82,7 +82,7 @@ class Cuda:
         return int(self.xp.cuda.runtime.memGetInfo()[0])
 
     def peak_bytes(self) -> int | None:
-        """Return the most bytes that arrays made here held at once, as the pool rounds them (to 512)."""
+        """Return the most bytes that arrays made here took at once, as the pool rounds them (to 512)."""
         return int(self._allocations.peak)
 
     def release(self) -> None:
@@ -121,7 +121,7 @@ def allocations(hook: Any) -> Any:
     """Return a memory hook, of CuPy's class ``hook``, whose ``peak`` is the most bytes that were allocated at once.
 
     It counts what is allocated within its ``with`` blocks, so nothing of another network's. A pool's total would not
-    do: it holds what earlier trials left, and blocks that no array has.
+    do: it has what earlier trials left, and blocks that no array has.
     """
 
     class Allocations(hook):  # type: ignore[misc] # CuPy has no types

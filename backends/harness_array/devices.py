@@ -63,7 +63,7 @@ class Device(Protocol):
         ...
 
     def peak_bytes(self) -> int | None:
-        """Return the most bytes that arrays made in `current` blocks held at once; None on the host."""
+        """Return the most bytes that arrays made in `current` blocks took at once; None on the host."""
         ...
 
     def release(self) -> None:

@@ -214,7 +214,7 @@ class ArrayNetwork:
 
     @on_its_device
     def close(self) -> None:
-        """Release the attached images and every other array, then what the pools hold of them."""
+        """Release the attached images and every other array, then the memory that the pools keep of them."""
         self._images = None
         self._layers, self._dropouts, self._running = [], [], {}
         self._parameters = self._gradients = self._scratch = self._batch = None

@@ -91,7 +91,7 @@ def _by_command(gpu: str, fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _worded(values: Mapping[str, str]) -> dict[str, str]:
-    """Return values with their units, without those that the GPU does not tell (``[N/A]``)."""
+    """Return values with their units, without those that the GPU does not report (``[N/A]``)."""
     worded = {}
     for key, value in values.items():
         if key == "throttling":

@@ -57,7 +57,7 @@ class DeviceMasks:
 class KeyedDropout(nn.Module):
     """Inverted dropout of activations (rows, width): training zeroes with probability ``rate``, divides the rest.
 
-    ``in_place``: where nobody needs ``x`` any more, a pass over memory is saved.
+    ``in_place``: where ``x`` is not needed any more, this saves a pass over memory.
     """
 
     def __init__(self, rate: float, masks: Masks, mask: Tensor, *, in_place: bool = False) -> None:

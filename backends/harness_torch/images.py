@@ -54,7 +54,7 @@ class AttachedImages:
         return "resident" if size <= RESIDENT_SHARE * free else "stream"
 
     def _copy_all(self) -> Tensor:
-        """Return the set on the device; the host never holds a second one."""
+        """Return the set on the device; the host never has a second one."""
         resident = torch.empty(self._host.shape, dtype=torch.uint8, device=self._device)
         for start in range(0, len(self._host), COPY_ROWS):
             part = slice(start, start + COPY_ROWS)
@@ -88,7 +88,7 @@ class AttachedImages:
 class _Staging:
     """Pinned memory that a batch passes through on its way to a CUDA device.
 
-    The copy is asynchronous, so the memory may be written again only when the copy is over: the event tells. Two of
+    The copy is asynchronous, so the memory may be written again only when its event says that the copy is over. Two of
     these in turn let the host gather a batch while the device still works on the last.
     """
 

@@ -187,7 +187,7 @@ class TorchNetwork:
             torch.cuda.synchronize(self._device)
 
     def close(self) -> None:
-        """Release the attached images and every other tensor, then what the device's cache holds of them."""
+        """Release the attached images and every other tensor, then the memory that the device's cache keeps of them."""
         self._images = None
         del self._modules, self._parameters, self._statistics, self._masks, self._update, self._batch
         if self._device.type == "cuda":

@@ -1,7 +1,7 @@
 """Optimizers over a network's parameters: torch's own where it has the rule, any other through its generic form.
 
 The kernels of `torch.optim`'s fused forms, one call for the whole network. Every build since torch 2.6 has these for
-float32 and float64 on the CPU and CUDA. The classes around them hold no more than the state that is held here, and
+float32 and float64 on the CPU and CUDA. The classes around them have no more than the state that is here, and
 constructing one imports torch's compiler, which takes two seconds; the functions around them count a step for each
 tensor, which costs more than the smaller tensors' updates.
 
@@ -145,7 +145,7 @@ class AdamUpdate:
 
 
 def update_for(rule: Optimizer, parameters: Tensors) -> Update:
-    """Return the native form of a rule that has one here, told by its exact type, else its generic form."""
+    """Return the native form of a rule that has one here, recognised by its exact type, else its generic form."""
     native: dict[type, Any] = {SGD: SGDUpdate, Adam: AdamUpdate, AdamW: AdamUpdate}
     update: Update = native.get(type(rule), GenericUpdate)(rule, parameters)
     return update

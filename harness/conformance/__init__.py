@@ -1,4 +1,4 @@
-"""The conformance kit: tests that certify a plugin, loaded only by who asks for them.
+"""The conformance kit: tests that certify a plugin. It is loaded only where it is asked for.
 
 From the command line, wherever harness and the plugin are installed::
 

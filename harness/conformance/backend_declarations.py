@@ -1,4 +1,4 @@
-"""What a backend says of itself."""
+"""What a backend declares."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,31 +41,31 @@ class Declarations(BackendTests):
 
     def test_names_the_devices_that_it_trains_on(self, bench: Bench) -> None:
         """Backend.devices returns devices that `unavailable` has no objection to."""
-        clause = "Backend.devices returns the devices here that a name may stand for"
+        clause = "Backend.devices returns the devices here that a name may mean"
         devices = list(bench.backend.devices(bench.device))
-        require(devices and all(isinstance(one, str) for one in devices), clause, "names of devices", devices)
+        require(devices and all(isinstance(device, str) for device in devices), clause, "names of devices", devices)
         for device in devices:
             require_equal(bench.backend.unavailable(device), None, clause, f"unavailable({device!r}) to be")
 
-    def test_tells_its_environment(self, bench: Bench) -> None:
+    def test_reports_its_environment(self, bench: Bench) -> None:
         """Backend.environment returns texts by name, ``device`` among them."""
         clause = "Backend.environment returns versions and the device's name"
-        found = bench.backend.environment(bench.device)
-        require(isinstance(found, Mapping), clause, "a mapping", type(found).__name__)
-        texts = all(isinstance(key, str) and isinstance(value, str) for key, value in found.items())
-        require(texts, clause, "texts by name", found)
-        known = accepted(clause, "facts that a run takes", read_facts, found)
-        require_equal(dict(found), known, clause, "texts of one line without control characters, 300 at most:")
-        require("device" in found, clause, "the key 'device'", f"the keys {sorted(found)}")
+        facts = bench.backend.environment(bench.device)
+        require(isinstance(facts, Mapping), clause, "a mapping", type(facts).__name__)
+        texts = all(isinstance(key, str) and isinstance(value, str) for key, value in facts.items())
+        require(texts, clause, "texts by name", facts)
+        known = accepted(clause, "facts that a run takes", read_facts, facts)
+        require_equal(dict(facts), known, clause, "texts of one line without control characters, 300 at most:")
+        require("device" in facts, clause, "the key 'device'", f"the keys {sorted(facts)}")
 
     def test_declares_whether_it_is_deterministic(self, bench: Bench) -> None:
         """Backend.deterministic returns True or False."""
-        said = bench.backend.deterministic(bench.device)
+        answer = bench.backend.deterministic(bench.device)
         clause = "Backend.deterministic says whether equal inputs give equal bits"
-        require(isinstance(said, bool), clause, "True or False", repr(said))
+        require(isinstance(answer, bool), clause, "True or False", repr(answer))
 
     def test_says_which_layer_kinds_it_has(self, bench: Bench) -> None:
-        """Backend.layers holds layer classes; without it, a backend has those of interface 1."""
+        """Backend.layers contains layer classes; a backend without it has those of interface 1."""
         accepted("Backend.layers names the layer kinds that it has", "layer classes", layer_kinds, bench.backend)
 
     def test_builds_no_network_with_a_layer_kind_that_it_does_not_have(self, bench: Bench) -> None:
@@ -83,7 +83,7 @@ class Declarations(BackendTests):
         broken(clause, f"an error for the layer kind '{UnknownLayer.__name__}'", "a network that trains without it")
 
     def test_unsupported_names_keys_of_an_experiment(self, bench: Bench) -> None:
-        """Backend.unsupported returns a list of keys as a suite writes them, for whatever it is asked."""
+        """Backend.unsupported returns a list of keys as a suite writes them, for any experiment."""
         clause = "Backend.unsupported returns the keys of the experiment that it cannot honour"
         known = sorted({*Experiment.model_fields, "classes", "input_shape"})
         recipes = [bench.plain.varied(**keys) for keys in _VARIED]

@@ -1,4 +1,4 @@
-"""How a backend drops out: the rate, the scale, and masks that their key alone decides."""
+"""Dropout of a backend: the rate, the scale, and masks that depend on their key alone."""
 
 from itertools import combinations
 
@@ -30,7 +30,7 @@ class Masks(BackendTests):
 
     @pytest.fixture
     def wide(self, bench: Bench) -> Recipe:
-        """Return a recipe whose gradients tell the mask of a row: one hidden layer, plain descent."""
+        """Return a recipe whose gradients show the mask of a row: one hidden layer, plain descent."""
         return bench.supported(bench.plain.varied(PLAIN_SGD, hidden_layers=[200], dropout=_RATE))
 
     def test_dropout_zeroes_at_its_rate_and_scales_the_rest(self, bench: Bench, wide: Recipe) -> None:
@@ -44,7 +44,7 @@ class Masks(BackendTests):
         share, deviation = float(1 - kept.mean()), 5 * float(np.sqrt(_RATE * (1 - _RATE) / kept.size))
         require(abs(share - _RATE) < deviation, clause, f"a share of {_RATE} ± {deviation:.2f} zeroed", f"{share:.2f}")
 
-    def test_rows_of_a_batch_have_masks_of_their_own(self, bench: Bench, wide: Recipe) -> None:
+    def test_each_row_of_a_batch_has_another_mask(self, bench: Bench, wide: Recipe) -> None:
         """Dropout draws for each element of (rows, units): two equal rows differ."""
         row = bench.batches(1)[0][:1]
         twice = np.repeat(row, 2)
@@ -53,35 +53,35 @@ class Masks(BackendTests):
         both = np.arange(2, dtype=np.int64)
         kept = _factors(bench.build(wide, data), data, both, wide.rate, 0, bare) * (1 - _RATE)
         in_one = (kept > 0.05) & (kept < 0.95)
-        clause = "Dropout: zero each row's units by draws of its own"
+        clause = "Dropout: each row's units are zeroed by separate draws"
         require(in_one.any(), clause, "other units zeroed in each of two equal rows", "the same ones in both")
 
-    def test_every_seed_epoch_and_step_has_masks_of_its_own(self, bench: Bench, dropping: Recipe) -> None:
+    def test_every_seed_epoch_and_step_has_other_masks(self, bench: Bench, dropping: Recipe) -> None:
         """Dropout masks are drawn from (seed, epoch, step): anew for each."""
         steps, batch = 3, dropping.batch
-        # Two batches, each three times over; at a rate of 0 only the masks tell its losses apart.
-        rows = np.concatenate([one for one in bench.batches(2) for _ in range(steps)])
+        # Two batches, each three times over; at a rate of 0 its losses differ by the masks alone.
+        rows = np.concatenate([indices for indices in bench.batches(2) for _ in range(steps)])
         data = LabelledImages(bench.data.images[rows], bench.data.labels[rows], bench.data.class_names)
         orders = np.arange(len(rows), dtype=np.int64).reshape(2, steps * batch)
         losses: dict[tuple[int, int, int], NDArray[np.float64]] = {}
         for seed in (SEED, SEED + 1):
             network = bench.build(dropping, data, seed=seed)
             for epoch in range(2):
-                found = np.stack([network.train_epoch(epoch, order, 0.0).losses for order in orders])
-                losses |= {(seed, epoch, step): found[:, step] for step in range(steps)}
-        for one, other in combinations(losses, 2):
-            if np.allclose(losses[one], losses[other], rtol=0.0, atol=1e-6):
-                got = f"the same at {one} and {other}: equal batches have equal losses"
+                trained = np.stack([network.train_epoch(epoch, order, 0.0).losses for order in orders])
+                losses |= {(seed, epoch, step): trained[:, step] for step in range(steps)}
+        for first, second in combinations(losses, 2):
+            if np.allclose(losses[first], losses[second], rtol=0.0, atol=1e-6):
+                got = f"the same at {first} and {second}: equal batches have equal losses"
                 broken(f"{_KEYED}: anew for each", "other masks at each (seed, epoch, step)", got)
 
     def test_masks_do_not_depend_on_what_ran_before(self, bench: Bench, dropping: Recipe) -> None:
-        """Dropout masks are drawn from (seed, epoch, step) alone: those of a trial that resumes too."""
+        """Dropout masks are drawn from (seed, epoch, step) alone: also in a trial that resumes."""
         order = np.concatenate(bench.batches(3))
-        going_on, resumed = bench.build(dropping), bench.build(dropping)
-        going_on.train_epoch(0, order, dropping.rate)
-        state = going_on.state()
-        wanted = going_on.train_epoch(1, order, dropping.rate).losses
-        cases = {"of a network that resumes": resumed, "of one that trains the epoch again": going_on}
+        uninterrupted, resumed = bench.build(dropping), bench.build(dropping)
+        uninterrupted.train_epoch(0, order, dropping.rate)
+        state = uninterrupted.state()
+        wanted = uninterrupted.train_epoch(1, order, dropping.rate).losses
+        cases = {"of a network that resumes": resumed, "of one that trains the epoch again": uninterrupted}
         for where, network in cases.items():
             network.load(state)
             network.predict(order)

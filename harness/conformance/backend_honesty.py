@@ -1,4 +1,4 @@
-"""What a single result does not show: repetition, time, memory, another process."""
+"""What one result does not show: repetition, time, memory, another process."""
 
 import gc
 from pathlib import Path
@@ -18,11 +18,11 @@ from harness.machine.host import anonymous_bytes
 
 _CLOCK = "Network.synchronize waits for all queued work: the clock is read after it"
 _SECONDS = 0.1
-"""An epoch that takes so long is measured well enough."""
+"""An epoch of this duration is measured well enough."""
 
 
 class Honesty(BackendTests):
-    """Determinism as declared, clocks that can be trusted, memory that stays, work in a fresh process."""
+    """Determinism as declared, times that can be trusted, memory that does not grow, work in a fresh process."""
 
     def test_equal_inputs_give_equal_bits_where_it_says_so(self, bench: Bench) -> None:
         """Backend.deterministic: equal inputs give equal bits, dropout included."""
@@ -40,7 +40,7 @@ class Honesty(BackendTests):
             require_same(second[key], value, clause, f"{key} of two equal runs to be equal")
 
     def test_an_epoch_has_ended_when_synchronize_returns(self, bench: Bench) -> None:
-        """Network.synchronize waits for queued device work: nothing of an epoch is left for whoever asks next."""
+        """Network.synchronize waits for queued device work: nothing of an epoch is left for the next call."""
         data = bench.images(2**16, (8, 8))
         network = bench.build(bench.plain, data)
         order, seconds = self._sized(network, bench.plain, len(data.labels))
@@ -56,7 +56,7 @@ class Honesty(BackendTests):
             network.state()
             late = (first - ended) - (perf_counter() - first)  # what a state takes anyway is not late
             shares.append(late / (first - started))
-            require_same(np.array(stats.losses), losses, _CLOCK, "losses that stand when synchronize has returned")
+            require_same(np.array(stats.losses), losses, _CLOCK, "losses that stay when synchronize has returned")
         share = min(shares)
         require(
             share < 0.25,
@@ -82,26 +82,26 @@ class Honesty(BackendTests):
             rows *= 2
 
     def test_a_prediction_is_there_when_it_is_returned(self, bench: Bench) -> None:
-        """Network.predict returns values, not a promise of them."""
+        """Network.predict returns when its values have been computed."""
         data = bench.images(2**14, (8, 8))
         network = bench.build(bench.plain, data)
         rows = np.arange(len(data.labels), dtype=np.int64)
         values = network.predict(rows)
         at_once = values.copy()
         sleep(2 * _SECONDS)
-        require_same(values, at_once, "Network.predict returns when the predictions are there", "values that stand")
+        require_same(values, at_once, "Network.predict returns when the predictions are there", "values that stay")
 
     def test_memory_does_not_grow_over_epochs(self, bench: Bench) -> None:
         """Nothing of an epoch is kept: a trial has hundreds of them."""
         if anonymous_bytes() is None:
-            pytest.skip("this system does not tell a process's anonymous memory")
+            pytest.skip("this system does not report the anonymous memory of a process")
         data = bench.images(16 * bench.plain.batch, (32, 32))
         recipe = bench.honoured(bench.plain, data, hidden_layers=[64])
         network = bench.build(recipe, data)
         order = np.arange(len(data.labels), dtype=np.int64)
         batch = data.images.size // 16 * 4  # bytes of a batch in float32
 
-        def held_after(epochs: int) -> int:
+        def bytes_after(epochs: int) -> int:
             peak = 0
             for _ in range(epochs):
                 peak = network.train_epoch(0, order, recipe.rate / 10).peak_device_bytes or 0
@@ -111,11 +111,12 @@ class Honesty(BackendTests):
             return (anonymous_bytes() or 0) + peak
 
         epochs = 20
-        held = [held_after(epochs) for _ in range(5)][1:]
-        growth = min(int(step) for step in np.diff(held))  # a leak shows in every stretch, an allocator's whim in one
-        told = f"{growth / epochs / 1024:,.0f} KiB more after each, in every stretch of {epochs} epochs"
+        in_use = [bytes_after(epochs) for _ in range(5)][1:]
+        # A leak shows in every stretch, memory that an allocator keeps in one.
+        growth = min(int(step) for step in np.diff(in_use))
+        grown = f"{growth / epochs / 1024:,.0f} KiB more after each, in every stretch of {epochs} epochs"
         clause = "Network.train_epoch and predict keep nothing of an epoch: memory does not grow"
-        require(growth < epochs * batch / 2, clause, "the same memory after every epoch", told)
+        require(growth < epochs * batch / 2, clause, "the same memory after every epoch", grown)
 
     def test_trains_in_a_fresh_worker_process(self, bench: Bench, tmp_path: Path) -> None:
         """A pool runs trials in spawned processes, which find the backend by its name; results are pickled."""

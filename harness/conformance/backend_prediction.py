@@ -39,8 +39,8 @@ class Prediction(BackendTests):
             clause = _LOG_PROBABILITIES.replace("predict", name)
             require(isinstance(values, np.ndarray), clause, "a NumPy array", type(values).__name__)
             truth, classes = bench.data.labels[rows], len(bench.data.class_names)
-            told = f"{values.dtype} {values.shape}"
-            require_equal(told, f"float32 ({len(rows)}, {len(bench.data.class_names)})", clause, "an array")
+            kind = f"{values.dtype} {values.shape}"
+            require_equal(kind, f"float32 ({len(rows)}, {len(bench.data.class_names)})", clause, "an array")
             accepted(clause, "predictions that a run takes", read_predictions, values, truth, classes)
             sums = np.exp(values.astype(np.float64)).sum(axis=1)
             require_close(sums, np.ones(len(rows)), 1e-5, clause, "the exponentials of a row to sum to")
@@ -50,7 +50,7 @@ class Prediction(BackendTests):
         """Network.predict is in evaluation mode: dropout off, running statistics; the same twice."""
         network, reference = self._loaded(bench, **_MODES[key])
         rows = np.concatenate(bench.batches(3))
-        network.train_epoch(0, rows[:16], bench.plain.rate)  # from training mode, which it may not stay in
+        network.train_epoch(0, rows[:16], bench.plain.rate)  # it leaves training mode again
         network.load(reference.state())
         first = network.predict(rows).copy()
         require_close(network.predict(rows), first, 1e-6, _EVALUATION, "the same predictions twice:")

@@ -1,4 +1,4 @@
-"""How a backend's networks are saved, resumed, and what they leave as it was."""
+"""How networks are saved and resumed, and that they leave their arguments as they were."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Saving(BackendTests):
 
     @pytest.fixture
     def recipe(self, bench: Bench) -> Recipe:
-        """Return the recipe whose state holds most; with dropout, whose masks no state holds."""
+        """Return the recipe whose state has most arrays; with dropout, whose masks are in no state."""
         return bench.honoured(bench.stateful(), dropout=0.5)
 
     @pytest.fixture
@@ -52,10 +52,10 @@ class Saving(BackendTests):
         initial = initial_state(spec, SEED)
         before = _copied(initial)
         network = given(bench.backend.build(spec, initial, bench.plain.rule.optimizer, bench.context()))
-        found = network.state()
+        state = network.state()
         for key, value in before.items():
-            require(key in found, _STATE, f"the key {key!r}", f"the keys {sorted(found)}")
-            require_same(found[key], value, "Backend.build: a network that starts from initial", f"initial {key}")
+            require(key in state, _STATE, f"the key {key!r}", f"the keys {sorted(state)}")
+            require_same(state[key], value, "Backend.build: a network that starts from initial", f"initial {key}")
         network.attach(bench.data.images, bench.data.labels)
         network.train_epoch(0, bench.batches(1)[0], bench.plain.rate)
         for key, value in before.items():
@@ -68,7 +68,7 @@ class Saving(BackendTests):
         state = network.state()
         accepted(_STATE, "a state that a run takes", read_state, state, spec)
         moments = recipe.rule.optimizer.init(np.zeros(spec.parameter_count(), dtype=np.float32))
-        wanted = initial_state(spec, SEED) | {f"optimizer.{name}": np.asarray(one) for name, one in moments.items()}
+        wanted = initial_state(spec, SEED) | {f"optimizer.{name}": np.asarray(value) for name, value in moments.items()}
         require_equal(sorted(state), sorted(wanted), _STATE, "the keys")
         for key, value in wanted.items():
             found = state[key]

@@ -87,34 +87,34 @@ class Training(BackendTests):
         """Network.attach is given the labels of training rows; those of all others are `WITHHELD`."""
         clause = "Network.attach: labels are those of the rows that orders name, and WITHHELD for all others"
         order = np.concatenate(bench.batches(3))
-        found = []
+        predictions = []
         for labels in (bench.data.labels, training_labels(bench.data.labels, order)):
             with explained(clause):
                 network = bench.build(bench.plain, replace(bench.data, labels=labels))
                 network.train_epoch(0, order, bench.plain.rate)
-                found.append(network.predict(np.arange(len(labels), dtype=np.int64)))
-        whole, withheld = found
+                predictions.append(network.predict(np.arange(len(labels), dtype=np.int64)))
+        whole, withheld = predictions
         require_close(withheld, whole, 1e-4, clause, "as with the labels of all rows, the log-probability of")
 
     def test_a_smaller_batch_is_not_rescaled(self, bench: Bench) -> None:
-        """NetworkSpec: a last, smaller batch's gradient is the mean (or sum) of its own rows."""
+        """NetworkSpec: a last, smaller batch's gradient is the mean (or sum) of the rows in it."""
         orders = [batch[:5] for batch in bench.batches(3)]
         bench.check_steps(bench.plain, orders, "NetworkSpec.gradient: a last, smaller batch is not rescaled")
 
     def test_a_batch_may_lack_a_class(self, bench: Bench) -> None:
         """Network.train_epoch takes any rows: the classes are those of the spec, not those of a batch."""
         rows, batch = np.flatnonzero(bench.data.labels % 2 == 1), bench.plain.batch
-        clause = "NetworkSpec.classes holds for every batch, whatever classes its rows have"
+        clause = "NetworkSpec.classes is that of every batch, even of one that lacks a class"
         bench.check_steps(bench.plain, [rows[:batch], rows[batch : 2 * batch]], clause)
 
-    def test_uses_the_learning_rate_that_it_is_handed(self, bench: Bench) -> None:
-        """Network.train_epoch is handed each epoch's rate: schedules are the core's."""
-        clause = "Network.train_epoch: each epoch's learning rate is the one that it is handed"
+    def test_uses_the_learning_rate_that_it_is_given(self, bench: Bench) -> None:
+        """Network.train_epoch is given each epoch's rate: schedules belong to the core."""
+        clause = "Network.train_epoch: each epoch's learning rate is the one that it is given"
         rates = [bench.plain.rate * factor for factor in (1.0, 0.25, 2.0)]
         bench.check_steps(bench.plain, bench.batches(3), clause, rates)
 
     def test_a_rate_of_0_leaves_the_parameters_as_they_are(self, bench: Bench) -> None:
-        """Network.train_epoch may be handed a rate of 0, which a schedule may end with: all else goes on."""
+        """Network.train_epoch may be given a rate of 0, which a schedule may end with: all else goes on."""
         clause = "Network.train_epoch at a rate of 0: parameters stay, running statistics and moments move as ever"
         recipe = bench.stateful()
         network = bench.build(recipe)
@@ -133,7 +133,7 @@ class Training(BackendTests):
         accepted(clause, "statistics that a run takes", read_stats, stats, 3 * batch, batch, 0)
         for name, kind in (("losses", "f8"), ("sizes", "i8")):
             values = getattr(stats, name)
-            told = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+            kind_found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
             fits = isinstance(values, np.ndarray) and values.shape == (3,) and values.dtype.kind == kind[0]
-            require(fits and (kind[0] == "i" or values.dtype == np.float64), clause, f"{name} {kind} (3,)", told)
+            require(fits and (kind[0] == "i" or values.dtype == np.float64), clause, f"{name} {kind} (3,)", kind_found)
         require(isinstance(stats.correct, int | np.integer), clause, "a whole number", type(stats.correct).__name__)

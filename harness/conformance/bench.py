@@ -24,7 +24,7 @@ _NUDGE = 64 * 2.0**-24
 """How far, relatively, parameters are moved to find what no rounding decides: some of float32's last bits."""
 
 REFERENCE = "numpy"
-"""The backend that others are held against, found as any is."""
+"""The backend that others are compared with, found as any is."""
 
 Rows = NDArray[np.int64]
 
@@ -64,7 +64,7 @@ class Bench:
         return recipe if self.declined(varied, data) else varied
 
     def images(self, rows: int, shape: tuple[int, int]) -> LabelledImages:
-        """Return so many images, of a shape if the backend honours it, else of the shape that it is tested with."""
+        """Return ``rows`` images of a shape if the backend honours it, else of the shape that it is tested with."""
         classes = len(self.data.class_names)
         if self.declined(self.plain, sample(classes, shape, classes)):
             height, width = self.data.images.shape[1:]
@@ -72,7 +72,7 @@ class Bench:
         return sample(rows, shape, classes)
 
     def stateful(self) -> Recipe:
-        """Return a recipe with all that a state may hold: an optimizer's moments, a batch norm's statistics."""
+        """Return a recipe with all that a state may have: an optimizer's moments, a batch norm's statistics."""
         recipe = self.plain
         for rule in RULES.values():
             if not recipe.rule.optimizer.init(np.zeros(1)):

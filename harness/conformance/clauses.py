@@ -1,4 +1,4 @@
-"""How a failure is told: what was expected, what came, and which clause of the contract says so."""
+"""How a failure is reported: what was expected, what came, and which clause of the contract says so."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ def broken(clause: str, expected: str, got: object) -> NoReturn:
     pytest.fail(f"expected {expected}; got {got}; contract: {clause}", pytrace=False)
 
 
-def require(holds: object, clause: str, expected: str, got: object) -> None:
-    """Fail the test unless something holds."""
-    if not holds:
+def require(condition: object, clause: str, expected: str, got: object) -> None:
+    """Fail the test unless a condition is true."""
+    if not condition:
         broken(clause, expected, got)
 
 
 def accepted(clause: str, expected: str, read: Callable[..., T], *arguments: Any) -> T:
-    """Return what a check of a run returns; fail the test where a run would fail the trial."""
+    """Return what a run reads from a plugin; fail the test where the run would fail the trial."""
     try:
         return read(*arguments)
     except TrialError as error:
@@ -34,7 +34,7 @@ def accepted(clause: str, expected: str, read: Callable[..., T], *arguments: Any
 
 @contextmanager
 def explained(clause: str) -> Iterator[None]:
-    """Have whatever is raised within the block name the clause that it breaks."""
+    """Add the clause that is broken to any exception raised within the block."""
     try:
         yield
     except Exception as error:

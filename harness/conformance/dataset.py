@@ -22,7 +22,7 @@ class _LoadedError(Exception):
 
 
 class _Sealed:
-    """A dataset that tells its source, and may not be loaded."""
+    """A dataset that has a source, and must not be loaded."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.unavailable = dataset.unavailable
@@ -46,7 +46,7 @@ class DatasetConformance(Conformance):
 
     @pytest.fixture
     def loaded(self, dataset: Dataset) -> LabelledImages:
-        """Return its images; skip where they are not to be had."""
+        """Return its images; skip where they are unavailable."""
         reason = dataset.unavailable()
         if reason is not None:
             pytest.skip(f"unavailable: {reason}")
@@ -57,21 +57,21 @@ class DatasetConformance(Conformance):
     def test_says_in_one_line_why_it_is_unavailable(self, dataset: Dataset) -> None:
         """Dataset.unavailable returns None, or a reason in one line; it does not raise."""
         reason = dataset.unavailable()
-        holds = reason is None or (isinstance(reason, str) and reason.strip() and "\n" not in reason)
+        fits = reason is None or (isinstance(reason, str) and reason.strip() and "\n" not in reason)
         clause = "Dataset.unavailable returns why it cannot be loaded here, in one line, or None"
-        require(holds, clause, "None or one line", repr(reason))
+        require(fits, clause, "None or one line", repr(reason))
 
     def test_images_and_labels_have_the_types_of_the_contract(self, loaded: LabelledImages) -> None:
         """LabelledImages: images (rows, height, width) uint8, labels (rows,) int64."""
         images, labels = loaded.images, loaded.labels
         for name, array, dtype, axes in (("images", images, "uint8", 3), ("labels", labels, "int64", 1)):
             require(isinstance(array, np.ndarray), _CONTENT, f"{name} in a NumPy array", type(array).__name__)
-            told = f"{array.dtype} {array.shape}"
+            kind = f"{array.dtype} {array.shape}"
             fits = str(array.dtype) == dtype and array.ndim == axes
-            require(fits, _CONTENT, f"{name} {dtype} with {axes} axes", told)
+            require(fits, _CONTENT, f"{name} {dtype} with {axes} axes", kind)
         require_equal(len(labels), len(images), _CONTENT, "labels, one an image:")
 
-    def test_every_class_occurs_and_has_a_name_of_its_own(self, loaded: LabelledImages) -> None:
+    def test_every_class_occurs_and_has_a_distinct_name(self, loaded: LabelledImages) -> None:
         """LabelledImages: labels in 0 … classes - 1, all of them, and a name for each class."""
         names, labels = loaded.class_names, loaded.labels
         require(isinstance(names, tuple), _CONTENT, "a tuple of class names", type(names).__name__)
@@ -127,8 +127,8 @@ class DatasetConformance(Conformance):
         try:
             found = materialise(target.name, target.options, _Sealed(another), tmp_path / "cache")
         except _LoadedError:
-            told = f"a call of load() as source() said {dataset.source()!r}, and then {another.source()!r}"
-            broken(clause, "nothing to load the second time", told)
+            got = f"a call of load(): source() said {dataset.source()!r}, and then {another.source()!r}"
+            broken(clause, "nothing to load the second time", got)
         require_equal(found, cached, clause, "the cached dataset")
 
     def test_can_be_split(self, loaded: LabelledImages) -> None:

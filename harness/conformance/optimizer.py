@@ -59,7 +59,7 @@ class OptimizerConformance(Conformance):
     """Tests of an optimizer: pure, elementwise, one rule for every array library.
 
     A subclass may give ``reference``, a static method (parameters, gradients of each step, learning rate) ->
-    parameters by someone else's hand.
+    parameters, written independently of the rule.
     """
 
     kind: ClassVar[Kind] = "optimizer"
@@ -140,14 +140,14 @@ class OptimizerConformance(Conformance):
         parameters, state = x, first
         for _ in range(2):
             parameters, state = rule.update(parameters, x, state, _RATE)
-        require_equal(_told(parameters), _told(x), clause, "parameters")
-        require_equal(_all_told(state), _all_told(first), clause, "a state of")
+        require_equal(_described(parameters), _described(x), clause, "parameters")
+        require_equal(_all_described(state), _all_described(first), clause, "a state of")
 
     def test_serves_a_leading_axis_of_trials(self, rule: Optimizer) -> None:
         """Optimizer: (trials, n) is what each trial's vector gives."""
         stack = start(3)
         for name, surface in SURFACES.items():
-            wanted = np.stack([descend(rule, one, surface) for one in stack])
+            wanted = np.stack([descend(rule, vector, surface) for vector in stack])
             clause = "Optimizer: a leading axis of trials, each as it would be alone"
             require_close(descend(rule, stack, surface), wanted, 1e-12, clause, f"on {name} a parameter of")
 
@@ -169,12 +169,12 @@ class OptimizerConformance(Conformance):
         require_close(np.concatenate([run(slice(2)), run(slice(2, None))]), whole, 1e-12, clause, "in two parts")
         require_close(run(order), whole[order], 1e-12, clause, "in another order")
 
-    def test_takes_a_learning_rate_of_its_own_at_each_step(self, rule: Optimizer) -> None:
+    def test_takes_another_learning_rate_at_each_step(self, rule: Optimizer) -> None:
         """Optimizer.update takes a rate that is a float or a 0-d array; twice the rate goes further."""
         x, clause = start(), "Optimizer.update: learning_rate is a float or an array that broadcasts, new at each step"
         found = [rule.update(x, x, rule.init(x), rate)[0] for rate in (_RATE, np.asarray(_RATE), 2 * _RATE)]
         require_close(found[1], found[0], 1e-12, clause, "with the rate as an array")
-        near, far = (float(np.abs(np.asarray(one) - x).sum()) for one in (found[0], found[2]))
+        near, far = (float(np.abs(np.asarray(moved) - x).sum()) for moved in (found[0], found[2]))
         require(far > near, clause, f"a step longer than {near:.4g} at twice the rate", f"{far:.4g}")
 
     def test_takes_a_learning_rate_of_0(self, rule: Optimizer) -> None:
@@ -193,7 +193,10 @@ class OptimizerConformance(Conformance):
         for name, value in state.items():
             fits = isinstance(name, str) and isinstance(value, np.ndarray | np.generic)
             require(
-                fits and value.shape in {(), x.shape}, clause, f"an array {x.shape} or () for {name!r}", _told(value)
+                fits and value.shape in {(), x.shape},
+                clause,
+                f"an array {x.shape} or () for {name!r}",
+                _described(value),
             )
 
     def test_resumes_from_a_file(self, rule: Optimizer) -> None:
@@ -232,9 +235,9 @@ class OptimizerConformance(Conformance):
             require_equal(hashes[1], hashes[0], clause, "another with the same options to have the hash")
 
 
-def _told(value: Array) -> str:
+def _described(value: Array) -> str:
     return f"{getattr(value, 'dtype', type(value).__name__)} {np.shape(value)}"
 
 
-def _all_told(state: dict[str, Array]) -> str:
-    return ", ".join(f"{name} {_told(value)}" for name, value in sorted(state.items()))
+def _all_described(state: dict[str, Array]) -> str:
+    return ", ".join(f"{name} {_described(value)}" for name, value in sorted(state.items()))

@@ -51,16 +51,16 @@ class PerturbationConformance(Conformance):
 
     @pytest.fixture
     def global_randomness(self) -> Iterator[Randomness]:
-        """Return a function that seeds NumPy's and Python's global generators and tells their state."""
+        """Return a function that seeds NumPy's and Python's global generators and returns their state."""
         saved = np.random.get_state(), random.getstate()  # noqa: NPY002 - the global state that must not matter
 
-        def told(seed: int | None) -> bytes:
+        def state(seed: int | None) -> bytes:
             if seed is not None:
                 np.random.seed(seed)  # noqa: NPY002
                 random.seed(seed)
             return pickle.dumps((np.random.get_state(), random.getstate()))  # noqa: NPY002
 
-        yield told
+        yield state
         np.random.set_state(saved[0])  # noqa: NPY002
         random.setstate(saved[1])
 
@@ -72,8 +72,8 @@ class PerturbationConformance(Conformance):
             require(isinstance(found, np.ndarray), clause, "a NumPy array", type(found).__name__)
             require_equal(f"{found.dtype} {found.shape}", f"float32 {clean.shape}", clause, f"at severity {severity}")
             inside = np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
-            told = f"values in [{found.min():.4g}, {found.max():.4g}]"
-            require(inside, clause, f"values in [0, 1] at severity {severity}", told)
+            span = f"values in [{found.min():.4g}, {found.max():.4g}]"
+            require(inside, clause, f"values in [0, 1] at severity {severity}", span)
 
     def test_severity_0_is_the_identity(self, perturb: Any) -> None:
         """Perturb at severity 0 returns the images as they are."""

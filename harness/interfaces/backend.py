@@ -31,8 +31,8 @@ class EpochStats:
 
     ``losses`` (steps,): each batch's mean cross-entropy, before its update, float64. ``sizes`` (steps,): rows in each
     batch, full but for the last. ``correct``: rows classified rightly, before their batch's update, in training mode.
-    ``peak_device_bytes``: the most bytes that the network's arrays have held on an accelerator at once (not what a pool
-    or cache keeps beside them, nor what an earlier network held), or None where there is none. A network that diverged
+    ``peak_device_bytes``: the most bytes that the network's arrays took on an accelerator at once (not what a pool
+    or cache keeps beside them, nor what an earlier network took), or None where there is none. A network that diverged
     reports losses that are not finite, or raises: the core ends the trial with either.
     """
 
@@ -133,7 +133,7 @@ class Backend(Protocol):
         ...
 
     def devices(self, device: str) -> Sequence[str]:
-        """Return the devices here that ``device`` may stand for: ``["cpu"]``, ``["cuda:0", "cuda:1"]``.
+        """Return the devices here that ``device`` may mean: ``["cpu"]``, ``["cuda:0", "cuda:1"]``.
 
         Asked where `unavailable` has no objection. A trial is trained on one of them; on each but ``"cpu"`` one trial
         at a time.
@@ -155,7 +155,7 @@ class Backend(Protocol):
 
 @runtime_checkable
 class ReducedPrecision(Protocol):
-    """A backend that has other precisions than float32 to offer; an experiment that asks another for one cannot run."""
+    """A backend that offers precisions beside float32; an experiment that asks another backend for one cannot run."""
 
     precisions: Sequence[Precision]
     """Which ``precision`` of an experiment it honours: ``("float32", "bfloat16")``."""

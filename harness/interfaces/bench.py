@@ -20,7 +20,7 @@ class PeerNetwork(Protocol):
         ...
 
     def train_epoch(self) -> None:
-        """Train on every image once, in an order of its own, in batches of the specification's size."""
+        """Train on every image once, in any order, in batches of the specification's size."""
         ...
 
     def synchronize(self) -> None:
@@ -35,23 +35,23 @@ class PeerNetwork(Protocol):
 class Peer(Protocol):
     """Trains the networks that backends train, the way a competent user of some library would without harness.
 
-    Registered as a factory, or as ``"module:factory"``. Everything is asked in a process of the peer's own, which has
+    Registered as a factory, or as ``"module:factory"``. Everything is asked in a separate process, which has
     the environment of the command line, not what harness changes in it.
     """
 
     title: str
     """What tables call it: ``"plain PyTorch"``."""
     reference: bool
-    """Whether backends are told in multiples of it: of several, the first that runs counts."""
+    """Whether tables give backends in multiples of it: of several, the first that runs counts."""
     precision: str
-    """Of its matrix products: what is not ``"float32"`` is not held against float32's limit."""
+    """Of its matrix products: what is not ``"float32"`` is not compared with float32's limit."""
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device`` here, in one line, or None."""
         ...
 
     def unsupported(self, spec: NetworkSpec) -> list[str]:
-        """Return the keys of the experiment that it has no way to honour."""
+        """Return the keys of the experiment that it cannot honour."""
         ...
 
     def environment(self, device: str) -> Mapping[str, str]:

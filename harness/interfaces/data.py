@@ -38,12 +38,12 @@ class LabelledImages:
     title: str = ""
     """What tables, plans and records call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``. Without: name, rows."""
     checked: str = ""
-    """What the content was held against when it was read: ``"checksums"``, ``"counts"``, … Nothing: "" ."""
+    """What the content was verified against when it was read: ``"checksums"``, ``"counts"``, … Nothing: "" ."""
 
 
 @dataclass(frozen=True)
 class ImageStream:
-    """`LabelledImages` whose images come in blocks, uint8 (any number, height, width), so that none holds them all.
+    """`LabelledImages` whose images come in blocks, uint8 (any number, height, width), never all at once.
 
     ``blocks`` is called once; together its blocks have a row for each label.
     """
@@ -74,7 +74,7 @@ class Dataset(Protocol):
         ...
 
     def load(self) -> LabelledImages:
-        """Read the images; called only when the cache does not hold this `source`."""
+        """Read the images; called only when the cache has no entry of this `source`."""
         ...
 
 
@@ -89,7 +89,7 @@ class StreamedDataset(Protocol):
 
 @dataclass(frozen=True)
 class Holding:
-    """Files of a dataset on this machine: where, how many bytes, and what they were held against."""
+    """Files of a dataset on this machine: where, how many bytes, and what they were verified against."""
 
     place: Path
     size: int

@@ -28,7 +28,7 @@ class JaxBackend(StepwiseBackend):
         return None
 
     def devices(self, device: str) -> Sequence[str]:
-        """Return the devices that ``device`` may stand for."""
+        """Return the devices that ``device`` may mean."""
         platform, _, index = device.partition(":")
         found = jax.devices(None if platform == "auto" else platform)
         names = ["cpu" if one.platform == "cpu" else f"cuda:{one.id}" for one in found]
