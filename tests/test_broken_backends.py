@@ -141,7 +141,7 @@ MISTAKES = [
     (
         "one_mask_a_batch",
         "each_row_of_a_batch_has_another_mask",
-        r"expected other units zeroed in each of two equal rows; got the same ones in both; contract: Dropout: zero",
+        r"expected other units zeroed in each of two equal rows; got the same ones in both; contract: Dropout: each",
     ),
     (
         "ignores_the_seed",

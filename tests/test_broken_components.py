@@ -68,7 +68,7 @@ MISTAKES = [
     (
         "never_the_same",
         "is_loaded_once_and_comes_from_the_cache",
-        r"expected nothing to load the second time; got a call of load.. as source.. said 'digits .*', and then 'dig",
+        r"expected nothing to load the second time; got a call of load..: source.. said 'digits .*', and then 'dig",
     ),
 ]
 

@@ -132,7 +132,7 @@ def test_a_backend_with_a_wrong_gradient_is_told_so(tmp_path):
     create("backend", "wrong", tmp_path, registry())
     folder = tmp_path / "harness-wrong"
     module = folder / "harness_wrong" / "backend.py"
-    module.write_text(module.read_text().replace("a.T @ delta", "-a.T @ delta"))
+    module.write_text(module.read_text().replace("x.T @ delta", "-x.T @ delta"))
     distribution(folder, "harness-wrong", "0.1.0", {}, {"harness_wrong": "harness_wrong"})
     told = command("pytest", "-q", "-p", "no:cacheprovider", "-k", "agree_with_the_reference", cwd=folder, code=1)
     assert "all of it is -1 times the reference's" in told

@@ -51,8 +51,8 @@ def state(gpu: str) -> dict[str, str]:
 
 
 def _asked(gpu: str, fields: Mapping[str, str]) -> dict[str, str]:
-    found = _by_nvml(gpu, fields)
-    return _by_command(gpu, fields) if found is None else found
+    values = _by_nvml(gpu, fields)
+    return _by_command(gpu, fields) if values is None else values
 
 
 def _by_nvml(gpu: str, fields: Mapping[str, str]) -> dict[str, str] | None:

@@ -61,10 +61,10 @@ class TorchBackend:
         """Return torch's version and its BLAS; on CUDA its version, the driver's, the device's name and limits."""
         import torch
 
-        found = {"torch": torch.__version__}
+        versions = {"torch": torch.__version__}
         place = resolve(device)
         if place.type == "cpu":
-            return found | {"device": "cpu", "blas": _blas()}
+            return versions | {"device": "cpu", "blas": _blas()}
         gpu = torch.cuda.get_device_properties(place)
         cuda = {
             "device": gpu.name,
@@ -73,7 +73,7 @@ class TorchBackend:
             "float32_matmul": torch.get_float32_matmul_precision(),  # "highest": no TF32
         }
         uuid = str(gpu.uuid).removeprefix("GPU-")
-        return found | {key: value for key, value in cuda.items() if value} | limits(f"GPU-{uuid}")
+        return versions | {key: value for key, value in cuda.items() if value} | limits(f"GPU-{uuid}")
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> TorchNetwork:
         """Return a network on the context's device."""
@@ -110,13 +110,13 @@ def _cuda_missing(device: str) -> str | None:
         import torch
     except (ImportError, OSError) as error:
         return f"torch cannot be imported: {' '.join(str(error).split())}"
-    with warnings.catch_warnings(record=True) as said:  # torch warns of a driver that is too old, and says why
+    with warnings.catch_warnings(record=True) as warned:  # of a driver that is too old: torch says why
         warnings.simplefilter("always")
         available = torch.cuda.is_available()
     if not available:
         if torch.version.cuda is None:
             return f"no CUDA device: torch {torch.__version__} is a build without CUDA"
-        why = " ".join(str(said[0].message).split()) if said else "torch finds no GPU, or no driver for one"
+        why = " ".join(str(warned[0].message).split()) if warned else "torch finds no GPU, or no driver for one"
         return f"no CUDA device: {why}"
     index, count = int(device.partition(":")[2] or 0), torch.cuda.device_count()
     return None if index < count else f"no CUDA device {index}: there are {count}"

@@ -46,12 +46,12 @@ class Parameters:
 
     def gradients(self) -> list[Tensor]:
         """Return the gradients, in the order and the precision of what is kept."""
-        found: list[Any] = [leaf.grad for leaf in self.leaves]
+        gradients: list[Any] = [leaf.grad for leaf in self.leaves]
         if self._rounded:
-            torch._foreach_copy_(self._gradients, [found[index] for index in self._rounded])
+            torch._foreach_copy_(self._gradients, [gradients[index] for index in self._rounded])
             for index, gradient in zip(self._rounded, self._gradients, strict=True):
-                found[index] = gradient
-        return found
+                gradients[index] = gradient
+        return gradients
 
     def renew_copies(self) -> None:
         """Round what is kept, after it was changed, where the modules have copies."""

@@ -71,10 +71,10 @@ class Saving(BackendTests):
         wanted = initial_state(spec, SEED) | {f"optimizer.{name}": np.asarray(value) for name, value in moments.items()}
         require_equal(sorted(state), sorted(wanted), _STATE, "the keys")
         for key, value in wanted.items():
-            found = state[key]
-            require(isinstance(found, np.ndarray), _STATE, f"a NumPy array for {key}", type(found).__name__)
-            require_equal(found.shape, value.shape, _STATE, f"{key} of shape")
-            kind = str(found.dtype) if value.dtype.kind == "f" else found.dtype.kind
+            array = state[key]
+            require(isinstance(array, np.ndarray), _STATE, f"a NumPy array for {key}", type(array).__name__)
+            require_equal(array.shape, value.shape, _STATE, f"{key} of shape")
+            kind = str(array.dtype) if value.dtype.kind == "f" else array.dtype.kind
             require_equal(kind, str(value.dtype) if value.dtype.kind == "f" else "i", _STATE, f"{key} of type")
 
     def test_a_state_resumes_where_it_was_saved(

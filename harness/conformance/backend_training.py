@@ -45,8 +45,8 @@ class Training(BackendTests):
     def test_honours_the_keys_that_it_does_not_decline(self, bench: Bench, name: str) -> None:
         """NetworkSpec says what is built and trained; Backend.unsupported names what is not honoured."""
         recipe = bench.supported(bench.plain.varied(**KEYS[name]))
-        said = ", ".join(f"{key} = {value!r}" for key, value in KEYS[name].items())
-        bench.check_steps(recipe, bench.batches(), f"NetworkSpec with {said}.{declare(*KEYS[name])}")
+        keys = ", ".join(f"{key} = {value!r}" for key, value in KEYS[name].items())
+        bench.check_steps(recipe, bench.batches(), f"NetworkSpec with {keys}.{declare(*KEYS[name])}")
 
     @pytest.mark.parametrize("name", RULES)
     def test_trains_with_the_optimizers_that_it_does_not_decline(self, bench: Bench, name: str) -> None:

@@ -43,10 +43,10 @@ class Bench:
         if reason is not None:
             pytest.skip(f"{target.name} is unavailable: {reason}")
         clause = "Backend.layers and Backend.unsupported name what it has and what it cannot honour"
-        found = accepted(clause, "layer classes in layers", plainest, self.backend)
-        if isinstance(found, list):
-            broken(clause, "an experiment that it honours", f"it declines {', '.join(found)} in every one")
-        self.plain, self.data = found
+        plain = accepted(clause, "layer classes in layers", plainest, self.backend)
+        if isinstance(plain, list):
+            broken(clause, "an experiment that it honours", f"it declines {', '.join(plain)} in every one")
+        self.plain, self.data = plain
 
     def declined(self, recipe: Recipe, data: LabelledImages | None = None) -> list[str]:
         """Return the keys of a recipe that the backend declares that it cannot honour."""

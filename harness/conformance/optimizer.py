@@ -209,7 +209,7 @@ class OptimizerConformance(Conformance):
         with np.load(file, allow_pickle=False) as arrays:
             read = {name: arrays[name] for name in arrays.files}
         gradients = rosenbrock(parameters)
-        wanted, got = (rule.update(parameters, gradients, one, _RATE)[0] for one in (state, read))
+        wanted, got = (rule.update(parameters, gradients, past, _RATE)[0] for past in (state, read))
         clause = "Optimizer: its state is all that resuming needs"
         require_close(got, wanted, 1e-12, clause, "after a state was saved and read")
 

@@ -1,4 +1,4 @@
-"""What JAX says of its devices."""
+"""The backend: JAX's devices, and what is built on them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from harness.interfaces import Context, Network, NetworkSpec, Optimizer, State
 from harness.stepwise import StepwiseBackend
 from harness_jax.network import LAYERS, JaxNetwork
 
-# XLA sizes its threads once, when it starts; the harness has settled this process's by then.
+# XLA chooses its number of threads once, when it starts; by then the harness has set that of this process.
 os.environ.setdefault("NPROC", os.environ.get("OMP_NUM_THREADS", "1"))
 
 
@@ -30,8 +30,8 @@ class JaxBackend(StepwiseBackend):
     def devices(self, device: str) -> Sequence[str]:
         """Return the devices that ``device`` may mean."""
         platform, _, index = device.partition(":")
-        found = jax.devices(None if platform == "auto" else platform)
-        names = ["cpu" if one.platform == "cpu" else f"cuda:{one.id}" for one in found]
+        available = jax.devices(None if platform == "auto" else platform)
+        names = ["cpu" if place.platform == "cpu" else f"cuda:{place.id}" for place in available]
         return [names[int(index)]] if index else names
 
     def environment(self, device: str) -> Mapping[str, str]:
@@ -41,10 +41,10 @@ class JaxBackend(StepwiseBackend):
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> Network:
         """Return a network that starts from ``initial``."""
         if context.precision == "float64":
-            jax.config.update("jax_enable_x64", True)  # JAX knows float64 for a whole process or not at all
+            jax.config.update("jax_enable_x64", True)  # JAX allows float64 in a whole process or not at all
         return JaxNetwork(spec, initial, optimizer, context, _device(self.devices(context.device)[0]))
 
 
 def _device(name: str) -> jax.Device:
     platform, _, index = name.partition(":")
-    return next(one for one in jax.devices(platform) if one.id == int(index or 0))
+    return next(place for place in jax.devices(platform) if place.id == int(index or 0))

@@ -80,14 +80,16 @@ class SklearnBackend(StepwiseBackend):
 
     def unsupported(self, spec: NetworkSpec, optimizer: Optimizer) -> list[str]:
         """Return the keys of the experiment that it cannot honour."""
-        found = {
+        kinds = [type(layer) for layer in spec.layers]
+        declined = {
+            "hidden_layers": kinds != [Linear, *[Activation, Linear] * (len(kinds) // 2)],
             "activation": any(isinstance(layer, Activation) and layer.name != "relu" for layer in spec.layers),
             "gradient": spec.gradient != "mean",
             "weight_decay": spec.weight_decay != 0,  # on the biases too, that is; `l2` it has
             "optimizer": optimizer != SGD() and type(optimizer) is not Adam,
             "classes": spec.classes == 2,  # it would be one sigmoid
         }
-        return [key for key, declined in found.items() if declined]
+        return [key for key, is_declined in declined.items() if is_declined]
 
     def environment(self, _device: str) -> Mapping[str, str]:
         """Return versions and the device's name."""

@@ -19,6 +19,7 @@ class TestSklearn(BackendConformance):
     [
         ((Linear(4, 3),), {"l2": 0.1}, Adam(eps=1e-3), []),
         ((Linear(4, 3), Activation("silu"), Linear(3, 3)), {}, SGD(), ["activation"]),
+        ((Linear(4, 3), Linear(3, 3)), {}, SGD(), ["hidden_layers"]),
         ((Linear(4, 3),), {"gradient": "sum", "weight_decay": 0.1}, SGD(), ["gradient", "weight_decay"]),
         ((Linear(4, 3),), {}, SGD(momentum=0.9), ["optimizer"]),
         ((Linear(4, 3),), {}, AdamW(), ["optimizer"]),
