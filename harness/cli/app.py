@@ -91,7 +91,7 @@ def _options(
     """Train a matrix of neural-network experiments, test them under perturbations, and rank them.
 
     Exit codes: 0 success, 1 a trial failed or could not run, 2 a wrong command, suite or plugin, 3 an
-    expectation or comparison not met, 130 interrupted.
+    expectation or comparison not met, 4 a comparison without a verdict, 130 interrupted.
     """
     del debug, version  # `main` reads the first, its callback the second
     if no_tune:

@@ -64,7 +64,7 @@ def _show(kept: Mapping[Case, Calibration]) -> None:
     typer.echo(f"stored in {calibration_path()}")
     if any(calibration.noise is None for calibration in kept.values()):
         typer.echo(f"a comparison needs {FEWEST} invocations or more: calibrate again", err=True)
-    if any(len(one.disturbed) - sum(one.disturbed) < FEWEST for one in kept.values() if any(one.disturbed)):
+    if any(sum(each.disturbed) and len(each.disturbed) - sum(each.disturbed) < FEWEST for each in kept.values()):
         typer.echo(
             "another program used the cores, so the noise floor is too high: calibrate again when none runs", err=True
         )

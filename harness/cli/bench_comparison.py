@@ -31,14 +31,14 @@ def compared_with(path: Path | None, now: Sequence[Measurement], before: Sequenc
     ):
         if titles:
             typer.echo(f"{what}: {', '.join(titles)}", err=True)
-    lacking = [one.invocations for one in compared if one.invocations < FEWEST]
+    lacking = [row.invocations for row in compared if row.invocations < FEWEST]
     if lacking:
         typer.echo(
             f"no verdict with fewer than {FEWEST} calibrated invocations (there are {min(lacking)}): 'harness bench "
             "--calibrate' adds some",
             err=True,
         )
-    if any(one.disturbed for one in compared):
+    if any(row.disturbed for row in compared):
         typer.echo(
             f"no verdict where another program used a case's cores, now or in {path}: measure again when none runs",
             err=True,
@@ -48,8 +48,8 @@ def compared_with(path: Path | None, now: Sequence[Measurement], before: Sequenc
 
 def gate(compared: Sequence[Comparison], *, require_verdict: bool) -> int:
     """Report the cases that are slower than the baseline or have no verdict; return the exit code."""
-    slower = [one.now.title for one in compared if one.verdict == "slower"]
-    undecided = [one.now.title for one in compared if not one.decided]
+    slower = [row.now.title for row in compared if row.verdict == "slower"]
+    undecided = [row.now.title for row in compared if not row.decided]
     for titles, what in ((slower, "slower"), (undecided, "cannot tell")):
         if titles:
             typer.echo(f"--fail-on-slower: {what}: {', '.join(titles)}", err=True)

@@ -12,9 +12,9 @@ SECONDS = 10.0
 
 
 def gate_code(*, failed: bool, undecided: bool, require_verdict: bool) -> int:
-    """Return the exit code of a command that is a gate: 3 where it failed, 4 where it cannot tell, else 0.
+    """Return the exit code of a command that gates: 3 if it failed, 4 if it is undecided, else 0.
 
-    With ``require_verdict``, what it cannot tell has failed.
+    With ``require_verdict``, undecided counts as failed.
     """
     if failed or (undecided and require_verdict):
         return 3

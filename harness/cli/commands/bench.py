@@ -105,7 +105,8 @@ def bench(
         bool, typer.Option("--calibrate", help="Measure the noise floor of each backend on this machine.")
     ] = False,
     invocations: Annotated[
-        int | None, typer.Option("--invocations", min=1, help="Times that --calibrate measures each. Default: 8.")
+        int | None,
+        typer.Option("--invocations", metavar="N", min=1, help="How often --calibrate measures each. Default: 8."),
     ] = None,
     read: Annotated[
         Path | None,
@@ -119,10 +120,10 @@ def bench(
     ] = None,
     fail_on_slower: Annotated[
         bool,
-        typer.Option("--fail-on-slower", help="Exit with code 3 if a case is slower, with 4 if that cannot be told."),
+        typer.Option("--fail-on-slower", help="Exit with code 3 if a case is slower, 4 if one has no verdict."),
     ] = False,
     require_verdict: Annotated[
-        bool, typer.Option("--require-verdict", help="With --fail-on-slower: code 3 for what cannot be told, too.")
+        bool, typer.Option("--require-verdict", help="With --fail-on-slower: code 3 instead of 4.")
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
         BenchFormat, typer.Option("--format", "-f", help="How to write the measurements.")

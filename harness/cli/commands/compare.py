@@ -30,11 +30,11 @@ def compare(
             "--fail-on",
             metavar="METRIC:±NUMBER",
             help="Exit with code 3 if a mean fell (-) or rose (+) by more than this, or RUN_B lacks it: "
-            "test_accuracy:-0.5. Code 4 if times cannot tell. Repeatable.",
+            "test_accuracy:-0.5. Code 4 if times have no verdict. Repeatable.",
         ),
     ] = None,
     require_verdict: Annotated[
-        bool, typer.Option("--require-verdict", help="With --fail-on: code 3 for times that cannot tell, too.")
+        bool, typer.Option("--require-verdict", help="With --fail-on: code 3 instead of 4.")
     ] = False,
 ) -> None:
     """Compare two runs of the same data.
