@@ -68,7 +68,7 @@ class Line:
 
     @property
     def met(self) -> bool:
-        """Whether the figure is as it must be; one that was disturbed says nothing, either way."""
+        """Whether the figure is as it must be; a disturbed one is not judged."""
         if self.figure is None or self.disturbed:
             return False
         return self.figure < self.bound if self.below else self.figure >= self.bound
@@ -85,25 +85,32 @@ class Line:
 
 def lines(measurements: Sequence[Measurement]) -> list[Line]:
     """Return the table's lines."""
-    found = [_ratio(goal, measurements) for goal in GOALS]
-    found.insert(5, _limit(OF_THE_LIMIT, measurements))
+    ratios = [_ratio(goal, measurements) for goal in GOALS]
+    ratios.insert(5, _limit(OF_THE_LIMIT, measurements))
     peaks = [
-        one.peak_anonymous_bytes / 1e6
-        for one in measurements
-        if one.backend == "numpy" and one.work == "train" and one.peak_anonymous_bytes is not None
+        measurement.peak_anonymous_bytes / 1e6
+        for measurement in measurements
+        if measurement.backend == "numpy"
+        and measurement.work == "train"
+        and measurement.peak_anonymous_bytes is not None
     ]
     return [
-        *found,
+        *ratios,
         Line("peak anonymous memory of a numpy worker, MB", max(peaks, default=None), MEGABYTES, below=True),
     ]
 
 
 def _ratio(goal: Goal, measurements: Sequence[Measurement]) -> Line:
     mine = _mine(goal, measurements)
-    peer = _one(measurements, lambda one: one.backend == goal.peer and one.network == goal.network and one.threads == 2)
+    peer = _first(
+        measurements,
+        lambda measurement: (
+            measurement.backend == goal.peer and measurement.network == goal.network and measurement.threads == 2
+        ),
+    )
     figure = mine.samples_per_second / peer.samples_per_second if mine and peer else None
     label = peer.label if peer else goal.peer
-    disturbed = any(one.disturbed for one in (mine, peer) if one)
+    disturbed = any(measurement.disturbed for measurement in (mine, peer) if measurement)
     return Line(f"{_what(goal, measurements)} ÷ {label}, 1 × 2", figure, goal.at_least, disturbed=disturbed)
 
 
@@ -111,7 +118,7 @@ def _limit(goal: Goal, measurements: Sequence[Measurement]) -> Line:
     mine = _mine(goal, measurements)
     limit = limit_of(mine, measurements) if mine else None
     figure = rate(mine) / rate(limit) if mine and limit else None
-    disturbed = any(one.disturbed for one in (mine, limit) if one)
+    disturbed = any(measurement.disturbed for measurement in (mine, limit) if measurement)
     return Line(
         f"{_what(goal, measurements)} ÷ float32 matrix limit, 2 × 1", figure, goal.at_least, disturbed=disturbed
     )
@@ -124,16 +131,22 @@ def _what(goal: Goal, measurements: Sequence[Measurement]) -> str:
 
 
 def _mine(goal: Goal, measurements: Sequence[Measurement]) -> Measurement | None:
-    def fits(one: Measurement) -> bool:
-        place = (one.processes, one.threads)
-        same = (one.backend, one.network, one.precision) == (goal.backend, goal.network, goal.precision)
+    def fits(measurement: Measurement) -> bool:
+        place = (measurement.processes, measurement.threads)
+        same = (measurement.backend, measurement.network, measurement.precision) == (
+            goal.backend,
+            goal.network,
+            goal.precision,
+        )
         return same and place == (goal.processes, 3 - goal.processes)
 
-    return _one(measurements, fits)
+    return _first(measurements, fits)
 
 
-def _one(measurements: Sequence[Measurement], fits: Callable[[Measurement], bool]) -> Measurement | None:
-    return next((one for one in measurements if one.work == "train" and fits(one)), None)
+def _first(measurements: Sequence[Measurement], fits: Callable[[Measurement], bool]) -> Measurement | None:
+    return next(
+        (measurement for measurement in measurements if measurement.work == "train" and fits(measurement)), None
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -148,22 +161,22 @@ def main(arguments: Sequence[str]) -> int:
             place = Path(arguments[0])
         else:
             if cores() < CORES:
-                print(f"error: the goals are of {CORES} cores, and here is {cores()}", file=sys.stderr)
+                print(f"error: the goals are of {CORES} cores, and this machine has {cores()}", file=sys.stderr)
                 return 2
             options = ["--format", "json", "--save", str(place), *arguments]
             command = [sys.executable, "-m", "harness", *COMMAND, *options]
             if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 2:
-                return 2  # it has said why
+                return 2  # its error is on standard error
         try:
             measurements = read(place)
         except HarnessError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-    found = lines(measurements)
+    goals = lines(measurements)
     headings = ["processes × threads; ratios of samples/s", "measured", "required", ""]
-    print(tabulate([line.cells() for line in found], headings, "simple", disable_numparse=True))
+    print(tabulate([line.cells() for line in goals], headings, "simple", disable_numparse=True))
     print(*notes(measurements), sep="\n")
-    return 0 if all(line.met for line in found) else 1
+    return 0 if all(line.met for line in goals) else 1
 
 
 if __name__ == "__main__":

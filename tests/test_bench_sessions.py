@@ -101,7 +101,7 @@ class Nowhere(NumpyBackend):
     def unavailable(self, device):
         with Path(os.environ["ASKED"]).open("a") as file:
             file.write("asked ")
-        return "needs a machine that nobody has"
+        return "needs another machine"
 
 
 @harness.hookimpl
@@ -142,7 +142,7 @@ def test_processes_of_a_case_run_at_the_same_moment():
 
 @pytest.mark.usefixtures("theirs")
 def test_start_and_memory_are_of_the_process_itself():
-    """From its start until the network stands; mapped images are nobody's own memory."""
+    """From its start until the network is built; mapped images are not its memory."""
     rows = 60_000  # 47 MB of images
     measured = bench.measure([bench_case("theirs", "M0", "train", rows=rows)], 1)
     (one,) = measured.measurements
@@ -193,8 +193,8 @@ def test_one_failing_case_costs_itself_alone(monkeypatch, tmp_path):
         "theirs M3b train": "its process died (exit code 7)",
     }
     assert {case.title: why for case, why in measured.unavailable.items()} == {
-        "nowhere M0 train": "needs a machine that nobody has",
-        "nowhere M1g train": "needs a machine that nobody has",
+        "nowhere M0 train": "needs another machine",
+        "nowhere M1g train": "needs another machine",
         "their-peer M3b train": "their library has no dropout",
     }
     assert (tmp_path / "asked").read_text().count("asked") == 2  # by the first case alone: once more for the reason

@@ -53,7 +53,7 @@ RUN = [
 
 def test_ratios_are_within_one_run_network_and_place():
     """The limit is the best of any library and kernel in float32; one's own is what one used."""
-    found = {(s.one.title, s.one.processes): s for s in bench.standings(RUN)}
+    found = {(s.measurement.title, s.measurement.processes): s for s in bench.standings(RUN)}
     told = {key: (s.times_reference, s.of_limit, s.of_own) for key, s in found.items()}
     assert told == {
         ("numpy M0 train", 1): pytest.approx((3.0, 0.5, 0.6)),
@@ -105,7 +105,7 @@ def test_tables_say_what_a_reader_must_know():
     assert ["numpy (SkylakeX)", "1 × 2", "600 ±0.0%", "–"] in texts(products)
     said = notes(disturbed)
     assert "openblas 1 Haswell (numpy, sklearn-mlp)" in said[0]
-    assert said[-1].startswith("! disturbed, 1 of 14 cases: others had more than 5 % of their cores")
+    assert said[-1].startswith("! disturbed, 1 of 14 cases: other programs had more than 5 % of their cores")
     assert "numpy M0 train: 40%" in said[-1]
     assert notes([replace(RUN[0], waited=0.01)])[-1].startswith("Not disturbed")
     single = replace(RUN[0], seconds=(1.0,))
@@ -179,7 +179,7 @@ def test_goals_need_two_cores(monkeypatch, capsys):
     """Told before anything is measured."""
     monkeypatch.setattr("harness.machine.host.cores", lambda: 1)
     assert runpy.run_path(str(SCRIPT))["main"]([]) == 2
-    assert capsys.readouterr().err == "error: the goals are of 2 cores, and here is 1\n"
+    assert capsys.readouterr().err == "error: the goals are of 2 cores, and this machine has 1\n"
 
 
 def test_goals_are_all_met_where_they_are(goals):

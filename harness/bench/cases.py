@@ -19,7 +19,7 @@ Work = Literal["train", "predict", "evaluate", "products", "perturb", "load"]
 WORKS: tuple[Work, ...] = ("train", "predict")
 """What a backend does for a suite all the time."""
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
-"""Those that a case may have."""
+"""Of matrix products, that a case may have."""
 
 SEED = 0
 ROWS = 51_200
@@ -58,7 +58,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        """What people call it: ``"numpy M0 train"``, ``"numpy M0 train, 2 processes"``."""
+        """Its title: ``"numpy M0 train"``, ``"numpy M0 train, 2 processes"``."""
         return case_title(self.backend, self.network_name, self.work, self.precision, self.kernel, self.processes)
 
     @property
@@ -80,7 +80,7 @@ class Case:
 
 
 def case_title(name: str, network: str, work: str, precision: str, kernel: str, processes: int) -> str:
-    """Return what people call a case: what is as usual is not said."""
+    """Return a case's title: what is as usual is left out."""
     words = [name, network, work, precision if precision != "float32" else "", f"({kernel})" if kernel else ""]
     return " ".join(filter(None, words)) + (f", {processes} processes" if processes > 1 else "")
 

@@ -61,13 +61,14 @@ def compare(
     Raises:
         HarnessError: they have no case in common, or one was measured on another machine or in another way.
     """
-    check_common([one.title for one in now], baseline)
-    before = {one.title: one for one in baseline}
-    pairs = [(one, before[one.title]) for one in now if one.title in before]
+    check_common([measurement.title for measurement in now], baseline)
+    before = {measurement.title: measurement for measurement in baseline}
     compared = []
-    for one, other in pairs:
-        _check_comparable(one, other)
-        compared.append(_compared(one, other, calibrations.get(calibration_key(one.machine, one.backend))))
+    for measurement in now:
+        if other := before.get(measurement.title):
+            _check_comparable(measurement, other)
+            known = calibrations.get(calibration_key(measurement.machine, measurement.backend))
+            compared.append(_compared(measurement, other, known))
     return _judged(compared)
 
 
@@ -77,7 +78,7 @@ def check_common(titles: Sequence[str], baseline: Sequence[Measurement]) -> None
     Raises:
         HarnessError: it has none.
     """
-    before = [one.title for one in baseline]
+    before = [measurement.title for measurement in baseline]
     if not set(before) & set(titles):
         msg = f"no case in common: it has {', '.join(before)}; measured now: {', '.join(titles)}"
         raise HarnessError(msg)
@@ -106,20 +107,20 @@ def _compared(now: Measurement, baseline: Measurement, calibration: Calibration 
 
 def _judged(compared: Sequence[Comparison]) -> list[Comparison]:
     """Return the comparisons with the verdicts that they have among each other."""
-    p = np.array([one.p for one in compared if one.p is not None])
+    p = np.array([comparison.p for comparison in compared if comparison.p is not None])
     significant = int(np.sum(holm(p) <= LEVEL))
     adjusted = iter(holm(p))
     judged = []
-    for one in compared:
-        if one.p is None or one.error is None or one.df is None:
-            judged.append(one)
+    for comparison in compared:
+        if comparison.p is None or comparison.error is None or comparison.df is None:
+            judged.append(comparison)
             continue
         p_holm = float(next(adjusted))
         # Holm's levels go from 5 % / all to 5 % / 1; the first that is not significant holds for all that follow.
-        left = len(p) - min(int(np.sum(p < one.p)), significant)
-        beyond = margin(one.error, one.df, LEVEL / left)
-        verdict: Verdict = "within the noise" if p_holm > LEVEL else "faster" if one.ratio > 1 else "slower"
-        judged.append(replace(one, p_holm=p_holm, margin=beyond, verdict=verdict))
+        left = len(p) - min(int(np.sum(p < comparison.p)), significant)
+        beyond = margin(comparison.error, comparison.df, LEVEL / left)
+        verdict: Verdict = "within the noise" if p_holm > LEVEL else "faster" if comparison.ratio > 1 else "slower"
+        judged.append(replace(comparison, p_holm=p_holm, margin=beyond, verdict=verdict))
     return judged
 
 
@@ -141,8 +142,8 @@ def _check_comparable(now: Measurement, baseline: Measurement) -> None:
 
 
 def _changes(now: Measurement, baseline: Measurement) -> tuple[str, ...]:
-    """Return what the environment says otherwise than the baseline's did."""
-    here, there = (one.environment | {"backend": one.provenance} for one in (now, baseline))
+    """Return what differs between the environments."""
+    here, there = (side.environment | {"backend": side.provenance} for side in (now, baseline))
     keys = sorted(here.keys() | there.keys())
     return tuple(
         f"{key} {there.get(key, 'none')} -> {here.get(key, 'none')}" for key in keys if here.get(key) != there.get(key)

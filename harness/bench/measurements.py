@@ -68,13 +68,13 @@ class Measurement:
     label: str = ""
     """What tables call it, where that is not its name."""
     reference: bool = False
-    """Whether backends are told in multiples of it."""
+    """Whether backends are compared with it, in multiples of its speed."""
     operations: float | None = None
     """Floating-point operations an image takes at least: its matrix products."""
     conditions: int = 1
     """Under how many conditions each image is predicted or made: clean, and each severity of a perturbation."""
     startup_seconds: tuple[float, ...] = ()
-    """From the start of each process until its network stood."""
+    """From the start of each process until its network was built."""
     peak_anonymous_bytes: int | None = None
     """Of the largest process, until the case was warm."""
     waited: float | None = None
@@ -85,16 +85,16 @@ class Measurement:
     parameters: int | None = None
     """Of the network."""
     others: float | None = None
-    """What others took of as many cores as it may use, as a share of them: the median run's."""
+    """What other programs took of as many cores as it may use, as a share of them: the median run's."""
 
     def __post_init__(self) -> None:
-        if not self.seconds or not all(0.0 < one < float("inf") for one in self.seconds):
+        if not self.seconds or not all(0.0 < second < float("inf") for second in self.seconds):
             msg = f"{self.title}: seconds are {list(self.seconds)}: at least one, all above 0, is needed"
             raise ValueError(msg)
 
     @property
     def title(self) -> str:
-        """What people call the case."""
+        """The case's title."""
         precision = "float32" if self.kind == "peer" else self.precision  # a peer's name says its own
         return case_title(self.backend, self.network, self.work, precision, self.variant, self.processes)
 
@@ -115,12 +115,12 @@ class Measurement:
 
     @property
     def disturbed(self) -> bool:
-        """Whether others had its cores for a part of the time that shows.
+        """Whether other programs had its cores for more than the tolerated share of the time.
 
-        Threads of some libraries make room for each other when they wait: without anybody else, that is their own.
+        Threads of some libraries make room for each other when they wait. With no other program, it is normal.
         """
-        told = [share for share in (self.waited, self.others) if share is not None]
-        return bool(told) and min(told) > TOLERATED
+        shares = [share for share in (self.waited, self.others) if share is not None]
+        return bool(shares) and min(shares) > TOLERATED
 
     @property
     def spread(self) -> float | None:
@@ -131,11 +131,11 @@ class Measurement:
         return float((high - low) / 2 / middle)
 
     def described(self) -> dict[str, Any]:
-        """Return everything but the seconds, as JSON: for pytest-benchmark's ``extra_info``, which `read` takes up."""
-        told = asdict(self)
-        del told["seconds"]
+        """Return everything but the seconds, as JSON, for pytest-benchmark's ``extra_info``, which `read` reads."""
+        content = asdict(self)
+        del content["seconds"]
         driver = next((value for key, value in self.environment.items() if key.endswith("driver")), "none")
-        return told | {
+        return content | {
             "device": self.machine.device,
             "driver": driver,
             "kernel": self.machine.blas,
@@ -146,15 +146,17 @@ class Measurement:
 
 
 def document(measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """Return measurements as JSON, with what a reader wants to know of each beside what was measured."""
+    """Return measurements as JSON, with figures that are computed from them."""
     return {
         "version": _VERSION,
-        "measurements": [one.described() | {"seconds": list(one.seconds)} for one in measurements],
+        "measurements": [
+            measurement.described() | {"seconds": list(measurement.seconds)} for measurement in measurements
+        ],
     }
 
 
 def check_place(path: Path) -> None:
-    """Make sure that a file can be put somewhere: before anything is measured for it.
+    """Verify that a file can be written, before anything is measured for it.
 
     Raises:
         HarnessError: its folder is not there, or it is a folder itself.
@@ -191,13 +193,13 @@ def read(path: Path) -> list[Measurement]:
     try:
         content = read_json(path)
         if "benchmarks" in content:
-            told = [one["extra_info"] | {"seconds": one["stats"]["data"]} for one in content["benchmarks"]]
+            entries = [run["extra_info"] | {"seconds": run["stats"]["data"]} for run in content["benchmarks"]]
         elif content["version"] == _VERSION:
-            told = content["measurements"]
+            entries = content["measurements"]
         else:
             msg = f"{path}: version {shown(content['version'])} of the format, not {_VERSION}. Measure anew"
             raise HarnessError(msg)
-        found = _MEASUREMENTS.validate_python(told)
+        measurements = _MEASUREMENTS.validate_python(entries)
     except OSError as error:
         msg = f"{path}: cannot be read: {error.strerror}"
         raise HarnessError(msg) from None
@@ -205,15 +207,15 @@ def read(path: Path) -> list[Measurement]:
         why = _first(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
         msg = f"{path}: neither what 'harness bench --save' nor what 'pytest tests/benchmark --benchmark-json' writes: "
         raise HarnessError(msg + why) from None
-    if not found:
+    if not measurements:
         msg = f"{path}: holds no measurement"
         raise HarnessError(msg)
-    return found
+    return measurements
 
 
 _MEASUREMENTS = TypeAdapter(list[Measurement])
 
 
 def _first(error: ValidationError) -> str:
-    one = error.errors()[0]
-    return f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

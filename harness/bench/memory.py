@@ -11,15 +11,15 @@ SECONDS = 0.002
 
 
 class PeakMemory:
-    """Looks at this process's anonymous memory from a thread of its own, for as long as its ``with`` block lasts.
+    """Looks at this process's anonymous memory from a thread, for as long as its ``with`` block lasts.
 
-    Each look takes the interpreter for a moment (30 to 60 µs, every 2 ms): runs that are compared do not belong into
-    the block, and a start-up, which does because its memory counts, is told up to 3 % too long.
+    Each look takes the interpreter for a moment (30 to 60 µs, every 2 ms). So runs that are compared do not belong into
+    the block. A start-up does, because its memory counts: it takes up to 3 % longer.
     """
 
     def __init__(self) -> None:
         self.bytes: int | None = anonymous_bytes()
-        """The most so far; None where the system does not tell."""
+        """The most so far; None where the system does not report it."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 

@@ -14,24 +14,24 @@ from harness.bench.sessions import Session
 from harness.bench.storage import stored
 
 Say = Callable[[str], None]
-"""Takes what there is to say while it goes."""
+"""Takes a text about what is measured now."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured, and, of the cases that were not, why: ``unavailable`` here, or ``failed``."""
+    """The measurements, and why other cases have none: they are ``unavailable`` here, or ``failed``."""
 
     measurements: list[Measurement]
     unavailable: dict[Case, str] = field(default_factory=dict)
     failed: dict[Case, str] = field(default_factory=dict)
     caching_seconds: float | None = None
-    """What it took to put the images into the cache."""
+    """Of putting the images into the cache."""
 
 
 def interleaved(runs: Sequence[Callable[[], float]], rounds: int) -> list[list[float]]:
-    """Return what each run, which tells its seconds, told in each round (runs, rounds).
+    """Return the seconds of each run in each round (runs, rounds); a run returns its seconds.
 
-    Rounds alternate in direction: of a steady drift, too, each run gets its share.
+    Rounds alternate in direction, so that each run gets its share of a steady drift.
     """
     seconds: list[list[float]] = [[] for _ in runs]
     for count in range(rounds):
@@ -48,13 +48,13 @@ def measure(
     timeout: float | None = None,
     say: Say | None = None,
 ) -> Measured:
-    """Measure cases, each in fresh processes, interleaved; one that fails costs itself alone.
+    """Measure cases, each in fresh processes, interleaved; a failing one does not stop the others.
 
-    ``plain``: the environment of peers; by default this process's own. ``timeout``: the seconds that each start and
+    ``plain``: the environment of peers; by default this process's. ``timeout``: the seconds that each start and
     each run of a case may take.
     """
     environment = dict(os.environ) if plain is None else plain
-    told = say or (lambda _text: None)
+    report = say or (lambda _text: None)
     unavailable: dict[Case, str] = {}
     failed: dict[Case, str] = {}
     everywhere: dict[tuple[str, ...], str] = {}
@@ -69,7 +69,7 @@ def measure(
             if reason:
                 unavailable[case] = reason
                 continue
-            told(f"starting {case.title}")
+            report(f"starting {case.title}")
             session = Session(case, images.dataset, environment, timeout)
             try:
                 sessions.append(stack.enter_context(session))
@@ -81,9 +81,11 @@ def measure(
                 failed[case] = str(error)
             else:
                 waiting = _with_kernels(case, session) + waiting
-        seconds = interleaved([_guarded(one, failed, told) for one in sessions], rounds)
+        seconds = interleaved([_guarded(session, failed, report) for session in sessions], rounds)
         measurements = [
-            one.measured(taken) for one, taken in zip(sessions, seconds, strict=True) if one.case not in failed
+            session.measured(taken)
+            for session, taken in zip(sessions, seconds, strict=True)
+            if session.case not in failed
         ]
     return Measured(measurements, unavailable, failed, images.seconds)
 
@@ -98,7 +100,7 @@ def _with_kernels(case: Case, session: Session) -> list[Case]:
 
 
 def _guarded(session: Session, failed: dict[Case, str], say: Say) -> Callable[[], float]:
-    """Return a run that notes what it raises, and does nothing from then on."""
+    """Return a run that records what it raises, and does nothing from then on."""
 
     def run() -> float:
         if session.case in failed:

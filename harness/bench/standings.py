@@ -1,4 +1,4 @@
-"""Where a measurement stands: beside plain use of a library, below the machine's limit, and below its own library's."""
+"""A training's speed beside plain use of a library, the machine's limit, and what its library reaches."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from harness.bench.measurements import Measurement
 class Standing:
     """A training's ratios of medians, all within one run of the benchmarks; None where the other is not measured."""
 
-    one: Measurement
+    measurement: Measurement
     times_reference: float | None
     """Its samples a second over those of the reference peer, which had as many cores in one process."""
     of_limit: float | None
@@ -20,60 +20,61 @@ class Standing:
 
 
 def standings(measurements: Sequence[Measurement]) -> list[Standing]:
-    """Return the standing of every training."""
-    return [_standing(one, measurements) for one in measurements if one.work == "train"]
+    """Return the ratios of every training."""
+    return [_standing(measurement, measurements) for measurement in measurements if measurement.work == "train"]
 
 
-def rate(one: Measurement) -> float:
+def rate(measurement: Measurement) -> float:
     """Return floating-point operations a second, matrix products alone; of a training or of products."""
-    return one.samples_per_second * (one.operations or 0.0)
+    return measurement.samples_per_second * (measurement.operations or 0.0)
 
 
-def cores_of(one: Measurement) -> int:
+def cores_of(measurement: Measurement) -> int:
     """Return how many cores it may have used."""
-    return one.processes * one.threads
+    return measurement.processes * measurement.threads
 
 
-def reference_of(one: Measurement, measurements: Iterable[Measurement]) -> Measurement | None:
-    """Return the peer that a training is told in multiples of."""
+def reference_of(measurement: Measurement, measurements: Iterable[Measurement]) -> Measurement | None:
+    """Return the peer whose multiple a training's speed is."""
     return next(
         (
             other
             for other in measurements
             if other.reference
-            and (other.network, other.work, cores_of(other)) == (one.network, one.work, cores_of(one))
+            and (other.network, other.work, cores_of(other))
+            == (measurement.network, measurement.work, cores_of(measurement))
         ),
         None,
     )
 
 
-def limit_of(one: Measurement, measurements: Iterable[Measurement]) -> Measurement | None:
+def limit_of(measurement: Measurement, measurements: Iterable[Measurement]) -> Measurement | None:
     """Return the fastest float32 products of the same network in the same place."""
-    found = [other for other in _products(one, measurements) if other.precision == "float32"]
-    return max(found, key=rate, default=None)
+    products = [other for other in _products(measurement, measurements) if other.precision == "float32"]
+    return max(products, key=rate, default=None)
 
 
-def own_of(one: Measurement, measurements: Iterable[Measurement]) -> Measurement | None:
+def own_of(measurement: Measurement, measurements: Iterable[Measurement]) -> Measurement | None:
     """Return the products of the library that a training used: its backend's, or, of a peer, the same by name."""
-    found = [other for other in _products(one, measurements) if other.precision == one.precision]
-    if one.kind == "backend":
-        return next((other for other in found if other.backend == one.backend and not other.variant), None)
-    same = [other for other in found if other.machine.blas == one.machine.blas != "unknown"]
+    products = [other for other in _products(measurement, measurements) if other.precision == measurement.precision]
+    if measurement.kind == "backend":
+        return next((other for other in products if other.backend == measurement.backend and not other.variant), None)
+    same = [other for other in products if other.machine.blas == measurement.machine.blas != "unknown"]
     return next(iter(sorted(same, key=lambda other: other.variant)), None)
 
 
-def _standing(one: Measurement, measurements: Sequence[Measurement]) -> Standing:
-    reference, limit, own = (find(one, measurements) for find in (reference_of, limit_of, own_of))
+def _standing(measurement: Measurement, measurements: Sequence[Measurement]) -> Standing:
+    reference, limit, own = (find(measurement, measurements) for find in (reference_of, limit_of, own_of))
     return Standing(
-        one,
-        one.samples_per_second / reference.samples_per_second if reference else None,
-        rate(one) / rate(limit) if limit and one.precision == "float32" else None,
-        rate(one) / rate(own) if own else None,
+        measurement,
+        measurement.samples_per_second / reference.samples_per_second if reference else None,
+        rate(measurement) / rate(limit) if limit and measurement.precision == "float32" else None,
+        rate(measurement) / rate(own) if own else None,
     )
 
 
-def _products(one: Measurement, measurements: Iterable[Measurement]) -> list[Measurement]:
-    place = (one.network, one.processes, one.threads, one.machine.device)
+def _products(measurement: Measurement, measurements: Iterable[Measurement]) -> list[Measurement]:
+    place = (measurement.network, measurement.processes, measurement.threads, measurement.machine.device)
     return [
         other
         for other in measurements

@@ -81,8 +81,8 @@ def _show_json(measured: Measured, compared: Sequence[Comparison], suite: Overhe
     content = document(measured.measurements) | {
         "standings": [
             {
-                "case": standing.one.title,
-                "threads": standing.one.threads,
+                "case": standing.measurement.title,
+                "threads": standing.measurement.threads,
                 "times_reference": standing.times_reference,
                 "of_limit": standing.of_limit,
                 "of_own_library": standing.of_own,

@@ -59,7 +59,7 @@ def _logged(log: Path | None, *, own_process: bool) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(limit, log)
         raw = _open(log)
-        # Line by line: whoever follows the log sees where a trial stands.
+        # Line by line: a reader who follows the log sees how far a trial is.
         file = stack.enter_context(
             io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
         )

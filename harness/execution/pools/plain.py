@@ -26,8 +26,8 @@ class _Plain(pickle.Unpickler):
         root = module.partition(".")[0]
         known = {"numpy": _NUMPY, "pathlib": _PATHS, "builtins": _BUILTINS}.get(root, set())
         if name in known or (root == "harness" and "." not in name):
-            found = super().find_class(module, name)
-            if root != "harness" or (isinstance(found, type) and is_dataclass(found)):
-                return found
+            target = super().find_class(module, name)
+            if root != "harness" or (isinstance(target, type) and is_dataclass(target)):
+                return target
         msg = f"{module}.{name} is not plain data"
         raise pickle.UnpicklingError(msg)

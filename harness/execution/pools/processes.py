@@ -1,7 +1,7 @@
-"""Runs jobs in local processes: one that is killed, hangs or exits costs its own job alone.
+"""Runs jobs in local processes: one that is killed, hangs or exits loses its job, and no other.
 
-Each process has pipes of its own to the driver, and shares no lock, no shared memory, no socket and no file with any
-other: nothing is left broken for the others by one that is killed, and nothing is needed but the interpreter.
+Each process has two pipes to the driver, and shares no lock, no memory, no socket and no file with any other. One that
+is killed breaks nothing for the others, and nothing is needed but the interpreter.
 """
 
 import pickle
@@ -27,7 +27,7 @@ _STARTS = 3
 _GRACE = 1.0
 """Seconds between the end of a process and the moment when nothing more is expected from its pipe."""
 _LOOK_SECONDS = 0.25
-"""How often it is looked at clocks and processes. Short: on Windows no interrupt ends a wait for a queue."""
+"""How often clocks and processes are looked at. Short: on Windows no interrupt ends a wait for a queue."""
 
 
 @dataclass(eq=False)

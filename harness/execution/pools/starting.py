@@ -103,7 +103,7 @@ class Process:
         while not self._killed and (frame := self._frames.get()) is not None:
             try:
                 channel.send(frame)
-            except OSError:  # it has ended: that is found where it is listened to
+            except OSError:  # it has ended, which the listening thread notices
                 break
         while not self._killed and self._frames.get() is not None:
             continue
