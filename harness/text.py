@@ -70,6 +70,15 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else plural}"
 
 
+def some(names: Sequence[str], most: int = 4, *, between: str = ", ") -> str:
+    """Return names as a short text has them.
+
+    >>> some(["A", "B"]), some(["A", "B", "C"], most=2)
+    ('A, B', 'A, B and 1 more')
+    """
+    return between.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
     """Return which experiments have which seeds if they differ; empty if all that have any have the same.
 
@@ -77,6 +86,8 @@ def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
     'Seeds differ: A has 3 (1, 2, 7), the others have 2 (1, 2). Differences use the seeds of both sides.'
     >>> uneven_seeds({"A": [1, 2], "B": [1, 2], "C": []})
     ''
+    >>> uneven_seeds({"A": [1], "B": [1, 2], "C": [1, 2, 3]})
+    'Seeds differ: each has 1 to 3. Differences use the seeds of both sides.'
     """
     having: dict[tuple[int, ...], list[str]] = {}
     for name, own in seeds.items():
@@ -84,10 +95,13 @@ def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
             having.setdefault(tuple(sorted(own)), []).append(name)
     if len(having) < 2:
         return ""
+    if len(having) > 2:
+        numbers = [len(group) for group in having]
+        return f"Seeds differ: each has {min(numbers)} to {max(numbers)}. Differences use the seeds of both sides."
     parts = []
     groups = sorted(having.items(), key=lambda group: len(group[1]))
     for group, names in groups:
-        who = "the others" if group == groups[-1][0] and len(names) > 1 else ", ".join(names)
+        who = "the others" if group == groups[-1][0] and len(names) > 1 else some(names)
         which = f" ({', '.join(map(str, group))})" if len(group) <= _LISTED else ""
         parts.append(f"{who} {'have' if len(names) > 1 else 'has'} {len(group)}{which}")
     return f"Seeds differ: {', '.join(parts)}. Differences use the seeds of both sides."

@@ -68,8 +68,8 @@ def test_degradation_is_ranked_over_the_same_severities(tmp_path):
     assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
     assert {shown[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
     told = (
-        "Not ranked under gaussian_noise: B, because it was not measured at each of the run's severities (0.9) "
-        "with its seed and version. The last command without --only measures them all."
+        "Not ranked under gaussian_noise, because severities are missing: B. The last command without --only measures "
+        "them."
     )
     assert told in table.note
     by_severity = {line["Experiment"]: line for line in lines(tables(Results.of(run)), "robustness", "markdown")}

@@ -49,6 +49,23 @@ def test_a_comparison_says_what_is_the_same_what_changed_and_what_only_one_has(r
     assert not found.environment
 
 
+def folder(parent, name):
+    (parent / name).mkdir()
+    return parent / name
+
+
+def test_all_is_said_of_a_change_only_where_every_experiment_has_it(runs, tmp_path):
+    """C failed and D is in one run alone: what A and B have is not what all have."""
+    whole = run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"), only=["A"])[1]
+    again = run_suite(folder(tmp_path, "again"), TINY.replace("epochs = 3", "epochs = 2"), only=["A"])[1]
+    for pair, said in ((runs, "B"), ((whole, again), "all")):
+        (table,) = [table for table in tables(compare_runs(*pair)) if table.key == "settings"]
+        assert table.values("experiments") == [said]
+    some = run_suite(folder(tmp_path, "some"), TINY.replace("epochs = 3", "epochs = 2"), only=["A", "B"])[1]
+    (table,) = [table for table in tables(compare_runs(whole, some)) if table.key == "settings"]
+    assert table.values("experiments") == ["all compared"]
+
+
 def test_tables_hold_the_means_of_both_runs(runs):
     """Every value of the JSON is a mean of the rows."""
     shown = json.loads(render_all(tables(compare_runs(*runs)), "json"))

@@ -18,7 +18,7 @@ def test_times_of_two_machines_are_not_ranked():
     two = {table.key: table for table in tables(summary([other, fast]))}["speed"]
     assert [line["experiment"] for line in lines([one], "speed")] == ["B", "A"]
     assert [line["experiment"] for line in lines([two], "speed")] == ["A", "B"]
-    assert "2 environments (machine, device and threads): their times are not comparable" in two.note
+    assert "times of 2 environments (machine, device, threads) are not comparable" in two.note
     assert not one.note
 
 

@@ -163,7 +163,7 @@ def test_who_still_improved_at_the_last_epoch_is_named():
         for seed in (0, 1)
     ]
     (note,) = [table.note for table in tables(summary(rows)) if table.key == "validation"]
-    assert note == "Still improving at their last epoch: short, mixed (1 of 2 trials). More epochs may do better."
+    assert note == "Best at the last epoch: short, mixed (1 of 2 trials). More epochs may help."
 
 
 def test_times_in_doubt_are_marked_and_told():

@@ -70,6 +70,8 @@ class Comparison:
     unmatched: list[Unmatched]
     unjudged: list[Unjudged]
     times: dict[str, str]
+    left_out: list[str]
+    """The experiments of either run that no seed of is done in both."""
 
 
 def compare(first: Results, second: Results) -> Comparison:
@@ -111,6 +113,7 @@ def compare(first: Results, second: Results) -> Comparison:
         _unmatched(first, second),
         unjudged,
         {name: why for name, why in times.items() if why},
+        [name for name in {**first.named, **second.named} if name not in common],
     )
 
 

@@ -183,8 +183,9 @@ def _settings(comparison: Comparison) -> Table:
     for experiment, texts in comparison.settings.items():
         for text in texts:
             having.setdefault(text, []).append(experiment)
+    every = "all compared" if comparison.left_out else "all"
     lines: list[dict[str, Any]] = [
-        {"experiments": "all" if len(names) == len(comparison.seeds) else ", ".join(names), "change": text}
+        {"experiments": every if len(names) == len(comparison.seeds) else ", ".join(names), "change": text}
         for text, names in having.items()
     ]
     columns = [Column("experiments", "Experiments"), Column("change", "Change")]

@@ -11,7 +11,7 @@ from harness.results.tables.model import Marked
 from harness.rows import TrialRow
 from harness.suite.finalists import matching
 from harness.suite.models import BestOf
-from harness.text import counted, numbered, uneven_seeds
+from harness.text import counted, numbered, some, uneven_seeds
 
 _MEANING = {
     Mark.better: "better", Mark.worse: "worse", Mark.noise: "within noise", Mark.same: "equal",
@@ -19,9 +19,12 @@ _MEANING = {
 }  # fmt: skip
 
 
-def joined(*found: str) -> str:
+def joined(*sentences: str) -> str:
     """Return sentences as one text, without those that are empty."""
-    return " ".join(filter(None, found))
+    return " ".join(filter(None, sentences))
+
+
+DEGRADATION = "Degradation: the share of the clean accuracy that is lost, here averaged over severities."
 
 
 def marks(about: str, cells: Iterable[Marked | None]) -> str:
@@ -56,7 +59,7 @@ def unfinished(results: Results) -> str:
         cut = sum(metrics.best_epoch == epochs for metrics, epochs in trained)
         if cut:
             found.append(one.name if cut == len(trained) else f"{one.name} ({cut} of {counted(len(trained), 'trial')})")
-    return f"Still improving at their last epoch: {', '.join(found)}. More epochs may do better." if found else ""
+    return f"Best at the last epoch: {some(found)}. More epochs may help." if found else ""
 
 
 def excluded(results: Results) -> str:
@@ -83,13 +86,8 @@ def unmeasured(results: Results) -> str:
         tested = [one for one in results.experiments if one.tested] if noisy else []
         names = [one.name for one in tested if one.over_severities("test_accuracy", perturbation, noisy) is None]
         if names:
-            it = "it" if len(names) == 1 else "they"
-            found.append(
-                f"Not ranked under {perturbation}: {', '.join(names)}, because {it} {'was' if it == 'it' else 'were'} "
-                f"not measured at each of the run's severities ({', '.join(f'{severity:g}' for severity in noisy)}) "
-                "with its seed and version."
-            )
-    return joined(*found, "The last command without --only measures them all." if found else "")
+            found.append(f"Not ranked under {perturbation}, because severities are missing: {some(names)}.")
+    return joined(*found, "The last command without --only measures them." if found else "")
 
 
 def selection(results: Results) -> str:
@@ -112,7 +110,7 @@ def selection(results: Results) -> str:
         found.append(f"{label} is {'chosen without' if choice.names else 'not to be chosen:'} {failed}.")
     empty = [label for label, names in results.finalists.items() if not names and label not in settled]
     if empty:
-        found.append(f"Not chosen yet, because not all candidates are done: {', '.join(empty)}.")
+        found.append(f"Not chosen yet, because not all candidates are done: {some(empty)}.")
     return joined(*found)
 
 
@@ -121,7 +119,7 @@ def _failed(rows: Iterable[TrialRow]) -> str:
     seeds: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         seeds.setdefault((row.experiment, row.status), []).append(row.seed)
-    return ", ".join(f"{name} {numbered('seed', each)} ({status})" for (name, status), each in seeds.items())
+    return some([f"{name} {numbered('seed', each)} ({status})" for (name, status), each in seeds.items()], most=3)
 
 
 def _validated(one: ExperimentRows) -> float:

@@ -53,10 +53,7 @@ def doubts(experiments: Sequence[ExperimentRows]) -> str:
     """Return why times are not ranked, in a sentence; empty where all are."""
     places = len(_places(experiments))
     if places > 1:
-        return (
-            f"The rows come from {places} environments (machine, device and threads): their times are not comparable, "
-            "and not ranked."
-        )
+        return f"Not ranked: times of {places} environments (machine, device, threads) are not comparable."
     contended = sum(bool(one.contended) for one in experiments)
     if not contended:
         return ""

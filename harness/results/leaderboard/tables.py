@@ -58,7 +58,7 @@ def _validation(results: Results) -> Table:
     # A figure of a time that is not to be compared has a "!".
     times = doubts(results.experiments)
     contended = any(one.contended for one in results.experiments)
-    note = notes.joined(f"! {times}" if contended else times, notes.unfinished(results), notes.excluded(results))
+    note = notes.joined(notes.excluded(results), f"! {times}" if contended else times, notes.unfinished(results))
     return Table("validation", title, columns, lines, note)
 
 
@@ -95,7 +95,7 @@ def _test(results: Results) -> Table:
         lines.append(line)
     trials = counted(results.counts["planned"], "trial")
     title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
-    note = notes.joined(marks_over(base, lines), notes.seeds(results.experiments), notes.selection(results))
+    note = notes.joined(notes.selection(results), marks_over(base, lines), notes.seeds(results.experiments))
     return Table("test", title, columns, lines, note)
 
 
@@ -135,5 +135,6 @@ def _robustness(results: Results) -> list[Table]:
         about = f"{name}, by severity · {results.data}"
         note = notes.unmeasured(results)
         found.append(Table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
-        found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, note))
+        fall_note = notes.joined(note, notes.DEGRADATION)
+        found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, fall_note))
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.metrics.units import under
-from harness.text import numbered
+from harness.text import numbered, some
 
 if TYPE_CHECKING:
     from harness.rows import Condition, TrialRow
@@ -45,7 +45,7 @@ def named(found: Iterable[Missing]) -> list[str]:
 def note(found: Iterable[Missing]) -> str:
     """Return a sentence that names what is missing, without the reasons; empty where nothing is."""
     told = [_spoken(name, seeds) for (name, _), seeds in _seeds(found, lambda _: "").items()]
-    return f"Missing: {'; '.join(told)}." if told else ""
+    return f"Missing: {some(told, between='; ')}." if told else ""
 
 
 def _seeds(found: Iterable[Missing], label: Callable[[Missing], str]) -> dict[tuple[str, str], list[int | None]]:
