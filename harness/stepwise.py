@@ -18,13 +18,13 @@ from harness.interfaces import (
     Optimizer,
     Parameter,
     State,
+    joined_state,
+    split_state,
     unsupported_layers,
 )
 
 PREDICT_ROWS = 4096
 """Images predicted at a time."""
-
-_OPTIMIZER = "optimizer."
 
 
 class StepwiseBackend:
@@ -112,20 +112,18 @@ class StepwiseNetwork(ABC):
 
     def state(self) -> State:
         """Return a copy of parameters, statistics and optimizer state."""
-        moments = {_OPTIMIZER + name: value for name, value in self._moments.items()}
-        return {key: np.array(value) for key, value in (self.values | moments).items()}
+        return {key: np.array(value) for key, value in joined_state(self.values, self._moments).items()}
 
     def load(self, state: State) -> None:
         """Take over a state that `state` returned; without ``optimizer.*`` the optimizer starts anew."""
         self._flat_blocks = self.spec.parameters()
         self._flat = np.empty(self._flat_blocks[-1].stop, dtype=self.context.precision)
-        self.values = {key: np.array(value) for key, value in state.items() if not key.startswith(_OPTIMIZER)}
+        self.values, moments = split_state({key: np.array(value) for key, value in state.items()})
         for block in self._flat_blocks:
             view = self._view(self._flat, block)
             view[...] = state[block.key]
             self.values[block.key] = view
-        kept = {key.removeprefix(_OPTIMIZER): np.array(state[key]) for key in state if key.startswith(_OPTIMIZER)}
-        self._moments = kept or self.optimizer.init(self._flat)
+        self._moments = moments or self.optimizer.init(self._flat)
 
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         """Keep the set where it is, on the host."""

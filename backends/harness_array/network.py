@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces import Array, Context, EpochStats, NetworkSpec, Optimizer, Parameter, State, entry_for
+from harness.interfaces import (
+    Array,
+    Context,
+    EpochStats,
+    NetworkSpec,
+    Optimizer,
+    Parameter,
+    State,
+    entry_for,
+    joined_state,
+    split_state,
+)
 from harness_array.devices import Device, on_its_device
 from harness_array.images import AttachedImages
 from harness_array.kinds import LAYERS
@@ -17,8 +28,6 @@ from harness_array.updates import update_for
 
 PREDICT_ROWS = 1024
 """Images predicted at a time, at least: buffers are sized for them."""
-
-_OPTIMIZER = "optimizer."
 
 
 class ArrayNetwork:
@@ -193,7 +202,7 @@ class ArrayNetwork:
         to_host = self._device.to_host
         state = {block.key: to_host(self._view(self._parameters, block)) for block in self._blocks}
         state |= {key: to_host(value) for key, value in self._running.items()}
-        return state | {_OPTIMIZER + name: to_host(value) for name, value in self._update.state().items()}
+        return joined_state(state, {name: to_host(value) for name, value in self._update.state().items()})
 
     @on_its_device
     def load(self, state: State) -> None:
@@ -203,9 +212,9 @@ class ArrayNetwork:
         for key, value in self._running.items():
             value[...] = self._device.to_device(np.asarray(state[key]))
         self._update = update_for(self._device, self._optimizer, self._parameters)
-        kept = {key.removeprefix(_OPTIMIZER): value for key, value in state.items() if key.startswith(_OPTIMIZER)}
-        if kept:
-            self._update.load(kept)
+        _, moments = split_state(state)
+        if moments:
+            self._update.load(moments)
 
     @on_its_device
     def synchronize(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
-from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State
+from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.images import AttachedImages, to_tensor
 from harness_torch.modules import build_modules, random_draws, statistics
@@ -19,8 +18,6 @@ from harness_torch.updates import update_for
 
 PREDICT_ROWS = {"cpu": 1024, "cuda": 4096}
 """Images predicted at a time, at most: on the CPU few enough for its caches, on CUDA enough to keep it busy."""
-
-_OPTIMIZER = "optimizer."
 
 
 class TorchNetwork:
@@ -161,8 +158,8 @@ class TorchNetwork:
 
     def state(self) -> State:
         """Return a copy of parameters, running statistics and optimizer state."""
-        learned = self._tensors() | {_OPTIMIZER + name: value for name, value in self._update.state().items()}
-        return {key: np.array(value.cpu().numpy(), order="C") for key, value in learned.items()}
+        tensors = joined_state(self._tensors(), self._update.state())
+        return {key: np.array(value.cpu().numpy(), order="C") for key, value in tensors.items()}
 
     def load(self, state: State) -> None:
         """Take over a state; without ``optimizer.*`` the optimizer starts anew."""
@@ -170,11 +167,9 @@ class TorchNetwork:
             tensor.copy_(to_tensor(state[key], self._device))
         self._parameters.renew_copies()
         self._update = update_for(self._optimizer, self._parameters.kept)
-        kept: dict[str, Any] = {
-            key.removeprefix(_OPTIMIZER): value for key, value in state.items() if key.startswith(_OPTIMIZER)
-        }
-        if kept:
-            self._update.load(kept)
+        _, moments = split_state(state)
+        if moments:
+            self._update.load(moments)
 
     def _tensors(self) -> dict[str, Tensor]:
         """Return parameters and running statistics by their key in a `State`, in its layout."""

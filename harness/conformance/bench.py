@@ -12,7 +12,17 @@ from harness.conformance.handing import given
 from harness.conformance.recipes import RULES, Recipe, declined, plainest, sample
 from harness.conformance.target import Target
 from harness.errors import HarnessError
-from harness.interfaces import Backend, Context, EpochStats, LabelledImages, Network, Precision, State
+from harness.interfaces import (
+    Backend,
+    Context,
+    EpochStats,
+    LabelledImages,
+    Network,
+    Precision,
+    State,
+    joined_state,
+    split_state,
+)
 from harness.plugins.loading import registry
 from harness.seeding import generator, initial_state
 from harness.trial.jobs import load_backend
@@ -171,7 +181,8 @@ def _nudged(state: State) -> Iterator[State]:
 
 def _moved(before: State, after: State) -> State:
     """Return how far the parameters and statistics have moved, and the optimizer's state as it is."""
-    return {key: value if key.startswith("optimizer.") else value - before[key] for key, value in after.items()}
+    network, optimizer = split_state(after)
+    return joined_state({key: value - before[key] for key, value in network.items()}, optimizer)
 
 
 def check_states(before: State, got: State, wanted: State, ways: Sequence[State], clause: str) -> None:

@@ -12,6 +12,8 @@ from harness.interfaces.backend import (
     Optimizer,
     ReducedPrecision,
     State,
+    joined_state,
+    split_state,
 )
 from harness.interfaces.bench import MultiplyingBackend, Peer, PeerNetwork, Product
 from harness.interfaces.data import (
@@ -80,6 +82,8 @@ __all__ = [
     "StreamedDataset",
     "SweepingPerturb",
     "entry_for",
+    "joined_state",
     "kinds_of",
+    "split_state",
     "unsupported_layers",
 ]

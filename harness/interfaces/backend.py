@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,28 @@ State = dict[str, NDArray[Any]]
 ``running_var`` (features,) of a batch norm; ``"optimizer.<name>"`` for each entry of the optimizer's state, vectors in
 the order of `NetworkSpec.parameters`. The number is the layer's position in `NetworkSpec.layers`.
 """
+
+_OPTIMIZER = "optimizer."
+T = TypeVar("T")
+
+
+def split_state(state: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
+    """Return the parameters and statistics of a `State`, and the optimizer's entries by their own names.
+
+    >>> split_state({"0.weight": 1, "optimizer.m": 2})
+    ({'0.weight': 1}, {'m': 2})
+    """
+    optimizer = {key.removeprefix(_OPTIMIZER): value for key, value in state.items() if key.startswith(_OPTIMIZER)}
+    return {key: value for key, value in state.items() if not key.startswith(_OPTIMIZER)}, optimizer
+
+
+def joined_state(network: Mapping[str, T], optimizer: Mapping[str, T]) -> dict[str, T]:
+    """Return the state that `split_state` splits into these.
+
+    >>> joined_state({"0.weight": 1}, {"m": 2})
+    {'0.weight': 1, 'optimizer.m': 2}
+    """
+    return {**network, **{_OPTIMIZER + name: value for name, value in optimizer.items()}}
 
 
 @dataclass(frozen=True)

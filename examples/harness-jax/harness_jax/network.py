@@ -21,6 +21,8 @@ from harness.interfaces import (
     Optimizer,
     State,
     entry_for,
+    joined_state,
+    split_state,
 )
 from harness.stepwise import StepwiseNetwork
 
@@ -149,16 +151,15 @@ class JaxNetwork(StepwiseNetwork):
         """Return a copy of parameters, statistics and optimizer state."""
         flat, running, moments = jax.device_get(self._changing)
         state = {block.key: flat[block.start : block.stop].reshape(block.shape) for block in self.spec.parameters()}
-        state |= running | {f"optimizer.{name}": value for name, value in moments.items()}
-        return {key: np.array(value) for key, value in state.items()}
+        return {key: np.array(value) for key, value in joined_state(state | running, moments).items()}
 
     def load(self, state: State) -> None:
         """Take over a state that `state` returned; without ``optimizer.*`` the optimizer starts anew."""
         dtype = self.context.precision
         flat = self._put(np.concatenate([state[block.key].ravel() for block in self.spec.parameters()]).astype(dtype))
         running = {key: state[key].astype(dtype) for key in self.spec.buffers()}
-        kept = {key.removeprefix("optimizer."): state[key] for key in state if key.startswith("optimizer.")}
-        self._changing = flat, self._put(running), self._put(kept) if kept else self.optimizer.init(flat)
+        _, moments = split_state(state)
+        self._changing = flat, self._put(running), self._put(moments) if moments else self.optimizer.init(flat)
 
     def synchronize(self) -> None:
         """Wait for queued steps."""
