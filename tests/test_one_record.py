@@ -22,11 +22,18 @@ from contextlib import redirect_stdout
 from harness.metrics import catalogue
 from harness.metrics.units import FRACTION
 
-catalogue.CATALOGUE["test_parity"] = catalogue.Metric(
-    "test_parity", "Parity", FRACTION, "test", True,
-    per_image=lambda found: found.labels % 2 == found.predicted % 2,
-    shown=frozenset({"leaderboards", "pairs", "comparison"}),
-)
+def parity(predictions):
+    return predictions.labels % 2 == predictions.predicted % 2
+
+
+for metric in (
+    catalogue.Metric(
+        "test_parity", "Parity", FRACTION, "test", True,
+        per_image=parity, shown=frozenset({"leaderboards", "pairs", "comparison"}),
+    ),
+    catalogue.Metric("val_parity", "Val parity", FRACTION, "val", True, per_image=parity),
+):
+    catalogue.CATALOGUE[metric.name] = metric
 from harness import cli  # after the record, as if it were in the file
 
 cli.leave = lambda code: None
@@ -55,7 +62,7 @@ activation = "silu"
 [leaderboard]
 compare = [["A", "B"]]
 [[expect]]
-relation = "A.test_parity > B.test_parity - 1"
+relation = ["A.test_parity > B.test_parity - 1", "A.val_parity > 0"]
 [[expect]]
 experiment = "A"
 metric = "test_parity"
@@ -94,8 +101,9 @@ def printed(tmp_path_factory):
 
 
 def test_it_is_computed_and_stored(printed):
-    """For the clean images and each severity."""
+    """For the clean images and each severity; one of validation rows with what training ended with."""
     assert [0 < one["values"]["test_parity"] < 1 for one in printed["row"]["evaluation"]["measures"]] == [True, True]
+    assert 0 < printed["row"]["metrics"]["values"]["val_parity"] < 1
 
 
 def test_it_is_in_every_table(printed):
@@ -120,10 +128,10 @@ def test_the_page_of_a_run_that_is_older_than_the_record_has_it(tmp_path, monkey
 
 
 def test_two_runs_are_compared_by_it(printed):
-    """Clean and perturbed."""
+    """Clean and perturbed; a metric of validation rows, too."""
     lines = csv.DictReader(io.StringIO(printed["compare run run -t fractions -f csv"]))
     metrics = {line["metric"] for line in lines}
-    assert {"test_parity", "test_parity, gaussian_noise 0.3"} <= metrics
+    assert {"test_parity", "test_parity, gaussian_noise 0.3", "val_parity"} <= metrics
 
 
 def test_a_suite_expects_it(printed):
@@ -131,4 +139,4 @@ def test_a_suite_expects_it(printed):
     tolerance = json.loads(printed["schema"])["$defs"]["ExpectationsTable"]["properties"]["tolerance"]
     assert "test_parity" in tolerance["propertyNames"]["enum"]
     verdicts = json.dumps(json.loads(printed["verify run -f json"]))
-    assert verdicts.count('"verdict": "met"') == 2
+    assert verdicts.count('"verdict": "met"') == 3
