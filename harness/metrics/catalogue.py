@@ -52,6 +52,7 @@ class Metric:
     it, by default as its unit says. ``shown`` names the tables of a few chosen metrics that it has a column in; the
     others have every metric. ``minor``: on a narrow terminal such a column is left out first, the highest number before
     others; 0: it is not. ``timed``: other trials beside it change it. ``certain``: no seed changes it.
+    ``perturbed``: it is of perturbed images alone.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Metric:
     minor: int = 0
     timed: bool = False
     certain: bool = False
+    perturbed: bool = False
 
     def __post_init__(self) -> None:
         """Take the unit's kind where no other is given."""
@@ -189,7 +191,7 @@ _RECORDS = (
     ),
     Metric(
         "degradation", "Degr.", DEGRADATION, "test", False,
-        from_row=fall, variance=sampling.of_degradation,
+        from_row=fall, variance=sampling.of_degradation, perturbed=True,
         per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [one.correct for one in noisy]),
     ),
     Metric(

@@ -75,8 +75,8 @@ def _condition(path: Path, place: Place, expect: Expect, names: list[str], known
     if expect.perturbation is None:
         if expect.severity is not None:
             raise problem(path, (*place, "perturbation"), "is missing, and severity needs it")
-        if "degradation" in names:
-            raise problem(path, (*place, "perturbation"), "is missing, and 'degradation' needs it and a severity")
+        if perturbed := [name for name in names if CATALOGUE[name].perturbed]:
+            raise problem(path, (*place, "perturbation"), f"is missing, and {perturbed[0]!r} needs it and a severity")
         return
     if expect.perturbation not in known:
         what = f"unknown perturbation {shown(expect.perturbation)}. {nearest(expect.perturbation, known)}"

@@ -162,7 +162,7 @@ def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[str, Condition]]:
             yield metric, CLEAN
             continue
         for condition in measured:
-            if metric != "degradation" or condition.perturbation is not None:
+            if not record.perturbed or condition.perturbation is not None:
                 yield metric, condition
 
 

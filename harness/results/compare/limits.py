@@ -110,11 +110,10 @@ def _told(one: Difference, *, relative: bool) -> str:
     else:
         means, change = [shown(value, unit.value) for value in values[:2]], shown(values[2], unit.change)
     change = change if change.startswith("-") else f"+{change.removeprefix('+')}"
-    sign = " %" if unit.value in {Kind.percent, Kind.degradation} else ""
     points = " points" if unit.change is Kind.points else ""
     share = f", {100.0 * one.change.mean / abs(one.first.mean):+.2f} %" if relative and one.first.mean else ""
-    return f"{' -> '.join(means)}{sign}, {change}{points}{share}"
+    return f"{' -> '.join(means)}{unit.sign}, {change}{points}{share}"
 
 
 def _is_of(one: Limit, each: Difference | Unjudged) -> bool:
-    return each.metric == one.metric and (each.condition[0] is None or one.metric == "degradation")
+    return each.metric == one.metric and (each.condition[0] is None or CATALOGUE[one.metric].perturbed)

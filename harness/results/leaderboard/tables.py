@@ -64,7 +64,7 @@ def _validation(results: Results) -> Table:
 
 def _test(results: Results) -> Table:
     """The finalists on the test rows."""
-    clean = [metric for metric in CATALOGUE.values() if metric.of_test and metric.name != "degradation"]
+    clean = [metric for metric in CATALOGUE.values() if metric.of_test and not metric.perturbed]
     labels: dict[str, list[str]] = {}
     for label, names in results.finalists.items():
         for name in names:
