@@ -31,6 +31,6 @@ def initial_state(spec: NetworkSpec, seed: int) -> State:
     """
     return {
         f"{index}.{name}": values
-        for index, (layer, shape) in enumerate(zip(spec.layers, spec.shapes(), strict=False))
+        for index, (layer, shape) in enumerate(spec.layers_with_shapes())
         for name, values in layer.initial(shape, generator(seed, "initial weights", index)).items()
     }

@@ -66,7 +66,7 @@ class ArrayNetwork:
     def _build_layers(self, rows: int, dtype: Any) -> list[Any]:
         spec, backend = self._spec, f"backend {self._xp.__name__}"
         layers = []
-        for position, (layer, shape) in enumerate(zip(spec.layers, spec.shapes(), strict=False)):
+        for position, (layer, shape) in enumerate(spec.layers_with_shapes()):
             build = entry_for(layer, LAYERS, backend)
             blocks = [block for block in self._blocks if block.key.startswith(f"{position}.")]
             site = Site(

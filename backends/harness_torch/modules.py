@@ -67,7 +67,7 @@ MULTIPLYING = (nn.Linear,)
 def build_modules(spec: NetworkSpec, masks: Masks, device: torch.device, dtype: torch.dtype) -> nn.Sequential:
     """Return the modules; their parameters, named as the blocks of the specification, are still to be set."""
     modules: list[nn.Module] = []
-    for layer, shape in zip(spec.layers, spec.shapes(), strict=False):
+    for layer, shape in spec.layers_with_shapes():
         before = modules[-1] if modules else None
         site = Site(shape, spec.batch_size, device, dtype, masks, before)
         modules.append(entry_for(layer, LAYERS, "backend torch")(layer, site))

@@ -11,9 +11,7 @@ def step_products(spec: NetworkSpec) -> list[Product]:
     [(8, 6, 5), (8, 5, 4), (6, 8, 5), (5, 8, 4), (8, 4, 5)]
     """
     forward = [
-        product
-        for layer, shape in zip(spec.layers, spec.shapes(), strict=False)
-        for product in layer.products(spec.batch_size, shape)
+        product for layer, shape in spec.layers_with_shapes() for product in layer.products(spec.batch_size, shape)
     ]
     weights = [(k, m, n) for m, k, n in forward]
     inputs = [(m, n, k) for m, k, n in forward[1:]]

@@ -31,7 +31,7 @@ class NetworkSpec:
     """What a backend is to build and how it is to train it; the same for every backend.
 
     ``gradient``: whether a batch's gradient is the sum or the mean of its rows' (the reported loss is always a mean).
-    A last, smaller batch is not rescaled. ``l2`` · W is added to the gradient of the linear layers' weights, and
+    A last, smaller batch is not rescaled. ``l2`` · W is added to the gradient of weights (`Layer.weights`), and
     ``weight_decay`` · θ to that of every parameter, both before the optimizer sees it; neither enters the loss.
     """
 
@@ -63,11 +63,15 @@ class NetworkSpec:
                 raise ValueError(msg) from None
         return tuple(shapes)
 
+    def layers_with_shapes(self) -> tuple[tuple[Layer, Shape], ...]:
+        """Return each layer with the shape of one row at its input; raises as `shapes`."""
+        return tuple(zip(self.layers, self.shapes()[:-1], strict=True))
+
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the blocks of the flat parameter vector, in its order: layer by layer, weight before bias."""
         blocks: list[Parameter] = []
         start = 0
-        for index, (layer, input_shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
+        for index, (layer, input_shape) in enumerate(self.layers_with_shapes()):
             weights = layer.weights()
             for name, shape in layer.parameters(input_shape).items():
                 blocks.append(Parameter(f"{index}.{name}", shape, start, name in weights))
@@ -78,7 +82,7 @@ class NetworkSpec:
         """Return the shapes of running statistics, by their key in a `State`."""
         return {
             f"{index}.{name}": shape
-            for index, (layer, input_shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
+            for index, (layer, input_shape) in enumerate(self.layers_with_shapes())
             for name, shape in layer.buffers(input_shape).items()
         }
 
