@@ -21,8 +21,8 @@ State = dict[str, NDArray[Any]]
 
 ``"<layer>.weight"`` (in, out) and ``"<layer>.bias"`` (out,) of a linear layer; ``weight``, ``bias``, ``running_mean``,
 ``running_var`` (features,) of a batch norm; ``"optimizer.<name>"`` for each entry of the optimizer's state, vectors in
-the order of `NetworkSpec.parameters`. The number is the layer's position in `NetworkSpec.layers`. The names after it are
-those of `Layer.parameters` and `Layer.buffers`, with dots where a layer has layers within it.
+the order of `NetworkSpec.parameters`. The number is the layer's position in `NetworkSpec.layers`; the names after it
+are those of `Layer.parameters` and `Layer.buffers`, with dots where a layer has layers within it.
 """
 
 _OPTIMIZER = "optimizer."
