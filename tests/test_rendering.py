@@ -11,6 +11,7 @@ from harness.datasets.description import describe, examples
 from harness.datasets.digits import Digits
 from harness.datasets.splits import SplitTable
 from harness.errors import HarnessError
+from harness.machine import children
 from harness.machine.cache import cache_root
 from harness.report import draw, read, render
 from harness.report.dataset import grid, histogram
@@ -38,11 +39,12 @@ def vegalite_to_png(spec, config, scale):
 
 @pytest.fixture
 def renderer(tmp_path, monkeypatch):
-    """Return a function that puts another renderer in vl-convert's place: what it does before it draws."""
+    """Return a function that puts another renderer in vl-convert's place, in the process that draws alone."""
+    found = children.module_path()
 
     def put(line):
         (tmp_path / "vl_convert.py").write_text(RENDERER.format(line))
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setattr(children, "module_path", lambda: [str(tmp_path), *found])
 
     return put
 
@@ -74,6 +76,16 @@ def test_a_crash_of_the_renderer_is_one_line_that_names_the_figure(renderer):
     with pytest.raises(HarnessError, match=r"^figure second: the process that draws it with vl-convert was ended by"):
         rendered(drawings)
     assert rendered(drawings[:1]) == [b"picture"]
+
+
+@pytest.mark.slow
+def test_a_renderer_that_hangs_is_one_line(renderer, monkeypatch):
+    """What it drew before is no excuse either, but tells which figure it was."""
+    monkeypatch.setattr("harness.report.rendering._SECONDS", 5)
+    renderer('import time; time.sleep(600 if spec["title"] == "second" else 0)')
+    drawings = [Drawing(title, {"title": title}, {}) for title in ("first", "second")]
+    with pytest.raises(HarnessError, match=r"^figure second: .* vl-convert took more than 5 seconds"):
+        rendered(drawings)
 
 
 @pytest.mark.slow

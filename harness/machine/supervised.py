@@ -68,13 +68,13 @@ class Child:
         """Return how it ended, in words, where it has within ``seconds``: ``"signal 9"``, ``"exit code 3"``."""
         return how_it_ended(self.wait(seconds))
 
-    def output(self, seconds: float | None = None) -> tuple[bytes, bytes] | None:
+    def output(self, seconds: float | None = None, content: bytes | None = None) -> tuple[bytes, bytes] | None:
         """Return what it writes to its pipes, output and error, until its end; None if that is not within ``seconds``.
 
-        It is still to be ended then.
+        It is still to be ended then, and another call returns all that it has written. ``content``: its input.
         """
         try:
-            written, errors = self._process.communicate(timeout=seconds)
+            written, errors = self._process.communicate(content, seconds)
         except TimeoutExpired:
             return None
         return written or b"", errors or b""

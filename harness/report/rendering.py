@@ -1,6 +1,6 @@
-"""Charts as pictures, drawn in a process of their own: the renderer is native code, and its end is not ours.
+"""Charts as pictures, drawn in a separate process: the renderer is native code, and its end is not ours.
 
-``python -m harness.report.rendering`` reads a JSON list of drawings, and writes a line of JSON for each.
+The process reads a JSON list of drawings, and writes a line of JSON for each.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import HarnessError, one_line, printable
+from harness.machine.supervised import END_SECONDS, Child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ _JOINERS = "\u200c\u200d"
 _SECONDS = 300
 """A figure takes less than one; a renderer that takes longer hangs."""
 _LONGEST_LABEL = 200
+_PROGRAM = "from harness.report.rendering import answer\nanswer()\n"
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,18 @@ def rendered(drawings: Sequence[Drawing]) -> list[bytes]:
     """
     if not drawings:
         return []
-    command = [sys.executable, "-P", "-m", "harness.report.rendering"]
     content = json.dumps([asdict(one) for one in drawings]).encode()
     try:
-        done = subprocess.run(  # noqa: S603 - this Python, this module
-            command, input=content, capture_output=True, timeout=_SECONDS, check=False
-        )
-        lines, ended = done.stdout.splitlines(), _how(done.returncode, done.stderr)
-    except subprocess.TimeoutExpired as error:
-        lines, ended = (error.stdout or b"").splitlines(), f"took more than {_SECONDS} seconds"
+        with Child(_PROGRAM, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:
+            written = child.output(_SECONDS, content)
+            if written is None:
+                child.kill()
+                answers, _ = child.output(END_SECONDS) or (b"", b"")  # what it drew before
+                ended = f"took more than {_SECONDS} seconds"
+            else:
+                answers, errors = written
+                ended = _how(child.exit_code() or 0, errors)
+        lines = answers.splitlines()
     except OSError as error:
         lines, ended = [], f"cannot be started: {error.strerror}"
     pictures = []
@@ -116,7 +121,7 @@ def _draw(one: dict[str, Any]) -> bytes:
     return bytes(vl_convert.vegalite_to_png(spec, config=config, scale=2))
 
 
-def _answer() -> None:
+def answer() -> None:
     """Draw what standard input asks for; whatever the renderer prints goes to standard error."""
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
@@ -127,7 +132,3 @@ def _answer() -> None:
                 told = {"error": one_line(error)}
             answers.write(json.dumps(told).encode() + b"\n")
             answers.flush()
-
-
-if __name__ == "__main__":
-    _answer()
