@@ -163,11 +163,11 @@ def test_a_worker_that_lets_no_thread_run_ends_with_its_driver(tmp_path):
     command = [sys.executable, "-m", "harness", "run", "one.toml", "--jobs", "1", "--quiet"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as driver:
         try:
-            worker = int(_awaited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+            worker = int(awaited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
         finally:
             driver.send_signal(signal.SIGKILL)
     try:
-        _awaited(lambda: not running(worker))
+        awaited(lambda: not running(worker))
     finally:
         if running(worker):
             os.kill(worker, signal.SIGKILL)
@@ -189,7 +189,7 @@ def running(pid):
         return False
 
 
-def _awaited(found):
+def awaited(found):
     """Return what a function finds within a minute."""
     deadline = time.monotonic() + 60
     while not (result := found()):

@@ -14,7 +14,7 @@ import pytest
 from harness.machine.channel import Channel
 from harness.machine.children import python
 from harness.machine.supervised import Child
-from tests.test_children import _awaited, running
+from tests.test_children import awaited, running
 
 FOREVER = "import time\ntime.sleep(600)"
 ECHO = """
@@ -78,6 +78,17 @@ def test_leaving_by_an_exception_ends_it():
     assert child.exit_code() is not None
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="an interrupt is not a signal there")
+@pytest.mark.parametrize(("deaf", "ending"), [(True, "exit code 0"), (False, "signal 2")])
+def test_one_that_is_deaf_ignores_an_interrupt(deaf, ending):
+    """The driver hears Ctrl-C and ends it; it prints no traceback meanwhile."""
+    program = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)"
+    with Child(program, stderr=PIPE, deaf=deaf) as child:
+        _, errors = child.output(60)
+        assert child.ending() == ending
+    assert (b"KeyboardInterrupt" in errors) != deaf
+
+
 @pytest.mark.parametrize(("kind", "code"), [("obeys", 3), ("ignores", -signal.SIGKILL)])
 def test_it_is_asked_to_end_before_it_is_killed(kind, code):
     """Where it is given time for that."""
@@ -93,8 +104,8 @@ def test_it_is_asked_to_end_before_it_is_killed(kind, code):
 def test_a_group_ends_with_what_it_started(tmp_path):
     """An import that started a server leaves none."""
     with Child(WITH_ANOTHER, str(tmp_path / "pid"), group=True):
-        other = int(_awaited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
-    _awaited(lambda: not running(other))
+        other = int(awaited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    awaited(lambda: not running(other))
 
 
 def test_frames_come_back_until_it_ends():
@@ -106,7 +117,7 @@ def test_frames_come_back_until_it_ends():
     channel.listen(frames.append, ended.set, lambda: False)
     for frame in (b"", b"a", b"b" * 300_000):
         channel.send(frame)
-    _awaited(lambda: len(frames) == 3)
+    awaited(lambda: len(frames) == 3)
     child.end()
     assert ended.wait(60)
     assert frames == [b"", b"a", b"b" * 300_000]
@@ -134,12 +145,12 @@ def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path):
     path = tmp_path / "pid"
     driver = subprocess.Popen(python(DRIVER, str(path)))
     try:
-        child = int(_awaited(lambda: path.exists() and path.read_text()))
+        child = int(awaited(lambda: path.exists() and path.read_text()))
     finally:
         driver.kill()
         driver.wait()
     try:
-        _awaited(lambda: not running(child))
+        awaited(lambda: not running(child))
     finally:
         with suppress(OSError):
             os.kill(child, signal.SIGKILL) if running(child) else None

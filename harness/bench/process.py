@@ -35,7 +35,7 @@ class Worker:
         self._messages: SimpleQueue[bytearray | None] = SimpleQueue()
         self._ended = False
         try:
-            self._child = Child(PROGRAM, stdin=PIPE, stdout=PIPE, stderr=None, environment=environment)
+            self._child = Child(PROGRAM, stdin=PIPE, stdout=PIPE, stderr=None, environment=environment, deaf=True)
         except OSError as error:
             msg = f"its process cannot start: {error.strerror}"
             raise FailedError(msg) from None

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter, process_time
@@ -71,7 +70,6 @@ Message = Built | Ready | Ran | Refused | Failed
 
 def main() -> None:
     """Make the case ready that the driver sends, and run it at every time that it sends then, until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it, and ends us
     channel = taken_from_standard_streams()
     os.dup2(2, 1)  # what a library prints goes to the terminal
     channel.greet()

@@ -14,6 +14,7 @@ from harness.machine.children import python
 END_SECONDS = 5.0
 """How long the system may take to let go of a process that was killed."""
 _PRELUDE = "from harness.machine.children import end_with_parent\nend_with_parent({parent})\n"
+_DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 
 
 class Child:
@@ -26,7 +27,8 @@ class Child:
 
     ``environment``: all of its variables; by default this process's. ``stdin``, ``stdout``, ``stderr``: as
     `subprocess.Popen` has them, but by default they lead nowhere. ``group``: whether it leads a process group, which
-    ends with it and which the terminal does not interrupt.
+    ends with it and which the terminal does not interrupt. ``deaf``: whether it ignores an interrupt from the start on,
+    as one does that this process ends when it is interrupted itself.
 
     Raises:
         OSError: no process can be started: no interpreter, no memory, too many processes.
@@ -41,10 +43,12 @@ class Child:
         stdout: int | None = DEVNULL,
         stderr: int | None = DEVNULL,
         group: bool = False,
+        deaf: bool = False,
     ) -> None:
         self._group = group
+        prelude = (_DEAF if deaf else "") + _PRELUDE.format(parent=os.getpid())
         self._process = Popen(  # noqa: S603 - our own program
-            python(_PRELUDE.format(parent=os.getpid()) + program, *arguments),
+            python(prelude + program, *arguments),
             stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, env=environment, start_new_session=group,
         )  # fmt: skip
 

@@ -91,7 +91,9 @@ class Process:
 
     def _attend(self) -> None:
         try:
-            child = self._child = Child(PROGRAM, stdin=PIPE, stdout=PIPE, stderr=PIPE, environment=self._environment)
+            child = self._child = Child(
+                PROGRAM, stdin=PIPE, stdout=PIPE, stderr=PIPE, environment=self._environment, deaf=True
+            )
             writer, reader, _ = child.pipes
             channel = Channel(reader, writer)
             self._drainer.start()

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import signal
 import threading
 from queue import SimpleQueue
 from time import monotonic
@@ -22,7 +21,6 @@ REPORT_SECONDS = 0.1
 
 def main() -> None:
     """Perform the tasks that the driver sends, one after the other, until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears it, and ends us
     channel = taken_from_standard_streams()
     channel.greet()
     tasks: SimpleQueue[bytearray] = SimpleQueue()
