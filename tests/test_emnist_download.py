@@ -34,7 +34,7 @@ def test_fetch_downloads_checks_and_keeps(tiny, server, command):
     assert "checksums" in command("datasets").out
     entry = materialise("emnist-bymerge", {}, ByMerge(), cache_root())
     assert np.array_equal(entry.open().images, tiny.images)
-    assert entry.checked == "checksums"
+    assert entry.info.checked == "checksums"
     assert sorted(path.name for path in download.archive_path().parent.iterdir() if path.suffix != ".lock") == [
         "gzip.zip"
     ]
@@ -202,7 +202,7 @@ try:
 except HarnessError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
-print(entry.title)
+print(entry.info.title)
 """
 
 

@@ -44,8 +44,8 @@ def test_the_official_test_images_are_verified_and_upright(tmp_path, monkeypatch
         (tmp_path / file.name).symlink_to(file)
     dataset = ByMerge(directory=tmp_path, partial=True)
     entry = materialise("emnist-bymerge", {}, dataset, cache_root())
-    assert entry.title == "EMNIST ByMerge, 116,323 of 814,255 images"
-    assert entry.checked == "checksums of 2 of 2 files"
+    assert entry.info.title == "EMNIST ByMerge, 116,323 of 814,255 images"
+    assert entry.info.checked == "checksums of 2 of 2 files"
     loaded = entry.open()
     # Were they as they lie in the files, the first ratio would be 0.67, the second 0.84.
     for name, heavy, light in (("7", np.s_[:14], np.s_[14:]), ("L", np.s_[14:], np.s_[:14])):
@@ -95,7 +95,7 @@ started = time.perf_counter()
 entry = materialise("emnist-bymerge", dict(drop=sys.argv[3]), dataset, cache_root())
 loaded = entry.open()
 seconds = time.perf_counter() - started
-print(entry.title, seconds, max(peak, anonymous()), sep="|")
+print(entry.info.title, seconds, max(peak, anonymous()), sep="|")
 """
 
 

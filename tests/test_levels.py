@@ -69,8 +69,8 @@ def test_scikit_learns_digits_equal_the_built_in_set(load, tmp_path):
     np.save(tmp_path / "y.npy", theirs.target)
     files = Files(images=tmp_path / "x.npy", labels=tmp_path / "y.npy", scale=[0, 16])
     entry = materialise("files", {}, files, tmp_path / "cache")
-    assert entry.digest == materialise("digits", {}, Digits(), tmp_path / "cache").digest
-    assert entry.title == "files, 1,797 images, values 0 … 16 on the scale 0 … 16"
+    assert entry.info.digest == materialise("digits", {}, Digits(), tmp_path / "cache").info.digest
+    assert entry.info.title == "files, 1,797 images, values 0 … 16 on the scale 0 … 16"
     assert refused(load, theirs.images) == (
         "images hold values from 0 to 16, and floats are taken as 0 … 1; 54,641 of 115,008 are above. In [dataset], "
         "say which: scale = [0, 16]"

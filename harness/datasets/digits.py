@@ -21,9 +21,9 @@ class Digits:
         """Return the images; their 17 levels 0 … 16 become round(x · 255 / 16)."""
         from sklearn.datasets import load_digits
 
-        found = load_digits()
+        digits = load_digits()
         return LabelledImages(
-            images=np.rint(found.images * (255.0 / 16.0)).astype(np.uint8),
-            labels=found.target.astype(np.int64),
-            class_names=tuple(str(name) for name in found.target_names),
+            images=np.rint(digits.images * (255.0 / 16.0)).astype(np.uint8),
+            labels=digits.target.astype(np.int64),
+            class_names=tuple(str(name) for name in digits.target_names),
         )

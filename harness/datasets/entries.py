@@ -92,13 +92,13 @@ def verify(root: Path, digest: str) -> Meta:
     if recall(record, before) == digest:
         return meta
     try:
-        found = _digest(directory, meta)
+        actual = _digest(directory, meta)
     except DamagedError:
         raise
     except Exception as error:  # besides OSError whatever NumPy comes upon in a damaged header
         raise DamagedError(one_line(error)) from error
-    if found != digest:
-        msg = f"its content has the digest {found[:12]}…, not {digest[:12]}…"
+    if actual != digest:
+        msg = f"its content has the digest {actual[:12]}…, not {digest[:12]}…"
         raise DamagedError(msg)
     remember(record, before, digest)
     return meta

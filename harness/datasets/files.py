@@ -111,7 +111,7 @@ def _labels(path: Path) -> NDArray[np.int64]:
         msg = f"{path}: labels of type {array.dtype}: whole numbers are needed{hint}"
         raise HarnessError(msg)
     if array.dtype.kind == "f":
-        # Beyond 2 to this power a float stands for several whole numbers, and two classes may have become one.
+        # Beyond 2 to this power a float represents several whole numbers, and two classes may have become one.
         bits = min(np.finfo(array.dtype).nmant + 1, 62)  # a long double has whole numbers beyond 64 bits
         sound = np.isfinite(array) & (np.abs(array) <= 2.0**bits)
         sound[sound] = array[sound] % 1 == 0

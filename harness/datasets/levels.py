@@ -87,25 +87,25 @@ def to_levels(
     are levels 0 … 255 and floats fractions 0 … 1, and both must look like it.
 
     Raises:
-        HarnessError: a value is outside the scale, or the values look like another one; it says what would do.
+        HarnessError: a value is outside the scale, or the values look like those of another scale.
     """
     scales = [scale or NAMED["0..1" if part.dtype.kind == "f" else "0..255"] for part in parts]
-    found = [Values.of(part, one) for part, one in zip(parts, scales, strict=True)]
-    for path, part, one, values in zip(paths, parts, scales, found, strict=True):
-        _check_range(path, part, one, values, given=scale is not None)
+    read = [Values.of(part, used) for part, used in zip(parts, scales, strict=True)]
+    for path, part, used, values in zip(paths, parts, scales, read, strict=True):
+        _check_range(path, part, used, values, given=scale is not None)
     words = []
-    for one in dict.fromkeys(scales):  # a file may be dark beside bright ones: those of a scale are judged together
-        same = [index for index, other in enumerate(scales) if other == one]
-        values = sum((found[index] for index in same[1:]), found[same[0]])
+    for used in dict.fromkeys(scales):  # a file may be dark beside bright ones: those of a scale are checked together
+        same = [index for index, other in enumerate(scales) if other == used]
+        values = sum((read[index] for index in same[1:]), read[same[0]])
         if scale is None:
-            _check_bulk(paths[same[0]], one, values, floats=one == NAMED["0..1"])
-        words.append(f"values {values.low:.6g} … {values.high:.6g} on the scale {one[0]:g} … {one[1]:g}")
+            _check_bulk(paths[same[0]], used, values, floats=used == NAMED["0..1"])
+        words.append(f"values {values.low:.6g} … {values.high:.6g} on the scale {used[0]:g} … {used[1]:g}")
     if len(parts) == 1 and parts[0].dtype == np.uint8 and scales[0] == NAMED["0..255"]:
         return parts[0], words[0]
     levels = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=np.uint8)
     start = 0
-    for part, one in zip(parts, scales, strict=True):
-        _fill(levels[start : start + len(part)], part, one)
+    for part, used in zip(parts, scales, strict=True):
+        _fill(levels[start : start + len(part)], part, used)
         start += len(part)
     return levels, "; ".join(words)
 
@@ -148,8 +148,8 @@ def _check_bulk(path: Path, scale: Scale, values: Values, *, floats: bool) -> No
 
 
 def _remedies(values: Values, scale: Scale, *, dark: bool = False) -> str:
-    """Return the lines of a suite that would do."""
-    lines = [f'scale = "{name}" if they are that dark' for name, one in NAMED.items() if dark and one == scale]
+    """Return the lines of a suite that would help."""
+    lines = [f'scale = "{name}" if they are that dark' for name, known in NAMED.items() if dark and known == scale]
     low, high = min(values.low, 0.0), values.high if values.low < values.high else max(values.high, 0.0)
     if isfinite(low) and isfinite(high) and low < high:
         fitting = [name for name, (black, white) in NAMED.items()

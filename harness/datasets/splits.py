@@ -69,7 +69,7 @@ def stratified(
     """Split rows class by class, so that every set has the classes in the same proportions.
 
     ``labels`` (rows,) are 0 … classes - 1; ``train`` and ``val`` sum to less than 1. A class's rows are shuffled by a
-    generator of its own, then cut.
+    generator for that class, then cut.
 
     Raises:
         HarnessError: a class has too few images for one of the sets.
@@ -90,7 +90,7 @@ def stratified(
         shuffled = generator(seed, "split", index).permutation(rows)
         for name, part in zip(SETS, np.split(shuffled, np.cumsum(counts)[:-1]), strict=True):
             parts[name].append(part)
-    return Split(**{name: np.sort(np.concatenate(found)) for name, found in parts.items()})
+    return Split(**{name: np.sort(np.concatenate(rows)) for name, rows in parts.items()})
 
 
 def _enough(train: float, val: float) -> int:

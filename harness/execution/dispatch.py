@@ -12,7 +12,7 @@ SHARED = "cpu"
 """The device that several tasks may use at a time."""
 
 
-class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+class Stopped(Exception):  # noqa: N818 - not an error: it was asked for
     """The run is to stop here."""
 
 

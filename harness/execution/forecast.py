@@ -50,7 +50,7 @@ _TIMING = TypeAdapter(Timing)
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a trial is expected to take; ``at_most`` where it may stop early and nobody knows when."""
+    """What a trial is expected to take; ``at_most`` where it may stop early, at an unknown epoch."""
 
     seconds: float
     at_most: bool
@@ -100,19 +100,19 @@ class Timings:
         kind = (spec.backend, spec.context.threads)
         alike = self._networks.get((*kind, _digest(spec)), [])
         # Whole trials say more than a rehearsal's few batches.
-        alike = ([one for one in alike if one.epochs] or alike)[-_RECENT:]
+        alike = ([timing for timing in alike if timing.epochs] or alike)[-_RECENT:]
         scale = 1.0
         if not alike:
             others = self._backends.get(kind, [])
             if not others:
                 return None
-            nearest = min(others, key=lambda one: abs(one.parameters - row.parameters))
+            nearest = min(others, key=lambda timing: abs(timing.parameters - row.parameters))
             alike, scale = [nearest], row.parameters / nearest.parameters
         known = self._recipes.get((spec.backend, _recipe(row)))
         epochs = median(known[-_RECENT:]) if known else spec.epochs
-        memory = [one.anonymous_bytes for one in alike if one.anonymous_bytes]
+        memory = [timing.anonymous_bytes for timing in alike if timing.anonymous_bytes]
         return Forecast(
-            seconds=scale * median(one.seconds_per_image for one in alike) * train_rows * epochs,
+            seconds=scale * median(timing.seconds_per_image for timing in alike) * train_rows * epochs,
             at_most=spec.early_stopping is not None and not known,
             anonymous_bytes=max(memory, default=None),
         )
@@ -137,8 +137,8 @@ def makespan(seconds: Sequence[float], slots: int) -> float:
     4.0
     """
     ends = [0.0] * max(slots, 1)
-    for one in sorted(seconds, reverse=True):
-        heapreplace(ends, ends[0] + one)
+    for duration in sorted(seconds, reverse=True):
+        heapreplace(ends, ends[0] + duration)
     return max(ends)
 
 
@@ -147,9 +147,9 @@ def estimates(known: Sequence[tuple[int, Forecast | None]]) -> list[float]:
 
     A cost without a forecast becomes seconds as the others' do; where none has one, the estimates are costs.
     """
-    told = [found.seconds / cost for cost, found in known if found and cost]
-    rate = median(told) if told else 1.0
-    return [found.seconds if found else rate * cost for cost, found in known]
+    rates = [forecast.seconds / cost for cost, forecast in known if forecast and cost]
+    rate = median(rates) if rates else 1.0
+    return [forecast.seconds if forecast else rate * cost for cost, forecast in known]
 
 
 def _timing(spec: TrialSpec, row: TrialRow, epochs: int, per_image: float, memory: int | None) -> Timing:

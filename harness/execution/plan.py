@@ -55,7 +55,7 @@ class Plan:
     @property
     def components(self) -> dict[str, str]:
         """Each plugin that the trials that can run and their tests take, as `perturbations` has them."""
-        trained = {key: value for one in self.trials if one.spec for key, value in one.row.components.items()}
+        trained = {key: value for trial in self.trials if trial.spec for key, value in trial.row.components.items()}
         return trained | self.perturbations
 
 
@@ -172,13 +172,13 @@ def _identity(registry: Registry, kind: Kind, name: str) -> str:
 
 
 def _check_count(loaded: LoadedSuite, experiments: int) -> None:
-    """Refuse more trials than a run can have: each has a folder and a row of its own."""
+    """Refuse more trials than a run can have: each has its own folder and row."""
     seeds = len(loaded.suite.suite.seeds)
     if experiments * seeds > MOST_TRIALS:
         what = f"{counted(seeds, 'seed')} of {counted(experiments, 'experiment')} make {experiments * seeds:,} trials"
         msg = (
-            f"{loaded.source('suite', 'seeds')}: {what}, and a run has at most {MOST_TRIALS:,}: each has a folder of "
-            "its own. Give fewer seeds, or choose experiments with --only"
+            f"{loaded.source('suite', 'seeds')}: {what}, and a run has at most {MOST_TRIALS:,}: each has "
+            "its own folder. Give fewer seeds, or choose experiments with --only"
         )
         raise HarnessError(msg)
 

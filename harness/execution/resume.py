@@ -83,20 +83,20 @@ def _compared(place: Path, stored: Stored, planned: PlannedTrial) -> Lookup:
     return Lookup(serving, placed.status != "done", first, placed=placed)
 
 
-def settle(run: Run, planned: PlannedTrial, found: Lookup) -> TrialRow:
+def settle(run: Run, planned: PlannedTrial, lookup: Lookup) -> TrialRow:
     """Return a trial's row before anything runs, and see that its place holds that row and no other trial's.
 
     Raises:
         HarnessError: the directory cannot be written to.
     """
-    if found.placed and (found.differences or found.shelf):
-        put_aside(run, found.placed)
-    if found.shelf:
-        bring_back(run, planned.row, found.shelf)
-    if found.row:
+    if lookup.placed and (lookup.differences or lookup.shelf):
+        put_aside(run, lookup.placed)
+    if lookup.shelf:
+        bring_back(run, planned.row, lookup.shelf)
+    if lookup.row:
         clear_checkpoint(run, planned.row.experiment, planned.row.seed)
-        return run.write(found.row).row if found.renewed else found.row
-    if found.damage and planned.spec is None:
+        return run.write(lookup.row).row if lookup.renewed else lookup.row
+    if lookup.damage and planned.spec is None:
         return planned.row  # where it can be made again, it may be repaired: not a byte of it is lost here
     return run.write(planned.row).row
 
@@ -110,9 +110,11 @@ def to_measure(
     """
     finalists = _finalists(run, lookups)
     measured = {}
-    for planned, found in zip(trials, lookups, strict=True):
+    for planned, lookup in zip(trials, lookups, strict=True):
         key = _key(planned.row)
-        if found.row and planned.spec and key in finalists and (why := _why_measured(run, found, found.row, registry)):
+        if not lookup.row or not planned.spec or key not in finalists:
+            continue
+        if why := _why_measured(run, lookup, lookup.row, registry):
             measured[key] = why
     return measured
 
@@ -122,32 +124,32 @@ def reasons(run: Run, trials: Sequence[PlannedTrial], registry: Registry) -> lis
     lookups = [look_up(run, planned) for planned in trials]
     finalists = _finalists(run, lookups)
     return [
-        _reason(run, planned, found, registry, finalist=_key(planned.row) in finalists)
-        for planned, found in zip(trials, lookups, strict=True)
+        _reason(run, planned, lookup, registry, finalist=_key(planned.row) in finalists)
+        for planned, lookup in zip(trials, lookups, strict=True)
     ]
 
 
-def _reason(run: Run, planned: PlannedTrial, found: Lookup, registry: Registry, *, finalist: bool) -> str:
+def _reason(run: Run, planned: PlannedTrial, lookup: Lookup, registry: Registry, *, finalist: bool) -> str:
     row = planned.row
-    if found.row:
-        aside = ", which was put aside, and is brought back" if found.shelf else ""
-        tests = _test_results(run, planned, found, found.row, registry) if finalist else ""
+    if lookup.row:
+        aside = ", which was put aside, and is brought back" if lookup.shelf else ""
+        tests = _test_results(run, planned, lookup, lookup.row, registry) if finalist else ""
         return f"its stored row serves{aside}{tests}"
-    if found.damage:
+    if lookup.damage:
         fate = f"cannot run again here ({row.reason})" if planned.spec is None else "will be trained again"
-        return f"{fate}, because its row is damaged: {found.damage}"
+        return f"{fate}, because its row is damaged: {lookup.damage}"
     if planned.spec is None:
         return f"cannot run here: {row.reason}"
-    if found.differences:
-        return f"will be trained again, because its row is stale: {'; '.join(found.differences)}"
-    if found.placed and found.placed.reason:
-        return f"will be trained again, because it {found.placed.status}: {found.placed.reason}"
+    if lookup.differences:
+        return f"will be trained again, because its row is stale: {'; '.join(lookup.differences)}"
+    if lookup.placed and lookup.placed.reason:
+        return f"will be trained again, because it {lookup.placed.status}: {lookup.placed.reason}"
     return "will be trained, because it has no row yet"
 
 
-def _test_results(run: Run, planned: PlannedTrial, found: Lookup, row: TrialRow, registry: Registry) -> str:
+def _test_results(run: Run, planned: PlannedTrial, lookup: Lookup, row: TrialRow, registry: Registry) -> str:
     """Say what becomes of the test results of a finalist whose row serves."""
-    why = _why_measured(run, found, row, registry)
+    why = _why_measured(run, lookup, row, registry)
     if not why:
         return ", and so do its test results"
     again = " again" if row.evaluation else ""
@@ -156,12 +158,12 @@ def _test_results(run: Run, planned: PlannedTrial, found: Lookup, row: TrialRow,
     return f"; it will be measured{again}, because {why}"
 
 
-def _why_measured(run: Run, found: Lookup, row: TrialRow, registry: Registry) -> str:
+def _why_measured(run: Run, lookup: Lookup, row: TrialRow, registry: Registry) -> str:
     """Say why a finalist whose row serves is measured, empty where it is not."""
-    if found.damage:
-        return f"of damage: {found.damage}"
+    if lookup.damage:
+        return f"of damage: {lookup.damage}"
     if row.evaluation is None:
-        failed = found.placed.reason if found.renewed and found.placed else ""
+        failed = lookup.placed.reason if lookup.renewed and lookup.placed else ""
         return f"it failed: {failed}" if failed else "it has no test results yet"
     perturbations = run.suite.robustness
     components = perturbation_components(perturbations, registry)
@@ -174,7 +176,7 @@ def _why_measured(run: Run, found: Lookup, row: TrialRow, registry: Registry) ->
 
 def _finalists(run: Run, lookups: Sequence[Lookup]) -> set[tuple[str, int]]:
     """Return the trials whose test rows the next run reads, if the rows that were looked up serve."""
-    serving = {_key(found.row): found.row for found in lookups if found.row}
+    serving = {_key(lookup.row): lookup.row for lookup in lookups if lookup.row}
     return {_key(row) for row in tested(run.suite, [serving.get(_key(row), row) for row in run.rows()])}
 
 

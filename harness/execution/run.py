@@ -62,13 +62,13 @@ def execute(
     damaged: list[str] = []
     stale: list[str] = []
     for planned in plan.trials:
-        found = look_up(run, planned)
-        if found.differences:
-            stale.append(f"{planned.row.experiment} seed {planned.row.seed}: {'; '.join(found.differences)}")
-        if found.damage:
-            damaged.append(f"{found.damage}; {_consequence(planned, found)}")
-        rows[planned.row.experiment, planned.row.seed] = settle(run, planned, found)
-        if found.row is None and planned.spec:
+        lookup = look_up(run, planned)
+        if lookup.differences:
+            stale.append(f"{planned.row.experiment} seed {planned.row.seed}: {'; '.join(lookup.differences)}")
+        if lookup.damage:
+            damaged.append(f"{lookup.damage}; {_consequence(planned, lookup)}")
+        rows[planned.row.experiment, planned.row.seed] = settle(run, planned, lookup)
+        if lookup.row is None and planned.spec:
             pending.append(planned)
     about: dict[str, Any] = {
         "directory": str(run.directory),
@@ -96,7 +96,7 @@ def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> floa
     return makespan(estimates(known), slots) if any(forecast for _, forecast in known) else None
 
 
-def _consequence(planned: PlannedTrial, found: Lookup) -> str:
+def _consequence(planned: PlannedTrial, lookup: Lookup) -> str:
     if planned.spec is None:
         return f"it is left as it is, as it cannot be made again here: {planned.row.reason}"
-    return "the trial is measured again" if found.row else "the trial is trained again"
+    return "the trial is measured again" if lookup.row else "the trial is trained again"

@@ -118,8 +118,8 @@ def checkpoints(
     """
     waiting = [
         (planned.spec, planned.devices)
-        for planned, found in zip(trials, lookups, strict=True)
-        if planned.spec and not found.row and run.checkpoint(planned.row.experiment, planned.row.seed).exists()
+        for planned, lookup in zip(trials, lookups, strict=True)
+        if planned.spec and not lookup.row and run.checkpoint(planned.row.experiment, planned.row.seed).exists()
     ]
     works = []
     for spec, devices in waiting:

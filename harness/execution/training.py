@@ -1,4 +1,4 @@
-"""The training phase: longest trials first, failures told apart, every trial's row written as it ends."""
+"""The training phase: the longest trials first, and each trial's row written as it ends."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -42,8 +42,8 @@ def train_all(
 ) -> Iterator[TrialRow]:
     """Train trials and yield the row of each, written, as it ends; what they took is noted in ``timings``.
 
-    A trial whose process died is run once more when all others have ended, by itself: it may have been the memory, or
-    somebody else's fault.
+    A trial whose process died is run once more when all others have ended, by itself: the cause may have been memory,
+    or another trial.
 
     Raises:
         Stopped: a trial failed, and the conditions say to stop then.
@@ -92,8 +92,8 @@ def foreknown(
 ) -> list[tuple[int, Forecast | None]]:
     """Return each trial's cost in operations, and its forecast where there is one."""
     return [
-        (cost(one), timings.forecast(one.spec, one.row, train_rows) if timings and one.spec else None)
-        for one in pending
+        (cost(trial), timings.forecast(trial.spec, trial.row, train_rows) if timings and trial.spec else None)
+        for trial in pending
     ]
 
 

@@ -49,16 +49,16 @@ def evaluation_changes(
     By name, in words: ``"seed was 42, is 7"``. Other severities are no such change: each measure says which it has.
     A plugin that is not in ``components``, and seeds that an earlier version did not record, are unknown.
     """
-    found = {}
+    changes = {}
     for name, seeds in seeds_of(perturbations).items():
         key = f"perturbation {name}"
         before, now = evaluation.components.get(key), components.get(key)
         earlier = (evaluation.seeds or {}).get(name)
         if before and now and before != now:
-            found[name] = f"it was {before}, is {now}"
+            changes[name] = f"it was {before}, is {now}"
         elif earlier is not None and earlier != seeds:
-            found[name] = f"its seed was {_numbers(earlier)}, is {_numbers(seeds)}"
-    return found
+            changes[name] = f"its seed was {_numbers(earlier)}, is {_numbers(seeds)}"
+    return changes
 
 
 def as_described(
@@ -75,7 +75,7 @@ def as_described(
     changed = set(evaluation_changes(evaluation, perturbations, components))
     if evaluation.seeds is None and not _same_seeds(row, evaluation, perturbations):
         changed |= set(seeds_of(perturbations))
-    kept = [index for index, one in enumerate(evaluation.measures) if one.perturbation not in changed]
+    kept = [index for index, measure in enumerate(evaluation.measures) if measure.perturbation not in changed]
     if len(kept) == len(evaluation.measures):
         return evaluation
     joint = evaluation.joint_accuracy
@@ -106,7 +106,7 @@ def _same_seeds(row: TrialRow, evaluation: EvaluationRow, perturbations: Sequenc
 
 
 def _by_perturbation(measures: Iterable[Measure]) -> Iterable[tuple[str, list[Measure]]]:
-    for name, group in groupby(measures, key=lambda one: one.perturbation):
+    for name, group in groupby(measures, key=lambda measure: measure.perturbation):
         if name is not None:
             yield name, list(group)
 

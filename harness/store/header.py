@@ -80,17 +80,17 @@ def write_header(directory: Path, header: Header) -> None:
         **header.notes,
     }
     content = json.loads(json.dumps(content))  # as it is read: the checksum is of that
-    told = encoded_json({"format": FORMAT, "checksum": checksum(content), **content})
-    _parsed(path, told)
+    encoded = encoded_json({"format": FORMAT, "checksum": checksum(content), **content})
+    _parsed(path, encoded)
     try:
-        write_bytes(path, told)
+        write_bytes(path, encoded)
     except OSError as error:
         raise unwritable(directory, error) from None
 
 
-def _parsed(path: Path, told: bytes) -> Header:
+def _parsed(path: Path, encoded: bytes) -> Header:
     try:
-        content = json.loads(told)
+        content = json.loads(encoded)
     except (ValueError, RecursionError) as error:
         msg = f"{path}: cannot be read: {one_line(error, _SHOWN)}. Restore it, or start anew with --fresh"
         raise HarnessError(msg) from None

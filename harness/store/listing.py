@@ -35,8 +35,8 @@ def listed(folder: Path) -> Iterator[Listed]:
             directory,
             suite,
             state,
-            max((one.st_mtime for one in stats), default=0.0),
-            sum(one.st_size for one in stats),
+            max((stat.st_mtime for stat in stats), default=0.0),
+            sum(stat.st_size for stat in stats),
         )
 
 
@@ -56,9 +56,9 @@ def _state(directory: Path) -> tuple[str, str]:
         return "", f"unreadable: {str(error).removeprefix(str(directory)).lstrip('/: ')}"
     statuses = Counter(row.status for row in run.rows(derive=False))
     done = statuses.pop("done", 0)
-    told = [f"{done} of {len(run.planned)} done", *(f"{count} {status}" for status, count in statuses.items())]
+    counts = [f"{done} of {len(run.planned)} done", *(f"{count} {status}" for status, count in statuses.items())]
     state = "running" if _held(directory) else "complete" if done == len(run.planned) else "incomplete"
-    return run.suite.suite.name, f"{state}: {', '.join(told)}"
+    return run.suite.suite.name, f"{state}: {', '.join(counts)}"
 
 
 def _held(directory: Path) -> bool:
@@ -71,5 +71,5 @@ def _held(directory: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # it may be read alone: nobody who can write there is known to be at work
+    except OSError:  # it can only be read: no driver is known to write there
         return False

@@ -90,4 +90,4 @@ def located(folder: Path, defaults: Mapping[str, str]) -> dict[str, str]:
 
 def _earlier(name: str, there: Container[str]) -> str | None:
     known = (safe_name(name), safe_name(name, apart=True), encoded(name))
-    return next((one for one in known if one in there), None)
+    return next((folder for folder in known if folder in there), None)

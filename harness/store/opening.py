@@ -16,7 +16,7 @@ from harness.store.run import Run
 
 LOCK = ".lock"
 _PATIENCE_SECONDS = 0.5
-"""Whoever looks whether a run is at work holds its lock for a moment."""
+"""A command that looks whether a run is at work holds its lock for a moment."""
 
 
 def lockable(directory: Path) -> bool:

@@ -9,7 +9,7 @@
                                         checkpoint.npz
     superseded/<experiment>/seed-<seed>/<fingerprint>/    the same, of a trial that means something else now
 
-A trial's row is written last, with the digest of every file that it speaks of: what a row says is there, is there.
+A trial's row is written last, with the digest of every file that it names, so every file that a row names is there.
 """
 
 from collections.abc import Iterator, Mapping
@@ -181,7 +181,7 @@ class Run:
         return staleness(row, described(row, self._settings[row.experiment], digests, self.components))
 
     def has(self, experiment: str, seed: int, name: str) -> bool:
-        """Say whether a trial's row speaks of a file; an earlier version wrote fewer."""
+        """Return whether a trial's row names a file; an earlier version wrote fewer."""
         stored = self.read(experiment, seed)
         return isinstance(stored, Stored) and name in stored.files
 
@@ -189,7 +189,7 @@ class Run:
         """Return the arrays of one of a trial's files, ``"state.npz"``, ``"evaluation.npz"`` and so on.
 
         Raises:
-            HarnessError: it is not there, or not the file that the trial's row speaks of.
+            HarnessError: it is not there, or not the file that the trial's row names.
         """
         path = self.trial_directory(experiment, seed) / name
         stored = self.read(experiment, seed)

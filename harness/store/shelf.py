@@ -41,7 +41,7 @@ def put_aside(run: Run, row: TrialRow) -> None:
         raise unwritable(run.directory, error) from None
 
 
-def bring_back(run: Run, row: TrialRow, found: Path) -> None:
+def bring_back(run: Run, row: TrialRow, aside: Path) -> None:
     """Put a trial from the shelf in its place; what is left there of one that has no row is let go.
 
     Raises:
@@ -51,8 +51,8 @@ def bring_back(run: Run, row: TrialRow, found: Path) -> None:
     try:
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        found.rename(place)
-        _sync(place.parent, found.parent)
+        aside.rename(place)
+        _sync(place.parent, aside.parent)
     except OSError as error:
         raise unwritable(run.directory, error) from None
 

@@ -1,4 +1,4 @@
-"""A trial's directory: its row, and the digests of the files that the row speaks of."""
+"""A trial's directory: its row, and the digests of the files that the row names."""
 
 import json
 from collections.abc import Mapping

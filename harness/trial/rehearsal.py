@@ -41,7 +41,7 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
     """Train some batches, go back to the start with the state and train them again; then measure: a job.
 
     The second time is the one that counts: what a backend prepares or compiles is ready. Test rows are not read:
-    validation rows stand for them.
+    validation rows take their place.
     """
     trial = replace(spec.trial, epochs=1, early_stopping=None, checkpoint=None)
     data = trial.data.open()

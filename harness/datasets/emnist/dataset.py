@@ -25,7 +25,7 @@ class Emnist:
 
     ``directory``: holds the idx files, gzipped or not, or the archive ``gzip.zip``; without, ``HARNESS_DATA_DIR``.
     ``partial``: take files that are not the official ones, too; what the set is called says so.
-    ``drop_per_class``: leave out so many images of each class, drawn at random, the same ones always.
+    ``drop_per_class``: how many images of each class to leave out, drawn at random, the same ones always.
     """
 
     variant: ClassVar[Variant]
@@ -70,36 +70,36 @@ class Emnist:
         Raises:
             HarnessError: they are not to be had, faulty, or not the official ones without ``partial``.
         """
-        found = survey(self.variant, self._members())
-        problem = found.problem()
+        files = survey(self.variant, self._members())
+        problem = files.problem()
         if problem and not self._partial:
             raise HarnessError(problem)
-        labels = self._labels(found)
+        labels = self._labels(files)
         kept = self._kept(labels)
 
         def blocks() -> Iterator[NDArray[np.uint8]]:
             start = 0
-            for part in found.counts:
-                for block in reading.images(found.members[part, "images"]):
+            for part in files.counts:
+                for block in reading.images(files.members[part, "images"]):
                     wanted = kept[start : start + len(block)]
                     start += len(block)
                     yield block if wanted.all() else block[wanted]
 
         chosen = labels[kept]
-        title = found.title(len(chosen))
-        return ImageStream((SIDE, SIDE), chosen, self.variant.class_names, blocks, title, found.checked)
+        title = files.title(len(chosen))
+        return ImageStream((SIDE, SIDE), chosen, self.variant.class_names, blocks, title, files.checked)
 
     def holding(self) -> Holding | None:
         """Return the files that are here, with their headers and checksums read now."""
         named = self._place() or (download.archive_path(), "the cache")
         if not named[0].exists():
             return None
-        found = survey(self.variant, find(self.variant, *named))
-        rows = sum(found.counts.values())
-        part = "" if found.complete else f", {rows:,} of {self.variant.count:,} images"
-        place = next(iter(found.members.values())).path
-        size = sum(member.size for member in found.members.values())
-        return Holding(place if place.name.endswith(".zip") else place.parent, size, found.checked + part)
+        files = survey(self.variant, find(self.variant, *named))
+        rows = sum(files.counts.values())
+        part = "" if files.complete else f", {rows:,} of {self.variant.count:,} images"
+        place = next(iter(files.members.values())).path
+        size = sum(member.size for member in files.members.values())
+        return Holding(place if place.name.endswith(".zip") else place.parent, size, files.checked + part)
 
     def fetch(self) -> Path:
         """Download the archive unless it is here, and hold this set's files against their checksums.
@@ -127,11 +127,11 @@ class Emnist:
         named = self._place()
         return find(self.variant, *(named or (download.fetch(), "the download")))
 
-    def _labels(self, found: Survey) -> NDArray[np.int64]:
+    def _labels(self, files: Survey) -> NDArray[np.int64]:
         """Return the pooled labels (rows,) from 0."""
         pooled = []
-        for part in found.counts:
-            member = found.members[part, "labels"]
+        for part in files.counts:
+            member = files.members[part, "labels"]
             labels = reading.labels(member).astype(np.int64) - self.variant.first_label
             classes = len(self.variant.class_names)
             if labels.min() < 0 or labels.max() >= classes:

@@ -55,7 +55,7 @@ def fetch() -> Path:
     """
     import pooch
 
-    pooch.get_logger().setLevel("WARNING")  # it would print what is told here
+    pooch.get_logger().setLevel("WARNING")  # it would print what is logged here
     path = archive_path()
     problems = []
     try:
@@ -101,10 +101,10 @@ def _otherness(path: Path) -> str | None:
     """Return what is in the archive's place, None if it is the archive."""
     import pooch
 
-    found = pooch.file_hash(str(path), alg="md5")
-    if found == ARCHIVE.md5:
+    digest = pooch.file_hash(str(path), alg="md5")
+    if digest == ARCHIVE.md5:
         return None
-    return f"not the official archive: {path.stat().st_size:,} bytes, md5 {found}"
+    return f"not the official archive: {path.stat().st_size:,} bytes, md5 {digest}"
 
 
 class _MirrorError(Exception):
@@ -124,7 +124,7 @@ def _download(url: str, output: str, _: Any) -> None:
             pooch.HTTPDownloader(progressbar=counter, chunk_size=_CHUNK, timeout=_TIMEOUT)(url, output, None)
     except exceptions.HTTPError as error:
         raise _MirrorError(str(error).partition(" for url")[0]) from None
-    except (exceptions.RequestException, ValueError) as error:  # ValueError: a length that is no number
+    except (exceptions.RequestException, ValueError) as error:  # ValueError: a length that is not a number
         if content.stat().st_size or isinstance(error, exceptions.ChunkedEncodingError):
             what = "the answer breaks off"
         elif isinstance(error, exceptions.ConnectionError | exceptions.Timeout):

@@ -22,22 +22,22 @@ def count(member: Member, role: str) -> int:
     """Return how many images or labels a file's header announces.
 
     Raises:
-        HarnessError: it is no idx file of its role.
+        HarnessError: it is not an idx file of its role.
     """
     with _content(member, role) as (_, announced):
         return announced
 
 
 def labels(member: Member) -> NDArray[np.uint8]:
-    """Return the labels (rows,) of a file, as they stand there.
+    """Return the labels (rows,) of a file, as stored.
 
     Raises:
         HarnessError: the file is damaged, cut short or too long.
     """
     with _content(member, "labels") as (file, announced):
-        found = np.frombuffer(_exactly(file, announced, member), dtype=np.uint8)
+        stored = np.frombuffer(_exactly(file, announced, member), dtype=np.uint8)
         _ends(file, member)
-        return found
+        return stored
 
 
 def images(member: Member) -> Iterator[NDArray[np.uint8]]:

@@ -89,13 +89,13 @@ def find(variant: Variant, place: Path, what: str) -> Members:
         if not place.is_dir():
             msg = f"{what}: {place}: there is no such folder"
             raise HarnessError(msg)
-        found = _in_folder(variant, place)
-        if not found and (place / ARCHIVE_NAME).is_file():
+        members = _in_folder(variant, place)
+        if not members and (place / ARCHIVE_NAME).is_file():
             return in_archive(variant, place / ARCHIVE_NAME)
     except OSError as error:
         msg = f"{what}: {error.filename or place}: cannot be read: {error.strerror}"
         raise HarnessError(msg) from None
-    if not found:
+    if not members:
         msg = f"{what}: {place}: holds neither {variant.file_name('train', 'images')}[.gz] nor {ARCHIVE_NAME}"
         others = _other_sets(variant, place)
         if others:
@@ -103,7 +103,7 @@ def find(variant: Variant, place: Path, what: str) -> Members:
             if what == DATA_DIRECTORY:
                 msg += f", or 'harness datasets fetch emnist-{variant.key}' downloads it"
         raise HarnessError(msg)
-    return found
+    return members
 
 
 def serves_others_alone(variant: Variant, place: Path) -> bool:
@@ -120,14 +120,14 @@ def _other_sets(variant: Variant, place: Path) -> list[str]:
 
 
 def _in_folder(variant: Variant, place: Path) -> Members:
-    found: Members = {}
+    members: Members = {}
     for part, role in ((part, role) for part in PARTS for role in ROLES):
         name = variant.file_name(part, role)
         candidates = [folder / file for folder in (place, place / "gzip") for file in (f"{name}.gz", name)]
         path = next((path for path in candidates if path.is_file()), None)
         if path is not None:
-            found[part, role] = Member(path, path.stat().st_size)
-    return found
+            members[part, role] = Member(path, path.stat().st_size)
+    return members
 
 
 def in_archive(variant: Variant, path: Path) -> Members:
@@ -144,8 +144,8 @@ def in_archive(variant: Variant, path: Path) -> Members:
             inside = archive.infolist()
     # zipfile: NotImplementedError of a version that it does not know, ValueError of a directory that makes no sense.
     except (OSError, BadZipFile, NotImplementedError, ValueError) as error:
-        told = f"damaged: {' '.join(str(error).split())}" if begins[:2] == b"PK" else "not a zip archive"
-        msg = f"{path}: {told}: begins with {shown(begins)}. Get it again"
+        what = f"damaged: {' '.join(str(error).split())}" if begins[:2] == b"PK" else "not a zip archive"
+        msg = f"{path}: {what}: begins with {shown(begins)}. Get it again"
         raise HarnessError(msg) from None
     for info in inside:
         inner = PurePosixPath(info.filename.replace("\\", "/"))
@@ -153,15 +153,15 @@ def in_archive(variant: Variant, path: Path) -> Members:
             msg = f"{path}: holds {info.filename!r}, which would leave its folder: not the official archive. Remove it"
             raise HarnessError(msg)
     by_name = {PurePosixPath(info.filename).name: info for info in inside}
-    found: Members = {}
+    members: Members = {}
     for part, role in ((part, role) for part in PARTS for role in ROLES):
         name = f"{variant.file_name(part, role)}.gz"
         if name in by_name:
-            found[part, role] = Member(path, by_name[name].file_size, by_name[name].filename)
-    if not found:
+            members[part, role] = Member(path, by_name[name].file_size, by_name[name].filename)
+    if not members:
         msg = f"{path}: holds no {variant.file_name('train', 'images')}.gz: not the official archive"
         raise HarnessError(msg)
-    return found
+    return members
 
 
 def shown(content: bytes) -> str:

@@ -29,7 +29,7 @@ class Survey:
     @property
     def verified(self) -> int:
         """How many files have the official checksum."""
-        return sum(found == self.variant.official(*key).sha256 for key, found in self.sums.items())
+        return sum(digest == self.variant.official(*key).sha256 for key, digest in self.sums.items())
 
     @property
     def checked(self) -> str:
@@ -42,17 +42,17 @@ class Survey:
         return f"counts, {some}" if self.sums else "counts"
 
     def problem(self) -> str | None:
-        """Return in what they are not the official files, None if they are as far as can be told."""
+        """Return in what they are not the official files, None if they are as far as is known."""
         for part in PARTS:
             count, official = self.counts.get(part, 0), self.variant.parts[part].count
             if count != official:
                 where = self.members.get((part, "images"), f"the {part} part")
                 what = f"holds {count:,} images, the official file {official:,}"
                 return f"{where}: {what}: not {self.variant.title}. {_PARTIAL}"
-        for key, found in self.sums.items():
-            if found != self.variant.official(*key).sha256:
+        for key, digest in self.sums.items():
+            if digest != self.variant.official(*key).sha256:
                 member, file = self.members[key], self.variant.official(*key)
-                what = f"{member.size:,} bytes{f' with sha256 {found}' if found else ''}"
+                what = f"{member.size:,} bytes{f' with sha256 {digest}' if digest else ''}"
                 known = f"{file.size:,} bytes with sha256 {file.sha256}"
                 return f"{member}: damaged or altered: {what}; officially {known}. Get it again. {_PARTIAL}"
         return None
@@ -75,15 +75,15 @@ def survey(variant: Variant, members: Members) -> Survey:
     """
     counts = {}
     for part in PARTS:
-        found = {role: members[part, role] for role in ROLES if (part, role) in members}
-        if len(found) == 1:
-            ((role, member),) = found.items()
+        pair = {role: members[part, role] for role in ROLES if (part, role) in members}
+        if len(pair) == 1:
+            ((role, member),) = pair.items()
             absent = variant.file_name(part, "labels" if role == "images" else "images")
             msg = f"{absent}[.gz]: is missing beside {member}"
             raise HarnessError(msg)
-        if found:
-            rows = {role: reading.count(member, role) for role, member in found.items()}
-            _check(rows, found, variant.parts[part].count)
+        if pair:
+            rows = {role: reading.count(member, role) for role, member in pair.items()}
+            _check(rows, pair, variant.parts[part].count)
             counts[part] = rows["images"]
     sums = {
         key: _sha256(member) if member.size == variant.official(*key).size else ""
@@ -93,15 +93,15 @@ def survey(variant: Variant, members: Members) -> Survey:
     return Survey(variant, members, counts, sums)
 
 
-def _check(rows: dict[str, int], found: dict[str, Member], official: int) -> None:
+def _check(rows: dict[str, int], pair: dict[str, Member], official: int) -> None:
     if rows["images"] > official:
         msg = (
-            f"{found['images']}: its idx header announces {rows['images']:,} images, the official file has "
+            f"{pair['images']}: its idx header announces {rows['images']:,} images, the official file has "
             f"{official:,}. Get it again"
         )
         raise HarnessError(msg)
     if rows["images"] != rows["labels"]:
-        msg = f"{found['labels']}: {rows['labels']:,} labels for the {rows['images']:,} images of {found['images']}"
+        msg = f"{pair['labels']}: {rows['labels']:,} labels for the {rows['images']:,} images of {pair['images']}"
         raise HarnessError(msg)
 
 

@@ -49,8 +49,8 @@ class Variant:
 
     def official(self, part: str, role: str) -> OfficialFile:
         """Return what is known of a part's ``"images"`` or ``"labels"``."""
-        found = self.parts[part]
-        return found.images if role == "images" else found.labels
+        official = self.parts[part]
+        return official.images if role == "images" else official.labels
 
     def file_name(self, part: str, role: str) -> str:
         """Return the official name of a part's ``"images"`` or ``"labels"``, without ``.gz``."""

@@ -15,7 +15,7 @@ def loads(content: bytes | bytearray) -> Any:
     """Return pickled data: Python's own values, paths, NumPy's arrays, and harness's dataclasses.
 
     Raises:
-        pickle.UnpicklingError: it names something else, or is no pickle; other errors, where it is damaged.
+        pickle.UnpicklingError: it names something else, or is not a pickle; other errors, where it is damaged.
     """
     return _Plain(io.BytesIO(content)).load()
 
