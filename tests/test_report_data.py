@@ -194,7 +194,7 @@ def test_bars_are_the_speed_table(tmp_path, doubt):
         assert found["contended"].tolist() == in_doubt
         assert ("in the suite's order" if doubt else "fastest first") in page.labels[figure]
     pale = "Pale: contended. " if doubt == "contended" else ""
-    assert page.text.count(f"Line: ± one standard deviation over the seeds. {pale}{table['note']}".rstrip()) == 2
+    assert page.text.count(f"Line: mean ± SD over seeds. {pale}{table['note']}".rstrip()) == 2
 
 
 def test_a_curve_needs_rows_under_its_perturbation(tmp_path):

@@ -50,11 +50,11 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str]) -> Figur
         "experiment:N", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("images:Q", format=",d"),
     ]  # fmt: skip
-    told = [f"{one.name} has an ECE of {one.ece.mean:.4f}" for one in part if one.ece]
+    errors = [f"{one.name} has an ECE of {one.ece.mean:.4f}" for one in part if one.ece]
     return Figure(
         key=f"reliability-{number}",
         title=f"Reliability, {listed(names)}",
-        alternative=f"Accuracy by confidence on the clean test images. {'; '.join(told)}.",
+        alternative=f"Accuracy by confidence on the clean test images. {'; '.join(errors)}.",
         frame=frame,
         chart=sized(
             alt.layer(line, base.mark_line(strokeWidth=1.4), base.mark_point(filled=True, size=45).encode(tooltip=tips))

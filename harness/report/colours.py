@@ -10,11 +10,11 @@ from harness.report.labels import labelled, shortened
 from harness.results.experiments import ExperimentRows
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#8A8A8A")
-"""Colours that are told apart by the colour-blind too, on light and dark (Okabe and Ito, but black and yellow)."""
+"""Colours that the colour-blind distinguish, too, on light and dark (Okabe and Ito, but black and yellow)."""
 INK = "#1a7fc1"
 """Of a figure of one colour."""
 TOGETHER = len(PALETTE)
-"""So many experiments at most are drawn in one figure."""
+"""The most experiments in one figure."""
 _ROOM, _NAME, _SIGN, _STROKE = 340, 42, 6.8, 34
 """Of a legend: pixels that the narrowest window leaves, signs of a name, pixels of a sign and of what is beside."""
 

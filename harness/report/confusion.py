@@ -38,8 +38,8 @@ class Pair:
     examples: list[tuple[str, int]]
 
     @property
-    def told(self) -> str:
-        """Return how often, in words: ``"2 images, 6 times in 4 seeds, 2.5%"``."""
+    def counts(self) -> str:
+        """How often, in words: ``"2 images, 6 times in 4 seeds, 2.5%"``."""
         several = f", {counted(self.times, 'time')} in {self.seeds} seeds" if self.seeds > 1 else ""
         return f"{counted(self.images, 'image')}{several}, {self.share:.1%}"
 
@@ -125,13 +125,13 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
     cells = (
         alt.Chart(source())
         .transform_calculate(
-            shade=shade, told="datum.truth_name + ' taken for ' + datum.predicted_name + ': ' + datum.images"
+            shade=shade, label="datum.truth_name + ' taken for ' + datum.predicted_name + ': ' + datum.images"
         )
         .mark_rect(color=INK)
         .encode(
             x=x,
             y=y,
-            description="told:N",
+            description="label:N",
             opacity=alt.Opacity("shade:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0, 1])),
             tooltip=[
                 alt.Tooltip("truth_name:N", title="truth"),
@@ -149,8 +149,8 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
     side = step * len(labels)
     chart = alt.layer(*layers).add_params(logarithmic, errors_only).properties(width=side, height=side)
     total, right = int(one.confusion.sum()), int(np.trace(one.confusion))
-    told = [f"{labels[t]} taken for {labels[p]} {count:,} times" for t, p, count in one.pairs(3)]
-    most_often = f"; most often {', '.join(told)}" if told else ""
+    confused = [f"{labels[t]} taken for {labels[p]} {count:,} times" for t, p, count in one.pairs(3)]
+    most_often = f"; most often {', '.join(confused)}" if confused else ""
     seeds = len(one.experiment.tested)
     return Figure(
         key=f"confusion-{one.name}",

@@ -115,12 +115,12 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
             alt.Tooltip("best:Q", title="best epoch"), alt.Tooltip("mean:Q", title=f"validation {metric}", format=form),
         ]  # fmt: skip
         layers.append(marks.encode(x=x, y=y, color=coloured(names, colour), opacity=opacity, tooltip=tips))
-    told = [f"{one.name} ends at a validation {metric} of {_last(one, metric):{form}}" for one in part]
+    endings = [f"{one.name} ends at a validation {metric} of {_last(one, metric):{form}}" for one in part]
     notes = (_SEVERAL if several else "", "Diamond: a trial that was stopped early." if len(stops) else "")
     return Figure(
         key=f"{metric}-{number}",
         title=f"{title}, {listed(names)}",
-        alternative=f"{title} by epoch, train dashed and validation solid. {'; '.join(told)}.",
+        alternative=f"{title} by epoch, train dashed and validation solid. {'; '.join(endings)}.",
         frame=frame,
         chart=sized(alt.layer(*layers).add_params(choice)),
         note=" ".join(filter(None, notes)),
@@ -162,11 +162,11 @@ def _rate(number: int, part: Sequence[ExperimentRows], colour: Mapping[str, str]
         base.mark_point(opacity=0, size=70).encode(tooltip=tips),
     ]
     ends = frame.groupby("experiment", sort=False)["rate"].agg(["first", "last"])
-    told = [f"{name} from {row['first']:.3g} to {row['last']:.3g}" for name, row in ends.iterrows()]
+    endings = [f"{name} from {row['first']:.3g} to {row['last']:.3g}" for name, row in ends.iterrows()]
     return Figure(
         key=f"rate-{number}",
         title=f"Learning rate, {listed(names)}",
-        alternative=f"Learning rate by epoch: {'; '.join(told)}.",
+        alternative=f"Learning rate by epoch: {'; '.join(endings)}.",
         frame=frame,
         chart=sized(alt.layer(*layers).add_params(choice), height=180),
     )

@@ -33,7 +33,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
         f"{len(dataset.class_names)} classes",
         f"{sizes} for training / validation / test",
     ]
-    about += [f"held against {dataset.checked}"] if dataset.checked else []
+    about += [f"verified by {dataset.checked}"] if dataset.checked else []
     return [
         ("What", f"{suite.description or suite.name} · {what}"),
         ("Data", " · ".join(about)),

@@ -35,7 +35,7 @@ def shortened(names: Iterable[str], room: int) -> dict[str, str]:
 
 
 def labelled(labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return what an axis or a legend of names is told for them to be shown as labels; nothing where none differs."""
+    """Return the options of an axis or a legend that shows names as labels; none where no label differs."""
     if all(name == label for name, label in labels.items()):
         return {}
     return {"labelExpr": f"({json.dumps(tidied(dict(labels)))})[datum.value]"}

@@ -26,7 +26,7 @@ from harness.store import Run, read_classes
 from harness.text import counted
 
 CLOSER = 12
-"""So many tested experiments, the most accurate, are looked at closely: confusion, calibration, degradation."""
+"""The most experiments, the most accurate tested ones, with confusion, calibration and degradation."""
 
 
 @dataclass(frozen=True)

@@ -69,16 +69,16 @@ def _figure(
         layers.append(base.mark_area().encode(y="low:Q", y2="high:Q", opacity=faint))
     layers.append(base.mark_line(strokeWidth=1.8).encode(y=y, opacity=opacity))
     layers.append(base.mark_point(filled=True, size=45).encode(y=y, tooltip=tips, opacity=opacity))
-    told = []
+    changes = []
     for name, lines in frame.groupby("experiment", sort=False):
         first, last = lines.iloc[0], lines.iloc[-1]
         ends = f"{first['mean']:{form}} at {first['severity']:g} to {last['mean']:{form}} at {last['severity']:g}"
-        told.append(f"{name} goes from {ends}")
+        changes.append(f"{name} goes from {ends}")
     return Figure(
         key=f"{measure}-{perturbation}" + (f"-{number}" if number > 1 else ""),
         title=f"{title} under {perturbation}, {listed(names)}",
-        alternative=f"{title} by severity. {'; '.join(told)}.",
+        alternative=f"{title} by severity. {'; '.join(changes)}.",
         frame=frame,
         chart=sized(alt.layer(*layers).add_params(choice)),
-        note="Band: ± one standard deviation over the seeds." if several else "",
+        note="Band: mean ± SD over seeds." if several else "",
     )

@@ -55,7 +55,7 @@ def sheet(
 ) -> Sheet:
     """Return a table of the leaderboards, its raw values as people read them; ``only`` these columns, if any.
 
-    Columns of text that say nothing, a group where nobody has one, a status where all are done, are left out.
+    Columns of text that say nothing, a group where no experiment has one, a status where all are done, are left out.
     """
     telling = _telling(table)
     chosen = [column for column in table.columns if column.key in telling and (not only or column.key in only)]
@@ -138,7 +138,7 @@ def _order(value: Any) -> str:
     return repr(value) if isinstance(value, int | float) else str(value)
 
 
-_MARKS = {"met": "good", "missed": "bad", "failed": "bad", "timed out": "bad", "unavailable": "bad"}
+_MARKS = {"met": "good", "missed": "bad", "failed": "bad", "timed out": "bad", "unavailable": "bad", "stale": "bad"}
 
 
 def _mark(column: Column, value: Any) -> str:

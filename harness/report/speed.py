@@ -19,7 +19,7 @@ _MEASURES = {
 }
 _MANY = 40
 _NAME = 26
-"""So many signs of a name have room beside the bars."""
+"""The most characters of a name beside the bars."""
 _UNITS = (("milliseconds", 1e-3, 1.0), ("seconds", 1.0, 180.0), ("minutes", 60.0, 10_800.0), ("hours", 3600.0, inf))
 """Units of time: seconds in one, and up to how many seconds it is used."""
 
@@ -73,9 +73,9 @@ def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str])
         alt.Tooltip("lower:Q", title="low", format=",.1f"), alt.Tooltip("upper:Q", title="high", format=",.1f"),
         "seeds:Q",
     ]  # fmt: skip
-    ends = {"value": "mean", "lower": "low", "upper": "high"}
+    sides = {"value": "mean", "lower": "low", "upper": "high"}
     base = alt.Chart(source()).encode(y=y)
-    base = base.transform_calculate(**{shown: f"datum.{end} / {each:g}" for shown, end in ends.items()})
+    base = base.transform_calculate(**{shown: f"datum.{end} / {each:g}" for shown, end in sides.items()})
     contended = bool((frame["contended"] != "").any())
     if contended:
         tips.append("contended:N")
@@ -89,15 +89,15 @@ def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str])
         layers.append(base.mark_rule(strokeWidth=1.5).encode(x=alt.X("lower:Q", title=axis), x2="upper:Q"))
     first, last = frame.iloc[0], frame.iloc[-1]
     step = 20 if len(frame) <= _MANY else 13
-    told = [f"{one['experiment']}, {one['mean'] / each:,.1f}" for one in (first, last)]
+    ends = [f"{bar['experiment']}, {bar['mean'] / each:,.1f}" for bar in (first, last)]
     why = doubts(done)
     order = "in the suite's order" if why else "fastest first"
-    spread = "Line: ± one standard deviation over the seeds." if several else ""
+    spread = "Line: mean ± SD over seeds." if several else ""
     pale_ones = "Pale: contended." if contended else ""
     return Figure(
         key=measure.replace("_", "-"),
         title=title,
-        alternative=f"Bars of {axis}, {order}: from {told[0]}, to {told[1]}.",
+        alternative=f"Bars of {axis}, {order}: from {ends[0]}, to {ends[1]}.",
         frame=frame,
         chart=sized(alt.layer(*layers), height=max(60, step * len(frame))),
         note=" ".join(filter(None, (spread, pale_ones, why))),
@@ -105,7 +105,7 @@ def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str])
 
 
 def _labels(done: list[ExperimentRows]) -> dict[str, str]:
-    """Return what stands beside the bars: the experiments, with their backends where there are several."""
+    """Return the labels of the bars: the experiments, with their backends where there are several."""
     if len({one.backend for one in done}) == 1:
         return shortened([one.name for one in done], _NAME)
     room = max(12, _NAME - 2 - max(len(one.backend) for one in done))

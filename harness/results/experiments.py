@@ -12,7 +12,7 @@ from harness.metrics.statistic import Statistic
 from harness.rows import CLEAN, Condition, Measure, TrialRow
 
 FORMER = "no longer a finalist"
-"""What is said of an experiment that an earlier command tested: its test results are of a finalist that it is not."""
+"""The status of an experiment that was tested when it was a finalist; its test results do not count."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,12 @@ class ExperimentRows:
 
     @property
     def status(self) -> str:
-        """How the trials stand: ``done``, or how many are not, and the first reason."""
-        left = [row for row in self.rows if row.status != "done"]
-        if not left:
+        """``done``, or how many trials are, and the first reason of the others."""
+        others = [row for row in self.rows if row.status != "done"]
+        if not others:
             return "done"
-        told = f"{left[0].status}: {left[0].reason}" if left[0].reason else left[0].status
-        return told if len(self.rows) == 1 else f"{len(self.done)} of {len(self.rows)} done; {told}"
+        first = f"{others[0].status}: {others[0].reason}" if others[0].reason else others[0].status
+        return first if len(self.rows) == 1 else f"{len(self.done)} of {len(self.rows)} done; {first}"
 
     @property
     def standing(self) -> str:

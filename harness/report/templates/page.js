@@ -48,9 +48,9 @@
         row.hidden = !fits || !row.textContent.toLowerCase().includes(text);
       }
       const shown = rows.filter((row) => !row.hidden).length;
-      const told = `${shown < rows.length ? `${shown} of ` : ""}${rows.length} line${rows.length === 1 ? "" : "s"}`;
+      const count = `${shown < rows.length ? `${shown} of ` : ""}${rows.length} line${rows.length === 1 ? "" : "s"}`;
       const place = table.closest("details")?.querySelector("summary small") ?? section.querySelector("output");
-      place.textContent = told;
+      place.textContent = count;
     }
   };
   for (const section of all(".filterable")) {

@@ -1,4 +1,4 @@
-"""What stands below tables: which experiments are left out and why, and what validation says of the finalists."""
+"""Notes below tables: which experiments are excluded and why, and which finalists validation would choose."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def listing(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    r"""Return a text as Markdown shows it: no HTML, link, emphasis or column of its own.
+    r"""Return a text as Markdown shows it: without HTML, links, emphasis or columns.
 
     >>> print(markdown("a|b <script> [x](javascript:y) val_loss"))
     a\|b &lt;script&gt; [x\](javascript:y) val_loss

@@ -44,8 +44,8 @@ def named(found: Iterable[Missing]) -> list[str]:
 
 def note(found: Iterable[Missing]) -> str:
     """Return a sentence that names what is missing, without the reasons; empty where nothing is."""
-    told = [_spoken(name, seeds) for (name, _), seeds in _seeds(found, lambda _: "").items()]
-    return f"Missing: {some(told, between='; ')}." if told else ""
+    lacks = [_spoken(name, seeds) for (name, _), seeds in _seeds(found, lambda _: "").items()]
+    return f"Missing: {some(lacks, between='; ')}." if lacks else ""
 
 
 def _seeds(found: Iterable[Missing], label: Callable[[Missing], str]) -> dict[tuple[str, str], list[int | None]]:
