@@ -9,6 +9,8 @@ from typing import Any
 from harness.errors import shown
 
 _LISTED = 10
+_NAMES = 60
+"""Characters of several names in a sentence."""
 """The most seeds that are listed."""
 
 
@@ -71,12 +73,16 @@ def counted(count: int, noun: str) -> str:
 
 
 def some(names: Sequence[str], most: int = 4, *, between: str = ", ") -> str:
-    """Return names as a short text has them.
+    """Return names as a short text has them: fewer than ``most`` where they are long.
 
     >>> some(["A", "B"]), some(["A", "B", "C"], most=2)
     ('A, B', 'A, B and 1 more')
     """
-    return between.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    shown = list(names[:most])
+    while len(shown) > 1 and len(between.join(shown)) > _NAMES:
+        shown.pop()
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return between.join(shown) + more
 
 
 def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:

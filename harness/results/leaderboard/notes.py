@@ -8,6 +8,7 @@ from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Mark
 from harness.results.experiments import ExperimentRows
 from harness.results.results import Results
 from harness.results.tables.model import Marked
+from harness.results.tables.notes import brief
 from harness.rows import TrialRow
 from harness.suite.finalists import matching
 from harness.suite.models import BestOf
@@ -111,7 +112,7 @@ def selection(results: Results) -> str:
     empty = [label for label, names in results.finalists.items() if not names and label not in settled]
     if empty:
         found.append(f"Not chosen yet, because not all candidates are done: {some(empty)}.")
-    return joined(*found)
+    return brief(*found)
 
 
 def _failed(rows: Iterable[TrialRow]) -> str:

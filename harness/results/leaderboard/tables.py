@@ -13,6 +13,7 @@ from harness.results.leaderboard.ranked import leaderboards, marks_over, over, o
 from harness.results.leaderboard.speed import doubts, speed
 from harness.results.results import Results
 from harness.results.tables.model import Column, Table
+from harness.results.tables.notes import brief
 from harness.rows import Condition
 from harness.text import counted
 
@@ -58,7 +59,7 @@ def _validation(results: Results) -> Table:
     # A figure of a time that is not to be compared has a "!".
     times = doubts(results.experiments)
     contended = any(one.contended for one in results.experiments)
-    note = notes.joined(notes.excluded(results), f"! {times}" if contended else times, notes.unfinished(results))
+    note = brief(notes.excluded(results), f"! {times}" if contended else times, notes.unfinished(results))
     return Table("validation", title, columns, lines, note)
 
 
@@ -95,7 +96,7 @@ def _test(results: Results) -> Table:
         lines.append(line)
     trials = counted(results.counts["planned"], "trial")
     title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
-    note = notes.joined(notes.selection(results), marks_over(base, lines), notes.seeds(results.experiments))
+    note = brief(notes.selection(results), marks_over(base, lines), notes.seeds(results.experiments))
     return Table("test", title, columns, lines, note)
 
 
@@ -135,6 +136,6 @@ def _robustness(results: Results) -> list[Table]:
         about = f"{name}, by severity · {results.data}"
         note = notes.unmeasured(results)
         found.append(Table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
-        fall_note = notes.joined(note, notes.DEGRADATION)
+        fall_note = brief(note, notes.DEGRADATION)
         found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, fall_note))
     return found

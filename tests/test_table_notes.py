@@ -1,0 +1,61 @@
+"""Notes below tables are two short lines at most, whatever there is to say."""
+
+import textwrap
+from dataclasses import replace
+
+import pytest
+
+from harness.results.leaderboard import tables
+from tests.made_results import best_of, summary
+from tests.test_leaderboard import measured, row, trained
+
+NAMES = [f"experiment-with-a-long-name-{index}" for index in range(30)]
+
+
+def everything():
+    """Return results of which all notes have something to say."""
+    rows = []
+    for index, name in enumerate(NAMES):
+        metrics = trained(0.9, 0.5 + index / 100, 0.5, best_epoch=9, epochs=9)
+        whole = measured(0.8, 0.4, (0.8, 0.8, 0.7, 0.6, 0.5, 0.4))
+        part = replace(whole, measures=whole.measures[:4], joint_accuracy=None)
+        rows += [
+            row(
+                name,
+                seed=seed,
+                metrics=metrics,
+                evaluation=whole if index % 2 else part,
+                settings={"epochs": 9},
+                contended="ran beside other trials" if index % 3 else "",
+            )
+            for seed in range(12 + index % 4)
+        ]
+    rows += [row("stale", seed=seed, status="stale", reason="another split") for seed in range(3)]
+    rows += [row("damaged", status="planned", reason="its row is damaged and will be made again: x")]
+    rows += [row(f"failed-{index}", seed=seed, status="failed") for index in range(9) for seed in (1, 2)]
+    return summary(
+        rows,
+        finalists={name: name for name in NAMES[:9]} | {"best": best_of("failed-*"), "later": best_of("stale")},
+        series=dict.fromkeys(NAMES[:9], "experiment-*"),
+        baseline=NAMES[0],
+        compare=[(NAMES[0], NAMES[1])],
+        sizes={"test": 10_000, "val": 10_000},
+    )
+
+
+@pytest.fixture(scope="module")
+def notes():
+    """Return the note of each table."""
+    return {table.key: table.note for table in tables(everything())}
+
+
+@pytest.mark.parametrize("key", ["validation", "test", "robustness", "robustness-loss", "speed"])
+def test_a_note_is_two_lines_of_a_hundred_columns_at_most(notes, key):
+    """And there is one, as there is something to say."""
+    assert 1 <= len(textwrap.wrap(notes[key], 100)) <= 2
+
+
+def test_what_is_excluded_is_said_before_what_is_explained(notes):
+    """Where not all has room."""
+    assert notes["validation"].startswith("Excluded: 3 stale trials and 1 damaged row.")
+    assert notes["robustness-loss"].startswith("Not ranked under gaussian_noise, because severities are missing: exper")
