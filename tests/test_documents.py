@@ -86,7 +86,7 @@ def commands(line):
 
 
 def understood(words, *, complete=True):
-    """Raise what click raises of an unknown command or option, or of too few (if ``complete``) or too many arguments."""
+    """Raise what click raises of an unknown command or option, or, if ``complete``, of missing arguments."""
     command, context = COMMANDS, typer.Context(COMMANDS, info_name="harness")
     while hasattr(command, "commands"):
         _, words, _ = command.make_parser(context).parse_args(list(words))
