@@ -103,6 +103,7 @@ def test_a_training_that_returns_something_else_has_failed(sound, change, told):
         ("log_probability", np.float32(np.nan), "log_probability has the value nan, not in"),
         ("confidence", np.float32(1.5), "confidence has the value 1.5, not in [0, 1.002]"),
         ("predicted", 10, "predicted has the value 10, not in [0, 9]"),
+        ("likeliest", 10, "likeliest has the value 10, not in [0, 9]"),
         ("rows", -1, "rows has the value -1, not in [0, 1796]"),
     ],
 )
@@ -147,6 +148,32 @@ def test_a_result_without_its_fields_has_failed(sound):
     ):
         assert isinstance(result, Failure)
         assert result.reason.startswith("its process returned what a job does not: ")
+
+
+@pytest.mark.parametrize(
+    ("values", "variances"),
+    [
+        (lambda _: {}, {}),
+        (lambda values: values | {"test_more": 1.0}, {}),
+        (lambda values: values | {"test_ece": float("nan")}, {}),
+        (lambda values: values | {"test_ece": "small"}, {}),
+        (list, {}),
+        (lambda values: values, {"val_ece": 0.1}),
+        (lambda values: values, {"test_ece": float("inf")}),
+        (lambda values: values, [("test_ece", 0.1)]),
+    ],
+)
+def test_metrics_that_are_not_the_catalogues_have_failed(sound, values, variances):
+    """Each of them finite, or None; others, and fewer, are not stored."""
+    _, (asked, (evaluated,)), rows = sound
+    first, *others = evaluated.evaluation.measures
+
+    def received_with(measure):
+        row = replace(evaluated.evaluation, measures=[measure, *others])
+        return received.evaluated([replace(evaluated, evaluation=row)], asked, rows)
+
+    assert isinstance(received_with(replace(first, values=values(first.values), variances=variances)), Failure)
+    assert not isinstance(received_with(replace(first, values=first.values | {"test_ece": None})), Failure)
 
 
 def test_what_is_no_epochs_record_is_not_passed_to_observers(sound):
