@@ -9,9 +9,9 @@ from typing import Any
 from harness.errors import shown
 
 _LISTED = 10
-_NAMES = 60
-"""Characters of several names in a sentence."""
 """The most seeds that are listed."""
+_NAMES = 60
+"""The most characters of several names in a sentence."""
 
 
 def command(*words: object) -> str:

@@ -96,7 +96,7 @@ def _test(results: Results) -> Table:
         lines.append(line)
     trials = counted(results.counts["planned"], "trial")
     title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
-    note = brief(notes.selection(results), marks_over(base, lines), notes.seeds(results.experiments))
+    note = brief(notes.selection(results), notes.seeds(results.experiments), marks_over(base, lines))
     return Table("test", title, columns, lines, note)
 
 
