@@ -86,7 +86,7 @@ def steps(out: Path, *, cpu: bool) -> dict[str, tuple[int, list[str]]]:
         **({} if cpu else {"peak memory": (300, peaks)}),
         "benchmarks": (1200, [*PYTEST, "tests/benchmark", junit("benchmarks"), *fewer, f"--benchmark-json={figures}"]),
         "table of the benchmarks": (120, [*HARNESS, "bench", "--read", figures]),
-        "noise floor": (900, [*HARNESS, "bench", "--calibrate", "--device", device, *few]),
+        "noise floor": (900, [*HARNESS, "bench", "--calibrate", "--invocations", "5", "--device", device, *few]),
         "quick suite": (900, [
             *HARNESS, "run", "suites/quick.toml", "--device", device, "--set", f"defaults.backend={first}",
             "--jobs", "1", "--fresh", "--out", str(out / "quick"),

@@ -1,11 +1,8 @@
 """`harness.bench.measure`: fresh processes, which start as workers do, run at the same moment, and fail alone."""
 
 import os
-import signal
 import subprocess
 import sys
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +11,7 @@ from harness.machine import contention
 from harness.plugins.loading import registry
 from tests.measurements import bench_case, shipped
 from tests.plugins_on_disk import distribution
-from tests.test_children import awaited, running
+from tests.test_children import running
 
 pytestmark = pytest.mark.slow  # every case starts processes that load their libraries
 
@@ -265,31 +262,3 @@ def test_what_others_do_meanwhile_is_noted():
             other.kill()
             other.wait()
     assert one.others > 0.7
-
-
-def measuring(driver):
-    """Return the processes that a driver started to measure in."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, IndexError):
-            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == driver and b"harness.bench.worker" in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-    return found
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_bench_leaves_no_process(tmp_path, number):
-    """Ctrl-C, which the terminal sends to all of them, or a kill of the driver alone."""
-    command = [sys.executable, "-m", "harness", "bench", "--backend=numpy", "--peer=none", "--network=M0"]
-    driver = subprocess.Popen(
-        [*command, "--work=train", "--rounds=100000", "--rows=2048", "--cores=1"],
-        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    pids = awaited(lambda: measuring(driver.pid))
-    (os.killpg if number == signal.SIGINT else os.kill)(driver.pid, number)
-    _, errors = driver.communicate(timeout=60)
-    awaited(lambda: not any(map(running, pids)))
-    assert driver.returncode == (130 if number == signal.SIGINT else -number)
-    assert "Traceback" not in errors

@@ -73,7 +73,7 @@ def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observer
     if planned.spec:
         with suppress(OSError):
             log = run.log(planned.row.experiment, planned.row.seed)
-            append_line(log, f"{failure.reason}: it will be run once more, by itself")
+            append_line(log, f"{failure.reason}: the trial will run once more, alone")
         observers.trial_lost(trial=_about(planned.spec), reason=failure.reason)
 
 
