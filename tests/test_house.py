@@ -68,6 +68,20 @@ def test_loose_modules_are_public_or_ground():
     assert loose == public | {"errors", "text", "rows", "settings"}
 
 
+def test_the_registry_is_built_where_a_process_begins():
+    """By a command, a worker or the conformance kit; everything else is given it."""
+    beginning = {"cli", "conformance"}
+    builders = {
+        str(path.relative_to(ROOT / "harness"))
+        for path in CORE
+        if re.search(r"^\s*from harness\.plugins\.loading import .*\bregistry\b", path.read_text(), flags=re.MULTILINE)
+    }
+    assert {name for name in builders if Path(name).parts[0] not in beginning} == {
+        "bench/worker.py",
+        "execution/pools/worker.py",
+    }
+
+
 def test_only_the_command_line_prints():
     """Everything else returns values, raises or logs; `rich.cells` alone measures text, and writes none."""
     for path in CORE:

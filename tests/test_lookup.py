@@ -146,8 +146,8 @@ def test_what_was_put_aside_serves_again_whatever_came_between(tmp_path, watcher
     first, run = run_suite(tmp_path)
     run_suite(tmp_path, between)
     watcher.trained.clear()
-    told = why(tmp_path, run, "B")
-    assert told.startswith("its stored row serves, which was put aside, and is brought back")
+    reason = why(tmp_path, run, "B")
+    assert reason.startswith("its stored row serves, which was put aside, and is brought back")
     outcome, _ = run_suite(tmp_path)
     assert watcher.trained == []
     assert_same_rows(outcome, first)

@@ -1,4 +1,4 @@
-"""Plans: what is refused before anything is trained, and where it is told to stand."""
+"""Plans: what is refused before anything is trained, and the place that the message names."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def planned(tmp_path):
         (OWN, ["experiments.C.batch_norm=true"], "mine.toml: experiments.C.batch_size: "),
     ],
 )
-def test_a_last_batch_of_one_row_under_batch_norm_is_told_where_its_size_stands(
+def test_a_last_batch_of_one_row_under_batch_norm_names_the_place_of_its_size(
     planned, tmp_path, text, assignments, where
 ):
     """1,253 training rows in batches of 313 leave one."""

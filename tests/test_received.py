@@ -59,7 +59,7 @@ def changed(array, at, value):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         (lambda _: None, "not a result: None"),
         (lambda t: [t], "not a result"),
@@ -87,17 +87,17 @@ def changed(array, at, value):
         (lambda t: replace(t, resumed=1), "not a bool: 1"),
     ],
 )
-def test_a_training_that_returns_something_else_has_failed(sound, change, told):
+def test_a_training_that_returns_something_else_has_failed(sound, change, reason):
     """Its trial alone, with what was wrong."""
     (spec, trained), _, _ = sound
     failure = received.trained(change(trained), spec)
     assert isinstance(failure, Failure)
     assert failure.status == "failed"
-    assert failure.reason.startswith(f"its process returned what a job does not: {told}")
+    assert failure.reason.startswith(f"its process returned what a job does not: {reason}")
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reason"),
     [
         ("log_probability", np.float32(0.5), "log_probability has the value 0.5, not in [-inf, 0.001]"),
         ("log_probability", np.float32(np.nan), "log_probability has the value nan, not in"),
@@ -107,12 +107,12 @@ def test_a_training_that_returns_something_else_has_failed(sound, change, told):
         ("rows", -1, "rows has the value -1, not in [0, 1796]"),
     ],
 )
-def test_an_evaluation_with_impossible_values_has_failed(sound, name, value, told):
+def test_an_evaluation_with_impossible_values_has_failed(sound, name, value, reason):
     """Whatever it says that its metrics are."""
     _, (asked, (evaluated,)), rows = sound
     predictions = evaluated.predictions | {name: changed(evaluated.predictions[name], (..., 0), value)}
     failure = received.evaluated([replace(evaluated, predictions=predictions)], asked, rows)
-    assert failure.reason.startswith(f"its process returned what a job does not: {told}")
+    assert failure.reason.startswith(f"its process returned what a job does not: {reason}")
 
 
 @pytest.mark.parametrize(

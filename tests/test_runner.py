@@ -224,7 +224,7 @@ def test_another_suites_run_is_not_touched(tmp_path, old, new, said):
 
 
 def test_a_changed_experiment_runs_again_and_nothing_is_lost(tmp_path, watcher):
-    """What differs is told; the earlier row is kept aside, and serves again when the change is taken back."""
+    """What differs is reported; the earlier row is kept aside, and serves again when the change is taken back."""
     first, run = run_suite(tmp_path)
     watcher.trained.clear()
     changed = TINY.replace("momentum = 0.9 }", "momentum = 0.5 }")
@@ -239,7 +239,7 @@ def test_a_changed_experiment_runs_again_and_nothing_is_lost(tmp_path, watcher):
 
 
 def test_other_data_and_another_split_run_everything_again(tmp_path, watcher):
-    """What the digests tell apart is trained anew, and told in words."""
+    """What has another digest is trained anew, and the difference is reported in words."""
     run_suite(tmp_path, only=["A"])
     text = TINY.replace("[defaults]", '[dataset]\nname = "digits"\nsplit = { seed = 5 }\n[defaults]')
     outcome, _ = run_suite(tmp_path, text, only=["A"])
