@@ -209,4 +209,4 @@ def test_a_missing_file_makes_the_dataset_unavailable(tmp_path):
     """With the role and the path, before anything is read."""
     npy(tmp_path / "images", IMAGES)
     files = Files(images=tmp_path / "images", labels=tmp_path / "labels")
-    assert files.unavailable() == f"labels: {tmp_path / 'labels'}: there is no such file"
+    assert files.unavailable() == f"labels: {tmp_path / 'labels'}: no such file"

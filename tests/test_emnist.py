@@ -77,7 +77,7 @@ def test_labels_that_count_from_one_become_classes_from_zero(tiny, tmp_path, mon
 def test_a_named_folder_comes_before_the_environments(tiny, tmp_path, monkeypatch):
     """``directory``, then ``HARNESS_DATA_DIR``, then the cache; a folder without the set is an error."""
     monkeypatch.setenv("HARNESS_DATA_DIR", str(tmp_path / "empty"))
-    assert ByMerge().unavailable() == f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: there is no such folder"
+    assert ByMerge().unavailable() == f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: no such folder"
     (tmp_path / "empty").mkdir()
     told = f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: holds neither {TRAIN_IMAGES}[.gz] nor gzip.zip"
     assert ByMerge().unavailable() == told

@@ -53,7 +53,7 @@ def test_a_folder_that_is_not_there_hides_the_archive(tiny, tmp_path, monkeypatc
     """A misspelt name is an error, as is one with nothing in it."""
     tiny.archive(archive_path())
     monkeypatch.setenv("HARNESS_DATA_DIR", str(tmp_path / "misspelt"))
-    assert "misspelt: there is no such folder" in ByMerge().unavailable()
+    assert "misspelt: no such folder" in ByMerge().unavailable()
     (tmp_path / "misspelt").mkdir()
     assert "misspelt: holds neither" in ByMerge().unavailable()
 

@@ -35,7 +35,7 @@ def read_array(path: Path, keys: Sequence[str]) -> NDArray[Any]:
         with open_regular(path) as file:
             return _array(file, path, keys)
     except FileNotFoundError:
-        msg = f"{path}: there is no such file"
+        msg = f"{path}: no such file"
     except HarnessError:
         raise
     except (EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:

@@ -38,7 +38,7 @@ class Files:
             for path in paths:
                 try:
                     if not path.is_file():
-                        what = "is not a regular file" if path.exists() else "there is no such file"
+                        what = "is not a regular file" if path.exists() else "no such file"
                         return f"{role}: {path}: {what}"
                 except OSError as error:
                     return f"{role}: {path}: cannot be read: {error.strerror}"

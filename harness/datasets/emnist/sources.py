@@ -87,7 +87,7 @@ def find(variant: Variant, place: Path, what: str) -> Members:
         if place.is_file():
             return in_archive(variant, place)
         if not place.is_dir():
-            msg = f"{what}: {place}: there is no such folder"
+            msg = f"{what}: {place}: no such folder"
             raise HarnessError(msg)
         members = _in_folder(variant, place)
         if not members and (place / ARCHIVE_NAME).is_file():
