@@ -1,4 +1,4 @@
-"""The command as it is typed, in this process: starting one of its own takes longer than most of what it is asked."""
+"""The command as it is typed, in this process: starting one takes longer than most of what it is asked."""
 
 import os
 import signal
@@ -26,9 +26,9 @@ def typed(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(sys, "argv", ["harness", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        told = capsys.readouterr()
-        assert (end.value.code or 0) == code, told.err + told.out
-        return told
+        output = capsys.readouterr()
+        assert (end.value.code or 0) == code, output.err + output.out
+        return output
 
     yield run
     for number, handler in handlers.items():
@@ -36,7 +36,7 @@ def typed(monkeypatch, capsys, tmp_path):
 
 
 def module(*arguments, cwd, code=0, **environment):
-    """Run a module of this Python in a process of its own; return what it printed, both ways."""
+    """Run a module of this Python in a new process; return what it printed, both ways."""
     done = subprocess.run(
         [sys.executable, "-m", *map(str, arguments)],
         cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False,

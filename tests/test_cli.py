@@ -1,4 +1,4 @@
-"""The command line as a person meets it; in a process of its own where that makes a difference."""
+"""The command line as a person meets it; in a new process where that makes a difference."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.tiny import TINY
 ROOT = Path(__file__).parent.parent
 
 
-class Told(NamedTuple):
+class Output(NamedTuple):
     """What a command printed."""
 
     stdout: str
@@ -29,7 +29,7 @@ class Told(NamedTuple):
 
 @pytest.fixture
 def harness(tmp_path, typed, monkeypatch):
-    """Return a function that runs the command beside a ``tiny.toml``; with plugins, in a process of its own."""
+    """Return a function that runs the command beside a ``tiny.toml``; with plugins, in a new process."""
     (tmp_path / "tiny.toml").write_text(TINY)
     # In this process: `tests.test_faults` and its like have the workers.
     monkeypatch.setenv("HARNESS_JOBS", "0")
@@ -39,15 +39,15 @@ def harness(tmp_path, typed, monkeypatch):
             with monkeypatch.context() as patched:
                 for name, value in environment.items():
                     patched.setenv(name, value)
-                told = typed(*arguments, code=code)
-            return Told(told.out, told.err)
+                output = typed(*arguments, code=code)
+            return Output(output.out, output.err)
         done = subprocess.run(
             [sys.executable, "-m", "harness", *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(plugins)} | environment, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stderr + done.stdout
         assert code == 1 or "Traceback" not in done.stderr
-        return Told(done.stdout, done.stderr)
+        return Output(done.stdout, done.stderr)
 
     return run
 
@@ -141,7 +141,7 @@ BAD = {
         "--seeds 1,two: not whole numbers. Separate them with commas",
     ),
     "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "--seeds 1,1: 1 is there twice"),
-    "a device of nobody's": (
+    "an unknown device": (
         ["run", "tiny.toml", "--device", "tpu"],
         "--device tpu: no backend of these experiments can use it here: numpy runs on the CPU alone, not on 'tpu'",
     ),
@@ -164,7 +164,7 @@ BAD = {
     "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
     "files that are missing": (
         ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],
-        "x.npy: no such file",
+        "x.npy: there is no such file",
     ),
     "files without options": (
         ["run", "tiny.toml", "--dataset", "files"],
@@ -186,7 +186,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(harness, tmp_path, case):
 
 
 def test_debug_shows_the_traceback(tmp_path):
-    """Wherever the switch stands."""
+    """At any place."""
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", "none.toml", "--debug"],
         capture_output=True, text=True, cwd=tmp_path, check=False,
@@ -200,8 +200,8 @@ def test_the_shipped_suite_says_what_would_do_without_its_dataset(harness, tmp_p
     """The folder that is named for it, and which files are looked for there."""
     pytest.importorskip("torch")
     done = harness("plan", ROOT / "suites" / "full.toml", "--data-dir", ".", code=2)
-    told = f"{tmp_path}: holds neither emnist-bymerge-train-images-idx3-ubyte[.gz] nor gzip.zip"
-    assert f"dataset 'emnist-bymerge': directory: {told}" in done.stderr
+    output = f"{tmp_path}: holds neither emnist-bymerge-train-images-idx3-ubyte[.gz] nor gzip.zip"
+    assert f"dataset 'emnist-bymerge': directory: {output}" in done.stderr
 
 
 def test_files_of_ones_own_beside_the_suite(harness, tmp_path):
@@ -300,7 +300,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
 
 
 def test_runs_are_listed_with_state_age_and_size(harness, tmp_path):
-    """Complete, incomplete, unreadable; a folder that is not there is told in a line."""
+    """Complete, incomplete, unreadable; an absent folder is one line."""
     assert "runs: no such folder. 'harness run SUITE' creates runs/" in harness("runs", code=2).stderr
     harness("run", "tiny.toml")
     harness(
@@ -325,9 +325,9 @@ def test_runs_are_listed_with_state_age_and_size(harness, tmp_path):
 def test_plan_predicts_probes_and_smokes(harness):
     """Nothing is known of a new machine; some batches tell; one batch of each finds a mistake, exit code 1."""
     assert "predicted: unknown" in harness("plan", "tiny.toml", HARNESS_CACHE_DIR="own").stdout
-    told = harness("plan", "tiny.toml", "--probe", HARNESS_CACHE_DIR="own").stdout
-    assert re.search(r"predicted: \d+\.\d s for training", told)
-    assert re.search(r"C +1 +numpy +1,242 +3 +run +\d\.\d s +\d+ MB", told)
+    output = harness("plan", "tiny.toml", "--probe", HARNESS_CACHE_DIR="own").stdout
+    assert re.search(r"predicted: \d+\.\d s for training", output)
+    assert re.search(r"C +1 +numpy +1,242 +3 +run +\d\.\d s +\d+ MB", output)
     bad = harness(
         "plan", "tiny.toml", "--smoke", "--set", "experiments.C.optimizer={name='sgd',learning_rate=1e38}", code=1
     )
@@ -336,11 +336,11 @@ def test_plan_predicts_probes_and_smokes(harness):
 
 
 def test_why_names_what_differs(harness):
-    """Or that the stored row serves; a trial that is not there is told in a line."""
+    """Or that the stored row serves; an absent trial is one line."""
     harness("run", "tiny.toml")
     assert harness("why", "tiny.toml", "A").stdout == "A seed 1: its stored row serves, and so do its test results\n"
-    told = harness("why", "tiny.toml", "B/1", "--set", "experiments.B.epochs=5").stdout
-    assert told == "B seed 1: will be trained again, because its row is stale: epochs was 3, is 5\n"
+    output = harness("why", "tiny.toml", "B/1", "--set", "experiments.B.epochs=5").stdout
+    assert output == "B seed 1: will be trained again, because its row is stale: epochs was 3, is 5\n"
     assert "B/7: no such seed. Known: 1." in harness("why", "tiny.toml", "B/7", code=2).stderr
     assert "X: no such experiment. Known: A, B, C." in harness("why", "tiny.toml", "X", code=2).stderr
 

@@ -55,9 +55,9 @@ def test_a_path_that_cannot_be_used_is_one_line(typed, places, command):
         if (command, what) in {("plan", "below a file"), ("why", "below a file")}:
             continue  # nothing is there, which is all that looking ahead needs to know
         err = typed(*COMMANDS[command], place, code=2).err
-        *_, told = err.strip().splitlines()
-        assert told.startswith("error: "), (what, err)
-        assert place[:50] in told, (what, err)
+        *_, output = err.strip().splitlines()
+        assert output.startswith("error: "), (what, err)
+        assert place[:50] in output, (what, err)
 
 
 def test_a_file_that_may_not_be_looked_at_is_an_error_of_its_own(tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def test_waiting_for_a_core_is_seen():
 
 
 def test_a_little_waiting_is_no_contention():
-    """Every process is interrupted now and then; and where nobody tells, nothing is claimed."""
+    """Every process is interrupted now and then; and where that is unknown, nothing is claimed."""
     assert contention.contended(beside=False, share=0.02) == ""
     assert contention.contended(beside=False, share=None) == ""
     assert contention.contended(beside=True, share=0.02) == "ran beside other trials"

@@ -40,8 +40,8 @@ def test_describe_tells_classes_facts_and_the_split(tiny, tmp_path, command):
     """As the paper's Table 1 has it; options are the dataset's own."""
     tiny.write(tmp_path / "data")
     arguments = ["datasets", "describe", "emnist-bymerge", "--data-dir", "data", "--set", "drop_per_class=10"]
-    told = command(*arguments).out
-    assert "EMNIST ByMerge, 270 of 300 images" in told
+    output = command(*arguments).out
+    assert "EMNIST ByMerge, 270 of 300 images" in output
     for line in (
         "a 90 33.33%",
         "verified against checksums",
@@ -52,15 +52,17 @@ def test_describe_tells_classes_facts_and_the_split(tiny, tmp_path, command):
         "val 27 10.0% 9 9",
         "test 54 20.0% 18 18",
     ):
-        assert line in [" ".join(found.split()) for found in told.splitlines()], line
-    told = command(*arguments[:-1], "drop_per_clas=10", code=2).err
-    assert told.startswith(
+        assert line in [" ".join(found.split()) for found in output.splitlines()], line
+    output = command(*arguments[:-1], "drop_per_clas=10", code=2).err
+    assert output.startswith(
         "error: dataset 'emnist-bymerge': drop_per_clas: dataset 'emnist-bymerge' has no such option"
     )
-    told = command(*arguments[:-1], "drop_per_class", code=2).err
-    assert told.startswith("error: --set drop_per_class: not of the form ")
-    told = command(*arguments[:-1], "experiments=1", code=2).err
-    assert told.startswith("error: dataset 'emnist-bymerge': experiments: dataset 'emnist-bymerge' has no such option")
+    output = command(*arguments[:-1], "drop_per_class", code=2).err
+    assert output.startswith("error: --set drop_per_class: not of the form ")
+    output = command(*arguments[:-1], "experiments=1", code=2).err
+    assert output.startswith(
+        "error: dataset 'emnist-bymerge': experiments: dataset 'emnist-bymerge' has no such option"
+    )
     assert "--partial" in command("datasets", "describe", "--help").out
 
 
@@ -91,17 +93,17 @@ def test_figures_are_drawn(tiny, tmp_path, command):
         assert min(histogram.size) > 300
 
 
-@pytest.mark.parametrize(("module", "told"), [("PIL", "Pillow"), ("altair", "altair and vl-convert-python")])
-def test_without_the_extra_a_line_says_what_installs_it(command, monkeypatch, module, told):
+@pytest.mark.parametrize(("module", "output"), [("PIL", "Pillow"), ("altair", "altair and vl-convert-python")])
+def test_without_the_extra_a_line_says_what_installs_it(command, monkeypatch, module, output):
     """Nothing is drawn."""
     pytest.importorskip(module)
     monkeypatch.setitem(sys.modules, module, None)
     error = command("datasets", "describe", "digits", "--figures", "figures", code=2).err
-    assert error == f'error: --figures: needs {told}: pip install "nn-harness[report]" installs them\n'
+    assert error == f'error: --figures: needs {output}: pip install "nn-harness[report]" installs them\n'
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(command, tmp_path):
-    """A file stands in its place."""
+def test_a_folder_that_cannot_be_written_to_is_reported(command, tmp_path):
+    """A file is in its place."""
     pytest.importorskip("vl_convert")
     (tmp_path / "figures").write_text("")
     error = command("datasets", "describe", "digits", "--figures", "figures", code=2).err

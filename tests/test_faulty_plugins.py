@@ -65,9 +65,9 @@ def faulty(tmp_path, monkeypatch):
     registry.cache_clear()
 
 
-def lines(told):
+def lines(output):
     """Return the first table of what a command printed: its lines by their first word; one space between words."""
-    first = told.out.split("\n\n")[0]
+    first = output.out.split("\n\n")[0]
     return {line.split()[0]: " ".join(line.split()) for line in first.splitlines()}
 
 
@@ -81,9 +81,9 @@ def test_plugins_shows_the_others(typed):
 
 def test_doctor_shows_the_others(typed):
     """Each with its reason, and no environment."""
-    told = typed("doctor").out
-    assert "backend a_nowhere: no: RuntimeError: no version\nbackend a_silent: no: OSError: no driver\n" in told
-    assert "backend numpy: yes\n  " in told
+    output = typed("doctor").out
+    assert "backend a_nowhere: no: RuntimeError: no version\nbackend a_silent: no: OSError: no driver\n" in output
+    assert "backend numpy: yes\n  " in output
 
 
 def test_datasets_shows_the_others(typed):
@@ -96,7 +96,7 @@ def test_datasets_shows_the_others(typed):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "output"),
     [
         (
             ["plan", "tiny.toml", "--dataset", "a_locked"],
@@ -109,9 +109,9 @@ def test_datasets_shows_the_others(typed):
     ],
     ids=["plan, locked", "plan, torn", "describe, locked", "describe, torn", "fetch, torn"],
 )
-def test_what_needs_it_is_refused_in_a_line(typed, tmp_path, arguments, told):
+def test_what_needs_it_is_refused_in_a_line(typed, tmp_path, arguments, output):
     """The option or command, the dataset, and what it raised."""
     (tmp_path / "tiny.toml").write_text(TINY)
     found = typed(*arguments, code=2)
-    assert found.err.startswith(f"error: {told}")
+    assert found.err.startswith(f"error: {output}")
     assert found.err.count("\n") == 1

@@ -147,7 +147,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_mistake_is_told_with_its_place_in_the_grid(load, case):
+def test_a_mistake_is_reported_with_its_place_in_the_grid(load, case):
     """The key, and which of its values."""
     grid, expected = BAD[case]
     text = GRID.replace('{ "optimizer.learning_rate" = [0.001, 0.1], gradient = ["sum", "mean"] }', grid)
@@ -157,8 +157,8 @@ def test_a_mistake_is_told_with_its_place_in_the_grid(load, case):
     assert "\n" not in str(caught.value)
 
 
-def test_a_mistake_in_the_template_is_told_as_one_of_the_template(load):
-    """Not of a name that stands nowhere in the file."""
+def test_a_mistake_in_the_template_is_reported_as_one_of_the_template(load):
+    """Not of a name that is nowhere in the file."""
     with pytest.raises(HarnessError, match=re.escape("experiments.B.epochs: 0 is out of range")):
         load(GRID.replace('group = "grid"', "epochs = 0"))
 

@@ -86,7 +86,7 @@ def test_workers_end_with_a_driver_that_was_killed_and_its_lock_is_free(driver):
     assert json.loads((folder / "runs/tiny/trials/A/seed-1/row.json").read_bytes())["row"]["history"] == trained
 
 
-def test_a_second_driver_is_told_in_a_line_and_changes_nothing(driver, typed):
+def test_a_second_driver_is_one_line_and_changes_nothing(driver, typed):
     """Exit code 2; the first goes on."""
     process, folder = driver
     before = (folder / "runs/tiny/run.json").read_bytes()
@@ -103,14 +103,14 @@ def test_a_run_of_a_future_format_is_left_as_it_is(typed, tmp_path):
     header = tmp_path / "runs" / "tiny" / "run.json"
     header.parent.mkdir(parents=True)
     header.write_text('{"format": 99}')
-    told = typed("run", "tiny.toml", code=2).err
-    assert "format 99; this harness reads formats 1 and 2. Use the version that wrote it" in told
+    output = typed("run", "tiny.toml", code=2).err
+    assert "format 99; this harness reads formats 1 and 2. Use the version that wrote it" in output
     assert header.read_text() == '{"format": 99}'
     assert sorted(path.name for path in header.parent.iterdir()) == [".lock", "run.json"]
 
 
 def mounted(folder: Path, script: str):
-    """Run a script that may mount a disk of its own; skip where the system does not allow it."""
+    """Run a script that may mount a disk; skip where the system does not allow it."""
     if (
         not shutil.which("unshare")
         or subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode
@@ -124,7 +124,7 @@ def mounted(folder: Path, script: str):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_told_in_a_line_and_the_same_command_resumes(tmp_path):
+def test_a_full_disk_is_one_line_and_the_same_command_resumes(tmp_path):
     """What fitted stays as it is; with more room the rest follows."""
     run = f"{sys.executable} -m harness run tiny.toml --jobs 1 --out disk/run"
     done = mounted(
@@ -147,7 +147,7 @@ def test_a_full_disk_is_told_in_a_line_and_the_same_command_resumes(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_directory_that_cannot_be_written_to_is_told_in_a_line(tmp_path):
+def test_a_directory_that_cannot_be_written_to_is_one_line(tmp_path):
     """Exit code 2, before anything is trained."""
     done = mounted(
         tmp_path,

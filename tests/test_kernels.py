@@ -17,7 +17,7 @@ SHOW = "from harness.machine.kernels import settle_kernel; settle_kernel(); impo
 
 @pytest.fixture
 def tuning(tmp_path, monkeypatch):
-    """Allow tuning, with a cache of its own."""
+    """Allow tuning, with a new cache."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv(TUNING_OFF)
     monkeypatch.delenv(VARIABLE, raising=False)
@@ -98,7 +98,7 @@ def _said(kernel, rate):
     return {"name": "openblas", "version": "0", "kernel": kernel, "rate": rate}
 
 
-def test_whoever_has_chosen_has_chosen(tuning, monkeypatch):
+def test_the_users_choice_stays(tuning, monkeypatch):
     """The variable of OpenBLAS, or --no-tune: nothing is measured, nothing is set."""
     keep(tuning, "Haswell")
     monkeypatch.setenv(VARIABLE, "Zen")

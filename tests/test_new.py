@@ -31,11 +31,11 @@ KINDS = [kind for kind in SCAFFOLDS if kind != "suite"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_package_passes_its_own_tests(kind, tmp_path):
     """As generated, with nothing but its entry point added to the path."""
-    told = command("harness", "new", kind, "my-own", cwd=tmp_path)
+    output = command("harness", "new", kind, "my-own", cwd=tmp_path)
     folder = tmp_path / "harness-my-own"
     files = sorted(str(path.relative_to(tmp_path)) for path in folder.rglob("*") if path.is_file())
-    assert sorted(told.splitlines()[: len(files)]) == files
-    assert told.endswith('Next:\n  cd harness-my-own\n  pip install -e ".[test]"\n  pytest\n')
+    assert sorted(output.splitlines()[: len(files)]) == files
+    assert output.endswith('Next:\n  cd harness-my-own\n  pip install -e ".[test]"\n  pytest\n')
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     points = project["entry-points"]["harness"]
     assert points == {"harness_my_own": "harness_my_own"}
@@ -127,23 +127,23 @@ def test_new_packages_are_typed(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_backend_with_a_wrong_gradient_is_told_so(tmp_path):
+def test_a_backend_with_a_wrong_gradient_is_reported(tmp_path):
     """The tests that come with a package say what is expected, what came, and which clause says so."""
     create("backend", "wrong", tmp_path, registry())
     folder = tmp_path / "harness-wrong"
     module = folder / "harness_wrong" / "backend.py"
     module.write_text(module.read_text().replace("x.T @ delta", "-x.T @ delta"))
     distribution(folder, "harness-wrong", "0.1.0", {}, {"harness_wrong": "harness_wrong"})
-    told = command("pytest", "-q", "-p", "no:cacheprovider", "-k", "agree_with_the_reference", cwd=folder, code=1)
-    assert "all of it is -1 times the reference's" in told
-    assert "contract: Network.train_epoch" in told
+    output = command("pytest", "-q", "-p", "no:cacheprovider", "-k", "agree_with_the_reference", cwd=folder, code=1)
+    assert "all of it is -1 times the reference's" in output
+    assert "contract: Network.train_epoch" in output
 
 
 def test_a_new_suite_is_planned(tmp_path):
     """One file, with the line that editors read, and every value explained."""
-    told = command("harness", "new", "suite", "mine", "-d", tmp_path / "suites", cwd=tmp_path)
+    output = command("harness", "new", "suite", "mine", "-d", tmp_path / "suites", cwd=tmp_path)
     path = tmp_path / "suites" / "mine.toml"
-    assert told == f"{path}\n\nNext:\n  harness plan {path}\n  harness run {path}\n"
+    assert output == f"{path}\n\nNext:\n  harness plan {path}\n  harness run {path}\n"
     assert path.read_text().startswith("#:schema ./suite.schema.json")
     assert list(load_suite(path, registry()).suite.experiments) == ["baseline", "momentum", "wider"]
     assert "mine: 9 trials, 0 done, 9 to run" in command("harness", "plan", path, cwd=tmp_path)
@@ -173,14 +173,14 @@ def test_refuses_a_name(kind, name, message, tmp_path):
 def test_leaves_what_exists_as_it_is(tmp_path):
     """One line, exit code 2."""
     (tmp_path / "harness-mine").mkdir()
-    told = command("harness", "new", "dataset", "mine", cwd=tmp_path, code=2)
-    assert told == (
+    output = command("harness", "new", "dataset", "mine", cwd=tmp_path, code=2)
+    assert output == (
         "error: harness-mine: exists already, and is left as it is: choose another name, or another --directory\n"
     )
     assert not list((tmp_path / "harness-mine").iterdir())
     (tmp_path / "mine.toml").write_text("mine")
-    told = command("harness", "new", "suite", "mine", cwd=tmp_path, code=2)
-    assert told.startswith("error: mine.toml: exists already")
+    output = command("harness", "new", "suite", "mine", cwd=tmp_path, code=2)
+    assert output.startswith("error: mine.toml: exists already")
     assert (tmp_path / "mine.toml").read_text() == "mine"
 
 

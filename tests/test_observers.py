@@ -134,18 +134,18 @@ def test_the_command_says_it_once_and_shows_a_traceback_for_debug(observing, typ
     """The exit code is that of the trials."""
     observing(absent="json", error=error)
     line = f"observer harness-moody:moody.epoch_finished raised {error}: not my day: it was not called again"
-    told = typed("run", "tiny.toml", "--only", "A", "--jobs", "0").err
-    assert told.count(line) == 1
-    assert "Traceback" not in told
-    told = typed("run", "tiny.toml", "--only", "A", "--jobs", "0", "--fresh", "--debug").err
-    assert told.count(line) == 1
-    assert 'moody.py", line 7, in epoch_finished' in told
+    output = typed("run", "tiny.toml", "--only", "A", "--jobs", "0").err
+    assert output.count(line) == 1
+    assert "Traceback" not in output
+    output = typed("run", "tiny.toml", "--only", "A", "--jobs", "0", "--fresh", "--debug").err
+    assert output.count(line) == 1
+    assert 'moody.py", line 7, in epoch_finished' in output
 
 
 @pytest.mark.parametrize("options", [[], ["--quiet"]])
 def test_a_quarantined_observer_is_mentioned(observing, typed, options):
     """It observes nothing, and would not be missed."""
     observing(absent="no_such_module", error="ValueError")
-    told = typed("run", "tiny.toml", "--only", "A", "--jobs", "0", *options).err
+    output = typed("run", "tiny.toml", "--only", "A", "--jobs", "0", *options).err
     line = "plugin moody (harness-moody 0.1) is quarantined: ModuleNotFoundError: No module named 'no_such_module'"
-    assert told.count(line) == 1
+    assert output.count(line) == 1

@@ -68,7 +68,7 @@ def test_every_kind_of_factory_takes_its_options(tmp_path, kind):
         build(lion, {"betta": 1.0}, tmp_path)
 
 
-def test_a_factory_whose_keywords_cannot_be_told_is_named(tmp_path):
+def test_a_factory_whose_keywords_cannot_be_read_is_named(tmp_path):
     """A type that is imported for checkers alone, and a builtin that has no signature."""
 
     def typed(beta: "Beta") -> Rule:  # noqa: F821 - that is the mistake
@@ -77,11 +77,11 @@ def test_a_factory_whose_keywords_cannot_be_told_is_named(tmp_path):
     for factory, why in ((typed, "NameError: name 'Beta' is not defined"), (iter, "ValueError: .*signature")):
         with pytest.raises(HarnessError) as caught:
             build(component(factory), {}, tmp_path)
-        told = re.escape("optimizer 'lion' (harness-lion 1.2): the keywords of its factory cannot be read: ")
-        assert re.match(f"{told}{why}", str(caught.value))
+        output = re.escape("optimizer 'lion' (harness-lion 1.2): the keywords of its factory cannot be read: ")
+        assert re.match(f"{output}{why}", str(caught.value))
 
 
-def test_a_factory_that_raises_is_named_and_its_refusal_of_a_value_told_with_the_option(tmp_path):
+def test_a_factory_that_raises_is_named_and_its_refusal_of_a_value_reported_with_the_option(tmp_path):
     """A ValueError is a refusal; anything else is a fault of the plugin."""
 
     def raises(error):

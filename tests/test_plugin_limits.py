@@ -96,18 +96,18 @@ def late(tmp_path, monkeypatch):
 def test_a_backend_that_never_answers_leaves_its_experiments_to_the_next(late, typed, where):
     """Asked once: what else names it has the same reason at once."""
     late(where)
-    told = typed("plan", "tiny.toml", "--jobs", "0", "--set", 'defaults.backend=["late", "numpy"]').out
-    assert told.count(" numpy ") == 3
-    told = typed("plan", "tiny.toml", "--jobs", "0", "--set", 'defaults.backend="late"').out
-    assert told.count("late: took longer than 2 s") == 3
+    output = typed("plan", "tiny.toml", "--jobs", "0", "--set", 'defaults.backend=["late", "numpy"]').out
+    assert output.count(" numpy ") == 3
+    output = typed("plan", "tiny.toml", "--jobs", "0", "--set", 'defaults.backend="late"').out
+    assert output.count("late: took longer than 2 s") == 3
 
 
 @pytest.mark.slow
 def test_a_backend_that_never_answers_ends_in_a_worker_too(late, typed):
     """There it may be alone, whatever it does to its process."""
     late("unavailable", seconds=8)
-    told = typed("plan", "tiny.toml", "--jobs", "1", "--only", "A", "--set", 'defaults.backend=["late", "numpy"]').out
-    assert told.count(" numpy ") == 1
+    output = typed("plan", "tiny.toml", "--jobs", "1", "--only", "A", "--set", 'defaults.backend=["late", "numpy"]').out
+    assert output.count(" numpy ") == 1
 
 
 @pytest.mark.slow
@@ -116,20 +116,20 @@ def test_a_backend_that_holds_the_interpreter_is_killed(late, typed, monkeypatch
     monkeypatch.setattr(probe, "GRACE", 8.0)
     monkeypatch.setattr(apart, "GRACE", 8.0)
     late("unavailable", hang=SPIN, seconds=6)
-    told = typed("plan", "tiny.toml", "--jobs", "1", "--set", 'defaults.backend=["late", "numpy"]').out
-    assert told.count(" numpy ") == 3
-    told = typed("doctor").out
-    assert "backend late: no: took longer than 14 s" in told
-    assert "backend numpy: yes" in told
+    output = typed("plan", "tiny.toml", "--jobs", "1", "--set", 'defaults.backend=["late", "numpy"]').out
+    assert output.count(" numpy ") == 3
+    output = typed("doctor").out
+    assert "backend late: no: took longer than 14 s" in output
+    assert "backend numpy: yes" in output
 
 
 @pytest.mark.slow
 def test_doctor_names_a_backend_that_never_answers(late, typed):
     """And shows the others."""
     late("unavailable", seconds=8)
-    told = typed("doctor").out
-    assert "backend late: no: took longer than 8 s" in told
-    assert "backend numpy: yes" in told
+    output = typed("doctor").out
+    assert "backend late: no: took longer than 8 s" in output
+    assert "backend numpy: yes" in output
 
 
 @pytest.mark.slow
@@ -138,16 +138,16 @@ def test_a_dataset_that_never_loads_is_ended(late, typed, monkeypatch, where):
     """In a worker, within the time of a dataset."""
     late(where, seconds=100, drop=["stream"])
     monkeypatch.setattr(apart, "DATASET_SECONDS", 3.0)
-    told = typed("run", "tiny.toml", "--jobs", "1", "--dataset", "late", code=2).err
+    output = typed("run", "tiny.toml", "--jobs", "1", "--dataset", "late", code=2).err
     why = "reading it took longer than 3 s; a longer suite.timeout is its limit too"
-    assert told == f"error: --dataset late: dataset 'late': {why}\n"
+    assert output == f"error: --dataset late: dataset 'late': {why}\n"
 
 
 def test_a_stream_without_end_is_refused(late, typed):
     """As soon as it has more images than labels: it fills no disk."""
     late("")
-    told = typed("run", "tiny.toml", "--jobs", "0", "--dataset", "late", code=2).err
-    assert told == "error: --dataset late: dataset 'late': its blocks hold at least 1,100 images for 1,000 labels\n"
+    output = typed("run", "tiny.toml", "--jobs", "0", "--dataset", "late", code=2).err
+    assert output == "error: --dataset late: dataset 'late': its blocks hold at least 1,100 images for 1,000 labels\n"
 
 
 @dataclass
@@ -235,13 +235,13 @@ def test_what_a_plugin_left_does_not_keep_the_command_alive(left):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 3
     assert done.stdout == "result\n"
-    told = {
+    output = {
         "a thread": "stopped waiting after 1 s for the thread 'uploader'\n",
         "a hook": "stopped waiting after 1 s for a function that a plugin registered with atexit\n",
         "nothing": "",
         "output": "bye\n",
     }
-    assert done.stderr == told[left]
+    assert done.stderr == output[left]
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["schema"], 0), (["plan", "no.toml"], 2)])

@@ -23,22 +23,22 @@ ENDINGS = {
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_an_import_raises_quarantines_it(site, ending):
     """Not exceptions alone: what ends a process, a generator, a task, or a test."""
-    source, told = ENDINGS[ending]
+    source, output = ENDINGS[ending]
     install(site, "harness-bad", source)
     install(site, "harness-fine", FINE)
     found = load_installed()
-    assert errors(found)["harness-bad"].startswith(told)
+    assert errors(found)["harness-bad"].startswith(output)
     assert "fine" in found.named("optimizer")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_imported_later_is_an_error_in_a_line(site, ending):
     """A component that is registered by its place."""
-    source, told = ENDINGS[ending]
+    source, output = ENDINGS[ending]
     install(site, "harness-bad", FINE.replace('"fine", Rule', '"fine", "bad_part:Rule"'), bad_part=source)
     with pytest.raises(HarnessError, match=r"^optimizer 'fine' \(harness-bad 0.1\): bad_part:Rule: ") as caught:
         load_installed().find("optimizer", "fine").load()
-    assert f"bad_part:Rule: {told}" in str(caught.value)
+    assert f"bad_part:Rule: {output}" in str(caught.value)
 
 
 def turned_into_an_exit():
@@ -75,9 +75,9 @@ def test_what_an_import_prints_is_no_result(site, capfd):
     sys.stdout.write("before\n")
     assert "fine" in load_installed().named("optimizer")
     sys.stdout.write("after\n")
-    told = capfd.readouterr()
-    assert told.out == "before\nafter\n"
-    assert sorted(told.err.split()) == ["one", "three", "two"]
+    output = capfd.readouterr()
+    assert output.out == "before\nafter\n"
+    assert sorted(output.err.split()) == ["one", "three", "two"]
 
 
 DATASET = """
@@ -107,11 +107,11 @@ class Rude:
 @pytest.mark.parametrize("ending", ["exit", "interrupt"])
 def test_a_dataset_that_exits_ends_the_command_with_its_reason(site, typed, tmp_path, where, ending):
     """And with exit code 2, not with its own."""
-    source, told = ENDINGS[ending]
+    source, output = ENDINGS[ending]
     install(site, "harness-bad", DATASET.format(where=where, ending=source))
     (tmp_path / "tiny.toml").write_text(TINY)
     error = typed("run", "tiny.toml", "--dataset", "rude", "--jobs", "0", code=2).err
-    assert f"{told}" in error
+    assert f"{output}" in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
 

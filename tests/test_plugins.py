@@ -143,8 +143,8 @@ def test_a_plugin_that_two_entry_points_name_is_registered_once(tmp_path, monkey
     points = {"first": "harness_both", "second": "harness_both"}
     distribution(tmp_path, "harness-both", "1.0", {"harness_both": WATCHING.format(name="lion")}, points)
     registry = load(entry_points(group=GROUP))
-    told = "harness_both is already loaded as the plugin harness-both:first"
-    assert [(one.plugin, one.error) for one in registry.quarantined] == [("second", told)]
+    output = "harness_both is already loaded as the plugin harness-both:first"
+    assert [(one.plugin, one.error) for one in registry.quarantined] == [("second", output)]
     assert registry.find("optimizer", "lion").distribution == "harness-both"
     registry.manager.hook.trial_finished(row={})
     assert sys.modules["harness_both"].seen == [{}]
@@ -170,7 +170,7 @@ def test_a_component_that_fails_when_it_is_first_asked_for_is_an_error_of_its_ow
 
 
 def test_plugins_that_are_disabled_are_not_loaded_and_are_named(installed):
-    """By name, or all but harness's own; whoever looks for what they offer is told."""
+    """By name, or all but harness's own; an error about what they offer names them."""
     installed(("harness-lion", "1.2.3", GOOD.format(name="lion", module="harness_lion")))
     for disable in ("harness_lion", " harness_lion , other", "*"):
         sys.modules.pop("harness_lion")
@@ -186,7 +186,7 @@ def test_plugins_that_are_disabled_are_not_loaded_and_are_named(installed):
 
 
 @pytest.mark.parametrize(
-    ("interface", "told"),
+    ("interface", "output"),
     [
         ("", "does not say which interface it was written for: set interface = 1"),
         (
@@ -195,7 +195,7 @@ def test_plugins_that_are_disabled_are_not_loaded_and_are_named(installed):
         ),
     ],
 )
-def test_a_backend_of_another_interface_is_refused_in_words(installed, interface, told):
+def test_a_backend_of_another_interface_is_refused_in_words(installed, interface, output):
     """Before anything is asked of it."""
     source = f"""
         import harness
@@ -208,5 +208,5 @@ def test_a_backend_of_another_interface_is_refused_in_words(installed, interface
             {interface}
     """
     component = installed(("harness-old", "0.1", source)).find("backend", "old")
-    with pytest.raises(HarnessError, match=told):
+    with pytest.raises(HarnessError, match=output):
         load_backend(component)

@@ -38,9 +38,9 @@ def observed(observer, folder, text=TINY):
 def test_lines_tell_the_time_the_count_and_what_failed(tmp_path, capsys):
     """One line a trial that ends, one a finalist that is tested, all on standard error."""
     observed(Lines(), tmp_path, TINY.replace("learning_rate = 0.1, momentum = 0.9", "learning_rate = 1e30"))
-    told = capsys.readouterr()
-    assert not told.out
-    lines = told.err.splitlines()
+    printed = capsys.readouterr()
+    assert not printed.out
+    lines = printed.err.splitlines()
     assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in lines)
     said = [line[9:] for line in lines]
     assert said[0] == f"3 trials; results in {tmp_path / 'run'}"
@@ -70,7 +70,7 @@ def test_the_first_line_predicts_what_has_run_before(tmp_path, capsys):
     assert re.search(r"3 trials; (about \d[\d.]*|less than 1) s of training; results in", second)
 
 
-def test_a_long_trial_says_now_and_then_where_it_stands(capsys, monkeypatch):
+def test_a_long_trial_says_now_and_then_how_far_it_is(capsys, monkeypatch):
     """Once in ten seconds, whatever the number of epochs."""
     now = [100.0]
     monkeypatch.setattr("harness.cli.progress.monotonic", lambda: now[0])
@@ -78,9 +78,9 @@ def test_a_long_trial_says_now_and_then_where_it_stands(capsys, monkeypatch):
     for _ in range(25):
         now[0] += 1.0
         lines.epoch_finished(trial=TRIAL, epoch=EPOCH)
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2
-    assert told[0][9:] == (
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 2
+    assert printed[0][9:] == (
         "M1g seed 7 on numpy: epoch 10 of at most 50, val loss 0.4300, val accuracy 86.51%, 98,765 samples/s"
     )
 

@@ -189,10 +189,10 @@ def test_an_edited_plugin_is_trained_anew_and_why_says_so(site, tmp_path, run):
     before = first.components["optimizer lion"]
     (site / "harness_lion.py").write_text(NO_STEP)
     after = identity()
-    told = f"optimizer lion was '{before}', is '{after}'"
-    assert why(tmp_path) == f"will be trained again, because its row is stale: {told}"
+    output = f"optimizer lion was '{before}', is '{after}'"
+    assert why(tmp_path) == f"will be trained again, because its row is stale: {output}"
     second, changed = run()
-    assert changed == [f"A seed 1: {told}"]
+    assert changed == [f"A seed 1: {output}"]
     assert second.components["optimizer lion"] == after
     assert second.metrics.val_loss > first.metrics.val_loss
 

@@ -1,4 +1,4 @@
-"""Standard output and standard error as they may really be: closed, full, read by nobody, of a narrow encoding."""
+"""Standard output and standard error that are closed, full, without a reader, or of a narrow encoding."""
 
 import os
 import subprocess

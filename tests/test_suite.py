@@ -251,7 +251,7 @@ def test_a_mistake_is_one_line_with_file_place_value_and_remedy(load, case):
 
 
 def test_a_perturbation_may_have_two_tables_of_other_severities(load):
-    """Their results can be told apart."""
+    """Their results can be distinguished."""
     tables = '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [{}]\n'
     suite = load(GOOD + tables.format("0.0, 0.3") + tables.format("0.1, 0.2"))
     assert [one.severities for one in suite.robustness] == [[0.0, 0.3], [0.1, 0.2]]

@@ -246,7 +246,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_mistake_is_one_line_with_file_place_value_and_remedy(load, case):
-    """Told when the suite is loaded, not after it has run for hours."""
+    """Reported when the suite is loaded, not after it has run for hours."""
     text, expected = BAD[case]
     with pytest.raises(HarnessError) as caught:
         load(text)

@@ -81,7 +81,7 @@ def test_tables_merge_key_by_key_and_expectations_add_up(load):
     one = suite.experiments["A"]
     assert (one.epochs, one.early_stopping.patience, one.early_stopping.min_delta) == (3, 7, 0.5)
     assert suite.experiments["B"].optimizer.name == "sgd"
-    # A figure belongs to the dataset of the file that it stands in.
+    # A figure belongs to the dataset of its file.
     assert [(one.source, one.dataset) for one in suite.expect] == [("base", "files"), ("child", "digits")]
 
 
@@ -113,11 +113,11 @@ BAD = {
         {"child": CHILD.replace('"base.toml"', "3")},
         "child.toml: suite.extends: 3: input should be a valid string",
     ),
-    "a mistake in the base is told with the base's name": (
+    "a mistake in the base has the base's name": (
         {"base": BASE.replace("epochs = 3", "epoch = 3"), "child": CHILD},
         "base.toml: experiments.A.epoch: unknown key 'epoch'. Did you mean 'epochs'?",
     ),
-    "a mistake in the child is told with the child's": (
+    "a mistake in the child has the child's": (
         {"child": CHILD.replace("[experiments.C]", "[experiments.C]\nepoch = 3")},
         "child.toml: experiments.C.epoch: unknown key 'epoch'. Did you mean 'epochs'?",
     ),
@@ -126,7 +126,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_mistake_is_one_line_with_the_file_that_it_stands_in(load, tmp_path, case):
+def test_a_mistake_is_one_line_with_the_file_that_it_is_in(load, tmp_path, case):
     """Whichever of them it is."""
     texts, expected = BAD[case]
     with pytest.raises(HarnessError) as caught:

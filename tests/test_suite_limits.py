@@ -102,10 +102,10 @@ def test_what_is_extreme_is_one_short_line_at_once(load, tmp_path, monkeypatch, 
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(HarnessError) as caught:
         load(text)
-    told = str(caught.value).replace(f"{tmp_path}/", "")
-    assert message in told
-    assert len(told) < 500
-    assert told.isprintable()
+    output = str(caught.value).replace(f"{tmp_path}/", "")
+    assert message in output
+    assert len(output) < 500
+    assert output.isprintable()
 
 
 def test_a_line_of_files_that_extend_each_other_has_an_end(tmp_path):

@@ -58,9 +58,9 @@ def test_plan_run_and_why_serve_an_experiment_beside_one_that_cannot_be_loaded(t
     """Plan says which is unavailable, and why; the run is well."""
     (tmp_path / "tiny.toml").write_text(UNTESTED.replace('two = { best_of = "[BC]" }', ""))
     chosen = ("tiny.toml", "--only", "C", "--jobs", 0)
-    told = typed("plan", *chosen, "--smoke")
-    assert "\nB: not selected, and unavailable: unknown backend 'elsewhere'. " in told.out
-    assert re.search(r"C +numpy +works", told.out)
+    output = typed("plan", *chosen, "--smoke")
+    assert "\nB: not selected, and unavailable: unknown backend 'elsewhere'. " in output.out
+    assert re.search(r"C +numpy +works", output.out)
     typed("run", *chosen, "--quiet")
     assert "C seed 1: its stored row serves" in typed("why", "tiny.toml", "C").out
     assert "unknown backend 'elsewhere'" in typed("run", "tiny.toml", code=2).err

@@ -1,4 +1,4 @@
-"""What a command line changes of a suite, and how a mistake in it is told."""
+"""What a command line changes of a suite, and how a mistake in it is reported."""
 
 import re
 from pathlib import Path
@@ -108,7 +108,7 @@ OVERRIDDEN = {
             "new name replaces the whole table. Add --set experiments.B.optimizer.learning_rate=0.5"
         ),
     ),
-    "a name that nobody has": (
+    "an unknown name": (
         {"assignments": ["experiments.B.optimizer.name=adan", "experiments.B.optimizer.learning_rate=0.1"]},
         "--set experiments.B.optimizer.name=adan: unknown optimizer 'adan'. Did you mean 'adam'?",
     ),
@@ -143,8 +143,8 @@ OVERRIDDEN = {
 
 
 @pytest.mark.parametrize("case", OVERRIDDEN)
-def test_a_mistake_in_an_option_is_told_with_the_option(load, tmp_path, case):
-    """Nobody finds it in the file."""
+def test_a_mistake_in_an_option_is_reported_with_the_option(load, tmp_path, case):
+    """It is not in the file."""
     options, expected = OVERRIDDEN[case]
     with pytest.raises(HarnessError) as caught:
         load(**{"text": GOOD} | options)

@@ -1,4 +1,4 @@
-"""What is told of a download, and what the command line shows of it."""
+"""The messages about a download, and what the command line shows of it."""
 
 import io
 import sys
@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("kind", [Terminal, io.StringIO])
 def test_news_are_lines_and_the_bar_is_a_terminals(monkeypatch, kind):
-    """Until the command ends; then nobody listens."""
+    """Until the command ends; then no one listens."""
     monkeypatch.setattr(sys, "stderr", kind())
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
@@ -27,16 +27,16 @@ def test_news_are_lines_and_the_bar_is_a_terminals(monkeypatch, kind):
         LOG.info("downloading %s", "it")
         with Transferring("https://example.org/zip") as transferring:
             transferring.tell(1_000_000, 4_000_000)
-    LOG.info("nobody listens")
-    told = sys.stderr.getvalue()
-    assert told.startswith("downloading it\n")
-    assert "nobody" not in told
-    assert ("https://example.org/zip" in told) == (kind is Terminal)
-    assert ("1.0/4.0 MB" in told) == (kind is Terminal)
+    LOG.info("no one listens")
+    output = sys.stderr.getvalue()
+    assert output.startswith("downloading it\n")
+    assert "no one" not in output
+    assert ("https://example.org/zip" in output) == (kind is Terminal)
+    assert ("1.0/4.0 MB" in output) == (kind is Terminal)
 
 
 def test_a_download_that_fails_leaves_the_terminal_as_it_was(monkeypatch):
-    """The cursor is shown again, and the next one has a bar of its own."""
+    """The cursor is shown again, and the next one has a new bar."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
     with shown_transfers():

@@ -1,4 +1,4 @@
-"""A third party's plugin that is new or has changed is loaded first in a process of its own, by the driver alone."""
+"""A third party's plugin that is new or has changed is loaded first in a separate process, by the driver alone."""
 
 import json
 
@@ -25,7 +25,7 @@ with open({log!r}, "a") as file:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "output"),
     [
         ("import os; os._exit(0)", "importing harness_bad ended the process, exit code 0"),
         (
@@ -40,16 +40,16 @@ with open({log!r}, "a") as file:
     ],
     ids=["exit", "killed", "hangs"],
 )
-def test_an_import_that_ends_or_hangs_its_process_is_quarantined(site, monkeypatch, source, told):
-    """It is tried in a process of its own first; the outcome is remembered."""
-    if "longer" in told:
+def test_an_import_that_ends_or_hangs_its_process_is_quarantined(site, monkeypatch, source, output):
+    """It is tried in a separate process first; the outcome is remembered."""
+    if "longer" in output:
         monkeypatch.setenv("HARNESS_PLUGIN_TIMEOUT", "3")
     install(site, "harness-bad", source)
-    assert errors(registry())["harness-bad"] == f"{told}. 'harness plugins' tries it again"
+    assert errors(registry())["harness-bad"] == f"{output}. 'harness plugins' tries it again"
     assert "adam" in registry().named("optimizer")
     monkeypatch.setattr(vetting, "_tried", None)
     registry.cache_clear()
-    assert errors(registry())["harness-bad"].startswith(told)
+    assert errors(registry())["harness-bad"].startswith(output)
 
 
 def test_what_is_imported_later_is_tried_first_too(site):
@@ -98,9 +98,9 @@ def test_a_worker_loads_nothing_that_the_driver_refused(site, typed, tmp_path):
     install(site, "harness-bad", "import os\nos._exit(8)")
     install(site, "harness-fine", WORKING)
     (tmp_path / "tiny.toml").write_text(TINY.replace('name = "adam"', 'name = "fine"'))
-    told = typed("run", "tiny.toml", "--only", "A", "--jobs", "1")
-    assert "plugin harness_bad (harness-bad 0.1) is quarantined: importing harness_bad ended the process" in told.err
-    assert "1 of 1 trial done" in told.out
+    output = typed("run", "tiny.toml", "--only", "A", "--jobs", "1")
+    assert "plugin harness_bad (harness-bad 0.1) is quarantined: importing harness_bad ended the process" in output.err
+    assert "1 of 1 trial done" in output.out
 
 
 @pytest.mark.slow
