@@ -150,7 +150,7 @@ def test_advice_is_the_cheapest_among_neighbours_and_comes_true_in_the_model():
     assert order.index(places[1]) == order.index(places[0]) + 1
     pair = analysis.pair(advice.better, advice.worse)
     assert pair is not None
-    assert pair.seeds_needed == analysis.seeds + advice.more
+    assert pair.seeds_needed == len(analysis.seeds) + advice.more
     assert not pair.significant
 
 

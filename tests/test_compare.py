@@ -83,17 +83,17 @@ def test_tables_hold_the_means_of_both_runs(runs):
 
 
 def test_a_note_tells_the_rule_of_one_seed(runs, tmp_path):
-    """Where there is one; under a perturbation it has no verdict."""
+    """Where there is one: what is compared are two networks, by McNemar's test, under a perturbation too."""
     found = compare_runs(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
     assert found.seeds["A"] == [1]
     note = tables(found)[0].note
-    rule = (
-        "Of one seed a validation or test accuracy or macro-F1 within its sampling error is noise, beyond 3 times that"
-    )
-    assert rule in note
+    assert "One seed: about these networks, not about their recipes." in note
     perturbed = [one for one in found.differences if one.condition[0] and one.metric == "test_accuracy"]
     assert perturbed
-    assert {one.mark for one in perturbed} <= {Mark.unknown, Mark.same}
+    assert {one.pair.target for one in perturbed} == {"networks"}
+    assert Mark.undecided not in {one.mark for one in perturbed}
+    (loss,) = (one for one in found.differences if (one.experiment, one.metric) == ("A", "val_loss"))
+    assert (loss.mark, loss.interval) == (Mark.undecided, None)
 
 
 def test_other_data_other_splits_and_other_experiments_are_not_comparable(runs, tmp_path):
@@ -153,7 +153,8 @@ def test_the_page_draws_what_the_tables_say_and_shows_what_others_wrote(runs, co
             each for each in found.differences if (each.experiment, each.metric) == (line["experiment"], "val_accuracy")
         )
         assert line["change"] == pytest.approx(100 * one.change.mean)
-        assert (line["high"] - line["low"]) / 2 == pytest.approx(100 * (one.error or 0.0))
+        ends = one.interval or (one.change.mean, one.change.mean)
+        assert (line["low"], line["high"]) == pytest.approx((100 * ends[0], 100 * ends[1]))
     page = render_comparison(replace(found, first="<script>window.pwned=1</script>"))
     assert "<script>window.pwned" not in page
     assert "&lt;script&gt;window.pwned" in page
@@ -171,7 +172,7 @@ def test_a_run_compared_with_itself_is_the_same(runs):
     assert spoken(found).endswith(f"of {len(found.differences)} differences {len(found.differences)} same.")
 
 
-def test_a_comparison_in_words_names_what_differs_and_says_what_chance_does(runs):
+def test_a_comparison_in_words_names_what_differs(runs):
     """A few metrics of each mark, the experiments or how many they are; the key has every mark that is used."""
     found = compare_runs(*runs)
     (loss, gap, share) = (
@@ -189,9 +190,9 @@ def test_a_comparison_in_words_names_what_differs_and_says_what_chance_does(runs
     )
     few = spoken(replace(found, differences=marked[:2]))
     assert few == "6 trials in both runs; of 2 differences 2 worse. Worse: val_loss of A, B."
-    assert "Changed: more than noise, but neither way is better." in tables(found)[0].note
+    assert "Changed: neither way is better." in tables(found)[0].note
     assert "Changed" not in tables(replace(found, differences=marked))[0].note
-    noise = [replace(loss, mark=Mark.noise)] * 33
-    assert spoken(replace(found, differences=[*marked, *noise])).endswith(
-        " Of 41 intervals at 95%, about 2 leave out 0 by chance."
+    unsure = [replace(loss, mark=Mark.insignificant)] * 33
+    assert "of 41 differences 33 not significant, 8 worse. Worse:" in spoken(
+        replace(found, differences=[*marked, *unsure])
     )

@@ -22,7 +22,7 @@ def test_the_seed_that_is_left_of_two_does_not_decide(load, status):
     found = judge(load(SUITE + figure(value=0.9) + figure(value=0.2) + RELATION), DIGITS, rows)
     assert [one.verdict for one in (*found.figures, *found.claims)] == [Verdict.incomplete] * 3
     assert (found.figures[0].got.n, found.claims[0].margin.n) == (1, 1), "what is there is still shown"
-    assert (found.missed, found.undecided) == (False, True)
+    assert (found.missed, found.unfinished) == (False, True)
     assert named(found.missing) == [f"A seed 2: {status}: why"]
     assert spoken(found) == "0 of 3 expectations met, 3 incomplete"
 
@@ -32,7 +32,7 @@ def test_seeds_that_one_side_alone_was_planned_with_are_not_missing(load):
     rows = [*rows_of({"A": 0.9, "B": 0.8}, 1), *rows_of({"A": 0.1}, 2)]
     found = judge(load(SUITE + RELATION), DIGITS, rows)
     assert found.claims[0].verdict is Verdict.met
-    assert not found.undecided
+    assert not found.unfinished
 
 
 def test_an_experiment_without_a_trial_and_a_trial_without_a_value_are_named(load):

@@ -115,12 +115,13 @@ def test_table_2_training_and_validation(published):
 
 
 def test_table_3_the_reimplementation_side_by_side(published):
-    """M2 less M1g: +0.33, -0.28, and the loss +5.18 %; one seed: the error is that of the validation or test images."""
+    """M2 less M1g: +0.33, -0.28, and the loss +5.18 %; one seed, without predictions."""
     (table,) = [table for table in published if table.key == "comparison"]
     change = next(line for line in render_all([table], "markdown").splitlines() if "M2 − M1g" in line)
-    assert [cell.strip() for cell in change.strip("|").split("|")] == [
-        "M2 − M1g", "", "–", "+0.33 ?", "–", "-0.28 ± 0.31 ≈", "–", "+5.18 ?", "–", "-0.22 ± 0.22 ≈",
+    assert [cell.strip() for cell in change.strip("|").split("|")][:10] == [
+        "M2 − M1g", "", "–", "+0.33 ?", "–", "-0.28 ?", "–", "+5.18 ?", "–", "-0.22 ?",
     ]  # fmt: skip
+    assert {"Macro-F1 %", "CE", "Degr. %"} <= set(lines(published, "comparison", "markdown")[0])
     raw = lines(published, "comparison")[2]
     assert float(raw["train_accuracy_change"]) == pytest.approx(0.0033)
 
@@ -133,7 +134,7 @@ def test_table_5_the_finalists_on_the_test_rows(published):
         line = found[name]
         assert (line["Test %"], line["Macro-F1 %"]) == (f"{100 * accuracies[0]:.2f}", f"{100 * macro_f1:.2f}")
         assert line["CE"] == f"{loss:.4f}"
-    assert [line["vs M0, pp"] for line in found.values()] == ["–", "+1.13 ▲", "+0.91 ▲", "+1.38 ▲"]
+    assert [line["vs M0, pp"] for line in found.values()] == ["–", "+1.13 ?", "+0.91 ?", "+1.38 ?"]
 
 
 def test_table_6_accuracy_and_degradation_by_severity(published):

@@ -1,4 +1,4 @@
-"""Differences between the experiments of a run: over matched seeds, with their error, their mark and what it means."""
+"""Differences between the experiments of a run: over matched seeds, with interval, mark and meaning."""
 
 import json
 
@@ -45,40 +45,45 @@ def note(found, key):
     return next(table.note for table in found if table.key == key)
 
 
-def test_a_difference_within_a_run_has_the_error_and_the_mark_of_a_comparison():
-    """The paired t-test's, as scipy has it; narrow in the overview, whole beside pairs, raw in data."""
+def test_a_difference_within_a_run_has_an_interval_and_a_mark():
+    """Without predictions the paired t-test's, as scipy has it; narrow in the overview, whole elsewhere."""
     found = made({"small": SMALL, "large": LARGE, "near": NEAR})
     oracle = stats.ttest_rel(LARGE, SMALL).confidence_interval(0.95)
-    half = (oracle.high - oracle.low) / 2
     for key in ("overview", "test", "accuracy"):
         shown = {line["Experiment"]: line["vs small, pp"] for line in lines(found, key, "markdown")}
-        assert shown == {"small": "–", "large": "+3.00 ▲", "near": "+0.25 ≈"}
+        ends = {"large": " [+1.70, +4.30]", "near": " [-1.27, +1.77]"} if key == "accuracy" else {}
+        large, near = (ends.get(name, "") for name in ("large", "near"))
+        assert shown == {"small": "–", "large": f"+3.00{large} ▲", "near": f"+0.25{near} ≈"}
         raw = next(line for line in lines(found, key) if line["experiment"] == "large")
         assert float(raw["over_baseline"]) == pytest.approx(0.03)
-        assert float(raw["over_baseline_error"]) == pytest.approx(half)
+        assert float(raw["over_baseline_low"]) == pytest.approx(oracle.low)
+        assert float(raw["over_baseline_high"]) == pytest.approx(oracle.high)
+        assert float(raw["over_baseline_p"]) == pytest.approx(stats.ttest_rel(LARGE, SMALL).pvalue)
+        assert float(raw["over_baseline_p_holm"]) == pytest.approx(3 * stats.ttest_rel(LARGE, SMALL).pvalue)
         assert (raw["over_baseline_mark"], raw["over_baseline_n"]) == ("better", "4")
-        assert "vs small: ▲ better, ≈ within noise. Noise: the 95% interval of the mean difference" in note(found, key)
+        assert "vs small: ▲ better, ≈ not significant (5 %, Holm)." in note(found, key)
     change = json.loads(render_all(found, "json"))["comparison"]["rows"][2]
     for metric in ("train_accuracy", "val_accuracy", "test_accuracy"):
-        assert change[f"{metric}_change_error"] == pytest.approx(half)
+        assert change[f"{metric}_change_low"] == pytest.approx(oracle.low)
     assert change["val_loss_change"] == pytest.approx(100 * -0.03 / 0.195)
-    assert change["val_loss_change_error"] == pytest.approx(100 * half / 0.195)
+    assert change["val_loss_change_low"] == pytest.approx(-100 * oracle.high / 0.195)
     assert change["val_loss_change_mark"] == "better"
     (text,) = [render_all([table], "markdown") for table in found if table.key == "comparison"]
-    assert f"+3.00 ± {100 * half:.2f} ▲" in text
-    assert "±: of values the standard deviation over seeds, of Δ half its 95% interval." in text
-    assert r"+3.00 $\pm$" in render_all([table for table in found if table.key == "comparison"], "latex")
+    assert "+3.00 [+1.70, +4.30] ▲" in text
+    rule = "±: SD over seeds. [low, high]: 95 % confidence interval. Δ, the second less the first: ▲ better"
+    assert rule in note(found, "comparison")
+    assert "+3.00 [+1.70, +4.30]" in render_all([table for table in found if table.key == "comparison"], "latex")
 
 
-def test_one_seed_has_the_sampling_error_of_its_images():
-    """The rule of `harness compare`, and said."""
+def test_one_seed_without_predictions_has_no_verdict():
+    """Nothing is known of other seeds, and how to know more is said."""
     found = made({"small": [0.80], "large": [0.84], "near": [0.801]})
     shown = [line["vs small, pp"] for line in lines(found, "overview", "markdown")]
-    assert shown == ["+4.00 ▲", "+0.10 ≈", "–"]
-    assert "Of one seed, noise is what lies within the sampling error of a validation or test accuracy" in note(
+    assert shown == ["+4.00 ?", "+0.10 ?", "–"]
+    assert "vs small: ? undecided" in note(found, "overview")
+    assert "One seed: nothing is known of other seeds, so ranks have no confidence set. Add --seeds 1,2,3." in note(
         found, "overview"
     )
-    assert "t-test" not in note(found, "overview")
 
 
 def test_pairs_show_test_values_where_both_are_tested():
@@ -110,7 +115,7 @@ def test_experiments_with_other_seeds_are_compared_over_those_that_both_have(loa
     found = made(UNEVEN)
     keys = ("overview", "test", "accuracy")
     told = {line["vs small, pp"] for key in keys for line in lines(found, key, "markdown")}
-    assert told == {"–", "+3.00 ▲"}
+    assert told == {"–", "+3.00 ▲", "+3.00 [+1.70, +4.30] ▲"}
     change = lines(found, "comparison")[2]
     assert float(change["test_accuracy_change"]) == pytest.approx(0.03)
     for key in ("overview", "comparison", "test", "accuracy"):
@@ -134,42 +139,53 @@ def test_without_a_common_seed_there_is_no_difference():
 
 
 @pytest.mark.parametrize(
-    ("relation", "shown", "told"),
+    ("relation", "shown", "verdict"),
     [
-        ("near.val_accuracy > small.val_accuracy", "+0.25 ± 1.52 ≈", "≈ within noise: 1 of 1 met."),
-        ("near.val_accuracy < small.val_accuracy", "+0.25 ± 1.52 ≈", "≈ within noise: 1 of 1 missed."),
-        ("large.val_accuracy > small.val_accuracy", "+3.00 ± 1.30 ", "≈ within noise: 0 of 1 met."),
-        ("large.val_accuracy > small.val_accuracy + 0.02", "+1.00 ± 1.30 ≈", "≈ within noise: 1 of 1 met."),
-        ("small.val_accuracy > 0.8", "+0.50 ± 2.05 ≈", "≈ within noise: 1 of 1 met."),
-        ("small.val_accuracy > 0.7", "+10.50 ± 2.05 ", "≈ within noise: 0 of 1 met."),
+        ("near.val_accuracy > small.val_accuracy", "+0.25 [-1.27, +1.77]", "undecided"),
+        ("near.val_accuracy < small.val_accuracy", "+0.25 [-1.27, +1.77]", "undecided"),
+        ("large.val_accuracy > small.val_accuracy", "+3.00 [+1.70, +4.30]", "met"),
+        ("large.val_accuracy < small.val_accuracy", "+3.00 [+1.70, +4.30]", "missed"),
+        ("large.val_accuracy > small.val_accuracy + 0.02", "+1.00 [-0.30, +2.30]", "undecided"),
+        ("large.val_accuracy > small.val_accuracy + 0.01", "+2.00 [+0.70, +3.30]", "met"),
+        ("small.val_accuracy > 0.8", "+0.50 [-1.55, +2.55]", "undecided"),
+        ("small.val_accuracy > 0.7", "+10.50 [+8.45, +12.55]", "met"),
+        ("large.train_accuracy > small.val_accuracy", "+3.00 [+1.70, +4.30]", "met"),
+        ("small.val_accuracy >= small.val_accuracy", "+0.00", "met"),
+        ("small.val_accuracy > small.val_accuracy", "+0.00", "undecided"),
     ],
 )
-def test_a_relation_within_its_error_is_marked_and_counted(load, relation, shown, told):
-    """It is met or missed all the same: verdicts and exit codes stay."""
+def test_a_relation_within_its_interval_is_undecided(load, relation, shown, verdict):
+    """Met and missed are significant: what the values say by chance is neither."""
     found = judged(load, relation, {"small": SMALL, "large": LARGE, "near": NEAR})
+    assert found.claims[0].verdict.value == verdict
     (table,) = verdict_tables(found, "mine", "digits")
     assert shown in render_all([table], "terminal")
-    assert told in table.note
-    assert "±: of values the standard deviation over seeds, of Δ half the 95% interval" in table.note
+    assert "±: SD over seeds." in table.note
+    assert ("Undecided: not significant (5 %, Holm) at these seeds and images." in table.note) == (
+        verdict == "undecided"
+    )
     record = json.loads(render_all([table], "json"))[table.key]["rows"][0]
-    assert record["margin_error"] == pytest.approx(found.claims[0].error)
-    assert record["margin_mark"] == ("within noise" if "≈" in shown else None)
+    assert (record["margin_low"], record["margin_high"]) == (found.claims[0].interval or (None, None))
+    assert record["margin_p"] == found.claims[0].pair.p
+    assert (found.missed, found.undecided) == (verdict == "missed", verdict == "undecided")
 
 
-@pytest.mark.parametrize(
-    ("value", "noise", "untold"), [(0.801, True, False), (0.805, False, True), (0.9, False, False)]
-)
-def test_one_seed_needs_three_sampling_errors(load, value, noise, untold):
-    """0.35 points of 100,000 images: below that it is noise, up to three times that seeds may differ."""
-    found = judged(load, "large.val_accuracy > small.val_accuracy", {"small": [0.80], "large": [value]})
-    assert (found.claims[0].noise, found.claims[0].untold) == (noise, untold)
+def test_many_relations_are_judged_together(load):
+    """Each of several needs a smaller p-value than one alone."""
+    values = {"small": SMALL, "large": LARGE, "near": NEAR}
+    p = stats.ttest_rel(LARGE, SMALL).pvalue
+    assert 0.005 < p < 0.05 / 9
+    relations = ["large.val_accuracy > small.val_accuracy"] + ["near.val_accuracy > small.val_accuracy"] * 9
+    found = judged(load, relations, values)
+    assert [one.verdict.value for one in found.claims] == ["undecided"] * 10
+    assert found.claims[0].pair.p_holm == pytest.approx(10 * p)
 
 
-def test_what_nothing_tells_of_is_counted(load):
-    """Of one seed a loss has no error; equal sides and numbers of parameters are certain."""
+def test_what_the_values_decide_alone_is_counted(load):
+    """Of one seed a loss has no known variance; numbers of parameters are certain, and equal sides are equal."""
     relation = ["small.val_loss < 0.5", "small.parameters > 3", "small.val_accuracy >= small.val_accuracy"]
     found = judged(load, relation, {"small": [0.8]})
-    assert [one.untold for one in found.claims] == [True, False, False]
+    assert [one.verdict.value for one in found.claims] == ["met"] * 3
+    assert [one.by_values for one in found.claims] == [True, False, False]
     text = render_all(verdict_tables(found, "mine", "digits"), "terminal")
-    assert "Of 1 nothing tells whether the difference is noise: more seeds would." in text
-    assert "≈" not in text
+    assert "1 decided by the values alone, because one seed has no known variance." in text

@@ -1,15 +1,14 @@
 """Tables in words: fitted into a terminal, ranked by what is shown, times in doubt, one table as CSV."""
 
 import io
+import json
 import re
 from math import nan
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from harness.metrics.statistic import Kind
 from harness.results.leaderboard import tables
@@ -73,8 +72,9 @@ def test_a_narrow_terminal_loses_minor_columns_and_says_which():
     """Then the table goes on below; nothing is lost where standard output is no terminal."""
     found = board({"A": 0.91, "B": 0.92})
     overview = [table for table in found if table.key == "overview"]
-    wide, full = render_all(overview, "terminal"), max(map(len, render_all(overview, "terminal").splitlines()[1:]))
-    assert render_all(overview, "terminal", room=full) == wide
+    wide = render_all(overview, "terminal")
+    full = max(len(line) for line in wide.splitlines() if line[0] in "╭│├╰")
+    assert wide.splitlines()[2] in render_all(overview, "terminal", room=full)
     narrow = render_all(overview, "terminal", room=full - 1)
     assert f"Not shown in {full - 1} columns: Group." in narrow
     assert "Backend" in narrow
@@ -103,20 +103,10 @@ def test_what_is_shown_alike_shares_a_rank():
         ("D", "1"), ("A", "2"), ("B", "2"), ("C", "2"),
     ]  # fmt: skip
     (overview,) = [line for line in lines(found, "overview", "markdown") if line["Experiment"] == "C"]
-    assert overview["Test %"] == "91.23 (2)"
+    assert overview["Test %"] == "91.23 · 2"
     assert [as_shown(value, Kind.loss) for value in (0.12344, -0.12344)] == [0.1234, -0.1234]
     assert as_shown(1234567.8, Kind.rate) == 1234568
     assert not as_shown(nan, Kind.percent) < 1
-
-
-def test_a_leaderboard_says_how_exactly_its_images_tell_an_accuracy():
-    """Half of Wilson's interval, as scipy has it."""
-    found = board({"A": 0.90, "B": 0.80}, sizes={"test": 400})
-    interval = binomtest(360, 400).proportion_ci(0.95, method="wilson")
-    half = 100 * (interval.high - interval.low) / 2
-    told = f"400 test images tell an accuracy of 90.00% to ± {half:.2f} points (95 %)"
-    assert [table.key for table in found if told in table.note] == ["overview", "accuracy"]
-    assert not any("test images" in table.note for table in board({"A": 0.9}, sizes={"test": 400}))
 
 
 def noisy(name, seed, clean, perturbed):
@@ -125,28 +115,47 @@ def noisy(name, seed, clean, perturbed):
     return row(name, seed=seed, metrics=trained(0.9, 0.8, 0.5), evaluation=evaluation)
 
 
-def test_a_leaderboard_says_how_exactly_its_images_tell_a_degradation():
-    """As the deviation of many drawings of 400 images, of which those that are right under noise are right without."""
+def test_a_ranking_of_several_seeds_has_confidence_sets():
+    """A set of its rank behind each, and what is tied with it; in data each by itself."""
+    rows = [noisy(name, seed, accuracy + seed * step, 0.6) for name, accuracy, step in
+            (("A", 0.9, 0.01), ("B", 0.91, 0.002), ("C", 0.7, 0.009)) for seed in (1, 2, 3)]  # fmt: skip
+    found = tables(summary(rows))
+    shown = {line["Experiment"]: line["Test %"] for line in lines(found, "overview", "markdown")}
+    assert shown == {"A": "92.00 ± 1.00 · 1 [1–2]", "B": "91.40 ± 0.20 · 2 [1–2]", "C": "71.80 ± 0.90 · 3 [3–3]"}
+    board = json.loads(render_all(found, "json"))["accuracy"]["rows"]
+    assert [(one["experiment"], one["rank"], one["rank_low"], one["rank_high"], one["tied_with"]) for one in board] == [
+        ("A", 1, 1, 2, ["B"]), ("B", 2, 1, 2, ["A"]), ("C", 3, 3, 3, []),
+    ]  # fmt: skip
+    assert [line["#"] for line in lines(found, "accuracy", "markdown")] == ["1 [1–2]", "2 [1–2]", "3 [3–3]"]
+    raw = lines(found, "accuracy")
+    assert [(line["rank_low"], line["rank_high"], line["tied_with"]) for line in raw] == [
+        ("1", "2", "B"), ("1", "2", "A"), ("3", "3", ""),
+    ]  # fmt: skip
+    assert lines(found, "overview")[0]["test_accuracy_rank_high"] == "2"
+    note = next(table.note for table in found if table.key == "accuracy")
+    assert note.startswith("±: SD over seeds. [low–high]: 95 % confidence set of the rank, over seeds alone, without ")
+    assert "Smallest detectable difference (80 % power): " in note
+    assert re.search(r"(\d+ more seeds would separate A from B: --seeds 4,5,|100 seeds would separate no)", note)
+
+
+def test_one_seed_has_no_confidence_set():
+    """It says so in a line."""
     found = tables(summary([noisy("A", 1, 0.9, 0.6), noisy("B", 1, 0.8, 0.4)], sizes={"test": 400}))
-    rng = np.random.default_rng(1)
-    clean = rng.binomial(400, 0.9, 100_000)
-    perturbed = rng.binomial(clean, 0.6 / 0.9)
-    told = {
-        table.key: re.findall(r"degradation of 33\.33% under gaussian_noise to ± ([\d.]+)", table.note)
-        for table in found
-    }
-    assert {key for key, half in told.items() if half} == {"overview", "degradation"}
-    for key in ("overview", "degradation"):
-        assert float(told[key][0]) == pytest.approx(1.96 * np.std(100 * (1 - perturbed / clean)), rel=0.02)
-
-
-def test_ranks_nearer_than_their_spread_may_be_chance():
-    """Where several seeds have one."""
-    said = "± is the standard deviation over seeds. Ranks of values that are nearer than their ± may be chance too."
-    rows = [noisy(name, seed, 0.9 + seed / 100, 0.6) for name in "AB" for seed in (1, 2)]
-    told = {table.key for table in tables(summary(rows)) if said in table.note}
+    assert [line["Test %"] for line in lines(found, "overview", "markdown")] == ["90.00 · 1", "80.00 · 2"]
+    assert [line["#"] for line in lines(found, "accuracy", "markdown")] == ["1", "2"]
+    told = {table.key for table in found if "One seed: nothing is known of other seeds" in table.note}
     assert told == {"overview", "accuracy", "macro-f1", "cross-entropy", "degradation"}
-    assert not [table.key for table in tables(summary(rows[::2])) if "±" in table.note]
+    assert not any("One seed" in table.note for table in board({"A": 0.9}))
+
+
+def test_an_experiment_of_other_seeds_may_rank_anywhere():
+    """It has no set, and the others' are wider for it."""
+    values = {("A", 1): 0.905, ("A", 2): 0.902, ("B", 1): 0.701, ("B", 2): 0.702, ("C", 9): 0.8}
+    found = tables(summary([noisy(name, seed, value, 0.6) for (name, seed), value in values.items()]))
+    shown = {line["Experiment"]: line["Test %"].partition(" · ")[2] for line in lines(found, "overview", "markdown")}
+    assert shown == {"A": "1 [1–2]", "C": "2", "B": "3 [2–3]"}
+    note = next(table.note for table in found if table.key == "accuracy")
+    assert "Not compared: C (too few seeds in common with the others)." in note
 
 
 def test_who_still_improved_at_the_last_epoch_is_named():

@@ -201,7 +201,7 @@ def test_the_tables_have_percent_and_nats_apart_and_raw_values_in_data(suite):
     shown = tables(found, "mine", "digits")
     assert [one.key for one in shown] == ["figures-fractions", "figures-losses", "relations-counts"]
     assert "89.50 ± 0.71" in render_all(shown, "terminal")
-    assert shown[0].note == "± is the standard deviation over seeds."
+    assert shown[0].note == "±: SD over seeds."
     record = json.loads(render_all(shown, "json"))["figures-fractions"]["rows"][0]
     assert record["got"] == pytest.approx(0.895)
     assert (record["expected"], record["verdict"], record["got_n"]) == (0.9, "met", 2)

@@ -6,7 +6,7 @@ Holm's adjustment for their number and simultaneous confidence sets of the ranks
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -53,13 +53,14 @@ class Advice:
 class Analysis:
     """All comparisons of some experiments in a metric.
 
-    ``left_out``: the experiments that are not part of it, and why, each in words. ``images``: how many there are, 0
-    where the metric has no per-image values.
+    ``seeds``: by number. ``left_out``: the experiments that are not part of it, and why, each in words. ``images``: how
+    many there are, 0 where the metric has no per-image values.
     """
 
     names: tuple[str, ...]
     means: Floats
-    seeds: int
+    sums: Sums
+    seeds: tuple[int, ...]
     images: int
     higher_is_better: bool | None
     parts: Components
@@ -69,12 +70,12 @@ class Analysis:
     @property
     def target(self) -> Target:
         """What the differences are of."""
-        return "recipes" if self.seeds > 1 else "networks"
+        return "recipes" if len(self.seeds) > 1 else "networks"
 
     @property
     def basis(self) -> Basis:
         """What the variances rest on."""
-        if self.seeds > 1:
+        if len(self.seeds) > 1:
             return "seeds and images" if self.images else "seeds"
         return "images" if self.images else "nothing"
 
@@ -84,6 +85,13 @@ class Analysis:
         if found is None and (second, first) in self._by_names:
             return self._by_names[second, first].reversed()
         return found
+
+    def level(self, name: str) -> Pair | None:
+        """Return how much an experiment is above 0, None where it is not part of the analysis."""
+        if name not in self.names:
+            return None
+        sums = self.sums.beside_zero(self.names.index(name))
+        return next(all_pairs((name, ""), sums, components(sums), proportion=False))
 
     @cached_property
     def _by_names(self) -> dict[tuple[str, str], Pair]:
@@ -147,7 +155,7 @@ class Analysis:
         for better, worse in zip(self.order, self.order[1:], strict=False):
             pair = self.pair(self.names[better], self.names[worse])
             if pair and not pair.significant:
-                more = None if pair.seeds_needed is None else max(1, pair.seeds_needed - self.seeds)
+                more = None if pair.seeds_needed is None else max(1, pair.seeds_needed - len(self.seeds))
                 found.append(Advice(pair.first, pair.second, more))
         return min(found, key=lambda one: float("inf") if one.more is None else one.more, default=None)
 
@@ -167,6 +175,7 @@ def analyse(
     higher_is_better: bool | None,
     proportion: bool = False,
     left_out: Mapping[str, str] | None = None,
+    seeds: Iterable[int] | None = None,
 ) -> Analysis:
     """Return the comparisons of experiments, in the order of ``names``.
 
@@ -181,7 +190,8 @@ def analyse(
     return Analysis(
         used,
         kept.means.mean(axis=1),
-        sums.seeds,
+        kept,
+        tuple(range(sums.seeds) if seeds is None else seeds),
         sums.images,
         higher_is_better,
         parts,

@@ -166,7 +166,7 @@ _RECORDS = (
         compute=lambda found: classification.macro_f1(found.confusion),
         per_image=lambda found: influence.macro_f1_values(found.predicted, found.labels, found.classes),
         compute_variance=lambda found: classification.macro_f1_variance(found.confusion),
-        validation="val_macro_f1", shown=_shown("leaderboards", "comparison"),
+        validation="val_macro_f1", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
         "test_balanced_accuracy", "Balanced acc.", FRACTION, "test", True,
@@ -183,7 +183,7 @@ _RECORDS = (
     Metric(
         "test_cross_entropy", "CE", LOSS, "test", False,
         per_image=lambda found: classification.losses(found.log_probability),
-        validation="val_loss", shown=_shown("leaderboards", "comparison"),
+        validation="val_loss", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
         "test_ece", "ECE", LOSS, "test", False,

@@ -1,55 +1,44 @@
-"""The difference in a metric between two sides, and whether it is more than noise.
+"""The difference in a metric between two sides, and whether it is significant.
 
 The sides are an experiment in two runs, or two experiments of one run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import isfinite, sqrt
-from typing import TYPE_CHECKING
+from math import isfinite
 
-from harness.metrics.catalogue import CATALOGUE, value_of
-from harness.metrics.comparability import comparable
-from harness.metrics.statistic import ROUNDING, Statistic, paired
-from harness.rows import CLEAN, Condition
-
-if TYPE_CHECKING:
-    from harness.rows import TrialRow
-
-CONFIDENCE = 0.95
-"""A difference is more than noise where its confidence interval at this level leaves out 0."""
-NORMAL_QUANTILE = 1.959963984540054  # scipy.special.ndtri(0.975): to import it takes longer than most tables
-"""Half the confidence interval of what is drawn from a normal distribution, in standard deviations."""
-CLEAR = 3.0
-"""Of one seed, only a difference beyond this many sampling errors gets a verdict, because seeds seldom differ more."""
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.pairs import Pair, adjusted
+from harness.metrics.statistic import Statistic, paired
+from harness.rows import Condition
 
 
 class Mark(StrEnum):
     """What a difference means."""
 
-    better = "better"
-    worse = "worse"
+    better = "better"  # significantly
+    worse = "worse"  # significantly
     same = "same"  # to the last bit
-    noise = "within noise"
-    changed = "changed"  # by more than noise, as far as that is known; neither way is better
-    unknown = "no verdict"  # of one seed, of several that differ by the same, or by no number
+    insignificant = "not significant"
+    changed = "changed"  # significantly, as far as that is known; neither way is better
+    undecided = "undecided"  # no variance is known: of one seed, of several that differ by the same, or not a number
 
 
 SIGNS = {
-    Mark.better: "▲", Mark.worse: "▼", Mark.noise: "≈", Mark.same: "=", Mark.changed: "", Mark.unknown: "?"
+    Mark.better: "▲", Mark.worse: "▼", Mark.insignificant: "≈", Mark.same: "=", Mark.changed: "", Mark.undecided: "?"
 }  # fmt: skip
 """What stands for a mark in tables."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of two sides, over the seeds that are done in both.
+    """A metric of two sides, over the seeds that they are compared over.
 
-    ``experiment``: whose it is. ``change``: the second side's less the first's, seed by seed. ``error``: half the
-    confidence interval of its mean, None where nothing tells, or where every seed is the same.
+    ``experiment``: whose it is. ``change``: the second side's less the first's, seed by seed. ``pair``: how much the
+    second is above the first, with what is known of it; None where nothing is.
     """
 
     experiment: str
@@ -58,87 +47,58 @@ class Difference:
     first: Statistic
     second: Statistic
     change: Statistic
-    error: float | None
+    pair: Pair | None
     mark: Mark
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of the change; None where no variance is known, or nothing changed."""
+        if self.mark is Mark.same or self.pair is None or self.pair.low is None or self.pair.high is None:
+            return None
+        return self.pair.low, self.pair.high
 
-Trials = Mapping[int, "TrialRow"]
-"""An experiment's done trials by seed."""
+
+def _mark(metric: str, change: Statistic, pair: Pair | None) -> Mark:
+    if change.mean == 0 and not change.std:
+        return Mark.same
+    better = CATALOGUE[metric].higher_is_better
+    if pair is None or pair.p is None or not isfinite(change.mean):
+        return Mark.changed if better is None and isfinite(change.mean) else Mark.undecided
+    if not pair.significant:
+        return Mark.insignificant
+    if better is None:
+        return Mark.changed
+    return Mark.better if (change.mean > 0) == better else Mark.worse
 
 
 def difference(
     experiment: str,
     metric: str,
-    first: Trials,
-    second: Trials,
-    sizes: Mapping[str, int],
-    condition: Condition = CLEAN,
+    condition: Condition,
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    pair: Pair | None,
 ) -> Difference | None:
-    """Return the difference in a metric, None where a side lacks it or the two cannot be compared.
-
-    ``sizes``: the images of each set. The error of the mean of n differences d is t s / √n, s their standard deviation
-    and t Student's quantile of n - 1 degrees of freedom: the paired t-test.
-
-    Counts of images are whole: a few seeds may differ by the same by chance, s is 0 then, and the t-test sure of
-    anything. So the error of an accuracy p over m images is never below the sampling error of n trials a side,
-    z √(p₁ (1 - p₁) / m + p₂ (1 - p₂) / m) / √n, z the normal quantile (the test of two proportions: Dietterich 1998,
-    Neural Computation 10, 3.2). It takes the trials for independent, though all see the same m images. That is on the
-    safe side where two sides are alike in truth: how hard each image is cancels in d, and what is left varies by no
-    more than that (the law of total variance). What other images would say, neither the floor nor the t-test tells.
-    A macro-F1 and a degradation have floors alike, from what `harness.metrics.sampling` has for them. No other
-    metric has one, a training accuracy neither: where its seeds differ by the same, there is no error and no verdict.
-
-    Of one seed such a metric has the sampling error of n = 1. A difference within it is noise; up to `CLEAR` times as
-    much has no verdict, because how much seeds differ, one seed does not tell. Of one seed, other metrics have no error
-    that is known, nor has any under a perturbation, in which seeds differ most.
-    """
+    """Return the difference of two sides' values by seed, over the seeds that both have; None without one."""
     seeds = [seed for seed in first if seed in second]
-    if not comparable([metric], [trials[seed] for trials in (first, second) for seed in seeds]):
+    sides = [Statistic.of([side[seed] for seed in seeds]) for side in (first, second)]
+    change = paired({seed: second[seed] for seed in seeds}, {seed: first[seed] for seed in seeds})
+    if sides[0] is None or sides[1] is None or change is None:
         return None
-    values = [{seed: value_of(trials[seed], metric, condition) for seed in seeds} for trials in (first, second)]
-    known = [seed for seed in seeds if values[0][seed] is not None and values[1][seed] is not None]
-    before, after = ({seed: float(side[seed] or 0.0) for seed in known} for side in values)
-    change = paired(after, before)
-    one, other = Statistic.of(list(before.values())), Statistic.of(list(after.values()))
-    if change is None or one is None or other is None:
-        return None
-    same = change.mean == 0 and not change.std
-    record = CATALOGUE[metric]
-    images = sizes.get(record.rows, 0) if change.n > 1 or condition[0] is None else 0
-    floor = None
-    if images:
-        sides = [record.sampling_variance([trials[seed] for seed in known], [condition]) for trials in (first, second)]
-        spread = [each for each in sides if each is not None]
-        floor = NORMAL_QUANTILE * sqrt(sum(spread) / (images * change.n)) if len(spread) == len(sides) else None
-    error = None if same or not isfinite(change.mean) else _error(one, other, change, floor)
-    mark = Mark.same if same else _mark(metric, change, error)
-    return Difference(experiment, metric, condition, one, other, change, error, mark)
+    mark = _mark(metric, change, pair)
+    return Difference(experiment, metric, condition, sides[0], sides[1], change, pair, mark)
 
 
-def _error(first: Statistic, second: Statistic, change: Statistic, floor: float | None) -> float | None:
-    """Return half the confidence interval of a mean change; ``floor``: that of the sampling error, None if unknown."""
-    if change.std is None or change.std <= ROUNDING * max(abs(first.mean), abs(second.mean)):
-        return floor
-    return max(error_of_mean(change), floor or 0.0)
+def judged(differences: Iterable[Difference]) -> list[Difference]:
+    """Return the differences of one table in one metric, their p-values adjusted for how many there are (Holm).
+
+    What is the same to the last bit does not count: nothing was compared.
+    """
+    found = list(differences)
+    changed = [each.pair is not None and each.mark is not Mark.same for each in found]
+    pairs = iter(adjusted(each.pair for each, new in zip(found, changed, strict=True) if new and each.pair))
+    return [_with(each, next(pairs)) if new else each for each, new in zip(found, changed, strict=True)]
 
 
-def _mark(metric: str, change: Statistic, error: float | None) -> Mark:
-    if error is not None and abs(change.mean) <= error:
-        return Mark.noise
-    better = CATALOGUE[metric].higher_is_better
-    if better is None:
-        return Mark.changed
-    if error is None:
-        return Mark.unknown
-    if change.n == 1 and abs(change.mean) <= CLEAR * error:
-        return Mark.unknown
-    return Mark.better if (change.mean > 0) == better else Mark.worse
-
-
-def error_of_mean(change: Statistic) -> float:
-    """Return half the confidence interval of a mean over several seeds, t s / √n; 0 where they have no spread."""
-    if change.std is None:
-        return 0.0
-    from scipy.special import stdtrit
-
-    return float(stdtrit(change.n - 1, (1 + CONFIDENCE) / 2)) * change.std / sqrt(change.n)
+def _with(one: Difference, pair: Pair) -> Difference:
+    return replace(one, pair=pair, mark=_mark(one.metric, one.change, pair))

@@ -57,9 +57,13 @@ class Components:
         """Return the two-sided p-values of differences of 0; 1 where the variance is not known."""
         error = np.sqrt(self.variance(self.n))
         t = np.divide(np.abs(self.difference), error, out=np.zeros(len(error)), where=self.known & (error > 0))
-        freedom = self.freedom(self.n)
-        tails = np.where(freedom < _NORMAL, stdtr(np.minimum(freedom, _NORMAL), -t), ndtr(-t))
-        return np.asarray(np.minimum(1.0, 2.0 * tails))
+        return student_p(t, self.freedom(self.n))
+
+
+def student_p(t: Floats, freedom: Floats) -> Floats:
+    """Return the two-sided p-values of Student's t ≥ 0; infinite degrees of freedom are the normal distribution's."""
+    tails = np.where(freedom < _NORMAL, stdtr(np.minimum(freedom, _NORMAL), -t), ndtr(-t))
+    return np.asarray(np.minimum(1.0, 2.0 * tails))
 
 
 def student_quantile(probability: float | Floats, freedom: Floats) -> Floats:

@@ -45,6 +45,16 @@ class Sums:
         """How many seeds each experiment has."""
         return int(self.means.shape[1])
 
+    def beside_zero(self, experiment: int) -> Sums:
+        """Return the sums of one experiment and of one whose values are all 0: to compare it with a number."""
+        own = slice(experiment, experiment + 1)
+
+        def padded(matrix: Floats | None) -> Floats | None:
+            return None if matrix is None else np.pad(matrix[own, own], (0, 1))
+
+        means = np.pad(self.means[own], ((0, 1), (0, 0)))
+        return Sums(means, padded(self.within), padded(self.between), self.images)
+
     def of(self, chosen: Sequence[int]) -> Sums:
         """Return the sums of the chosen experiments, by their positions."""
         both = np.ix_(chosen, chosen)

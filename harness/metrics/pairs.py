@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Literal
 
 import numpy as np
 
-from harness.metrics.components import Components
+from harness.metrics.components import Components, student_p
 from harness.metrics.crossed import Floats, Sums
 from harness.metrics.power import seeds_needed
 from harness.metrics.proportions import CONFIDENCE, mcnemar, mcnemar_interval
@@ -46,6 +47,18 @@ class Pair:
         """Return how much the second is above the first."""
         low, high = (None if end is None else -end for end in (self.high, self.low))
         return replace(self, first=self.second, second=self.first, difference=-self.difference, low=low, high=high)
+
+    def above(self, offset: float) -> Pair:
+        """Return how much the difference is above an offset; its p-value is not adjusted."""
+        if not offset:
+            return self
+        if self.low is None or self.high is None or self.variance_seeds is None or self.variance_images is None:
+            return replace(self, difference=self.difference - offset)
+        difference = self.difference - offset
+        error = sqrt(self.variance_seeds + self.variance_images)
+        p = student_p(np.array([abs(difference) / error if error else 0.0]), np.array([self.df or np.inf]))
+        low, high = self.low - offset, self.high - offset
+        return replace(self, difference=difference, low=low, high=high, p=float(p[0]), p_holm=float(p[0]))
 
 
 def all_pairs(names: Sequence[str], sums: Sums, parts: Components, *, proportion: bool) -> Iterator[Pair]:

@@ -52,6 +52,7 @@ class Kind(StrEnum):
     degradation = "degradation"  # in percent already, two decimals
     loss = "loss"  # nats, four decimals
     seconds = "seconds"
+    real = "real"  # three significant digits
     rate = "rate"  # a second, no decimals
 
 

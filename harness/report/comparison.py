@@ -15,10 +15,10 @@ _DRAWN = {"test_accuracy": "Test accuracy", "val_accuracy": "Validation accuracy
 _LOOKS = {
     Mark.better: ("#009E73", "triangle-up"),
     Mark.worse: ("#D55E00", "triangle-down"),
-    Mark.noise: ("#0072B2", "circle"),
+    Mark.insignificant: ("#0072B2", "circle"),
     Mark.same: ("#CC79A7", "square"),
     Mark.changed: ("#E69F00", "diamond"),
-    Mark.unknown: ("#8A8A8A", "cross"),
+    Mark.undecided: ("#8A8A8A", "cross"),
 }
 """What each mark looks like: a colour and a shape."""
 _NAME = 26
@@ -46,8 +46,8 @@ def intervals(comparison: Comparison, metric: str) -> list[dict[str, Any]]:
         {
             "experiment": one.experiment,
             "change": 100 * one.change.mean,
-            "low": 100 * (one.change.mean - (one.error or 0.0)),
-            "high": 100 * (one.change.mean + (one.error or 0.0)),
+            "low": 100 * (one.interval or (one.change.mean,))[0],
+            "high": 100 * (one.interval or (one.change.mean,))[-1],
             "mark": one.mark.value,
             "seeds": one.change.n,
         }

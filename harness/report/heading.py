@@ -6,14 +6,14 @@ from datetime import datetime
 
 from harness import text
 from harness.datasets.splits import SETS
-from harness.metrics.comparisons import CONFIDENCE, Mark
+from harness.metrics.comparisons import Mark
 from harness.metrics.statistic import Kind, Statistic
 from harness.plugins.revisions import spoken as spoken_revision
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard.ranked import overview
 from harness.results.tables.model import Ranked
-from harness.results.tables.values import as_shown
+from harness.results.tables.values import as_shown, interval
 from harness.results.verify.verification import spoken as judged
 from harness.text import counted, spoken
 
@@ -73,7 +73,7 @@ def _best(material: Material) -> str:
 
 def _best_tested(material: Material) -> list[tuple[ExperimentRows, Statistic]]:
     """Return what the leaderboard has first by test accuracy; several where they are shown alike."""
-    return [(one, ranked.value) for one, ranked in _ranked(material, "test_accuracy") if ranked.rank == 1]
+    return [(one, ranked.value) for one, ranked in _ranked(material, "test_accuracy") if ranked.place.rank == 1]
 
 
 def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]:
@@ -88,7 +88,7 @@ def _told(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> s
     names = [one.name for one, _ in best]
     base = material.results.baseline
     if len(best) == 1 and (base is None or base.name in names):
-        base = next((one for one, ranked in _ranked(material, "test_accuracy") if ranked.rank > 1), None)
+        base = next((one for one, ranked in _ranked(material, "test_accuracy") if ranked.place.rank > 1), None)
     if base and base.name not in names:
         text += _lead(material, best[0][0], base)
     if len(best) > 1:
@@ -103,10 +103,9 @@ def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str
     if found is None:
         return ""
     seeds = "one seed" if found.change.n == 1 else f"{found.change.n} seeds"
-    error = "" if found.error is None else f"± {100 * found.error:.1f} at {100 * CONFIDENCE:.0f} %, "
-    unsettled = "which one seed cannot settle" if found.change.n == 1 else "of which no error is known"
-    means = {Mark.noise: ", within noise", Mark.unknown: f", {unsettled}"}.get(found.mark, "")
-    return f", {100 * found.change.mean:+.1f} points over {base.name} ({error}{seeds}){means}"
+    ends = f"95 % CI {interval(found.interval, Kind.points)}, " if found.interval else ""
+    means = {Mark.insignificant: ", not significant", Mark.undecided: ", undecided"}.get(found.mark, "")
+    return f", {100 * found.change.mean:+.1f} points over {base.name} ({ends}{seeds}){means}"
 
 
 def _degraded(material: Material, name: str) -> str:
@@ -114,7 +113,7 @@ def _degraded(material: Material, name: str) -> str:
     board = overview(material.results)
     told = ""
     for key in [key for key in (column.key for column in board.columns) if key.startswith("degradation")]:
-        ranks = {one.name: ranked.rank for one, ranked in _ranked(material, key)}
+        ranks = {one.name: ranked.place.rank for one, ranked in _ranked(material, key)}
         if name in ranks and len(ranks) > 1:
             under = key.removeprefix("degradation").lstrip("_").replace("_", " ")
             place = "first" if ranks[name] == 1 else f"number {ranks[name]}"

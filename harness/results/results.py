@@ -9,11 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.datasets.info import DatasetInfo
-from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.analysis import Analysis
+from harness.metrics.comparability import comparable
 from harness.metrics.comparisons import Difference, difference
+from harness.metrics.quantities import Quantity
 from harness.results.experiments import ExperimentRows, perturbations
+from harness.results.inference import analysis_of, values_of
 from harness.rows import CLEAN, Condition, TrialRow
-from harness.store import Run
+from harness.store import Crossed, Run, read_sums
 from harness.suite import Suite
 from harness.suite.finalists import Choice, choices
 
@@ -22,18 +25,20 @@ from harness.suite.finalists import Choice, choices
 class Results:
     """The rows of a run with what its suite says of them.
 
-    ``rows`` has every planned trial, done or not, in the suite's order.
+    ``rows`` has every planned trial, done or not, in the suite's order. ``run``: where its files
+    are, None where there are none.
     """
 
     directory: Path
     suite: Suite
     dataset: DatasetInfo
     rows: list[TrialRow]
+    run: Run | None = None
 
     @classmethod
     def of(cls, run: Run) -> Results:
         """Return the results of a run; each of its rows is read once."""
-        return cls(run.directory, run.suite, run.dataset, list(run.rows()))
+        return cls(run.directory, run.suite, run.dataset, list(run.rows()), run)
 
     @property
     def title(self) -> str:
@@ -110,12 +115,43 @@ class Results:
             tested=sum(len(experiment.tested) for experiment in self.experiments),
         )
 
+    def analysis(self, metric: str, conditions: tuple[Condition, ...] = (CLEAN,)) -> Analysis:
+        """Return the comparisons of all experiments that have a metric; conditions are of test rows.
+
+        Of several conditions it is that of the metric's mean over them.
+        """
+        quantity = Quantity(metric, conditions)
+        if quantity not in self._analyses:
+            self._analyses[quantity] = analysis_of(self.experiments, quantity, self._sums)
+        return self._analyses[quantity]
+
+    @cached_property
+    def _analyses(self) -> dict[Quantity, Analysis]:
+        return {}
+
+    @cached_property
+    def _sums(self) -> Mapping[Quantity, Crossed]:
+        return read_sums(self.run, self.rows) if self.run else {}
+
     def over(
-        self, experiment: ExperimentRows, base: ExperimentRows, metric: str, condition: Condition = CLEAN
+        self,
+        experiment: ExperimentRows,
+        base: ExperimentRows,
+        metric: str,
+        conditions: tuple[Condition, ...] = (CLEAN,),
     ) -> Difference | None:
         """Return how much an experiment's metric is above another's, over the seeds that both have; None without one.
 
-        The condition is of test rows.
+        It is significant, or not, as one of all pairs of experiments. Where all experiments are compared over other
+        seeds than both have, it is over those.
         """
-        before, after = (side.trials(metric) for side in (base, experiment))
-        return difference(experiment.name, CATALOGUE[metric].name, before, after, self.sizes, condition)
+        sides = (base, experiment)
+        values = [values_of(side, Quantity(metric, conditions)) for side in sides]
+        common = [seed for seed in values[0] if seed in values[1]]
+        if not comparable([metric], [side.trials(metric)[seed] for side in sides for seed in common]):
+            return None
+        analysis = self.analysis(metric, conditions)
+        pair = analysis.pair(experiment.name, base.name)
+        if pair:
+            values = [{seed: side[seed] for seed in analysis.seeds if seed in side} for side in values]
+        return difference(experiment.name, metric, conditions[0], values[0], values[1], pair)

@@ -1,13 +1,14 @@
 """The run directory: one row for every planned trial, resumed by the same command."""
 
 from harness.store.classes import read_classes, write_classes
+from harness.store.crossing import Crossed
 from harness.store.debris import clear, clear_checkpoint
 from harness.store.listing import Listed, listed
 from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
 from harness.store.shelf import bring_back, put_aside, shelved
 from harness.store.stored import Damaged, Stored, damaged_files, plain
-from harness.store.sums import Crossed, read_sums
+from harness.store.sums import pair_sums, read_sums
 
 __all__ = [
     "MEASURED",
@@ -22,6 +23,7 @@ __all__ = [
     "damaged_files",
     "listed",
     "locked",
+    "pair_sums",
     "plain",
     "put_aside",
     "read_classes",

@@ -7,20 +7,19 @@ other trials than the run has now. No table reads predictions otherwise.
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_jsonable_python
 
-from harness.errors import HarnessError
 from harness.machine.files import checksum
 from harness.metrics.catalogue import CATALOGUE
-from harness.metrics.crossed import Summation, Sums
-from harness.metrics.predictions import Predictions, of_conditions
-from harness.metrics.quantities import Quantity, quantities, shared_seeds
-from harness.rows import CLEAN, Condition, TrialRow
+from harness.metrics.crossed import Sums
+from harness.metrics.quantities import Quantity, quantities
+from harness.rows import Condition, TrialRow
+from harness.store.crossing import Crossed, crossed_sums, having
 from harness.store.run import Run
 from harness.store.sealed import read_sealed, write_sealed
 from harness.store.stored import Stored
@@ -28,24 +27,6 @@ from harness.suite.finalists import tested
 
 NAME = "sums.npz"
 _FORMAT = 1
-_MOST_BYTES = 1 << 29
-"""What the values in memory take at most: those of more quantities are made one part after the other."""
-
-Available = dict[str, set[int]]
-"""Experiments, and the seeds of those of their trials that have a value."""
-
-
-@dataclass(frozen=True, eq=False)
-class Crossed:
-    """The sums of a quantity over the experiments and seeds that have it.
-
-    ``proportion``: each image is right or wrong.
-    """
-
-    experiments: tuple[str, ...]
-    seeds: tuple[int, ...]
-    sums: Sums
-    proportion: bool
 
 
 def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
@@ -58,9 +39,11 @@ def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
     stored = read_sealed(run.directory / NAME, owner)
     found = None if stored is None else _unpacked(stored)
     if found is None:
-        found = _made(run, trials)
-        with suppress(OSError):  # a run that may be read alone has tables too
-            write_sealed(run.directory / NAME, _packed(found), owner)
+        places = {row.experiment: (run, row.experiment) for row in trials}
+        found = crossed_sums(places, {each: having(trials, each) for each in quantities(_severities(run))})
+        if found:
+            with suppress(OSError):  # a run that may be read alone has tables too
+                write_sealed(run.directory / NAME, _packed(found), owner)
     return found
 
 
@@ -74,32 +57,6 @@ def _owner(run: Run, trials: Sequence[TrialRow]) -> str:
     return checksum([_FORMAT, sorted(CATALOGUE), _severities(run), to_jsonable_python(measured)])
 
 
-def _made(run: Run, trials: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
-    """Return the sums, made from the trials' stored predictions."""
-    asked = quantities(_severities(run))
-    due = {quantity: _available(trials, quantity) for quantity in asked}
-    reader = _Reader(run)
-    found: dict[Quantity, Crossed] = {}
-    while due:
-        parts: dict[tuple[tuple[str, ...], tuple[int, ...]], list[Quantity]] = {}
-        for quantity, available in due.items():
-            names, seeds = shared_seeds(available)
-            if names:
-                parts.setdefault((names, seeds), []).append(quantity)
-        again: dict[Quantity, Available] = {}
-        for (names, seeds), together in parts.items():
-            values_bytes = 2 * len(names) * run.dataset.sizes["test"] * np.dtype(np.float32).itemsize
-            size = max(1, _MOST_BYTES // max(values_bytes, 1))
-            for start in range(0, len(together), size):
-                made, missing = _summed(reader, names, seeds, together[start : start + size])
-                found |= made
-                for quantity, name, seed in missing:
-                    due[quantity][name].discard(seed)
-                    again[quantity] = due[quantity]
-        due = again
-    return {quantity: found[quantity] for quantity in asked if quantity in found}
-
-
 def _severities(run: Run) -> dict[str, list[float]]:
     """Return the severities that the suite asks for, by perturbation."""
     asked: dict[str, list[float]] = {}
@@ -108,64 +65,21 @@ def _severities(run: Run) -> dict[str, list[float]]:
     return asked
 
 
-def _available(trials: Sequence[TrialRow], quantity: Quantity) -> Available:
-    found: Available = {}
-    for row in trials:
-        measures = row.evaluation.measures if row.evaluation else []
-        if {CLEAN, *quantity.conditions} <= {measure.condition for measure in measures}:
-            found.setdefault(row.experiment, set()).add(row.seed)
-    return found
+def pair_sums(first: Run, second: Run, experiment: str, seeds: Sequence[int]) -> dict[Quantity, Crossed]:
+    """Return the sums of an experiment in two runs, "first" and "second", over seeds that are tested in both.
 
-
-def _summed(
-    reader: "_Reader", names: Sequence[str], seeds: Sequence[int], together: Sequence[Quantity]
-) -> tuple[dict[Quantity, Crossed], set[tuple[Quantity, str, int]]]:
-    """Return the sums of some quantities over experiments and seeds, and where they are missing: those have no sums."""
-    summations = {quantity: Summation(len(names)) for quantity in together}
-    proportions: dict[Quantity, bool] = {}
-    missing: set[tuple[Quantity, str, int]] = set()
-    for seed in seeds:
-        for name in names:
-            predictions = reader.read(name, seed)
-            for quantity, summation in summations.items():
-                values = None if predictions is None else quantity.values(predictions)
-                if values is None:
-                    missing.add((quantity, name, seed))
-                elif not any(lacking is quantity for lacking, _, _ in missing):
-                    summation.add(values)
-                    proportions[quantity] = values.dtype == np.bool_
-    lacking = {quantity for quantity, _, _ in missing}
-    return {
-        quantity: Crossed(tuple(names), tuple(seeds), summation.sums(), proportions[quantity])
-        for quantity, summation in summations.items()
-        if quantity not in lacking
-    }, missing
-
-
-class _Reader:
-    """Reads trials' predictions, all of the same images."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._images: NDArray[Any] | None = None
-
-    def read(self, experiment: str, seed: int) -> dict[Condition, Predictions] | None:
-        """Return a trial's predictions under each condition; None where they are missing, damaged, of other images."""
-        stored = self._run.read(experiment, seed)
-        if not isinstance(stored, Stored) or stored.row.evaluation is None:
-            return None
-        try:
-            arrays = self._run.arrays(experiment, seed, "evaluation.npz")
-            images, predictions = arrays["rows"], of_conditions(arrays)
-            conditions = [measure.condition for measure in stored.row.evaluation.measures]
-            found = dict(
-                zip(reversed(conditions), reversed(predictions), strict=True)
-            )  # the first of equal ones counts
-        except (HarnessError, LookupError, ValueError, TypeError):
-            return None
-        if self._images is None:
-            self._images = images
-        return found if np.array_equal(images, self._images) else None
+    They share their test images. Of networks that answer the same, as the files' digests say, there are none.
+    """
+    rows: list[TrialRow] = []
+    digests: list[list[str]] = []
+    for run in (first, second):
+        found = [stored for seed in seeds if isinstance(stored := run.read(experiment, seed), Stored)]
+        rows += [replace(stored.row, experiment="second" if run is second else "first") for stored in found]
+        digests.append([stored.files.get("evaluation.npz", "") for stored in found])
+    if digests[0] == digests[1]:
+        return {}
+    places = {"first": (first, experiment), "second": (second, experiment)}
+    return crossed_sums(places, {each: having(rows, each) for each in quantities(_severities(first))})
 
 
 def _packed(found: Mapping[Quantity, Crossed]) -> dict[str, NDArray[Any]]:

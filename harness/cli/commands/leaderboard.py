@@ -25,6 +25,7 @@ def leaderboard(
     raw: RawOption = False,
 ) -> None:
     """Show a run's leaderboards and other tables."""
+    from harness.results.leaderboard import differences
     from harness.results.leaderboard import tables as all_tables
     from harness.results.leaderboard.per_class import of_run
     from harness.results.results import Results
@@ -33,4 +34,6 @@ def leaderboard(
     opened = Run.open(run)
     results = Results.of(opened)
     found = all_tables(results) if per_class is None else [of_run(opened, results, per_class)]
+    if per_class is None and (tables or format is Format.json):  # they have a line for each pair of experiments
+        found += differences(results)
     show(found, format, tables, of="this run", raw=raw)

@@ -19,12 +19,13 @@ def verify(
     chosen: TableOption = None,
     raw: RawOption = False,
     missed: Annotated[bool, typer.Option("--missed", help="Show only the expectations that are missed.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 3 if a relation is undecided, too.")] = False,
 ) -> None:
     """Verify a run's expectations.
 
     Shows what the suite expects, what the run has, and the verdict. Values expected on other data than the run's are
-    not comparable; relations are verified on any data. Exit code 3: an expectation is missed or undecided, for
-    example because a trial failed or is not done yet.
+    not comparable; relations are verified on any data, and undecided where seeds and images do not tell. Exit code 3:
+    an expectation is missed, or cannot be judged because a trial failed or is not done yet.
     """
     from harness.results.results import Results
     from harness.results.verify.evidence import named
@@ -47,7 +48,7 @@ def verify(
     for line in named(verification.missing):
         say(f"missing: {line}", err=True)
     say(spoken(verification), err=True)
-    if verification.missed or verification.undecided:
+    if verification.missed or verification.unfinished or (strict and verification.undecided):
         raise typer.Exit(3)
 
 

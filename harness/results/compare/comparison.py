@@ -10,9 +10,12 @@ from harness.errors import HarnessError
 from harness.machine.contention import advice
 from harness.metrics.catalogue import CATALOGUE, value_of
 from harness.metrics.comparability import comparable
-from harness.metrics.comparisons import Difference, Trials, difference
+from harness.metrics.comparisons import Difference
+from harness.metrics.quantities import Quantity
+from harness.results.compare.judging import Trials, difference_in, judged_together
 from harness.results.experiments import all_measures
 from harness.rows import CLEAN
+from harness.store import pair_sums
 from harness.text import numbered
 from harness.trial.fingerprints import differences
 
@@ -92,10 +95,11 @@ def compare(first: Results, second: Results) -> Comparison:
     unjudged: list[Unjudged] = []
     for name, (one, other) in sides.items():
         redrawn = _redrawn(one, other)
+        sums = pair_sums(first.run, second.run, name, common[name]) if first.run and second.run else {}
         for metric, condition in _asked(list(one.values())):
             why = redrawn.get(condition[0] or "", "") if CATALOGUE[metric].of_test else ""
             if not why:
-                changed = difference(name, metric, one, other, first.sizes, condition)
+                changed = difference_in(name, Quantity(metric, (condition,)), one, other, sums)
                 found += [changed] if changed else []
                 why = _why_unjudged(metric, condition, one, other, second)
             both = CATALOGUE[metric].of_machine and not _lost(metric, condition, one, other)
@@ -107,7 +111,7 @@ def compare(first: Results, second: Results) -> Comparison:
         str(second.directory),
         first.dataset,
         common,
-        found,
+        judged_together(found),
         {name: texts for name, texts in settings.items() if texts},
         _environment([one for one, _ in pairs], [other for _, other in pairs]),
         _unmatched(first, second),

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.metrics.catalogue import CATALOGUE, Metric
-from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Difference, Mark
+from harness.metrics.comparisons import SIGNS, Difference, Mark
 from harness.metrics.statistic import Kind
 from harness.metrics.units import UNITS, Unit, under
+from harness.results.tables.inference import pair_cells, pair_columns
 from harness.results.tables.model import Column, Table
 from harness.rows import Condition
 from harness.text import counted
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 _NAMED = 4
 """So many metrics of a mark, and experiments of a metric, are named in a sentence."""
-_MANY = 20
-"""Of this many intervals at 95 % one is expected to leave out 0 by chance."""
 BRIEF = ("overview", "settings", "environment", "unmatched")
 """The tables that answer the first questions; the others have every metric."""
 
@@ -37,18 +36,16 @@ def tables(comparison: Comparison) -> list[Table]:
 
 
 def spoken(comparison: Comparison) -> str:
-    """Return a comparison in sentences: how many differences are what, which are more than noise, and what chance does.
+    """Return a comparison in sentences: how many differences are what, and which are significant.
 
-    ``12 trials in both runs; of 268 differences 240 same, 27 within noise, 1 worse. Worse: val_loss of A.``
+    ``12 trials in both runs; of 268 differences 240 same, 27 not significant, 1 worse. Worse: val_loss of A.``
     """
     marks = Counter(one.mark for one in comparison.differences)
     told = ", ".join(f"{count} {mark.value}" for mark, count in marks.most_common())
     trials = sum(map(len, comparison.seeds.values()))
     counts = f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}."
-    judged = marks[Mark.better] + marks[Mark.worse] + marks[Mark.noise]
-    chance = f"Of {judged} intervals at {CONFIDENCE:.0%}, about {(1 - CONFIDENCE) * judged:.0f} leave out 0 by chance."
     named = [_named(comparison, mark) for mark in (Mark.worse, Mark.better, Mark.changed)]
-    return " ".join(filter(None, [counts, *named, chance if judged >= _MANY else ""]))
+    return " ".join(filter(None, [counts, *named]))
 
 
 def _named(comparison: Comparison, mark: Mark) -> str:
@@ -104,14 +101,15 @@ def _headline(metric: Metric) -> str:
 
 
 def _change(one: Difference) -> str:
-    """Return a change with the sign of what it means: ``"+0.12 ± 0.05 ▲"``."""
-    metric, change, error = CATALOGUE[one.metric], one.change.mean, one.error
+    """Return a change with its interval and the sign of what it means: ``"+0.12 [+0.07, +0.17] ▲"``."""
+    metric, change = CATALOGUE[one.metric], one.change.mean
     if metric.of_machine:
         factor, digits = 100.0 / one.first.mean if one.first.mean else 0.0, 1
     else:
         factor, digits = (100.0, 2) if metric.unit.value is Kind.percent else (1.0, 4)
-    spread = "" if error is None else f" ± {error * factor:.{digits}f}"
-    return f"{change * factor:+.{digits}f}{spread} {SIGNS[one.mark]}".rstrip()
+    ends = ", ".join(f"{end * factor:+.{digits}f}" for end in one.interval or ())
+    interval = f" [{ends}]" if ends else ""
+    return f"{change * factor:+.{digits}f}{interval} {SIGNS[one.mark]}".rstrip()
 
 
 def _counted(found: Sequence[Difference]) -> str:
@@ -120,21 +118,13 @@ def _counted(found: Sequence[Difference]) -> str:
 
 
 def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
-    several = any(len(seeds) > 1 for seeds in comparison.seeds.values())
-    single = any(len(seeds) == 1 for seeds in comparison.seeds.values())
+    single = any(one.pair and one.pair.target == "networks" for one in comparison.differences)
+    intervals = any(one.interval for one in comparison.differences)
     rule = [
-        "▲ better, ▼ worse, ≈ within noise, = the same to the last bit, ? no verdict.",
-        "Changed: more than noise, but neither way is better."
-        if any(one.mark is Mark.changed for one in comparison.differences)
-        else "",
-        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed; of a validation or test "
-        "accuracy, macro-F1 or degradation not less than its sampling error."
-        if several
-        else "",
-        "Of one seed a validation or test accuracy or macro-F1 within its sampling error is noise, beyond "
-        f"{CLEAR:g} times that a difference."
-        if single
-        else "",
+        "▲ better, ▼ worse (5 %, Holm over experiments), ≈ not significant, = the same to the last bit, ? undecided.",
+        "[low, high]: 95 % confidence interval, over seeds and test images." if intervals else "",
+        "Changed: neither way is better." if any(one.mark is Mark.changed for one in comparison.differences) else "",
+        "One seed: about these networks, not about their recipes." if single else "",
         "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
         *_left_out(comparison),
     ]
@@ -159,7 +149,7 @@ def _every(unit: Unit, title: str, differences: Sequence[Difference]) -> Table:
         Column("first", "First", unit.value),
         Column("second", "Second", unit.value),
         Column("change", "Change", unit.change),
-        Column("error", "±", unit.value),
+        *pair_columns(unit.change),
         Column("mark", "Mark"),
     ]
     lines: list[dict[str, Any]] = [
@@ -169,7 +159,7 @@ def _every(unit: Unit, title: str, differences: Sequence[Difference]) -> Table:
             "first": one.first,
             "second": one.second,
             "change": one.change.mean,
-            "error": one.error,
+            **pair_cells(one.pair if one.interval else None),
             "mark": one.mark.value,
         }
         for one in differences

@@ -1,5 +1,6 @@
 """Ranked tables made from a run's results."""
 
+from harness.results.leaderboard.differences import differences
 from harness.results.leaderboard.tables import tables
 
-__all__ = ["tables"]
+__all__ = ["differences", "tables"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.metrics.comparisons import CLEAR, CONFIDENCE, SIGNS, Mark
+from harness.metrics.comparisons import SIGNS, Mark
 from harness.results.experiments import ExperimentRows
 from harness.results.results import Results
 from harness.results.tables.model import Marked
@@ -15,8 +15,8 @@ from harness.suite.models import BestOf
 from harness.text import counted, numbered, some, uneven_seeds
 
 _MEANING = {
-    Mark.better: "better", Mark.worse: "worse", Mark.noise: "within noise", Mark.same: "equal",
-    Mark.unknown: "no verdict",
+    Mark.better: "better", Mark.worse: "worse", Mark.insignificant: "not significant", Mark.same: "equal",
+    Mark.undecided: "undecided",
 }  # fmt: skip
 
 
@@ -35,16 +35,9 @@ def marks(about: str, cells: Iterable[Marked | None]) -> str:
     signs = ", ".join(f"{SIGNS[mark]} {meaning}" for mark, meaning in _MEANING.items() if mark in used)
     if not signs:
         return ""
-    several = (
-        f"Noise: the {CONFIDENCE:.0%} interval of the mean difference, seed by seed (paired t-test); of a "
-        "validation or test accuracy or macro-F1 not less than its sampling error."
-    )
-    single = (
-        "Of one seed, noise is what lies within the sampling error of a validation or test accuracy or macro-F1; a "
-        f"verdict takes {CLEAR:g} times that."
-    )
-    ns = [cell.value.n for cell in found]
-    return joined(f"{about}: {signs}.", several if max(ns) > 1 else "", single if min(ns) == 1 else "")
+    single = "One seed: ▲ and ▼ are about these networks, not about their recipes."
+    alone = any(cell.value.n == 1 and cell.mark in {Mark.better, Mark.worse} for cell in found)
+    return joined(f"{about}: {signs} (5 %, Holm).", single if alone else "")
 
 
 def seeds(experiments: Sequence[ExperimentRows]) -> str:

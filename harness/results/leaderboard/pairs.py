@@ -2,67 +2,111 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE, Metric
-from harness.metrics.comparisons import CONFIDENCE
-from harness.metrics.statistic import Kind
+from harness.metrics.comparisons import Difference, judged
+from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import notes
+from harness.results.leaderboard.rankings import rankings
 from harness.results.results import Results
 from harness.results.tables.model import Column, Marked, Table
+from harness.rows import CLEAN, Condition
 
-_SHOWN = tuple(metric for metric in CATALOGUE.values() if "pairs" in metric.shown)
+
+@dataclass(frozen=True)
+class _Shown:
+    """What pairs are compared in: a metric, clean or in the mean over conditions."""
+
+    key: str
+    heading: str
+    metric: Metric
+    conditions: tuple[Condition, ...] = (CLEAN,)
+
+    def of(self, one: ExperimentRows) -> Statistic | None:
+        if self.conditions == (CLEAN,):
+            return one.statistic(self.metric.name)
+        names = {condition.perturbation for condition in self.conditions}
+        severities = [condition.severity for condition in self.conditions]
+        return one.over_severities(self.metric.name, names.pop() or "", severities)
+
+    @property
+    def relative(self) -> bool:
+        """Whether a difference is in percent of the first's value."""
+        return self.metric.kind is Kind.loss
+
+    @property
+    def change(self) -> Column:
+        """The column of the differences."""
+        kind = Kind.relative if self.relative or self.metric.kind is Kind.degradation else Kind.points
+        return Column(f"{self.key}_change", "Δ, %" if self.relative else "Δ, pp", kind)
 
 
 def comparison(results: Results) -> list[Table]:
     """Return the table of a suite's pairs, none without any: two experiments, then the second less the first.
 
-    Values are means over the seeds that an experiment has, differences are over those that both have. A loss's is in
-    percent of the first's. Test values are there where both are tested.
+    Values are means over the seeds that an experiment has, differences are over those that all have. A loss's is in
+    percent of the first's. Test values are there where both are tested. The differences in a metric are significant, or
+    not, among those of the table.
     """
-    lines = [line for first, second in results.pairs for line in _lines(results, first, second)]
-    if not lines:
+    pairs = results.pairs
+    if not pairs:
         return []
-    shown = [metric for metric in _SHOWN if not metric.of_test or any(line.get(metric.name) for line in lines)]
-    columns = [Column("experiment", "Experiment"), Column("backend", "Backend", minor=1)]
-    for metric in shown:
-        relative = metric.kind is Kind.loss
-        columns.append(Column.of(metric))
-        change = Kind.relative if relative else Kind.points
-        columns.append(Column(_change(metric), "Δ, %" if relative else "Δ, pp", change))
-    cells = [line.get(_change(metric)) for line in lines for metric in shown]
-    spreads = [
-        "of values the standard deviation over seeds"
-        if any(len(one.done) > 1 for pair in results.pairs for one in pair)
-        else "",
-        f"of Δ half its {CONFIDENCE:.0%} interval" if any(cell and cell.error is not None for cell in cells) else "",
+    found = {shown.key: _differences(results, shown) for shown in _all_shown(results)}
+    lines = [
+        line for at, pair in enumerate(pairs) for line in _lines(results, pair, [each[at] for each in found.values()])
     ]
+    shown = [one for one in _all_shown(results) if not one.metric.of_test or any(line.get(one.key) for line in lines)]
+    columns = [Column("experiment", "Experiment"), Column("backend", "Backend", minor=1)]
+    for one in shown:
+        columns += [Column(one.key, one.heading, one.metric.kind), one.change]
+    cells = [line.get(one.change.key) for line in lines for one in shown]
+    spread = any(len(one.done) > 1 for pair in pairs for one in pair)
+    intervals = any(cell and cell.interval for cell in cells)
     note = notes.joined(
-        f"±: {', '.join(filter(None, spreads))}." if any(spreads) else "",
+        "±: SD over seeds." if spread else "",
+        "[low, high]: 95 % confidence interval." if intervals else "",
         notes.marks("Δ, the second less the first", cells),
-        notes.seeds([one for one in results.experiments if any(one in pair for pair in results.pairs)]),
+        notes.seeds([one for one in results.experiments if any(one in pair for pair in pairs)]),
     )
     return [Table("comparison", f"Side by side · {results.data}", columns, lines, note)]
 
 
-def _lines(results: Results, first: ExperimentRows, second: ExperimentRows) -> list[dict[str, Any]]:
+def _all_shown(results: Results) -> list[_Shown]:
+    clean = [_Shown(one.name, one.title, one) for one in CATALOGUE.values() if "pairs" in one.shown]
+    noisy = [
+        _Shown(ranking.key, ranking.heading, ranking.metric, ranking.conditions)
+        for ranking in rankings(results)
+        if ranking.perturbation
+    ]
+    return clean + noisy
+
+
+def _differences(results: Results, shown: _Shown) -> list[Difference | None]:
+    """Return the difference of each pair in a metric, judged together."""
+    found = [results.over(second, first, shown.metric.name, shown.conditions) for first, second in results.pairs]
+    known = iter(judged([one for one in found if one]))
+    return [one and next(known) for one in found]
+
+
+def _lines(
+    results: Results, pair: tuple[ExperimentRows, ExperimentRows], found: list[Difference | None]
+) -> list[dict[str, Any]]:
+    first, second = pair
+    every = _all_shown(results)
     both: list[dict[str, Any]] = []
-    for one in (first, second):
-        known = [metric.name for metric in _SHOWN if not metric.of_test or (first.tested and second.tested)]
-        values = {name: one.statistic(name) for name in known}
+    for one in pair:
+        known = [shown for shown in every if not shown.metric.of_test or (first.tested and second.tested)]
+        values = {shown.key: shown.of(one) for shown in known}
         both.append({"experiment": one.name, "backend": one.backend, **values})
     change: dict[str, Any] = {"experiment": f"{second.name} − {first.name}", "backend": ""}
-    for metric in _SHOWN:
-        found = results.over(second, first, metric.name)
-        if found is None:
+    for shown, difference in zip(every, found, strict=True):
+        if difference is None:
             continue
-        if metric.kind is not Kind.loss:
-            change[_change(metric)] = Marked.of(found)
-        elif found.first.mean:
-            change[_change(metric)] = Marked.of(found, scale=100.0 / found.first.mean)
+        if not shown.relative:
+            change[shown.change.key] = Marked.of(difference)
+        elif difference.first.mean:
+            change[shown.change.key] = Marked.of(difference, scale=100.0 / difference.first.mean)
     return [*both, change]
-
-
-def _change(metric: Metric) -> str:
-    return f"{metric.name}_change"

@@ -21,10 +21,12 @@ Escape = Callable[[str], str]
 def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None, raw: bool = False) -> str:
     """Return tables as ``"terminal"``, ``"markdown"``, ``"latex"``, ``"csv"`` or ``"json"`` text.
 
-    CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, an
-    ``…_error`` and ``…_mark`` beside a difference, and a ``…_doubt`` beside what is not to be compared. CSV of several
-    tables has a ``# key: title`` line before each; JSON is one object by key. ``room``: the columns of a terminal, if
-    it is one: tables are fitted into it. ``raw``: texts are not escaped for Markdown, LaTeX and spreadsheets.
+    CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, the
+    confidence interval ``…_low`` and ``…_high``, ``…_p``, ``…_p_holm`` and ``…_mark`` beside a difference, the
+    confidence set ``rank_low`` and ``rank_high`` beside a rank, a ``…_doubt`` beside what is not to be compared. CSV of
+    several tables has a ``# key: title`` line before each; JSON is one object by key. ``room``: the columns of a
+    terminal, if it is one: tables are fitted into it. ``raw``: texts are not escaped for Markdown, LaTeX and
+    spreadsheets.
     """
     if format_ == "json":
         documents = {table.key: {"title": table.title, "note": table.note, "rows": records(table)} for table in tables}
@@ -79,10 +81,11 @@ def _csv(table: Table, escape: Escape, *, titled: bool, raw: bool) -> str:
     writer.writeheader()
     for line in lines:
         # The module quotes a line feed, and lets a carriage return end the line.
+        plain = {key: ", ".join(value) if isinstance(value, list) else value for key, value in line.items()}
         writer.writerow(
             {
                 key: escape("\n".join(value.splitlines())) if isinstance(value, str) else value
-                for key, value in line.items()
+                for key, value in plain.items()
             }
         )
     title = f"{table.key}: {table.title}"

@@ -15,34 +15,47 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A rank, 1 the best, and its 95 % confidence set, None where it has none. What is shown alike shares a rank."""
+
+    rank: int
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True)
 class Ranked:
-    """A value with its rank among the experiments that have one; 1 is best, what is shown alike shares a rank."""
+    """A value with its place among the experiments that have one."""
 
     value: Statistic
-    rank: int
+    place: Place
 
 
 @dataclass(frozen=True)
 class Marked:
     """A difference over matched seeds, with what it means.
 
-    ``error``: half the confidence interval of its mean, None where nothing tells. ``brief``: people are shown the mean
-    and the mark alone. ``mark``: None where the table gives no verdict on it.
+    ``interval``: its 95 % confidence interval, None where no variance is known. ``brief``: people are shown the mean
+    and the mark alone. ``mark``: None where the table does not judge it. ``p`` and ``p_holm``: of no difference.
     """
 
     value: Statistic
-    error: float | None
+    interval: tuple[float, float] | None
     mark: Mark | None
     brief: bool = False
+    p: float | None = None
+    p_holm: float | None = None
 
     @classmethod
     def of(cls, difference: Difference | None, *, brief: bool = False, scale: float = 1.0) -> Marked | None:
         """Return a difference as a cell, multiplied by ``scale``; None of none."""
         if difference is None:
             return None
-        change, error = difference.change, difference.error
-        value = Statistic(change.mean * scale, None if change.std is None else change.std * scale, change.n)
-        return cls(value, None if error is None else error * scale, difference.mark, brief)
+        change, interval, pair = difference.change, difference.interval, difference.pair
+        value = Statistic(change.mean * scale, None if change.std is None else change.std * abs(scale), change.n)
+        ends = None if interval is None else (interval[0] * scale, interval[1] * scale)
+        p, p_holm = (pair.p, pair.p_holm) if pair else (None, None)
+        return cls(value, ends, difference.mark, brief, p, p_holm)
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of raw values (`Statistic`, `Ranked`, `Marked`, number, text, None), by the columns' keys.
+    """A table of raw values (`Statistic`, `Place`, `Ranked`, `Marked`, number, text, None), by the columns' keys.
 
     A key that a line lacks is None.
     """

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.metrics.statistic import Statistic
-from harness.results.tables.model import Column, Marked, Ranked, Table
+from harness.metrics.statistic import Kind, Statistic
+from harness.results.tables.model import Column, Marked, Place, Ranked, Table
 
 
 def records(table: Table) -> list[dict[str, Any]]:
     """Return the lines with raw values; a mean over several seeds gets its deviation and count beside it."""
-    spread, doubted, marked = (
+    spread, doubted, marked, placed = (
         [column for column in table.columns if any(asked(value) for value in table.values(column.key))]
-        for asked in (_has_spread, _is_doubted, _is_marked)
+        for asked in (_has_spread, _is_doubted, _is_marked, _is_placed)
     )
     found = []
     for line in table.lines:
@@ -22,6 +22,7 @@ def records(table: Table) -> list[dict[str, Any]]:
             value = line.get(column.key)
             record |= _raw(column, value, with_spread=column in spread, doubted=column in doubted)
             record |= _judged(column, value) if column in marked else {}
+            record |= _placed(column, value) if column in placed else {}
         found.append(record)
     return found
 
@@ -45,18 +46,31 @@ def _is_marked(value: Any) -> bool:
     return isinstance(value, Marked)
 
 
+def _is_placed(value: Any) -> bool:
+    return isinstance(value, Place | Ranked)
+
+
+def _placed(column: Column, value: Any) -> dict[str, Any]:
+    """Return a rank and the ends of its confidence set: ``rank``, ``rank_low`` and ``rank_high``."""
+    key = column.key if column.kind is Kind.number else f"{column.key}_rank"
+    place = value.place if isinstance(value, Ranked) else value
+    rank, low, high = (place.rank, place.low, place.high) if isinstance(place, Place) else (None, None, None)
+    return {key: rank, f"{key}_low": low, f"{key}_high": high}
+
+
 def _judged(column: Column, value: Any) -> dict[str, Any]:
-    error, mark = (value.error, value.mark) if isinstance(value, Marked) else (None, None)
-    return {f"{column.key}_error": error, f"{column.key}_mark": mark.value if mark else None}
+    marked = value if isinstance(value, Marked) else Marked(Statistic(0.0, None, 0), None, None)
+    low, high = marked.interval or (None, None)
+    mark = marked.mark.value if marked.mark else None
+    found = {"low": low, "high": high, "p": marked.p, "p_holm": marked.p_holm, "mark": mark}
+    return {f"{column.key}_{name}": part for name, part in found.items()}
 
 
 def _raw(column: Column, value: Any, *, with_spread: bool, doubted: bool) -> dict[str, Any]:
     statistic = _statistic(value)
-    plain = statistic.mean if statistic else value
+    plain = statistic.mean if statistic else list(value) if isinstance(value, tuple) else value
     # NaN is no JSON: a value that is not a number is none.
     record = {column.key: None if isinstance(plain, float) and not math.isfinite(plain) else plain}
-    if isinstance(value, Ranked):
-        record[f"{column.key}_rank"] = value.rank
     if with_spread:
         record[f"{column.key}_std"] = statistic.std if statistic else None
         record[f"{column.key}_n"] = statistic.n if statistic else None

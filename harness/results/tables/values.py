@@ -6,7 +6,8 @@ from typing import Any
 
 from harness.metrics.comparisons import SIGNS
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.tables.model import Marked, Ranked
+from harness.results.tables.model import Marked, Place, Ranked
+from harness.text import some
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.number: (1.0, ",.0f"),
@@ -16,6 +17,7 @@ _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.degradation: (1.0, ".2f"),
     Kind.loss: (1.0, ".4f"),
     Kind.seconds: (1.0, ",.1f"),
+    Kind.real: (1.0, ".3g"),
     Kind.rate: (1.0, ",.0f"),
 }
 _MISSING = "–"
@@ -33,25 +35,42 @@ def as_shown(value: float, kind: Kind) -> float:
 
 def shown(value: Any, kind: Kind) -> str:
     """Return a raw value of a table, as people read it."""
-    if value is None:
-        return "" if kind is Kind.text else _MISSING
-    if isinstance(value, Ranked):
-        return f"{shown(value.value, kind)} ({value.rank})"
-    if isinstance(value, Marked):
-        return _marked(value, kind)
-    if kind in {Kind.text, Kind.figure}:
-        return str(value)
-    factor, pattern = _NUMBERS[kind]
-    if not isinstance(value, Statistic):
-        return format(value * factor, pattern)
-    spread = f" ± {format(value.std * factor, pattern.lstrip('+'))}" if value.std is not None else ""
-    return format(value.mean * factor, pattern) + spread + (" !" if value.doubt else "")
+    match value:
+        case None:
+            text = "" if kind is Kind.text else _MISSING
+        case Ranked():
+            text = f"{shown(value.value, kind)} · {shown(value.place, kind)}"
+        case Place():
+            text = str(value.rank) if value.low is None else f"{value.rank} [{value.low}–{value.high}]"
+        case Marked():
+            text = _marked(value, kind)
+        case tuple():
+            text = some(value)
+        case _ if kind in {Kind.text, Kind.figure}:
+            text = str(value)
+        case Statistic():
+            factor, pattern = _NUMBERS[kind]
+            spread = f" ± {format(value.std * factor, pattern.lstrip('+'))}" if value.std is not None else ""
+            text = format(value.mean * factor, pattern) + spread + (" !" if value.doubt else "")
+        case _:
+            factor, pattern = _NUMBERS[kind]
+            text = format(value * factor, pattern)
+    return text
 
 
 def _marked(value: Marked, kind: Kind) -> str:
-    """Return ``"+0.10 ± 0.31 ≈"``, or ``"+0.10 ≈"`` of a brief one."""
+    """Return ``"+0.10 [-0.21, +0.41] ≈"``, or ``"+0.10 ≈"`` of a brief one."""
     factor, pattern = _NUMBERS[kind]
-    told = None if value.brief else value.error
-    spread = "" if told is None else f" ± {format(told * factor, pattern.lstrip('+'))}"
+    ends = "" if value.brief or value.interval is None else f" {interval(value.interval, kind)}"
     sign = f" {SIGNS[value.mark]}" if value.mark else ""
-    return (format(value.value.mean * factor, pattern) + spread + sign).rstrip()
+    return (format(value.value.mean * factor, pattern) + ends + sign).rstrip()
+
+
+def interval(ends: tuple[float, float], kind: Kind) -> str:
+    """Return the ends of a confidence interval of a change, as people read it.
+
+    >>> interval((-0.0309, 0.0237), Kind.points)
+    '[-3.09, +2.37]'
+    """
+    factor, pattern = _NUMBERS[kind]
+    return f"[{', '.join(format(end * factor, pattern) for end in ends)}]"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE
-from harness.metrics.comparisons import CONFIDENCE, Mark
 from harness.metrics.units import UNITS, Unit, under
 from harness.results.tables.model import Column, Marked, Table
 from harness.results.verify.evidence import note as missing_note
@@ -88,7 +87,7 @@ def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], une
             "relation": f"{one.expected.relation}{under(one.expected.condition)}",
             "left": one.left,
             "right": one.right,
-            "margin": one.margin and Marked(one.margin, one.error, Mark.noise if one.noise else None),
+            "margin": one.margin and Marked(one.margin, one.interval, None, p=_p(one), p_holm=_p_holm(one)),
             "verdict": one.verdict.value,
             "source": one.expected.source,
         }
@@ -98,21 +97,23 @@ def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], une
 
 
 def _chance(judged: Sequence[JudgedClaim]) -> str:
-    """Say how many relations are met or missed within noise, of how many nothing tells, and what ± is."""
-    parts = []
-    settled = [one for one in judged if one.verdict in {Verdict.met, Verdict.missed}]
-    if any(one.error is not None for one in settled):
-        told = [
-            f"{sum(one.noise for one in having)} of {len(having)} {verdict.value}"
-            for verdict in (Verdict.met, Verdict.missed)
-            if (having := [one for one in settled if one.verdict is verdict])
-        ]
-        parts.append(f"≈ within noise: {', '.join(told)}.")
-        values = "of values the standard deviation over seeds, " if any(_spread(one) for one in judged) else ""
-        parts.append(f"±: {values}of Δ half the {CONFIDENCE:.0%} interval of the difference, seed by seed.")
-    if untold := sum(one.untold for one in settled):
-        parts.append(f"Of {untold} nothing tells whether the difference is noise: more seeds would.")
-    return " ".join(parts)
+    """Say what ± and intervals are, what is undecided, and how many relations the values alone decided."""
+    parts = ["±: SD over seeds." if any(_spread(one) for one in judged) else ""]
+    if any(one.interval for one in judged):
+        parts.append("[low, high]: 95 % confidence interval.")
+    if any(one.verdict is Verdict.undecided for one in judged):
+        parts.append("Undecided: not significant (5 %, Holm) at these seeds and images.")
+    if count := sum(one.by_values for one in judged):
+        parts.append(f"{count} decided by the values alone, because one seed has no known variance.")
+    return " ".join(filter(None, parts))
+
+
+def _p(one: JudgedClaim) -> float | None:
+    return one.pair.p if one.pair else None
+
+
+def _p_holm(one: JudgedClaim) -> float | None:
+    return one.pair.p_holm if one.pair else None
 
 
 def _spread(one: JudgedClaim) -> bool:
@@ -124,12 +125,12 @@ def _note(judged: Sequence[JudgedFigure]) -> str:
     foreign = [one.expected for one in judged if one.verdict is Verdict.not_comparable]
     named = dict.fromkeys(f"{one.dataset}{f', {one.images:,} images' if one.images else ''}" for one in foreign)
     spread = any(one.got is not None and one.got.std is not None for one in judged)
-    told = ["± is the standard deviation over seeds." if spread else ""]
+    told = ["±: SD over seeds." if spread else ""]
     told += [f"Not comparable: figures of {'; '.join(named)}." if named else "", _missing(judged)]
     return " ".join(filter(None, told))
 
 
 def _missing(judged: Sequence[JudgedFigure | JudgedClaim]) -> str:
     """Name what the expectations without a verdict lack."""
-    undecided = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
-    return missing_note(lack for one in undecided for lack in one.missing)
+    lacking = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
+    return missing_note(lack for one in lacking for lack in one.missing)

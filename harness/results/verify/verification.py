@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.comparability import comparable
-from harness.metrics.comparisons import CLEAR, error_of_mean
+from harness.metrics.pairs import Pair, adjusted
 from harness.metrics.statistic import ROUNDING, Statistic, paired
 from harness.results.results import Results
 from harness.results.verify.evidence import Missing, missing
+from harness.results.verify.margins import margin_of
 from harness.rows import Condition
 from harness.suite.expectations import Claim, Figure, claims, figures
 from harness.suite.relations import Term
@@ -29,6 +30,7 @@ class Verdict(StrEnum):
 
     met = "met"
     missed = "missed"
+    undecided = "undecided"  # the run's seeds and images do not tell whether it holds
     not_comparable = "not comparable"  # a figure of another dataset, or times of different machines
     incomplete = "incomplete"  # some of the planned seeds have no value: those that have one do not decide alone
     not_run = "not run"  # the run lacks a value that it needs
@@ -53,34 +55,30 @@ class JudgedFigure:
 class JudgedClaim:
     """A relation, both of its sides, how much the left is above the right and the offset, and the verdict.
 
-    Where both sides have some of the same seeds, all three are over those. ``error``: half the confidence interval of
-    the margin, None where nothing tells.
+    Where both sides have some of the same seeds, all three are over those. ``pair``: the margin with its interval, None
+    where nothing is known of it.
     """
 
     expected: Claim
     left: Statistic | None
     right: Statistic | None
     margin: Statistic | None
-    error: float | None
+    pair: Pair | None
     verdict: Verdict
     missing: tuple[Missing, ...] = ()
 
     @property
-    def noise(self) -> bool:
-        """Whether the relation is met, or missed, by no more than chance would do."""
-        return self.margin is not None and self.error is not None and abs(self.margin.mean) <= self.error
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of the margin, None where no variance is known."""
+        if self.pair is None or self.pair.low is None or self.pair.high is None:
+            return None
+        return self.pair.low, self.pair.high
 
     @property
-    def untold(self) -> bool:
-        """Whether nothing tells if the margin is noise: of one seed, mostly. Sides that are equal are certain.
-
-        How much seeds differ, one seed does not tell: up to `CLEAR` sampling errors it has no verdict.
-        """
-        if self.margin is None or self.margin.mean == 0:
-            return False
-        if self.error is None:
-            return any(not CATALOGUE[term.metric].certain for term in self.expected.relation.terms)
-        return self.margin.n == 1 and self.error < abs(self.margin.mean) <= CLEAR * self.error
+    def by_values(self) -> bool:
+        """Whether the values alone decided, because their variance is not known: of one seed, mostly."""
+        settled = self.verdict in {Verdict.met, Verdict.missed}
+        return settled and not _certain(self) and not _equal(self) and (self.pair is None or self.pair.p is None)
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,11 @@ class Verification:
 
     @property
     def undecided(self) -> bool:
+        """Whether the run's seeds and images leave any open: more seeds may settle it."""
+        return self.counts[Verdict.undecided] > 0
+
+    @property
+    def unfinished(self) -> bool:
         """Whether any has no verdict because the run lacks what it needs: that is not success."""
         return self.counts[Verdict.incomplete] + self.counts[Verdict.not_run] > 0
 
@@ -112,8 +115,8 @@ class Verification:
     def missing(self) -> list[Missing]:
         """What the expectations without a verdict lack, each once."""
         judged: list[JudgedFigure | JudgedClaim] = [*self.figures, *self.claims]
-        undecided = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
-        return list(dict.fromkeys(lack for one in undecided for lack in one.missing))
+        lacking = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
+        return list(dict.fromkeys(lack for one in lacking for lack in one.missing))
 
 
 def verify(results: Results) -> Verification:
@@ -121,12 +124,14 @@ def verify(results: Results) -> Verification:
 
     A figure is compared with the mean over the planned seeds; it is comparable where the run's dataset has the name and
     the number of images that it was measured on. A relation compares means over the seeds that both sides have, or over
-    all where they have none in common, on whatever dataset. Where some of the planned seeds have no value there is no
-    verdict. Only finalists have test results: one that was a finalist once has none.
+    all where they have none in common, on whatever dataset. It is met or missed where the margin is significant among
+    those of its unit's table (Holm), undecided where it is not, and decided by the values where no variance is known.
+    Where some of the planned seeds have no value there is no verdict. Only finalists have test results: one that was a
+    finalist once has none.
     """
     return Verification(
         [_judge_figure(figure, results) for figure in figures(results.suite)],
-        [_judge_claim(claim, results) for claim in claims(results.suite)],
+        _settled([_judge_claim(claim, results) for claim in claims(results.suite)]),
         {experiment.name: [row.seed for row in experiment.done] for experiment in results.experiments},
     )
 
@@ -187,20 +192,33 @@ def _judge_claim(claim: Claim, results: Results) -> JudgedClaim:
     else:
         verdict = Verdict.met if relation.holds(_unrounded(margin.mean, left, right)) else Verdict.missed
     shown = Statistic.of(list(right.values())) if relation.right is not None else None
-    error = _error(claim, results, above) if common and above else None
-    return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, error, verdict, lacks)
+    pair = margin_of(claim, results, left, right) if common and margin and isfinite(margin.mean) else None
+    return JudgedClaim(claim, Statistic.of(list(left.values())), shown, margin, pair, verdict, lacks)
 
 
-def _error(claim: Claim, results: Results, above: Statistic) -> float | None:
-    """Return half the confidence interval of how much one side is above the other: that of `difference`.
+def _settled(judged: Sequence[JudgedClaim]) -> list[JudgedClaim]:
+    """Return relations with their verdicts: those whose margin is not significant in its table are undecided."""
+    result = list(judged)
+    tables: dict[str, list[int]] = {}
+    for place, one in enumerate(judged):
+        if one.verdict in {Verdict.met, Verdict.missed} and one.pair and not _certain(one):
+            tables.setdefault(CATALOGUE[one.expected.relation.left.metric].unit.key, []).append(place)
+    for places in tables.values():
+        pairs = adjusted(pair for place in places if (pair := judged[place].pair))
+        for place, pair in zip(places, pairs, strict=True):
+            one = judged[place]
+            open_ = pair.p is not None and not pair.significant and not (_equal(one) and one.verdict is Verdict.met)
+            result[place] = replace(one, pair=pair, verdict=Verdict.undecided if open_ else one.verdict)
+    return result
 
-    Against a number, or another metric, it is that of the t-test alone, without the floor of a sampling error.
-    """
-    left, right = claim.relation.left, claim.relation.right
-    if right is None or right.metric != left.metric:
-        return error_of_mean(above) if above.std is not None and above.std > ROUNDING else None
-    found = results.over(results.named[left.experiment], results.named[right.experiment], left.metric, claim.condition)
-    return found.error if found else None
+
+def _certain(one: JudgedClaim) -> bool:
+    return all(CATALOGUE[term.metric].certain for term in one.expected.relation.terms)
+
+
+def _equal(one: JudgedClaim) -> bool:
+    """Say whether both sides are the same for every seed, to the last bit."""
+    return one.margin is not None and one.margin.mean == 0 and not one.margin.std
 
 
 def _unrounded(margin: float, *sides: Mapping[int, float]) -> float:

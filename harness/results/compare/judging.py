@@ -1,0 +1,61 @@
+"""Whether a metric of an experiment differs significantly between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.metrics.analysis import analyse
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.comparability import comparable
+from harness.metrics.comparisons import Difference, difference, judged
+from harness.metrics.crossed import Sums
+from harness.metrics.quantities import Quantity
+from harness.store import Crossed
+
+if TYPE_CHECKING:
+    from harness.rows import Condition, TrialRow
+
+Trials = Mapping[int, "TrialRow"]
+"""An experiment's done trials by seed."""
+_SIDES = ("first", "second")
+
+
+def difference_in(
+    name: str, quantity: Quantity, first: Trials, second: Trials, sums: Mapping[Quantity, Crossed]
+) -> Difference | None:
+    """Return how much an experiment's metric differs, None where a side lacks it or the two cannot be compared.
+
+    The second run's networks are compared with the first's as another experiment's would be: over seeds and images.
+    """
+    metric, (condition,) = quantity.metric, quantity.conditions
+    if not comparable([metric], [*first.values(), *second.values()]):
+        return None
+    values = [
+        {seed: value for seed, row in side.items() if (value := value_of(row, metric, condition)) is not None}
+        for side in (first, second)
+    ]
+    seeds = tuple(sorted(seed for seed in values[0] if seed in values[1]))
+    if not seeds:
+        return None
+    crossed = sums.get(quantity)
+    if crossed is None or (crossed.experiments, crossed.seeds) != (_SIDES, seeds):
+        alone = Sums(np.array([[side[seed] for seed in seeds] for side in values]))
+        crossed = Crossed(_SIDES, seeds, alone, proportion=False)
+    better = CATALOGUE[metric].higher_is_better
+    analysis = analyse(_SIDES, crossed.sums, higher_is_better=better, proportion=crossed.proportion)
+    return difference(name, metric, condition, values[0], values[1], analysis.pair("second", "first"))
+
+
+def judged_together(found: Sequence[Difference]) -> list[Difference]:
+    """Return differences, judged among those of all experiments in a metric under a condition, in their order."""
+    together: dict[tuple[str, Condition], list[int]] = {}
+    for place, one in enumerate(found):
+        together.setdefault((one.metric, one.condition), []).append(place)
+    result = list(found)
+    for places in together.values():
+        for place, one in zip(places, judged([found[place] for place in places]), strict=True):
+            result[place] = one
+    return result

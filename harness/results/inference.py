@@ -1,0 +1,59 @@
+"""What a run's rows and predictions say of its experiments in a metric: the analysis of all that have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+import numpy as np
+
+from harness.metrics.analysis import Analysis, analyse
+from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.crossed import Sums
+from harness.metrics.quantities import Quantity, shared_seeds
+from harness.results.experiments import ExperimentRows
+from harness.store import Crossed
+
+Values = Mapping[int, float]
+"""A metric's value of each seed."""
+
+
+def values_of(experiment: ExperimentRows, quantity: Quantity) -> dict[int, float]:
+    """Return an experiment's values of a quantity by seed: of trials that have it under each condition."""
+    found = {}
+    for seed, row in experiment.trials(quantity.metric).items():
+        each = [value_of(row, quantity.metric, condition) for condition in quantity.conditions]
+        known = [value for value in each if value is not None]
+        if len(known) == len(each):
+            found[seed] = fmean(known)
+    return found
+
+
+def analysis_of(
+    experiments: Sequence[ExperimentRows], quantity: Quantity, stored: Mapping[Quantity, Crossed]
+) -> Analysis:
+    """Return the comparisons of the experiments that have a quantity.
+
+    They rest on ``stored`` sums of per-image values where there are any, else on the seeds alone.
+    """
+    values = {experiment.name: values_of(experiment, quantity) for experiment in experiments}
+    crossed = stored.get(quantity)
+    if crossed:
+        names, seeds, sums = crossed.experiments, crossed.seeds, crossed.sums
+    else:
+        names, seeds = shared_seeds({name: list(each) for name, each in values.items()})
+        means = np.array([[values[name][seed] for seed in seeds] for name in names])
+        sums = Sums(means.reshape(len(names), max(len(seeds), 1)))
+    left_out = {
+        name: "too few seeds in common with the others" if crossed is None else "too few predictions in common"
+        for name, each in values.items()
+        if each and name not in names
+    }
+    return analyse(
+        names,
+        sums,
+        higher_is_better=CATALOGUE[quantity.metric].higher_is_better,
+        proportion=crossed is not None and crossed.proportion,
+        left_out=left_out,
+        seeds=seeds,
+    )

@@ -1,0 +1,127 @@
+"""Sums of products over experiments and seeds, made from stored predictions that are read once, one after the other."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.metrics.crossed import Summation, Sums
+from harness.metrics.predictions import Predictions, of_conditions
+from harness.metrics.quantities import Quantity, shared_seeds
+from harness.rows import CLEAN, Condition, TrialRow
+from harness.store.run import Run
+from harness.store.stored import Stored
+
+_MOST_BYTES = 1 << 29
+"""What the values in memory take at most: those of more quantities are made one part after the other."""
+
+Available = dict[str, set[int]]
+"""Experiments, and the seeds of those of their trials that have a value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """The sums of a quantity over the experiments and seeds that have it.
+
+    ``proportion``: each image is right or wrong.
+    """
+
+    experiments: tuple[str, ...]
+    seeds: tuple[int, ...]
+    sums: Sums
+    proportion: bool
+
+
+def crossed_sums(
+    places: Mapping[str, tuple[Run, str]], having: Mapping[Quantity, Mapping[str, Iterable[int]]]
+) -> dict[Quantity, Crossed]:
+    """Return the sums of quantities over the experiments and seeds that share them; of a quantity without any, none.
+
+    ``places``: the run that each experiment is in, and its name there. ``having``: the seeds of each experiment's
+    trials that should have a quantity; one whose predictions are missing, damaged, or of other images has no part.
+    """
+    due = {quantity: {name: set(seeds) for name, seeds in each.items()} for quantity, each in having.items()}
+    images = max((run.dataset.sizes["test"] for run, _ in places.values()), default=0)
+    reader = _Reader(places)
+    found: dict[Quantity, Crossed] = {}
+    while due:
+        parts: dict[tuple[tuple[str, ...], tuple[int, ...]], list[Quantity]] = {}
+        for quantity, available in due.items():
+            names, seeds = shared_seeds(available)
+            if names:
+                parts.setdefault((names, seeds), []).append(quantity)
+        again: dict[Quantity, Available] = {}
+        for (names, seeds), together in parts.items():
+            size = max(1, _MOST_BYTES // max(2 * len(names) * images * np.dtype(np.float32).itemsize, 1))
+            for start in range(0, len(together), size):
+                made, missing = _summed(reader, names, seeds, together[start : start + size])
+                found |= made
+                for quantity, name, seed in missing:
+                    due[quantity][name].discard(seed)
+                    again[quantity] = due[quantity]
+        due = again
+    return {quantity: found[quantity] for quantity in having if quantity in found}
+
+
+def having(trials: Iterable[TrialRow], quantity: Quantity) -> Available:
+    """Return the seeds of each experiment's trials that were measured under a quantity's conditions."""
+    found: Available = {}
+    for row in trials:
+        measures = row.evaluation.measures if row.evaluation else []
+        if {CLEAN, *quantity.conditions} <= {measure.condition for measure in measures}:
+            found.setdefault(row.experiment, set()).add(row.seed)
+    return found
+
+
+def _summed(
+    reader: "_Reader", names: Sequence[str], seeds: Sequence[int], together: Sequence[Quantity]
+) -> tuple[dict[Quantity, Crossed], set[tuple[Quantity, str, int]]]:
+    """Return the sums of some quantities over experiments and seeds, and where they are missing: those have no sums."""
+    summations = {quantity: Summation(len(names)) for quantity in together}
+    proportions: dict[Quantity, bool] = {}
+    missing: set[tuple[Quantity, str, int]] = set()
+    for seed in seeds:
+        for name in names:
+            predictions = reader.read(name, seed)
+            for quantity, summation in summations.items():
+                values = None if predictions is None else quantity.values(predictions)
+                if values is None:
+                    missing.add((quantity, name, seed))
+                elif not any(lacking is quantity for lacking, _, _ in missing):
+                    summation.add(values)
+                    proportions[quantity] = values.dtype == np.bool_
+    lacking = {quantity for quantity, _, _ in missing}
+    return {
+        quantity: Crossed(tuple(names), tuple(seeds), summation.sums(), proportions[quantity])
+        for quantity, summation in summations.items()
+        if quantity not in lacking
+    }, missing
+
+
+class _Reader:
+    """Reads trials' predictions, all of the same images."""
+
+    def __init__(self, places: Mapping[str, tuple[Run, str]]) -> None:
+        self._places = places
+        self._images: NDArray[Any] | None = None
+
+    def read(self, name: str, seed: int) -> dict[Condition, Predictions] | None:
+        """Return a trial's predictions under each condition; None where they are missing, damaged, of other images."""
+        run, experiment = self._places[name]
+        try:
+            stored = run.read(experiment, seed)
+            if not isinstance(stored, Stored) or stored.row.evaluation is None:
+                return None
+            arrays = run.arrays(experiment, seed, "evaluation.npz")
+            images, predictions = arrays["rows"], of_conditions(arrays)
+            conditions = [measure.condition for measure in stored.row.evaluation.measures]
+            # The first of equal conditions counts.
+            found = dict(zip(reversed(conditions), reversed(predictions), strict=True))
+        except (HarnessError, LookupError, ValueError, TypeError):
+            return None
+        if self._images is None:
+            self._images = images
+        return found if np.array_equal(images, self._images) else None
