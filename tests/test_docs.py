@@ -32,9 +32,9 @@ from tests import documents
 from tests.command_line import module
 from tests.plugins_on_disk import distribution
 
-GUIDES, REFERENCE = "docs/how-to/write-a-backend.md", "docs/reference/plugins.md"
+GUIDE, REFERENCE = "docs/how-to/write-a-backend.md", "docs/reference/plugins.md"
 
-block = partial(documents.block, GUIDES)
+block = partial(documents.block, GUIDE)
 command = partial(module, COLUMNS="200")
 
 
@@ -154,7 +154,9 @@ def test_the_explained_suite_loads_and_its_mistake_is_answered_as_shown(load, tm
     assert list(load(text).experiments) == ["small", "sgd", "large"]
     with pytest.raises(HarnessError) as caught:
         load(text.replace('{ name = "adam",', '{ name = "adam", epsilon = 1e-7,'))
-    assert f"error: {caught.value}".replace(str(tmp_path) + "/", "") in sample("text", "epsilon")
+    shown = f"error: {caught.value}".replace(str(tmp_path) + "/", "")
+    assert shown in sample("text", "epsilon")
+    assert shown in documents.block(REFERENCE, "text", "epsilon")
 
 
 def test_layers_are_mapped_by_a_table_as_shown():
