@@ -101,11 +101,11 @@ def test_cuda_is_initialised_before_anything_is_asked_of_it(monkeypatch, device)
     class ReachedError(Exception):
         pass
 
-    def parameters(*_args, **_keys):
+    def masks(*_args, **_keys):
         raise ReachedError
 
     cuda = FakeCuda(monkeypatch)
-    monkeypatch.setattr("harness_torch.network.Parameters", parameters)
+    monkeypatch.setattr("harness_torch.network.DeviceMasks", masks)
     with pytest.raises(ReachedError):
         network(mlp([6, 5, 3]), device=device)
     assert cuda.calls == ["init", f"reset {device}"]
