@@ -17,8 +17,6 @@ from harness.suite.schema import suite_schema
 from tests import documents
 from tests.documents import DOCUMENTS, ROOT, block, blocks, coded, section, text
 
-PRIVATE = ["told", "stands", "held.against", "so.many", "nobody", "whoever", "of.its.own"]
-"""Words of a private dialect: see CONTRIBUTING.md."""
 COMMANDS = typer.main.get_command(app)
 EXTERNAL = {"bars", "dead-pixels", "mine", "sign-descent"}
 """Components of the plugins that the how-to guides make."""
@@ -39,12 +37,6 @@ def test_links_lead_somewhere(document):
         assert not anchor or anchor in documents.anchors(target), link
     for path in set(re.findall(PATH, text(document))) - MADE:
         assert (ROOT / path).exists(), path
-
-
-@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md", "results/README.md"])
-def test_words_are_plain(document):
-    """None of those that make a reader decode."""
-    assert not re.findall(rf"\b(?:{'|'.join(PRIVATE)})\b", documents.prose(document), flags=re.IGNORECASE)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -30,7 +30,7 @@ class Mark(StrEnum):
 SIGNS = {
     Mark.better: "▲", Mark.worse: "▼", Mark.insignificant: "≈", Mark.same: "=", Mark.changed: "", Mark.undecided: "?"
 }  # fmt: skip
-"""What stands for a mark in tables."""
+"""The sign of each mark in tables."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _LOOKS = {
 }
 """What each mark looks like: a colour and a shape."""
 _NAME = 26
-"""So many signs of a name have room beside the points."""
+"""The most characters of a name beside the points."""
 
 
 def render_comparison(comparison: Comparison) -> str:

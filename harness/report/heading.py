@@ -18,7 +18,7 @@ from harness.results.verify.verification import spoken as judged
 from harness.text import counted, spoken
 
 _NAMED = 3
-"""So many experiments of one rank are named."""
+"""The most experiments of a rank that are named."""
 
 
 def facts(material: Material) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ def read_only(array: A) -> A:
 
 
 def lent(array: A) -> A:
-    """Return a copy that cannot be written to: whoever makes it writable again harms nothing but the copy."""
+    """Return a copy that cannot be written to: code that makes it writable again changes only the copy."""
     copy = np.array(array)
     copy.flags.writeable = False
     return copy  # type: ignore[return-value] # as above

@@ -27,7 +27,7 @@ _CHUNK = 4096
 """Rows that are verified at a time: a validation set is never copied whole."""
 _KEY_LENGTH = 200
 _STATE_VECTORS = 64
-"""A state holds at most so many vectors of the network's length, a dozen times what known optimizers keep."""
+"""The most vectors of the network's length in a state, a dozen times what known optimizers keep."""
 _STATE_SPARE = 1_000_000
 """Elements that a state may hold beside them."""
 FACTS = 100

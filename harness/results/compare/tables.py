@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.results.compare.comparison import Comparison
 
 _NAMED = 4
-"""So many metrics of a mark, and experiments of a metric, are named in a sentence."""
+"""The most metrics of a mark, and experiments of a metric, that a sentence names."""
 BRIEF = ("overview", "settings", "environment", "unmatched")
 """The tables that answer the first questions; the others have every metric."""
 
@@ -55,7 +55,7 @@ def _named(comparison: Comparison, mark: Mark) -> str:
     for one in sorted(comparison.differences, key=lambda one: order[one.metric]):
         if one.mark is mark:
             having.setdefault((one.metric, one.condition), []).append(one.experiment)
-    # The severities at which the same experiments differ are told together.
+    # Severities at which the same experiments differ share a line.
     alike: dict[tuple[str, str | None, tuple[str, ...]], list[float]] = {}
     for (metric, (name, severity)), experiments in having.items():
         alike.setdefault((metric, name, tuple(experiments)), []).append(severity)
