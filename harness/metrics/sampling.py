@@ -51,10 +51,10 @@ def _of_degradation(row: TrialRow, conditions: Sequence[Condition]) -> float | N
     evaluation = row.evaluation
     if evaluation is None or evaluation.joint_accuracy is None:
         return None
-    places = {(one.perturbation, one.severity): place for place, one in enumerate(evaluation.measures)}
-    if not all(one in places for one in conditions):
+    places = {measure.condition: place for place, measure in enumerate(evaluation.measures)}
+    if not all(condition in places for condition in conditions):
         return None
-    wanted = [0, *(places[one] for one in conditions)]
+    wanted = [0, *(places[condition] for condition in conditions)]
     return degradation_variance(np.array(evaluation.joint_accuracy)[np.ix_(wanted, wanted)])
 
 
