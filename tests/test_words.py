@@ -1,7 +1,7 @@
 """The words that a reader meets are the field's: none of a private dialect's.
 
-Read are the strings, docstrings and comments of the product's Python files, its suites and its documents; identifiers
-and the tests are not.
+Read are the strings, docstrings, comments and names of the product's Python files, its suites and its documents; the
+tests are not.
 """
 
 import ast
@@ -38,13 +38,13 @@ TEXTS = [
 
 
 def passages(source):
-    """Yield the line and the text of each string, docstring and comment of Python source."""
+    """Yield the line and the text of each string, docstring, comment and name of Python source."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
+        if token.type in {tokenize.COMMENT, tokenize.NAME}:
+            yield token.start[0], token.string.strip("_")
 
 
 def avoided(text):
@@ -65,8 +65,8 @@ def test_suites_and_documents_speak_plainly(path):
 
 
 def test_avoided_words_are_seen():
-    """In strings, f-strings, docstrings and comments, also across a line break; not in identifiers or other words."""
-    source = 'told = 1  # nobody\n"""A file of its\nown."""\nprint(f"{told} stands", "untold bystanders")\n'
+    """In strings, f-strings, docstrings, comments and names, also across a line break; not within other words."""
+    source = 'told = 1  # nobody\n"""A file of its\nown."""\nprint(f"{seconds} stands", "untold bystanders")\n'
     assert [part.strip() for _, text in passages(source) for part in avoided(text)] == [
-        "A file of its\nown.", "stands", "# nobody",
+        "A file of its\nown.", "stands", "told", "# nobody",
     ]  # fmt: skip

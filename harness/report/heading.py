@@ -62,7 +62,7 @@ def verdict(material: Material) -> str:
 def _best(material: Material) -> str:
     best = _best_tested(material)
     if best:
-        return _told(material, best)
+        return _sentence(material, best)
     trained = [(one, value) for one in material.results.experiments if (value := one.statistic("val_accuracy"))]
     if trained:
         highest = max(as_shown(value.mean, Kind.percent) for _, value in trained)
@@ -83,7 +83,7 @@ def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]
     return [(material.results.named[name], one) for name, one in ranked if isinstance(one, Ranked)]
 
 
-def _told(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> str:
+def _sentence(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> str:
     text = f"{_are_best(best)} accuracy on the test images"
     names = [one.name for one, _ in best]
     base = material.results.baseline
@@ -111,14 +111,14 @@ def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str
 def _degraded(material: Material, name: str) -> str:
     """Return the best one's ranks by degradation: the most accurate need not be the sturdiest."""
     board = overview(material.results)
-    told = ""
+    places = ""
     for key in [key for key in (column.key for column in board.columns) if key.startswith("degradation")]:
         ranks = {one.name: ranked.place.rank for one, ranked in _ranked(material, key)}
         if name in ranks and len(ranks) > 1:
             under = key.removeprefix("degradation").lstrip("_").replace("_", " ")
             place = "first" if ranks[name] == 1 else f"number {ranks[name]}"
-            told += f", {place} of {len(ranks)} in degradation{f' under {under}' if under else ''}"
-    return told
+            places += f", {place} of {len(ranks)} in degradation{f' under {under}' if under else ''}"
+    return places
 
 
 def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
@@ -128,8 +128,8 @@ def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
         spread = f" ± {100 * value.std:.1f}" if value.std is not None else ""
         return f"{names[0]} is best: {100 * value.mean:.1f}{spread} %"
     last = counted(len(best) - _NAMED, "other") if len(best) > _NAMED else names[-1]
-    told = names[:_NAMED] if len(best) > _NAMED else names[:-1]
-    return f"{', '.join(told)} and {last} are best: {100 * value.mean:.1f} %"
+    others = names[:_NAMED] if len(best) > _NAMED else names[:-1]
+    return f"{', '.join(others)} and {last} are best: {100 * value.mean:.1f} %"
 
 
 def _when(material: Material) -> str:

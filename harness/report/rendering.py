@@ -90,11 +90,11 @@ def rendered(drawings: Sequence[Drawing]) -> list[bytes]:
         lines, ended = [], f"cannot be started: {error.strerror}"
     pictures = []
     for drawing, line in zip(drawings, lines, strict=False):
-        told = json.loads(line)
-        if "error" in told:
-            msg = f"figure {printable(drawing.key, 80)}: vl-convert refuses it: {told['error']}"
+        answer = json.loads(line)
+        if "error" in answer:
+            msg = f"figure {printable(drawing.key, 80)}: vl-convert refuses it: {answer['error']}"
             raise HarnessError(msg)
-        pictures.append(b64decode(told["picture"]))
+        pictures.append(b64decode(answer["picture"]))
     if len(pictures) < len(drawings):
         msg = f"figure {printable(drawings[len(pictures)].key, 80)}: the process that draws it with vl-convert {ended}"
         raise HarnessError(msg)
@@ -127,8 +127,8 @@ def answer() -> None:
         os.dup2(2, 1)
         for one in json.loads(sys.stdin.buffer.read()):
             try:
-                told = {"picture": b64encode(_draw(one)).decode()}
+                answer = {"picture": b64encode(_draw(one)).decode()}
             except Exception as error:  # noqa: BLE001 - the reason is one line for the process that asked
-                told = {"error": one_line(error)}
-            answers.write(json.dumps(told).encode() + b"\n")
+                answer = {"error": one_line(error)}
+            answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()

@@ -110,8 +110,8 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
         Column("reason", "Reason"),
     ]
     rows = [row for one in experiments for row in one.rows]
-    told = [_trial(one, row) for one in experiments for row in one.rows]
-    made = sheet(Table("trials", f"All trials, {len(rows)}", columns, told))
+    trials = [_trial(one, row) for one in experiments for row in one.rows]
+    made = sheet(Table("trials", f"All trials, {len(rows)}", columns, trials))
     lines = [
         Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
         for line, row in zip(made.lines, rows, strict=True)

@@ -64,8 +64,8 @@ class Checkpoints:
     def write(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint in the last one's place; a crash leaves the one or the other."""
         history = [asdict(record) for record in checkpoint.history]
-        told = self._owner | {"history": history, "peak_device_bytes": checkpoint.peak_device_bytes}
-        arrays: dict[str, NDArray[Any]] = {"told": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
+        about = self._owner | {"history": history, "peak_device_bytes": checkpoint.peak_device_bytes}
+        arrays: dict[str, NDArray[Any]] = {"told": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)}
         for part, state in (("state", checkpoint.state), ("best", checkpoint.best or {})):
             arrays |= {f"{part}/{key}": value for key, value in state.items()}
         content = npz(arrays)
@@ -104,14 +104,14 @@ def _read(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
         raise ValueError("the checksum does not match")
     with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
         arrays = {key: archive[key] for key in archive.files}
-    told = json.loads(arrays.pop("told").tobytes())
+    about = json.loads(arrays.pop("told").tobytes())
     parts: dict[str, State] = {"state": {}, "best": {}}
     for name, value in arrays.items():
         part, _, key = name.partition("/")
         parts[part][key] = value
-    history = [EpochRecord(**one) for one in told["history"]]
-    checkpoint = Checkpoint(history, parts["state"], parts["best"] or None, told.get("peak_device_bytes"))
-    return checkpoint, {"fingerprint": told["fingerprint"], "environment": dict(told["environment"])}
+    history = [EpochRecord(**one) for one in about["history"]]
+    checkpoint = Checkpoint(history, parts["state"], parts["best"] or None, about.get("peak_device_bytes"))
+    return checkpoint, {"fingerprint": about["fingerprint"], "environment": dict(about["environment"])}
 
 
 def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, bool]]:

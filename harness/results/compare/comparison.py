@@ -133,8 +133,8 @@ def _common(first: Results, second: Results) -> dict[str, list[int]]:
 
 def _check(first: Results, second: Results) -> None:
     if first.dataset.digest != second.dataset.digest:
-        told = [f"{run.directory} has {run.dataset.title or run.dataset.name}" for run in (first, second)]
-        msg = f"{', '.join(told)}: metrics of different data are not comparable. Compare runs of the same"
+        titles = [f"{run.directory} has {run.dataset.title or run.dataset.name}" for run in (first, second)]
+        msg = f"{', '.join(titles)}: metrics of different data are not comparable. Compare runs of the same"
         raise HarnessError(msg)
     if not first.named.keys() & second.named.keys():
         msg = f"no experiment in common: {first.directory} has {', '.join(first.named)}; {second.directory} has "
@@ -173,8 +173,8 @@ def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[str, Condition]]:
 def _environment(before: Sequence[TrialRow], after: Sequence[TrialRow]) -> list[tuple[str, str, str]]:
     sides = [_circumstances(rows) for rows in (before, after)]
     keys = sorted({key for side in sides for key in side})
-    told = [(key, *(", ".join(sorted(side.get(key, {"none"}))) for side in sides)) for key in keys]
-    return [(key, one, other) for key, one, other in told if one != other]
+    facts = [(key, *(", ".join(sorted(side.get(key, {"none"}))) for side in sides)) for key in keys]
+    return [(key, one, other) for key, one, other in facts if one != other]
 
 
 def _circumstances(rows: Sequence[TrialRow]) -> dict[str, set[str]]:

@@ -77,7 +77,7 @@ def violations(comparison: Comparison, limits: Sequence[Limit]) -> list[str]:
         if not unjudged and not any(_is_of(one, each) for each in comparison.differences):
             violated.append(f"{one.text}: nothing to judge: no experiment has it in both")
         violated += [
-            f"{one.text}: {each.experiment}{under(each.condition)}: {_told(each, relative=one.relative)}"
+            f"{one.text}: {each.experiment}{under(each.condition)}: {_shown(each, relative=one.relative)}"
             for each in broken
         ]
         violated += [_spoken(one, each) for each in unjudged if not each.undecided]
@@ -101,7 +101,7 @@ def _spoken(one: Limit, each: Unjudged) -> str:
     return f"{one.text}: {each.experiment}{under(each.condition)}: {each.why}"
 
 
-def _told(one: Difference, *, relative: bool) -> str:
+def _shown(one: Difference, *, relative: bool) -> str:
     """Return both means and the change as the tables show them: ``"87.50 -> 80.00 %, -7.50 points"``."""
     unit = CATALOGUE[one.metric].unit
     values = (one.first.mean, one.second.mean, one.change.mean)

@@ -41,9 +41,9 @@ def spoken(comparison: Comparison) -> str:
     ``12 trials in both runs; of 268 differences 240 same, 27 not significant, 1 worse. Worse: val_loss of A.``
     """
     marks = Counter(one.mark for one in comparison.differences)
-    told = ", ".join(f"{count} {mark.value}" for mark, count in marks.most_common())
+    marked = ", ".join(f"{count} {mark.value}" for mark, count in marks.most_common())
     trials = sum(map(len, comparison.seeds.values()))
-    counts = f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {told or 'none'}."
+    counts = f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {marked or 'none'}."
     named = [_named(comparison, mark) for mark in (Mark.worse, Mark.better, Mark.changed)]
     return " ".join(filter(None, [counts, *named]))
 
@@ -61,12 +61,12 @@ def _named(comparison: Comparison, mark: Mark) -> str:
         alike.setdefault((metric, name, tuple(experiments)), []).append(severity)
     if not alike:
         return ""
-    told = []
+    parts = []
     for (metric, name, names), severities in list(alike.items())[:_NAMED]:
         where = "" if name is None else f" under {name} {', '.join(f'{severity:g}' for severity in severities)}"
-        told.append(f"{metric}{where} of {', '.join(names) if len(names) <= _NAMED else f'{len(names)} experiments'}")
+        parts.append(f"{metric}{where} of {', '.join(names) if len(names) <= _NAMED else f'{len(names)} experiments'}")
     more = [f"and {len(alike) - _NAMED} more"] if len(alike) > _NAMED else []
-    return f"{mark.value.capitalize()}: {'; '.join([*told, *more])}."
+    return f"{mark.value.capitalize()}: {'; '.join([*parts, *more])}."
 
 
 def _title(comparison: Comparison) -> str:

@@ -78,5 +78,5 @@ def _left_out(analysis: Analysis) -> str:
     reasons: dict[str, list[str]] = {}
     for name, why in analysis.left_out.items():
         reasons.setdefault(why, []).append(name)
-    told = [f"{some(names)} ({why})" for why, names in reasons.items()]
-    return f"Not compared: {'; '.join(told)}." if told else ""
+    groups = [f"{some(names)} ({why})" for why, names in reasons.items()]
+    return f"Not compared: {'; '.join(groups)}." if groups else ""

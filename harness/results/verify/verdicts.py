@@ -125,9 +125,9 @@ def _note(judged: Sequence[JudgedFigure]) -> str:
     foreign = [one.expected for one in judged if one.verdict is Verdict.not_comparable]
     named = dict.fromkeys(f"{one.dataset}{f', {one.images:,} images' if one.images else ''}" for one in foreign)
     spread = any(one.got is not None and one.got.std is not None for one in judged)
-    told = ["±: SD over seeds." if spread else ""]
-    told += [f"Not comparable: figures of {'; '.join(named)}." if named else "", _missing(judged)]
-    return " ".join(filter(None, told))
+    notes = ["±: SD over seeds." if spread else ""]
+    notes += [f"Not comparable: figures of {'; '.join(named)}." if named else "", _missing(judged)]
+    return " ".join(filter(None, notes))
 
 
 def _missing(judged: Sequence[JudgedFigure | JudgedClaim]) -> str:
