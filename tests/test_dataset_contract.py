@@ -1,12 +1,17 @@
 """What a dataset returns is checked before it is written: what reading would refuse never gets into the cache."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.datasets.cache import materialise, obtain
 from harness.errors import HarnessError
+from harness.execution.apart import DatasetState, dataset_state
+from harness.interfaces import Holding
+from harness.plugins.loading import registry
 from tests.test_cache_damage import Drawn
 
 
@@ -100,3 +105,28 @@ def test_a_reason_is_one_line(tmp_path, reason, says):
     with pytest.raises(HarnessError) as caught:
         obtain("drawn", {}, dataset, tmp_path)
     assert str(caught.value) == says
+
+
+class Odd:
+    """A dataset whose files have a size in words."""
+
+    size = "many"
+
+    def unavailable(self):
+        """Say that it is here."""
+
+    def holding(self):
+        """Return its files."""
+        return Holding("somewhere", self.size, "checksums")
+
+    def fetch(self):
+        """Download nothing."""
+
+
+def test_files_of_a_dataset_that_are_not_as_the_contract_says_are_faulty(monkeypatch):
+    """The list shows it, and the other datasets."""
+    odd = replace(registry().find("dataset", "digits"), name="odd", target=Odd)
+    plugins = replace(registry(), components=(*registry().components, odd))
+    assert dataset_state("odd", plugins).here.startswith("faulty: TypeError: 'str' object cannot be interpreted as an")
+    monkeypatch.setattr(Odd, "size", 7)
+    assert dataset_state("odd", plugins) == DatasetState("yes", Holding(Path("somewhere"), 7, "checksums"))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from harness.datasets.cache import CachedDataset, obtain
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError, one_line, shown
 from harness.execution.pools import Failure, InProcess, Pool, Task
-from harness.interfaces import Dataset, StoredDataset
+from harness.interfaces import Dataset, Holding, StoredDataset
 from harness.plugins.foreign import foreign, patience
 from harness.plugins.loading import Component, Registry
 from harness.plugins.options import ComponentSpec, OptionError, build
@@ -37,15 +38,10 @@ class BackendState:
 
 @dataclass(frozen=True)
 class DatasetState:
-    """Whether a dataset is here without options: in a word, or why not; where, its bytes, what verified it.
-
-    ``size`` is None where it is not in files.
-    """
+    """Whether a dataset is here without options: in a word, or why not; and its files, where it is made of files."""
 
     here: str
-    place: str = ""
-    size: int | None = None
-    checked: str = ""
+    holding: Holding | None = None
 
 
 def result_of(pool: Pool, task: Task) -> Any:
@@ -135,6 +131,8 @@ def dataset_state(name: str, registry: Registry) -> DatasetState:
             if not isinstance(built, StoredDataset):
                 return DatasetState("yes")
             holding = built.holding()
+            if holding is not None:  # plain values: a plugin may return others
+                holding = Holding(Path(holding.place), index(holding.size), str(holding.checked))
     except OptionError as error:
         return DatasetState(f"needs options: {error}")
     except Exception as error:  # noqa: BLE001 - a faulty dataset hides no other
@@ -142,7 +140,7 @@ def dataset_state(name: str, registry: Registry) -> DatasetState:
     if holding is None:
         fetch = command("harness", "datasets", "fetch", name.rpartition(":")[2])
         return DatasetState(f"no: '{fetch}' downloads it")
-    return DatasetState("yes", str(holding.place), holding.size, holding.checked)
+    return DatasetState("yes", holding)
 
 
 def _read(argument: tuple[ComponentSpec, Path], registry: Registry, _report: Report) -> CachedDataset:

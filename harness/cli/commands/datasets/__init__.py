@@ -15,6 +15,7 @@ from harness.text import megabytes
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.interfaces import Holding
     from harness.plugins.loading import Component
 
 datasets = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -64,10 +65,12 @@ def _states(components: list[Component]) -> dict[str, list[str]]:
         for component, answer in zip(foreign, ask(pool, dataset_states, foreign), strict=True):
             known = isinstance(answer, DatasetState)
             states[component.reference] = answer if known else DatasetState(f"faulty: {answer.reason}")
-    return {
-        name: [state.here, state.place, "" if state.size is None else megabytes(state.size), state.checked]
-        for name, state in states.items()
-    }
+    return {name: [state.here, *_cells(state.holding)] for name, state in states.items()}
+
+
+def _cells(holding: Holding | None) -> list[str]:
+    """Return where the files of a dataset are, their size, and what verified them."""
+    return ["", "", ""] if holding is None else [str(holding.place), megabytes(holding.size), holding.checked]
 
 
 def _bytes(folder: Path) -> int:
