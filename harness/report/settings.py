@@ -10,7 +10,8 @@ from harness.report.reading import Material
 from harness.report.sheets import Cell, Line, Sheet
 from harness.suite.models import Experiment
 
-_TOLD = {"group", "description"}
+_ELSEWHERE = {"group", "description"}
+"""Settings that other tables of the page have."""
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -35,7 +36,7 @@ def sheets(material: Material) -> list[Sheet]:
     """Return two tables: what all experiments share, and, a line each, what they do not."""
     usual = defaults()
     settings = {one.name: flat(one.first.settings) for one in material.results.experiments}
-    keys = [key for key in dict.fromkeys(key for found in settings.values() for key in found) if key not in _TOLD]
+    keys = [key for key in dict.fromkeys(key for found in settings.values() for key in found) if key not in _ELSEWHERE]
     shared: list[str] = []
     own: list[str] = []
     for key in keys:
