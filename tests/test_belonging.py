@@ -38,7 +38,7 @@ def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
         assert not shown[name]["test_accuracy"]
         assert not shown[name]["val_accuracy"]
     assert "1 of 3 trials done, 1 tested" in table.title
-    assert table.note == "Excluded: 2 stale trials. The last command without --only trains them again."
+    assert table.note.startswith("Excluded: 2 stale trials. Run without --only to train again.")
     assert finalists(run.suite, list(run.rows())) == {"one": ["A"], "three": ["B"], "two": []}
     assert [one.verdict for one in verify(Results.of(run)).claims] == [Verdict.met, Verdict.not_run, Verdict.not_run]
     (page,) = [line for line in trials(Results.of(run).experiments).lines if line.cells[0].text == "B"]
@@ -67,10 +67,7 @@ def test_degradation_is_ranked_over_the_same_severities(tmp_path):
     assert shown["A"]["degradation_rank"] == "1"
     assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
     assert {shown[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
-    told = (
-        "Not ranked under gaussian_noise, because severities are missing: B. The last command without --only measures "
-        "them."
-    )
+    told = "Not ranked under gaussian_noise, because severities are missing: B. Run without --only to measure them."
     assert told in table.note
     by_severity = {line["Experiment"]: line for line in lines(tables(Results.of(run)), "robustness", "markdown")}
     assert list(by_severity["B"]) == ["Experiment", "0", "0.9"]

@@ -70,7 +70,7 @@ def test_a_difference_within_a_run_has_an_interval_and_a_mark():
     assert change["val_loss_change_mark"] == "better"
     (text,) = [render_all([table], "markdown") for table in found if table.key == "comparison"]
     assert "+3.00 [+1.70, +4.30] ▲" in text
-    rule = "±: SD over seeds. [low, high]: 95 % confidence interval. Δ, the second less the first: ▲ better"
+    rule = "Δ, the second less the first: ▲ better, ≈ not significant, = equal (5 %, Holm). [low, high]: 95 % CI"
     assert rule in note(found, "comparison")
     assert "+3.00 [+1.70, +4.30]" in render_all([table for table in found if table.key == "comparison"], "latex")
 

@@ -45,7 +45,7 @@ def test_noise_of_another_seed_is_not_ranked_and_a_note_names_it(stale):
     assert {shown[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
     assert shown["A"]["degradation_rank"] == "1"
     assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
-    assert "Not ranked under gaussian_noise, because severities are missing: B. The last command" in table.note
+    assert "Not ranked under gaussian_noise, because severities are missing: B. Run without --only" in table.note
     by_severity = {line["Experiment"]: line for line in lines(tables(Results.of(run)), "robustness", "markdown")}
     assert by_severity["B"]["0.3"] == "–"
     assert by_severity["A"]["0.3"] != "–"

@@ -49,7 +49,7 @@ def notes():
     return {table.key: table.note for table in tables(everything())}
 
 
-@pytest.mark.parametrize("key", ["validation", "test", "robustness", "robustness-loss", "speed"])
+@pytest.mark.parametrize("key", sorted(table.key for table in tables(everything())))
 def test_a_note_is_two_lines_of_a_hundred_columns_at_most(notes, key):
     """And there is one, as there is something to say."""
     assert 1 <= len(textwrap.wrap(notes[key], 100)) <= 2

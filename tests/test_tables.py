@@ -133,8 +133,7 @@ def test_a_ranking_of_several_seeds_has_confidence_sets():
     ]  # fmt: skip
     assert lines(found, "overview")[0]["test_accuracy_rank_high"] == "2"
     note = next(table.note for table in found if table.key == "accuracy")
-    assert note.startswith("±: SD over seeds. [low–high]: 95 % confidence set of the rank, over seeds alone, without ")
-    assert "Smallest detectable difference (80 % power): " in note
+    assert note.startswith("Smallest detectable difference: 2.17 points (80 % power). ")
     assert re.search(r"(\d+ more seeds would separate A from B: --seeds 4,5,|100 seeds would separate no)", note)
 
 

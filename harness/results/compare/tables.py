@@ -10,10 +10,12 @@ from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.metrics.comparisons import SIGNS, Difference, Mark
 from harness.metrics.statistic import Kind
 from harness.metrics.units import UNITS, Unit, under
+from harness.results.leaderboard.notes import legend
 from harness.results.tables.inference import pair_cells, pair_columns
 from harness.results.tables.model import Column, Table
+from harness.results.tables.notes import brief
 from harness.rows import Condition
-from harness.text import counted
+from harness.text import counted, some
 
 if TYPE_CHECKING:
     from harness.results.compare.comparison import Comparison
@@ -120,24 +122,24 @@ def _counted(found: Sequence[Difference]) -> str:
 def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
     single = any(one.pair and one.pair.target == "networks" for one in comparison.differences)
     intervals = any(one.interval for one in comparison.differences)
-    rule = [
-        "▲ better, ▼ worse (5 %, Holm over experiments), ≈ not significant, = the same to the last bit, ? undecided.",
-        "[low, high]: 95 % confidence interval, over seeds and test images." if intervals else "",
-        "Changed: neither way is better." if any(one.mark is Mark.changed for one in comparison.differences) else "",
-        "One seed: about these networks, not about their recipes." if single else "",
-        "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
+    signs = legend({one.mark for one in comparison.differences})
+    return brief(
         *_left_out(comparison),
-    ]
-    return " ".join(filter(None, rule))
+        f"{signs} (5 %, Holm)." if signs else "",
+        "One seed: about these networks, not about their recipes." if single else "",
+        "[low, high]: 95 % CI over seeds and test images." if intervals else "",
+        "Changed: neither way is better." if any(one.mark is Mark.changed for one in comparison.differences) else "",
+        "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
+    )
 
 
 def _left_out(comparison: Comparison) -> list[str]:
-    """Say, reason by reason, whose times are left out."""
+    """Say, reason by reason, whose times are left out; what would give some is said where a limit asks for them."""
     having: dict[str, list[str]] = {}
     for experiment, why in comparison.times.items():
-        having.setdefault(why, []).append(experiment)
+        having.setdefault(why.partition(". ")[0], []).append(experiment)
     return [
-        f"{why[0].upper()}{why[1:]}." if len(names) == len(comparison.seeds) else f"Of {', '.join(names)} {why}."
+        f"{why[0].upper()}{why[1:]}." if len(names) == len(comparison.seeds) else f"Of {some(names)} {why}."
         for why, names in having.items()
     ]
 

@@ -13,20 +13,20 @@ from harness.text import command, some
 _BASIS = {"seeds and images": "seeds and test images", "seeds": "seeds alone, without predictions"}
 
 
-def note(results: Results, ranking: Ranking) -> str:
-    """Return what the ranks of a ranking mean, and what would settle them, in a few short sentences."""
+def sentences(results: Results, ranking: Ranking) -> list[str]:
+    """Return what would settle the ranks of a ranking, and what they mean: short sentences, the most useful first."""
     analysis = ranking.analysis(results)
     values = [value for one in results.experiments if (value := ranking.test(one))]
-    found = ["±: SD over seeds." if any(value.std is not None for value in values) else ""]
+    found = [_left_out(analysis)]
     if len(analysis.names) > 1 and analysis.target == "recipes":
         found += [
-            f"[low–high]: 95 % confidence set of the rank, over {_BASIS[analysis.basis]}.",
             _detectable(analysis, ranking),
             _advised(results, analysis.advice(), analysis),
+            f"[low–high]: 95 % confidence set of the rank, over {_BASIS[analysis.basis]}.",
         ]
     elif len(values) > 1:
         found.append("One seed: nothing is known of other seeds, so ranks have no confidence set. Add --seeds 1,2,3.")
-    return " ".join(filter(None, [*found, _left_out(analysis)]))
+    return [*found, "±: SD over seeds." if any(value.std is not None for value in values) else ""]
 
 
 def _detectable(analysis: Analysis, ranking: Ranking) -> str:
@@ -34,8 +34,8 @@ def _detectable(analysis: Analysis, ranking: Ranking) -> str:
     smallest, at_best = analysis.detectable, analysis.detectable_at_best
     if smallest is None:
         return ""
-    more = "" if at_best is None else f"; {_amount(at_best, ranking)} with any number of seeds"
-    return f"Smallest detectable difference (80 % power): {_amount(smallest, ranking)}{more}."
+    more = "" if at_best is None else f", with any number of seeds {shown(at_best, ranking.metric.kind)}"
+    return f"Smallest detectable difference: {_amount(smallest, ranking)} (80 % power){more}."
 
 
 def _amount(value: float, ranking: Ranking) -> str:

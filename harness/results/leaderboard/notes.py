@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from harness.metrics.comparisons import SIGNS, Mark
 from harness.results.experiments import ExperimentRows
@@ -20,24 +20,23 @@ _MEANING = {
 }  # fmt: skip
 
 
-def joined(*sentences: str) -> str:
-    """Return sentences as one text, without those that are empty."""
-    return " ".join(filter(None, sentences))
+DEGRADATION = "Degr.: the share of the clean accuracy that is lost, averaged over severities."
 
 
-DEGRADATION = "Degradation: the share of the clean accuracy that is lost, here averaged over severities."
+def legend(marks: Collection[Mark]) -> str:
+    """Return what the signs of marks mean: ``"▲ better, ≈ not significant"``."""
+    return ", ".join(f"{SIGNS[mark]} {meaning}" for mark, meaning in _MEANING.items() if mark in marks)
 
 
 def marks(about: str, cells: Iterable[Marked | None]) -> str:
     """Say what the signs behind differences mean, those that there are, and by which rule; empty without any."""
     found = [cell for cell in cells if cell]
-    used = {cell.mark for cell in found}
-    signs = ", ".join(f"{SIGNS[mark]} {meaning}" for mark, meaning in _MEANING.items() if mark in used)
+    signs = legend({cell.mark for cell in found if cell.mark})
     if not signs:
         return ""
     single = "One seed: ▲ and ▼ are about these networks, not about their recipes."
     alone = any(cell.value.n == 1 and cell.mark in {Mark.better, Mark.worse} for cell in found)
-    return joined(f"{about}: {signs} (5 %, Holm).", single if alone else "")
+    return brief(f"{about}: {signs} (5 %, Holm).", single if alone else "")
 
 
 def seeds(experiments: Sequence[ExperimentRows]) -> str:
@@ -64,11 +63,7 @@ def excluded(results: Results) -> str:
     counts += [counted(damaged, "damaged row")] if damaged else []
     if not counts:
         return ""
-    return f"Excluded: {' and '.join(counts)}. The last command without --only trains {_them(stale + damaged)} again."
-
-
-def _them(count: int) -> str:
-    return "it" if count == 1 else "them"
+    return f"Excluded: {' and '.join(counts)}. Run without --only to train again."
 
 
 def unmeasured(results: Results) -> str:
@@ -81,7 +76,7 @@ def unmeasured(results: Results) -> str:
         names = [one.name for one in tested if one.over_severities("test_accuracy", perturbation, noisy) is None]
         if names:
             found.append(f"Not ranked under {perturbation}, because severities are missing: {some(names)}.")
-    return joined(*found, "The last command without --only measures them." if found else "")
+    return brief(*found, "Run without --only to measure them." if found else "")
 
 
 def selection(results: Results) -> str:

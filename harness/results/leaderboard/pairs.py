@@ -13,6 +13,7 @@ from harness.results.leaderboard import notes
 from harness.results.leaderboard.rankings import rankings
 from harness.results.results import Results
 from harness.results.tables.model import Column, Marked, Table
+from harness.results.tables.notes import brief
 from harness.rows import CLEAN, Condition
 
 
@@ -65,11 +66,11 @@ def comparison(results: Results) -> list[Table]:
     cells = [line.get(one.change.key) for line in lines for one in shown]
     spread = any(len(one.done) > 1 for pair in pairs for one in pair)
     intervals = any(cell and cell.interval for cell in cells)
-    note = notes.joined(
-        "±: SD over seeds." if spread else "",
-        "[low, high]: 95 % confidence interval." if intervals else "",
-        notes.marks("Δ, the second less the first", cells),
+    note = brief(
         notes.seeds([one for one in results.experiments if any(one in pair for pair in pairs)]),
+        notes.marks("Δ, the second less the first", cells),
+        "[low, high]: 95 % CI." if intervals else "",
+        "±: SD over seeds." if spread else "",
     )
     return [Table("comparison", f"Side by side · {results.data}", columns, lines, note)]
 

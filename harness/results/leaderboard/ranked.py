@@ -12,6 +12,7 @@ from harness.results.leaderboard import certainty, notes
 from harness.results.leaderboard.rankings import OF_CLEAN, Ranking, ordered, places, rankings
 from harness.results.results import Results
 from harness.results.tables.model import Column, Marked, Ranked, Table
+from harness.results.tables.notes import brief
 from harness.text import counted
 
 
@@ -39,12 +40,13 @@ def overview(results: Results) -> Table:
             line["over_baseline"] = over(results, one, base, "test_accuracy")
         lines.append(line)
     title = _title(results, "value on the test rows · rank [low–high]")
-    note = notes.joined(
-        certainty.note(results, found[0]),
-        marks_over(base, lines),
-        notes.seeds(results.experiments),
+    note = brief(
         notes.excluded(results),
         notes.unmeasured(results),
+        notes.seeds(results.experiments),
+        *certainty.sentences(results, found[0]),
+        marks_over(base, lines),
+        notes.DEGRADATION if results.perturbations else "",
     )
     return Table("overview", title, columns, lines, note)
 
@@ -79,12 +81,13 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         if base and base is not one:
             line["over_baseline"] = over(results, one, base, ranking.metric.name, brief=False)
         lines.append(line)
-    note = notes.joined(
-        certainty.note(results, ranking),
-        marks_over(base, lines),
-        notes.seeds(results.experiments),
+    note = brief(
         notes.excluded(results),
         notes.unmeasured(results) if ranking.perturbation else "",
+        notes.seeds(results.experiments),
+        *certainty.sentences(results, ranking),
+        notes.DEGRADATION if ranking.perturbation else "",
+        marks_over(base, lines),
     )
     return Table(ranking.key, _title(results, ranking.title), columns, lines, note)
 

@@ -8,9 +8,10 @@ from typing import Any
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.units import UNITS, Unit, under
 from harness.results.tables.model import Column, Marked, Table
+from harness.results.tables.notes import brief
 from harness.results.verify.evidence import note as missing_note
 from harness.results.verify.verification import JudgedClaim, JudgedFigure, Verdict, Verification
-from harness.text import uneven_seeds
+from harness.text import some, uneven_seeds
 
 
 def only_missed(verification: Verification) -> Verification:
@@ -93,19 +94,19 @@ def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], une
         }
         for one in judged
     ]
-    return Table(key, title, columns, lines, " ".join(filter(None, [_chance(judged), uneven, _missing(judged)])))
+    return Table(key, title, columns, lines, brief(_missing(judged), uneven, *_chance(judged)))
 
 
-def _chance(judged: Sequence[JudgedClaim]) -> str:
+def _chance(judged: Sequence[JudgedClaim]) -> list[str]:
     """Say what ± and intervals are, what is undecided, and how many relations the values alone decided."""
-    parts = ["±: SD over seeds." if any(_spread(one) for one in judged) else ""]
-    if any(one.interval for one in judged):
-        parts.append("[low, high]: 95 % confidence interval.")
-    if any(one.verdict is Verdict.undecided for one in judged):
-        parts.append("Undecided: not significant (5 %, Holm) at these seeds and images.")
+    parts = []
     if count := sum(one.by_values for one in judged):
         parts.append(f"{count} decided by the values alone, because one seed has no known variance.")
-    return " ".join(filter(None, parts))
+    if any(one.verdict is Verdict.undecided for one in judged):
+        parts.append("Undecided: not significant (5 %, Holm) at these seeds and images.")
+    if any(one.interval for one in judged):
+        parts.append("[low, high]: 95 % CI.")
+    return [*parts, "±: SD over seeds." if any(_spread(one) for one in judged) else ""]
 
 
 def _p(one: JudgedClaim) -> float | None:
@@ -125,9 +126,8 @@ def _note(judged: Sequence[JudgedFigure]) -> str:
     foreign = [one.expected for one in judged if one.verdict is Verdict.not_comparable]
     named = dict.fromkeys(f"{one.dataset}{f', {one.images:,} images' if one.images else ''}" for one in foreign)
     spread = any(one.got is not None and one.got.std is not None for one in judged)
-    notes = ["±: SD over seeds." if spread else ""]
-    notes += [f"Not comparable: figures of {'; '.join(named)}." if named else "", _missing(judged)]
-    return " ".join(filter(None, notes))
+    other = f"Not comparable: figures of {some(list(named), between='; ')}." if named else ""
+    return brief(_missing(judged), other, "±: SD over seeds." if spread else "")
 
 
 def _missing(judged: Sequence[JudgedFigure | JudgedClaim]) -> str:
