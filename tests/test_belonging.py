@@ -107,7 +107,7 @@ def test_what_is_not_known_is_not_held_against_a_row(trained_row):
     assert changes(older, experiment.model_copy(update={"l2": 0.1})) == ["l2 was 0.0, is 0.1"]
 
 
-def test_every_change_is_told(trained_row):
+def test_every_change_is_reported(trained_row):
     """A precision is in the recipe, a backend is not."""
     row, experiment, _ = trained_row
     changed = experiment.model_copy(update={"batch_size": 64, "epochs": 7, "precision": "bfloat16", "backend": "torch"})

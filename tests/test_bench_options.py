@@ -119,7 +119,7 @@ def test_a_disturbed_comparison_cannot_tell(typed, tmp_path, monkeypatch):
     typed(*arguments, code=3)
 
 
-def test_one_slower_case_is_more_than_what_cannot_be_told(typed, tmp_path, monkeypatch):
+def test_one_slower_case_is_more_than_an_undecided_one(typed, tmp_path, monkeypatch):
     """3; and what is only within the noise passes."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     bench.keep(calibration(0.01))

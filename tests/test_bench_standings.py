@@ -145,7 +145,7 @@ def goals(tmp_path, capsys):
     return run
 
 
-def test_goals_are_told_met_missed_and_not_measured(goals):
+def test_goals_are_reported_met_missed_and_not_measured(goals):
     """A figure that is missing is not met."""
     peak = replace(RUN[0], peak_anonymous_bytes=97_000_000)
     found, code = goals([peak, *RUN[1:]])

@@ -163,7 +163,7 @@ MISTAKES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "test", "message"), MISTAKES)
-def test_a_broken_backend_is_caught_and_told_what_is_wrong(findings, name, test, message):
+def test_a_broken_backend_is_caught_and_the_fault_is_named(findings, name, test, message):
     """What was expected, what came, and which clause of the contract says so."""
     assert re.search(message, findings[name][f"test_{test}"])
 

@@ -148,7 +148,7 @@ def test_limits_are_in_points_of_percentages_or_in_per_cent(tmp_path):
     assert violations(found, []) == []
 
 
-def test_a_broken_limit_is_told_in_the_tables_units_and_digits(tmp_path):
+def test_a_broken_limit_is_reported_in_the_tables_units_and_digits(tmp_path):
     """Degradations in percent, losses in nats; a second's fractions are not rounded away."""
     first = made(tmp_path / "a")
     worse = {}

@@ -138,7 +138,7 @@ def test_a_backend_is_tested_with_images_and_batches_that_it_takes(name):
     assert set(np.unique(data.images[:, 0, 0])) != {0} != set(np.unique(data.images[:, -1, -1]))
 
 
-def test_a_backend_that_takes_nothing_is_told_what_it_declines():
+def test_what_a_backend_that_takes_nothing_declines_is_reported():
     """The keys that it names whatever is tried."""
 
     class Nothing(NumpyBackend):

@@ -192,7 +192,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("partial", [False, True], ids=["official", "partial"])
-def test_a_damaged_file_is_told_in_a_line_and_the_next_attempt_works(tiny, tmp_path, command, damage, partial):
+def test_a_damaged_file_is_one_line_and_the_next_attempt_works(tiny, tmp_path, command, damage, partial):
     """Exit code 2, the file's name, nothing left in the cache; a bomb's zeros are never unpacked."""
     change, *told = DAMAGES[damage]
     folder = tiny.write(tmp_path / "data")
@@ -208,7 +208,7 @@ def test_a_damaged_file_is_told_in_a_line_and_the_next_attempt_works(tiny, tmp_p
     assert "dataset emnist-bymerge: EMNIST ByMerge, 300 images, 3 classes, " in command(*arguments).out
 
 
-def test_labels_that_do_not_fit_are_told(tiny, tmp_path):
+def test_labels_that_do_not_fit_are_reported(tiny, tmp_path):
     """Their number, and their values."""
     folder = tiny.write(tmp_path / "data", zipped=False)
     (folder / TRAIN_LABELS).write_bytes(idx(tiny.labels[:209]))
@@ -237,7 +237,7 @@ ARCHIVES = {
 
 
 @pytest.mark.parametrize("damage", ARCHIVES)
-def test_a_damaged_archive_is_told_in_a_line_and_the_next_attempt_works(tiny, tmp_path, command, damage):
+def test_a_damaged_archive_is_one_line_and_the_next_attempt_works(tiny, tmp_path, command, damage):
     """Exit code 2; nothing is written to where a member's name leads."""
     change, told = ARCHIVES[damage]
     path = tiny.archive(tmp_path / "deep" / "data" / "gzip.zip")
@@ -250,7 +250,7 @@ def test_a_damaged_archive_is_told_in_a_line_and_the_next_attempt_works(tiny, tm
     command("plan", "suite.toml", "--data-dir", "deep/data")
 
 
-def test_a_place_that_cannot_be_looked_at_is_told_in_a_line(tiny, tmp_path, command):  # noqa: ARG001 - the set's size
+def test_a_place_that_cannot_be_looked_at_is_one_line(tiny, tmp_path, command):  # noqa: ARG001 - the set's size
     """A name too long, as any other refusal of the system: exit code 2, no traceback."""
     place = tmp_path / ("a" * 300)
     errors = command("plan", "suite.toml", "--data-dir", place, code=2).err
@@ -339,7 +339,7 @@ def test_the_list_says_what_is_here_where_and_what_it_was_held_against(tiny, tmp
     assert f"faulty: {folder / TRAIN_IMAGES}.gz: begins with" in command("datasets").out
 
 
-def test_a_class_without_an_image_is_told(tiny, tmp_path, command):
+def test_a_class_without_an_image_is_reported(tiny, tmp_path, command):
     """A part may lack one; the split could not have it. The dataset is named once."""
     folder = tiny.write(tmp_path / "data")
     cut_to(folder, tiny, 30)

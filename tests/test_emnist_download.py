@@ -120,7 +120,7 @@ def test_a_damaged_archive_in_the_cache_is_downloaded_again(server, official, co
     assert {other.name for other in path.parent.iterdir()} - {"gzip.lock"} == {"gzip.zip", "gzip", "notes.txt"}
 
 
-def test_a_damaged_archive_in_the_cache_is_told_when_no_mirror_has_a_better_one(server, official, command):
+def test_a_damaged_archive_in_the_cache_is_reported_when_no_mirror_has_a_better_one(server, official, command):
     """Whoever put it there by hand would look for the fault in the network; it stays."""
     path = download.archive_path()
     path.parent.mkdir(parents=True)
@@ -134,7 +134,7 @@ def test_a_damaged_archive_in_the_cache_is_told_when_no_mirror_has_a_better_one(
     assert path.read_bytes() == official[:-1]
 
 
-def test_how_far_it_is_is_told_and_nothing_printed(server, official, caplog, capsys):
+def test_how_far_it_is_is_reported_and_nothing_printed(server, official, caplog, capsys):
     """From a start to an end, whatever the answer; the bytes in between."""
     caplog.set_level("DEBUG", LOG.name)
     download.fetch()
@@ -206,7 +206,7 @@ print(entry.info.title)
 """
 
 
-def test_a_full_disk_while_caching_is_told_in_a_line_and_the_next_attempt_works(tmp_path):
+def test_a_full_disk_while_caching_is_one_line_and_the_next_attempt_works(tmp_path):
     """How much it takes is said, and nothing half written stays to fill the disk."""
     np.save(tmp_path / "images.npy", np.full((4000, 28, 28), 255, dtype=np.uint8))
     np.save(tmp_path / "labels.npy", np.arange(4000) % 3)
@@ -239,7 +239,7 @@ except HarnessError as error:
 """
 
 
-def test_a_full_disk_while_downloading_is_told_in_a_line(tmp_path):
+def test_a_full_disk_while_downloading_is_one_line(tmp_path):
     """And no part of the archive stays."""
     serving = Server(b"PK" + bytes(3_000_000 - 2))
     (tmp_path / "downloading.py").write_text(DOWNLOADING)

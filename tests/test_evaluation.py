@@ -164,7 +164,7 @@ def test_a_sweep_that_changes_its_input_harms_no_other_perturbation():
     assert np.array_equal(network.seen[4], network.seen[0])
 
 
-def test_a_perturbation_that_changes_its_input_harms_nobody():
+def test_a_perturbation_that_changes_its_input_harms_no_other():
     """It gets a copy."""
 
     def changes(images, severity, _rng):

@@ -85,7 +85,7 @@ def test_an_older_run_says_what_it_did_not_record(tmp_path):
     assert "glyphs" not in page.figures["confusion-A"]
 
 
-def test_a_damaged_file_is_left_out_and_told(tmp_path, command):
+def test_a_damaged_file_is_left_out_and_reported(tmp_path, command):
     """The others are shown."""
     run = make_run(tmp_path, {"A": "", "B": ""})
     (run.trial_directory("A", 1) / "evaluation.npz").write_bytes(b"")
@@ -96,7 +96,7 @@ def test_a_damaged_file_is_left_out_and_told(tmp_path, command):
     assert {key for key in page.figures if key.startswith("confusion")} == {"confusion-B"}
 
 
-def test_expectations_are_told_met_and_missed(tmp_path):
+def test_expectations_are_reported_met_and_missed(tmp_path):
     """Both verdicts, in words."""
     more = '[[expect]]\nrelation = ["A.epochs > 1", "A.epochs > 1000"]\nsource = "us"'
     page = page_of(make_run(tmp_path, {"A": "", "B": ""}, more=more))

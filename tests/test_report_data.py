@@ -236,7 +236,7 @@ def test_the_leaderboard_on_the_page_is_the_leaderboard(run, page):
     assert page.text.count("8 of 9 trials done") >= 1
 
 
-def test_every_figure_is_told_in_words_with_values_of_the_run(page, told):
+def test_every_figure_is_in_words_with_values_of_the_run(page, told):
     """Text alternatives name what is there, not merely that something is."""
     assert set(page.labels) == set(page.figures)
     for line in told["validation"]:

@@ -70,7 +70,7 @@ def test_names_that_are_too_long_are_shortened_and_stay_apart(tmp_path):
     assert legend["labelLimit"] > 300
 
 
-def test_two_names_of_which_one_stands_for_the_other_shortened_are_shown_whole():
+def test_two_names_of_which_one_is_the_other_shortened_are_shown_whole():
     """Nothing is left out that would have to be guessed."""
     names = ["aaaaaaaaaabbbbbbbbbb", shortened(["aaaaaaaaaabbbbbbbbbb"], 9)["aaaaaaaaaabbbbbbbbbb"]]
     assert len(set(shortened(names, 9).values())) == 2

@@ -35,7 +35,7 @@ def test_all_that_share_the_first_rank_are_named(tmp_path, count, told, tested):
     assert verdict(material).startswith(f"{told}: 80.0 % accuracy on the {images}")
 
 
-def test_the_best_is_told_with_its_lead_over_the_baseline(tmp_path):
+def test_the_best_is_reported_with_its_lead_over_the_baseline(tmp_path):
     """Not over one that is as good."""
     more = '[leaderboard]\nbaseline = "A"\n'
     (tmp_path / "tie").mkdir()
@@ -67,7 +67,7 @@ def of_accuracies(folder, accuracies, *, degradation=None, **options):
          "72.0 ± 1.0 % accuracy on the test images, +1.0 points over A (95 % CI [-3.97, +5.97], 3 seeds), not si"),
     ],
 )  # fmt: skip
-def test_the_lead_is_told_with_its_error_over_the_seeds_that_both_have(tmp_path, best, told):
+def test_the_lead_is_reported_with_its_error_over_the_seeds_that_both_have(tmp_path, best, told):
     """Without predictions, the paired t-test's."""
     run = of_accuracies(tmp_path, {"A": (0.71, 0.70, 0.72), "B": best}, more='[leaderboard]\nbaseline = "A"\n')
     words = verdict(read(run.directory))
@@ -82,7 +82,7 @@ def test_without_a_baseline_the_lead_is_over_the_next_and_one_seed_may_not_settl
     assert verdict(read(run.directory)).startswith(told)
 
 
-def test_the_best_is_told_with_its_rank_by_degradation(tmp_path):
+def test_the_best_is_reported_with_its_rank_by_degradation(tmp_path):
     """The most accurate of three may be the least sturdy."""
     accuracies = {"A": (0.7,), "B": (0.95,), "C": (0.6,)}
     for name, rank in (("last", "number 3"), ("sturdy", "first")):

@@ -79,7 +79,7 @@ def test_as_many_as_it_needs_are_enough_and_one_fewer_are_not(train, val):
         stratified(labels[:-1], *shares, 0.0, seed=1)
 
 
-def test_how_many_a_tiny_share_needs_is_told_at_once():
+def test_how_many_a_tiny_share_needs_is_reported_at_once():
     """Not counted up to."""
     with pytest.raises(HarnessError, match="leaves 0 for val; at least 100,000,000,000 images are needed"):
         stratified(np.repeat([0, 1], 100), 0.89999999995, 1e-11, 0.1, seed=42)

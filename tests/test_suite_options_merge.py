@@ -64,7 +64,7 @@ def test_a_finalist_called_name_cancels_no_other(load):
     assert suite.finalists == {"best": "A", "name": "B"}
 
 
-def test_a_mistake_is_told_with_the_option_that_spells_the_key(load):
+def test_a_mistake_is_reported_with_the_option_that_spells_the_key(load):
     """Not with the one that gave the table its name."""
     with pytest.raises(
         HarnessError, match=r"^--data-dir folder: dataset\.directory: dataset 'digits' has no such option"

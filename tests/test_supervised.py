@@ -55,7 +55,7 @@ time.sleep(600)
         ("import nosuch", "exit code 1"),
     ],
 )
-def test_an_exit_is_told_in_words(program, ending):
+def test_an_exit_is_in_words(program, ending):
     """As a trial's reason and a plugin's quarantine quote it."""
     with Child(program) as child:
         assert child.ending(60) == ending

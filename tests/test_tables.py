@@ -174,7 +174,7 @@ def test_who_still_improved_at_the_last_epoch_is_named():
     assert note == "Best at the last epoch: short, mixed (1 of 2 trials). More epochs may help."
 
 
-def test_times_in_doubt_are_marked_and_told():
+def test_times_in_doubt_are_marked_and_reported():
     """Seconds and samples a second of every trial, an exclamation mark at what shared the machine."""
     rows = [
         row(
