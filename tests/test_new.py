@@ -155,9 +155,9 @@ RULE = "lower-case letters, digits and single dashes, a letter first, 24 at most
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        ("backend", "My Net", f"'My Net' is no name for a backend: {RULE} 'my-net' would do"),
-        ("dataset", "my--set", f"'my--set' is no name for a dataset: {RULE} 'my-set' would do"),
-        ("suite", "..", f"'..' is no name for a suite: {RULE}"),
+        ("backend", "My Net", f"'My Net' is not a valid backend name: {RULE} 'my-net' would do"),
+        ("dataset", "my--set", f"'my--set' is not a valid dataset name: {RULE} 'my-set' would do"),
+        ("suite", "..", f"'..' is not a valid suite name: {RULE}"),
         ("optimizer", "sgd", "optimizer 'sgd' is offered by nn-harness "),
         ("backend", "array", "backend 'array': its package harness_array would hide an installed one of that name"),
     ],

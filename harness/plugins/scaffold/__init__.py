@@ -48,7 +48,7 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> li
         fitting = "-".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789-")[:_LONGEST].rstrip("-")
         guess = f" {fitting!r} would do" if fitting else ""
         rule = f"lower-case letters, digits and single dashes, a letter first, {_LONGEST} at most"
-        msg = f"{shown(name)} is no name for a {kind}: {rule}.{guess}"
+        msg = f"{shown(name)} is not a valid {kind} name: {rule}.{guess}"
         raise HarnessError(msg)
     if kind == "suite":
         return _write({f"{name}.toml": "suite/suite.toml"}, directory, directory / f"{name}.toml", {"name": name})
