@@ -78,15 +78,17 @@ class Summation:
     def add(self, values: Values) -> None:
         """Take the values (images,) of one network: of every experiment for the first seed, then for the next."""
         mean = float(values.mean(dtype=np.float64))
-        if self._seed is None or self._total is None:
-            self._seed = np.zeros((self._experiments, len(values)), dtype=np.float32)
-            self._total = np.zeros_like(self._seed)
+        if self._seed is None:
+            self._seed = np.empty((self._experiments, len(values)), dtype=np.float32)
         place = len(self._means) % self._experiments
         self._seed[place] = values - np.float64(mean) if np.isfinite(mean) else 0.0
         self._means.append(mean)
         if place + 1 == self._experiments:
             self._within += _products(self._seed)
-            self._total += self._seed
+            if self._total is None:
+                self._total, self._seed = self._seed, None  # as it is: another array for the next seed
+            else:
+                self._total += self._seed
 
     def sums(self) -> Sums:
         """Return the sums over the seeds that were added, one at least.

@@ -15,7 +15,7 @@ from harness.rows import CLEAN, Condition, TrialRow
 from harness.store.run import Run
 from harness.store.stored import Stored
 
-_MOST_BYTES = 1 << 29
+_MOST_BYTES = 3 << 28
 """What the values in memory take at most: those of more quantities are made one part after the other."""
 
 Available = dict[str, set[int]]
