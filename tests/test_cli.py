@@ -164,7 +164,7 @@ BAD = {
     "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
     "files that are missing": (
         ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],
-        "x.npy: there is no such file",
+        "x.npy: no such file",
     ),
     "files without options": (
         ["run", "tiny.toml", "--dataset", "files"],
