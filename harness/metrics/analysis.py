@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.metrics.components import Components, components
 from harness.metrics.crossed import Floats, Sums
-from harness.metrics.pairs import Pair, Target, all_pairs
+from harness.metrics.pairs import Pair, Pairs, Target
 from harness.metrics.power import detectable, detectable_at_best
 from harness.metrics.ranking import rank_sets, ranks
 
@@ -64,7 +64,7 @@ class Analysis:
     images: int
     higher_is_better: bool | None
     parts: Components
-    pairs: tuple[Pair, ...]
+    pairs: Pairs
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -81,21 +81,24 @@ class Analysis:
 
     def pair(self, first: str, second: str) -> Pair | None:
         """Return how much one experiment is above another, None where either is not part of the analysis."""
-        found = self._by_names.get((first, second))
-        if found is None and (second, first) in self._by_names:
-            return self._by_names[second, first].reversed()
-        return found
+        if (first, second) in self._places:
+            return self.pairs[self._places[first, second]]
+        if (second, first) in self._places:
+            return self.pairs[self._places[second, first]].reversed()
+        return None
 
     def level(self, name: str) -> Pair | None:
         """Return how much an experiment is above 0, None where it is not part of the analysis."""
         if name not in self.names:
             return None
         sums = self.sums.beside_zero(self.names.index(name))
-        return next(all_pairs((name, ""), sums, components(sums), proportion=False))
+        return Pairs((name, ""), sums, components(sums), proportion=False)[0]
 
     @cached_property
-    def _by_names(self) -> dict[tuple[str, str], Pair]:
-        return {(pair.first, pair.second): pair for pair in self.pairs}
+    def _places(self) -> dict[tuple[str, str], int]:
+        """Each pair's place among all, by the names of its experiments."""
+        ends = zip(self.parts.first.tolist(), self.parts.second.tolist(), strict=True)
+        return {(self.names[first], self.names[second]): place for place, (first, second) in enumerate(ends)}
 
     @cached_property
     def ranks(self) -> dict[str, Rank]:
@@ -125,7 +128,7 @@ class Analysis:
     def significant(self) -> NDArray[np.bool_]:
         """Which experiments differ significantly, (K, K)."""
         result = np.zeros((len(self.names), len(self.names)), dtype=np.bool_)
-        result[self.parts.first, self.parts.second] = [pair.significant for pair in self.pairs]
+        result[self.parts.first, self.parts.second] = self.pairs.significant
         return result | result.T
 
     @property
@@ -145,7 +148,7 @@ class Analysis:
     @property
     def undecided(self) -> int:
         """How many pairs are not significantly different."""
-        return sum(not pair.significant for pair in self.pairs)
+        return int((~self.pairs.significant).sum())
 
     def advice(self) -> Advice | None:
         """Return the neighbours in the ranking that the fewest further seeds would separate, None where all are."""
@@ -195,6 +198,6 @@ def analyse(
         sums.images,
         higher_is_better,
         parts,
-        tuple(all_pairs(used, kept, parts, proportion=proportion)),
+        Pairs(used, kept, parts, proportion=proportion),
         {**(left_out or {}), **diverged},
     )

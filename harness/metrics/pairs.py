@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.metrics.components import Components, student_p
 from harness.metrics.crossed import Floats, Sums
@@ -61,38 +62,50 @@ class Pair:
         return replace(self, difference=difference, low=low, high=high, p=float(p[0]), p_holm=float(p[0]))
 
 
-def all_pairs(names: Sequence[str], sums: Sums, parts: Components, *, proportion: bool) -> Iterator[Pair]:
-    """Yield all pairs of experiments, with what is known of each."""
-    p, half = parts.p(), parts.half(parts.n, CONFIDENCE)
-    low, high = parts.difference - half, parts.difference + half
-    if proportion and parts.n == 1 and sums.between is not None:
-        alone = _right_alone(sums.between, parts, sums.images)
-        p, (low, high) = mcnemar(*alone), mcnemar_interval(*alone, sums.images)
-    # What is not known counts as a comparison that was made.
-    p_holm = holm(p)
-    significant = (p_holm <= LEVEL) & parts.known
-    needed = seeds_needed(parts, int((~significant).sum()))
-    freedom = parts.freedom(parts.n)
-    target: Target = "recipes" if parts.n > 1 else "networks"
-    for at, (first, second) in enumerate(zip(parts.first, parts.second, strict=True)):
-        known, settled = bool(parts.known[at]), bool(significant[at])
+class Pairs:
+    """All pairs of experiments. Each is made when it is asked for: two hundred experiments have twenty thousand."""
 
-        def number(value: float, *, known: bool = known) -> float | None:
+    def __init__(self, names: Sequence[str], sums: Sums, parts: Components, *, proportion: bool) -> None:
+        self._names, self._parts = names, parts
+        p, half = parts.p(), parts.half(parts.n, CONFIDENCE)
+        low, high = parts.difference - half, parts.difference + half
+        if proportion and parts.n == 1 and sums.between is not None:
+            alone = _right_alone(sums.between, parts, sums.images)
+            p, (low, high) = mcnemar(*alone), mcnemar_interval(*alone, sums.images)
+        # What is not known counts as a comparison that was made.
+        self._p, self._p_holm, self._low, self._high = p, holm(p), low, high
+        self.significant: NDArray[np.bool_] = (self._p_holm <= LEVEL) & parts.known
+        """Which pairs differ significantly, in their order."""
+        self._needed = seeds_needed(parts, int((~self.significant).sum()))
+        self._freedom = parts.freedom(parts.n)
+
+    def __len__(self) -> int:
+        return len(self._parts.difference)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return (self[at] for at in range(len(self)))
+
+    def __getitem__(self, at: int) -> Pair:
+        """Return a pair with what is known of it."""
+        parts = self._parts
+        known, settled = bool(parts.known[at]), bool(self.significant[at])
+
+        def number(value: float) -> float | None:
             return float(value) if known else None
 
-        yield Pair(
-            names[first],
-            names[second],
+        return Pair(
+            self._names[parts.first[at]],
+            self._names[parts.second[at]],
             float(parts.difference[at]),
-            number(low[at]),
-            number(high[at]),
-            number(p[at]),
-            number(p_holm[at]),
-            float(freedom[at]) if known and np.isfinite(freedom[at]) else None,
+            number(self._low[at]),
+            number(self._high[at]),
+            number(self._p[at]),
+            number(self._p_holm[at]),
+            float(self._freedom[at]) if known and np.isfinite(self._freedom[at]) else None,
             number(parts.seeds[at] / parts.n),
             number(parts.images[at]),
-            int(needed[at]) if needed[at] and not settled and parts.n > 1 else None,
-            target,
+            int(self._needed[at]) if self._needed[at] and not settled and parts.n > 1 else None,
+            "recipes" if parts.n > 1 else "networks",
             settled,
         )
 
