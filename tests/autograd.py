@@ -2,7 +2,18 @@
 
 import pytest
 
-from harness.interfaces import Activation, BatchNorm, Dropout, Linear
+from harness.interfaces import (
+    Activation,
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Linear,
+    MaxPool2d,
+    Residual,
+)
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
@@ -12,6 +23,7 @@ ACTIVATIONS = {
     "leaky_relu": functional.leaky_relu,
     "gelu": functional.gelu,
     "silu": functional.silu,
+    "tanh": torch.tanh,
 }
 
 
@@ -24,21 +36,55 @@ def tensors(state):
 
 
 def forward(spec, values, images, *, training):
-    """Return logits of uint8 images (rows, height, width); dropout must be 0. Moves running statistics in training."""
-    x = torch.tensor(images, dtype=torch.float64).reshape(len(images), -1) / 255
-    for index, layer in enumerate(spec.layers):
-        if isinstance(layer, Linear):
-            x = x @ values[f"{index}.weight"] + values[f"{index}.bias"]
-        elif isinstance(layer, BatchNorm):
-            mean, var, weight, bias = (
-                values[f"{index}.{n}"] for n in ("running_mean", "running_var", "weight", "bias")
-            )
-            x = functional.batch_norm(x, mean, var, weight, bias, training, layer.momentum, layer.eps)
-        elif isinstance(layer, Activation):
-            x = ACTIVATIONS[layer.name](x)
+    """Return logits of uint8 images (rows, …); dropout must be 0. Moves running statistics in training."""
+    x = torch.tensor(images, dtype=torch.float64).reshape(len(images), *spec.row_shape) / 255
+    return chained(spec.layers, values, x.permute(0, 3, 1, 2) if x.ndim == 4 else x, training=training)
+
+
+def chained(layers, values, x, *, training, within=""):
+    """Return what layers make of x (rows, features) or (rows, channels, height, width)."""
+    for index, layer in enumerate(layers):
+        place = f"{within}{index}."
+        own = {key.removeprefix(place): value for key, value in values.items() if key.startswith(place)}
+        if isinstance(layer, Residual):
+            y = chained(layer.layers, values, x, training=training, within=place)
+            x = y + shortcut(layer, own, x)
         else:
-            assert isinstance(layer, Dropout)
+            x = APPLIED[type(layer)](layer, own, x, training)
     return x
+
+
+def _convolution(layer, own, x, _training):
+    weight = own["weight"].permute(3, 2, 0, 1)
+    return functional.conv2d(x, weight, own.get("bias"), layer.stride, layer.padding)
+
+
+def _batch_norm(layer, own, x, training):
+    mean, var, weight, bias = (own[name] for name in ("running_mean", "running_var", "weight", "bias"))
+    return functional.batch_norm(x, mean, var, weight, bias, training, layer.momentum, layer.eps)
+
+
+APPLIED = {
+    Linear: lambda _layer, own, x, _training: x @ own["weight"] + own["bias"],
+    Conv2d: _convolution,
+    BatchNorm: _batch_norm,
+    Activation: lambda layer, _own, x, _training: ACTIVATIONS[layer.name](x),
+    MaxPool2d: lambda layer, _own, x, _training: functional.max_pool2d(x, layer.size),
+    AveragePool2d: lambda layer, _own, x, _training: functional.avg_pool2d(x, layer.size),
+    GlobalAveragePool: lambda _layer, _own, x, _training: x.mean(dim=(2, 3)),
+    Flatten: lambda _layer, _own, x, _training: (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).flatten(1),
+    Dropout: lambda _layer, _own, x, _training: x,
+}
+
+
+def shortcut(layer, own, x):
+    """Return what a residual's shortcut makes of x."""
+    if "shortcut.weight" not in own:
+        return x
+    if x.ndim == 2:
+        return x @ own["shortcut.weight"] + own["shortcut.bias"]
+    stride = layer.shortcut((*x.shape[2:], x.shape[1])).stride
+    return functional.conv2d(x, own["shortcut.weight"].permute(3, 2, 0, 1), stride=stride)
 
 
 def loss_and_gradients(spec, state, images, labels):

@@ -13,7 +13,7 @@ from harness.seeding import epoch_order, initial_state
 from harness_array.backends import CupyBackend, NumpyBackend
 from tests.networks import labelled_images, mlp
 
-ACTIVATIONS = ["relu", "leaky_relu", "gelu", "silu"]
+ACTIVATIONS = ["relu", "leaky_relu", "gelu", "silu", "tanh"]
 EXACT = SGD()
 """At a learning rate of 1, one step of plain gradient descent moves the parameters by the gradient itself."""
 

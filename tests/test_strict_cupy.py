@@ -17,7 +17,7 @@ FUNCTIONS = [
     "arange", "array", "asarray", "asnumpy", "count_nonzero", "einsum", "empty", "empty_like", "matmul", "ones",
     "ones_like", "take", "zeros", "zeros_like",
 ]  # fmt: skip
-METHODS = ["argmax", "astype", "get", "max", "mean", "reshape", "set", "sum"]
+METHODS = ["argmax", "astype", "get", "max", "mean", "reshape", "set", "sum", "transpose"]
 _REAL = """
 import inspect, json, sys, warnings
 warnings.simplefilter("ignore")
@@ -43,6 +43,7 @@ print(json.dumps({
     "empty_pinned": parameters(cupyx.empty_pinned),
     "Philox4x3210": parameters(cupy.random.Philox4x3210),
     "Event.record": documented(cupy.cuda.Event.record),
+    "as_strided": parameters(cupy.lib.stride_tricks.as_strided),
     "names": [hasattr(cupy.cuda, name) for name in ("Device", "Event", "MemoryHook", "get_current_stream", "runtime")],
 }))
 """
@@ -70,6 +71,7 @@ def test_signatures_and_loops_are_the_real_packages(request):
     assert parameters(cupyx.empty_pinned) == real["empty_pinned"]
     assert parameters(cupy.random.Philox4x3210) == real["Philox4x3210"]
     assert parameters(cupy.cuda.Event.record) == real["Event.record"]
+    assert parameters(cupy.lib.stride_tricks.as_strided) == real["as_strided"]
     assert all(real["names"])
 
 

@@ -19,7 +19,7 @@ class ReLU:
         self._positive = device.xp.empty(shape, dtype=bool)
 
     def forward(self, z: Array, *, training: bool) -> Array:
-        """Overwrite z (rows, features) with its activations, and return it."""
+        """Overwrite z (rows, …) with its activations, and return it."""
         if training:
             self._xp.greater(z, 0, out=self._positive[: len(z)])
         return self._xp.maximum(z, 0, out=z)
@@ -47,7 +47,7 @@ class LeakyReLU(_WithDerivative):
     """z where z > 0, else 0.01 z."""
 
     def forward(self, z: Array, *, training: bool) -> Array:
-        """Overwrite z (rows, features) with its activations, and return it."""
+        """Overwrite z (rows, …) with its activations, and return it."""
         xp, slope = self._xp, self._derivative[: len(z)]
         if training:
             xp.greater(z, 0, out=slope)
@@ -61,7 +61,7 @@ class GELU(_WithDerivative):
     """z Φ(z), Φ the standard normal distribution function by erf; derivative Φ(z) + z φ(z)."""
 
     def forward(self, z: Array, *, training: bool) -> Array:
-        """Overwrite z (rows, features) with its activations, and return it."""
+        """Overwrite z (rows, …) with its activations, and return it."""
         xp, cdf = self._xp, self._scratch[: len(z)]
         xp.multiply(z, sqrt(0.5), out=cdf)
         self._device.erf(cdf, cdf)
@@ -82,7 +82,7 @@ class SiLU(_WithDerivative):
     """z σ(z), σ(z) = (1 + tanh(z / 2)) / 2, which cannot overflow; derivative σ + z σ (1 - σ)."""
 
     def forward(self, z: Array, *, training: bool) -> Array:
-        """Overwrite z (rows, features) with its activations, and return it."""
+        """Overwrite z (rows, …) with its activations, and return it."""
         xp, sigmoid = self._xp, self._scratch[: len(z)]
         xp.multiply(z, 0.5, out=sigmoid)
         xp.tanh(sigmoid, out=sigmoid)
@@ -99,9 +99,23 @@ class SiLU(_WithDerivative):
         return z
 
 
-ACTIVATIONS: dict[ActivationName, type[ReLU | LeakyReLU | GELU | SiLU]] = {
+class Tanh(_WithDerivative):
+    """tanh(z); derivative 1 - tanh²(z)."""
+
+    def forward(self, z: Array, *, training: bool) -> Array:
+        """Overwrite z (rows, …) with its activations, and return it."""
+        xp = self._xp
+        xp.tanh(z, out=z)
+        if training:
+            derivative = xp.multiply(z, z, out=self._derivative[: len(z)])
+            xp.subtract(1.0, derivative, out=derivative)
+        return z
+
+
+ACTIVATIONS: dict[ActivationName, type[ReLU | LeakyReLU | GELU | SiLU | Tanh]] = {
     "relu": ReLU,
     "leaky_relu": LeakyReLU,
     "gelu": GELU,
     "silu": SiLU,
+    "tanh": Tanh,
 }

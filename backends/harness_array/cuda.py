@@ -19,6 +19,7 @@ class Cuda:
 
     accelerated = True
     update_block = 0
+    block_bytes = 256 << 20  # enough to keep the device busy, and little of its memory
 
     def __init__(self, index: int) -> None:
         import cupy

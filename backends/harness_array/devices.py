@@ -30,6 +30,11 @@ class Device(Protocol):
         """Elements that an optimizer updates at a time; 0: all at once."""
         ...
 
+    @property
+    def block_bytes(self) -> int:
+        """Bytes that a layer of images works on at a time."""
+        ...
+
     def current(self) -> AbstractContextManager[Any]:
         """Return the block within which arrays are made and used on this device."""
         ...
@@ -107,6 +112,7 @@ class Host:
     xp = np
     accelerated = False
     update_block = 65_536  # of four vectors in float32: fits a core's second-level cache
+    block_bytes = 1 << 20  # as above
 
     def current(self) -> AbstractContextManager[Any]:
         """Return a block that does nothing."""

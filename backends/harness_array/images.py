@@ -45,12 +45,12 @@ class AttachedImages:
         """Return row numbers where `gather` wants them: beside the images. One transfer an epoch."""
         return self._device.to_device(rows) if self.placement == "resident" else rows
 
-    def gather(self, rows: Any) -> tuple[Array, slice]:
+    def gather(self, rows: Any, *, whole: bool = False) -> tuple[Array, slice]:
         """Return the images of ``rows`` (n,), part of what `order` returned, as floats in [0, 1], and which pixels.
 
         The buffer is reused by the next call. On the host, margins that are black in all of these images are left
-        out: the floats are (n, stop - start) for the pixels of the slice. On an accelerator, where looking for them
-        would have to wait for the device, they are all there.
+        out: the floats are (n, stop - start) for the pixels of the slice. With ``whole``, and on an accelerator, where
+        looking for them would have to wait for the device, they are all there.
         """
         count = len(rows)
         gathered = self._gathered[:count]
@@ -59,7 +59,7 @@ class AttachedImages:
         else:
             # mode="clip" lets NumPy write straight into the buffer; the rows are the core's own, and in range.
             self._xp.take(self._images, rows, axis=0, out=gathered, **self._unbuffered)
-        columns = slice(0, gathered.shape[1]) if self._device.accelerated else _lit(gathered)
+        columns = slice(0, gathered.shape[1]) if whole or self._device.accelerated else _lit(gathered)
         return self._xp.divide(gathered[:, columns], self._scale, out=self._batch[:count, columns]), columns
 
     @property

@@ -18,7 +18,7 @@ class LinearLayer:
         self._out = self._xp.empty((site.rows, layer.outputs), dtype=site.dtype)
         self._ones = self._xp.ones(site.rows, dtype=site.dtype)
         self._x: Array = None
-        self.needs_input_gradient = site.position > 0
+        self.needs_input_gradient = not site.first
         """False for the first layer, whose input is the images: that product is never formed."""
         self.inputs = slice(0, layer.inputs)
         """Which of its inputs x has: the first layer's others are zero, and take no part in any product."""
@@ -105,16 +105,14 @@ class DropoutLayer:
     def __init__(self, layer: Dropout, site: Site) -> None:
         self._device = site.device
         self._keep = 1.0 - layer.rate
-        self._position = site.position
+        self._step, self._position = site.step, site.position
         self._mask = self._device.xp.empty((site.training_rows, *site.input_shape), dtype=bool)
-        self.key: tuple[int, ...] = ()
-        """(seed, epoch, step): set by the network before each training step."""
 
     def forward(self, x: Array, *, training: bool) -> Array:
-        """Overwrite x (rows, features) with the kept elements, scaled up; in prediction leave it as it is."""
+        """Overwrite x (rows, …) with the kept elements, scaled up; in prediction leave it as it is."""
         if not training or self._keep == 1.0:
             return x
-        self._device.keep_mask((*self.key, self._position), self._keep, self._mask[: len(x)])
+        self._device.keep_mask((*self._step.value, *self._position), self._keep, self._mask[: len(x)])
         return self._apply(x)
 
     def backward(self, gradient: Array) -> Array:

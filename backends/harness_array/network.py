@@ -14,20 +14,21 @@ from harness.interfaces import (
     Optimizer,
     Parameter,
     State,
-    entry_for,
     joined_state,
     split_state,
 )
 from harness_array.devices import Device, on_its_device
 from harness_array.images import AttachedImages
-from harness_array.kinds import LAYERS
-from harness_array.layers import DropoutLayer
+from harness_array.kinds import build_chain
+from harness_array.layers import LinearLayer
 from harness_array.loss import SoftmaxCrossEntropy, log_softmax
-from harness_array.site import Site
+from harness_array.site import Site, StepKey
 from harness_array.updates import update_for
 
 PREDICT_ROWS = 1024
-"""Images predicted at a time, at least: buffers are sized for them."""
+"""Vectors predicted at a time, at least: buffers are sized for them."""
+PREDICT_IMAGES = 64
+"""The same where layers see images, whose buffers are larger by far."""
 
 
 class ArrayNetwork:
@@ -50,7 +51,8 @@ class ArrayNetwork:
     def _allocate(self, initial: State) -> None:
         device, spec = self._device, self._spec
         dtype = np.dtype(self._context.precision)
-        rows = max(spec.batch_size, PREDICT_ROWS)
+        self._shape = spec.row_shape
+        rows = max(spec.batch_size, PREDICT_ROWS if len(self._shape) == 1 else PREDICT_IMAGES)
         self._blocks = spec.parameters()
         self._parameters = device.xp.zeros(spec.parameter_count(), dtype=dtype)
         self._gradients = device.xp.zeros_like(self._parameters)
@@ -58,30 +60,24 @@ class ArrayNetwork:
         self._running = {key: device.xp.zeros(shape, dtype=dtype) for key, shape in spec.buffers().items()}
         self._batch = device.xp.empty((rows, spec.features), dtype=dtype)
         self._loss = SoftmaxCrossEntropy(device.xp, spec.batch_size, spec.classes, dtype)
+        self._step_key = StepKey()
         self._layers = self._build_layers(rows, dtype)
-        self._first = self._layers[0]
-        self._dropouts = [layer for layer in self._layers if isinstance(layer, DropoutLayer)]
         self.load(initial)
 
     def _build_layers(self, rows: int, dtype: Any) -> list[Any]:
-        spec, backend = self._spec, f"backend {self._xp.__name__}"
-        layers = []
-        for position, (layer, shape) in enumerate(spec.layers_with_shapes()):
-            build = entry_for(layer, LAYERS, backend)
-            blocks = [block for block in self._blocks if block.key.startswith(f"{position}.")]
-            site = Site(
-                device=self._device,
-                dtype=dtype,
-                position=position,
-                input_shape=shape,
-                training_rows=spec.batch_size,
-                rows=rows,
-                parameters={_name(block.key): self._view(self._parameters, block) for block in blocks},
-                gradients={_name(block.key): self._view(self._gradients, block) for block in blocks},
-                buffers={_name(key): array for key, array in self._running.items() if key.startswith(f"{position}.")},
-            )
-            layers.append(build(layer, site))
-        return layers
+        site = Site(
+            device=self._device,
+            dtype=dtype,
+            step=self._step_key,
+            position=(),
+            input_shape=self._shape,
+            training_rows=self._spec.batch_size,
+            rows=rows,
+            parameters={block.key: self._view(self._parameters, block) for block in self._blocks},
+            gradients={block.key: self._view(self._gradients, block) for block in self._blocks},
+            buffers=self._running,
+        )
+        return build_chain(self._spec.layers, site)
 
     @staticmethod
     def _view(vector: Array, block: Parameter) -> Array:
@@ -121,9 +117,8 @@ class ArrayNetwork:
         # A diverging network overflows: the core finds that in the losses, a warning a step would only be noise.
         with np.errstate(all="ignore"):
             for step, (start, stop) in enumerate(pairwise(edges)):
-                for dropout in self._dropouts:
-                    dropout.key = (self._context.seed, epoch, step)
-                x, self._first.inputs = images.gather(rows[start:stop])
+                self._step_key.value = (self._context.seed, epoch, step)
+                x = self._gathered(images, rows[start:stop])
                 loss, right = self._step(x, labels[start:stop], learning_rate)
                 losses[step] = loss
                 correct += right
@@ -133,6 +128,15 @@ class ArrayNetwork:
             correct=int(correct),
             peak_device_bytes=self._device.peak_bytes(),
         )
+
+    def _gathered(self, images: AttachedImages, rows: Any) -> Array:
+        """Return some attached images as the first layer takes them: without black margins, if they are vectors."""
+        first = self._layers[0]
+        if isinstance(first, LinearLayer):
+            x, first.inputs = images.gather(rows)
+            return x
+        x, _ = images.gather(rows, whole=True)
+        return x.reshape(len(x), *self._shape)
 
     def _step(self, x: Array, labels: Array, learning_rate: float) -> tuple[Array, Array]:
         logits = self._forward(x, training=True)
@@ -168,22 +172,19 @@ class ArrayNetwork:
         images = self._attached()
         placed = images.order(rows)
 
-        def load(start: int, stop: int) -> Array:
-            x, self._first.inputs = images.gather(placed[start:stop])
-            return x
-
-        return self._predict(len(rows), load)
+        return self._predict(len(rows), lambda start, stop: self._gathered(images, placed[start:stop]))
 
     @on_its_device
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
         flat = images.reshape(len(images), self._spec.features)
-        self._first.inputs = slice(0, self._spec.features)
+        if isinstance(self._layers[0], LinearLayer):
+            self._layers[0].inputs = slice(0, self._spec.features)
 
         def load(start: int, stop: int) -> Array:
             batch = self._batch[: stop - start]
             batch[...] = self._device.to_device(flat[start:stop]) if self._device.accelerated else flat[start:stop]
-            return batch
+            return batch.reshape(len(batch), *self._shape)
 
         return self._predict(len(images), load)
 
@@ -225,17 +226,12 @@ class ArrayNetwork:
     def close(self) -> None:
         """Release the attached images and every other array, then the memory that the pools keep of them."""
         self._images = None
-        self._layers, self._dropouts, self._running = [], [], {}
+        self._layers, self._running = [], {}
         self._parameters = self._gradients = self._scratch = self._batch = None
-        del self._first, self._loss, self._update
+        del self._loss, self._update
         self._device.release()
 
     def _attached(self) -> AttachedImages:
         if self._images is None:
             raise RuntimeError("no images are attached: call attach() first")
         return self._images
-
-
-def _name(key: str) -> str:
-    """Return a layer's own name of an array: a `State`'s key without the position."""
-    return key.partition(".")[2]

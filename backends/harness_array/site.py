@@ -1,21 +1,30 @@
 """What the network's layers have in common: what they are built with, and what they do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from harness.interfaces import Array, Shape
 from harness_array.devices import Device
 
 
+@dataclass
+class StepKey:
+    """What keys the draws of a training step, in all layers of a network."""
+
+    value: tuple[int, ...] = ()
+    """(seed, epoch, step): set by the network before each step."""
+
+
 @dataclass(frozen=True)
 class Site:
-    """Where a layer is in a network, and its part of the network's arrays."""
+    """Where a layer, or a chain of layers, is in a network, and its part of the network's arrays."""
 
     device: Device
     dtype: Any
-    position: int
-    """Its index in `NetworkSpec.layers`; with the seed, epoch and step it keys a dropout mask."""
+    step: StepKey
+    position: tuple[int, ...]
+    """Its index in `NetworkSpec.layers`, then those within the layers around it."""
     input_shape: Shape
     """Of one row."""
     training_rows: int
@@ -28,6 +37,27 @@ class Site:
     """Views into the flat vector of gradients, by the same names."""
     buffers: Mapping[str, Array]
     """Arrays by their names in `Layer.buffers`."""
+
+    @property
+    def first(self) -> bool:
+        """Whether its input is the images, which need no gradient."""
+        return self.position == (0,)
+
+    def within(self, name: str, position: tuple[int, ...], input_shape: Shape) -> "Site":
+        """Return the site of a layer within: its arrays are those whose names begin with ``name`` and a dot."""
+
+        def own(arrays: Mapping[str, Array]) -> dict[str, Array]:
+            begin = f"{name}."
+            return {key.removeprefix(begin): value for key, value in arrays.items() if key.startswith(begin)}
+
+        return replace(
+            self,
+            position=position,
+            input_shape=input_shape,
+            parameters=own(self.parameters),
+            gradients=own(self.gradients),
+            buffers=own(self.buffers),
+        )
 
 
 class ArrayLayer(Protocol):

@@ -55,7 +55,7 @@ class DeviceMasks:
 
 
 class KeyedDropout(nn.Module):
-    """Inverted dropout of activations (rows, width): training zeroes with probability ``rate``, divides the rest.
+    """Inverted dropout of activations (rows, …): training zeroes with probability ``rate``, divides the rest.
 
     ``in_place``: where ``x`` is not needed any more, this saves a pass over memory.
     """
@@ -64,7 +64,7 @@ class KeyedDropout(nn.Module):
         super().__init__()
         self._rate = rate
         self._masks = masks
-        self._mask = mask  # (batch, width)
+        self._mask = mask  # (batch, width), or (batch, height, width, channels) for images, whose channels are last
         self._in_place = in_place
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,4 +74,6 @@ class KeyedDropout(nn.Module):
         mask = self._mask[: len(x)]
         self._masks.fill(mask, self._rate)
         mask.mul_(1.0 / (1.0 - self._rate))
+        if x.ndim == 4:
+            mask = mask.permute(0, 3, 1, 2)
         return x.mul_(mask) if self._in_place else (x * mask).to(x.dtype)

@@ -1,22 +1,45 @@
 """From a specification to an ordinary `torch.nn.Sequential`: what builds each layer kind."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from harness.interfaces import Activation, BatchNorm, Dropout, Layer, Linear, NetworkSpec, Shape, entry_for
+from harness.interfaces import (
+    SHORTCUT,
+    Activation,
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    Linear,
+    MaxPool2d,
+    NetworkSpec,
+    Residual,
+    Shape,
+    chain_shapes,
+    entry_for,
+)
+from harness_torch.blocks import ChannelsLastFlatten, Mean, ResidualBlock
 from harness_torch.dropout import KeyedDropout, Masks
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     # In place where the gradient follows from the result: a pass over memory saved.
-    "relu": lambda: nn.ReLU(inplace=True),
-    "leaky_relu": lambda: nn.LeakyReLU(0.01, inplace=True),
+    "relu": nn.ReLU,
+    "leaky_relu": partial(nn.LeakyReLU, 0.01),
     "gelu": nn.GELU,
     "silu": nn.SiLU,
+    "tanh": nn.Tanh,
 }
+_IN_PLACE = {"relu", "leaky_relu"}
+_FORGETFUL = (nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GELU, nn.SiLU, nn.MaxPool2d, nn.AvgPool2d)
+"""Modules whose gradient does not need what they returned: it may be overwritten."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +54,12 @@ class Site:
     dtype: torch.dtype
     masks: Masks
     before: nn.Module | None
-    """The module that gives it its input; None for the first."""
+    """The module that gives it its input; None for the first of a network or a block."""
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether it may overwrite its input."""
+        return isinstance(self.before, _FORGETFUL)
 
 
 def _linear(layer: Linear, _site: Site) -> nn.Module:
@@ -40,18 +68,33 @@ def _linear(layer: Linear, _site: Site) -> nn.Module:
 
 
 def _batch_norm(layer: BatchNorm, site: Site) -> nn.Module:
-    return nn.BatchNorm1d(layer.features, layer.eps, layer.momentum, device=site.device, dtype=site.dtype)
+    kind = nn.BatchNorm1d if len(site.input_shape) == 1 else nn.BatchNorm2d
+    return kind(layer.features, layer.eps, layer.momentum, device=site.device, dtype=site.dtype)
 
 
-def _activation(layer: Activation, _site: Site) -> nn.Module:
-    return ACTIVATIONS[layer.name]()
+def _activation(layer: Activation, site: Site) -> nn.Module:
+    in_place = {"inplace": site.overwrites} if layer.name in _IN_PLACE else {}
+    return ACTIVATIONS[layer.name](**in_place)
 
 
 def _dropout(layer: Dropout, site: Site) -> nn.Module:
-    # What an activation in place returned, autograd still needs; of the others it keeps what they were given.
-    in_place = not getattr(site.before, "inplace", False)
     mask = torch.empty((site.training_rows, *site.input_shape), dtype=site.dtype, device=site.device)
-    return KeyedDropout(layer.rate, site.masks, mask, in_place=in_place)
+    return KeyedDropout(layer.rate, site.masks, mask, in_place=site.overwrites)
+
+
+def _convolution(layer: Conv2d, _site: Site) -> nn.Module:
+    # On "meta" no weights are drawn: they would come from torch's global generator.
+    return nn.Conv2d(
+        layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.padding, bias=layer.bias, device="meta"
+    )
+
+
+def _residual(layer: Residual, site: Site) -> nn.Module:
+    block = ResidualBlock(_chain(layer.layers, replace(site, before=None)))
+    projection = layer.shortcut(site.input_shape)
+    if projection:
+        block.add_module(SHORTCUT, _built(projection, site))
+    return block
 
 
 LAYERS: dict[type[Layer], Callable[[Any, Site], nn.Module]] = {
@@ -59,19 +102,32 @@ LAYERS: dict[type[Layer], Callable[[Any, Site], nn.Module]] = {
     BatchNorm: _batch_norm,
     Activation: _activation,
     Dropout: _dropout,
+    Flatten: lambda _layer, _site: ChannelsLastFlatten(),
+    Conv2d: _convolution,
+    MaxPool2d: lambda layer, _site: nn.MaxPool2d(layer.size),
+    AveragePool2d: lambda layer, _site: nn.AvgPool2d(layer.size),
+    GlobalAveragePool: lambda _layer, _site: Mean(),
+    Residual: _residual,
 }
-MULTIPLYING = (nn.Linear,)
+MULTIPLYING = (nn.Linear, nn.Conv2d)
 """The modules that multiply matrices: in bfloat16 their parameters have that precision."""
 
 
 def build_modules(spec: NetworkSpec, masks: Masks, device: torch.device, dtype: torch.dtype) -> nn.Sequential:
     """Return the modules; their parameters, named as the blocks of the specification, are still to be set."""
+    return nn.Sequential(*_chain(spec.layers, Site(spec.row_shape, spec.batch_size, device, dtype, masks, None)))
+
+
+def _chain(layers: Sequence[Layer], site: Site) -> list[nn.Module]:
     modules: list[nn.Module] = []
-    for layer, shape in spec.layers_with_shapes():
-        before = modules[-1] if modules else None
-        site = Site(shape, spec.batch_size, device, dtype, masks, before)
-        modules.append(entry_for(layer, LAYERS, "backend torch")(layer, site))
-    return nn.Sequential(*modules)
+    for layer, shape in zip(layers, chain_shapes(layers, site.input_shape), strict=False):
+        before = modules[-1] if modules else site.before
+        modules.append(_built(layer, replace(site, input_shape=shape, before=before)))
+    return modules
+
+
+def _built(layer: Layer, site: Site) -> nn.Module:
+    return entry_for(layer, LAYERS, "backend torch")(layer, site)
 
 
 def statistics(spec: NetworkSpec, modules: nn.Module) -> dict[str, Tensor]:

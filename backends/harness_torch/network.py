@@ -1,4 +1,4 @@
-"""A multilayer network of torch's modules, trained by autograd."""
+"""A network of torch's modules, trained by autograd."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,7 +13,7 @@ from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, Stat
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.images import AttachedImages, to_tensor
 from harness_torch.modules import build_modules, random_draws, statistics
-from harness_torch.parameters import Parameters
+from harness_torch.parameters import Parameters, in_state
 from harness_torch.updates import update_for
 
 PREDICT_ROWS = {"cpu": 1024, "cuda": 4096}
@@ -127,7 +127,12 @@ class TorchNetwork:
         return loss.detach(), logits.detach()
 
     def _logits(self, x: Tensor) -> Tensor:
-        """Return the logits (rows, classes) in the precision of what is learned; "bfloat16" is the products' alone."""
+        """Return the logits (rows, classes) of x (rows, features), in the precision of what is learned.
+
+        "bfloat16" is the products' alone.
+        """
+        if len(self._spec.row_shape) == 3:
+            x = x.view(len(x), *self._spec.row_shape).permute(0, 3, 1, 2)  # channels last in memory
         return self._modules(x).to(self._parameters.kept[0].dtype)  # type: ignore[no-any-return] # modules of tensors
 
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -174,7 +179,7 @@ class TorchNetwork:
     def _tensors(self) -> dict[str, Tensor]:
         """Return parameters and running statistics by their key in a `State`, in its layout."""
         learned = self._parameters
-        return {key: kept.t() for key, kept in zip(learned.names, learned.kept, strict=True)} | self._statistics
+        return {key: in_state(kept) for key, kept in zip(learned.names, learned.kept, strict=True)} | self._statistics
 
     def synchronize(self) -> None:
         """Wait for queued device work."""

@@ -14,7 +14,8 @@ class Parameters:
     """What is learned: kept and updated in full precision, and set in the modules for autograd to differentiate.
 
     A linear layer's weight is (outputs, inputs), as torch's own are: so autograd's gradient of it is what the products
-    return, which costs no copy, and the products are those that its library is fastest at.
+    return, which costs no copy, and the products are those that its library is fastest at. A convolution's is
+    (outputs, inputs, height, width), inputs last in memory.
     """
 
     def __init__(
@@ -22,7 +23,7 @@ class Parameters:
     ) -> None:
         blocks = spec.parameters()
         self.names = [block.key for block in blocks]
-        self.kept = [torch.zeros(block.shape[::-1], dtype=dtype, device=device) for block in blocks]
+        self.kept = [_zeros(block.shape, dtype, device) for block in blocks]
         """In the order of `NetworkSpec.parameters`."""
         self.leaves = [nn.Parameter(tensor) for tensor in self.kept]
         """Those of the modules, in the same order and memory; with ``rounded``, products have bfloat16 copies."""
@@ -59,13 +60,28 @@ class Parameters:
             torch._foreach_copy_(self._copies, self._copied)
 
 
+def in_state(tensor: Tensor) -> Tensor:
+    """Return a view of a parameter in torch's layout as a `State` has it."""
+    return tensor.permute(2, 3, 1, 0) if tensor.ndim == 4 else tensor.t()
+
+
 def flatten(tensors: Iterable[Tensor]) -> Tensor:
     """Return one vector (n,) of a tensor for each parameter, in the order and layout of `NetworkSpec.parameters`."""
-    return torch.cat([tensor.t().reshape(-1) for tensor in tensors])
+    return torch.cat([in_state(tensor).reshape(-1) for tensor in tensors])
 
 
 def spread(vector: Tensor, tensors: Sequence[Tensor]) -> None:
     """Copy such a vector (n,) into a tensor for each parameter."""
     sizes = [tensor.numel() for tensor in tensors]
     for part, tensor in zip(torch.split(vector, sizes), tensors, strict=True):
-        tensor.t().copy_(part.view(tensor.t().shape))
+        target = in_state(tensor)
+        target.copy_(part.view(target.shape))
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return zeros in torch's layout for a parameter of this shape in a `State`."""
+    if len(shape) != 4:
+        return torch.zeros(shape[::-1], dtype=dtype, device=device)
+    height, width, inputs, outputs = shape
+    zeros = torch.zeros((outputs, inputs, height, width), dtype=dtype, device=device)
+    return zeros.to(memory_format=torch.channels_last)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.interfaces import Activation, BatchNorm, Dropout, Linear, entry_for
 from harness_torch.backend import TorchBackend, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from harness.interfaces import Context, Layer, NetworkSpec
 
@@ -28,7 +27,9 @@ class Eager:
     @property
     def layers(self) -> Collection[type[Layer]]:
         """The layer kinds that it has; asked where torch is installed."""
-        return tuple(_layers())
+        from harness_torch.plain import LAYERS
+
+        return tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:
         """Return why torch cannot run on ``device`` here."""
@@ -71,28 +72,34 @@ class Bfloat16(Eager):
 
 
 class PlainNetwork:
-    """An `torch.nn.Sequential` and its training loop."""
+    """A `torch.nn.Sequential` and its training loop."""
 
     def __init__(self, spec: NetworkSpec, learning_rate: float, context: Context) -> None:
         import torch
 
+        from harness_torch.plain import sequential
+
         torch.set_num_threads(context.threads)
         self._device = resolve(context.device)
         self._batch_size = spec.batch_size
-        self._model = torch.nn.Sequential(*_modules(spec, Eager.title)).to(self._device)
+        self._shape = spec.row_shape
+        self._model = sequential(spec, Eager.title).to(self._device)
+        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch leaves it out
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=learning_rate, weight_decay=spec.weight_decay)
         self._x = self._y = torch.empty(0)
 
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-        """Keep float32 images (rows, features) in [0, 1] on the device."""
+        """Keep float32 vectors (rows, features) in [0, 1], or images, channels last in memory, on the device."""
         import torch
 
         rows = len(images)
-        self._x = torch.empty((rows, images[0].size), dtype=torch.float32)
+        self._x = torch.empty((rows, *self._shape), dtype=torch.float32)
         for start in range(0, rows, 8192):
             part = slice(start, start + 8192)
-            self._x[part] = torch.tensor(images[part]).flatten(1) / 255
+            self._x[part] = torch.tensor(images[part]).reshape(-1, *self._shape) / 255
         self._x = self._x.to(self._device)
+        if self._x.ndim == 4:
+            self._x = self._x.permute(0, 3, 1, 2)
         self._y = torch.tensor(labels).to(self._device)
 
     def batches(self) -> Iterable[Sequence[Tensor]]:
@@ -154,23 +161,3 @@ class AutocastNetwork(PlainNetwork):
         import torch
 
         return torch.autocast(self._device.type, dtype=torch.bfloat16)
-
-
-def _layers() -> Mapping[type[Layer], Callable[[Any], nn.Module]]:
-    """Return what builds each layer kind, as torch's users write it."""
-    from torch import nn
-
-    activations: Mapping[str, type[nn.Module]] = {
-        "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU
-    }  # fmt: skip
-    return {
-        Linear: lambda layer: nn.Linear(layer.inputs, layer.outputs),
-        BatchNorm: lambda layer: nn.BatchNorm1d(layer.features),
-        Activation: lambda layer: activations[layer.name](),
-        Dropout: lambda layer: nn.Dropout(layer.rate),
-    }
-
-
-def _modules(spec: NetworkSpec, title: str) -> list[nn.Module]:
-    table = _layers()
-    return [entry_for(layer, table, title)(layer) for layer in spec.layers]

@@ -11,7 +11,7 @@ from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import read
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
-from harness.interfaces import INTERFACE_VERSION, Context, NetworkSpec
+from harness.interfaces import INTERFACE_VERSION, Context, NetworkSpec, kinds_of
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
 from harness.plugins.options import ComponentSpec
@@ -195,7 +195,7 @@ def _check_device(device: str | None, questions: Sequence[Question], answers: Se
 
 def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
     """Refuse a batch norm over a last batch of one row, which has no variance."""
-    if rows % network.batch_size == 1 and any(layer.smallest_batch > 1 for layer in network.layers):
+    if rows % network.batch_size == 1 and any(kind.smallest_batch > 1 for kind in kinds_of(network.layers)):
         enough = next(size for size in count(network.batch_size + 1) if rows % size != 1)
         what = (
             f"{network.batch_size} leaves a last batch of one row out of {rows:,}, which batch_norm cannot normalise. "

@@ -16,6 +16,7 @@ from harness.interfaces.backend import (
     split_state,
 )
 from harness.interfaces.bench import MultiplyingBackend, Peer, PeerNetwork, Product
+from harness.interfaces.chain import chain_buffers, chain_parameters, chain_shapes, chain_weights
 from harness.interfaces.data import (
     Dataset,
     Holding,
@@ -41,29 +42,37 @@ from harness.interfaces.layers import (
     unsupported_layers,
 )
 from harness.interfaces.network import Context, Gradient, NetworkSpec, Parameter, Placement, Precision
+from harness.interfaces.residual import SHORTCUT, Residual
+from harness.interfaces.spatial import AveragePool2d, Conv2d, Flatten, GlobalAveragePool, MaxPool2d
 
 INTERFACE_VERSION = 1
 
 __all__ = [
     "INTERFACE_VERSION",
     "LAYERS_OF_INTERFACE_1",
+    "SHORTCUT",
     "WITHHELD",
     "Activation",
     "ActivationName",
     "Array",
+    "AveragePool2d",
     "Backend",
     "BatchNorm",
     "Context",
+    "Conv2d",
     "Dataset",
     "DeclaredLayers",
     "Dropout",
     "EpochStats",
+    "Flatten",
+    "GlobalAveragePool",
     "Gradient",
     "Holding",
     "ImageStream",
     "LabelledImages",
     "Layer",
     "Linear",
+    "MaxPool2d",
     "MultiplyingBackend",
     "Network",
     "NetworkSpec",
@@ -76,11 +85,16 @@ __all__ = [
     "Precision",
     "Product",
     "ReducedPrecision",
+    "Residual",
     "Shape",
     "State",
     "StoredDataset",
     "StreamedDataset",
     "SweepingPerturb",
+    "chain_buffers",
+    "chain_parameters",
+    "chain_shapes",
+    "chain_weights",
     "entry_for",
     "joined_state",
     "kinds_of",

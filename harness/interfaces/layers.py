@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
-"""Of one row's values, without the rows: (features,)."""
-ActivationName = Literal["relu", "leaky_relu", "gelu", "silu"]
+"""Of one row's values, without the rows: (features,), or (height, width, channels) of an image."""
+ActivationName = Literal["relu", "leaky_relu", "gelu", "silu", "tanh"]
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Layer:
         return {}
 
     def weights(self) -> frozenset[str]:
-        """Return which of `parameters` are weights: those that ``l2`` applies to."""
+        """Return which of `parameters` are weights, those that ``l2`` applies to; it may name absent ones."""
         return frozenset()
 
     def buffers(self, input_shape: Shape) -> dict[str, Shape]:
@@ -93,8 +93,9 @@ class Linear(Layer):
 class BatchNorm(Layer):
     """Batch normalisation (Ioffe & Szegedy, 2015) over the rows of a batch: γ x̂ + β, from γ = 1 and β = 0.
 
-    Training normalises by the batch's biased variance; the running variance, used in prediction, is the unbiased one:
-    running <- (1 - momentum) running + momentum · batch, from mean 0 and variance 1.
+    Of images (height, width, channels), ``features`` is the channels: a channel is normalised over rows × height ×
+    width. Training normalises by the batch's biased variance; the running variance, used in prediction, is the unbiased
+    one: running <- (1 - momentum) running + momentum · batch, from mean 0 and variance 1.
     """
 
     smallest_batch: ClassVar[int] = 2
@@ -106,7 +107,8 @@ class BatchNorm(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the same shape."""
-        _require_features(self, self.features, input_shape)
+        if len(input_shape) != 3 or input_shape[-1] != self.features:
+            _require_features(self, self.features, input_shape)
         return input_shape
 
     def parameters(self, input_shape: Shape) -> dict[str, Shape]:
@@ -128,7 +130,7 @@ class Activation(Layer):
     """An elementwise nonlinearity.
 
     relu: max(0, x); leaky_relu: x for x > 0, else 0.01 x; gelu: x Φ(x), exact, by erf (Hendrycks & Gimpel, 2016);
-    silu: x σ(x) (Elfwing et al., 2018).
+    silu: x σ(x) (Elfwing et al., 2018); tanh: (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ).
     """
 
     name: ActivationName
@@ -198,5 +200,6 @@ def _walk(layers: Iterable[Layer]) -> Iterator[Layer]:
 
 def _require_features(layer: Layer, features: int, input_shape: Shape) -> None:
     if input_shape != (features,):
-        msg = f"{layer}: takes rows of shape ({features},), not {input_shape}"
+        flat = " (Flatten makes one of an image)" if len(input_shape) == 3 and type(layer) is Linear else ""
+        msg = f"{layer}: takes rows of shape ({features},), not {input_shape}{flat}"
         raise ValueError(msg)

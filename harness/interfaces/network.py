@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-from harness.interfaces.layers import Layer, Shape
+from harness.interfaces.chain import chain_buffers, chain_parameters, chain_shapes, chain_weights
+from harness.interfaces.layers import Layer, Linear, Shape
 
 Precision = Literal["float32", "float64", "bfloat16"]
 Placement = Literal["auto", "stream", "resident"]
@@ -33,9 +34,11 @@ class NetworkSpec:
     ``gradient``: whether a batch's gradient is the sum or the mean of its rows' (the reported loss is always a mean).
     A last, smaller batch is not rescaled. ``l2`` · W is added to the gradient of weights (`Layer.weights`), and
     ``weight_decay`` · θ to that of every parameter, both before the optimizer sees it; neither enters the loss.
+
+    ``input_shape`` is that of one row of the data: (height, width), (height, width, channels) or (features,).
     """
 
-    input_shape: tuple[int, int]
+    input_shape: Shape
     classes: int
     layers: tuple[Layer, ...]
     batch_size: int
@@ -45,8 +48,15 @@ class NetworkSpec:
 
     @property
     def features(self) -> int:
-        """Pixels of one image."""
+        """Values of one row."""
         return prod(self.input_shape)
+
+    @property
+    def row_shape(self) -> Shape:
+        """The shape in which the first layer takes a row: a vector for `Linear`, else the channels of an image last."""
+        if self.layers and isinstance(self.layers[0], Linear):
+            return (self.features,)
+        return (*self.input_shape, 1) if len(self.input_shape) == 2 else self.input_shape
 
     def shapes(self) -> tuple[Shape, ...]:
         """Return the shape of one row at each layer's input, and after the last: a layer more than there are.
@@ -54,14 +64,7 @@ class NetworkSpec:
         Raises:
             ValueError: a layer does not take what comes before it; the message names its position.
         """
-        shapes: list[Shape] = [(self.features,)]
-        for index, layer in enumerate(self.layers):
-            try:
-                shapes.append(layer.output_shape(shapes[-1]))
-            except ValueError as error:
-                msg = f"layer {index}: {error}"
-                raise ValueError(msg) from None
-        return tuple(shapes)
+        return chain_shapes(self.layers, self.row_shape)
 
     def layers_with_shapes(self) -> tuple[tuple[Layer, Shape], ...]:
         """Return each layer with the shape of one row at its input; raises as `shapes`."""
@@ -70,21 +73,15 @@ class NetworkSpec:
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the blocks of the flat parameter vector, in its order: layer by layer, weight before bias."""
         blocks: list[Parameter] = []
-        start = 0
-        for index, (layer, input_shape) in enumerate(self.layers_with_shapes()):
-            weights = layer.weights()
-            for name, shape in layer.parameters(input_shape).items():
-                blocks.append(Parameter(f"{index}.{name}", shape, start, name in weights))
-                start = blocks[-1].stop
+        weights, start = chain_weights(self.layers), 0
+        for key, shape in chain_parameters(self.layers, self.row_shape).items():
+            blocks.append(Parameter(key, shape, start, key in weights))
+            start = blocks[-1].stop
         return tuple(blocks)
 
     def buffers(self) -> dict[str, Shape]:
         """Return the shapes of running statistics, by their key in a `State`."""
-        return {
-            f"{index}.{name}": shape
-            for index, (layer, input_shape) in enumerate(self.layers_with_shapes())
-            for name, shape in layer.buffers(input_shape).items()
-        }
+        return chain_buffers(self.layers, self.row_shape)
 
     def parameter_count(self) -> int:
         """Return the length of the flat parameter vector."""

@@ -31,7 +31,7 @@ from numpy import (
     uint64,
 )  # fmt: skip
 
-from cupy import cuda, random
+from cupy import cuda, lib, random
 from cupy._arrays import ndarray
 from cupy._functions import (
     arange,
@@ -56,7 +56,7 @@ __version__ = "14.2.0+double"
 globals().update({name: ufunc(name) for name in LOOPS if "." not in name})
 __all__ = [  # noqa: PLE0604 - the ufuncs are defined by their table
     "bool_", "complex64", "complex128", "cuda", "dtype", "e", "finfo", "float16", "float32", "float64", "iinfo", "inf",
-    "int8", "int16", "int32", "int64", "nan", "ndarray", "newaxis", "pi", "random", "uint8", "uint16", "uint32",
+    "int8", "int16", "int32", "int64", "lib", "nan", "ndarray", "newaxis", "pi", "random", "uint8", "uint16", "uint32",
     "uint64", "arange", "array", "asarray", "asnumpy", "count_nonzero", "einsum", "empty", "empty_like", "matmul",
     "ones", "ones_like", "result_type", "take", "ufunc", "zeros", "zeros_like",
     *(name for name in LOOPS if "." not in name),

@@ -35,6 +35,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     ndim = property(lambda self: self._host.ndim)
     size = property(lambda self: self._host.size)
     nbytes = property(lambda self: self._host.nbytes)
+    strides = property(lambda self: self._host.strides)
     T = property(lambda self: ndarray.of(self._host.T, self._device))
 
     @property
@@ -112,6 +113,10 @@ class ndarray:  # noqa: N801 - CuPy's name
         if order != "C" or copy is not None:
             raise NotImplementedError("the double's reshape() is a view in C order")
         return ndarray.of(self._host.reshape(*shape), self._device)
+
+    def transpose(self, *axes):
+        """Return a view with the axes in another order."""
+        return ndarray.of(self._host.transpose(*axes), self._device)
 
     def astype(self, dtype, order="K", casting=None, subok=None, copy=True):  # noqa: ARG002 - CuPy's signature
         """Return a copy in another dtype."""
