@@ -131,12 +131,12 @@ class Analysis:
         result[self.parts.first, self.parts.second] = self.pairs.significant
         return result | result.T
 
-    @property
+    @cached_property
     def detectable(self) -> float | None:
         """The smallest difference that is detected with 80 % power, of the median pair; None where nothing is known."""
         return self._median(detectable(self.parts, self.undecided))
 
-    @property
+    @cached_property
     def detectable_at_best(self) -> float | None:
         """The same with any number of seeds: what these images can never show. None where only seeds are known."""
         return self._median(detectable_at_best(self.parts, self.undecided)) if self.images else None
@@ -145,7 +145,7 @@ class Analysis:
         """Return the same with a number of seeds."""
         return self._median(detectable(self.parts, self.undecided, seeds))
 
-    @property
+    @cached_property
     def undecided(self) -> int:
         """How many pairs are not significantly different."""
         return int((~self.pairs.significant).sum())
