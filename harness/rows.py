@@ -44,7 +44,6 @@ class TrialMetrics:
     ``best_epoch`` (from 1) has the best monitored value, whether or not its weights were kept. ``seconds`` covers the
     epochs, training and validation; ``samples_per_second`` is the median of the epochs'. ``values``: the other
     metrics of validation rows, by their names in the catalogue; None where the predictions do not define one.
-    ``variances``: the variance that a metric has over one drawn image, where its record says how to compute it.
     """
 
     train_loss: float
@@ -58,20 +57,18 @@ class TrialMetrics:
     samples_per_second: float
     peak_device_bytes: int | None = None
     values: dict[str, float | None] = field(default_factory=dict)
-    variances: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Measure:
     """Test metrics under one perturbation at one severity; ``perturbation`` is None for the clean images.
 
-    ``values`` and ``variances`` as in `TrialMetrics`, of test rows: ``{"test_accuracy": 0.97, …}``.
+    ``values`` as in `TrialMetrics`, of test rows: ``{"test_accuracy": 0.97, …}``.
     """
 
     perturbation: str | None
     severity: float
     values: dict[str, float | None]
-    variances: dict[str, float] = field(default_factory=dict)
 
     @property
     def condition(self) -> Condition:
@@ -91,8 +88,6 @@ class EvaluationRow:
     """Each perturbation, "perturbation gaussian_noise" -> "nn-harness 0.1.0"."""
     seeds: dict[str, list[int]] | None = None
     """The seeds that drew each perturbation, one for each of its tables; None in rows of an earlier version."""
-    joint_accuracy: list[list[float]] | None = None
-    """`harness.metrics.joint_accuracy` of the measures, in their order; None in rows of an earlier version."""
 
 
 @dataclass(frozen=True)

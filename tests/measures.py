@@ -5,11 +5,10 @@ from dataclasses import replace
 from harness.rows import Measure
 
 
-def measure(perturbation, severity, accuracy, macro_f1=0.5, cross_entropy=1.0, ece=0.1, *, macro_f1_variance=None):
+def measure(perturbation, severity, accuracy, macro_f1=0.5, cross_entropy=1.0, ece=0.1):
     """Return a measure with these values."""
     values = {"accuracy": accuracy, "macro_f1": macro_f1, "cross_entropy": cross_entropy, "ece": ece}
-    variances = {} if macro_f1_variance is None else {"test_macro_f1": macro_f1_variance}
-    return Measure(perturbation, severity, {f"test_{name}": value for name, value in values.items()}, variances)
+    return Measure(perturbation, severity, {f"test_{name}": value for name, value in values.items()})
 
 
 def changed(one, **values):

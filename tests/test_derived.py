@@ -42,8 +42,6 @@ def test_a_metric_that_a_row_of_version_0_1_lacks_follows_from_its_predictions(o
             assert value_of(row, "test_balanced_accuracy", condition) == pytest.approx(theirs, rel=1e-14)
             f1 = f1_score(arrays["labels"], arrays["predicted"][index], average="macro")
             assert value_of(row, "test_macro_f1", condition) == pytest.approx(f1, rel=1e-14)
-        assert row.evaluation.measures[0].variances["test_macro_f1"] > 0
-        assert row.metrics.variances["val_macro_f1"] > 0
     assert before == {path: path.read_bytes() for path in old.directory.rglob("*") if path.is_file()}
 
 
@@ -110,5 +108,5 @@ def test_what_is_stored_stays(old):
 def test_predictions_of_few_classes_have_no_top_5():
     """All of five say nothing."""
     found = Predictions({"labels": np.zeros(1, int), "predicted": np.zeros(1, int)}, 5)
-    values, _ = of_predictions(["test_accuracy", "test_top5_accuracy"], found)
+    values = of_predictions(["test_accuracy", "test_top5_accuracy"], found)
     assert values == {"test_accuracy": 1.0, "test_top5_accuracy": None}

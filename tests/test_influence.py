@@ -12,10 +12,7 @@ from harness.metrics import (
     confusion_matrix,
     cross_entropy,
     degradation,
-    degradation_variance,
-    joint_accuracy,
     macro_f1,
-    macro_f1_variance,
 )
 from harness.metrics.classification import losses
 from harness.metrics.influence import (
@@ -111,13 +108,6 @@ def test_their_variance_is_that_of_the_bootstrap(name):
     rng = np.random.default_rng(1)
     drawn = np.array([metric(rng.integers(0, IMAGES, IMAGES)) for _ in range(1000)])
     assert values.var() / IMAGES == pytest.approx(drawn.var(), rel=0.2)
-
-
-def test_variances_from_counts_are_those_of_the_values():
-    """What is stored of a trial, its confusion and how often two conditions are right together, says the same."""
-    assert macro_f1_variance(DATA.confusion(EVERY)) == pytest.approx(METRICS["macro-F1"][0].var(), rel=1e-12)
-    joint = joint_accuracy(DATA.correct(EVERY))
-    assert degradation_variance(joint) == pytest.approx(METRICS["degradation"][0].var(), rel=1e-6)
 
 
 def test_networks_without_a_correct_answer_or_an_error_have_values():

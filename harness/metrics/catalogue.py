@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.metrics import classification, influence, sampling
+from harness.metrics import classification, influence
 from harness.metrics.predictions import NotStoredError, Predictions
 from harness.metrics.reading import Read, computed, fall, of_row, of_training, of_values
-from harness.metrics.sampling import Variance
 from harness.metrics.statistic import Kind
 from harness.metrics.units import COUNT, DEGRADATION, FRACTION, LOSS, Unit
 from harness.rows import CLEAN, Condition
@@ -45,8 +44,7 @@ class Metric:
     is the mean of what ``per_image`` returns for each image, (rows,). Comparisons rest on these values, and on seeds
     alone where there are none. ``per_image_over`` returns them for a mean over conditions, from the predictions of the
     clean images and those under each. A metric with ``from_row`` is read from other fields of the row instead.
-    ``compute_variance`` returns the variance that it has over one drawn image, stored beside
-    it; ``variance`` reads that from rows, by default as stored. Without either no sampling error is known.
+
 
     ``validation`` names the metric of validation rows that answers the same question. ``kind`` is how a column shows
     it, by default as its unit says. ``shown`` names the tables of a few chosen metrics that it has a column in; the
@@ -64,8 +62,6 @@ class Metric:
     per_image: PerImage | None = None
     per_image_over: PerImageOver | None = None
     from_row: Read | None = None
-    compute_variance: Compute | None = None
-    variance: Variance | None = None
     validation: str = ""
     kind: Kind = Kind.text
     shown: frozenset[Shown] = frozenset()
@@ -91,12 +87,6 @@ class Metric:
             return float(self.per_image(predictions).mean()) if self.per_image else None
         except NotStoredError:
             return None
-
-    def sampling_variance(self, rows: Sequence[TrialRow], conditions: Sequence[Condition]) -> float | None:
-        """Return the variance of its mean over trials, by one drawn image; None where it is not known."""
-        if self.variance is None and self.compute_variance is None:
-            return None
-        return (self.variance or sampling.as_computed(self.name, test=self.of_test))(self.read, rows, conditions)
 
     @property
     def title(self) -> str:
@@ -125,13 +115,12 @@ _RECORDS = (
     ),
     Metric(
         "val_accuracy", "Val", FRACTION, "val", True,
-        from_row=of_training("val_accuracy"), variance=sampling.of_share,
+        from_row=of_training("val_accuracy"),
         shown=_shown("validation", "pairs", "comparison"),
     ),
     Metric(
         "val_macro_f1", "Val macro-F1", FRACTION, "val", True,
         compute=lambda found: classification.macro_f1(found.confusion),
-        compute_variance=lambda found: classification.macro_f1_variance(found.confusion),
     ),
     Metric("train_loss", "Train loss", LOSS, "train", False, from_row=of_training("train_loss")),
     Metric(
@@ -158,26 +147,24 @@ _RECORDS = (
     ),
     Metric(
         "test_accuracy", "Test", FRACTION, "test", True,
-        per_image=lambda found: found.correct, variance=sampling.of_share,
+        per_image=lambda found: found.correct,
         validation="val_accuracy", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
         "test_macro_f1", "Macro-F1", FRACTION, "test", True,
         compute=lambda found: classification.macro_f1(found.confusion),
         per_image=lambda found: influence.macro_f1_values(found.predicted, found.labels, found.classes),
-        compute_variance=lambda found: classification.macro_f1_variance(found.confusion),
         validation="val_macro_f1", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
         "test_balanced_accuracy", "Balanced acc.", FRACTION, "test", True,
         compute=lambda found: classification.balanced_accuracy(found.confusion),
         per_image=lambda found: influence.balanced_accuracy_values(found.predicted, found.labels, found.classes),
-        compute_variance=lambda found: classification.balanced_accuracy_variance(found.confusion),
         minor=3,
     ),
     Metric(
         "test_top5_accuracy", "Top-5 acc.", FRACTION, "test", True,
-        per_image=lambda found: classification.among(found.labels, found.likeliest), variance=sampling.of_share,
+        per_image=lambda found: classification.among(found.labels, found.likeliest),
         minor=4,
     ),
     Metric(
@@ -191,7 +178,7 @@ _RECORDS = (
     ),
     Metric(
         "degradation", "Degr.", DEGRADATION, "test", False,
-        from_row=fall, variance=sampling.of_degradation, perturbed=True,
+        from_row=fall, perturbed=True,
         per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [one.correct for one in noisy]),
     ),
     Metric(
@@ -226,21 +213,11 @@ def computed_names(rows: Rows) -> list[str]:
     return [name for name, metric in CATALOGUE.items() if metric.rows == rows and metric.from_row is None]
 
 
-def of_predictions(names: Iterable[str], predictions: Predictions) -> tuple[dict[str, float | None], dict[str, float]]:
-    """Return the values of metrics that are computed from predictions, and the variances of those that have one.
-
-    Both are by name. A value is None where the predictions lack what it takes.
-    """
-    values = {name: CATALOGUE[name].of(predictions) for name in names}
-    computes = {name: CATALOGUE[name].compute_variance for name, value in values.items() if value is not None}
-    return values, {name: compute(predictions) for name, compute in computes.items() if compute}
+def of_predictions(names: Iterable[str], predictions: Predictions) -> dict[str, float | None]:
+    """Return the values of metrics that are computed from predictions, by name; None where these lack what it takes."""
+    return {name: CATALOGUE[name].of(predictions) for name in names}
 
 
-def lacking(rows: Rows, values: Mapping[str, float | None], variances: Mapping[str, float]) -> list[str]:
-    """Return which of the `computed_names` of some rows are not among stored values, or their variances not stored."""
-    return [
-        name
-        for name in computed_names(rows)
-        if name not in values
-        or (values[name] is not None and name not in variances and CATALOGUE[name].compute_variance)
-    ]
+def lacking(rows: Rows, values: Mapping[str, float | None]) -> list[str]:
+    """Return which of the `computed_names` of some rows are not among stored values."""
+    return [name for name in computed_names(rows) if name not in values]

@@ -66,20 +66,6 @@ def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
     return float(scores.recall[scores.support > 0].mean())
 
 
-def balanced_accuracy_variance(confusion: NDArray[np.int64]) -> float:
-    """Return the variance that the balanced accuracy has over one drawn image: over m images it is the m-th part.
-
-    The delta method: image i, of class t, adds (m / C) (right_i - r_t) / m_t to the mean of the recalls r, C the number
-    of classes in the truth and m_t the images of class t. The mean square is (m / C²) Σ_t r_t (1 - r_t) / m_t.
-
-    >>> balanced_accuracy_variance(np.array([[3, 1], [0, 4]]))
-    0.09375
-    """
-    _, recall, _, support = class_scores(confusion)
-    of_classes = _ratio(recall * (1 - recall), support)
-    return float(confusion.sum() * of_classes.sum() / np.count_nonzero(support) ** 2)
-
-
 def among(labels: Integers, candidates: Integers) -> NDArray[np.bool_]:
     """Return whether each image's class (rows,) is among its candidates (rows, k): the mean is the top-k accuracy.
 
@@ -98,59 +84,6 @@ def macro_f1(confusion: NDArray[np.int64]) -> float:
     """
     scores = class_scores(confusion)
     return float(scores.f1[scores.support > 0].mean())
-
-
-def macro_f1_variance(confusion: NDArray[np.int64]) -> float:
-    """Return the variance that the macro-F1 has over one drawn image: over m images it is the m-th part.
-
-    The delta method on the confusion matrix (Takahashi et al., 2022, Applied Intelligence 52, 4961-4972): the variance
-    over the m images of the pseudo-values F + (m / C) (2 · 1(p = t) / d_t - F_t / d_t - F_p / d_p), whose mean is the
-    macro-F1 F, of an image of class t taken for class p. d_c is the number of images of class c plus that of
-    predictions of c, C the number of classes in the truth; a class outside the truth has no term.
-
-    >>> round(macro_f1_variance(np.array([[3, 1], [0, 4]])), 4)
-    0.1127
-    """
-    present, rows = confusion.sum(axis=1), confusion.sum()
-    of_truth = present > 0
-    both = np.where(of_truth, confusion.sum(axis=0) + present, 0)
-    share = _ratio(_ratio(2.0 * np.diag(confusion), both), both)  # F_c / d_c
-    pseudo = -share[:, None] - share[None, :] + np.diag(_ratio(np.full(len(both), 2.0), both))
-    deviation = rows / of_truth.sum() * pseudo  # (classes, classes), of mean 0 over the images
-    return float((confusion * deviation**2).sum() / rows)
-
-
-def joint_accuracy(correct: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the share of images that are right under both of each two conditions, (conditions, conditions).
-
-    ``correct`` (conditions, rows); the diagonal holds the accuracies.
-
-    >>> joint_accuracy(np.array([[True, True], [True, False]]))
-    array([[1. , 0.5],
-           [0.5, 0.5]])
-    """
-    right = np.asarray(correct, dtype=np.float32)  # counts below 2**24 are exact
-    shares: NDArray[np.float64] = (right @ right.T).astype(np.float64) / right.shape[1]
-    return shares
-
-
-def degradation_variance(joint: NDArray[np.float64]) -> float:
-    """Return the variance that a mean degradation has over one drawn image: over m images it is the m-th part.
-
-    ``joint`` is the `joint_accuracy` of the clean images, first, and of the conditions whose degradations are averaged.
-    With clean accuracy p and mean perturbed accuracy q, the degradation 100 (p - q) / p is a ratio of means over the
-    same images: to first order (the delta method) its variance is that of 100 (qᵢ - cᵢ q / p) / p, where cᵢ says
-    whether image i is right and qᵢ is the share of conditions under which it is.
-
-    >>> degradation_variance(np.array([[0.5, 0.25], [0.25, 0.25]]))
-    5000.0
-    """
-    clean = joint[0, 0]
-    if not clean:
-        return 0.0
-    weights = np.full(len(joint), 1 / (len(joint) - 1))
-    weights[0] = -np.mean(np.diag(joint)[1:]) / clean  # of mean 0: what is left of squares is the variance
-    return max(0.0, float(100.0**2 * (weights @ joint @ weights) / clean**2))
 
 
 def losses(log_probability: Floats) -> NDArray[np.float64]:

@@ -32,14 +32,14 @@ def derived(row: TrialRow, opened: Opened, classes: int) -> TrialRow:
 
 
 def _of_validation(metrics: TrialMetrics | None, opened: Opened, classes: int) -> TrialMetrics | None:
-    if metrics is None or not lacking("val", metrics.values, metrics.variances):
+    if metrics is None or not lacking("val", metrics.values):
         return metrics
     with opened("validation.npz") as arrays:
         return _completed(metrics, "val", Predictions(arrays, classes))
 
 
 def _of_test(evaluation: EvaluationRow | None, opened: Opened) -> EvaluationRow | None:
-    if evaluation is None or not any(lacking("test", each.values, each.variances) for each in evaluation.measures):
+    if evaluation is None or not any(lacking("test", each.values) for each in evaluation.measures):
         return evaluation
     with opened("evaluation.npz") as arrays:
         conditions = zip(evaluation.measures, of_conditions(arrays), strict=True)
@@ -47,7 +47,5 @@ def _of_test(evaluation: EvaluationRow | None, opened: Opened) -> EvaluationRow 
 
 
 def _completed(record: Record, rows: Rows, predictions: Predictions) -> Record:
-    names = lacking(rows, record.values, record.variances)
-    values, variances = of_predictions(names, predictions)
     # What is stored stays: another machine may have added in another order.
-    return replace(record, values=values | record.values, variances=variances | record.variances)
+    return replace(record, values=of_predictions(lacking(rows, record.values), predictions) | record.values)

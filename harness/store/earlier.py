@@ -27,15 +27,10 @@ def upgraded(row: Any) -> Any:
 
 
 def _in_mappings(record: Any, names: tuple[str, ...], prefix: str) -> Any:
-    """Return a record whose fields ``names`` are in ``values``, and of which ``…_variance`` are in ``variances``.
+    """Return a record whose fields ``names`` are in ``values``.
 
     One that lacks any of them is returned as it is, for its reader to refuse.
     """
     if not isinstance(record, Mapping) or "values" in record or not set(names) <= record.keys():
         return record
-    variances = {name: record.get(f"{name}_variance") for name in names}
-    return {
-        **record,
-        "values": {prefix + name: record[name] for name in names},
-        "variances": {prefix + name: value for name, value in variances.items() if value is not None},
-    }
+    return {**record, "values": {prefix + name: record[name] for name in names}}

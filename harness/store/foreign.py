@@ -78,12 +78,7 @@ def as_described(
     kept = [index for index, measure in enumerate(evaluation.measures) if measure.perturbation not in changed]
     if len(kept) == len(evaluation.measures):
         return evaluation
-    joint = evaluation.joint_accuracy
-    return replace(
-        evaluation,
-        measures=[evaluation.measures[index] for index in kept],
-        joint_accuracy=joint and [[joint[one][other] for other in kept] for one in kept],
-    )
+    return replace(evaluation, measures=[evaluation.measures[index] for index in kept])
 
 
 def _same_seeds(row: TrialRow, evaluation: EvaluationRow, perturbations: Sequence[Robustness]) -> bool:

@@ -86,7 +86,7 @@ def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[Robus
     """Return the metrics of each condition."""
     pairs = zip(conditions(perturbations), of_conditions(predictions), strict=True)
     names = computed_names("test")
-    return [Measure(*condition, *of_predictions(names, under)) for condition, under in pairs]
+    return [Measure(*condition, of_predictions(names, under)) for condition, under in pairs]
 
 
 def _spoken(condition: Condition) -> str:

@@ -15,7 +15,6 @@ from harness.machine.arrays import read_arrays
 from harness.machine.contention import Waiting
 from harness.machine.host import anonymous_bytes, host
 from harness.machine.threads import limited
-from harness.metrics import joint_accuracy
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import KINDS, Component, Registry
 from harness.plugins.options import ComponentSpec, build
@@ -148,7 +147,6 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
                     measures=measures(predictions, spec.perturbations),
                     seconds=seconds,
                     environment=_environment(trial, registry),
-                    joint_accuracy=joint_accuracy(predictions["predicted"] == predictions["labels"]).tolist(),
                 ),
                 predictions,
                 confused(predictions, data.images),

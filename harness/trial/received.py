@@ -104,8 +104,6 @@ def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evalua
         for name, expected in arrays.items():
             _array(predictions[name], name, *expected)
         _examples(measured.examples, trial)
-        joint = np.array(row.joint_accuracy, dtype=object)
-        _require(joint.shape == (count, count) and all(_real(value) for value in joint.flat), "joint accuracies", joint)
         _require(_real(row.seconds), "seconds", row.seconds)
         _facts(row.environment)
     return result  # type: ignore[no-any-return] # as was verified
@@ -131,14 +129,11 @@ def _real(value: object) -> bool:
 
 
 def _computed(record: TrialMetrics | Measure, rows: Rows) -> None:
-    """Require the values of the catalogue's metrics of some rows, finite or None, and variances of some of them."""
+    """Require the values of the catalogue's metrics of some rows, finite or None."""
     names = computed_names(rows)
     _require(type(record.values) is dict and list(record.values) == names, f"the metrics {names}", record.values)
     for name, value in record.values.items():
         _require(value is None or _real(value), name, value)
-    _require(type(record.variances) is dict and set(names) >= set(record.variances), "variances", record.variances)
-    for name, value in record.variances.items():
-        _require(_real(value), f"the variance of {name}", value)
 
 
 def _fields(record: Any, kind: type) -> None:

@@ -77,7 +77,7 @@ def fit(
         network.load(_copied(best_state))
     if predictions is None or best_state is not None:
         predictions = _predicted_again(network, split, truth, spec.classes, kept)
-    values, variances = of_predictions(computed_names("val"), predictions)
+    values = of_predictions(computed_names("val"), predictions)
     summary = TrialMetrics(
         train_loss=kept.train_loss,
         train_accuracy=kept.train_accuracy,
@@ -90,7 +90,6 @@ def fit(
         samples_per_second=float(np.median([record.samples_per_second for record in history])),
         peak_device_bytes=peak,
         values=values,
-        variances=variances,
     )
     state = read_state(network.state(), spec)
     confusion = predictions.confusion
