@@ -81,6 +81,7 @@ def late(tmp_path, monkeypatch):
         for name in drop:
             source = source.replace(f"def {name}", f"def no_{name}")
         distribution(site, "harness-late", "0.1", {"harness_late": source}, {"late": "harness_late"})
+        sys.modules.pop("harness_late", None)  # other tests have a plugin of that name
         registry.cache_clear()
         load_backend(registry().find("backend", "numpy"))  # before the limit is short; the plugin has been tried too
         monkeypatch.setenv(LIMIT, str(seconds))
