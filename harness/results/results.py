@@ -98,13 +98,20 @@ class Results:
     @property
     def baseline(self) -> ExperimentRows | None:
         """The experiment that improvements are over, if the suite names one that is planned."""
-        return self.named.get(self.suite.leaderboard.baseline or "")
+        return self.named.get(self.meant(self.suite.leaderboard.baseline or ""))
 
     @property
     def pairs(self) -> list[tuple[ExperimentRows, ExperimentRows]]:
-        """The pairs of experiments that the suite compares, both of them planned."""
-        pairs = [[self.named.get(name) for name in pair] for pair in self.suite.leaderboard.compare]
-        return [(first, second) for first, second in pairs if first and second]
+        """The pairs of experiments that the suite compares, both of them planned, and not the same."""
+        pairs = [[self.named.get(self.meant(name)) for name in pair] for pair in self.suite.leaderboard.compare]
+        return [(first, second) for first, second in pairs if first and second and first is not second]
+
+    def meant(self, name: str) -> str:
+        """Return the experiment that a name in the suite means: its own, or the one chosen for a label.
+
+        A label that none is chosen for yet means itself: no experiment has its name.
+        """
+        return name if name in self.suite.experiments else next(iter(self.finalists.get(name, [])), name)
 
     @cached_property
     def counts(self) -> Counter[str]:

@@ -97,10 +97,11 @@ def check_leaderboard(path: Path, suite: Suite, perturbations: Collection[str]) 
 
 
 def check_experiment(path: Path, place: Place, suite: Suite, name: str) -> None:
-    """Refuse an unknown experiment.
+    """Refuse an unknown experiment; a label of ``[finalists]`` means the experiment that is chosen for it.
 
     Raises:
-        HarnessError: the suite has no experiment of this name.
+        HarnessError: the suite has no experiment and no label of this name.
     """
-    if name not in suite.experiments:
-        raise problem(path, place, f"unknown experiment {shown(name)}. {nearest(name, suite.experiments)}")
+    known = {**suite.experiments, **suite.finalists}
+    if name not in known:
+        raise problem(path, place, f"unknown experiment {shown(name)}. {nearest(name, known)}")

@@ -1,7 +1,7 @@
 """The figures and relations that a suite expects of its runs."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness.rows import Condition
@@ -25,6 +25,10 @@ class Figure:
     dataset: str | None
     images: int | None
 
+    def of(self, meant: Callable[[str], str]) -> "Figure":
+        """Return the figure of the experiments that its names mean."""
+        return replace(self, experiment=meant(self.experiment), minus=None if self.minus is None else meant(self.minus))
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -33,6 +37,13 @@ class Claim:
     relation: Relation
     condition: Condition
     source: str
+
+    def of(self, meant: Callable[[str], str]) -> "Claim":
+        """Return the relation of the experiments that its names mean."""
+        left, right = self.relation.left, self.relation.right
+        left = replace(left, experiment=meant(left.experiment))
+        right = None if right is None else replace(right, experiment=meant(right.experiment))
+        return replace(self, relation=replace(self.relation, left=left, right=right))
 
 
 def figures(suite: Suite) -> Iterator[Figure]:

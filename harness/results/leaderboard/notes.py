@@ -93,6 +93,10 @@ def selection(results: Results) -> str:
                 f"By validation, {label} would be {best.name} ({_validated(best):.2%}) and not {named.name} "
                 f"({_validated(named):.2%})."
             )
+    for label, finalist in results.suite.finalists.items():
+        names = results.finalists.get(label, [])
+        if names and isinstance(finalist, BestOf) and (many := len(matching(finalist.best_of, results.named))) > 1:
+            found.append(f"{label} is {names[0]}, the best of {many} by {finalist.by}.")
     settled = {label: choice for label, choice in results.choices.items() if choice.failed and not choice.waiting}
     for label, choice in settled.items():
         failed = _failed(choice.failed)

@@ -130,8 +130,8 @@ def verify(results: Results) -> Verification:
     finalist once has none.
     """
     return Verification(
-        [_judge_figure(figure, results) for figure in figures(results.suite)],
-        _settled([_judge_claim(claim, results) for claim in claims(results.suite)]),
+        [_judge_figure(figure.of(results.meant), results) for figure in figures(results.suite)],
+        _settled([_judge_claim(claim.of(results.meant), results) for claim in claims(results.suite)]),
         {experiment.name: [row.seed for row in experiment.done] for experiment in results.experiments},
     )
 
