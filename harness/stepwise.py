@@ -90,13 +90,16 @@ class StepwiseNetwork(ABC):
         self.optimizer = optimizer
         self.position = (0, 0)
         """The epoch and the step that `step` is in, from 0: with the seed they key a dropout mask."""
-        self._images: NDArray[np.uint8] | None = None
+        self._images: NDArray[Any] | None = None
         self._labels: NDArray[np.int64] | None = None
         self.load(initial)
 
     @abstractmethod
     def step(self, x: NDArray[Any], y: NDArray[np.int64], learning_rate: float) -> tuple[float, int]:
-        """Train on x (rows, features) in [0, 1] and y (rows,); return the mean loss and the number right, before it."""
+        """Train on x (rows, features) and y (rows,); return the mean loss and the number right, before it.
+
+        Images are in [0, 1].
+        """
 
     @abstractmethod
     def forward(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -125,7 +128,7 @@ class StepwiseNetwork(ABC):
             self.values[block.key] = view
         self._moments = moments or self.optimizer.init(self._flat)
 
-    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
         """Keep the set where it is, on the host."""
         self._images, self._labels = images, labels
 
@@ -151,7 +154,7 @@ class StepwiseNetwork(ABC):
         return np.concatenate([_log_softmax(self.forward(self._scaled(part))) for part in parts])
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
+        """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
         flat = images.reshape(len(images), self.spec.features)
         return _log_softmax(self.forward(flat.astype(self.context.precision, copy=False)))
 
@@ -168,10 +171,13 @@ class StepwiseNetwork(ABC):
 
     def _scaled(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         images, _ = self._attached()
-        flat = images[rows].reshape(len(rows), self.spec.features)
-        return np.divide(flat, 255, dtype=self.context.precision)
+        flat: NDArray[Any] = images[rows].reshape(len(rows), self.spec.features)
+        if flat.dtype != np.uint8:
+            return flat.astype(self.context.precision, copy=False)
+        scaled: NDArray[Any] = np.divide(flat, 255, dtype=self.context.precision)
+        return scaled
 
-    def _attached(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _attached(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         if self._images is None or self._labels is None:
             raise RuntimeError("no images are attached: call attach() first")
         return self._images, self._labels

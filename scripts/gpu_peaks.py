@@ -28,7 +28,7 @@ def peak(backend: Backend, device: str, network: BenchedNetwork, placement: Plac
     rule = build_optimizer(OPTIMIZER, registry())
     built = backend.build(spec, initial_state(spec, 0), rule, Context(0, device=device, placement=placement))
     try:
-        built.attach(data.images, data.labels)
+        built.attach(data.features, data.labels)
         return built.train_epoch(0, np.arange(ROWS, dtype=np.int64), 0.001).peak_device_bytes
     finally:
         built.close()

@@ -35,7 +35,7 @@ def built(backend, name, precision, *, device="auto"):
     rule = build_optimizer(ComponentSpec(experiment.optimizer.name, experiment.optimizer.options, Path()), registry())
     context = Context(42, device=device, precision=precision)
     network = backend.build(spec, initial_state(spec, 42), rule, context)
-    network.attach(DIGITS.images, DIGITS.labels)
+    network.attach(DIGITS.features, DIGITS.labels)
     return network, experiment.optimizer.learning_rate
 
 
@@ -59,7 +59,7 @@ def away_from_kinks(spec, state, order):
 
     There the derivative jumps from 0 to 1, and float32's rounding decides which: no implementation agrees with another.
     """
-    x = DIGITS.images[order].reshape(len(order), -1) / 255
+    x = DIGITS.features[order].reshape(len(order), -1) / 255
     clear = np.ones(len(order), dtype=bool)
     for index, layer in enumerate(spec.layers):
         if isinstance(layer, Linear):
@@ -80,7 +80,7 @@ def assert_steps_agree(name, backend, *, device="auto"):
     spec = reference._spec
     for one, precision, place in ((NumpyBackend(), "float64", "cpu"), (backend, "float32", device)):
         network = one.build(spec, initial_state(spec, 42), PLAIN, Context(42, device=place, precision=precision))
-        network.attach(DIGITS.images, DIGITS.labels)
+        network.attach(DIGITS.features, DIGITS.labels)
         networks.append(network)
     for order in orders(STEPS):
         state = {key: value for key, value in reference.state().items() if not key.startswith("optimizer")}

@@ -169,9 +169,9 @@ def test_images_are_the_same_everywhere():
     data = synthetic(600)
     synthetic.cache_clear()
     again = synthetic(600)
-    np.testing.assert_array_equal(data.images, again.images)
+    np.testing.assert_array_equal(data.features, again.features)
     np.testing.assert_array_equal(data.labels, again.labels)
-    assert data.images.dtype == np.uint8
+    assert data.features.dtype == np.uint8
     assert set(data.labels) == set(range(47))
 
 

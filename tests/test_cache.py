@@ -15,7 +15,7 @@ import pytest
 from harness.datasets import cache
 from harness.datasets.cache import materialise
 from harness.errors import HarnessError
-from harness.interfaces import ImageStream, LabelledImages
+from harness.interfaces import Labelled, LabelledStream
 
 
 class Drawn:
@@ -36,8 +36,9 @@ class Drawn:
     def load(self):
         """Return the images."""
         self.loads += 1
-        parts = {"images": self._images, "labels": np.arange(20) % 2, "class_names": ("a", "b")} | self._changed
-        return LabelledImages(**parts)
+        parts = {"features": self._images, "labels": np.arange(20) % 2, "class_names": ("a", "b"), "kind": "image"}
+        parts |= self._changed
+        return Labelled(**parts)
 
 
 def test_a_source_is_read_once_and_its_images_are_mapped(tmp_path):
@@ -49,20 +50,20 @@ def test_a_source_is_read_once_and_its_images_are_mapped(tmp_path):
     assert (first.loads, second.loads) == (1, 0)
     assert again == entry
     opened = again.open()
-    assert np.array_equal(opened.images, first._images)
+    assert np.array_equal(opened.features, first._images)
     assert opened.labels.tolist() == [0, 1] * 10
     assert opened.class_names == ("a", "b")
-    assert isinstance(opened.images.base, np.memmap)
+    assert isinstance(opened.features.base, np.memmap)
 
 
 def test_opened_images_and_labels_are_read_only(tmp_path):
     """A plugin's write would reach the trials after it: it fails instead, and cannot be allowed."""
     opened = materialise("drawn", {}, Drawn(), tmp_path).open()
-    for array in (opened.images, opened.labels):
+    for array in (opened.features, opened.labels):
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0
     with pytest.raises(ValueError, match="WRITEABLE"):
-        opened.images.flags.writeable = True
+        opened.features.flags.writeable = True
 
 
 def test_options_and_sources_that_give_one_content_share_an_entry(tmp_path):
@@ -95,7 +96,7 @@ def test_a_damaged_entry_is_built_again(tmp_path, damage):
     again = materialise("drawn", {}, dataset, tmp_path)
     assert dataset.loads == 1
     assert again == entry
-    assert np.array_equal(again.open().images, dataset._images)
+    assert np.array_equal(again.open().features, dataset._images)
 
 
 def test_a_damaged_index_is_built_again(tmp_path):
@@ -114,7 +115,7 @@ def _write_for_ever(folder, started):
     started.set()
     for number in range(1000):
         large[0, 0, 0] = number % 256
-        materialise("large", {}, Drawn(f"{number}", images=large, labels=np.arange(200_000) % 2), folder)
+        materialise("large", {}, Drawn(f"{number}", features=large, labels=np.arange(200_000) % 2), folder)
 
 
 @pytest.mark.slow
@@ -155,7 +156,7 @@ class Held(Drawn):
             assert self.may_go_on.wait(60)
             yield self._images
 
-        return ImageStream((4, 3), np.arange(20) % 2, ("a", "b"), blocks)
+        return LabelledStream((4, 3), np.arange(20) % 2, ("a", "b"), blocks, "image")
 
 
 def test_two_writers_at_once_write_one_entry_once(tmp_path):
@@ -177,13 +178,13 @@ def test_two_writers_at_once_write_one_entry_once(tmp_path):
     ("changed", "told"),
     [
         (
-            {"images": np.zeros((20, 4), dtype=np.uint8)},
+            {"features": np.zeros((20, 4), dtype=np.uint8)},
             "images are uint8 (20, 4); the contract says uint8 (rows, height, width)",
         ),
-        ({"images": np.zeros((20, 4, 3))}, "images are float64 (20, 4, 3); the contract says uint8"),
+        ({"features": np.zeros((20, 4, 3))}, "images are float64 (20, 4, 3); the contract says uint8"),
         ({"labels": np.zeros(19, dtype=np.int64)}, "labels are int64 (19,); the contract says int64 (20,)"),
         ({"labels": np.arange(20)}, "labels are not all in 0 … 1, the 2 classes that it names"),
-        ({"labels": np.zeros(20, dtype=np.int64)}, "class 'b' has no image"),
+        ({"labels": np.zeros(20, dtype=np.int64)}, "class 'b' has no row"),
     ],
 )
 def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, told):
@@ -197,7 +198,7 @@ def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, told):
 @pytest.mark.parametrize(
     ("blocks", "told"),
     [
-        ([np.zeros((20, 4, 3))], "images are float64 (20, 4, 3); the contract says uint8 (rows, height, width)"),
+        ([np.zeros((20, 4, 3))], "images are float64 (20, 4, 3); the contract says uint8 (rows, 4, 3)"),
         ([np.zeros((20, 3, 4), dtype=np.uint8)], "images are uint8 (20, 3, 4); the contract says uint8"),
         ([np.zeros((9, 4, 3), dtype=np.uint8)] * 2, "its blocks hold 18 images for 20 labels"),
     ],
@@ -205,7 +206,7 @@ def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, told):
 def test_a_stream_that_breaks_its_contract_leaves_nothing(tmp_path, blocks, told):
     """It shows when a part of it is written already."""
     dataset = Held()
-    dataset.stream = lambda: ImageStream((4, 3), np.arange(20) % 2, ("a", "b"), lambda: iter(blocks))
+    dataset.stream = lambda: LabelledStream((4, 3), np.arange(20) % 2, ("a", "b"), lambda: iter(blocks), "image")
     with pytest.raises(HarnessError) as caught:
         materialise("held", {}, dataset, tmp_path)
     assert str(caught.value).startswith(told)

@@ -10,7 +10,7 @@ import pytest
 from harness.datasets import entries
 from harness.datasets.cache import cached, materialise
 from harness.errors import HarnessError
-from harness.interfaces import LabelledImages
+from harness.interfaces import Labelled
 from harness.machine import identity
 
 
@@ -20,9 +20,10 @@ class Drawn:
     def __init__(self, **changed):
         self.loads = 0
         self.parts = {
-            "images": np.random.default_rng(0).integers(0, 256, (20, 4, 3), dtype=np.uint8),
+            "features": np.random.default_rng(0).integers(0, 256, (20, 4, 3), dtype=np.uint8),
             "labels": np.arange(20) % 2,
             "class_names": ("a", "b"),
+            "kind": "image",
         } | changed
 
     def unavailable(self):
@@ -35,7 +36,7 @@ class Drawn:
     def load(self):
         """Return the images."""
         self.loads += 1
-        return LabelledImages(**self.parts)
+        return Labelled(**self.parts)
 
 
 @pytest.fixture

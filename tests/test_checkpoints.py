@@ -38,7 +38,7 @@ def trained(spec, checkpoints=None, until=None):
     """Train a trial; end it after epoch ``until`` as a kill would."""
     data = spec.data.open()
     network = build_network(spec, initial_state(spec.network, spec.seed), registry())
-    network.attach(data.images, data.labels)
+    network.attach(data.features, data.labels)
 
     def report(record):
         if record.epoch == until:

@@ -133,9 +133,9 @@ def test_a_backend_is_tested_with_images_and_batches_that_it_takes(name):
             return [key for key, values in taken.items() if getattr(spec, key) not in values]
 
     recipe, data = plainest(Choosy())
-    assert (data.images.shape[1:], len(data.class_names), recipe.batch) == (shape, classes, batch)
+    assert (data.features.shape[1:], len(data.class_names), recipe.batch) == (shape, classes, batch)
     assert len(data.labels) >= 6 * batch
-    assert set(np.unique(data.images[:, 0, 0])) != {0} != set(np.unique(data.images[:, -1, -1]))
+    assert set(np.unique(data.features[:, 0, 0])) != {0} != set(np.unique(data.features[:, -1, -1]))
 
 
 def test_what_a_backend_that_takes_nothing_declines_is_reported():

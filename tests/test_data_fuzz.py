@@ -8,7 +8,7 @@ import pytest
 from harness.datasets.cache import materialise
 from harness.datasets.files import Files
 from harness.errors import HarnessError
-from harness.interfaces import LabelledImages
+from harness.interfaces import Labelled
 from tests.test_datasets import IMAGES, LABELS, idx, npy, npz
 
 MUTATIONS = 2_000
@@ -28,7 +28,7 @@ class Drawn:
 
     def load(self):
         """Return the images."""
-        return LabelledImages(self.images, np.arange(20) % 2, ("a", "b"), "A title")
+        return Labelled(self.images, np.arange(20) % 2, ("a", "b"), "image", "A title")
 
 
 def mutated(content, rng):
@@ -67,7 +67,7 @@ def test_a_cache_with_any_damage_gives_the_right_content(tmp_path):
             path.write_bytes(files[rng.integers(len(files))].read_bytes())
         assert materialise("drawn", {}, Drawn(), root) == entry, (number, path.name)
         opened = entry.open()
-        assert np.array_equal(opened.images, Drawn.images)
+        assert np.array_equal(opened.features, Drawn.images)
         assert opened.labels.tolist() == [0, 1] * 10
     assert sorted(path for path in root.rglob("*") if path.is_file() and path.suffix != ".lock") == sorted(files)
 
@@ -88,7 +88,7 @@ def test_a_dataset_file_with_any_damage_loads_or_is_refused_in_a_line(tmp_path, 
     for _ in range(MUTATIONS // 5):
         (tmp_path / "images").write_bytes(mutated(sound, rng))
         try:
-            assert files.load().images.dtype == np.uint8
+            assert files.load().features.dtype == np.uint8
         except HarnessError as error:
             lines.append(str(error))
     assert len(lines) > 20

@@ -34,8 +34,8 @@ from tests.test_cache_damage import Drawn
         ({"title": None}, "title is None, NoneType; the contract says a text"),
         ({"checked": True}, "checked is True, bool; the contract says a text"),
         ({"labels": [0, 1] * 10}, "labels are a list; the contract says int64 (20,)"),
-        ({"images": "x"}, "images are a str; the contract says uint8 (rows, height, width)"),
-        ({"images": np.zeros((20, 0, 3), dtype=np.uint8)}, "images are of shape (0, 3); the contract says"),
+        ({"features": "x"}, "images are a str; the contract says uint8 (rows, height, width)"),
+        ({"features": np.zeros((20, 0, 3), dtype=np.uint8)}, "images are of shape (0, 3); the contract says"),
     ],
 )
 def test_what_reading_would_refuse_is_not_written(tmp_path, parts, says):
@@ -61,7 +61,7 @@ def test_what_is_not_labelled_images_is_refused(tmp_path, returned):
     """With its type."""
     dataset = Drawn()
     dataset.load = lambda: returned
-    with pytest.raises(HarnessError, match=f"returned {type(returned).__name__}; the contract says LabelledImages"):
+    with pytest.raises(HarnessError, match=f"returned {type(returned).__name__}; the contract says Labelled"):
         materialise("drawn", {}, dataset, tmp_path)
 
 

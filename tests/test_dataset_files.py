@@ -92,9 +92,9 @@ def test_another_file_of_the_same_size_and_date_is_read(tmp_path, copied):
         (tmp_path / name).write_bytes(npy(array))
         os.utime(tmp_path / name, ns=(0, 0))
     files = {"images": tmp_path / "images", "labels": tmp_path / "labels"}
-    assert np.array_equal(materialise("files", {}, Files(**files), tmp_path / "cache").open().images, IMAGES)
+    assert np.array_equal(materialise("files", {}, Files(**files), tmp_path / "cache").open().features, IMAGES)
     copied(tmp_path / "other", tmp_path / "images")
-    assert np.array_equal(materialise("files", {}, Files(**files), tmp_path / "cache").open().images, other)
+    assert np.array_equal(materialise("files", {}, Files(**files), tmp_path / "cache").open().features, other)
 
 
 def test_a_moved_or_copied_file_is_the_same_content(tmp_path):

@@ -68,10 +68,10 @@ def test_digits_are_scikit_learns_in_256_levels():
     """1,797 images of 8 × 8; the 17 levels become round(x · 255 / 16)."""
     loaded = Digits().load()
     theirs = load_digits()
-    assert loaded.images.shape == (1797, 8, 8)
-    assert loaded.images.dtype == np.uint8
+    assert loaded.features.shape == (1797, 8, 8)
+    assert loaded.features.dtype == np.uint8
     levels = {level: round(level * 255 / 16) for level in range(17)}
-    assert np.array_equal(loaded.images, np.vectorize(levels.get)(theirs.images))
+    assert np.array_equal(loaded.features, np.vectorize(levels.get)(theirs.images))
     assert np.array_equal(loaded.labels, theirs.target)
     assert loaded.class_names == tuple("0123456789")
 
@@ -80,9 +80,9 @@ def test_digits_are_scikit_learns_in_256_levels():
 def test_every_format_gives_the_same_images_and_labels(load, write):
     """The content tells the format, not the name."""
     loaded = load(write_images=write, write_labels=write)
-    assert loaded.images.dtype == np.uint8
+    assert loaded.features.dtype == np.uint8
     assert loaded.labels.dtype == np.int64
-    assert np.array_equal(loaded.images, IMAGES)
+    assert np.array_equal(loaded.features, IMAGES)
     assert np.array_equal(loaded.labels, LABELS)
     assert loaded.class_names == ("0", "1", "2")
 
@@ -93,7 +93,7 @@ def test_an_archive_of_both_serves_both_roles(tmp_path):
         path = tmp_path / "both.npz"
         np.savez(path, **dict(zip(names, (IMAGES, LABELS), strict=True)))
         loaded = Files(images=path, labels=path).load()
-        assert np.array_equal(loaded.images, IMAGES)
+        assert np.array_equal(loaded.features, IMAGES)
         assert np.array_equal(loaded.labels, LABELS)
     np.savez(path, first=IMAGES, second=LABELS)
     told = refused(Files(images=path, labels=path).load)
@@ -108,7 +108,7 @@ def test_several_files_concatenate_in_their_order(tmp_path):
         npy(paths[role][0], array[:cut])
         npy(paths[role][1], array[cut:])
     loaded = Files(**paths).load()
-    assert np.array_equal(loaded.images, IMAGES)
+    assert np.array_equal(loaded.features, IMAGES)
     assert np.array_equal(loaded.labels, LABELS)
 
 

@@ -22,7 +22,7 @@ def test_the_numbers_are_numpys(tmp_path):
     assert described.counts.tolist() == counts
     assert (described.largest, described.smallest) == (counts.index(max(counts)), counts.index(min(counts)))
     assert described.ratio == max(counts) / min(counts)
-    scaled = loaded.images / 255.0
+    scaled = loaded.features / 255.0
     assert described.pixel_mean == pytest.approx(scaled.mean())
     assert described.pixel_std == pytest.approx(scaled.std())
     train, val, test = described.split
@@ -33,7 +33,7 @@ def test_the_numbers_are_numpys(tmp_path):
     assert sum(one.share for one in described.split) == pytest.approx(1.0)
     first = examples(data)
     assert first.shape == (10, 8, 8)
-    assert np.array_equal(first[3], loaded.images[loaded.labels.tolist().index(3)])
+    assert np.array_equal(first[3], loaded.features[loaded.labels.tolist().index(3)])
 
 
 def test_describe_tells_classes_facts_and_the_split(tiny, tmp_path, command):

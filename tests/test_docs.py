@@ -103,9 +103,9 @@ def test_the_tutorials_backend_trains_and_is_named_in_its_rows(package):
 def test_another_interface_version_is_refused_in_the_words_shown(package):
     """In the row's reason, where a suite names it."""
     module = package / "harness_mine" / "backend.py"
-    module.write_text(module.read_text().replace("interface = 1", "interface = 0"))
+    module.write_text(module.read_text().replace("interface = 2", "interface = 1"))
     (package / "mine.toml").write_text(block("toml", "Mine and theirs"))
-    answer = documents.block(REFERENCE, "text", "was written for interface 0").strip()
+    answer = documents.block(REFERENCE, "text", "was written for interface 1").strip()
     assert answer in command("harness", "plan", "mine.toml", cwd=package)
 
 

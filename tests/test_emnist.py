@@ -38,13 +38,13 @@ def read(**options):
 def test_images_come_out_upright_and_both_halves_are_pooled_train_first(tiny, tmp_path):
     """An L stands; the files hold it lying on its side."""
     loaded = read(directory=tiny.write(tmp_path / "data")).open()
-    assert np.array_equal(loaded.images[0], upright(0, 0))
-    assert not np.array_equal(loaded.images[0], loaded.images[0].T)
-    assert np.array_equal(loaded.images, tiny.images)
+    assert np.array_equal(loaded.features[0], upright(0, 0))
+    assert not np.array_equal(loaded.features[0], loaded.features[0].T)
+    assert np.array_equal(loaded.features, tiny.images)
     assert np.array_equal(loaded.labels, tiny.labels)
     assert loaded.class_names == ("L", "a", "b")
     direct = ByMerge(directory=tmp_path / "data").load()
-    assert np.array_equal(direct.images, loaded.images)
+    assert np.array_equal(direct.features, loaded.features)
 
 
 @pytest.mark.parametrize("layout", ["gzipped", "plain", "gzip folder", "archive", "the archive itself", "cache"])
@@ -62,7 +62,7 @@ def test_every_source_gives_the_same_and_says_what_it_was_held_against(tiny, tmp
         path = tiny.archive(folder / "gzip.zip")
         folder = path if layout == "the archive itself" else folder
     entry = read(directory=folder)
-    assert np.array_equal(entry.open().images, tiny.images)
+    assert np.array_equal(entry.open().features, tiny.images)
     assert entry.info.title == "EMNIST ByMerge, 300 images"
     assert entry.info.checked == ("counts" if layout == "plain" else "checksums")
 
@@ -104,7 +104,7 @@ def test_a_part_is_refused_unless_it_may_be_one(tiny, tmp_path):
     entry = read(directory=folder, partial=True)
     assert entry.info.title == "EMNIST ByMerge, 120 of 300 images"
     assert entry.info.checked == "checksums of 2 of 4 files"
-    assert np.array_equal(entry.open().images, np.concatenate([tiny.images[:30], tiny.images[210:]]))
+    assert np.array_equal(entry.open().features, np.concatenate([tiny.images[:30], tiny.images[210:]]))
     for role in (TRAIN_IMAGES, TRAIN_LABELS):
         (folder / f"{role}.gz").unlink()
     assert "the train part: holds 0 images, the official file 210" in refused(ByMerge(directory=folder).stream)
@@ -141,8 +141,8 @@ def test_some_of_each_class_are_dropped_the_same_always(tiny, tmp_path):
     assert entry.info.title == "EMNIST ByMerge, 270 of 300 images"
     assert entry.info.digest == again.info.digest
     everything = {tuple(image[0, :2]) for image in tiny.images}
-    assert {tuple(image[0, :2]) for image in opened.images} < everything
-    assert (opened.images[:, 0, 1] == opened.labels).all()
+    assert {tuple(image[0, :2]) for image in opened.features} < everything
+    assert (opened.features[:, 0, 1] == opened.labels).all()
     told = refused(ByMerge(directory=folder, drop_per_class=100).stream)
     assert told == "drop_per_class: 100 leaves none of the 100 images of class 'L'"
     with pytest.raises(ValueError, match="drop_per_class: -1: at least 0 is needed"):
@@ -346,7 +346,7 @@ def test_a_class_without_an_image_is_reported(tiny, tmp_path, command):
     (folder / "emnist-bymerge-test-images-idx3-ubyte.gz").unlink()
     (folder / "emnist-bymerge-test-labels-idx1-ubyte.gz").unlink()
     (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(idx(np.arange(30) % 2)))
-    told = "dataset 'emnist-bymerge': class 'b' has no image\n"
+    told = "dataset 'emnist-bymerge': class 'b' has no row\n"
     options = ["--data-dir", "data", "--set", "dataset.partial=true"]
     assert command("plan", "suite.toml", *options, code=2).err == f"error: suite.toml: {told}"
     described = ["datasets", "describe", "emnist-bymerge", "--data-dir", "data", "--partial"]

@@ -33,7 +33,7 @@ def test_fetch_downloads_checks_and_keeps(tiny, server, command):
     assert server.requests == 1
     assert "checksums" in command("datasets").out
     entry = materialise("emnist-bymerge", {}, ByMerge(), cache_root())
-    assert np.array_equal(entry.open().images, tiny.images)
+    assert np.array_equal(entry.open().features, tiny.images)
     assert entry.info.checked == "checksums"
     assert sorted(path.name for path in download.archive_path().parent.iterdir() if path.suffix != ".lock") == [
         "gzip.zip"

@@ -66,7 +66,7 @@ def test_a_plain_file_under_a_gzips_name_is_read_as_what_it_is(tiny, tmp_path):
         (folder / f"{name}.gz").write_bytes(content)
     entry = materialise("emnist-bymerge", {}, ByMerge(directory=folder), cache_root())
     assert (entry.info.title, entry.info.checked) == ("EMNIST ByMerge, 300 images", "counts")
-    assert np.array_equal(entry.open().images, tiny.images)
+    assert np.array_equal(entry.open().features, tiny.images)
 
 
 def test_a_gzip_under_a_plain_name_is_checked_by_its_checksum(tiny, tmp_path):

@@ -49,7 +49,7 @@ def test_the_official_test_images_are_verified_and_upright(tmp_path, monkeypatch
     loaded = entry.open()
     # Were they as they lie in the files, the first ratio would be 0.67, the second 0.84.
     for name, heavy, light in (("7", np.s_[:14], np.s_[14:]), ("L", np.s_[14:], np.s_[:14])):
-        mean = loaded.images[loaded.labels == loaded.class_names.index(name)].mean(axis=0)
+        mean = loaded.features[loaded.labels == loaded.class_names.index(name)].mean(axis=0)
         assert mean[heavy].sum() > 1.2 * mean[light].sum(), name
 
 

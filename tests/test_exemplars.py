@@ -25,7 +25,7 @@ def test_a_run_records_its_classes_and_each_finalists_mistakes(tmp_path):
     record = read_classes(run)
     assert record["counts"].sum(axis=0).tolist() == np.bincount(load_digits().target).tolist()
     assert record["counts"].sum(axis=1).tolist() == [len(split.train), len(split.val), len(split.test)]
-    training = {images.images[row].tobytes(): images.labels[row] for row in split.train}
+    training = {images.features[row].tobytes(): images.labels[row] for row in split.train}
     assert [training[glyph.tobytes()] for glyph in record["glyphs"]] == list(range(10))
     predictions, kept = (run.arrays("A", 1, name) for name in ("evaluation.npz", "examples.npz"))
     errors = predictions["confusion"][0] - np.diag(np.diag(predictions["confusion"][0]))
@@ -37,7 +37,7 @@ def test_a_run_records_its_classes_and_each_finalists_mistakes(tmp_path):
         for row, image in zip(rows[rows >= 0], shown, strict=False):
             assert predictions["labels"][place[row]] == truth
             assert predictions["predicted"][0, place[row]] == predicted
-            assert (image == images.images[row]).all()
+            assert (image == images.features[row]).all()
 
 
 def test_an_older_run_gets_its_classes_when_it_is_resumed_and_nothing_runs_again(tmp_path, watcher):

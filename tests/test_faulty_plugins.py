@@ -22,13 +22,13 @@ def register_datasets(register):
     register("a_torn", Torn)
 
 class Silent(StepwiseBackend):
-    interface = 1
+    interface = 2
     network = None
     def unavailable(self, device):
         raise OSError("no driver")
 
 class Nowhere(StepwiseBackend):
-    interface = 1
+    interface = 2
     network = None
     def environment(self, device):
         raise RuntimeError("no version")

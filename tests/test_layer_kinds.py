@@ -31,7 +31,7 @@ OLD = """
 import harness
 
 class Old:
-    interface = 1
+    interface = 2
     def unavailable(self, device): return None
     def unsupported(self, spec, optimizer): return []
     def devices(self, device): return ["cpu"]
@@ -120,7 +120,7 @@ def test_a_backend_that_lacks_layers_or_names_them_wrongly_is_unavailable(plugin
 
 def test_a_backend_from_the_base_class_refuses_to_build_what_it_does_not_list():
     class Backend(StepwiseBackend):
-        interface = 1
+        interface = 2
         layers = (Linear, Activation)
         network = Network
 

@@ -43,13 +43,13 @@ def refused(load, *files, scale=None):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
 def test_floats_are_fractions(load, dtype):
     """In [0, 1]; the nearest level is taken."""
-    assert np.array_equal(load((IMAGES / 255).astype(dtype)).images, IMAGES)
+    assert np.array_equal(load((IMAGES / 255).astype(dtype)).features, IMAGES)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint64, ">i4"])
 def test_whole_numbers_are_levels(load, dtype):
     """In 0 … 255."""
-    assert np.array_equal(load(IMAGES.astype(dtype)).images, IMAGES)
+    assert np.array_equal(load(IMAGES.astype(dtype)).features, IMAGES)
 
 
 def test_a_rounding_error_outside_is_clipped(load):
@@ -58,8 +58,8 @@ def test_a_rounding_error_outside_is_clipped(load):
     images[0, 0] = [JUST_ABOVE, -1e-8, 1, 0]
     expected = IMAGES.copy()
     expected[0, 0] = [255, 0, 255, 0]
-    assert np.array_equal(load(images).images, expected)
-    assert np.array_equal(load(images, scale="0..1").images, expected)
+    assert np.array_equal(load(images).features, expected)
+    assert np.array_equal(load(images, scale="0..1").features, expected)
 
 
 def test_scikit_learns_digits_equal_the_built_in_set(load, tmp_path):
@@ -97,7 +97,7 @@ def test_scikit_learns_digits_equal_the_built_in_set(load, tmp_path):
 )
 def test_a_scale_that_is_named_is_taken(load, images, scale, levels):
     """Whatever the values look like."""
-    assert np.array_equal(load(images, scale=scale).images, levels)
+    assert np.array_equal(load(images, scale=scale).features, levels)
 
 
 HOT = np.where(np.arange(24_000).reshape(60, 20, 20) == 7, 200, np.resize(np.arange(17), (60, 20, 20)))
@@ -169,9 +169,9 @@ def test_values_outside_a_scale_are_refused(load, images, scale, says):
 def test_files_of_a_kind_are_judged_together(load):
     """A file of dark images beside bright ones is dark; floats beside whole numbers have their own scale."""
     dark = IMAGES // 8
-    assert np.array_equal(load(dark, IMAGES).images, np.concatenate([dark, IMAGES]))
+    assert np.array_equal(load(dark, IMAGES).features, np.concatenate([dark, IMAGES]))
     mixed = load(IMAGES, IMAGES / 255)
-    assert np.array_equal(mixed.images, np.concatenate([IMAGES, IMAGES]))
+    assert np.array_equal(mixed.features, np.concatenate([IMAGES, IMAGES]))
     assert mixed.title == ("files, 24 images, values 0 … 255 on the scale 0 … 255; values 0 … 1 on the scale 0 … 1")
     assert "none exceeds 64" in refused(load, dark, IMAGES / 255)
 
@@ -180,7 +180,7 @@ def test_many_blocks_are_measured_and_scaled_as_one(load):
     """Images are looked at a part at a time."""
     images = np.random.default_rng(1).random((40, 300, 200), dtype=np.float32)
     images[39, 0, 0] = JUST_ABOVE
-    assert np.array_equal(load(images).images, np.clip(np.rint(images * np.float32(255)), 0, 255))
+    assert np.array_equal(load(images).features, np.clip(np.rint(images * np.float32(255)), 0, 255))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ USED = {
     "backend": lambda factory: trained(factory()),
     "optimizer": lambda factory: factory().update(GREY, GREY, factory().init(GREY), 0.1)[0],
     "perturbation": lambda perturb: perturb(GREY, 0.2, np.random.default_rng(0)),
-    "dataset": lambda factory: factory().load().images,
+    "dataset": lambda factory: factory().load().features,
 }
 """What a first use of each kind of component returns."""
 WORDS = "np next grey any int self test harness lambda class dropout linear network stepwise stepwise-backend optimizer"

@@ -26,7 +26,7 @@ SOURCE = """
 import harness
 import time
 import numpy as np
-from harness.interfaces import ImageStream
+from harness.interfaces import LabelledStream
 from harness.stepwise import StepwiseBackend
 
 @harness.hookimpl
@@ -42,7 +42,7 @@ def hang(where):
         HANG
 
 class Late(StepwiseBackend):
-    interface = 1
+    interface = 2
     network = None
     def unavailable(self, device):
         hang("unavailable")
@@ -64,7 +64,7 @@ class Data:
         def blocks():
             while True:
                 yield np.zeros((100, 2, 2), dtype=np.uint8)
-        return ImageStream((2, 2), np.arange(1000) % 2, ("even", "odd"), blocks)
+        return LabelledStream((2, 2), np.arange(1000) % 2, ("even", "odd"), blocks, "image")
 """
 SLEEP = "time.sleep(600)"
 SPIN = "sum(range(10**13))"

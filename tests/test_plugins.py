@@ -188,10 +188,10 @@ def test_plugins_that_are_disabled_are_not_loaded_and_are_named(installed):
 @pytest.mark.parametrize(
     ("interface", "output"),
     [
-        ("", "does not say which interface it was written for: set interface = 1"),
+        ("", "does not say which interface it was written for: set interface = 2"),
         (
             "interface = 0",
-            "was written for interface 0; this harness has 1: install a version of harness-old that matches",
+            "interface 0; this harness has 2: install a version of harness-old that matches, or change it as docs/",
         ),
     ],
 )

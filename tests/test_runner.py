@@ -91,7 +91,7 @@ def test_the_stored_state_predicts_what_was_measured(finished):
     spec = next(one.spec for one in plan.trials if one.spec.experiment == "C")
     network = NumpyBackend().build(spec.network, run.arrays("C", 1, "state.npz"), Adam(), Context(1))
     data = plan.data.open()
-    network.attach(data.images, data.labels)
+    network.attach(data.features, data.labels)
     rows = split_of(plan.data, spec.split).val
     found = metrics.confusion_matrix(data.labels[rows], network.predict(rows).argmax(axis=1), 10)
     np.testing.assert_array_equal(found, run.arrays("C", 1, "validation.npz")["confusion"])

@@ -238,7 +238,7 @@ def test_a_row_from_before_sources_counted_serves_an_unaltered_install(site, run
 DATASET = """
 import harness
 import numpy as np
-from harness.interfaces import LabelledImages
+from harness.interfaces import Labelled
 
 @harness.hookimpl
 def register_datasets(register):
@@ -251,7 +251,7 @@ class Dots:
         return "1"
     def load(self):
         images = np.arange(400, dtype=np.uint8).reshape(100, 2, 2) // 1
-        return LabelledImages(images, np.arange(100) % 2, ("even", "odd"))
+        return Labelled(images, np.arange(100) % 2, ("even", "odd"), "image")
 """
 
 

@@ -91,7 +91,7 @@ def test_real_emnist_splits_as_the_rule_says():
     """47 classes of 759 to 11,846 images, in two files each, in the official format."""
     found = {role: sorted(EMNIST.glob(f"*-{role}-*.gz"), reverse=True) for role in ("images", "labels")}
     loaded = Files(**found).load()
-    assert loaded.images.shape == (216_168, 28, 28)
+    assert loaded.features.shape == (216_168, 28, 28)
     counts = np.bincount(loaded.labels)
     assert (len(counts), counts.min(), counts.max()) == (47, 759, 11_846)
     split = stratified(loaded.labels, 0.7, 0.1, 0.2, seed=42)

@@ -35,7 +35,7 @@ class Softmax(StepwiseNetwork):
 class Backend(StepwiseBackend):
     """Builds it."""
 
-    interface = 1
+    interface = 2
     network = Softmax
 
 

@@ -199,7 +199,7 @@ def test_importing_the_plugin_loads_no_torch_and_asking_about_a_missing_one_says
 def test_the_backend_says_what_it_can_use():
     """Unknown devices are named; a CUDA device that is missing has its reason; the CPU is always there."""
     backend = TorchBackend()
-    assert backend.interface == 1
+    assert backend.interface == 2
     assert backend.unsupported(mlp([6, 5, 3], dropout=0.5, batch_norm=True), Adam()) == []
     assert backend.unavailable("cpu") is None
     assert backend.unavailable("auto") is None

@@ -21,7 +21,7 @@ from harness_nvidia import driver_version, limits
 class NumpyBackend:
     """Networks from scratch on the CPU."""
 
-    interface = 1
+    interface = 2
     layers = tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:
@@ -60,7 +60,7 @@ class NumpyBackend:
 class CupyBackend:
     """The same networks on a CUDA device."""
 
-    interface = 1
+    interface = 2
     layers = tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:

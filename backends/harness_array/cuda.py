@@ -107,7 +107,7 @@ class PinnedStaging:
             [(cupyx.empty_pinned(like.shape, like.dtype), xp.cuda.Event(disable_timing=True)) for _ in range(2)]
         )
 
-    def send(self, images: NDArray[np.uint8], rows: NDArray[np.int64], target: Array) -> None:
+    def send(self, images: NDArray[Any], rows: NDArray[np.int64], target: Array) -> None:
         """Gather ``rows`` (n,) of images (rows, features) and queue their copy to ``target`` (n, features)."""
         buffer, copied = next(self._buffers)
         copied.synchronize()  # returns at once before the first record

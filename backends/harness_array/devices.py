@@ -79,7 +79,7 @@ class Device(Protocol):
 class Staging(Protocol):
     """Carries batches from the host to the device."""
 
-    def send(self, images: NDArray[np.uint8], rows: NDArray[np.int64], target: Array) -> None:
+    def send(self, images: NDArray[Any], rows: NDArray[np.int64], target: Array) -> None:
         """Gather ``rows`` (n,) of images (rows, features) and queue their copy to ``target`` (n, features)."""
         ...
 

@@ -1,4 +1,4 @@
-"""The attached images: where they are kept, and how a batch of them becomes floats in [0, 1] on the device."""
+"""The attached rows: where they are kept, and how a batch of them becomes floats on the device."""
 
 from typing import Any, Literal
 
@@ -13,12 +13,15 @@ RESIDENT_SHARE = 0.5
 
 
 class AttachedImages:
-    """uint8 images on the host or the device, gathered and scaled a batch at a time into one reused float buffer."""
+    """uint8 images or float32 vectors, gathered a batch at a time into one reused float buffer.
+
+    They are on the host or the device. Images are scaled to [0, 1]; vectors are used as they are.
+    """
 
     def __init__(
         self,
         device: Device,
-        images: NDArray[np.uint8],
+        images: NDArray[Any],
         labels: NDArray[np.int64],
         placement: Placement,
         batch: Array,
@@ -27,12 +30,14 @@ class AttachedImages:
         self._device = device
         self._xp = device.xp
         self._batch = batch  # (rows, features)
-        self._scale = batch.dtype.type(255)
+        self._scale = batch.dtype.type(255) if images.dtype == np.uint8 else None
         self.placement: Literal["stream", "resident"] = self._place(placement, images.nbytes)
         flat = np.asarray(images).reshape(len(images), features)
         self._images = device.to_device(flat) if self.placement == "resident" else flat
         self.labels = device.to_device(labels)
-        self._gathered = device.xp.empty((rows, features), dtype=np.uint8)
+        # What needs no change of its values or their type is gathered where it is used.
+        direct = self._scale is None and batch.dtype == images.dtype
+        self._gathered = batch if direct else device.xp.empty((rows, features), dtype=images.dtype)
         self._staging = device.staging(self._gathered) if self.placement == "stream" else None
 
     def _place(self, placement: Placement, size: int) -> Literal["stream", "resident"]:
@@ -46,11 +51,11 @@ class AttachedImages:
         return self._device.to_device(rows) if self.placement == "resident" else rows
 
     def gather(self, rows: Any, *, whole: bool = False) -> tuple[Array, slice]:
-        """Return the images of ``rows`` (n,), part of what `order` returned, as floats in [0, 1], and which pixels.
+        """Return the rows ``rows`` (n,), part of what `order` returned, as floats (n, values), and which values.
 
         The buffer is reused by the next call. On the host, margins that are black in all of these images are left
-        out: the floats are (n, stop - start) for the pixels of the slice. With ``whole``, and on an accelerator, where
-        looking for them would have to wait for the device, they are all there.
+        out: the floats are (n, stop - start) for the pixels of the slice. With ``whole``, of vectors, and on an
+        accelerator, where looking for margins would have to wait for the device, all values are there.
         """
         count = len(rows)
         gathered = self._gathered[:count]
@@ -59,6 +64,11 @@ class AttachedImages:
         else:
             # mode="clip" lets NumPy write straight into the buffer; the rows are the core's own, and in range.
             self._xp.take(self._images, rows, axis=0, out=gathered, **self._unbuffered)
+        if self._scale is None:
+            batch = self._batch[:count]
+            if self._gathered is not self._batch:
+                batch[...] = gathered
+            return batch, slice(0, gathered.shape[1])
         columns = slice(0, gathered.shape[1]) if whole or self._device.accelerated else _lit(gathered)
         return self._xp.divide(gathered[:, columns], self._scale, out=self._batch[:count, columns]), columns
 

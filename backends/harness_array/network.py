@@ -84,7 +84,7 @@ class ArrayNetwork:
         return vector[block.start : block.stop].reshape(block.shape)
 
     @on_its_device
-    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
         """Keep the set on the host or the device, as the context's placement says."""
         self._images = AttachedImages(self._device, images, labels, self._context.placement, self._batch)
         self.placement = self._images.placement
@@ -176,7 +176,7 @@ class ArrayNetwork:
 
     @on_its_device
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
+        """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
         flat = images.reshape(len(images), self._spec.features)
         if isinstance(self._layers[0], LinearLayer):
             self._layers[0].inputs = slice(0, self._spec.features)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class TorchBackend:
     """Networks of torch's modules, differentiated by autograd, on the CPU or a CUDA device."""
 
-    interface = 1
+    interface = 2
     precisions = ("float32", "bfloat16")
 
     @property

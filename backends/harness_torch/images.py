@@ -1,4 +1,4 @@
-"""The attached images: where they are kept, and how a batch of them becomes floats in [0, 1] on the device."""
+"""The attached rows: where they are kept, and how a batch of them becomes floats on the device."""
 
 from itertools import cycle
 from typing import Any, Literal
@@ -23,11 +23,14 @@ def to_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
 
 
 class AttachedImages:
-    """uint8 images on the host or the device, gathered and scaled a batch at a time into one reused float buffer."""
+    """uint8 images or float32 vectors, gathered a batch at a time into one reused float buffer.
+
+    They are on the host or the device. Images are scaled to [0, 1]; vectors are used as they are.
+    """
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
+        images: NDArray[Any],
         labels: NDArray[np.int64],
         placement: Placement,
         batch: Tensor,
@@ -36,12 +39,14 @@ class AttachedImages:
         self._device = batch.device
         self._batch = batch  # (rows, features)
         # A tensor beside the batch: dividing by a Python number, CUDA would multiply by its rounded reciprocal.
-        self._scale = torch.full((), 255, dtype=batch.dtype, device=batch.device)
+        pixels = images.dtype == np.uint8
+        self._scale = torch.full((), 255, dtype=batch.dtype, device=batch.device) if pixels else None
+        self._dtype = torch.uint8 if pixels else torch.float32
         self._labels = to_tensor(labels, batch.device)
         self._host = np.asarray(images).reshape(len(images), features)
         self.placement: Literal["stream", "resident"] = self._place(placement, self._host.nbytes)
         self._resident = self._copy_all() if self.placement == "resident" else None
-        self._gathered = torch.empty((rows, features), dtype=torch.uint8, device=batch.device)
+        self._gathered = torch.empty((rows, features), dtype=self._dtype, device=batch.device)
         streams_to_device = self.placement == "stream" and batch.is_cuda
         self._staging = cycle([_Staging(self._gathered) for _ in range(2)]) if streams_to_device else None
 
@@ -55,7 +60,7 @@ class AttachedImages:
 
     def _copy_all(self) -> Tensor:
         """Return the set on the device; the host never has a second one."""
-        resident = torch.empty(self._host.shape, dtype=torch.uint8, device=self._device)
+        resident = torch.empty(self._host.shape, dtype=self._dtype, device=self._device)
         for start in range(0, len(self._host), COPY_ROWS):
             part = slice(start, start + COPY_ROWS)
             resident[part].copy_(torch.from_numpy(np.array(self._host[part])))
@@ -70,7 +75,7 @@ class AttachedImages:
         return self._labels.index_select(0, to_tensor(rows, self._device))
 
     def gather(self, rows: Any) -> Tensor:
-        """Return the images of ``rows`` (n,), part of what `order` returned, as floats (n, features) in [0, 1].
+        """Return the images of ``rows`` (n,), part of what `order` returned, as floats (n, features).
 
         The buffer is reused by the next call.
         """
@@ -82,7 +87,8 @@ class AttachedImages:
             next(self._staging).send(self._host, rows, gathered)
         else:
             _take(self._host, rows, gathered)
-        return self._batch[:count].copy_(gathered).div_(self._scale)
+        batch = self._batch[:count].copy_(gathered)
+        return batch if self._scale is None else batch.div_(self._scale)
 
 
 class _Staging:
@@ -96,7 +102,7 @@ class _Staging:
         self._memory = torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
         self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch leaves it so
 
-    def send(self, images: NDArray[np.uint8], rows: NDArray[np.int64], target: Tensor) -> None:
+    def send(self, images: NDArray[Any], rows: NDArray[np.int64], target: Tensor) -> None:
         """Gather ``rows`` and queue their copy to ``target`` on the device."""
         self._copied.synchronize()  # returns at once before the first record
         staged = self._memory[: len(rows)]
@@ -105,6 +111,6 @@ class _Staging:
         self._copied.record(torch.cuda.current_stream(target.device))
 
 
-def _take(images: NDArray[np.uint8], rows: NDArray[np.int64], out: Tensor) -> None:
+def _take(images: NDArray[Any], rows: NDArray[np.int64], out: Tensor) -> None:
     """Gather on the host; mode "clip" lets NumPy write straight into ``out``: the rows are the core's, and in range."""
     np.take(images, rows, axis=0, out=out.numpy(), mode="clip")

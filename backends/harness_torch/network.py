@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class TorchNetwork:
         self._images: AttachedImages | None = None
         self.load(initial)
 
-    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
         """Keep the set on the host or the device, as the context's placement says."""
         self._images = AttachedImages(images, labels, self._context.placement, self._batch)
         self.placement = self._images.placement
@@ -142,7 +143,7 @@ class TorchNetwork:
         return self._predict(len(rows), lambda part: images.gather(placed[part]))
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log-probabilities (rows, classes) of images (rows, height, width) in [0, 1]."""
+        """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
         flat = images.reshape(len(images), self._spec.features)
 
         def load(part: slice) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from harness.bench.networks import CLASSES, OPTIMIZER, SHAPE, BenchedNetwork
 from harness.errors import HarnessError, nearest, shown
 from harness.execution.probe import Answer, Question, probe
-from harness.interfaces import Context, LabelledImages, NetworkSpec, Precision
+from harness.interfaces import Context, Labelled, NetworkSpec, Precision
 from harness.plugins.loading import Registry
 from harness.seeding import generator
 
@@ -121,7 +121,7 @@ def cases_for(
 
 
 @cache
-def synthetic(rows: int) -> LabelledImages:
+def synthetic(rows: int) -> Labelled:
     """Return random images (rows, 28, 28) uint8 and labels (rows,): the same everywhere, and nothing to download.
 
     Every class has its share of the rows, which are at least as many as there are classes. No margin of the images is
@@ -130,7 +130,7 @@ def synthetic(rows: int) -> LabelledImages:
     draw = generator(0, "benchmark images", rows)
     images = draw.integers(0, 256, (rows, *SHAPE), dtype=np.uint8)
     labels = draw.permutation(np.arange(rows, dtype=np.int64) % CLASSES)
-    return LabelledImages(images, labels, tuple(map(str, range(CLASSES))))
+    return Labelled(images, labels, tuple(map(str, range(CLASSES))), "image")
 
 
 def _nowhere(_record: object) -> None:

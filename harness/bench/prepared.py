@@ -15,7 +15,7 @@ from harness.bench.storage import stored
 from harness.bench.work import evaluation, work_of
 from harness.datasets.cache import CachedDataset
 from harness.errors import HarnessError
-from harness.interfaces import Backend, LabelledImages, MultiplyingBackend, Peer
+from harness.interfaces import Backend, Labelled, MultiplyingBackend, Peer
 from harness.machine.host import host
 from harness.machine.threads import limited, numpy_blas
 from harness.plugins.layer_kinds import missing_layers
@@ -130,11 +130,11 @@ def prepare(
         HarnessError: it cannot run here: `UnavailableError`, or a plugin is faulty.
     """
 
-    def images() -> LabelledImages:
+    def images() -> Labelled:
         is_built()
         data = dataset.open() if dataset else synthetic(case.rows)
-        images, labels = read_only(data.images[: case.rows]), read_only(data.labels[: case.rows])
-        return replace(data, images=images, labels=labels)
+        images, labels = read_only(data.features[: case.rows]), read_only(data.labels[: case.rows])
+        return replace(data, features=images, labels=labels)
 
     is_built = built or (lambda: None)
     with ExitStack() as cleanup:
@@ -157,7 +157,7 @@ def prepare(
     return prepared
 
 
-Images = Callable[[], LabelledImages]
+Images = Callable[[], Labelled]
 
 
 def _backend(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) -> Prepared:
@@ -184,7 +184,7 @@ def _backend(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) 
     network = backend.build(spec, initial_state(spec, SEED), build_optimizer(OPTIMIZER, plugins), context)
     cleanup.callback(network.close)
     data = images()
-    network.attach(data.images, data.labels)
+    network.attach(data.features, data.labels)
     circumstances["placement"] = read_placement(network)
     run, verify = work_of(case, network, data, plugins)
     return Prepared(case, run, circumstances, cleanup, verify=verify)
@@ -204,7 +204,7 @@ def _peer(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) -> 
     network = peer.build(case.spec, LEARNING_RATE, case.context(case.device))
     cleanup.callback(network.close)
     data = images()
-    network.attach(data.images, data.labels)
+    network.attach(data.features, data.labels)
 
     def train() -> None:
         network.train_epoch()
@@ -229,7 +229,7 @@ def _dataset(case: Case, dataset: CachedDataset, cleanup: ExitStack) -> Prepared
     """
 
     def load() -> None:
-        dataset.open().images.reshape(-1)[::4096].max()
+        dataset.open().features.reshape(-1)[::4096].max()
 
     return Prepared(case, load, _circumstances(case, {"device": "cpu", "blas": numpy_blas()}), cleanup)
 

@@ -9,7 +9,7 @@ from typing import Self
 
 from harness.bench.cases import synthetic
 from harness.datasets.cache import CachedDataset, materialise
-from harness.interfaces import LabelledImages
+from harness.interfaces import Labelled
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SyntheticImages:
         """Return how many: their content follows."""
         return f"synthetic {self.rows}"
 
-    def load(self) -> LabelledImages:
+    def load(self) -> Labelled:
         """Draw them."""
         return synthetic(self.rows)
 

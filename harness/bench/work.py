@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.bench.cases import SEED, SEVERITIES, Case
 from harness.bench.networks import CLASSES, LEARNING_RATE
-from harness.interfaces import LabelledImages, Network
+from harness.interfaces import Labelled, Network
 from harness.plugins.loading import Registry
 from harness.seeding import epoch_order
 from harness.trial.evaluation import evaluate
@@ -18,7 +18,7 @@ from harness.trial.robustness import Robustness
 
 
 def work_of(
-    case: Case, network: Network, data: LabelledImages, plugins: Registry
+    case: Case, network: Network, data: Labelled, plugins: Registry
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     """Return what a backend's network is to do, and what verifies the last result of it, outside the clock."""
     rows = read_only(np.arange(case.rows, dtype=np.int64))
@@ -40,11 +40,11 @@ def work_of(
     return predict, lambda: _nothing(read_predictions(returned[0], data.labels, CLASSES))
 
 
-def evaluation(case: Case, networks: Sequence[Network], data: LabelledImages, plugins: Registry) -> Callable[[], None]:
+def evaluation(case: Case, networks: Sequence[Network], data: Labelled, plugins: Registry) -> Callable[[], None]:
     """Return the measuring of networks on every row under the case's perturbations."""
     tables = [Robustness(perturbation=name, severities=list(SEVERITIES), seed=SEED) for name in case.perturbations]
     perturbs, rows = named_perturbs(tables, plugins), np.arange(case.rows, dtype=np.int64)
-    return lambda: _nothing(evaluate(networks, data.images, data.labels, rows, CLASSES, perturbs))
+    return lambda: _nothing(evaluate(networks, data.features, data.labels, rows, CLASSES, perturbs))
 
 
 def _nothing(_result: object) -> None:

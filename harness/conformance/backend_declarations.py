@@ -76,7 +76,7 @@ class Declarations(BackendTests):
             if bench.backend.unsupported(spec, rule.optimizer):
                 return
             network = bench.backend.build(spec, initial_state(spec, SEED), rule.optimizer, bench.context())
-            network.attach(bench.data.images, bench.data.labels)
+            network.attach(bench.data.features, bench.data.labels)
             network.train_epoch(0, bench.batches(1)[0], rule.rate)
         except Exception:  # noqa: BLE001 - whatever it raises, no network has trained without the layer
             return

@@ -1,5 +1,6 @@
 """Dropout of a backend: the rate, the scale, and masks that depend on their key alone."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +12,7 @@ from harness.conformance.backend_training import declare
 from harness.conformance.bench import SEED, Bench, Rows
 from harness.conformance.clauses import broken, require, require_close
 from harness.conformance.recipes import PLAIN_SGD, Recipe
-from harness.interfaces import Dropout, LabelledImages, Network
+from harness.interfaces import Dropout, Labelled, Network
 
 _RATE = 0.3
 _KEYED = "Dropout masks are drawn from (seed, epoch, step) alone"
@@ -48,7 +49,7 @@ class Masks(BackendTests):
         """Dropout draws for each element of (rows, units): two equal rows differ."""
         row = bench.batches(1)[0][:1]
         twice = np.repeat(row, 2)
-        data = LabelledImages(bench.data.images[twice], bench.data.labels[twice], bench.data.class_names)
+        data = replace(bench.data, features=bench.data.features[twice], labels=bench.data.labels[twice])
         bare = _undropped(bench, wide, row)
         both = np.arange(2, dtype=np.int64)
         kept = _factors(bench.build(wide, data), data, both, wide.rate, 0, bare) * (1 - _RATE)
@@ -61,7 +62,7 @@ class Masks(BackendTests):
         steps, batch = 3, dropping.batch
         # Two batches, each three times over; at a rate of 0 its losses differ by the masks alone.
         rows = np.concatenate([indices for indices in bench.batches(2) for _ in range(steps)])
-        data = LabelledImages(bench.data.images[rows], bench.data.labels[rows], bench.data.class_names)
+        data = replace(bench.data, features=bench.data.features[rows], labels=bench.data.labels[rows])
         orders = np.arange(len(rows), dtype=np.int64).reshape(2, steps * batch)
         losses: dict[tuple[int, int, int], NDArray[np.float64]] = {}
         for seed in (SEED, SEED + 1):
@@ -95,7 +96,7 @@ def _undropped(bench: Bench, recipe: Recipe, row: Rows) -> NDArray[np.float64]:
 
 
 def _factors(
-    network: Network, data: LabelledImages, rows: Rows, rate: float, epoch: int, bare: NDArray[np.float64]
+    network: Network, data: Labelled, rows: Rows, rate: float, epoch: int, bare: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return what dropout multiplied those units by that were not 0 anyway; for several rows, a mean of theirs."""
     alive = np.abs(bare) > 0.05 * np.abs(bare).max()
@@ -103,7 +104,7 @@ def _factors(
     return factors
 
 
-def _fed(network: Network, data: LabelledImages, rows: Rows, rate: float, epoch: int = 0) -> NDArray[np.float64]:
+def _fed(network: Network, data: Labelled, rows: Rows, rate: float, epoch: int = 0) -> NDArray[np.float64]:
     """Return what rows of one label feed to the output layer (units,): its weights' gradient over its bias's."""
     before = network.state()
     network.train_epoch(epoch, rows, rate)

@@ -99,7 +99,7 @@ class Honesty(BackendTests):
         recipe = bench.honoured(bench.plain, data, hidden_layers=[64])
         network = bench.build(recipe, data)
         order = np.arange(len(data.labels), dtype=np.int64)
-        batch = data.images.size // 16 * 4  # bytes of a batch in float32
+        batch = data.features.size // 16 * 4  # bytes of a batch in float32
 
         def bytes_after(epochs: int) -> int:
             peak = 0

@@ -34,7 +34,7 @@ class Prediction(BackendTests):
         """Network.predict returns float32 log-probabilities (rows, classes): their exponentials sum to one."""
         network, _ = self._loaded(bench)
         rows = np.array([5, 3, 90, 3], dtype=np.int64)
-        images = bench.data.images[rows].astype(np.float32) / np.float32(255)
+        images = bench.data.features[rows].astype(np.float32) / np.float32(255)
         for name, values in (("predict", network.predict(rows)), ("predict_images", network.predict_images(images))):
             clause = _LOG_PROBABILITIES.replace("predict", name)
             require(isinstance(values, np.ndarray), clause, "a NumPy array", type(values).__name__)
@@ -74,7 +74,7 @@ class Prediction(BackendTests):
         """Network.predict_images of images / 255 is `predict` of the attached rows."""
         network, _ = self._loaded(bench)
         rows = bench.batches(1)[0]
-        images = bench.data.images[rows].astype(np.float32) / np.float32(255)
+        images = bench.data.features[rows].astype(np.float32) / np.float32(255)
         before = images.copy()
         got = network.predict_images(images)
         clause = "Network.predict_images returns the same as predict for images in [0, 1] that are not attached"

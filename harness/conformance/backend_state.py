@@ -56,7 +56,7 @@ class Saving(BackendTests):
         for key, value in before.items():
             require(key in state, _STATE, f"the key {key!r}", f"the keys {sorted(state)}")
             require_same(state[key], value, "Backend.build: a network that starts from initial", f"initial {key}")
-        network.attach(bench.data.images, bench.data.labels)
+        network.attach(bench.data.features, bench.data.labels)
         network.train_epoch(0, bench.batches(1)[0], bench.plain.rate)
         for key, value in before.items():
             require_same(initial[key], value, "Backend.build does not modify initial", f"initial {key} as it was")
@@ -131,7 +131,7 @@ class Saving(BackendTests):
         A run hands them over read-only. Here they can be written to, so that a change shows as such.
         """
         clause = "Network.attach, train_epoch and predict do not modify images, labels or order"
-        np.save(tmp_path / "images.npy", bench.data.images)
+        np.save(tmp_path / "images.npy", bench.data.features)
         images = np.load(tmp_path / "images.npy", mmap_mode="c")  # copy on write
         labels, order = bench.data.labels.copy(), np.concatenate(bench.batches(3))
         rows = order.copy()
@@ -139,11 +139,11 @@ class Saving(BackendTests):
         network.attach(np.asarray(images), labels)
         network.train_epoch(0, order, bench.plain.rate)
         network.predict(order)
-        scaled = bench.data.images[order].astype(np.float32) / np.float32(255)
+        scaled = bench.data.features[order].astype(np.float32) / np.float32(255)
         shown = scaled.copy()
         network.predict_images(shown)
         network.close()
-        require_same(np.asarray(images), bench.data.images, clause, "images as they were attached")
+        require_same(np.asarray(images), bench.data.features, clause, "images as they were attached")
         require_same(labels, bench.data.labels, clause, "labels as they were attached")
         require_same(order, rows, clause, "the order as it was handed")
         clause = "Network.predict_images does not modify its images: every network that is tested shares them"

@@ -16,7 +16,7 @@ from harness.interfaces import (
     Backend,
     Context,
     EpochStats,
-    LabelledImages,
+    Labelled,
     Network,
     Precision,
     State,
@@ -58,7 +58,7 @@ class Bench:
             broken(clause, "an experiment that it honours", f"it declines {', '.join(plain)} in every one")
         self.plain, self.data = plain
 
-    def declined(self, recipe: Recipe, data: LabelledImages | None = None) -> list[str]:
+    def declined(self, recipe: Recipe, data: Labelled | None = None) -> list[str]:
         """Return the keys of a recipe that the backend declares that it cannot honour."""
         return declined(self.backend, recipe, data or self.data)
 
@@ -68,16 +68,16 @@ class Bench:
             pytest.skip(f"it declines {', '.join(keys)}")
         return recipe
 
-    def honoured(self, recipe: Recipe, data: LabelledImages | None = None, **keys: Any) -> Recipe:
+    def honoured(self, recipe: Recipe, data: Labelled | None = None, **keys: Any) -> Recipe:
         """Return a recipe with these keys if the backend honours them, else the recipe as it is."""
         varied = recipe.varied(**keys)
         return recipe if self.declined(varied, data) else varied
 
-    def images(self, rows: int, shape: tuple[int, int]) -> LabelledImages:
+    def images(self, rows: int, shape: tuple[int, int]) -> Labelled:
         """Return ``rows`` images of a shape if the backend honours it, else of the shape that it is tested with."""
         classes = len(self.data.class_names)
         if self.declined(self.plain, sample(classes, shape, classes)):
-            height, width = self.data.images.shape[1:]
+            height, width = self.data.features.shape[1:]
             shape = height, width
         return sample(rows, shape, classes)
 
@@ -90,7 +90,7 @@ class Bench:
         return self.honoured(recipe, batch_norm=True)
 
     def build(
-        self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32", seed: int = SEED
+        self, recipe: Recipe, data: Labelled | None = None, precision: Precision = "float32", seed: int = SEED
     ) -> Network:
         """Return a network of the backend under test with images attached; its weights are the same for any seed.
 
@@ -98,11 +98,11 @@ class Bench:
         """
         network = given(self.unattached(recipe, data, precision, seed))
         data = data or self.data
-        network.attach(data.images, data.labels)
+        network.attach(data.features, data.labels)
         return network
 
     def unattached(
-        self, recipe: Recipe, data: LabelledImages | None = None, precision: Precision = "float32", seed: int = SEED
+        self, recipe: Recipe, data: Labelled | None = None, precision: Precision = "float32", seed: int = SEED
     ) -> Network:
         """Return the same network without images, which takes its arguments as they are."""
         spec, context = recipe.spec(data or self.data), self.context(precision, seed)
@@ -118,7 +118,7 @@ class Bench:
         spec = recipe.spec(self.data)
         context = Context(SEED, device="cpu", precision="float64")
         network = backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
-        network.attach(self.data.images, self.data.labels)
+        network.attach(self.data.features, self.data.labels)
         return network
 
     def batches(self, count: int = 6) -> list[Rows]:

@@ -11,10 +11,10 @@ from harness.conformance.target import Conformance, Target
 from harness.datasets.cache import CachedDataset, materialise
 from harness.datasets.splits import SplitTable, stratified
 from harness.errors import HarnessError
-from harness.interfaces import Dataset, LabelledImages
+from harness.interfaces import Dataset, Labelled
 from harness.plugins.loading import Kind
 
-_CONTENT = "LabelledImages"
+_CONTENT = "Labelled"
 
 
 class _LoadedError(Exception):
@@ -28,7 +28,7 @@ class _Sealed:
         self.unavailable = dataset.unavailable
         self.source = dataset.source
 
-    def load(self) -> LabelledImages:
+    def load(self) -> Labelled:
         """Refuse."""
         raise _LoadedError
 
@@ -45,13 +45,13 @@ class DatasetConformance(Conformance):
         return dataset
 
     @pytest.fixture
-    def loaded(self, dataset: Dataset) -> LabelledImages:
+    def loaded(self, dataset: Dataset) -> Labelled:
         """Return its images; skip where they are unavailable."""
         reason = dataset.unavailable()
         if reason is not None:
             pytest.skip(f"unavailable: {reason}")
         loaded = dataset.load()
-        require(isinstance(loaded, LabelledImages), "Dataset.load", "LabelledImages", type(loaded).__name__)
+        require(isinstance(loaded, Labelled), "Dataset.load", "Labelled", type(loaded).__name__)
         return loaded
 
     def test_says_in_one_line_why_it_is_unavailable(self, dataset: Dataset) -> None:
@@ -61,9 +61,9 @@ class DatasetConformance(Conformance):
         clause = "Dataset.unavailable returns why it cannot be loaded here, in one line, or None"
         require(fits, clause, "None or one line", repr(reason))
 
-    def test_images_and_labels_have_the_types_of_the_contract(self, loaded: LabelledImages) -> None:
-        """LabelledImages: images (rows, height, width) uint8, labels (rows,) int64."""
-        images, labels = loaded.images, loaded.labels
+    def test_images_and_labels_have_the_types_of_the_contract(self, loaded: Labelled) -> None:
+        """Labelled: images (rows, height, width) uint8, labels (rows,) int64."""
+        images, labels = loaded.features, loaded.labels
         for name, array, dtype, axes in (("images", images, "uint8", 3), ("labels", labels, "int64", 1)):
             require(isinstance(array, np.ndarray), _CONTENT, f"{name} in a NumPy array", type(array).__name__)
             kind = f"{array.dtype} {array.shape}"
@@ -71,8 +71,8 @@ class DatasetConformance(Conformance):
             require(fits, _CONTENT, f"{name} {dtype} with {axes} axes", kind)
         require_equal(len(labels), len(images), _CONTENT, "labels, one an image:")
 
-    def test_every_class_occurs_and_has_a_distinct_name(self, loaded: LabelledImages) -> None:
-        """LabelledImages: labels in 0 … classes - 1, all of them, and a name for each class."""
+    def test_every_class_occurs_and_has_a_distinct_name(self, loaded: Labelled) -> None:
+        """Labelled: labels in 0 … classes - 1, all of them, and a name for each class."""
         names, labels = loaded.class_names, loaded.labels
         require(isinstance(names, tuple), _CONTENT, "a tuple of class names", type(names).__name__)
         require(all(isinstance(name, str) for name in names), _CONTENT, "texts as class names", names)
@@ -82,11 +82,11 @@ class DatasetConformance(Conformance):
         wanted = f"the labels 0 … {len(names) - 1}, all of them, for {len(names)} class names"
         require(np.array_equal(found, np.arange(len(names))), _CONTENT, wanted, f"{found[:20].tolist()}")
 
-    def test_is_the_same_whenever_it_is_loaded(self, dataset: Dataset, loaded: LabelledImages) -> None:
+    def test_is_the_same_whenever_it_is_loaded(self, dataset: Dataset, loaded: Labelled) -> None:
         """Dataset.source changes when the content may have, and the content only then."""
         again = dataset.load()
         clause = "Dataset.load returns the same content while source() is the same"
-        require_same(again.images, loaded.images, clause, "the same images twice")
+        require_same(again.features, loaded.features, clause, "the same images twice")
         require_same(again.labels, loaded.labels, clause, "the same labels twice")
         require_equal(again.class_names, loaded.class_names, clause, "class names")
         source = dataset.source()
@@ -95,7 +95,7 @@ class DatasetConformance(Conformance):
 
     @pytest.fixture
     def cached(
-        self, target: Target, dataset: Dataset, loaded: LabelledImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, target: Target, dataset: Dataset, loaded: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> CachedDataset:
         """Return what the cache makes of it in ``tmp_path / "cache"``."""
         monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
@@ -108,14 +108,14 @@ class DatasetConformance(Conformance):
         return made
 
     def test_goes_through_the_cache(
-        self, target: Target, cached: CachedDataset, loaded: LabelledImages, tmp_path: Path
+        self, target: Target, cached: CachedDataset, loaded: Labelled, tmp_path: Path
     ) -> None:
         """A dataset is cached by the digest of its content, and read back equal."""
         clause = "the cache takes what load() returns, by the digest of its content"
         again = materialise(target.name, target.options, target.build(), tmp_path / "other")
         require_equal(again.info.digest, cached.info.digest, clause, "in another cache, the digest")
         opened = cached.open()
-        require_same(np.asarray(opened.images), loaded.images, clause, "the images read back")
+        require_same(np.asarray(opened.features), loaded.features, clause, "the images read back")
         require_same(opened.labels, loaded.labels, clause, "the labels read back")
 
     def test_is_loaded_once_and_comes_from_the_cache(
@@ -131,7 +131,7 @@ class DatasetConformance(Conformance):
             broken(clause, "nothing to load the second time", got)
         require_equal(found, cached, clause, "the cached dataset")
 
-    def test_can_be_split(self, loaded: LabelledImages) -> None:
+    def test_can_be_split(self, loaded: Labelled) -> None:
         """The stratified partition has every class in every part."""
         table = SplitTable()
         try:

@@ -18,7 +18,7 @@ class _Given:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
-    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
         """Attach copies."""
         self._network.attach(lent(images), lent(labels))
 

@@ -27,7 +27,7 @@ _RANDOM = "Perturb: all randomness comes from the generator that it is given"
 
 def digits(rows: int = 200) -> Images:
     """Return real images, float32 (rows, 8, 8) in [0, 1]."""
-    return Digits().load().images[:rows].astype(np.float32) / np.float32(255)
+    return Digits().load().features[:rows].astype(np.float32) / np.float32(255)
 
 
 def draws() -> np.random.Generator:

@@ -14,7 +14,7 @@ from harness.interfaces import (
     Backend,
     BatchNorm,
     Dropout,
-    LabelledImages,
+    Labelled,
     Layer,
     NetworkSpec,
     Optimizer,
@@ -73,11 +73,11 @@ class Recipe:
     keys: Mapping[str, Any]
     rule: Rule
 
-    def spec(self, data: LabelledImages) -> NetworkSpec:
+    def spec(self, data: Labelled) -> NetworkSpec:
         """Return the network that the keys describe, for these images."""
         optimizer = {"name": self.rule.name, "learning_rate": self.rule.rate}
         experiment = Experiment.model_validate({**self.keys, "optimizer": optimizer})
-        height, width = data.images.shape[1:]
+        height, width = data.features.shape[1:]
         return network_spec(experiment, (height, width), len(data.class_names))
 
     def varied(self, rule: Rule | None = None, **keys: Any) -> "Recipe":
@@ -111,7 +111,7 @@ _KEYS: dict[type[Layer], str] = {Activation: "hidden_layers", BatchNorm: "batch_
 """The key of an experiment without which its network does not have a layer kind."""
 
 
-def declined(backend: Backend, recipe: Recipe, data: LabelledImages) -> list[str]:
+def declined(backend: Backend, recipe: Recipe, data: Labelled) -> list[str]:
     """Return the keys that a backend declines: those of layer kinds that it lacks, or else those of `unsupported`."""
     spec, kinds = recipe.spec(data), layer_kinds(backend)
     lacking = [_KEYS.get(kind, kind.__name__) for kind in kinds_of(spec.layers) if kind not in kinds]
@@ -131,7 +131,7 @@ _SAMPLE = {"input_shape", "classes"}
 """The keys that are the images' own: where one is declined, others are tried."""
 
 
-def plainest(backend: Backend) -> tuple[Recipe, LabelledImages] | list[str]:
+def plainest(backend: Backend) -> tuple[Recipe, Labelled] | list[str]:
     """Return the first recipe and images that a backend honours, as it declines others' keys.
 
     Or the keys that it names whatever is tried.
@@ -154,7 +154,7 @@ def plainest(backend: Backend) -> tuple[Recipe, LabelledImages] | list[str]:
         chosen |= others
 
 
-def sample(rows: int, shape: tuple[int, int], classes: int) -> LabelledImages:
+def sample(rows: int, shape: tuple[int, int], classes: int) -> Labelled:
     """Return images with random values at thirty pixels, from the first to the last, and random labels: each occurs.
 
     Elsewhere they are 0, so that the same learning rates and tolerances suit any shape: where a gradient is 0, no rule
@@ -166,6 +166,5 @@ def sample(rows: int, shape: tuple[int, int], classes: int) -> LabelledImages:
     images = np.zeros((rows, height * width), dtype=np.uint8)
     images[:, lit] = rng.integers(0, 256, (rows, len(lit)), dtype=np.uint8)
     labels = rng.permutation(np.arange(rows, dtype=np.int64) % classes)
-    return LabelledImages(
-        images.reshape(rows, height, width), labels, tuple(f"class {index}" for index in range(classes))
-    )
+    names = tuple(f"class {index}" for index in range(classes))
+    return Labelled(images.reshape(rows, height, width), labels, names, "image")

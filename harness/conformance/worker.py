@@ -26,9 +26,9 @@ def trained(bench: Bench, folder: Path) -> dict[str, State | str]:
 
 def _trial(bench: Bench, folder: Path) -> TrialSpec:
     data, recipe = bench.data, bench.plain
-    np.save(folder / "images.npy", data.images)
+    np.save(folder / "images.npy", data.features)
     np.save(folder / "labels.npy", data.labels)
-    height, width = data.images.shape[1:]
+    height, width = data.features.shape[1:]
     info = DatasetInfo("conformance", "", len(data.labels), data.class_names, shape=(height, width))
     return TrialSpec(
         experiment="conformance",

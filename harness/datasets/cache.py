@@ -1,8 +1,8 @@
-"""The on-disk cache: uint8 images by the digest of their content, memory-mapped by every worker.
+"""The on-disk cache: images and vectors by the digest of their content, memory-mapped by every worker.
 
 ::
 
-    datasets/<digest>/      images.npy, labels.npy, meta.json
+    datasets/<digest>/      images.npy or features.npy, labels.npy, meta.json
     digests/                remembered digests of files and entries: see `harness.machine.identity`
     sources/<key>.json      a dataset with its options and its source: digest, title, and what verified it
     downloads/              what datasets download
@@ -15,17 +15,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+import numpy as np
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
-from harness.datasets.contract import as_stream
+from harness.datasets.contract import DTYPES, as_stream
 from harness.datasets.downloads import LOG
-from harness.datasets.entries import DamagedError, Meta, images_and_labels, only_writer, read_meta, store, verify
+from harness.datasets.entries import DamagedError, Meta, features_and_labels, only_writer, read_meta, store, verify
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.interfaces import Dataset, ImageStream, LabelledImages, StreamedDataset
+from harness.interfaces import DataKind, Dataset, Labelled, LabelledStream, StreamedDataset
 from harness.machine.files import checksum, read_regular, write_json
 from harness.plugins.foreign import UNLIMITED, foreign
 
@@ -42,8 +44,8 @@ class CachedDataset:
     info: DatasetInfo
     directory: Path
 
-    def open(self) -> LabelledImages:
-        """Return the images, memory-mapped and shared by all processes of the machine, and the labels: both read-only.
+    def open(self) -> Labelled:
+        """Return the features, memory-mapped and shared by the machine's processes, and the labels: both read-only.
 
         A plugin's write would reach every trial that this process runs later: it fails where it is made. The
         content was verified when the dataset was obtained; here only its size and type are checked.
@@ -52,10 +54,10 @@ class CachedDataset:
             HarnessError: the files do not hold what they did then.
         """
         try:
-            images, labels = images_and_labels(self.directory, self.info.rows, self.info.shape)
+            features, labels = features_and_labels(self.directory, self.info.rows, self.info.shape, self.info.kind)
         except DamagedError as error:
             raise HarnessError(_damaged(self.directory, error)) from None
-        return LabelledImages(images, labels, self.info.class_names)
+        return Labelled(features, labels, self.info.class_names, self.info.kind, test_rows=self.info.test_rows)
 
 
 class _Index(BaseModel):
@@ -67,11 +69,13 @@ class _Index(BaseModel):
     digest: str
     title: str = ""
     checked: str = ""
+    test_rows: NonNegativeInt = 0
     checksum: str = ""
 
     def sum(self, key: str) -> str:
         """Return the checksum that this index has under a key."""
-        return checksum([key, self.name, self.digest, self.title, self.checked])
+        given = [self.test_rows] if self.test_rows else []  # older ones have no such field
+        return checksum([key, self.name, self.digest, self.title, self.checked, *given])
 
 
 def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = "") -> CachedDataset:
@@ -102,7 +106,7 @@ def materialise(
     the identity of the plugin that offers it, as another one may make something else of the same source.
 
     Raises:
-        HarnessError: the dataset's files are faulty, it returned other than `LabelledImages` promises, or the cache
+        HarnessError: the dataset's files are faulty, it returned other than `Labelled` promises, or the cache
             cannot be written to; the caller says which dataset it is.
     """
     meant = {"name": name, "options": json.loads(json.dumps(options, default=str))}
@@ -170,9 +174,11 @@ def _entry(root: Path, index: _Index, meta: Meta) -> CachedDataset:
         digest=index.digest,
         rows=meta.rows,
         class_names=meta.class_names,
-        title=index.title or f"{index.name}, {meta.rows:,} images",
+        title=index.title or _title(index.name, meta.rows, meta.kind),
         checked=index.checked,
         shape=meta.shape,
+        kind=meta.kind,
+        test_rows=index.test_rows,
     )
     return CachedDataset(info, root / "datasets" / index.digest)
 
@@ -188,10 +194,10 @@ def _read_index(path: Path) -> _Index | None:
     return index if sound and _DIGEST.fullmatch(index.digest) else None
 
 
-def _stored(root: Path, name: str, stream: ImageStream) -> CachedDataset:
+def _stored(root: Path, name: str, stream: LabelledStream) -> CachedDataset:
     """Write a dataset that was read; return its entry."""
-    title = stream.title or f"{name}, {len(stream.labels):,} images"
-    index = _Index(name=name, digest=store(root, stream), title=title, checked=stream.checked)
+    about = {"title": stream.title or _title(name, len(stream.labels), stream.kind), "checked": stream.checked}
+    index = _Index(name=name, digest=store(root, stream), **about, test_rows=stream.test_rows)
     try:
         return _entry(root, index, read_meta(root / "datasets" / index.digest))
     except DamagedError as error:
@@ -201,7 +207,7 @@ def _stored(root: Path, name: str, stream: ImageStream) -> CachedDataset:
 
 def _write_index(root: Path, key: str, entry: CachedDataset) -> None:
     info = entry.info
-    index = _Index(name=info.name, digest=info.digest, title=info.title, checked=info.checked)
+    index = _Index(name=info.name, digest=info.digest, title=info.title, checked=info.checked, test_rows=info.test_rows)
     path = root / "sources" / f"{key}.json"
     known = _read_index(path)
     if known is None or known.model_copy(update={"checksum": ""}) != index:
@@ -209,18 +215,23 @@ def _write_index(root: Path, key: str, entry: CachedDataset) -> None:
 
 
 @contextmanager
-def _writing(root: Path, name: str, stream: ImageStream) -> Iterator[None]:
+def _writing(root: Path, name: str, stream: LabelledStream) -> Iterator[None]:
     """Say what would do where the cache cannot be written to."""
     try:
         yield
     except OSError as error:
         place = "Name another place with HARNESS_CACHE_DIR"
         if error.errno in {ENOSPC, EDQUOT}:
-            needed = len(stream.labels) * (stream.shape[0] * stream.shape[1] + 8) / 1e6
+            needed = len(stream.labels) * (prod(stream.shape) * np.dtype(DTYPES[stream.kind]).itemsize + 8) / 1e6
             msg = f"{root}: the disk is full: {name} takes {needed:,.1f} MB there. Free some space, or n{place[1:]}"
         else:
             msg = f"{root}: the cache cannot be written to: {error.strerror or error}. {place}"
         raise HarnessError(msg) from None
+
+
+def _title(name: str, rows: int, kind: DataKind) -> str:
+    """Return what a dataset is called that has no title."""
+    return f"{name}, {rows:,} {'images' if kind == 'image' else 'rows'}"
 
 
 def _damaged(directory: Path, error: DamagedError) -> str:

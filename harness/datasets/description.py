@@ -63,7 +63,7 @@ def describe(data: CachedDataset, split: Split) -> Description:
         sets.append(SetSize(name, len(rows), len(rows) / info.rows, int(counts.min()), int(counts.max())))
     levels = np.zeros(256, dtype=np.int64)
     for start in range(0, info.rows, _BLOCK_ROWS):
-        levels += np.bincount(loaded.images[start : start + _BLOCK_ROWS].reshape(-1), minlength=256)
+        levels += np.bincount(loaded.features[start : start + _BLOCK_ROWS].reshape(-1), minlength=256)
     shade = np.arange(256) / 255.0
     mean = float((levels * shade).sum() / levels.sum())
     std = float(np.sqrt((levels * (shade - mean) ** 2).sum() / levels.sum()))
@@ -75,4 +75,4 @@ def examples(data: CachedDataset) -> NDArray[np.uint8]:
     """Return the first image of each class (classes, height, width)."""
     loaded = data.open()
     _, first = np.unique(loaded.labels, return_index=True)
-    return np.asarray(loaded.images[first])
+    return np.asarray(loaded.features[first])

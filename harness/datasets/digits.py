@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.interfaces import LabelledImages
+from harness.interfaces import Labelled
 from harness.machine.installed import version
 
 
@@ -17,13 +17,14 @@ class Digits:
         """Return scikit-learn's version."""
         return f"scikit-learn {version('scikit-learn')}"
 
-    def load(self) -> LabelledImages:
+    def load(self) -> Labelled:
         """Return the images; their 17 levels 0 … 16 become round(x · 255 / 16)."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()
-        return LabelledImages(
-            images=np.rint(digits.images * (255.0 / 16.0)).astype(np.uint8),
+        return Labelled(
+            features=np.rint(digits.images * (255.0 / 16.0)).astype(np.uint8),
             labels=digits.target.astype(np.int64),
             class_names=tuple(str(name) for name in digits.target_names),
+            kind="image",
         )

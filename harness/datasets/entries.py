@@ -2,7 +2,7 @@
 
 ::
 
-    datasets/<digest>/      images.npy, labels.npy, meta.json
+    datasets/<digest>/      images.npy or features.npy, labels.npy, meta.json
     digests/<digest>.json   when the entry was last verified: the boot of the machine, and its files' times and inodes
 """
 
@@ -20,15 +20,15 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
-from harness.datasets.contract import checked_blocks
+from harness.datasets.contract import DTYPES, checked_blocks
 from harness.errors import one_line
-from harness.interfaces import ImageStream
+from harness.interfaces import DataKind, LabelledStream
 from harness.machine.files import open_regular, read_regular, sync_directory, write_json
 from harness.machine.identity import recall, remember, stamp
 
 _TEMPORARY = ".new-"
 """How the folder of an entry begins that is being written, or removed."""
-_FILES = ("images.npy", "labels.npy")
+_FEATURES: dict[DataKind, str] = {"image": "images.npy", "vector": "features.npy"}
 _META_BYTES = 1 << 26
 """The names of a hundred thousand classes take a tenth of it."""
 _CHUNK_BYTES = 1 << 20
@@ -40,8 +40,9 @@ class Meta(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     rows: PositiveInt
-    shape: tuple[PositiveInt, PositiveInt]
-    """Height and width of an image."""
+    shape: tuple[PositiveInt, ...] = Field(min_length=1)
+    """Of a row: (height, width) or (height, width, channels) of an image."""
+    kind: DataKind = "image"
     class_names: tuple[str, ...] = Field(min_length=1)
     files: dict[str, NonNegativeInt]
     """The size of each file in bytes."""
@@ -59,7 +60,7 @@ def read_meta(directory: Path) -> Meta:
     """
     try:
         meta = Meta.model_validate_json(read_regular(directory / "meta.json", most=_META_BYTES))
-        for name in _FILES:
+        for name in _files(meta.kind):
             size = (directory / name).stat().st_size
             if size != meta.files.get(name):
                 msg = f"{name} has {size:,} bytes, not {meta.files.get(name, 0):,}"
@@ -88,7 +89,7 @@ def verify(root: Path, digest: str) -> Meta:
     directory = root / "datasets" / digest
     meta = read_meta(directory)
     record = root / "digests" / f"{digest}.json"
-    before = stamp([directory / name for name in ("meta.json", *_FILES)])
+    before = stamp([directory / name for name in ("meta.json", *_files(meta.kind))])
     if recall(record, before) == digest:
         return meta
     try:
@@ -104,28 +105,29 @@ def verify(root: Path, digest: str) -> Meta:
     return meta
 
 
-def images_and_labels(directory: Path, rows: int, shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return an entry's images, memory-mapped, and labels; both are read-only.
+def features_and_labels(
+    directory: Path, rows: int, shape: tuple[int, ...], kind: DataKind
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return an entry's features (rows, *shape), memory-mapped, and labels; both are read-only.
 
     Raises:
         DamagedError: a file does not hold what was announced.
     """
     try:
-        images = np.lib.format.open_memmap(directory / "images.npy", mode="r")
+        features = np.lib.format.open_memmap(directory / _FEATURES[kind], mode="r")
         with open_regular(directory / "labels.npy") as file:
             labels = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # besides OSError whatever NumPy comes upon in a damaged header
         raise DamagedError(one_line(error)) from error
-    dtypes: dict[str, Any] = {"images": np.uint8, "labels": np.int64}
-    for name, array, expected in (
-        ("images", images, (rows, *shape)),
-        ("labels", labels, (rows,)),
+    for name, array, dtype, expected in (
+        (_FEATURES[kind], features, DTYPES[kind], (rows, *shape)),
+        ("labels.npy", labels, "int64", (rows,)),
     ):
-        if array.dtype != dtypes[name] or array.shape != expected:
-            msg = f"{name}.npy holds {array.dtype} {array.shape}, not {np.dtype(dtypes[name])} {expected}"
+        if array.dtype != dtype or array.shape != expected:
+            msg = f"{name} holds {array.dtype} {array.shape}, not {dtype} {expected}"
             raise DamagedError(msg)
     labels.flags.writeable = False
-    return np.asarray(images), labels
+    return np.asarray(features), labels
 
 
 @contextmanager
@@ -141,7 +143,7 @@ def only_writer(root: Path) -> Iterator[None]:
         yield
 
 
-def store(root: Path, stream: ImageStream) -> str:
+def store(root: Path, stream: LabelledStream) -> str:
     """Write an entry under a temporary name while its content is hashed, then rename it; return the digest.
 
     The same content may be there already, of another source; a damaged entry is replaced.
@@ -154,10 +156,10 @@ def store(root: Path, stream: ImageStream) -> str:
     temporary = parent / f"{_TEMPORARY}{token_hex(6)}"
     temporary.mkdir()  # with the rights of any folder that its user makes; tempfile's are for them alone
     try:
-        rows, (height, width) = len(stream.labels), stream.shape
-        hasher = _hasher(rows, stream.shape, stream.class_names)
-        with (temporary / "images.npy").open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (rows, height, width)}
+        rows = len(stream.labels)
+        hasher = _hasher(rows, stream.shape, stream.class_names, stream.kind)
+        with (temporary / _FEATURES[stream.kind]).open("wb") as file:
+            header = {"descr": _stored(stream.kind), "fortran_order": False, "shape": (rows, *stream.shape)}
             np.lib.format.write_array_header_1_0(file, header)
             for block in checked_blocks(stream):
                 hasher.update(block)
@@ -167,8 +169,8 @@ def store(root: Path, stream: ImageStream) -> str:
         with (temporary / "labels.npy").open("wb") as file:
             np.save(file, stream.labels, allow_pickle=False)
             _to_disk(file)
-        files = {name: (temporary / name).stat().st_size for name in _FILES}
-        meta = Meta(rows=rows, shape=(height, width), class_names=stream.class_names, files=files)
+        files = {name: (temporary / name).stat().st_size for name in _files(stream.kind)}
+        meta = Meta(rows=rows, shape=stream.shape, class_names=stream.class_names, kind=stream.kind, files=files)
         write_json(temporary / "meta.json", meta.model_dump(mode="json"))
         digest: str = hasher.hexdigest()
         try:
@@ -203,16 +205,30 @@ def _to_disk(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _hasher(rows: int, shape: tuple[int, int], class_names: tuple[str, ...]) -> Any:
-    """Return the hash of an entry before its pixels and labels."""
-    return sha256(repr(((rows, *shape), class_names)).encode())
+def _files(kind: DataKind) -> tuple[str, str]:
+    return _FEATURES[kind], "labels.npy"
+
+
+def _stored(kind: DataKind) -> str:
+    """Return the type of features as ``.npy`` spells it, in the byte order of every machine that runs harness."""
+    return np.lib.format.dtype_to_descr(np.dtype(DTYPES[kind]))  # type: ignore[return-value] # of a plain type
+
+
+def _hasher(rows: int, shape: tuple[int, ...], class_names: tuple[str, ...], kind: DataKind) -> Any:
+    """Return the hash of an entry before its features and labels; of images it is what it always was."""
+    about: tuple[Any, ...] = ((rows, *shape), class_names)
+    return sha256(repr(about if kind == "image" else (*about, DTYPES[kind])).encode())
 
 
 def _digest(directory: Path, meta: Meta) -> str:
     """Return the digest of an entry's content, read now."""
-    hasher = _hasher(meta.rows, meta.shape, meta.class_names)
+    hasher = _hasher(meta.rows, meta.shape, meta.class_names, meta.kind)
     buffer = memoryview(bytearray(_CHUNK_BYTES))
-    for name, header in (("images.npy", ("|u1", (meta.rows, *meta.shape))), ("labels.npy", ("<i8", (meta.rows,)))):
+    features, labels = _files(meta.kind)
+    for name, header in (
+        (features, (_stored(meta.kind), (meta.rows, *meta.shape))),
+        (labels, ("<i8", (meta.rows,))),
+    ):
         with open_regular(directory / name) as file:
             version = np.lib.format.read_magic(file)
             if version != (1, 0):

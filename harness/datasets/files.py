@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.datasets.arrays import read_array
 from harness.datasets.levels import parse_scale, to_levels
 from harness.errors import HarnessError
-from harness.interfaces import LabelledImages
+from harness.interfaces import Labelled
 from harness.machine.identity import identity
 
 _KEYS = {"images": ("images", "x"), "labels": ("labels", "y")}
@@ -48,7 +48,7 @@ class Files:
         """Return each file's role and digest."""
         return "\n".join(f"{role} {identity(path)}" for role, paths in self._files.items() for path in paths)
 
-    def load(self) -> LabelledImages:
+    def load(self) -> Labelled:
         """Read all files.
 
         Raises:
@@ -69,7 +69,7 @@ class Files:
             msg = f"{self._files['labels'][0]}: {len(names)} distinct labels: at least 2 classes are needed"
             raise HarnessError(msg)
         title = f"files, {len(images):,} images, {values}"
-        return LabelledImages(images, classes.astype(np.int64).reshape(-1), tuple(map(str, names.tolist())), title)
+        return Labelled(images, classes.astype(np.int64).reshape(-1), tuple(map(str, names.tolist())), "image", title)
 
 
 def _several(paths: Path | list[Path]) -> Sequence[Path]:

@@ -57,6 +57,38 @@ def sizes(count: int, train: float, val: float) -> tuple[int, int, int]:
     return first, second, count - first - second
 
 
+def partition(labels: NDArray[np.int64], table: SplitTable, class_names: Sequence[str], test_rows: int = 0) -> Split:
+    """Return the split that a table describes; the last ``test_rows`` of the rows are the test set, if there are any.
+
+    Of the other rows, train and val then take their shares of ``train`` + ``val``.
+
+    Raises:
+        HarnessError: a class has too few rows for one of the sets.
+    """
+    if not test_rows:
+        return stratified(labels, table.train, table.val, table.test, table.seed, class_names=class_names)
+    known = len(labels) - test_rows
+    share = Fraction(repr(table.val)) / (Fraction(repr(table.train)) + Fraction(repr(table.val)))
+    train, val = [], []
+    for index, name in enumerate(class_names):
+        rows = np.flatnonzero(labels[:known] == index)
+        count = int(len(rows) * share)
+        if min(count, len(rows) - count) < 1:
+            msg = (
+                f"class {name!r} has {counted(len(rows), 'row')} outside the given test set: the split {table.train} / "
+                f"{table.val} leaves {count} for val; at least {max(2, ceil(1 / share)):,} rows are needed"
+            )
+            raise HarnessError(msg)
+        if not (labels[known:] == index).any():
+            msg = f"class {name!r} has no row in the given test set"
+            raise HarnessError(msg)
+        shuffled = generator(table.seed, "split", index).permutation(rows)
+        val.append(shuffled[:count])
+        train.append(shuffled[count:])
+    test = np.arange(known, len(labels), dtype=np.int64)
+    return Split(np.sort(np.concatenate(train)), np.sort(np.concatenate(val)), test)
+
+
 def stratified(
     labels: NDArray[np.int64],
     train: float,

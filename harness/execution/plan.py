@@ -9,9 +9,10 @@ from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import read
+from harness.execution.fitting import check_perturbations, scale_of
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
-from harness.interfaces import INTERFACE_VERSION, Context, NetworkSpec, kinds_of
+from harness.interfaces import Context, NetworkSpec, kinds_of
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
 from harness.plugins.options import ComponentSpec
@@ -20,7 +21,7 @@ from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching
 from harness.suite.network import network_spec
 from harness.text import counted, seconds
-from harness.trial.fingerprints import perturbation_components, stamped
+from harness.trial.fingerprints import INTERFACE, perturbation_components, stamped
 from harness.trial.jobs import split_of
 from harness.trial.specs import TrialSpec
 
@@ -86,9 +87,12 @@ def make_plan(
     except HarnessError as error:
         msg = f"{loaded.source('dataset', 'split')}: dataset {suite.dataset.name!r}: {error}"
         raise HarnessError(msg) from None
-    info = replace(data.info, sizes={name: len(getattr(split, name)) for name in SETS}, split=split.digest())
+    sizes = {name: len(getattr(split, name)) for name in SETS}
+    info = replace(data.info, sizes=sizes, split=split.digest(), scale=scale_of(loaded, data.info))
     data = CachedDataset(info, data.directory.absolute())
-    basis = {"interface": str(INTERFACE_VERSION), "dataset": info.digest, "split": info.split}
+    check_perturbations(loaded, registry, info, list(experiments))
+    basis = {"interface": INTERFACE, "dataset": info.digest, "split": info.split}
+    basis |= {"scale": info.scale} if info.scale else {}
     questions = []
     for name, experiment in experiments.items():
         network = network_spec(experiment, info.shape, len(info.class_names))

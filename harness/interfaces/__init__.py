@@ -3,6 +3,8 @@
 This package imports nothing of ours. A change to it that an existing plugin could notice raises `INTERFACE_VERSION`.
 """
 
+from typing import Any
+
 from harness.interfaces.backend import (
     WITHHELD,
     Array,
@@ -18,11 +20,13 @@ from harness.interfaces.backend import (
 from harness.interfaces.bench import MultiplyingBackend, Peer, PeerNetwork, Product
 from harness.interfaces.chain import chain_buffers, chain_parameters, chain_shapes, chain_weights
 from harness.interfaces.data import (
+    DataKind,
     Dataset,
     Holding,
-    ImageStream,
-    LabelledImages,
+    Labelled,
+    LabelledStream,
     Perturb,
+    SelectivePerturb,
     StoredDataset,
     StreamedDataset,
     SweepingPerturb,
@@ -45,7 +49,7 @@ from harness.interfaces.network import Context, Gradient, NetworkSpec, Parameter
 from harness.interfaces.residual import SHORTCUT, Residual
 from harness.interfaces.spatial import AveragePool2d, Conv2d, Flatten, GlobalAveragePool, MaxPool2d
 
-INTERFACE_VERSION = 1
+INTERFACE_VERSION = 2
 
 __all__ = [
     "INTERFACE_VERSION",
@@ -60,6 +64,7 @@ __all__ = [
     "BatchNorm",
     "Context",
     "Conv2d",
+    "DataKind",
     "Dataset",
     "DeclaredLayers",
     "Dropout",
@@ -68,8 +73,8 @@ __all__ = [
     "GlobalAveragePool",
     "Gradient",
     "Holding",
-    "ImageStream",
-    "LabelledImages",
+    "Labelled",
+    "LabelledStream",
     "Layer",
     "Linear",
     "MaxPool2d",
@@ -86,6 +91,7 @@ __all__ = [
     "Product",
     "ReducedPrecision",
     "Residual",
+    "SelectivePerturb",
     "Shape",
     "State",
     "StoredDataset",
@@ -101,3 +107,17 @@ __all__ = [
     "split_state",
     "unsupported_layers",
 ]
+
+_OF_INTERFACE_1 = {"LabelledImages": "Labelled", "ImageStream": "LabelledStream"}
+
+
+def __getattr__(name: str) -> Any:
+    """Refuse an import of what interface 1 had, in one line that says what to change."""
+    if name in _OF_INTERFACE_1:
+        msg = (
+            f"{name} is of interface 1, and this harness has {INTERFACE_VERSION}: return {_OF_INTERFACE_1[name]}, with "
+            'kind="image" (docs/how-to/move-to-interface-2.md)'
+        )
+        raise ImportError(msg)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -87,13 +87,16 @@ class Optimizer(Protocol):
 
 
 class Network(Protocol):
-    """A network on a device, with its optimizer's state and the images attached to it."""
+    """A network on a device, with its optimizer's state and the rows of a dataset attached to it."""
 
     placement: str
     """Where the attached images are: ``"stream"`` or ``"resident"``; valid after `attach`."""
 
-    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-        """Give the whole set, once, before training: images (rows, height, width), perhaps memory-mapped.
+    def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
+        """Give the whole set, once, before training: ``images`` (rows, *shape), perhaps memory-mapped.
+
+        uint8 images, (height, width) or (height, width, channels) each, are scaled to [0, 1]: divided by 255. float32
+        vectors, of any shape, are used as they are.
 
         Both are read-only. ``labels`` (rows,) are those of the rows that orders will name; all others, validation and
         test rows, have the label `WITHHELD`. Not called before an evaluation, which gives its images to
@@ -117,7 +120,7 @@ class Network(Protocol):
         ...
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the same for images (rows, height, width) in [0, 1] that are not attached."""
+        """Return the same for rows (rows, *shape) that are not attached: images in [0, 1], or vectors."""
         ...
 
     def state(self) -> State:

@@ -1,7 +1,7 @@
 """What `harness bench` measures beside backends: peers, and a library's own matrix products."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ Product = tuple[int, int, int]
 class PeerNetwork(Protocol):
     """A network that a peer trains, as its users would."""
 
-    def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
         """Take the images (rows, height, width) and labels (rows,), in whatever form suits; not timed."""
         ...
 

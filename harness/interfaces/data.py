@@ -1,16 +1,36 @@
-"""Datasets, and perturbations of their images."""
+"""Datasets, and perturbations of their rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-Perturb = Callable[[NDArray[np.float32], float, np.random.Generator], NDArray[np.float32]]
-"""A perturbation: images (rows, height, width) in [0, 1], a severity ≥ 0 and a generator to a new array of the same
-shape, dtype and range. Severity 0 returns the images as they are. All randomness comes from the generator."""
+DataKind = Literal["image", "vector"]
+"""Images: uint8 (height, width) or (height, width, channels), channels last. Vectors: float32 of any shape a row."""
+
+Perturb = Callable[..., NDArray[np.float32]]
+"""A perturbation: features, a severity ≥ 0 and a generator to a new array of the same shape and dtype.
+
+Images are float32 (rows, height, width) or (rows, height, width, channels) in [0, 1], and so is what it returns.
+Severity 0 returns the features as they are. All randomness comes from the generator. One that takes vectors says so
+(`SelectivePerturb`) and is called with ``kind="vector"`` for them: float32 (rows, *shape), each feature of mean 0 and
+standard deviation 1 over the training rows; what it returns is finite and otherwise not bounded.
+"""
+
+
+@runtime_checkable
+class SelectivePerturb(Protocol):
+    """A perturbation that says what data it takes; one that does not takes images, of any number of channels.
+
+    It may also have ``channels``, a set of ints: the numbers of channels of the images that it takes. Grey images,
+    (rows, height, width), have 1.
+    """
+
+    takes: Collection[DataKind]
+    """``{"image"}``, ``{"vector"}`` or both."""
 
 
 @runtime_checkable
@@ -18,46 +38,54 @@ class SweepingPerturb(Protocol):
     """A perturbation that draws once for all severities."""
 
     def sweep(
-        self, images: NDArray[np.float32], severities: Sequence[float], rng: np.random.Generator
+        self, features: NDArray[np.float32], severities: Sequence[float], rng: np.random.Generator, **kind: Any
     ) -> Iterator[NDArray[np.float32]]:
         """Yield, for each severity in turn, what a single call with a fresh copy of ``rng`` would return."""
         ...
 
 
 @dataclass(frozen=True)
-class LabelledImages:
-    """Images (rows, height, width) uint8, labels (rows,) int64 in 0 … classes - 1, and a name for each class.
+class Labelled:
+    """Features (rows, *shape), labels (rows,) int64 in 0 … classes - 1, a name for each class, and the features' kind.
 
-    Every class has an image. Class names, ``title`` and ``checked`` are texts of one line, without control characters;
+    Of kind ``"image"``: uint8, shape (height, width) or (height, width, channels). Of kind ``"vector"``: float32 of any
+    shape, each value finite.
+
+    Every class has a row. Class names, ``title`` and ``checked`` are texts of one line, without control characters;
     class names differ.
     """
 
-    images: NDArray[np.uint8]
+    features: NDArray[Any]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
+    kind: DataKind
     title: str = ""
     """What tables, plans and records call it: ``"EMNIST ByMerge, 216,168 of 814,255 images"``. Without: name, rows."""
     checked: str = ""
     """What the content was verified against when it was read: ``"checksums"``, ``"counts"``, … Nothing: "" ."""
+    test_rows: int = 0
+    """How many rows, the last ones, are a given test set, which no split changes; 0: any row may be drawn for it."""
 
 
 @dataclass(frozen=True)
-class ImageStream:
-    """`LabelledImages` whose images come in blocks, uint8 (any number, height, width), never all at once.
+class LabelledStream:
+    """`Labelled` whose features come in blocks (any number, *shape), never all at once.
 
-    ``blocks`` is called once; together its blocks have a row for each label.
+    ``blocks`` is called once; together its blocks have a row for each label, uint8 for images and float32 for vectors.
     """
 
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
-    blocks: Callable[[], Iterator[NDArray[np.uint8]]]
+    blocks: Callable[[], Iterator[NDArray[Any]]]
+    kind: DataKind
     title: str = ""
     checked: str = ""
+    test_rows: int = 0
 
 
 class Dataset(Protocol):
-    """Labelled images. Registered as a factory whose keywords are the TOML options.
+    """Labelled rows. Registered as a factory whose keywords are the TOML options.
 
     An option annotated as `pathlib.Path` (or a list of them) is resolved against the suite's folder.
     """
@@ -73,8 +101,8 @@ class Dataset(Protocol):
         """
         ...
 
-    def load(self) -> LabelledImages:
-        """Read the images; called only when the cache has no entry of this `source`."""
+    def load(self) -> Labelled:
+        """Read the rows; called only when the cache has no entry of this `source`."""
         ...
 
 
@@ -82,8 +110,8 @@ class Dataset(Protocol):
 class StreamedDataset(Protocol):
     """A dataset that is too large to be read at once; the cache then takes `stream` in the place of `Dataset.load`."""
 
-    def stream(self) -> ImageStream:
-        """Return the images and labels that ``load`` would return."""
+    def stream(self) -> LabelledStream:
+        """Return the rows and labels that ``load`` would return."""
         ...
 
 

@@ -36,10 +36,11 @@ def _fits(run: Run, record: Mapping[str, NDArray[Any]]) -> bool:
     """Say whether a record has what `harness.trial.gallery.class_record` returns, of as many classes as the run has."""
     counts, glyphs = record.get("counts"), record.get("glyphs")
     classes = len(run.dataset.class_names)
-    if counts is None or glyphs is None:
+    if counts is None or not np.issubdtype(counts.dtype, np.integer) or counts.shape != (_SETS, classes):
         return False
-    numbers = np.issubdtype(counts.dtype, np.integer) and glyphs.dtype == np.uint8
-    return numbers and counts.shape == (_SETS, classes) and glyphs.ndim == 3 and len(glyphs) == classes
+    if run.dataset.kind == "vector":
+        return all(name in record and record[name].shape == run.dataset.shape for name in ("mean", "deviation"))
+    return glyphs is not None and glyphs.dtype == np.uint8 and glyphs.ndim in {3, 4} and len(glyphs) == classes
 
 
 def _owner(run: Run) -> str:

@@ -55,9 +55,25 @@ class ComponentTable(Table):
 
 
 class DatasetTable(ComponentTable):
-    """``[dataset]``: where the images come from, and how they are split."""
+    """``[dataset]``: where the rows come from, how they are split, and how vectors are scaled.
+
+    ``scale`` of vectors: ``"standard"`` (by the training rows' mean and standard deviation; the default) or ``"none"``.
+    Any other value is an option of the dataset: which pixel values of ``files`` are black and white.
+    """
 
     split: SplitTable = SplitTable()
+    scale: Any = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The component's options."""
+        own = {} if self.scale is None or self.scaling else {"scale": self.scale}
+        return own | super().options
+
+    @property
+    def scaling(self) -> Literal["standard", "none"] | None:
+        """How the suite asks for vectors to be scaled, None where it does not say."""
+        return self.scale if self.scale in ("standard", "none") else None
 
 
 class OptimizerTable(ComponentTable):

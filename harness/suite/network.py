@@ -1,13 +1,15 @@
 """The network that an experiment asks for."""
 
+from math import prod
+
 from harness.interfaces import Activation, BatchNorm, Dropout, Layer, Linear, NetworkSpec
 from harness.suite.models import Experiment
 
 
-def network_spec(experiment: Experiment, input_shape: tuple[int, int], classes: int) -> NetworkSpec:
+def network_spec(experiment: Experiment, input_shape: tuple[int, ...], classes: int) -> NetworkSpec:
     """Return the layers of an experiment: each hidden layer is linear → batch norm → activation → dropout."""
     layers: list[Layer] = []
-    width = input_shape[0] * input_shape[1]
+    width = prod(input_shape)
     for hidden in experiment.hidden_layers:
         layers.append(Linear(width, hidden))
         if experiment.batch_norm:

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from harness import metrics
 from harness.errors import TrialError
-from harness.interfaces import Network, Perturb, SweepingPerturb
+from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb
 from harness.metrics.catalogue import computed_names, of_predictions
 from harness.metrics.predictions import OF_IMAGES, TOP, has_likeliest, of_conditions
 from harness.rows import Condition, Measure
 from harness.seeding import generator
 from harness.trial.inputs import read_only
 from harness.trial.outputs import read_predictions
+from harness.trial.perturbing import Features, check_returned, keywords, kind_of
 from harness.trial.robustness import Robustness, conditions
+from harness.trial.scaling import Scaling
 
 BLOCK = 4096
 """Test rows perturbed at a time; a block has its own generator, so that it is part of what a perturbation draws."""
-
-Images = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,18 @@ class NamedPerturb:
 
 def evaluate(
     networks: Sequence[Network],
-    images: NDArray[np.uint8],
+    features: NDArray[Any],
     labels: NDArray[np.int64],
     rows: NDArray[np.int64],
     classes: int,
     perturbations: Sequence[NamedPerturb],
+    scaling: Scaling | None = None,
 ) -> list[dict[str, NDArray[Any]]]:
     """Return each network's predictions of the test rows, as `Evaluated.predictions` describes them.
 
-    Each block of images is read, and each condition's copy of it made, once for all networks.
+    ``features`` are those that the networks were trained on: uint8 images, or float32 vectors. ``scaling``: of vectors
+    that are not standardised; perturbations work on them as if they were. Each block of rows is read, and each
+    condition's copy of it made, once for all networks.
 
     Raises:
         TrialError: a backend or a perturbation returned what its contract does not allow.
@@ -54,10 +57,8 @@ def evaluate(
     results = [_empty(rows, truth, count, classes) for _ in networks]
     for block, start in enumerate(range(0, len(rows), BLOCK)):
         part = slice(start, start + BLOCK)
-        clean = images[rows[part]].astype(np.float32)
-        clean /= np.float32(255)
-        for condition, perturbed in enumerate(_perturbed(clean, block, perturbations)):
-            given = read_only(perturbed)  # all networks and, of the clean images, all perturbations share it
+        for condition, perturbed in enumerate(_perturbed(features[rows[part]], block, perturbations, scaling)):
+            given = read_only(perturbed)  # all networks and, of the clean rows, all perturbations share it
             when = _spoken(asked[condition])
             for network, result in zip(networks, results, strict=True):
                 returned = network.predict_images(given)
@@ -93,57 +94,46 @@ def _spoken(condition: Condition) -> str:
     return f"under {condition.perturbation or 'no perturbation'} at severity {condition.severity}"
 
 
-def _perturbed(clean: Images, block: int, perturbations: Sequence[NamedPerturb]) -> Iterator[Images]:
-    """Yield the block's images under each of `conditions`."""
-    yield clean
+def _perturbed(
+    features: NDArray[Any], block: int, perturbations: Sequence[NamedPerturb], scaling: Scaling | None
+) -> Iterator[Features]:
+    """Yield the block's rows, as networks are given them, under each of `conditions`."""
+    kind = kind_of(features)
+    given = features.astype(np.float32)
+    if kind == "image":
+        given /= np.float32(255)
+    yield given
+    clean = scaling.standardised(given) if scaling else given
     for named in perturbations:
-        for severity, images in _severities(clean, block, named):
-            _check(images, clean, f"perturbation {named.table.perturbation!r} at severity {severity}")
-            yield images
+        for severity, perturbed in _severities(clean, block, named, kind):
+            check_returned(perturbed, clean, kind, f"perturbation {named.table.perturbation!r} at severity {severity}")
+            yield scaling.moved(given, clean, perturbed) if scaling else perturbed
 
 
-def _check(images: Any, clean: Images, who: str) -> None:
-    """Refuse what a perturbation must not return.
-
-    Raises:
-        TrialError: it is no array of the shape and dtype of ``clean``, or has a value outside [0, 1].
-    """
-    if not isinstance(images, np.ndarray):
-        msg = f"{who} returned {type(images).__name__}; the contract says float32 {clean.shape}"
-        raise TrialError(msg)
-    if images.shape != clean.shape or images.dtype != np.float32:
-        msg = f"{who} returned {images.dtype} {images.shape}; the contract says float32 {clean.shape}"
-        raise TrialError(msg)
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= 1):  # a NaN fails this too
-        msg = f"{who} returned the value {high if low >= 0 else low}; the contract says values in [0, 1]"
-        raise TrialError(msg)
-
-
-def _severities(clean: Images, block: int, named: NamedPerturb) -> Iterator[tuple[float, Any]]:
-    """Yield each severity with its images; all share their draws, because each starts from the block's generator.
+def _severities(clean: Features, block: int, named: NamedPerturb, kind: DataKind) -> Iterator[tuple[float, Any]]:
+    """Yield each severity with its rows; all share their draws, because each starts from the block's generator.
 
     Raises:
         TrialError: a sweep has more results than severities, or fewer.
     """
     table = named.table
     perturb: object = named.perturb
-    name, severities = table.perturbation, tuple(table.severities)
+    name, severities, about = table.perturbation, tuple(table.severities), keywords(kind)
     if not isinstance(perturb, SweepingPerturb):
         for severity in severities:
-            yield severity, named.perturb(clean.copy(), severity, generator(table.seed, name, block))
+            yield severity, named.perturb(clean.copy(), severity, generator(table.seed, name, block), **about)
         return
     # A copy here too: a sweep that writes into its input would harm the perturbations after it.
-    swept = perturb.sweep(clean.copy(), severities, generator(table.seed, name, block))
+    swept = perturb.sweep(clean.copy(), severities, generator(table.seed, name, block), **about)
     missing = object()
-    for position, images in enumerate(chain(swept, repeat(missing))):
+    for position, perturbed in enumerate(chain(swept, repeat(missing))):
         done = position == len(severities)
-        if done and images is missing:
+        if done and perturbed is missing:
             return
-        if done or images is missing:
+        if done or perturbed is missing:
             msg = (
                 f"perturbation {name!r}: its sweep over the severities {list(severities)} yielded "
                 f"{f'more than {position}' if done else position}; the contract says one for each"
             )
             raise TrialError(msg)
-        yield severities[position], images
+        yield severities[position], perturbed

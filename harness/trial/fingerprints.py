@@ -11,6 +11,13 @@ from harness.plugins.loading import Registry
 from harness.rows import TrialRow
 from harness.trial.robustness import Robustness
 
+INTERFACE = "1"
+"""The ``interface`` in a row's basis: the first version under which a trial means what it means now.
+
+Interface 2 changed what plugins return and are asked, not what a trial of interface 1 computes: uint8 grey images are
+trained on as they always were, and a third party's component is identified by its version and its sources. So rows of
+interface 1 serve. A version that changes the meaning of a trial sets this to its number.
+"""
 _PRESENTATION = {"group", "description"}
 """Settings that name an experiment without changing what it computes."""
 _ELSEWHERE = {"backend", "device", "placement", "precision"}

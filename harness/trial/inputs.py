@@ -1,13 +1,25 @@
 """What a plugin is given: read-only, so that a write fails where it is made, and no memory that others rely on."""
 
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces import WITHHELD
+from harness.interfaces import WITHHELD, Labelled
+from harness.trial.scaling import Scaling
 
 A = TypeVar("A", bound=NDArray[Any])
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the networks of a run are given of its dataset."""
+
+    rows: Labelled
+    """uint8 images, or float32 vectors as they are trained on."""
+    scaling: Scaling | None = None
+    """Of vectors that are trained on as they are: perturbations work on standardised ones."""
 
 
 def read_only(array: A) -> A:

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from harness.datasets.cache import CachedDataset
-from harness.datasets.splits import Split, SplitTable, stratified
+from harness.datasets.splits import Split, SplitTable, partition
 from harness.errors import HarnessError, TrialError, one_line
 from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
 from harness.machine.arrays import read_arrays
@@ -23,9 +23,10 @@ from harness.seeding import initial_state
 from harness.trial.checkpoints import Checkpoints
 from harness.trial.evaluation import NamedPerturb, evaluate, measures
 from harness.trial.gallery import confused
-from harness.trial.inputs import read_only, training_labels
+from harness.trial.inputs import Inputs, read_only, training_labels
 from harness.trial.outputs import read_facts, read_placement
 from harness.trial.robustness import Robustness
+from harness.trial.scaling import Scaling
 from harness.trial.specs import (
     Evaluated,
     EvaluationSpec,
@@ -64,27 +65,53 @@ def load_backend(component: Component) -> Backend:
     if version != INTERFACE_VERSION:
         msg = (
             f"backend {component.name!r} ({component.provenance}) was written for interface {version}; this harness "
-            f"has {INTERFACE_VERSION}: install a version of {component.distribution} that matches"
+            f"has {INTERFACE_VERSION}: install a version of {component.distribution} that matches{_moving(version)}"
         )
         raise HarnessError(msg)
     return backend
 
 
+def _moving(version: object) -> str:
+    """Return what the author of a backend of an earlier interface would do."""
+    earlier = isinstance(version, int) and version < INTERFACE_VERSION
+    page = f"docs/how-to/move-to-interface-{INTERFACE_VERSION}.md"
+    return f", or change it as {page} says and set interface = {INTERFACE_VERSION}" if earlier else ""
+
+
 def split_of(data: CachedDataset, table: SplitTable) -> Split:
     """Return the split of a cached dataset: the same wherever it is computed; read-only, as later trials share it."""
-    return _split(replace(data, info=replace(data.info, sizes={}, split="")), table)
+    return _split(replace(data, info=replace(data.info, sizes={}, split="", scale="")), table)
 
 
 @lru_cache(maxsize=4)
 def _split(data: CachedDataset, table: SplitTable) -> Split:
-    labels, names = data.open().labels, data.info.class_names
-    split = stratified(labels, table.train, table.val, table.test, table.seed, class_names=names)
+    split = partition(data.open().labels, table, data.info.class_names, data.info.test_rows)
     return Split(read_only(split.train), read_only(split.val), read_only(split.test))
+
+
+def open_inputs(data: CachedDataset, table: SplitTable) -> Inputs:
+    """Return a cached dataset as networks are given it; vectors are scaled once a process, and kept for later trials.
+
+    Raises:
+        HarnessError: what `CachedDataset.open` and `split_of` raise.
+    """
+    if data.info.kind == "image":
+        return Inputs(data.open())
+    return _vectors(replace(data, info=replace(data.info, sizes={}, split="")), table)
+
+
+@lru_cache(maxsize=1)
+def _vectors(data: CachedDataset, table: SplitTable) -> Inputs:
+    loaded = data.open()
+    scaling = Scaling.of(loaded.features, split_of(data, table).train)
+    if data.info.scale == "none":
+        return Inputs(loaded, scaling)
+    return Inputs(replace(loaded, features=read_only(scaling.standardised(loaded.features))))
 
 
 def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
     """Train a trial; ``report`` is called with each epoch's record, and with each `Remark`."""
-    data = spec.data.open()
+    data = open_inputs(spec.data, spec.split).rows
     split = split_of(spec.data, spec.split)
 
     def epoch(record: EpochRecord) -> None:
@@ -106,7 +133,7 @@ def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
     with limited(spec.context.threads):
         network = build_network(spec, initial_state(spec.network, spec.seed), registry)
         try:
-            network.attach(data.images, training_labels(data.labels, split.train))
+            network.attach(data.features, training_labels(data.labels, split.train))
             where = _environment(spec, registry) | {"placement": read_placement(network)}
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
             waiting = Waiting()
@@ -127,7 +154,8 @@ def checkpoint_remark(spec: TrialSpec, registry: Registry, _report: Report) -> s
 def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -> list[Evaluated]:
     """Measure trained trials on their test rows: a job."""
     first = spec.trials[0][0]
-    data = first.data.open()
+    inputs = open_inputs(first.data, first.split)
+    data = inputs.rows
     split = split_of(first.data, first.split)
     perturbations = named_perturbs(spec.perturbations, registry)
     refuse_edited(spec.components, registry)
@@ -135,7 +163,8 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
     with limited(first.context.threads):
         networks = [build_network(trial, _read_state(path, digest), registry) for trial, path, digest in spec.trials]
         try:
-            predicted = evaluate(networks, data.images, data.labels, split.test, first.network.classes, perturbations)
+            about = (split.test, first.network.classes, perturbations, inputs.scaling)
+            predicted = evaluate(networks, data.features, data.labels, *about)
         finally:
             for network in networks:
                 network.close()
@@ -149,7 +178,7 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
                     environment=_environment(trial, registry),
                 ),
                 predictions,
-                confused(predictions, data.images),
+                confused(predictions, data.features),
             )
             for predictions, (trial, *_) in zip(predicted, spec.trials, strict=True)
         ]

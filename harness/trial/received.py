@@ -110,12 +110,14 @@ def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evalua
 
 
 def _examples(examples: Any, trial: TrialSpec) -> None:
-    _require(type(examples) is dict and examples.keys() == {"pairs", "rows", "images"}, "examples", examples)
+    names = {"pairs", "rows"} | ({"images"} if trial.data.info.kind == "image" else set())
+    _require(type(examples) is dict and examples.keys() == names, "examples", examples)
     pairs = len(examples["pairs"]) if type(examples["pairs"]) is np.ndarray and examples["pairs"].ndim else 0
     _require(pairs <= PAIRS, "examples", examples["pairs"])
     _array(examples["pairs"], "pairs", np.int64, (pairs, 2), 0, trial.network.classes - 1)
     _array(examples["rows"], "rows", np.int64, (pairs, EXAMPLES), -1, trial.data.info.rows - 1)
-    _array(examples["images"], "images", np.uint8, (pairs, EXAMPLES, *trial.data.info.shape), 0, 255)
+    if "images" in names:
+        _array(examples["images"], "images", np.uint8, (pairs, EXAMPLES, *trial.data.info.shape), 0, 255)
 
 
 def _require(holds: bool, what: str, value: object) -> None:

@@ -9,7 +9,7 @@ from harness.plugins.loading import Registry
 from harness.seeding import initial_state
 from harness.trial.evaluation import evaluate, measures
 from harness.trial.inputs import training_labels
-from harness.trial.jobs import build_network, named_perturbs, split_of
+from harness.trial.jobs import build_network, named_perturbs, open_inputs, split_of
 from harness.trial.robustness import Robustness
 from harness.trial.specs import TrialSpec
 from harness.trial.tasks import Report
@@ -44,7 +44,8 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
     validation rows take their place.
     """
     trial = replace(spec.trial, epochs=1, early_stopping=None, checkpoint=None)
-    data = trial.data.open()
+    inputs = open_inputs(trial.data, trial.split)
+    data = inputs.rows
     whole = split_of(trial.data, trial.split)
     rows = min(spec.batches * trial.network.batch_size, len(whole.train))
     val = whole.val[: max(1, rows * len(whole.val) // len(whole.train))]
@@ -52,11 +53,12 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
     with limited(trial.context.threads):
         network = build_network(trial, initial_state(trial.network, trial.seed), registry)
         try:
-            network.attach(data.images, training_labels(data.labels, few.train))
+            network.attach(data.features, training_labels(data.labels, few.train))
             network.load(fit(network, trial, few, data.labels, _unreported).state)
             trained = fit(network, trial, few, data.labels, _unreported)
             perturbs = named_perturbs(spec.perturbations, registry)
-            predictions = evaluate([network], data.images, data.labels, few.test, trial.network.classes, perturbs)
+            about = (few.test, trial.network.classes, perturbs, inputs.scaling)
+            predictions = evaluate([network], data.features, data.labels, *about)
             measures(predictions[0], spec.perturbations)
         finally:
             network.close()

@@ -1,27 +1,39 @@
-"""Zero-mean Gaussian noise, clipped."""
+"""Zero-mean Gaussian noise."""
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Images = NDArray[np.float32]
+from harness.interfaces import DataKind
+
+Features = NDArray[np.float32]
 
 
 class GaussianNoise:
-    """x <- clip(x + σ n, 0, 1), n ~ N(0, 1) a pixel; the severity is σ, in units of the pixels' range [0, 1]."""
+    """x <- clip(x + σ n, 0, 1), n ~ N(0, 1) a pixel; the severity is σ, in units of the pixels' range [0, 1].
 
-    def __call__(self, images: Images, severity: float, rng: np.random.Generator) -> Images:
-        """Return noisy copies of images (rows, height, width)."""
-        return next(self.sweep(images, [severity], rng))
+    Of vectors x <- x + σ n, n ~ N(0, 1) a feature, in units of the feature's standard deviation.
+    """
 
-    def sweep(self, images: Images, severities: Sequence[float], rng: np.random.Generator) -> Iterator[Images]:
+    takes: ClassVar[frozenset[DataKind]] = frozenset({"image", "vector"})
+
+    def __call__(
+        self, features: Features, severity: float, rng: np.random.Generator, *, kind: DataKind = "image"
+    ) -> Features:
+        """Return noisy copies of rows (rows, *shape)."""
+        return next(self.sweep(features, [severity], rng, kind=kind))
+
+    def sweep(
+        self, features: Features, severities: Sequence[float], rng: np.random.Generator, *, kind: DataKind = "image"
+    ) -> Iterator[Features]:
         """Yield the noisy copies of each severity in turn, all from one draw."""
-        noise = rng.standard_normal(images.shape, dtype=np.float32)
+        noise = rng.standard_normal(features.shape, dtype=np.float32)
         for severity in severities:
             noisy = noise * np.float32(severity)
-            noisy += images
-            yield np.clip(noisy, 0.0, 1.0, out=noisy)
+            noisy += features
+            yield noisy if kind == "vector" else np.clip(noisy, 0.0, 1.0, out=noisy)
 
 
 gaussian_noise = GaussianNoise()

@@ -187,7 +187,7 @@ NETWORKS = {
 class Backend(StepwiseBackend):
     """Builds one of them, and declines what none of them can."""
 
-    interface = 1
+    interface = 2
     layers = (Linear, Activation, Dropout)
 
     def __init__(self, name):

@@ -7,7 +7,7 @@ import numpy as np
 
 import harness
 from harness.datasets.digits import Digits
-from harness.interfaces import LabelledImages
+from harness.interfaces import Labelled
 from harness.optimizers import SGD
 
 
@@ -72,7 +72,7 @@ class Gap(Digits):
 
     def load(self):
         found = super().load()
-        return LabelledImages(found.images, found.labels + 1, found.class_names)
+        return Labelled(found.features, found.labels + 1, found.class_names, "image")
 
 
 class Shuffled(Digits):
@@ -81,7 +81,7 @@ class Shuffled(Digits):
     def load(self):
         found = super().load()
         order = np.random.default_rng().permutation(len(found.labels))
-        return LabelledImages(found.images[order], found.labels[order], found.class_names)
+        return Labelled(found.features[order], found.labels[order], found.class_names, "image")
 
 
 class NeverTheSame(Digits):

@@ -233,7 +233,7 @@ NETWORKS = {
 class Backend(StepwiseBackend):
     """Builds one of them, and declines what none of them can."""
 
-    interface = 1
+    interface = 2
 
     def __init__(self, name):
         self.network = NETWORKS[name]

@@ -16,7 +16,7 @@ os.environ.setdefault("NPROC", os.environ.get("OMP_NUM_THREADS", "1"))
 class JaxBackend(StepwiseBackend):
     """Builds networks on ``auto`` (JAX's own choice), ``cpu``, ``cuda``, ``cuda:1``, …; honours every key."""
 
-    interface = 1
+    interface = 2
     layers = tuple(LAYERS)
 
     def unavailable(self, device: str) -> str | None:

@@ -74,7 +74,7 @@ class SklearnNetwork(StepwiseNetwork):
 class SklearnBackend(StepwiseBackend):
     """Builds them, on the CPU."""
 
-    interface = 1
+    interface = 2
     layers = (Linear, Activation)
     network = SklearnNetwork
 

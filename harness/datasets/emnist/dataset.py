@@ -12,7 +12,7 @@ from harness.datasets.emnist.sources import Members, find, named_directory, serv
 from harness.datasets.emnist.survey import Survey, survey
 from harness.datasets.emnist.variants import SIDE, Variant
 from harness.errors import HarnessError
-from harness.interfaces import Holding, ImageStream, LabelledImages
+from harness.interfaces import Holding, Labelled, LabelledStream
 from harness.machine.identity import identity
 from harness.seeding import generator
 from harness.text import counted
@@ -58,13 +58,13 @@ class Emnist:
             for (part, role), member in sorted(members.items())
         )
 
-    def load(self) -> LabelledImages:
+    def load(self) -> Labelled:
         """Return what `stream` gives, all of it in memory."""
         stream = self.stream()
         images = np.concatenate(list(stream.blocks()))
-        return LabelledImages(images, stream.labels, stream.class_names, stream.title, stream.checked)
+        return Labelled(images, stream.labels, stream.class_names, "image", stream.title, stream.checked)
 
-    def stream(self) -> ImageStream:
+    def stream(self) -> LabelledStream:
         """Check the files, read the labels, and return the images block by block.
 
         Raises:
@@ -87,7 +87,7 @@ class Emnist:
 
         chosen = labels[kept]
         title = files.title(len(chosen))
-        return ImageStream((SIDE, SIDE), chosen, self.variant.class_names, blocks, title, files.checked)
+        return LabelledStream((SIDE, SIDE), chosen, self.variant.class_names, blocks, "image", title, files.checked)
 
     def holding(self) -> Holding | None:
         """Return the files that are here, with their headers and checksums read now."""

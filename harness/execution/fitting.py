@@ -1,0 +1,45 @@
+"""Whether a suite fits the dataset that it names: known only once the dataset is read."""
+
+from typing import Literal
+
+from harness.datasets.info import DatasetInfo
+from harness.errors import shown
+from harness.plugins.loading import Registry
+from harness.suite import LoadedSuite
+from harness.suite.finalists import may_be_tested
+from harness.suite.overrides import attributed
+from harness.suite.problems import problem
+from harness.trial.perturbing import refusal
+
+
+def scale_of(loaded: LoadedSuite, data: DatasetInfo) -> Literal["", "standard", "none"]:
+    """Return how the suite has vectors scaled; empty for images, which have no choice.
+
+    Raises:
+        HarnessError: it says how, and the dataset has images.
+    """
+    scaling = loaded.suite.dataset.scaling
+    if data.kind == "vector":
+        return scaling or "standard"
+    if scaling:
+        what = (
+            f"{shown(scaling)} is for vectors, and dataset {data.name!r} has images, which are scaled to [0, 1]. "
+            "Remove the line"
+        )
+        raise attributed(problem(loaded.path, ("dataset", "scale"), what), loaded.changes, loaded.table)
+    return ""
+
+
+def check_perturbations(loaded: LoadedSuite, registry: Registry, data: DatasetInfo, experiments: list[str]) -> None:
+    """Refuse a perturbation that does not take rows of this dataset, before anything is trained.
+
+    Raises:
+        HarnessError: one does not, or cannot be imported.
+    """
+    suite = loaded.suite
+    for index, table in enumerate(suite.robustness if may_be_tested(suite, experiments) else ()):
+        why = refusal(registry.find("perturbation", table.perturbation).load(), data)
+        if why:
+            place = ("robustness", index, "perturbation")
+            error = problem(loaded.path, place, f"{shown(table.perturbation)} {why}. Remove the table, or name another")
+            raise attributed(error, loaded.changes, loaded.table)
