@@ -1,6 +1,7 @@
 """Differences between the experiments of a run: over matched seeds, with interval, mark and meaning."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from scipy import stats
@@ -189,3 +190,19 @@ def test_what_the_values_decide_alone_is_counted(load):
     assert [one.by_values for one in found.claims] == [True, False, False]
     text = render_all(verdict_tables(found, "mine", "digits"), "terminal")
     assert "1 decided by the values alone, because one seed has no known variance." in text
+
+
+@pytest.mark.parametrize("loss", [2.31, float("nan"), float("inf")])
+def test_a_diverged_seed_is_named(loss):
+    """Its validation loss is above ln(10) = 2.303, or no number; an experiment whose seeds all are is just bad."""
+    found = rows({"small": SMALL, "large": LARGE})
+    odd = [replace(one, metrics=replace(one.metrics, val_loss=loss)) for one in found]
+    results = replace(
+        summary([*found[:5], odd[5], *found[6:]]), dataset=DatasetInfo("digits", "", 9, tuple("0123456789"))
+    )
+    notes = [table.note for table in tables(results) if table.key in {"overview", "accuracy"}]
+    assert len(notes) == 2
+    assert all("Diverged, no better than guessing: large seed 2." in note for note in notes)
+    for quiet in (found, odd):
+        shown = tables(replace(results, rows=quiet))
+        assert not any("Diverged" in table.note for table in shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.errors import HarnessError
 from harness.metrics.analysis import Advice, Analysis
 from harness.metrics.statistic import Kind
+from harness.results.leaderboard.notes import diverged
 from harness.results.leaderboard.rankings import Ranking
 from harness.results.results import Results
 from harness.results.tables.values import shown
@@ -17,7 +18,7 @@ def sentences(results: Results, ranking: Ranking) -> list[str]:
     """Return what would settle the ranks of a ranking, and what they mean: short sentences, the most useful first."""
     analysis = ranking.analysis(results)
     values = [value for one in results.experiments if (value := ranking.test(one))]
-    found = [_left_out(analysis)]
+    found = [_left_out(analysis), diverged(results)]
     if len(analysis.names) > 1 and analysis.target == "recipes":
         found += [
             _detectable(analysis, ranking),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from math import inf, log
 
 from harness.metrics.comparisons import SIGNS, Mark
 from harness.results.experiments import ExperimentRows
@@ -53,6 +54,23 @@ def unfinished(results: Results) -> str:
         if cut:
             found.append(one.name if cut == len(trained) else f"{one.name} ({cut} of {counted(len(trained), 'trial')})")
     return f"Best at the last epoch: {some(found)}. More epochs may help." if found else ""
+
+
+def diverged(results: Results) -> str:
+    """Say which trained networks are no better than guessing: means, intervals and ranks include them.
+
+    Their validation loss is above ln(classes), the cross-entropy of equal probabilities, or no number at all, while
+    other seeds of the experiment are below. Such a seed is far from what a t-test takes for granted.
+    """
+    classes = len(results.dataset.class_names)
+    guessing = log(classes) if classes else inf
+    found = []
+    for one in results.experiments:
+        losses = {row.seed: row.metrics.val_loss for row in one.done if row.metrics}
+        bad = [seed for seed, loss in losses.items() if not loss < guessing]
+        if 0 < len(bad) < len(losses):
+            found.append(f"{one.name} {numbered('seed', bad)}")
+    return f"Diverged, no better than guessing: {some(found)}. Means and intervals include it." if found else ""
 
 
 def excluded(results: Results) -> str:
