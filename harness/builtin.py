@@ -1,4 +1,4 @@
-"""The core's plugin: optimizers, datasets and a peer, offered as a third party would offer them."""
+"""The core's plugin: optimizers, models, datasets and a peer, offered as a third party would offer them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.interfaces import Dataset, Optimizer, Peer
+    from harness.interfaces import Dataset, Layer, Optimizer, Peer
 
 
 @hookimpl
@@ -18,6 +18,14 @@ def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str]
     register("sgd", "harness.optimizers:SGD")
     register("adam", "harness.optimizers:Adam")
     register("adamw", "harness.optimizers:AdamW")
+
+
+@hookimpl
+def register_models(register: Callable[[str, Callable[..., tuple[Layer, ...]] | str], None]) -> None:
+    """Offer the models of `harness.models`."""
+    register("mlp", "harness.models:mlp")
+    register("cnn", "harness.models:cnn")
+    register("resnet", "harness.models:resnet")
 
 
 @hookimpl

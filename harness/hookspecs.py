@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backend, Dataset, Optimizer, Peer, Perturb
+    from harness.interfaces import Backend, Dataset, Layer, Optimizer, Peer, Perturb
 
 hookspec = pluggy.HookspecMarker("harness")
 
@@ -27,6 +27,15 @@ def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str]
     """Offer optimizers: ``register(name, factory)``; the factory's keywords are the options of the TOML table.
 
     Called once, when plugins are loaded. The annotations of the keywords are enforced; ``ValueError`` refuses a value.
+    """
+
+
+@hookspec
+def register_models(register: Callable[[str, Callable[..., tuple[Layer, ...]] | str], None]) -> None:
+    """Offer models: ``register(name, factory)``; ``factory(input_shape, classes, **options)`` returns layers.
+
+    Called once, when plugins are loaded. The other keywords of the factory are the options of the TOML table; their
+    annotations are enforced; ``ValueError`` refuses a value.
     """
 
 

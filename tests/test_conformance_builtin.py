@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from harness.conformance import BackendConformance, DatasetConformance, OptimizerConformance, PerturbationConformance
+from harness.conformance import (
+    BackendConformance,
+    DatasetConformance,
+    ModelConformance,
+    OptimizerConformance,
+    PerturbationConformance,
+)
 
 
 class TestNumpy(BackendConformance):
@@ -54,6 +60,27 @@ class TestAdam(OptimizerConformance):
 
 class TestAdamW(OptimizerConformance):
     name = "adamw"
+
+
+class TestMLP(ModelConformance):
+    name = "mlp"
+    options = {"hidden_layers": [9, 5], "batch_norm": True, "dropout": 0.1}  # noqa: RUF012 - as above
+
+
+class TestCNN(ModelConformance):
+    name = "cnn"
+
+
+class TestCNNWithAllOptions(ModelConformance):
+    name = "nn-harness:cnn"
+    options = {  # noqa: RUF012 - as above
+        "channels": [3, 4, 5], "kernel": 2, "pooling": "none", "dense": [], "activation": "tanh", "batch_norm": True
+    }  # fmt: skip
+
+
+class TestResNet(ModelConformance):
+    name = "resnet"
+    options = {"channels": [4, 6], "blocks": 2}  # noqa: RUF012 - as above
 
 
 class TestGaussianNoise(PerturbationConformance):

@@ -69,6 +69,7 @@ GREY = np.full((2, 4, 4), 0.5, dtype=np.float32)
 USED = {
     "backend": lambda factory: trained(factory()),
     "optimizer": lambda factory: factory().update(GREY, GREY, factory().init(GREY), 0.1)[0],
+    "model": lambda factory: [layer.outputs for layer in factory((4, 4), 3)[::3]],
     "perturbation": lambda perturb: perturb(GREY, 0.2, np.random.default_rng(0)),
     "dataset": lambda factory: factory().load().features,
 }

@@ -1,17 +1,17 @@
 """The networks that are measured: those of a suite's experiments, all trained alike."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import HarnessError, nearest, shown
 from harness.interfaces import NetworkSpec
 from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec
-from harness.suite import Suite, load_suite
+from harness.suite import LoadedSuite, load_suite
 from harness.suite.finalists import matching
 from harness.suite.models import BestOf
-from harness.suite.network import network_spec
+from harness.suite.network import planned_network
 
 SHAPE = (28, 28)
 CLASSES = 47
@@ -50,17 +50,18 @@ class Networks:
         return list(dict.fromkeys(self.known[name] for name in names)) or list(self.usual)
 
 
-def networks_of(suite: Suite) -> Networks:
+def networks_of(loaded: LoadedSuite, plugins: Registry) -> Networks:
     """Return the networks of a suite: layers, batch size and weight decay of each experiment, of 28 x 28 images.
 
     The usual ones are those that its ``[finalists]`` name, or all where it has none.
     """
+    suite = loaded.suite
     patterns = [one.best_of if isinstance(one, BestOf) else one for one in suite.finalists.values()]
     first = [name for pattern in patterns for name in matching(pattern, suite.experiments)] or list(suite.experiments)
     specs: dict[NetworkSpec, list[str]] = {}
     for name in dict.fromkeys([*first, *suite.experiments]):
-        plain = suite.experiments[name].model_copy(update={"gradient": "mean", "l2": 0.0})
-        specs.setdefault(network_spec(plain, SHAPE, CLASSES), []).append(name)
+        spec = planned_network(loaded, plugins, name, SHAPE, CLASSES)
+        specs.setdefault(replace(spec, gradient="mean", l2=0.0), []).append(name)
     networks = {
         names[0]: BenchedNetwork(names[0], spec, tuple(name for name in names[1:] if name in first))
         for spec, names in specs.items()
@@ -79,7 +80,7 @@ def load_networks(plugins: Registry, path: Path | None = None) -> Networks:
         HarnessError: the suite has a mistake.
     """
     # Of no experiment are the components needed: its layers are measured, on every backend that is here.
-    return networks_of(load_suite(path or default_suite(), plugins, only=[""]).suite)
+    return networks_of(load_suite(path or default_suite(), plugins, only=[""]), plugins)
 
 
 def default_suite() -> Path:

@@ -14,12 +14,14 @@ or in a plugin's own suite::
 
 from harness.conformance.backend import BackendConformance
 from harness.conformance.dataset import DatasetConformance
+from harness.conformance.model import ModelConformance
 from harness.conformance.optimizer import OptimizerConformance
 from harness.conformance.perturbation import PerturbationConformance
 
 __all__ = [
     "BackendConformance",
     "DatasetConformance",
+    "ModelConformance",
     "OptimizerConformance",
     "PerturbationConformance",
 ]

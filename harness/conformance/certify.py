@@ -2,7 +2,14 @@
 
 from harness.conformance.backend import BackendConformance
 from harness.conformance.dataset import DatasetConformance
+from harness.conformance.model import ModelConformance
 from harness.conformance.optimizer import OptimizerConformance
 from harness.conformance.perturbation import PerturbationConformance
 
-__all__ = ["BackendConformance", "DatasetConformance", "OptimizerConformance", "PerturbationConformance"]
+__all__ = [
+    "BackendConformance",
+    "DatasetConformance",
+    "ModelConformance",
+    "OptimizerConformance",
+    "PerturbationConformance",
+]

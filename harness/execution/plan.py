@@ -19,7 +19,7 @@ from harness.plugins.options import ComponentSpec
 from harness.rows import TrialRow
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching
-from harness.suite.network import network_spec
+from harness.suite.network import planned_network
 from harness.text import counted, seconds
 from harness.trial.fingerprints import INTERFACE, perturbation_components, stamped
 from harness.trial.jobs import split_of
@@ -95,7 +95,7 @@ def make_plan(
     basis |= {"scale": info.scale} if info.scale else {}
     questions = []
     for name, experiment in experiments.items():
-        network = network_spec(experiment, info.shape, len(info.class_names))
+        network = planned_network(loaded, registry, name, info.shape, len(info.class_names))
         _check_last_batch(loaded, name, network, len(split.train))
         place = device if device and experiment.device == "auto" else experiment.device
         optimizer = _optimizer_spec(loaded, name)
@@ -107,6 +107,7 @@ def make_plan(
         parts: list[tuple[Kind, str | None]] = [
             ("dataset", suite.dataset.name),
             ("optimizer", experiment.optimizer.name),
+            ("model", experiment.model.name if experiment.model else None),
             ("backend", answer.backend),
         ]
         components = {f"{kind} {part}": _identity(registry, kind, part) for kind, part in parts if part}

@@ -12,8 +12,8 @@ from harness.plugins.sources import changed_source, module_of
 
 OWN = "nn-harness"
 """The distribution of the first-party plugins."""
-Kind = Literal["backend", "optimizer", "perturbation", "dataset", "peer"]
-KINDS: tuple[Kind, ...] = ("backend", "optimizer", "perturbation", "dataset")
+Kind = Literal["backend", "optimizer", "model", "perturbation", "dataset", "peer"]
+KINDS: tuple[Kind, ...] = ("backend", "optimizer", "model", "perturbation", "dataset")
 """The kinds that suites name and the conformance kit certifies."""
 PEER: Kind = "peer"
 """The kind that only `harness bench` uses."""
@@ -21,7 +21,7 @@ PEER: Kind = "peer"
 
 @dataclass(frozen=True)
 class Component:
-    """A backend, optimizer, perturbation, dataset or peer that a distribution offers under a name."""
+    """A backend, optimizer, model, perturbation, dataset or peer that a distribution offers under a name."""
 
     kind: Kind
     name: str

@@ -216,7 +216,7 @@ def rehearse(name: str, value: str, progress: str) -> None:
     say(f"importing {value}")
     offered = load([EntryPoint(name, value, GROUP)]).components
     for component in offered:
-        if component.kind in {"optimizer", "perturbation", "dataset"} and isinstance(component.target, str):
+        if component.kind in {"optimizer", "model", "perturbation", "dataset"} and isinstance(component.target, str):
             say(f"importing {component.kind} {component.name!r}, {component.target},")
             with suppress(HarnessError):
                 component.load()

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -35,11 +35,18 @@ class OptionError(HarnessError):
         self.what = what
 
 
-def build(component: Component, options: Mapping[str, Any], directory: Path, beside: Iterable[str] = ()) -> Any:
+def build(
+    component: Component,
+    options: Mapping[str, Any],
+    directory: Path,
+    beside: Iterable[str] = (),
+    given: Mapping[str, Any] | None = None,
+) -> Any:
     """Call the component's factory with the options, and return the result.
 
     The annotations of the keywords are enforced; a `pathlib.Path` is resolved against ``directory``. ``beside``: the
-    keys that every component's table has, which a misspelt option may have been meant for.
+    keys that every component's table has, which a misspelt option may have been meant for. ``given``: keywords of the
+    factory that are no options.
 
     Raises:
         OptionError: an option is unknown or missing, has a wrong type, or the factory refuses it with a ``ValueError``
@@ -47,13 +54,43 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
         HarnessError: the component cannot be imported, the keywords of its factory cannot be read, or it raises another
             error.
     """
+    given = given or {}
+    values = checked(component, options, directory, beside, given)
     factory = component.load()
-    who = f"{component.kind} {component.name!r} ({component.provenance})"
     try:
         with foreign():
-            keywords, model = _model(factory)
+            return factory(**given, **values)
+    except ValueError as error:
+        text = printable(str(error))
+        key, _, what = text.partition(": ")
+        known = _model(factory)[0] - given.keys()
+        raise (OptionError(key, what) if key in known else OptionError("name", text)) from None
+    except HarnessError:
+        raise
     except Exception as error:
-        msg = f"{who}: the keywords of its factory cannot be read: {one_line(error)}"
+        msg = f"{_who(component)}: {one_line(error)}"
+        raise HarnessError(msg) from error
+
+
+def checked(
+    component: Component,
+    options: Mapping[str, Any],
+    directory: Path,
+    beside: Iterable[str] = (),
+    given: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the options as `build` gives them to the factory, ``given`` being the names of what else it gets.
+
+    Raises:
+        OptionError: an option is unknown or missing, or has a wrong type.
+        HarnessError: the component cannot be imported, or the keywords of its factory cannot be read.
+    """
+    factory = component.load()
+    try:
+        with foreign():
+            keywords, model = _model(factory, frozenset(given))
+    except Exception as error:
+        msg = f"{_who(component)}: the keywords of its factory cannot be read: {one_line(error)}"
         raise HarnessError(msg) from error
     for key in options:
         if key not in keywords:
@@ -62,29 +99,21 @@ def build(component: Component, options: Mapping[str, Any], directory: Path, bes
             raise OptionError(key, what)
     try:
         # As JSON, strictly: an array may become a tuple and a text a path, but a text does not become a number.
-        checked = model.model_validate_json(json.dumps(options, default=str), strict=True)
+        values = model.model_validate_json(json.dumps(options, default=str), strict=True)
     except ValidationError as error:
         item = error.errors(include_url=False)[0]
         if item["type"] == "missing":
             what = f"is missing, and {component.kind} {component.name!r} needs it"
         else:
             # JSON has dates and other values of TOML as text.
-            given = item["input"] if len(item["loc"]) > 1 else options[str(item["loc"][0])]
-            what = f"{in_toml(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
+            value = item["input"] if len(item["loc"]) > 1 else options[str(item["loc"][0])]
+            what = f"{in_toml(value)}: {item['msg'][0].lower()}{item['msg'][1:]}"
         raise OptionError(str(item["loc"][0]), what) from None
-    values = {key: _resolve(key, getattr(checked, key), directory) for key in options}
-    try:
-        with foreign():
-            return factory(**values)
-    except ValueError as error:
-        text = printable(str(error))
-        key, _, what = text.partition(": ")
-        raise (OptionError(key, what) if key in keywords else OptionError("name", text)) from None
-    except HarnessError:
-        raise
-    except Exception as error:
-        msg = f"{who}: {one_line(error)}"
-        raise HarnessError(msg) from error
+    return {key: _resolve(key, getattr(values, key), directory) for key in options}
+
+
+def _who(component: Component) -> str:
+    return f"{component.kind} {component.name!r} ({component.provenance})"
 
 
 def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
@@ -94,12 +123,12 @@ def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
 
 
 @cache
-def _model(factory: Any) -> tuple[frozenset[str], type[BaseModel]]:
-    """Return the names of a factory's keywords, and a model that checks their values by their annotations."""
+def _model(factory: Any, given: frozenset[str] = frozenset()) -> tuple[frozenset[str], type[BaseModel]]:
+    """Return the names of a factory's keywords but for ``given``, and a model that checks them by their annotations."""
     hints = get_type_hints(_annotated(factory))
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(factory).parameters.items():
-        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
+        if name in given or parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
             continue
         default = Field(...) if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, Any), default)

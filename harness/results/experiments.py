@@ -121,8 +121,10 @@ class ExperimentRows:
 
     @property
     def architecture(self) -> str:
-        """The widths of its hidden layers."""
-        return str(self.first.settings.get("hidden_layers", ""))
+        """The name of its model, or the widths of its hidden layers."""
+        settings = self.first.settings
+        model = settings.get("model")
+        return str(model["name"] if model else settings.get("hidden_layers", ""))
 
 
 def all_measures(row: TrialRow) -> list[Measure]:

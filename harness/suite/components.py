@@ -7,10 +7,11 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.interfaces import Dataset
 from harness.plugins.loading import Component, Kind, Registry
+from harness.plugins.models import check_options
 from harness.plugins.options import OptionError, build, setting
 from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Place
-from harness.suite.models import Suite
+from harness.suite.models import ModelTable, Suite
 from harness.suite.problems import SuiteError, problem
 
 
@@ -86,6 +87,8 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
     backends = expanded.source(name, "backend")
     for backend in experiment.backends:
         _find(path, registry, "backend", backend, backends)
+    if experiment.model is not None:
+        _check_model(path, registry, expanded, name, experiment.model)
     optimizer = experiment.optimizer
     table = given.get("optimizer", {})
     component = _find(path, registry, "optimizer", optimizer.name, _optimizer_name(expanded, name))
@@ -103,6 +106,15 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
             f"(in {optimizer.name}) are both on. Set one of them to 0"
         )
         raise problem(path, expanded.source(name, "weight_decay"), what)
+
+
+def _check_model(path: Path, registry: Registry, expanded: Expanded, name: str, model: ModelTable) -> None:
+    """Refuse a model that no plugin offers, or an option of a wrong name or type."""
+    component = _find(path, registry, "model", model.name, expanded.source(name, "model"))
+    try:
+        check_options(component, model.options, path.parent)
+    except OptionError as error:
+        raise problem(path, expanded.source(name, "model", error.key), error.what) from None
 
 
 def _find(path: Path, registry: Registry, kind: Kind, name: str, place: Place) -> Component:

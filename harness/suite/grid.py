@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import as_typed, shown
 from harness.suite.problems import DEEPEST, problem
+from harness.suite.reading import as_table
 
 Place = tuple[str | int, ...]
 
@@ -45,10 +46,10 @@ class Expanded:
         """Return the place in the file of an experiment's setting, if it is not inherited."""
         return self.origins[name].place(rest)
 
-    def source(self, name: str, key: str) -> Place:
-        """Return the place that an experiment's setting comes from: its own table, or the defaults."""
+    def source(self, name: str, key: str, *within: str) -> Place:
+        """Return the place that an experiment's setting, or a key within it, comes from: its table, or the defaults."""
         inherited = key not in self.tables[name] and key in self.defaults
-        return ("defaults", key) if inherited else self.place(name, key)
+        return ("defaults", key, *within) if inherited else self.place(name, key, *within)
 
 
 def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -> Expanded:
@@ -128,7 +129,7 @@ def _put(table: dict[str, Any], parts: list[str], value: Any) -> dict[str, Any]:
     first, *rest = parts
     if not rest:
         return table | {first: value}
-    inner = table.get(first)
+    inner = as_table(first, table.get(first))
     return table | {first: _put(inner if isinstance(inner, dict) else {}, rest, value)}
 
 

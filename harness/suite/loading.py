@@ -15,6 +15,7 @@ from harness.suite.components import check_components, check_optimizer_name, che
 from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
 from harness.suite.inheritance import lineage
+from harness.suite.model_table import SHORTHAND, resolved
 from harness.suite.models import Experiment, ExperimentName, Frame, Suite
 from harness.suite.overrides import Override, attributed, maker, overridden, overrides
 from harness.suite.problems import SuiteError, from_validation, problem
@@ -47,9 +48,10 @@ class LoadedSuite:
         option = maker(self.changes, place)
         return option.option if option else str(self.path)
 
-    def problem(self, experiment: str, key: str, what: str) -> HarnessError:
-        """Return an error about an experiment's setting that names the option or the place it came from."""
-        return attributed(problem(self.path, self.expanded.source(experiment, key), what), self.changes, self.table)
+    def problem(self, experiment: str, key: str, what: str, *within: str) -> HarnessError:
+        """Return an error about an experiment's setting, or a key ``within``, that names the option or place it has."""
+        place = self.expanded.source(experiment, key, *within)
+        return attributed(problem(self.path, place, what), self.changes, self.table)
 
 
 def load_suite(
@@ -125,9 +127,11 @@ def _experiments(path: Path, defaults: dict[str, Any], expanded: Expanded, regis
         origin = expanded.origins[name]
         if origin.keys:
             _check_name(path, ("experiments", origin.template, "grid"), name)
-        merged = merge_experiment(defaults, table)
+        merged = resolved(path, merge_experiment(defaults, table), table, ("experiments", origin.template))
 
         def shown(place: Place, table: dict[str, Any] = table, origin: Origin = origin) -> Place:
+            if place and place[0] in SHORTHAND and place[0] not in table and "model" in table:
+                return origin.place(("model", *place))
             inherited = place and place[0] not in table and place[0] in defaults
             return ("defaults", *place) if inherited else origin.place(place)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from harness.datasets.splits import SplitTable
 from harness.interfaces import ActivationName, Gradient, Placement
@@ -82,14 +82,28 @@ class OptimizerTable(ComponentTable):
     learning_rate: Positive
 
 
+def _named(value: Any) -> Any:
+    """Return the table that a name alone means."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class ModelTable(ComponentTable):
+    """``model``: what makes the network's layers, and its options."""
+
+
 class Experiment(Table):
-    """``[experiments.NAME]``, merged with ``[defaults]``: a network and its training recipe."""
+    """``[experiments.NAME]``, merged with ``[defaults]``: a network and its training recipe.
+
+    Without ``model``, the network is a multilayer perceptron of ``hidden_layers``, ``activation``, ``batch_norm`` and
+    ``dropout``; with one they have their defaults, and mean nothing.
+    """
 
     group: str = ""
     description: str = ""
     backend: Name | Annotated[list[Name], Field(min_length=1, max_length=100)] = "numpy"
     device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$", max_length=50)] = "auto"
     placement: Placement = "auto"
+    model: Annotated[ModelTable, BeforeValidator(_named, json_schema_input_type=Name | ModelTable)] | None = None
     hidden_layers: Annotated[list[Count], Field(max_length=1_000)]
     activation: ActivationName = "relu"
     batch_norm: bool = False
@@ -103,6 +117,12 @@ class Experiment(Table):
     schedule: Schedule = Constant()
     epochs: Count = 50
     early_stopping: EarlyStopping | Literal[False] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_hidden_layers(cls, data: Any) -> Any:
+        """Let a table that names a model leave the multilayer perceptron's one required key out."""
+        return {"hidden_layers": []} | data if isinstance(data, dict) and data.get("model") is not None else data
 
     @property
     def backends(self) -> list[str]:

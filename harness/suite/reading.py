@@ -115,7 +115,7 @@ def merge_experiment(defaults: dict[str, Any], experiment: dict[str, Any]) -> di
     """
     merged = dict(defaults)
     for key, value in experiment.items():
-        inherited = merged.get(key)
+        inherited = as_table(key, merged.get(key))
         if isinstance(value, dict) and isinstance(inherited, dict) and "name" not in value:
             merged[key] = inherited | value
         else:
@@ -130,10 +130,15 @@ def put(table: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     """
     result = dict(table)
     for key, value in change.items():
-        inner = result.get(key)
+        inner = as_table(key, result.get(key))
         merges = key in {"suite", "finalists"} or not (isinstance(value, dict) and isinstance(value.get("name"), str))
         if merges and isinstance(value, dict) and isinstance(inner, dict):
             result[key] = put(inner, value)
         else:
             result[key] = value
     return result
+
+
+def as_table(key: str, value: Any) -> Any:
+    """Return a value, and for the name of a model the table that it means."""
+    return {"name": value} if key == "model" and isinstance(value, str) else value

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.suite.models import Suite
 
-_PARTIAL = ("Experiment", "OptimizerTable", "EarlyStopping")
+_PARTIAL = ("Experiment", "OptimizerTable", "ModelTable", "EarlyStopping")
 """Tables that an experiment may give in part, because ``[defaults]`` completes them."""
 
 _GRID = {

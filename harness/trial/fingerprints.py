@@ -23,6 +23,9 @@ _PRESENTATION = {"group", "description"}
 _ELSEWHERE = {"backend", "device", "placement", "precision"}
 """Settings that the meaning has elsewhere, the backend as it was chosen and the precision, or the environment has."""
 
+_NEWER = {"model"}
+"""Settings that rows of an earlier version lack: left out where there is none, so that such rows keep their digest."""
+
 
 def stamped(row: TrialRow) -> TrialRow:
     """Return a row with its fingerprint."""
@@ -30,7 +33,11 @@ def stamped(row: TrialRow) -> TrialRow:
 
 
 def _meaning(row: TrialRow) -> dict[str, Any]:
-    settings = {key: value for key, value in row.settings.items() if key not in _PRESENTATION | _ELSEWHERE}
+    settings = {
+        key: value
+        for key, value in row.settings.items()
+        if key not in _PRESENTATION | _ELSEWHERE and not (key in _NEWER and value is None)
+    }
     return {
         **row.basis,
         "seed": row.seed,

@@ -129,7 +129,7 @@ ARGUMENTS = {
     "RUN": (lambda draw: draw.choice(("runs/out", "runs/out", _path(draw)))),
     "FOLDER": (lambda draw: draw.choice((_path(draw), "runs", "."))),
     "FILE": _path,
-    "KIND": _word("backend", "optimizer", "perturbation", "dataset"),
+    "KIND": _word("backend", "optimizer", "model", "perturbation", "dataset"),
     "NAME": text,
     "DATASET": _word("digits", "files"),
 }

@@ -17,13 +17,16 @@ class Kind(StrEnum):
 
     backend = "backend"
     optimizer = "optimizer"
+    model = "model"
     perturbation = "perturbation"
     dataset = "dataset"
     suite = "suite"
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="backend, optimizer, perturbation, dataset or suite.")],
+    kind: Annotated[
+        Kind, typer.Argument(metavar="KIND", help="backend, optimizer, model, perturbation, dataset or suite.")
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name in suites.")],
     *,
     directory: Annotated[

@@ -15,14 +15,20 @@ from harness.machine.files import write_bytes
 from harness.machine.paths import status_of
 from harness.plugins.loading import Registry
 
-Scaffold = Literal["backend", "optimizer", "perturbation", "dataset", "suite"]
+Scaffold = Literal["backend", "optimizer", "model", "perturbation", "dataset", "suite"]
 SCAFFOLDS: tuple[Scaffold, ...] = get_args(Scaffold)
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 24
 """With more, a line of the templates would be longer than their formatter has it."""
 
-_TARGETS = {"backend": "Backend", "optimizer": "Optimizer", "perturbation": "perturb", "dataset": "Dataset"}
+_TARGETS = {
+    "backend": "Backend",
+    "optimizer": "Optimizer",
+    "model": "layers",
+    "perturbation": "perturb",
+    "dataset": "Dataset",
+}
 """What a module registers: the same whatever its name is, which would else hide an import or a builtin somewhere."""
 
 _PACKAGE = {
