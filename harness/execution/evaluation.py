@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.execution.dispatch import Stopped, Work, together
+from harness.execution.ensembles import needed
 from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.training import Conditions
@@ -13,6 +14,7 @@ from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
 from harness.rows import TrialRow
 from harness.store import Run, Stored, plain
+from harness.store.ensembles import Key, probabilities
 from harness.suite.finalists import tested
 from harness.trial import received
 from harness.trial.fingerprints import evaluation_fingerprint
@@ -40,10 +42,11 @@ def evaluate_all(
     Finalists are chosen among all of the run's rows, and measured if this command asked for them.
     """
     third_party = any(registry.third_party("perturbation", table.perturbation) for table in run.suite.robustness)
-    groups = _grouped(_due(run, plan, asked), pool.slots)
+    due, keep = _due(run, plan, asked)
+    groups = _grouped(due, pool.slots)
     while groups:
         alone: list[list[_Member]] = []
-        tasks = [_task(run, plan, group, conditions, isolated=third_party) for group in groups]
+        tasks = [_task(run, plan, group, keep, conditions, isolated=third_party) for group in groups]
         works = [Work(task, group[0][0].devices) for task, group in zip(tasks, groups, strict=True)]
         for index, returned in together(pool, works):
             group = groups[index]
@@ -62,18 +65,25 @@ def evaluate_all(
         groups = alone
 
 
-def _due(run: Run, plan: Plan, asked: Sequence[TrialRow]) -> list[_Member]:
-    """Return the trials to measure, each with its stored row."""
+def _due(run: Run, plan: Plan, asked: Sequence[TrialRow]) -> tuple[list[_Member], frozenset[Key]]:
+    """Return the trials to measure, each with its stored row; and those whose whole probabilities ensembles need."""
     planned = {(trial.row.experiment, trial.row.seed): trial for trial in plan.trials}
     finalists = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
-    due = []
-    for row in asked:
-        trial = planned[row.experiment, row.seed]
-        if trial.spec is None or (row.experiment, row.seed) not in finalists:
-            continue
-        if row.evaluation is None or row.evaluation.fingerprint != _fingerprint(run, plan, row):
-            due.append((replace(trial, row=row), trial.spec))
-    return due
+    rows = {key: row for row in asked if (key := (row.experiment, row.seed)) in finalists}
+    able = {key for key in rows if planned[key].spec}
+    due = {key for key in able if _stored_fingerprint(rows[key]) != _fingerprint(run, plan, rows[key])}
+    ensembles = needed(run, rows, due, able)
+    due |= ensembles.again.keys()
+    members = [
+        (replace(planned[key], row=row), spec)
+        for key, row in rows.items()
+        if key in due and (spec := planned[key].spec)
+    ]
+    return members, ensembles.keep
+
+
+def _stored_fingerprint(row: TrialRow) -> str:
+    return row.evaluation.fingerprint if row.evaluation else ""
 
 
 def _fingerprint(run: Run, plan: Plan, row: TrialRow) -> str:
@@ -95,14 +105,22 @@ def _grouped(due: Sequence[_Member], slots: int) -> list[list[_Member]]:
     return groups
 
 
-def _task(run: Run, plan: Plan, group: Sequence[_Member], conditions: Conditions, *, isolated: bool) -> Task:
+def _task(
+    run: Run, plan: Plan, group: Sequence[_Member], keep: frozenset[Key], conditions: Conditions, *, isolated: bool
+) -> Task:
     first = group[0][1]
+    keys = [(spec.experiment, spec.seed) for _, spec in group]
+    places = [
+        probabilities(run, key, _fingerprint(run, plan, planned.row)).absolute() if key in keep else None
+        for key, (planned, _) in zip(keys, group, strict=True)
+    ]
     return Task(
         evaluate_trials,
         EvaluationSpec(
             tuple((spec, *_state(run, planned.row)) for planned, spec in group),
             tuple(run.suite.robustness),
             plan.perturbations,
+            tuple(places),
         ),
         "evaluate " + ", ".join(spec.title for _, spec in group),
         log=run.log(first.experiment, first.seed).absolute(),

@@ -1,9 +1,11 @@
 """What a run directory has for a planned trial: the row that serves, or why there is none; and what follows from it."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.execution.ensembles import needed
 from harness.execution.plan import PlannedTrial
 from harness.plugins.loading import Registry
 from harness.rows import TrialRow
@@ -116,7 +118,27 @@ def to_measure(
             continue
         if why := _why_measured(run, lookup, lookup.row, registry):
             measured[key] = why
-    return measured
+    return _for_ensembles(run, trials, lookups, finalists, set(measured)) | measured
+
+
+def _for_ensembles(
+    run: Run,
+    trials: Sequence[PlannedTrial],
+    lookups: Sequence[Lookup],
+    finalists: AbstractSet[tuple[str, int]],
+    measured: AbstractSet[tuple[str, int]],
+) -> dict[tuple[str, int], str]:
+    """Return the tested trials that are measured again because an ensemble needs all their probabilities."""
+    found = [(planned, lookup) for planned, lookup in zip(trials, lookups, strict=True) if lookup.row or planned.spec]
+    rows = {
+        key: lookup.row or planned.row
+        for planned, lookup in found
+        if (key := _key(planned.row)) in finalists or not lookup.row
+    }
+    to_train = {_key(planned.row) for planned, lookup in found if not lookup.row}
+    able = {_key(planned.row) for planned, _ in found if planned.spec}
+    again = needed(run, rows, measured | to_train, able).again
+    return {key: f"the ensemble {name} needs its probabilities" for key, name in again.items()}
 
 
 def reasons(run: Run, trials: Sequence[PlannedTrial], registry: Registry) -> list[str]:

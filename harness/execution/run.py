@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.execution.dispatch import Stopped
+from harness.execution.ensembles import answer_all
 from harness.execution.evaluation import evaluate_all
 from harness.execution.forecast import Forecast, Timings, estimates, makespan
 from harness.execution.plan import Plan, PlannedTrial
@@ -16,13 +17,14 @@ from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
 from harness.rows import TrialRow
 from harness.store import Run, clear, read_classes, read_sums, write_classes
+from harness.store.ensembles import ensemble_rows
 from harness.trial.gallery import class_record
 from harness.trial.jobs import split_of
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the trials that a command asked for."""
+    """What became of the trials that a command asked for, and of the ensembles of them alone."""
 
     rows: list[TrialRow]
     damaged: list[str]
@@ -78,17 +80,20 @@ def execute(
         "predicted_seconds": _predicted(foreknown(pending, timings, plan.dataset.sizes["train"]), pool.slots),
     }
     observers.run_started(run=about)
+    together: list[TrialRow] = []
     try:
         for row in train_all(run, pending, pool, observers, conditions, timings):
             rows[row.experiment, row.seed] = row
         for row in evaluate_all(run, plan, list(rows.values()), registry, pool, observers, conditions):
             rows[row.experiment, row.seed] = row
-        read_sums(run, list(run.rows()))  # so that no table waits for them
+        together = answer_all(run, plan, pool, conditions)
+        every = list(run.rows())
+        read_sums(run, [*every, *ensemble_rows(run, every)])  # so that no table waits for them
     except Stopped:
         pool.stop()
     finally:
         observers.run_finished(run=about | {"statuses": dict(Counter(row.status for row in rows.values()))})
-    return Outcome(list(rows.values()), damaged, stale, observers.faulty)
+    return Outcome([*rows.values(), *together], damaged, stale, observers.faulty)
 
 
 def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> float | None:

@@ -26,7 +26,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
     suite, dataset = material.run.suite.suite, material.run.dataset
     counts = material.results.counts
     seeds = dict.fromkeys(seed for _, seed in material.run.planned)
-    what = f"{counted(len(material.results.experiments), 'experiment')} × {counted(len(seeds), 'seed')}"
+    what = f"{counted(len(material.results.trained), 'experiment')} × {counted(len(seeds), 'seed')}"
     sizes = " / ".join(f"{dataset.sizes[name]:,}" for name in SETS)
     about = [
         material.results.data,
@@ -63,7 +63,7 @@ def _best(material: Material) -> str:
     best = _best_tested(material)
     if best:
         return _sentence(material, best)
-    trained = [(one, value) for one in material.results.experiments if (value := one.statistic("val_accuracy"))]
+    trained = [(one, value) for one in material.results.trained if (value := one.statistic("val_accuracy"))]
     if trained:
         highest = max(as_shown(value.mean, Kind.percent) for _, value in trained)
         best = [(one, value) for one, value in trained if as_shown(value.mean, Kind.percent) == highest]
@@ -151,7 +151,7 @@ def _moment(text: object) -> datetime | None:
 
 def _versions(material: Material) -> str:
     """Return harness's version, Python's, and the components that took part."""
-    rows = [row for one in material.results.experiments for row in one.done]
+    rows = [row for one in material.results.trained for row in one.done]
     found: dict[str, None] = {}
     if material.notes.get("harness"):
         found[f"harness {material.notes['harness']}"] = None
@@ -169,7 +169,7 @@ def _versions(material: Material) -> str:
 
 
 def _seconds(material: Material) -> str:
-    rows = [row for one in material.results.experiments for row in one.done]
+    rows = [row for one in material.results.trained for row in one.done]
     training = sum(row.metrics.seconds for row in rows if row.metrics)
     testing = sum(row.evaluation.seconds for row in rows if row.evaluation)
     return f"{spoken(training)} of training, {spoken(testing)} of testing"

@@ -35,7 +35,7 @@ def defaults() -> dict[str, Any]:
 def sheets(material: Material) -> list[Sheet]:
     """Return two tables: what all experiments share, and, a line each, what they do not."""
     usual = defaults()
-    settings = {one.name: flat(one.first.settings) for one in material.results.experiments}
+    settings = {one.name: flat(one.first.settings) for one in material.results.trained}
     keys = [key for key in dict.fromkeys(key for found in settings.values() for key in found) if key not in _ELSEWHERE]
     shared: list[str] = []
     own: list[str] = []
@@ -58,7 +58,7 @@ def environments(material: Material) -> list[Sheet]:
     """Return where trials ran, a column for each different environment, and which plugins took part."""
     places: dict[tuple[tuple[str, str], ...], list[str]] = {}
     components: dict[tuple[str, str], list[str]] = {}
-    for row in (row for one in material.results.experiments for row in one.done):
+    for row in (row for one in material.results.trained for row in one.done):
         places.setdefault(tuple(sorted(row.environment.items())), []).append(row.experiment)
         measured = row.evaluation.components if row.evaluation else {}
         for pair in (row.components | measured).items():

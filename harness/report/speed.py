@@ -26,8 +26,8 @@ _UNITS = (("milliseconds", 1e-3, 1.0), ("seconds", 1.0, 180.0), ("minutes", 60.0
 
 def figures(material: Material) -> list[Figure]:
     """Return two bar charts."""
-    done = [one for one in material.results.experiments if one.done]
-    return [_figure(measure, done, colours(material.results.experiments)) for measure in _MEASURES] if done else []
+    done = [one for one in material.results.trained if one.done]
+    return [_figure(measure, done, colours(material.results.trained)) for measure in _MEASURES] if done else []
 
 
 def bars(measure: str, done: list[ExperimentRows]) -> list[dict[str, Any]]:

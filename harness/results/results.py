@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from harness.results.experiments import ExperimentRows, perturbations
 from harness.results.inference import analysis_of, values_of
 from harness.rows import CLEAN, Condition, TrialRow
 from harness.store import Crossed, Run, read_sums
+from harness.store.ensembles import ensemble_rows
 from harness.suite import Suite
 from harness.suite.finalists import Choice, choices
 
@@ -34,11 +35,14 @@ class Results:
     dataset: DatasetInfo
     rows: list[TrialRow]
     run: Run | None = None
+    ensembles: list[TrialRow] = field(default_factory=list)
+    """A row of each ensemble, tested or not."""
 
     @classmethod
     def of(cls, run: Run) -> Results:
         """Return the results of a run; each of its rows is read once."""
-        return cls(run.directory, run.suite, run.dataset, list(run.rows()), run)
+        rows = list(run.rows())
+        return cls(run.directory, run.suite, run.dataset, rows, run, ensemble_rows(run, rows))
 
     @property
     def title(self) -> str:
@@ -75,15 +79,17 @@ class Results:
 
     @cached_property
     def experiments(self) -> list[ExperimentRows]:
-        """The experiments that have a planned trial, in the suite's order."""
-        grouped: dict[str, list[TrialRow]] = {}
-        for row in self.rows:
-            grouped.setdefault(row.experiment, []).append(row)
-        finalists = {name for names in self.finalists.values() for name in names}
+        """What is tested and compared: the trained experiments, then the ensembles, each in the suite's order."""
+        finalists = {name for names in self.finalists.values() for name in names} | set(self.suite.ensembles)
         return [
             ExperimentRows(name, rows, not self.suite.finalists or name in finalists, self.severities)
-            for name, rows in grouped.items()
+            for name, rows in _grouped([*self.rows, *self.ensembles]).items()
         ]
+
+    @cached_property
+    def trained(self) -> list[ExperimentRows]:
+        """The experiments that have a planned trial, in the suite's order; ensembles are not trained."""
+        return [experiment for experiment in self.experiments if experiment.name not in self.suite.ensembles]
 
     @cached_property
     def named(self) -> dict[str, ExperimentRows]:
@@ -118,8 +124,8 @@ class Results:
         """How many trials are ``planned``, ``done`` and ``tested``."""
         return Counter(
             planned=len(self.rows),
-            done=sum(len(experiment.done) for experiment in self.experiments),
-            tested=sum(len(experiment.tested) for experiment in self.experiments),
+            done=sum(len(experiment.done) for experiment in self.trained),
+            tested=sum(len(experiment.tested) for experiment in self.trained),
         )
 
     def analysis(self, metric: str, conditions: tuple[Condition, ...] = (CLEAN,)) -> Analysis:
@@ -138,7 +144,7 @@ class Results:
 
     @cached_property
     def _sums(self) -> Mapping[Quantity, Crossed]:
-        return read_sums(self.run, self.rows) if self.run else {}
+        return read_sums(self.run, [*self.rows, *self.ensembles]) if self.run else {}
 
     def over(
         self,
@@ -162,3 +168,11 @@ class Results:
         if pair:
             values = [{seed: side[seed] for seed in analysis.seeds if seed in side} for side in values]
         return difference(experiment.name, metric, conditions[0], values[0], values[1], pair)
+
+
+def _grouped(rows: list[TrialRow]) -> dict[str, list[TrialRow]]:
+    """Return rows by experiment, in their order."""
+    grouped: dict[str, list[TrialRow]] = {}
+    for row in rows:
+        grouped.setdefault(row.experiment, []).append(row)
+    return grouped

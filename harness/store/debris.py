@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.machine.files import is_temporary
+from harness.store.ensembles import ensembles
 from harness.store.header import NAME
 from harness.store.run import Run
 
@@ -26,7 +27,8 @@ def strangers(directory: Path) -> Iterator[str]:
 def clear(run: Run) -> None:
     """Remove the temporary files of a run and of its planned trials; what cannot be removed stays."""
     _clear(run.directory, of={NAME, "classes.npz", "sums.npz"})
-    for experiment, seed in run.planned:
+    places = [*run.planned, *((ensemble.name, ensemble.seed) for ensemble in ensembles(run))]
+    for experiment, seed in places:
         _clear(run.trial_directory(experiment, seed))
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
+from harness.store.ensembles import ensemble_rows
 from harness.store.opening import LOCK, lockable
 from harness.store.run import Run
+from harness.text import counted
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,15 @@ def _state(directory: Path) -> tuple[str, str]:
         run = Run.open(directory)
     except HarnessError as error:
         return "", f"unreadable: {str(error).removeprefix(str(directory)).lstrip('/: ')}"
-    statuses = Counter(row.status for row in run.rows(derive=False))
+    rows = list(run.rows(derive=False))
+    together = ensemble_rows(run, rows, derive=False)
+    answered = sum(row.status == "done" for row in together)
+    statuses = Counter(row.status for row in rows)
     done = statuses.pop("done", 0)
     counts = [f"{done} of {len(run.planned)} done", *(f"{count} {status}" for status, count in statuses.items())]
-    state = "running" if _held(directory) else "complete" if done == len(run.planned) else "incomplete"
+    counts += [f"{answered} of {counted(len(together), 'ensemble')} tested"] if together else []
+    complete = done == len(run.planned) and answered == len(together)
+    state = "running" if _held(directory) else "complete" if complete else "incomplete"
     return run.suite.suite.name, f"{state}: {', '.join(counts)}"
 
 

@@ -5,6 +5,7 @@
     run.json                            format, suite, dataset, planned trials, how the run came about
     classes.npz                         each class's images in numbers, and one of them, for reports
     sums.npz                            sums of products of test predictions, for comparisons of experiments
+    ensembles/<ensemble>/seed-<seed>/   row.json, evaluation.npz, examples.npz, log.txt
     trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, examples.npz, log.txt,
                                         checkpoint.npz
     superseded/<experiment>/seed-<seed>/<fingerprint>/    the same, of a trial that means something else now
@@ -79,7 +80,9 @@ class Run:
         return read_header(self.directory).notes
 
     def trial_directory(self, experiment: str, seed: int) -> Path:
-        """Return where a trial's files are."""
+        """Return where a trial's files are, or an ensemble's."""
+        if experiment in self.suite.ensembles:
+            return self.directory / "ensembles" / self._ensembles[experiment] / f"seed-{seed}"
         return self.directory / "trials" / self._trials[experiment] / f"seed-{seed}"
 
     def shelf(self, experiment: str, seed: int) -> Path:
@@ -93,6 +96,10 @@ class Run:
     @cached_property
     def _trials(self) -> dict[str, str]:
         return located(self.directory / "trials", self._folders)
+
+    @cached_property
+    def _ensembles(self) -> dict[str, str]:
+        return located(self.directory / "ensembles", folders(self.suite.ensembles))
 
     @cached_property
     def _superseded(self) -> dict[str, str]:
@@ -171,7 +178,7 @@ class Run:
                     more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
                     yield self._placeholder(experiment, seed, "stale", changes[0] + more)
                 case stored:
-                    yield self._as_described(self._derived(stored) if derive else stored.row)
+                    yield self.completed(stored, derive=derive)
 
     def _staleness(self, row: TrialRow) -> list[str]:
         """Return how a row differs from its trial as the run was last described; an untried trial made nothing."""
@@ -228,7 +235,9 @@ class Run:
 
         return derived(stored.row, opened, len(self.dataset.class_names))
 
-    def _as_described(self, row: TrialRow) -> TrialRow:
+    def completed(self, stored: Stored, *, derive: bool = True) -> TrialRow:
+        """Return a stored row that serves as `rows` yields it."""
+        row = self._derived(stored) if derive else stored.row
         evaluation = as_described(row, self.suite.robustness, self.components)
         return row if evaluation is row.evaluation else replace(row, evaluation=evaluation)
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from harness.errors import nearest, shown
-from harness.suite.finalists import matching
+from harness.suite.finalists import matching, may_be_tested
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import BestOf, Suite
 from harness.suite.problems import problem
@@ -69,6 +69,26 @@ def check_references(path: Path, suite: Suite) -> None:
             raise problem(path, place, what)
 
 
+def check_ensembles(path: Path, suite: Suite) -> None:
+    """Refuse an ensemble named as an experiment, and a member that no run of the suite has tested.
+
+    Raises:
+        HarnessError: a member is unknown, or never among the finalists.
+    """
+    for name, ensemble in suite.ensembles.items():
+        if name in suite.experiments or name in suite.finalists:
+            other = "an experiment" if name in suite.experiments else "a label of [finalists]"
+            raise problem(path, ("ensembles", name), f"{shown(name)} is {other}, too. Rename one of them")
+        for position, member in enumerate(ensemble.members):
+            place = ("ensembles", name, "members", position)
+            if member not in suite.experiments:
+                what = f"unknown experiment {shown(member)}. {nearest(member, suite.experiments)}"
+                raise problem(path, place, what)
+            if not may_be_tested(suite, [member]):
+                what = f"{shown(member)} is never tested: no label of [finalists] means it. Add one, or remove it here"
+                raise problem(path, place, what)
+
+
 def check_leaderboard(path: Path, suite: Suite, perturbations: Collection[str]) -> None:
     """Refuse a baseline, a pair or a series of unknown experiments, a series of no label, and unknown perturbations.
 
@@ -100,8 +120,8 @@ def check_experiment(path: Path, place: Place, suite: Suite, name: str) -> None:
     """Refuse an unknown experiment; a label of ``[finalists]`` means the experiment that is chosen for it.
 
     Raises:
-        HarnessError: the suite has no experiment and no label of this name.
+        HarnessError: the suite has no experiment, no ensemble and no label of this name.
     """
-    known = {**suite.experiments, **suite.finalists}
+    known = [*suite.contenders, *suite.finalists]
     if name not in known:
         raise problem(path, place, f"unknown experiment {shown(name)}. {nearest(name, known)}")

@@ -38,6 +38,7 @@ def _figure(path: Path, place: Place, suite: Suite, expect: Expect) -> list[str]
         name = getattr(expect, key)
         if name is not None:
             check_experiment(path, (*place, key), suite, name)
+            _check_measured(path, (*place, "metric"), suite, name, metrics(expect))
     count = len(listed(expect.value))
     for key in ("metric", "severity", "tolerance"):
         values = getattr(expect, key)
@@ -66,8 +67,16 @@ def _relation(path: Path, place: Place, suite: Suite, expect: Expect) -> list[st
             raise problem(path, (*place, "relation"), str(error)) from None
         for term in relation.terms:
             check_experiment(path, (*place, "relation"), suite, term.experiment)
+            _check_measured(path, (*place, "relation"), suite, term.experiment, [term.metric])
             names.append(term.metric)
     return names
+
+
+def _check_measured(path: Path, place: Place, suite: Suite, name: str, names: list[str]) -> None:
+    """Refuse a metric that an ensemble does not have: it is not trained, and answers test rows alone."""
+    for metric in names if name in suite.ensembles else ():
+        if not CATALOGUE[metric].of_test:
+            raise problem(path, place, f"{shown(name)} is an ensemble: it has metrics of test rows, and no {metric}")
 
 
 def _condition(path: Path, place: Place, expect: Expect, names: list[str], known: Collection[str]) -> None:

@@ -84,8 +84,11 @@ def finalists(suite: Suite, rows: Sequence[TrialRow]) -> dict[str, list[str]]:
 
 
 def tested(suite: Suite, rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """Return the done trials whose test rows are read: all seeds of every finalist, or all without ``[finalists]``."""
-    named = {name for names in finalists(suite, rows).values() for name in names}
+    """Return the done trials whose test rows are read: all seeds of every finalist, or all without ``[finalists]``.
+
+    Done ensembles among the rows are tested, too.
+    """
+    named = {name for names in finalists(suite, rows).values() for name in names} | set(suite.ensembles)
     return [row for row in rows if row.status == "done" and (not suite.finalists or row.experiment in named)]
 
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.errors import HarnessError, shown
 from harness.interfaces import Dataset
 from harness.plugins.loading import Registry
-from harness.suite.checks import check_conditions, check_leaderboard, check_references, check_training
+from harness.suite.checks import check_conditions, check_ensembles, check_leaderboard, check_references, check_training
 from harness.suite.components import check_components, check_optimizer_name, check_perturbation_name
 from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
@@ -82,6 +82,7 @@ def load_suite(
         check_training(path, suite, expanded)
         check_conditions(path, suite)
         check_references(path, suite)
+        check_ensembles(path, suite)
         # A perturbation of a table is checked there, if it is needed.
         perturbations = {*registry.named("perturbation"), *(table.perturbation for table in suite.robustness)}
         check_leaderboard(path, suite, perturbations)

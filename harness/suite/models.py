@@ -130,6 +130,18 @@ class Experiment(Table):
         return [self.backend] if isinstance(self.backend, str) else self.backend
 
 
+class EnsembleTable(Table):
+    """``[ensembles.NAME]``: trained networks that answer together, by the mean of their probabilities.
+
+    ``members``: several experiments, whose networks of one seed make one ensemble, so that there is one for each seed;
+    or one experiment, whose networks of all seeds make a single ensemble.
+    """
+
+    members: Annotated[list[Text], Field(min_length=1, max_length=100), AfterValidator(distinct)]
+    group: str = "ensembles"
+    description: str = ""
+
+
 class BestOf(Table):
     """A finalist that validation chooses: the best of the experiments that ``best_of`` (a name or glob) matches."""
 
@@ -192,6 +204,7 @@ class Frame(Table):
     suite: About
     dataset: DatasetTable = DatasetTable(name="digits")
     finalists: dict[str, Annotated[str, Field(min_length=1)] | BestOf] = {}
+    ensembles: dict[ExperimentName, EnsembleTable] = {}
     robustness: list[Robustness] = []
     leaderboard: LeaderboardTable = LeaderboardTable()
     expectations: ExpectationsTable = ExpectationsTable()
@@ -202,3 +215,8 @@ class Suite(Frame):
     """A whole suite, with complete experiments."""
 
     experiments: dict[ExperimentName, Experiment]
+
+    @property
+    def contenders(self) -> list[str]:
+        """The names of what is tested and compared: experiments, then ensembles."""
+        return [*self.experiments, *self.ensembles]

@@ -12,12 +12,13 @@ from harness import metrics
 from harness.errors import TrialError
 from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb
 from harness.metrics.catalogue import computed_names, of_predictions
-from harness.metrics.predictions import OF_IMAGES, TOP, has_likeliest, of_conditions
+from harness.metrics.predictions import OF_IMAGES, TOP, Predictions, has_likeliest, of_conditions
 from harness.rows import Condition, Measure
 from harness.seeding import generator
 from harness.trial.inputs import read_only
 from harness.trial.outputs import read_predictions
 from harness.trial.perturbing import Features, check_returned, keywords, kind_of
+from harness.trial.probabilities import Keeper
 from harness.trial.robustness import Robustness, conditions
 from harness.trial.scaling import Scaling
 
@@ -41,12 +42,14 @@ def evaluate(
     classes: int,
     perturbations: Sequence[NamedPerturb],
     scaling: Scaling | None = None,
+    keepers: Sequence[Keeper] = (),
 ) -> list[dict[str, NDArray[Any]]]:
     """Return each network's predictions of the test rows, as `Evaluated.predictions` describes them.
 
     ``features`` are those that the networks were trained on: uint8 images, or float32 vectors. ``scaling``: of vectors
     that are not standardised; perturbations work on them as if they were. Each block of rows is read, and each
-    condition's copy of it made, once for all networks.
+    condition's copy of it made, once for all networks. ``keepers``, one for each network or none, get the
+    log-probabilities block by block, and of each block condition by condition.
 
     Raises:
         TrialError: a backend or a perturbation returned what its contract does not allow.
@@ -60,14 +63,45 @@ def evaluate(
         for condition, perturbed in enumerate(_perturbed(features[rows[part]], block, perturbations, scaling)):
             given = read_only(perturbed)  # all networks and, of the clean rows, all perturbations share it
             when = _spoken(asked[condition])
-            for network, result in zip(networks, results, strict=True):
+            for index, (network, result) in enumerate(zip(networks, results, strict=True)):
                 returned = network.predict_images(given)
                 predictions = read_predictions(returned, truth[part], classes, when, likeliest=True)
-                for name in result.keys() - OF_IMAGES:
-                    result[name][condition, part] = predictions.arrays[name]
+                if keepers:
+                    keepers[index].add(returned)
+                _fill(result, condition, part, predictions)
     for result in results:
-        result["confusion"] = np.stack([metrics.confusion_matrix(truth, p, classes) for p in result["predicted"]])
+        result["confusion"] = _confusions(result, truth, classes)
     return results
+
+
+def gathered(
+    blocks: Iterator[NDArray[np.float32]], truth: NDArray[np.int64], rows: NDArray[np.int64], classes: int, count: int
+) -> dict[str, NDArray[Any]]:
+    """Return predictions as `evaluate` does from log-probabilities in the order that keepers get them in.
+
+    ``truth`` and ``rows`` (test rows,); ``count``: how many conditions there are.
+
+    Raises:
+        TrialError: they are not log-probabilities.
+    """
+    result = _empty(rows, truth, count, classes)
+    for start in range(0, len(rows), BLOCK):
+        part = slice(start, start + BLOCK)
+        for condition in range(count):
+            values = next(blocks)
+            when = f"in block {start // BLOCK}, condition {condition}"
+            _fill(result, condition, part, read_predictions(values, truth[part], classes, when, likeliest=True))
+    result["confusion"] = _confusions(result, truth, classes)
+    return result
+
+
+def _fill(result: dict[str, NDArray[Any]], condition: int, part: slice, predictions: Predictions) -> None:
+    for name in result.keys() - OF_IMAGES:
+        result[name][condition, part] = predictions.arrays[name]
+
+
+def _confusions(result: dict[str, NDArray[Any]], truth: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    return np.stack([metrics.confusion_matrix(truth, predicted, classes) for predicted in result["predicted"]])
 
 
 def _empty(rows: NDArray[np.int64], truth: NDArray[np.int64], conditions: int, classes: int) -> dict[str, NDArray[Any]]:

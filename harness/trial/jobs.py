@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from harness.trial.evaluation import NamedPerturb, evaluate, measures
 from harness.trial.gallery import confused
 from harness.trial.inputs import Inputs, read_only, training_labels
 from harness.trial.outputs import read_facts, read_placement
+from harness.trial.probabilities import Keeper
 from harness.trial.robustness import Robustness
 from harness.trial.scaling import Scaling
 from harness.trial.specs import (
@@ -160,14 +162,15 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
     perturbations = named_perturbs(spec.perturbations, registry)
     refuse_edited(spec.components, registry)
     started = perf_counter()
-    with limited(first.context.threads):
+    with limited(first.context.threads), ExitStack() as stack:
         networks = [build_network(trial, _read_state(path, digest), registry) for trial, path, digest in spec.trials]
-        try:
-            about = (split.test, first.network.classes, perturbations, inputs.scaling)
-            predicted = evaluate(networks, data.features, data.labels, *about)
-        finally:
-            for network in networks:
-                network.close()
+        for network in networks:
+            stack.callback(network.close)
+        keepers = [stack.enter_context(closing(Keeper(path))) for path in spec.kept]
+        about = (split.test, first.network.classes, perturbations, inputs.scaling)
+        predicted = evaluate(networks, data.features, data.labels, *about, keepers)
+        for keeper in keepers:
+            keeper.finish()
         seconds = (perf_counter() - started) / len(networks)
         return [
             Evaluated(

@@ -87,6 +87,8 @@ class EvaluationSpec:
     perturbations: tuple[Robustness, ...]
     components: Mapping[str, str] = field(default_factory=dict)
     """What the perturbations' plugins were when the run began, as rows name them."""
+    kept: tuple[Path | None, ...] = ()
+    """Of each trial, the file for its whole probabilities, None where no ensemble needs them; empty: of none."""
 
     def on(self, device: str) -> "EvaluationSpec":
         """Return the same on a device."""

@@ -106,6 +106,7 @@ def _show_plan(
     checkpoints: Mapping[tuple[str, int], str],
 ) -> None:
     from harness.errors import as_typed
+    from harness.execution.ensembles import ensemble_reasons
     from harness.execution.forecast import estimates, makespan
     from harness.execution.training import cost
     from harness.text import counted, spoken
@@ -149,6 +150,8 @@ def _show_plan(
     if not any(line[-1] for line in lines):
         headers, lines = headers[:-1], [line[:-1] for line in lines]
     table("", lines, headers, minor=["Group", "Parameters", "Memory"])
+    for ensemble, reason in ensemble_reasons(here):
+        say(f"ensemble {ensemble.name} seed {ensemble.seed}: {reason}")
     for name, reason in loaded.lacking.items():
         say(f"{name}: not selected, and unavailable: {reason}")
 

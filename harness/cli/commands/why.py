@@ -28,7 +28,9 @@ def why(
     suite: SuitePath,
     trial: Annotated[
         str,
-        typer.Argument(metavar="TRIAL", help="EXPERIMENT or EXPERIMENT/SEED.", autocompletion=complete_experiment),
+        typer.Argument(
+            metavar="TRIAL", help="EXPERIMENT or EXPERIMENT/SEED; an ensemble, too.", autocompletion=complete_experiment
+        ),
     ],
     *,
     assignments: Assignments = None,
@@ -44,6 +46,7 @@ def why(
     """
     settle_threads(1)
     from harness.errors import HarnessError, nearest
+    from harness.execution.ensembles import ensemble_reasons
     from harness.execution.plan import make_plan
     from harness.execution.resume import reasons
     from harness.machine.paths import status_of
@@ -54,14 +57,24 @@ def why(
     name, _, seed = trial.partition("/")
     plugins = registry()
     loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, [name])
-    if not matching(name, loaded.suite.experiments):
-        msg = f"{trial}: no such experiment. {nearest(name, loaded.suite.experiments)}"
+    ensemble = loaded.suite.ensembles.get(name)
+    if not ensemble and not matching(name, loaded.suite.experiments):
+        msg = f"{trial}: no such experiment. {nearest(name, loaded.suite.contenders)}"
         raise HarnessError(msg)
     with pool_of(1, 1) as pool:
-        made = make_plan(loaded, plugins, pool, only=[name], device=device)
+        made = make_plan(loaded, plugins, pool, only=ensemble.members if ensemble else [name], device=device)
     here = planned_run(run_directory(suite, dataset, out), loaded, made)
     if status_of(here.directory):
         here = take_up(here)
+    if ensemble:
+        known = [(each, reason) for each, reason in ensemble_reasons(here) if each.name == name]
+        answers = [(each, reason) for each, reason in known if not seed or str(each.seed) == seed]
+        if not answers:
+            msg = f"{trial}: no such seed. Known: {', '.join(str(each.seed) for each, _ in known)}."
+            raise HarnessError(msg)
+        for each, reason in answers:
+            say(f"{each.name} seed {each.seed}: {reason}")
+        return
     chosen = [planned for planned in made.trials if not seed or str(planned.row.seed) == seed]
     if not chosen:
         msg = f"{trial}: no such seed. Known: {', '.join(str(planned.row.seed) for planned in made.trials)}."

@@ -48,7 +48,7 @@ def seeds(experiments: Sequence[ExperimentRows]) -> str:
 def unfinished(results: Results) -> str:
     """Say which experiments had their best epoch at the last one that they were allowed: more might do better."""
     found = []
-    for one in results.experiments:
+    for one in results.trained:
         trained = [(row.metrics, row.settings.get("epochs")) for row in one.done if row.metrics]
         cut = sum(metrics.best_epoch == epochs for metrics, epochs in trained)
         if cut:

@@ -43,7 +43,7 @@ def overview(results: Results) -> Table:
     note = brief(
         notes.excluded(results),
         notes.unmeasured(results),
-        notes.seeds(results.experiments),
+        notes.seeds(results.trained),
         *certainty.sentences(results, found[0]),
         marks_over(base, lines),
         notes.DEGRADATION if results.perturbations else "",
@@ -84,7 +84,7 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
     note = brief(
         notes.excluded(results),
         notes.unmeasured(results) if ranking.perturbation else "",
-        notes.seeds(results.experiments),
+        notes.seeds(results.trained),
         *certainty.sentences(results, ranking),
         notes.DEGRADATION if ranking.perturbation else "",
         marks_over(base, lines),

@@ -36,16 +36,16 @@ def speed(results: Results) -> Table:
             "peak_device_bytes": _peak(one),
             "contended": one.contended,
         }
-        for one in results.experiments
+        for one in results.trained
     ]
     if not any(line["peak_device_bytes"] for line in lines):
         columns = [column for column in columns if column.key != "peak_device_bytes"]
     if not any(line["contended"] for line in lines):
         columns.pop()
-    if len(_places(results.experiments)) <= 1:
+    if len(_places(results.trained)) <= 1:
         # The contended ones stay behind, in the suite's order.
         lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_rate(line)))
-    note = doubts(results.experiments)
+    note = doubts(results.trained)
     return Table("speed", f"Training speed · {results.data}", columns, lines, note)
 
 

@@ -52,13 +52,13 @@ def _validation(results: Results) -> Table:
             "parameters": one.first.parameters or None,  # known before anything is trained
             "status": one.status,
         }
-        for one in results.experiments
+        for one in results.trained
     ]
     trials = counted(results.counts["planned"], "trial")
     title = f"Training and validation · {results.data} · {results.counts['done']} of {trials} done"
     # A figure of a time that is not to be compared has a "!".
-    times = doubts(results.experiments)
-    contended = any(one.contended for one in results.experiments)
+    times = doubts(results.trained)
+    contended = any(one.contended for one in results.trained)
     note = brief(notes.excluded(results), f"! {times}" if contended else times, notes.unfinished(results))
     return Table("validation", title, columns, lines, note)
 
@@ -82,7 +82,7 @@ def _test(results: Results) -> Table:
     columns.append(Column("status", "Status"))
     lines = []
     for one in results.experiments:
-        if results.finalists and one.name not in labels:
+        if results.finalists and one.name not in labels and one.name not in results.suite.ensembles:
             continue
         line: dict[str, Any] = {
             "experiment": one.name,
@@ -96,7 +96,7 @@ def _test(results: Results) -> Table:
         lines.append(line)
     trials = counted(results.counts["planned"], "trial")
     title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
-    note = brief(notes.selection(results), notes.seeds(results.experiments), marks_over(base, lines))
+    note = brief(notes.selection(results), notes.seeds(results.trained), marks_over(base, lines))
     return Table("test", title, columns, lines, note)
 
 
