@@ -1,4 +1,4 @@
-"""The core's plugin: optimizers, models, datasets and a peer, offered as a third party would offer them."""
+"""The core's plugin: optimizers, losses, models, datasets and a peer, offered as a third party would offer them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.interfaces import Dataset, Layer, Optimizer, Peer
+    from harness.interfaces import Dataset, Layer, Loss, Optimizer, Peer
 
 
 @hookimpl
@@ -18,6 +18,13 @@ def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str]
     register("sgd", "harness.optimizers:SGD")
     register("adam", "harness.optimizers:Adam")
     register("adamw", "harness.optimizers:AdamW")
+
+
+@hookimpl
+def register_losses(register: Callable[[str, Callable[..., Loss] | str], None]) -> None:
+    """Offer the losses of `harness.losses`."""
+    register("cross_entropy", "harness.losses:CrossEntropy")
+    register("focal", "harness.losses:Focal")
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backend, Dataset, Layer, Optimizer, Peer, Perturb
+    from harness.interfaces import Backend, BlockOptimizer, Dataset, Layer, Loss, Optimizer, Peer, Perturb
 
 hookspec = pluggy.HookspecMarker("harness")
 
@@ -23,8 +23,16 @@ def register_backends(register: Callable[[str, Callable[[], Backend] | str], Non
 
 
 @hookspec
-def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str], None]) -> None:
+def register_optimizers(register: Callable[[str, Callable[..., Optimizer | BlockOptimizer] | str], None]) -> None:
     """Offer optimizers: ``register(name, factory)``; the factory's keywords are the options of the TOML table.
+
+    Called once, when plugins are loaded. The annotations of the keywords are enforced; ``ValueError`` refuses a value.
+    """
+
+
+@hookspec
+def register_losses(register: Callable[[str, Callable[..., Loss] | str], None]) -> None:
+    """Offer losses: ``register(name, factory)``; the factory's keywords are the options of the TOML table.
 
     Called once, when plugins are loaded. The annotations of the keywords are enforced; ``ValueError`` refuses a value.
     """

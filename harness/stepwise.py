@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.descent import batch_loss, clip_factor
 from harness.interfaces import (
     LAYERS_OF_INTERFACE_1,
     Context,
@@ -72,9 +73,9 @@ class StepwiseBackend:
 class StepwiseNetwork(ABC):
     """A `harness.interfaces.Network` that is fed float batches from the host, one step at a time.
 
-    A subclass gives `step`, which ends with `descend`, and `forward`; both read ``values``. What `step` returns is
-    read when the epoch ends. One whose framework keeps
-    the weights itself overrides `state` and `load` too, and `synchronize` if its work is queued.
+    A subclass gives `step`, which begins its way back with `loss` and ends with `descend`, and `forward`; both read
+    ``values``. What `step` returns is read when the epoch ends. One whose framework keeps the weights itself overrides
+    `state` and `load` too, and `synchronize` if its work is queued.
     """
 
     placement = "stream"
@@ -105,12 +106,27 @@ class StepwiseNetwork(ABC):
     def forward(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return logits, or log-probabilities, (rows, classes) of x (rows, features), in evaluation mode."""
 
+    def loss(self, logits: NDArray[Any], labels: NDArray[np.int64]) -> tuple[float, NDArray[Any]]:
+        """Return a batch's mean loss and its gradient (rows, classes) by the logits, as the experiment asks for it.
+
+        Any loss, any weights of classes, a sum or a mean: `step` needs to know none of them.
+        """
+        weights = self.spec.class_weights
+        given = None if weights is None else np.array(weights, dtype=logits.dtype)
+        loss, gradient = batch_loss(self.spec, np, logits, labels, given)
+        return float(loss), gradient
+
     def descend(self, gradients: Mapping[str, NDArray[Any]], learning_rate: float) -> None:
-        """Update the parameters by their gradients, after adding what ``l2`` and ``weight_decay`` say."""
+        """Update the parameters by their gradients, after ``clip_norm``, and after ``l2`` and ``weight_decay``."""
         gradient = np.empty_like(self._flat)
         for block in self._flat_blocks:
+            self._view(gradient, block)[...] = gradients[block.key]
+        if self.spec.clip_norm is not None:
+            gradient *= clip_factor(np, np.vdot(gradient, gradient), self.spec.clip_norm)
+        for block in self._flat_blocks:
             penalty = self.spec.weight_decay + (self.spec.l2 if block.is_weight else 0.0)
-            self._view(gradient, block)[...] = gradients[block.key] + penalty * self.values[block.key]
+            if penalty:
+                self._view(gradient, block)[...] += penalty * self.values[block.key]
         self._flat[...], self._moments = self.optimizer.update(self._flat, gradient, self._moments, learning_rate)
 
     def state(self) -> State:

@@ -13,6 +13,7 @@ import numpy as np
 from harness.bench import BenchedNetwork, load_networks
 from harness.bench.cases import synthetic
 from harness.bench.networks import OPTIMIZER
+from harness.descent import for_blocks
 from harness.interfaces import Backend, Context, Placement
 from harness.plugins.loading import registry
 from harness.seeding import initial_state
@@ -25,7 +26,7 @@ BATCHES = (256, 2048)
 def peak(backend: Backend, device: str, network: BenchedNetwork, placement: Placement, batch: int) -> int | None:
     """Return the peak of one epoch, in bytes."""
     data, spec = synthetic(ROWS), replace(network.spec, batch_size=batch)
-    rule = build_optimizer(OPTIMIZER, registry())
+    rule = for_blocks(build_optimizer(OPTIMIZER, registry()), spec.parameters())
     built = backend.build(spec, initial_state(spec, 0), rule, Context(0, device=device, placement=placement))
     try:
         built.attach(data.features, data.labels)

@@ -19,12 +19,9 @@ class Softmax(StepwiseNetwork):
     def step(self, x, y, learning_rate):
         """Train on a batch."""
         logits = self.forward(x)
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        loss, right = -np.log(p[np.arange(len(y)), y]).mean(), (p.argmax(axis=1) == y).sum()
-        p[np.arange(len(y)), y] -= 1
-        p /= len(y) if self.spec.gradient == "mean" else 1
-        self.descend({"0.weight": x.T @ p, "0.bias": p.sum(axis=0)}, learning_rate)
+        right = (logits.argmax(axis=1) == y).sum()
+        loss, slope = self.loss(logits, y)
+        self.descend({"0.weight": x.T @ slope, "0.bias": slope.sum(axis=0)}, learning_rate)
         return loss, right
 
     def forward(self, x):

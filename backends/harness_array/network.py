@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.descent import clip_factor
 from harness.interfaces import (
     Array,
     Context,
@@ -21,7 +22,7 @@ from harness_array.devices import Device, on_its_device
 from harness_array.images import AttachedImages
 from harness_array.kinds import build_chain
 from harness_array.layers import LinearLayer
-from harness_array.loss import SoftmaxCrossEntropy, log_softmax
+from harness_array.loss import log_softmax, loss_for
 from harness_array.site import Site, StepKey
 from harness_array.updates import update_for
 
@@ -59,7 +60,7 @@ class ArrayNetwork:
         self._scratch = device.xp.empty_like(self._parameters) if spec.l2 or spec.weight_decay else None
         self._running = {key: device.xp.zeros(shape, dtype=dtype) for key, shape in spec.buffers().items()}
         self._batch = device.xp.empty((rows, spec.features), dtype=dtype)
-        self._loss = SoftmaxCrossEntropy(device.xp, spec.batch_size, spec.classes, dtype)
+        self._loss = loss_for(device, spec, dtype)
         self._step_key = StepKey()
         self._layers = self._build_layers(rows, dtype)
         self.load(initial)
@@ -140,9 +141,12 @@ class ArrayNetwork:
 
     def _step(self, x: Array, labels: Array, learning_rate: float) -> tuple[Array, Array]:
         logits = self._forward(x, training=True)
-        loss, right, gradient = self._loss(logits, labels, mean=self._spec.gradient == "mean")
+        loss, right, gradient = self._loss(logits, labels)
         for layer in reversed(self._layers):
             gradient = layer.backward(gradient)
+        if self._spec.clip_norm is not None:
+            squares = self._xp.matmul(self._gradients, self._gradients)
+            self._gradients *= clip_factor(self._xp, squares, self._spec.clip_norm)
         self._add_penalties()
         self._update.step(self._parameters, self._gradients, learning_rate)
         return loss, right

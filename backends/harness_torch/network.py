@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy, log_softmax
+from torch.nn.functional import log_softmax
 
 from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.images import AttachedImages, to_tensor
+from harness_torch.loss import clip, loss_for
 from harness_torch.modules import build_modules, random_draws, statistics
 from harness_torch.parameters import Parameters, in_state
 from harness_torch.updates import update_for
@@ -48,6 +49,7 @@ class TorchNetwork:
         self._masks: Masks = DeviceMasks(device) if device.type == "cuda" else HostMasks()
         self._modules = build_modules(spec, self._masks, device, dtype)
         self._parameters = Parameters(spec, self._modules, dtype, device, rounded=mixed)
+        self._loss = loss_for(spec, dtype, device)
         self._draws = random_draws(self._modules)
         self._statistics = statistics(spec, self._modules)
         self._predict_rows = PREDICT_ROWS[device.type]
@@ -105,27 +107,28 @@ class TorchNetwork:
         correct = (predicted == labels).sum(dtype=torch.float64)
         measured = torch.cat([losses, correct[None]]).cpu().numpy()  # the one transfer
         return EpochStats(
-            losses=measured[:-1] / sizes if self._spec.gradient == "sum" else measured[:-1],
+            losses=measured[:-1] / sizes if self._loss.summed else measured[:-1],
             sizes=sizes,
             correct=int(measured[-1]),
             peak_device_bytes=torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else None,
         )
 
     def _step(self, x: Tensor, labels: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
-        """Return the loss, a sum or a mean as the gradient is, and the logits, both from before the update."""
+        """Return the loss, a sum or a mean as `Backward.summed` says, and the logits, both from before the update."""
         logits = self._logits(x)
-        loss = cross_entropy(logits, labels, reduction=self._spec.gradient)
         learned, spec = self._parameters, self._spec
         learned.forget_gradients()
-        torch.autograd.backward(loss)
+        loss = self._loss.backward(logits, labels)
         with torch.no_grad():
             gradients = learned.gradients()
+            if spec.clip_norm is not None:
+                clip(gradients, spec.clip_norm)
             if spec.l2:
                 for index in learned.weights:
                     gradients[index].add_(learned.kept[index], alpha=spec.l2)
             self._update.step(learned.kept, gradients, learning_rate, spec.weight_decay)
             learned.renew_copies()
-        return loss.detach(), logits.detach()
+        return loss, logits.detach()
 
     def _logits(self, x: Tensor) -> Tensor:
         """Return the logits (rows, classes) of x (rows, features), in the precision of what is learned.

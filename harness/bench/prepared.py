@@ -14,6 +14,7 @@ from harness.bench.pace import repeats, steps_together
 from harness.bench.storage import stored
 from harness.bench.work import evaluation, work_of
 from harness.datasets.cache import CachedDataset
+from harness.descent import for_blocks
 from harness.errors import HarnessError
 from harness.interfaces import Backend, Labelled, MultiplyingBackend, Peer
 from harness.machine.host import host
@@ -181,7 +182,8 @@ def _backend(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) 
         images()
         kernels = {str(name): read_facts(variables) for name, variables in backend.matrix_kernels().items()}
         return Prepared(case, lambda: _repeat(multiply, steps // together), circumstances, cleanup, kernels=kernels)
-    network = backend.build(spec, initial_state(spec, SEED), build_optimizer(OPTIMIZER, plugins), context)
+    rule = for_blocks(build_optimizer(OPTIMIZER, plugins), spec.parameters())
+    network = backend.build(spec, initial_state(spec, SEED), rule, context)
     cleanup.callback(network.close)
     data = images()
     network.attach(data.features, data.labels)

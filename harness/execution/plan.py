@@ -12,6 +12,7 @@ from harness.execution.apart import read
 from harness.execution.fitting import check_perturbations, scale_of
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
+from harness.execution.recipes import loss_spec, minimising, optimizer_spec
 from harness.interfaces import Context, NetworkSpec, kinds_of
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
@@ -96,10 +97,12 @@ def make_plan(
     questions = []
     for name, experiment in experiments.items():
         network = planned_network(loaded, registry, name, info.shape, len(info.class_names))
+        network = minimising(loaded, name, network, data, split)
         _check_last_batch(loaded, name, network, len(split.train))
         place = device if device and experiment.device == "auto" else experiment.device
-        optimizer = _optimizer_spec(loaded, name)
-        questions.append(Question(tuple(experiment.backends), place, network, optimizer, experiment.precision))
+        optimizer = optimizer_spec(loaded, name)
+        loss = loss_spec(loaded, name)
+        questions.append(Question(tuple(experiment.backends), place, network, optimizer, experiment.precision, loss))
     answers = ask(pool, registry, questions)
     _check_device(device, questions, answers)
     trials = []
@@ -108,6 +111,7 @@ def make_plan(
             ("dataset", suite.dataset.name),
             ("optimizer", experiment.optimizer.name),
             ("model", experiment.model.name if experiment.model else None),
+            ("loss", question.loss.name if question.loss else None),
             ("backend", answer.backend),
         ]
         components = {f"{kind} {part}": _identity(registry, kind, part) for kind, part in parts if part}
@@ -226,7 +230,8 @@ def _trial_spec(
         split=loaded.suite.dataset.split,
         network=network,
         backend=row.backend,
-        optimizer=_optimizer_spec(loaded, row.experiment),
+        optimizer=optimizer_spec(loaded, row.experiment),
+        loss=loss_spec(loaded, row.experiment),
         learning_rate=experiment.optimizer.learning_rate,
         schedule=experiment.schedule,
         epochs=experiment.epochs,
@@ -236,8 +241,3 @@ def _trial_spec(
         components=row.components,
         third_party=third_party,
     )
-
-
-def _optimizer_spec(loaded: LoadedSuite, experiment: str) -> ComponentSpec:
-    table = loaded.suite.experiments[experiment].optimizer
-    return ComponentSpec(table.name, table.options, loaded.path.parent.absolute())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.descent import for_blocks
 from harness.errors import HarnessError, one_line, shown
 from harness.execution.apart import GRACE, result_of
 from harness.execution.pools import Failure, Pool, Task
@@ -12,7 +13,7 @@ from harness.plugins.foreign import LateError, foreign, patience
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec
-from harness.trial.jobs import build_optimizer, load_backend
+from harness.trial.jobs import build_optimizer, load_backend, with_loss
 from harness.trial.outputs import read_names, read_reason
 from harness.trial.tasks import Report
 
@@ -26,6 +27,8 @@ class Question:
     network: NetworkSpec
     optimizer: ComponentSpec
     precision: Precision = "float32"
+    loss: ComponentSpec | None = None
+    """None is the plain cross-entropy."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def _is_answer(value: Any, question: Question) -> bool:
 def _third_party(registry: Registry, question: Question) -> bool:
     """Return whether third-party code answers a question."""
     backends = (registry.third_party("backend", name) for name in question.backends)
-    return any(backends) or registry.third_party("optimizer", question.optimizer.name)
+    own_loss = question.loss is None or not registry.third_party("loss", question.loss.name)
+    return any(backends) or registry.third_party("optimizer", question.optimizer.name) or not own_loss
 
 
 def _precisions(backend: Backend) -> Sequence[Precision]:
@@ -140,9 +144,10 @@ def _asked(name: str, question: Question, registry: Registry) -> tuple[str | Non
     missing = missing_layers(backend, f"backend {name}", question.network)
     if missing is not None:
         return missing, ()
-    optimizer = build_optimizer(question.optimizer, registry)
+    network = with_loss(question.network, question.loss, registry)
+    optimizer = for_blocks(build_optimizer(question.optimizer, registry), network.parameters())
     keys = [
-        *read_names(backend.unsupported(question.network, optimizer), "unsupported"),
+        *read_names(backend.unsupported(network, optimizer), "unsupported"),
         *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
     ]
     if keys:

@@ -5,10 +5,11 @@ This package imports nothing of ours. A change to it that an existing plugin cou
 
 from typing import Any
 
+from harness.interfaces.arrays import Array
 from harness.interfaces.backend import (
     WITHHELD,
-    Array,
     Backend,
+    BlockOptimizer,
     EpochStats,
     Network,
     Optimizer,
@@ -45,6 +46,7 @@ from harness.interfaces.layers import (
     kinds_of,
     unsupported_layers,
 )
+from harness.interfaces.loss import Loss
 from harness.interfaces.network import Context, Gradient, NetworkSpec, Parameter, Placement, Precision
 from harness.interfaces.residual import SHORTCUT, Residual
 from harness.interfaces.spatial import AveragePool2d, Conv2d, Flatten, GlobalAveragePool, MaxPool2d
@@ -62,6 +64,7 @@ __all__ = [
     "AveragePool2d",
     "Backend",
     "BatchNorm",
+    "BlockOptimizer",
     "Context",
     "Conv2d",
     "DataKind",
@@ -77,6 +80,7 @@ __all__ = [
     "LabelledStream",
     "Layer",
     "Linear",
+    "Loss",
     "MaxPool2d",
     "MultiplyingBackend",
     "Network",

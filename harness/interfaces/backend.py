@@ -7,10 +7,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces.network import Context, NetworkSpec, Precision
-
-Array = Any
-"""An array of any namespace of the array API: NumPy, CuPy, PyTorch, JAX, …"""
+from harness.interfaces.arrays import Array
+from harness.interfaces.network import Context, NetworkSpec, Parameter, Precision
 
 WITHHELD = -32_768
 """The label of a row that a network is not trained on: below minus the number of classes, so that NumPy too refuses it
@@ -52,8 +50,9 @@ def joined_state(network: Mapping[str, T], optimizer: Mapping[str, T]) -> dict[s
 class EpochStats:
     """What one epoch of training measured: one transfer from the device an epoch.
 
-    ``losses`` (steps,): each batch's mean cross-entropy, before its update, float64. ``sizes`` (steps,): rows in each
-    batch, full but for the last. ``correct``: rows classified rightly, before their batch's update, in training mode.
+    ``losses`` (steps,): each batch's mean of `NetworkSpec.loss`, before its update, float64. ``sizes`` (steps,): rows
+    in each batch, full but for the last. ``correct``: rows classified rightly, before their batch's update, in training
+    mode.
     ``peak_device_bytes``: the most bytes that the network's arrays took on an accelerator at once (not what a pool
     or cache keeps beside them, nor what an earlier network took), or None where there is none. A network that diverged
     reports losses that are not finite, or raises: the core ends the trial with either.
@@ -83,6 +82,35 @@ class Optimizer(Protocol):
         self, parameters: Array, gradients: Array, state: dict[str, Array], learning_rate: Any
     ) -> tuple[Array, dict[str, Array]]:
         """Return the new parameters and the new state."""
+        ...
+
+
+@runtime_checkable
+class BlockOptimizer(Protocol):
+    """An update rule that needs the blocks of the parameter vector: LARS, LAMB and others that work layer by layer.
+
+    Immutable, hashable and picklable as an `Optimizer`, whose rules for shapes, dtypes and purity apply. Harness binds
+    it to a network's blocks (`harness.descent.for_blocks`), so a backend is given an ordinary `Optimizer`, which it
+    calls with the whole vector. A rule that needs a second gradient in a step, such as SAM, cannot be written.
+    """
+
+    def init(self, parameters: Array) -> dict[str, Array]:
+        """Return the state before the first step, as `Optimizer.init`."""
+        ...
+
+    def update_blocks(
+        self,
+        parameters: Array,
+        gradients: Array,
+        state: dict[str, Array],
+        learning_rate: Any,
+        blocks: Sequence[Parameter],
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return the new parameters (n,) or (trials, n), and the new state.
+
+        ``blocks`` say which part of the last axis is which array: its key, shape and place, and whether it is a weight.
+        They cover the vector, in its order.
+        """
         ...
 
 
@@ -151,7 +179,7 @@ class Backend(Protocol):
         ...
 
     def unsupported(self, spec: NetworkSpec, optimizer: Optimizer) -> list[str]:
-        """Return the keys of the experiment that it cannot honour (``"dropout"``, ``"optimizer"``, …).
+        """Return the keys of the experiment that it cannot honour (``"dropout"``, ``"loss"``, ``"optimizer"``, …).
 
         ``"classes"`` and ``"input_shape"`` are those of a dataset that does not fit. Asked when planning, in a worker,
         where `unavailable` has no objection.

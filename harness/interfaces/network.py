@@ -6,6 +6,7 @@ from typing import Literal
 
 from harness.interfaces.chain import chain_buffers, chain_parameters, chain_shapes, chain_weights
 from harness.interfaces.layers import Layer, Linear, Shape
+from harness.interfaces.loss import Loss
 
 Precision = Literal["float32", "float64", "bfloat16"]
 Placement = Literal["auto", "stream", "resident"]
@@ -31,9 +32,13 @@ class Parameter:
 class NetworkSpec:
     """What a backend is to build and how it is to train it; the same for every backend.
 
-    ``gradient``: whether a batch's gradient is the sum or the mean of its rows' (the reported loss is always a mean).
-    A last, smaller batch is not rescaled. ``l2`` · W is added to the gradient of weights (`Layer.weights`), and
-    ``weight_decay`` · θ to that of every parameter, both before the optimizer sees it; neither enters the loss.
+    ``loss``: what is minimised; None is the plain cross-entropy, -log softmax(z)[label]. ``class_weights``: the weight
+    of each class in it, or None. ``gradient``: whether a batch's gradient is the sum or the mean of its rows' (the
+    reported loss is always a mean). A weighted mean is the sum divided by the sum of the rows' weights, each its
+    label's; a sum is not divided. A last, smaller batch is not rescaled. ``clip_norm``: where the Euclidean norm of the
+    gradient of all parameters exceeds it, the gradient is multiplied by clip_norm / (norm + 1e-6). ``l2`` · W is added
+    to the gradient of weights (`Layer.weights`), and ``weight_decay`` · θ to that of every parameter, both after
+    clipping and before the optimizer sees it; neither enters the loss.
 
     ``input_shape`` is that of one row of the data: (height, width), (height, width, channels) or (features,).
     """
@@ -45,6 +50,9 @@ class NetworkSpec:
     gradient: Gradient = "mean"
     l2: float = 0.0
     weight_decay: float = 0.0
+    loss: Loss | None = None
+    class_weights: tuple[float, ...] | None = None
+    clip_norm: float | None = None
 
     @property
     def features(self) -> int:

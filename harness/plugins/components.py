@@ -12,16 +12,21 @@ from harness.plugins.sources import changed_source, module_of
 
 OWN = "nn-harness"
 """The distribution of the first-party plugins."""
-Kind = Literal["backend", "optimizer", "model", "perturbation", "dataset", "peer"]
-KINDS: tuple[Kind, ...] = ("backend", "optimizer", "model", "perturbation", "dataset")
+Kind = Literal["backend", "optimizer", "loss", "model", "perturbation", "dataset", "peer"]
+KINDS: tuple[Kind, ...] = ("backend", "optimizer", "loss", "model", "perturbation", "dataset")
 """The kinds that suites name and the conformance kit certifies."""
 PEER: Kind = "peer"
 """The kind that only `harness bench` uses."""
 
 
+def plural(kind: str) -> str:
+    """Return the plural of a kind: ``"losses"``, ``"backends"``; ``register_`` and it is the name of the hook."""
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
+
+
 @dataclass(frozen=True)
 class Component:
-    """A backend, optimizer, model, perturbation, dataset or peer that a distribution offers under a name."""
+    """A backend, optimizer, loss, model, perturbation, dataset or peer that a distribution offers under a name."""
 
     kind: Kind
     name: str

@@ -14,7 +14,7 @@ import pluggy
 from harness import hookspecs
 from harness.errors import HarnessError, nearest, one_line
 from harness.machine.installed import survey
-from harness.plugins.components import KINDS, OWN, PEER, Component, Kind
+from harness.plugins.components import KINDS, OWN, PEER, Component, Kind, plural
 from harness.plugins.foreign import foreign
 from harness.plugins.vetting import LAST, refused
 
@@ -178,7 +178,7 @@ def _offered(
     others = [other for other in manager.get_plugins() if other is not plugin]
     for kind in (*KINDS, PEER):
         collect = _collector(kind, point, components, earlier)
-        manager.subset_hook_caller(f"register_{kind}s", others)(register=collect)
+        manager.subset_hook_caller(f"register_{plural(kind)}", others)(register=collect)
     return components
 
 
@@ -186,16 +186,17 @@ def _collector(
     kind: Kind, point: EntryPoint, components: list[Component], earlier: Sequence[Component]
 ) -> Callable[[str, Any], None]:
     _, distribution, version = _place(point)
+    hook = f"register_{plural(kind)}"
 
     def register(name: str, target: Any) -> None:
         if not name or not isinstance(name, str) or ":" in name:
-            msg = f"register_{kind}s: {name!r} is not a name. Use a text without ':'"
+            msg = f"{hook}: {name!r} is not a name. Use a text without ':'"
             raise HarnessError(msg)
         if not callable(target) and not (isinstance(target, str) and ":" in target):
-            msg = f"register_{kind}s: {name!r}: {target!r} is neither a callable nor 'module:attribute'"
+            msg = f"{hook}: {name!r}: {target!r} is neither a callable nor 'module:attribute'"
             raise HarnessError(msg)
         if any((c.kind, c.distribution, c.name) == (kind, distribution, name) for c in [*earlier, *components]):
-            msg = f"register_{kind}s: {distribution} registers {name!r} twice"
+            msg = f"{hook}: {distribution} registers {name!r} twice"
             raise HarnessError(msg)
         components.append(Component(kind, name, distribution, version, target, point.module, point.dist))
 
@@ -216,7 +217,7 @@ def rehearse(name: str, value: str, progress: str) -> None:
     say(f"importing {value}")
     offered = load([EntryPoint(name, value, GROUP)]).components
     for component in offered:
-        if component.kind in {"optimizer", "model", "perturbation", "dataset"} and isinstance(component.target, str):
+        if component.kind not in {"backend", PEER} and isinstance(component.target, str):
             say(f"importing {component.kind} {component.name!r}, {component.target},")
             with suppress(HarnessError):
                 component.load()

@@ -23,6 +23,12 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
             raise problem(path, expanded.source(name, "batch_size"), what)
         if experiment.batch_norm and not experiment.hidden_layers:
             raise problem(path, expanded.source(name, "batch_norm"), "needs a hidden layer to normalise")
+        if experiment.schedule.warmup > experiment.epochs:
+            what = (
+                f"a warm-up of {experiment.schedule.warmup} epochs is longer than the {experiment.epochs} epochs of "
+                "training. Shorten it, or raise epochs"
+            )
+            raise problem(path, expanded.option(name, "schedule", "warmup"), what)
     split = suite.dataset.split
     total = split.train + split.val + split.test
     if abs(total - 1.0) > 1e-9:

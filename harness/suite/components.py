@@ -11,7 +11,7 @@ from harness.plugins.models import check_options
 from harness.plugins.options import OptionError, build, setting
 from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Place
-from harness.suite.models import ModelTable, Suite
+from harness.suite.models import ComponentTable, ModelTable, Suite
 from harness.suite.problems import SuiteError, problem
 
 
@@ -62,7 +62,7 @@ def check_optimizer_name(path: Path, registry: Registry, expanded: Expanded, nam
     """
     optimizer = table.get("name") if isinstance(table, dict) else None
     if isinstance(optimizer, str) and optimizer:
-        _find(path, registry, "optimizer", optimizer, _optimizer_name(expanded, name))
+        _find(path, registry, "optimizer", optimizer, expanded.option(name, "optimizer", "name"))
 
 
 def check_perturbation_name(path: Path, registry: Registry, index: int, table: Any) -> None:
@@ -76,29 +76,18 @@ def check_perturbation_name(path: Path, registry: Registry, index: int, table: A
         _find(path, registry, "perturbation", perturbation, ("robustness", index, "perturbation"))
 
 
-def _optimizer_name(expanded: Expanded, name: str) -> Place:
-    """Return where the name of an experiment's optimizer is in the file."""
-    table = expanded.tables[name].get("optimizer", {})
-    return expanded.place(name, "optimizer", "name") if "name" in table else ("defaults", "optimizer", "name")
-
-
 def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Expanded, name: str) -> None:
-    experiment, given = suite.experiments[name], expanded.tables[name]
+    experiment = suite.experiments[name]
     backends = expanded.source(name, "backend")
     for backend in experiment.backends:
         _find(path, registry, "backend", backend, backends)
     if experiment.model is not None:
         _check_model(path, registry, expanded, name, experiment.model)
     optimizer = experiment.optimizer
-    table = given.get("optimizer", {})
-    component = _find(path, registry, "optimizer", optimizer.name, _optimizer_name(expanded, name))
-    try:
-        build(component, optimizer.options, path.parent, beside=type(optimizer).model_fields)
-    except OptionError as error:
-        # A table without a name is merged key by key: the key may be in it, or in the defaults.
-        own = error.key in table or "name" in table
-        place = expanded.place(name, "optimizer", error.key) if own else ("defaults", "optimizer", error.key)
-        raise problem(path, place, error.what) from None
+    component = _find(path, registry, "optimizer", optimizer.name, expanded.option(name, "optimizer", "name"))
+    _check_options(path, component, optimizer, expanded, name, "optimizer")
+    loss = _find(path, registry, "loss", experiment.loss.name, expanded.option(name, "loss", "name"))
+    _check_options(path, loss, experiment.loss, expanded, name, "loss")
     own_decay = setting(component, optimizer.options, "weight_decay")
     if experiment.weight_decay and own_decay:
         what = (
@@ -115,6 +104,16 @@ def _check_model(path: Path, registry: Registry, expanded: Expanded, name: str, 
         check_options(component, model.options, path.parent)
     except OptionError as error:
         raise problem(path, expanded.source(name, "model", error.key), error.what) from None
+
+
+def _check_options(
+    path: Path, component: Component, table: ComponentTable, expanded: Expanded, name: str, key: str
+) -> None:
+    """Refuse options that a component of an experiment does not take."""
+    try:
+        build(component, table.options, path.parent, beside=type(table).model_fields)
+    except OptionError as error:
+        raise problem(path, expanded.option(name, key, error.key), error.what) from None
 
 
 def _find(path: Path, registry: Registry, kind: Kind, name: str, place: Place) -> Component:

@@ -51,6 +51,18 @@ class Expanded:
         inherited = key not in self.tables[name] and key in self.defaults
         return ("defaults", key, *within) if inherited else self.place(name, key, *within)
 
+    def option(self, name: str, key: str, option: str) -> Place:
+        """Return the place of an option in an experiment's table ``key``: in its own, or in the defaults.
+
+        A table with a ``name`` replaces the inherited one whole; without, the two are merged key by key.
+        """
+        table = self.tables[name].get(key)
+        if not isinstance(table, dict):
+            return (*self.source(name, key), option)
+        inherited = self.defaults.get(key)
+        own = option in table or "name" in table or not isinstance(inherited, dict)
+        return self.place(name, key, option) if own else ("defaults", key, option)
+
 
 def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -> Expanded:
     """Return the experiments; a ``grid`` becomes one experiment for every combination of its values.

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from harness.datasets.splits import SplitTable
 from harness.interfaces import ActivationName, Gradient, Placement
@@ -91,6 +99,16 @@ class ModelTable(ComponentTable):
     """``model``: what makes the network's layers, and its options."""
 
 
+class LossTable(ComponentTable):
+    """``loss``: what training minimises, by its name alone or a table with the loss's options."""
+
+
+NamedLoss = Annotated[LossTable, BeforeValidator(_named, json_schema_input_type=Name | LossTable)]
+CROSS_ENTROPY = LossTable(name="cross_entropy")
+_NEWER = ("model", "loss", "class_weights", "clip_norm")
+"""Keys that trials of an earlier version lack; at their defaults they are no part of what identifies a trial."""
+
+
 class Experiment(Table):
     """``[experiments.NAME]``, merged with ``[defaults]``: a network and its training recipe.
 
@@ -109,7 +127,10 @@ class Experiment(Table):
     batch_norm: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch_size: Count = 512
+    loss: NamedLoss = CROSS_ENTROPY
+    class_weights: Literal["balanced"] | Annotated[list[Positive], Field(min_length=1)] | None = None
     gradient: Gradient = "mean"
+    clip_norm: Positive | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     l2: NotNegative = 0.0
     weight_decay: NotNegative = 0.0
@@ -128,6 +149,12 @@ class Experiment(Table):
     def backends(self) -> list[str]:
         """The backends to try, in order."""
         return [self.backend] if isinstance(self.backend, str) else self.backend
+
+    @model_serializer(mode="wrap")
+    def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        unset = {key for key in _NEWER if getattr(self, key) == type(self).model_fields[key].default}
+        return {key: value for key, value in values.items() if key not in unset}
 
 
 class EnsembleTable(Table):

@@ -10,8 +10,9 @@ from time import perf_counter
 
 from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import Split, SplitTable, partition
+from harness.descent import for_blocks
 from harness.errors import HarnessError, TrialError, one_line
-from harness.interfaces import INTERFACE_VERSION, Backend, Network, Optimizer, State
+from harness.interfaces import INTERFACE_VERSION, Backend, BlockOptimizer, Network, NetworkSpec, Optimizer, State
 from harness.machine.arrays import read_arrays
 from harness.machine.contention import Waiting
 from harness.machine.host import anonymous_bytes, host
@@ -25,6 +26,7 @@ from harness.trial.checkpoints import Checkpoints
 from harness.trial.evaluation import NamedPerturb, evaluate, measures
 from harness.trial.gallery import confused
 from harness.trial.inputs import Inputs, read_only, training_labels
+from harness.trial.losses import build_loss
 from harness.trial.outputs import read_facts, read_placement
 from harness.trial.probabilities import Keeper
 from harness.trial.robustness import Robustness
@@ -190,9 +192,15 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
 def build_network(spec: TrialSpec, state: State, registry: Registry) -> Network:
     """Return a trial's network, from a state."""
     backend = load_backend(registry.find("backend", spec.backend))
-    optimizer = build_optimizer(spec.optimizer, registry)
+    network = with_loss(spec.network, spec.loss, registry)
+    optimizer = for_blocks(build_optimizer(spec.optimizer, registry), network.parameters())
     refuse_edited(spec.components, registry)
-    return backend.build(spec.network, state, optimizer, spec.context)
+    return backend.build(network, state, optimizer, spec.context)
+
+
+def with_loss(network: NetworkSpec, loss: ComponentSpec | None, registry: Registry) -> NetworkSpec:
+    """Return a network that minimises a loss."""
+    return replace(network, loss=build_loss(loss, registry))
 
 
 def refuse_edited(components: Mapping[str, str], registry: Registry) -> None:
@@ -217,10 +225,10 @@ def named_perturbs(tables: Sequence[Robustness], registry: Registry) -> list[Nam
     return [NamedPerturb(table, registry.find("perturbation", table.perturbation).load()) for table in tables]
 
 
-def build_optimizer(spec: ComponentSpec, registry: Registry) -> Optimizer:
+def build_optimizer(spec: ComponentSpec, registry: Registry) -> Optimizer | BlockOptimizer:
     """Return the optimizer with its options."""
-    optimizer: Optimizer = build(registry.find("optimizer", spec.name), spec.options, spec.directory)
-    return optimizer
+    rule: Optimizer | BlockOptimizer = build(registry.find("optimizer", spec.name), spec.options, spec.directory)
+    return rule
 
 
 def _environment(spec: TrialSpec, registry: Registry) -> dict[str, str]:

@@ -91,8 +91,10 @@ def read_predictions(
     return Predictions(arrays if top is None else arrays | {"likeliest": top}, classes)
 
 
-def read_stats(stats: Any, rows: int, batch_size: int, epoch: int) -> EpochStats:
+def read_stats(stats: Any, rows: int, batch_size: int, epoch: int, *, signed: bool = False) -> EpochStats:
     """Return an epoch's statistics in float64 and whole numbers; ``epoch`` counts from 0.
+
+    ``signed``: of a loss that may be negative, which a cross-entropy is not.
 
     Raises:
         TrialError: they are not those of steps over ``rows`` rows in full batches but the last, with real losses that
@@ -121,7 +123,7 @@ def read_stats(stats: Any, rows: int, batch_size: int, epoch: int) -> EpochStats
         msg = f"diverged at epoch {epoch + 1}, step {bad[0] + 1}: the loss is {losses[bad[0]]}"
         raise TrialError(msg)
     least = int(losses.argmin())
-    if losses[least] < _LEAST_LOSS:
+    if losses[least] < _LEAST_LOSS and not signed:
         place = f"epoch {epoch + 1}, step {least + 1}"
         msg = f"the backend's loss at {place} is {losses[least]:.6g}; a cross-entropy is not negative"
         raise TrialError(msg)

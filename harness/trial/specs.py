@@ -35,10 +35,12 @@ class TrialSpec:
     early_stopping: EarlyStopping | None
     context: Context
     fingerprint: str
+    loss: ComponentSpec | None = None
+    """What it minimises; None is the plain cross-entropy. A worker puts it into the network."""
     checkpoint: tuple[Path, float] | None = None
     """Where it keeps its checkpoint, and how many seconds there are between two."""
     third_party: bool = False
-    """Whether its backend or its optimizer is a third party's: it is then trained and tested in its own process."""
+    """Whether its backend, optimizer or loss is a third party's: it is then trained and tested in its own process."""
     components: Mapping[str, str] = field(default_factory=dict)
     """What the plugins were when it was planned, as its row names them: edited ones are refused."""
 

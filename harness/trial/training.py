@@ -116,7 +116,7 @@ def _run_epoch(
     returned = network.train_epoch(epoch, order, rate)
     network.synchronize()
     trained = perf_counter()
-    stats = read_stats(returned, len(split.train), trial.network.batch_size, epoch)
+    stats = read_stats(returned, len(split.train), trial.network.batch_size, epoch, signed=trial.loss is not None)
     truth = labels[split.val]
     found = read_predictions(network.predict(lent(split.val)), truth, trial.network.classes, f"at epoch {epoch + 1}")
     record = EpochRecord(

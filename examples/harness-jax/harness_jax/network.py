@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from harness.descent import batch_loss, clip_factor
 from harness.interfaces import (
     Activation,
     BatchNorm,
@@ -107,15 +108,16 @@ def train(
     flat, running, moments = changing
     seed, epoch, step = key
 
-    def loss_of(flat: Array) -> tuple[Array, tuple[Array, Arrays]]:
+    def logits_of(flat: Array) -> tuple[Array, Arrays]:
         draws = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), epoch), step)
-        logits, moved = apply(spec, flat, running, x, draws)
-        log_p = jax.nn.log_softmax(logits)
-        return -jnp.take_along_axis(log_p, y[:, None], axis=1).mean(), (logits, moved)
+        return apply(spec, flat, running, x, draws)
 
-    (loss, (logits, moved)), gradient = jax.value_and_grad(loss_of, has_aux=True)(flat)
-    if spec.gradient == "sum":
-        gradient = gradient * len(x)
+    logits, back, moved = jax.vjp(logits_of, flat, has_aux=True)
+    weights = None if spec.class_weights is None else jnp.array(spec.class_weights, dtype=flat.dtype)
+    loss, slope = batch_loss(spec, jnp, logits, y, weights)
+    (gradient,) = back(slope)
+    if spec.clip_norm is not None:
+        gradient = gradient * clip_factor(jnp, jnp.vdot(gradient, gradient), spec.clip_norm)
     penalties = [
         jnp.full(block.stop - block.start, spec.weight_decay + spec.l2 * block.is_weight, flat.dtype)
         for block in spec.parameters()

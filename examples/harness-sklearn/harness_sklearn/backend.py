@@ -85,6 +85,9 @@ class SklearnBackend(StepwiseBackend):
             "hidden_layers": kinds != [Linear, *[Activation, Linear] * (len(kinds) // 2)],
             "activation": any(isinstance(layer, Activation) and layer.name != "relu" for layer in spec.layers),
             "gradient": spec.gradient != "mean",
+            "loss": spec.loss is not None,
+            "class_weights": spec.class_weights is not None,
+            "clip_norm": spec.clip_norm is not None,
             "weight_decay": spec.weight_decay != 0,  # on the biases too, that is; `l2` it has
             "optimizer": optimizer != SGD() and type(optimizer) is not Adam,
             "classes": spec.classes == 2,  # it would be one sigmoid

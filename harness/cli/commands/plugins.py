@@ -11,6 +11,7 @@ def plugins() -> None:
 
     Shows what each offers, which backends work here, and which plugins are quarantined because of errors.
     """
+    from harness.plugins.components import plural
     from harness.plugins.loading import KINDS, PEER, registry
     from harness.plugins.vetting import forget
 
@@ -25,7 +26,7 @@ def plugins() -> None:
                 here, environment = states[name]
                 about = [environment.get(component.name, component.version) if here == "yes" else "", here]
             lines.append([name, *about, component.provenance])
-        table(f"{kind}s", lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
+        table(plural(kind), lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
     if installed.quarantined:
         lines = [
             [entry.plugin, f"{entry.distribution} {entry.version}", entry.error] for entry in installed.quarantined

@@ -43,10 +43,13 @@ from cupy._functions import (
     empty,
     empty_like,
     matmul,
+    max,  # noqa: A004 - CuPy's name
     ones,
     ones_like,
     result_type,
+    sum,  # noqa: A004 - CuPy's name
     take,
+    where,
     zeros,
     zeros_like,
 )  # fmt: skip
@@ -58,7 +61,7 @@ __all__ = [  # noqa: PLE0604 - the ufuncs are defined by their table
     "bool_", "complex64", "complex128", "cuda", "dtype", "e", "finfo", "float16", "float32", "float64", "iinfo", "inf",
     "int8", "int16", "int32", "int64", "lib", "nan", "ndarray", "newaxis", "pi", "random", "uint8", "uint16", "uint32",
     "uint64", "arange", "array", "asarray", "asnumpy", "count_nonzero", "einsum", "empty", "empty_like", "matmul",
-    "ones", "ones_like", "result_type", "take", "ufunc", "zeros", "zeros_like",
+    "max", "ones", "ones_like", "result_type", "sum", "take", "ufunc", "where", "zeros", "zeros_like",
     *(name for name in LOOPS if "." not in name),
 ]  # fmt: skip
 

@@ -172,10 +172,18 @@ def _unary(name):
     return apply
 
 
-for _symbol, _name in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide"}.items():
+for _symbol, _name in {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "pow": "power",
+}.items():
     setattr(ndarray, f"__{_symbol}__", _operator(_name))
     setattr(ndarray, f"__r{_symbol}__", _operator(_name, reverse=True))
     setattr(ndarray, f"__i{_symbol}__", _operator(_name, inplace=True))
 ndarray.__eq__ = _operator("equal")
+ndarray.__lt__ = _operator("less")
+ndarray.__gt__ = _operator("greater")
 ndarray.__abs__ = _unary("absolute")
 ndarray.__neg__ = _unary("negative")

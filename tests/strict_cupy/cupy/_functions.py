@@ -75,6 +75,24 @@ def take(a, indices, axis=None, out=None):
     return out
 
 
+def max(a, axis=None, out=None, keepdims=False):  # noqa: A001 - CuPy's name
+    """Return the largest elements."""
+    return operand(a).max(axis, out, keepdims)
+
+
+def sum(a, axis=None, dtype=None, out=None, keepdims=False):  # noqa: A001 - CuPy's name
+    """Return sums."""
+    return operand(a).sum(axis, dtype, out, keepdims)
+
+
+def where(condition, x=None, y=None):
+    """Return elements of the one or the other."""
+    if x is None or y is None:
+        raise NotImplementedError("the double's where() chooses")
+    hosts = [getattr(operand(value), "_host", value) for value in (condition, x, y)]
+    return ndarray.of(np.asarray(np.where(*hosts)))
+
+
 def count_nonzero(a, axis=None):
     """Return how many elements are not zero."""
     return ndarray.of(np.asarray(np.count_nonzero(operand(a)._host, axis=axis)))

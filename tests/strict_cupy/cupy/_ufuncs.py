@@ -24,6 +24,7 @@ _DIVISION = tuple(f"{pair}->d" for pair in ("qq", *_MIXED, "QQ")) + _same(2, _FL
 LOOPS = {
     **dict.fromkeys(("add", "subtract", "multiply", "maximum"), _same(2, _ANY)),
     **dict.fromkeys(("exp", "expm1", "log", "sqrt", "tanh"), _SMOOTH),
+    "power": ("??->b", *_same(2, _INTEGERS + _FLOATS + _COMPLEX)),
     "divide": _DIVISION,
     "true_divide": _DIVISION,
     "negative": _same(1, _ANY),

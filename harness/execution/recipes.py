@@ -1,0 +1,35 @@
+"""What an experiment is trained with, as jobs are given it: its optimizer, its loss, its classes' weights."""
+
+from dataclasses import replace
+
+from harness.datasets.cache import CachedDataset
+from harness.datasets.splits import Split
+from harness.interfaces import NetworkSpec
+from harness.plugins.options import ComponentSpec
+from harness.suite import LoadedSuite
+from harness.suite.models import CROSS_ENTROPY
+from harness.trial.losses import weights_of_classes
+
+
+def minimising(loaded: LoadedSuite, name: str, network: NetworkSpec, data: CachedDataset, split: Split) -> NetworkSpec:
+    """Return a network with an experiment's weights of classes, those that the training rows balance, and clipping."""
+    experiment = loaded.suite.experiments[name]
+    try:
+        weights = weights_of_classes(experiment.class_weights, data.open().labels[split.train], network.classes)
+    except ValueError as error:
+        raise loaded.problem(name, "class_weights", str(error)) from None
+    return replace(network, class_weights=weights, clip_norm=experiment.clip_norm)
+
+
+def optimizer_spec(loaded: LoadedSuite, experiment: str) -> ComponentSpec:
+    """Return an experiment's optimizer with its options."""
+    table = loaded.suite.experiments[experiment].optimizer
+    return ComponentSpec(table.name, table.options, loaded.path.parent.absolute())
+
+
+def loss_spec(loaded: LoadedSuite, experiment: str) -> ComponentSpec | None:
+    """Return what an experiment minimises; None for the plain cross-entropy, which no plugin takes part in."""
+    table = loaded.suite.experiments[experiment].loss
+    if table == CROSS_ENTROPY:
+        return None
+    return ComponentSpec(table.name, table.options, loaded.path.parent.absolute())
