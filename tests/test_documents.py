@@ -18,7 +18,7 @@ from tests import documents
 from tests.documents import DOCUMENTS, ROOT, block, blocks, coded, section, text
 
 COMMANDS = typer.main.get_command(app)
-EXTERNAL = {"bars", "dead-pixels", "mine", "sign-descent"}
+EXTERNAL = {"bars", "dead-pixels", "mine", "my-loss", "sign-descent"}
 """Components of the plugins that the how-to guides make."""
 MADE = {f"tests/test_{kind}.py" for kind in ("backend", "optimizer", "perturbation")}
 """Files of their packages."""

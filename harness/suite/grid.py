@@ -54,12 +54,14 @@ class Expanded:
     def option(self, name: str, key: str, option: str) -> Place:
         """Return the place of an option in an experiment's table ``key``: in its own, or in the defaults.
 
-        A table with a ``name`` replaces the inherited one whole; without, the two are merged key by key.
+        A table with a ``name`` replaces the inherited one whole; without, the two are merged key by key. A name alone
+        is its own place.
         """
-        table = self.tables[name].get(key)
+        table, inherited = self.tables[name].get(key), self.defaults.get(key)
+        if isinstance(table if key in self.tables[name] else inherited, str):
+            return self.source(name, key)
         if not isinstance(table, dict):
             return (*self.source(name, key), option)
-        inherited = self.defaults.get(key)
         own = option in table or "name" in table or not isinstance(inherited, dict)
         return self.place(name, key, option) if own else ("defaults", key, option)
 
