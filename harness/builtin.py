@@ -37,8 +37,11 @@ def register_models(register: Callable[[str, Callable[..., tuple[Layer, ...]] | 
 
 @hookimpl
 def register_datasets(register: Callable[[str, Callable[..., Dataset] | str], None]) -> None:
-    """Offer scikit-learn's digits, EMNIST's six sets, and the user's files."""
+    """Offer what scikit-learn carries, EMNIST's six sets, and the user's files."""
     register("digits", "harness.datasets.digits:Digits")
+    register("iris", "harness.datasets.bundled:Iris")
+    register("wine", "harness.datasets.bundled:Wine")
+    register("breast-cancer", "harness.datasets.bundled:BreastCancer")
     register("files", "harness.datasets.files:Files")
     register("emnist-bymerge", "harness.datasets.emnist.dataset:ByMerge")
     register("emnist-byclass", "harness.datasets.emnist.dataset:ByClass")

@@ -168,7 +168,7 @@ BAD = {
     ),
     "files without options": (
         ["run", "tiny.toml", "--dataset", "files"],
-        "--dataset files: dataset.images: is missing, and dataset 'files' needs it. Add --set dataset.images=VALUE",
+        "--dataset files: dataset.images: is missing, and dataset 'files' needs it, or vectors, or table. Add --set",
     ),
 }
 

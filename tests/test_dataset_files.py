@@ -66,8 +66,8 @@ def with_label(value, dtype):
         (with_label(2.0**63, np.longdouble), "labels: labels[5] is 9.223372036854776e+18: a whole number of at most 2"),
         (with_label(0.5, "f2"), "labels: labels[5] is 0.5: a whole number of at most 2^11"),
         (with_label(2**63, "u8"), "labels: labels[5] is 9223372036854775808: a whole number below 2^63 is needed"),
-        (LABELS > 1, "labels: labels of type bool: whole numbers are needed: save them as labels.astype(int)"),
-        (LABELS.astype(complex), "labels: labels of type complex128: whole numbers are needed"),
+        (LABELS > 1, "labels: labels of type bool: whole numbers or texts are needed: save them as labels.astype(int)"),
+        (LABELS.astype(complex), "labels: labels of type complex128: whole numbers or texts are needed"),
     ],
 )
 def test_a_label_that_is_no_class_is_named_with_its_row(load, labels, says):
@@ -218,6 +218,11 @@ def test_what_is_not_a_regular_file_is_refused(typed, tmp_path, kind, role):
             made.bind(str(path))
     given = [f"--set={name}={tmp_path / name}" for name in ("images", "labels")]
     told = typed("datasets", "describe", "files", *given, code=2).err
+    if (role, kind) == ("images", "folder"):  # of images, it would be
+        assert (
+            told == f"error: dataset 'files': labels: the folder {path} has a subfolder for each class: remove labels\n"
+        )
+        return
     assert told == f"error: dataset 'files': {role}: {path.resolve()}: is not a regular file\n"
     with pytest.raises(HarnessError, match="cannot be read: is not a regular file"):
         Files(images=tmp_path / "images", labels=tmp_path / "labels").load()

@@ -23,8 +23,8 @@ def test_the_numbers_are_numpys(tmp_path):
     assert (described.largest, described.smallest) == (counts.index(max(counts)), counts.index(min(counts)))
     assert described.ratio == max(counts) / min(counts)
     scaled = loaded.features / 255.0
-    assert described.pixel_mean == pytest.approx(scaled.mean())
-    assert described.pixel_std == pytest.approx(scaled.std())
+    assert described.mean == pytest.approx(scaled.mean())
+    assert described.std == pytest.approx(scaled.std())
     train, val, test = described.split
     floors = [(count * 7 // 10, count // 10) for count in counts]
     assert (train.images, val.images) == (sum(first for first, _ in floors), sum(second for _, second in floors))

@@ -125,7 +125,7 @@ OVERRIDDEN = {
     "a dataset": ({"dataset": "digit"}, "--dataset digit: unknown dataset 'digit'. Did you mean 'digits'?"),
     "a dataset's option": (
         {"dataset": "files"},
-        "--dataset files: dataset.images: is missing, and dataset 'files' needs it. Add --set dataset.images=VALUE",
+        "--dataset files: dataset.images: is missing, and dataset 'files' needs it, or vectors, or table. Add --set",
     ),
     "a dataset's folder": (
         {"data_directory": Path("x")},

@@ -1,52 +1,91 @@
-"""Images and labels from files of one's own: ``.npy``, ``.npz`` or idx, plain or gzipped."""
+"""Rows and labels from files of one's own: arrays, folders of images, tables."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.arrays import read_array
+from harness.datasets.features import as_vectors, check_alike, check_count, read_features
+from harness.datasets.folder import Form, files_of, read_folder
+from harness.datasets.labels import as_classes, joined, read_labels
 from harness.datasets.levels import parse_scale, to_levels
+from harness.datasets.table import check_columns, read_table
 from harness.errors import HarnessError
-from harness.interfaces import Labelled
+from harness.interfaces import DataKind, Labelled
 from harness.machine.identity import identity
+from harness.text import counted
 
-_KEYS = {"images": ("images", "x"), "labels": ("labels", "y")}
+_ROLES = ("images", "vectors", "table")
+Source = Path | list[Path]
 
 
 class Files:
-    """Labelled images from files; several concatenate, in their order.
+    """Labelled rows from files; several of one role concatenate, in their order. One of three is needed.
 
-    ``images``: arrays (rows, height, width) of whole numbers, taken as levels 0 … 255, or of floats, taken as 0 … 1.
-    ``scale``: which values are black and white instead, for all files: ``"0..1"``, ``"0..255"`` or ``[low, high]``.
-    ``labels``: arrays (rows,) of whole numbers; their distinct values, ascending, are the classes.
+    ``images``: arrays (rows, height, width[, channels]) of whole numbers, taken as levels 0 … 255, or of floats, taken
+    as 0 … 1; or a folder with a subfolder of images for each class. ``vectors``: arrays (rows, …) of numbers.
+    ``table``: CSV or Parquet, with the class in the column ``label``.
+
+    ``labels``: arrays (rows,) of whole numbers or texts; their distinct values, ascending, are the classes.
+    ``class_names``: how the classes of whole numbers are called, or the order of named ones. ``scale``: which pixel
+    values are black and white, for all files: ``"0..1"``, ``"0..255"`` or ``[low, high]``. ``size``: height and width
+    to which the images of a folder are resized. ``channels``: 1 or 3, to which they are converted. ``drop``: columns
+    of a table that are no features. ``test_images``, ``test_vectors``, ``test_table`` and ``test_labels``: a given test
+    set.
     """
 
-    def __init__(self, *, images: Path | list[Path], labels: Path | list[Path], scale: Any = None) -> None:
-        self._files = {"images": _several(images), "labels": _several(labels)}
-        self._scale = parse_scale(scale)
-        for role, paths in self._files.items():
-            if not paths:
-                msg = f"{role}: [] names no file"
-                raise ValueError(msg)
+    def __init__(
+        self,
+        *,
+        images: Source | None = None,
+        labels: Source | None = None,
+        vectors: Source | None = None,
+        table: Source | None = None,
+        label: str | None = None,
+        test_images: Source | None = None,
+        test_labels: Source | None = None,
+        test_vectors: Source | None = None,
+        test_table: Source | None = None,
+        class_names: list[str] | None = None,
+        scale: Any = None,
+        size: list[int] | None = None,
+        channels: int | None = None,
+        drop: list[str] | None = None,
+    ) -> None:
+        given = {
+            "images": images, "labels": labels, "vectors": vectors, "table": table, "test_images": test_images,
+            "test_labels": test_labels, "test_vectors": test_vectors, "test_table": test_table,
+        }  # fmt: skip
+        self._files = {role: _several(role, paths) for role, paths in given.items() if paths is not None}
+        self._role = _role(self._files)
+        self._label, self._drop = label, drop or []
+        self._class_names, self._scale = class_names, parse_scale(scale)
+        self._form = Form.of(size, channels)
+        self._check_options({"scale": scale, "size": size, "channels": channels, "label": label, "drop": drop})
 
     def unavailable(self) -> str | None:
         """Return which file is missing, or cannot be one."""
         for role, paths in self._files.items():
             for path in paths:
                 try:
-                    if not path.is_file():
+                    if not path.is_file() and not (path.is_dir() and role.endswith("images")):
                         what = "is not a regular file" if path.exists() else "no such file"
                         return f"{role}: {path}: {what}"
                 except OSError as error:
                     return f"{role}: {path}: cannot be read: {error.strerror}"
-        return None
+        return self._needs()
 
     def source(self) -> str:
-        """Return each file's role and digest."""
-        return "\n".join(f"{role} {identity(path)}" for role, paths in self._files.items() for path in paths)
+        """Return each file's role and digest; of a folder, those of its files, by their class and name."""
+        lines = []
+        for role, paths in self._files.items():
+            for path in paths:
+                if path.is_dir():
+                    lines += [f"{role} {inner.parent.name}/{inner.name} {identity(inner)}" for inner in files_of(path)]
+                else:
+                    lines.append(f"{role} {identity(path)}")
+        return "\n".join(lines)
 
     def load(self) -> Labelled:
         """Read all files.
@@ -54,73 +93,113 @@ class Files:
         Raises:
             HarnessError: a file is damaged, of another format, or does not hold what its role says.
         """
-        paths = self._files["images"]
-        images, values = to_levels(paths, _images(paths), self._scale)
-        labels = np.concatenate([_labels(path) for path in self._files["labels"]])
-        if len(images) != len(labels):
-            first = {role: paths[0] for role, paths in self._files.items()}
-            msg = (
-                f"{first['labels']}: {len(labels):,} labels for the {len(images):,} images of {first['images']}: there "
-                "must be one label an image"
-            )
-            raise HarnessError(msg)
-        names, classes = np.unique(labels, return_inverse=True)
-        if len(names) < 2:
-            msg = f"{self._files['labels'][0]}: {len(names)} distinct labels: at least 2 classes are needed"
-            raise HarnessError(msg)
-        title = f"files, {len(images):,} images, {values}"
-        return Labelled(images, classes.astype(np.int64).reshape(-1), tuple(map(str, names.tolist())), "image", title)
-
-
-def _several(paths: Path | list[Path]) -> Sequence[Path]:
-    return [paths] if isinstance(paths, Path) else paths
-
-
-def _images(paths: Sequence[Path]) -> list[NDArray[Any]]:
-    """Return the images of files, of whatever type: numbers (rows, height, width) of one size."""
-    parts: list[NDArray[Any]] = []
-    for path in paths:
-        array = read_array(path, _KEYS["images"])
-        if array.ndim != 3:
-            msg = f"{path}: images of shape {array.shape}: (rows, height, width) is needed; reshape them before saving"
-        elif not array.size:
-            msg = f"{path}: holds no images: its shape is {array.shape}"
-        elif array.dtype.kind not in "biuf":
-            msg = f"{path}: images of type {array.dtype}: whole numbers or floats are needed"
-        elif parts and array.shape[1:] != parts[0].shape[1:]:
-            msg = f"{path}: images of {array.shape[1:]} pixels, but those of {paths[0]} have {parts[0].shape[1:]}"
+        reason = self._needs()
+        if reason:
+            raise HarnessError(reason)
+        kind: DataKind = "image" if self._role == "images" else "vector"
+        if self._role == "table":
+            features, labels, words = self._tables()
         else:
-            parts.append(array.view(np.uint8) if array.dtype == np.bool_ else array)
-            continue
-        raise HarnessError(msg)
-    return parts
+            features, labels, words = self._arrays()
+        known, given = labels
+        first = self._files.get("labels", self._files[self._role])[0]
+        classes, names = as_classes(known, given, self._class_names, first)
+        title = f"files, {words}" + (f", {len(given):,} of them a given test set" if len(given) else "")
+        return Labelled(features, classes, names, kind, title, test_rows=len(given))
+
+    def _arrays(self) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]], str]:
+        """Return the features, the labels of the rows and of a given test set, and in words what was read."""
+        paths: list[Path] = []
+        parts: list[NDArray[Any]] = []
+        labels: list[NDArray[Any]] = []
+        for prefix in ("", "test_"):
+            given = self._files.get(prefix + self._role, [])
+            if given and given[0].is_dir():
+                read = [read_folder(path, self._form) for path in given]
+                made = [images for images, _ in read]
+                found = joined([names for _, names in read])
+            else:
+                made = [read_features(path, self._role) for path in given]
+                check_alike(given, made, self._role)
+                found = joined([read_labels(path) for path in self._files.get(f"{prefix}labels", [])])
+                check_count(given, made, self._files.get(f"{prefix}labels", []), found, self._role)
+            paths, parts, labels = [*paths, *given], [*parts, *made], [*labels, found]
+        check_alike(paths, parts, self._role)
+        both = (labels[0], labels[1])
+        if self._role == "vectors":
+            features = as_vectors(paths, parts)
+            return features, both, f"{len(features):,} rows"
+        levels, values = to_levels(paths, parts, self._scale)
+        return levels, both, f"{len(levels):,} images, {values}"
+
+    def _tables(self) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]], str]:
+        """Return the same of tables."""
+        paths = {role: self._files.get(role, []) for role in ("table", "test_table")}
+        read = {role: [read_table(path, str(self._label), self._drop) for path in paths[role]] for role in paths}
+        first = read["table"][0]
+        for role, tables in read.items():
+            for path, table in zip(paths[role], tables, strict=True):
+                check_columns(path, table.columns, first.columns, paths["table"][0])
+        features = np.concatenate([table.features for tables in read.values() for table in tables])
+        labels = [joined([table.labels for table in tables]) for tables in read.values()]
+        words = f"{len(features):,} rows of {counted(len(first.columns), 'column')}"
+        return features, (labels[0], labels[1]), words
+
+    def _needs(self) -> str | None:
+        """Return which option the files ask for, or exclude: known once it is known which are folders."""
+        for prefix in ("", "test_"):
+            paths = self._files.get(prefix + self._role)
+            labels = f"{prefix}labels"
+            if self._role == "table" or paths is None:
+                continue
+            folders = [path.is_dir() for path in paths]
+            if any(folders) and labels in self._files:
+                return (
+                    f"{labels}: the folder {paths[folders.index(True)]} has a subfolder for each class: remove {labels}"
+                )
+            if any(folders) and not all(folders):
+                return f"{prefix}images: {paths[folders.index(False)]}: is a file, beside a folder. Name one kind"
+            if not any(folders) and labels not in self._files:
+                return f"{labels}: is missing, and {prefix}{self._role} need a label each"
+            if not any(folders) and self._form != Form():
+                return f"{'size' if self._form.size else 'channels'}: is for a folder of images; arrays have theirs"
+        return None
+
+    def _check_options(self, options: dict[str, Any]) -> None:
+        """Refuse options of another kind of file.
+
+        Raises:
+            ValueError: one is there.
+        """
+        others = {f"{prefix}{role}" for role in _ROLES if role != self._role for prefix in ("", "test_")}
+        for role in self._files:
+            if role in others or (self._role == "table" and role.endswith("labels")):
+                msg = f"{role}: {self._role} is there, too: one kind of files is read. Remove one"
+                raise ValueError(msg)
+        own = {"images": {"scale", "size", "channels"}, "vectors": set[str](), "table": {"label", "drop"}}[self._role]
+        for key, value in options.items():
+            if value is not None and key not in own:
+                msg = f"{key}: is not for {self._role}. Remove it"
+                raise ValueError(msg)
+        if self._role == "table" and not self._label:
+            msg = "label: is missing: which column of the table holds the class?"
+            raise ValueError(msg)
+        if f"test_{self._role}" not in self._files and "test_labels" in self._files:
+            msg = f"test_{self._role}: is missing, and test_labels needs it"
+            raise ValueError(msg)
 
 
-def _labels(path: Path) -> NDArray[np.int64]:
-    """Return the labels (rows,) of a file: whole numbers that are the same in 64 bits.
+def _several(role: str, paths: Source) -> list[Path]:
+    several = [paths] if isinstance(paths, Path) else paths
+    if not several:
+        msg = f"{role}: [] names no file"
+        raise ValueError(msg)
+    return several
 
-    Raises:
-        HarnessError: they are of another type or shape, or one is not such a number; it names the row.
-    """
-    array = read_array(path, _KEYS["labels"])
-    if array.ndim != 1:
-        msg = f"{path}: labels of shape {array.shape}: (rows,) is needed, one whole number an image"
-        raise HarnessError(msg)
-    if array.dtype.kind not in "iuf":
-        hint = ": save them as labels.astype(int)" if array.dtype == np.bool_ else ""
-        msg = f"{path}: labels of type {array.dtype}: whole numbers are needed{hint}"
-        raise HarnessError(msg)
-    if array.dtype.kind == "f":
-        # Beyond 2 to this power a float represents several whole numbers, and two classes may have become one.
-        bits = min(np.finfo(array.dtype).nmant + 1, 62)  # a long double has whole numbers beyond 64 bits
-        sound = np.isfinite(array) & (np.abs(array) <= 2.0**bits)
-        sound[sound] = array[sound] % 1 == 0
-        needed = f"a whole number of at most 2^{bits}, as {array.dtype} has them all, is needed"
-    else:
-        sound = array <= np.iinfo(np.int64).max
-        needed = "a whole number below 2^63 is needed"
-    if not sound.all():
-        row = int(np.argmin(sound))
-        msg = f"{path}: labels[{row}] is {array[row]}: {needed}"
-        raise HarnessError(msg)
-    return array.astype(np.int64)
+
+def _role(files: dict[str, list[Path]]) -> str:
+    role = next((role for role in _ROLES if role in files), None)
+    if role is None:
+        msg = "images: is missing, and dataset 'files' needs it, or vectors, or table"
+        raise ValueError(msg)
+    return role

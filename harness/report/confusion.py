@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.report.colours import INK
 from harness.report.figure import Figure, source
+from harness.report.pictures import data_uri
 from harness.report.reading import Material, Tested
 from harness.text import counted
 
@@ -44,23 +42,13 @@ class Pair:
         return f"{counted(self.images, 'image')}{several}, {self.share:.1%}"
 
 
-def picture(image: NDArray[np.uint8], scale: int = 1) -> str:
-    """Return an image (height, width), dark on light, as the data URI of a PNG."""
-    from PIL import Image
-
-    buffer = BytesIO()
-    enlarged = np.kron(255 - image, np.ones((scale, scale), dtype=np.uint8))
-    Image.fromarray(enlarged).quantize(16).save(buffer, "PNG", optimize=True)
-    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
-
-
 def pairs(material: Material, one: Tested) -> list[Pair]:
     """Return the pairs that an experiment confuses most."""
     present = one.confusion.sum(axis=1)
 
     def pictures(truth: int, predicted: int) -> list[tuple[str, int]]:
         found = one.examples.get((truth, predicted), [])[:_EXAMPLES]
-        return [(picture(each.image, _ENLARGED), each.seeds) for each in found]
+        return [(data_uri(each.image, _ENLARGED), each.seeds) for each in found]
 
     return [
         Pair(
@@ -78,7 +66,7 @@ def pairs(material: Material, one: Tested) -> list[Pair]:
 
 def figures(material: Material) -> list[Figure]:
     """Return a matrix for each experiment that is looked at closely."""
-    glyphs = None if material.glyphs is None else [picture(image) for image in material.glyphs]
+    glyphs = None if material.glyphs is None else [data_uri(image) for image in material.glyphs]
     return [figure(one, material.labels, glyphs) for one in material.closer]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.description import Description
 from harness.errors import HarnessError
+from harness.report.pictures import visible
 from harness.report.rendering import Drawing, label, rendered, tidied
 
 _TILE = 84
@@ -21,7 +22,7 @@ INSTALL = 'pip install "nn-harness[report]"'
 
 
 def grid(images: NDArray[np.uint8], class_names: Sequence[str]) -> bytes:
-    """Return a PNG of images (classes, height, width), dark on light, each below the name of its class.
+    """Return a PNG of images (classes, height, width[, channels]), each below the name of its class.
 
     Raises:
         HarnessError: Pillow is not installed.
@@ -31,19 +32,19 @@ def grid(images: NDArray[np.uint8], class_names: Sequence[str]) -> bytes:
     except ImportError:
         raise _missing("Pillow") from None
     columns = min(_COLUMNS, len(images))
-    scale = max(1, _TILE // max(images.shape[1:]))
-    height, width = (side * scale for side in images.shape[1:])
+    scale = max(1, _TILE // max(images.shape[1:3]))
+    height, width = (side * scale for side in images.shape[1:3])
     step_x, step_y = width + _MARGIN, height + _CAPTION + _MARGIN
     size = (columns * step_x + _MARGIN, ceil(len(images) / columns) * step_y + _MARGIN)
-    picture = Image.new("L", size, 255)
+    colour = images.ndim == 4 and images.shape[3] >= 3
+    picture = Image.new("RGB" if colour else "L", size, "white")
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(15)
     for index, (image, name) in enumerate(zip(images, class_names, strict=True)):
         x, y = _MARGIN + index % columns * step_x, _MARGIN + index // columns * step_y
-        draw.text((x + width / 2, y + _CAPTION / 2), label(name), fill=0, font=font, anchor="mm")
-        tile = np.kron(255 - image, np.ones((scale, scale), dtype=np.uint8))
-        picture.paste(Image.fromarray(tile), (x, y + _CAPTION))
-        draw.rectangle((x, y + _CAPTION, x + width - 1, y + _CAPTION + height - 1), outline=200)
+        draw.text((x + width / 2, y + _CAPTION / 2), label(name), fill="black", font=font, anchor="mm")
+        picture.paste(visible(image, scale), (x, y + _CAPTION))
+        draw.rectangle((x, y + _CAPTION, x + width - 1, y + _CAPTION + height - 1), outline="#c8c8c8")
     buffer = BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()

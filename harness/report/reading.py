@@ -95,7 +95,7 @@ class Material:
     counts: dict[str, NDArray[np.int64]]
     """Images of each class in train, val and test, as far as they are known."""
     glyphs: NDArray[np.uint8] | None
-    """(classes, height, width): an image of each class."""
+    """(classes, height, width[, channels]): an image of each class; None of vectors."""
     closer: list[Tested]
     """The most accurate of the tested experiments, best first; at most `CLOSER`."""
     tested: int
@@ -134,7 +134,7 @@ def read(directory: Path) -> Material:
         verification=verify(results),
         labels=_distinct([label(name) for name in run.dataset.class_names]),
         counts=_counts(run, record, results, closer, problems),
-        glyphs=None if record is None else record["glyphs"],
+        glyphs=None if record is None else record.get("glyphs"),
         closer=closer,
         tested=len(ranked),
         problems=problems,
@@ -202,6 +202,8 @@ def _add_images(
     except HarnessError as error:
         problems.append(str(error))
         return False
+    if run.dataset.kind == "vector":  # there is nothing to look at
+        return True
     for (truth, predicted), rows, images in zip(kept["pairs"], kept["rows"], kept["images"], strict=True):
         of_pair = zip(rows.tolist(), images, strict=True)
         found.update({(at, int(truth), int(predicted)): image for at, image in of_pair if at >= 0})

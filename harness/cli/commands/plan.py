@@ -105,6 +105,7 @@ def _show_plan(
     measured: Mapping[tuple[str, int], str],
     checkpoints: Mapping[tuple[str, int], str],
 ) -> None:
+    from harness.datasets.description import size_and_range
     from harness.errors import as_typed
     from harness.execution.ensembles import ensemble_reasons
     from harness.execution.forecast import estimates, makespan
@@ -136,7 +137,8 @@ def _show_plan(
         f"{as_typed(loaded.suite.suite.name)}: {counted(len(lines), 'trial')}, {counts['done']} done, "
         f"{counts['run']} to run{stale}, {more}{counts['unavailable']} unavailable\n"
         f"dataset {made.dataset.name}: {made.dataset.title}, {counted(len(made.dataset.class_names), 'class')}, "
-        f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\nrun directory: {here.directory}"
+        f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\n"
+        f"{size_and_range(made.data)}{_scaled(made)}\nrun directory: {here.directory}"
     )
     unknown = sum(forecast is None for _, forecast in ahead)
     if ahead and unknown < len(ahead):
@@ -154,6 +156,14 @@ def _show_plan(
         say(f"ensemble {ensemble.name} seed {ensemble.seed}: {reason}")
     for name, reason in loaded.lacking.items():
         say(f"{name}: not selected, and unavailable: {reason}")
+
+
+def _scaled(made: Plan) -> str:
+    """Return what the trials make of the values."""
+    if made.dataset.kind == "image":
+        return ", scaled to 0 … 1"
+    by = "standardised by the training rows" if made.dataset.scale == "standard" else "used as they are"
+    return f", {by}"
 
 
 def _note(found: Lookup, *, runs: bool, to_test: str) -> str:

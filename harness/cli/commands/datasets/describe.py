@@ -29,12 +29,12 @@ def describe(
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option("--figures", metavar="DIR", help="Write an image of each class, and the class sizes, as PNG."),
+        typer.Option("--figures", metavar="DIR", help="Write the class sizes, and an image of each class, as PNG."),
     ] = None,
 ) -> None:
     """Show a dataset in numbers and figures.
 
-    Shows the images of each class, pixel statistics, and the split of 70, 10 and 20 %.
+    Shows the rows of each class, shape, type and range of the values, and the split of 70, 10 and 20 %.
     """
     settle_threads(1)
     from harness.datasets.description import describe as measure
@@ -63,27 +63,31 @@ def describe(
 
 
 def _print(described: Description) -> None:
-    names, counts = described.dataset.class_names, described.counts
+    from harness.datasets.description import row_size
+
+    info, counts = described.dataset, described.counts
+    names, noun = info.class_names, "images" if info.kind == "image" else "rows"
     table("", [[name, f"{count:,}", f"{count / counts.sum():.2%}"] for name, count in zip(names, counts, strict=True)],
-          ["class", "images", "share"])  # fmt: skip
-    height, width = described.dataset.shape
+          ["class", noun, "share"])  # fmt: skip
+    scaled = " in [0, 1]" if info.kind == "image" else ""
     largest, smallest = described.largest, described.smallest
     facts = [
-        ["images", f"{counts.sum():,} of {height} × {width} pixels"],
+        [noun, f"{counts.sum():,}: {row_size(info)}"],
+        ["range", f"{described.low:.6g} … {described.high:.6g}"],
         ["verified against", described.dataset.checked or "nothing, because it has no official form"],
         ["classes", f"{len(names)}"],
-        ["images a class", f"mean {counts.mean():,.0f}, standard deviation {counts.std():,.0f}"],
+        [f"{noun} a class", f"mean {counts.mean():,.0f}, standard deviation {counts.std():,.0f}"],
         ["largest class", f"{names[largest]!r} (number {largest}): {counts[largest]:,}"],
         ["smallest class", f"{names[smallest]!r} (number {smallest}): {counts[smallest]:,}"],
         ["largest to smallest", f"{described.ratio:.2f} : 1"],
-        ["pixels in [0, 1]", f"mean {described.pixel_mean:.4f}, standard deviation {described.pixel_std:.4f}"],
+        [f"values{scaled}", f"mean {described.mean:.4f}, standard deviation {described.std:.4f}"],
     ]
     table(described.dataset.title, facts, ["", ""])
     lines = [
         [part.name, f"{part.images:,}", f"{part.share:.1%}", f"{part.smallest:,}", f"{part.largest:,}"]
         for part in described.split
     ]
-    table("split by class (seed 42)", lines, ["set", "images", "share", "min/class", "max/class"])
+    table("split by class (seed 42)", lines, ["set", noun, "share", "min/class", "max/class"])
 
 
 def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Path]:
@@ -94,7 +98,9 @@ def _draw(folder: Path, data: CachedDataset, described: Description) -> list[Pat
     from harness.report.dataset import grid, histogram
     from harness.store.names import safe_name
 
-    content = {"classes": grid(examples(data), data.info.class_names), "counts": histogram(described)}
+    pictured = data.info.kind == "image"
+    content = {"classes": grid(examples(data), data.info.class_names)} if pictured else {}
+    content["counts"] = histogram(described)
     paths = {what: folder / f"{safe_name(data.info.name)}-{what}.png" for what in content}
     try:
         for what, path in paths.items():

@@ -1,0 +1,136 @@
+"""A CSV or Parquet file: one column is the label, the others are numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError, nearest, one_line, shown
+from harness.machine.files import open_regular
+from harness.text import in_toml
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """Features (rows, columns) float32, the columns' names, and labels (rows,), whole numbers or texts."""
+
+    features: NDArray[np.float32]
+    columns: tuple[str, ...]
+    labels: NDArray[Any]
+
+
+def read_table(path: Path, label: str, drop: Sequence[str]) -> LabelledTable:
+    """Return a table; rows are counted from 1, the first behind the header, in errors.
+
+    Raises:
+        HarnessError: the file cannot be read, lacks a column or a value, or has a column that is no number; it names
+            the column and the row.
+    """
+    frame = _frame(path, label)
+    names = [str(name) for name in frame.columns]
+    for name, what in [(label, "label"), *((name, "drop") for name in drop)]:
+        if name not in names:
+            msg = f"{path}: {what} {shown(name)}: no such column. {nearest(name, names)}"
+            raise HarnessError(msg)
+    frame.columns = names
+    if not len(frame):
+        msg = f"{path}: has a header and no rows"
+        raise HarnessError(msg)
+    columns = tuple(name for name in names if name != label and name not in drop)
+    if not columns:
+        msg = f"{path}: has no column beside the label {shown(label)}"
+        raise HarnessError(msg)
+    features = np.empty((len(frame), len(columns)), dtype=np.float32)
+    for index, name in enumerate(columns):
+        features[:, index] = _numbers(path, name, frame[name])
+    return LabelledTable(features, columns, _labels(path, label, frame[label]))
+
+
+def check_columns(path: Path, columns: Sequence[str], expected: Sequence[str], first: Path) -> None:
+    """Refuse a table whose columns are not those of the first, in their order.
+
+    Raises:
+        HarnessError: a column differs.
+    """
+    if tuple(columns) != tuple(expected):
+        differing = sorted(set(columns) ^ set(expected)) or ["their order"]
+        msg = f"{path}: its columns are not those of {first}: {shown(differing[0])} differs"
+        raise HarnessError(msg)
+
+
+def _frame(path: Path, label: str) -> Any:
+    """Return what pandas reads; in CSV only an empty cell is a missing value, and labels are texts."""
+    import pandas as pd
+
+    try:
+        with open_regular(path) as file:
+            if file.peek(4)[:4] == b"PAR1":
+                return pd.read_parquet(file)
+            about: Any = {"dtype": {label: str}, "keep_default_na": False, "na_values": [""]}
+            return pd.read_csv(file, encoding="utf-8-sig", low_memory=False, skipinitialspace=True, **about)
+    except FileNotFoundError:
+        msg = f"{path}: no such file"
+    except ImportError:
+        msg = f'{path}: pyarrow reads Parquet, and is not installed: pip install "nn-harness[parquet]"'
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror or one_line(error)}"
+    except Exception as error:
+        # Of pandas and pyarrow: ParserError, EmptyDataError, UnicodeDecodeError, ArrowInvalid, …
+        msg = f"{path}: neither CSV nor Parquet: {one_line(error, 200)}"
+        raise HarnessError(msg) from error
+    raise HarnessError(msg)
+
+
+def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
+    """Return the values (rows,) of a column, each a finite number."""
+    import pandas as pd
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    missing = column.isna().to_numpy()
+    if missing.any():
+        row = int(missing.argmax()) + 1
+        msg = f"{path}: column {shown(name)} has no value in row {row}: fill it in, or {_dropped(name)}"
+        raise HarnessError(msg)
+    if not (is_numeric_dtype(column) or is_bool_dtype(column)):
+        texts = pd.to_numeric(column.astype(str), errors="coerce").isna().to_numpy()
+        row = int(texts.argmax())
+        held = shown(str(column.iloc[row])) if texts.any() else str(column.dtype)
+        where = f"{path}: column {shown(name)} holds {held} in row {row + 1}"
+        msg = f"{where}: numbers are needed, unless it is no feature: {_dropped(name)}"
+        raise HarnessError(msg)
+    values: NDArray[np.float64] = column.to_numpy(dtype=np.float64)
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(values.astype(np.float32))
+    if not finite.all():
+        row = int(np.argmin(finite))
+        where = f"{path}: column {shown(name)} holds {values[row]:g} in row {row + 1}"
+        msg = f"{where}: a finite number of float32 is needed"
+        raise HarnessError(msg)
+    return values
+
+
+def _labels(path: Path, name: str, column: Any) -> NDArray[Any]:
+    """Return the labels (rows,) of a column: int64 where all are whole numbers, else texts."""
+    missing = column.isna().to_numpy()
+    if missing.any():
+        msg = f"{path}: label {shown(name)} has no value in row {int(missing.argmax()) + 1}: every row needs a class"
+        raise HarnessError(msg)
+    texts: NDArray[np.str_] = column.astype(str).to_numpy(dtype=np.str_)
+    try:
+        numbers = texts.astype(np.float64)
+    except ValueError:
+        return texts
+    whole = np.isfinite(numbers) & (np.abs(numbers) < 2.0**53) & (numbers % 1 == 0)
+    if not whole.all():
+        row = int(np.argmin(whole))
+        msg = f"{path}: label {shown(name)} holds {texts[row]} in row {row + 1}: classes are whole numbers or texts"
+        raise HarnessError(msg)
+    whole_numbers: NDArray[np.int64] = numbers.astype(np.int64)
+    return whole_numbers
+
+
+def _dropped(name: str) -> str:
+    return f"leave it out with drop = [{in_toml(name)}]"
