@@ -3,9 +3,11 @@
 Over any array namespace, so that a backend need not write it: `harness.stepwise` and the first-party ones call it too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from array_api_compat import array_namespace
 
 from harness.interfaces import Array, BlockOptimizer, NetworkSpec, Optimizer, Parameter
 from harness.losses import CrossEntropy
@@ -38,6 +40,15 @@ def clip_factor(xp: Any, squares: Array, clip_norm: float) -> Array:
     """
     factor = clip_norm / (xp.sqrt(squares) + 1e-6)
     return xp.where(factor < 1.0, factor, xp.ones_like(factor))
+
+
+def by_block(function: Callable[..., Array], blocks: Sequence[Parameter], *vectors: Array) -> Array:
+    """Return one vector (…, n) of what ``function(block, *parts)`` returns for each block, in their order.
+
+    ``vectors`` (…, n): ``function`` is given the block's part of each, (…, stop - start), and returns one like them.
+    """
+    parts = [function(block, *(vector[..., block.start : block.stop] for vector in vectors)) for block in blocks]
+    return array_namespace(vectors[0]).concat(parts, axis=-1)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Certify the examples, and what `harness new` writes, in fresh virtual environments.
 
-usage: python scripts/certify_examples.py [jax] [sklearn] [lion] [occlusion] [new] [four-backends]   (default: all)
+usage: python scripts/certify_examples.py [jax] [sklearn] [lamb] [lion] [occlusion] [new] [four-backends] (default: all)
 """
 
 import json
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 PINS = ("-c", str(ROOT / "constraints.txt"))
 KIT = ("pytest", "-q", "--pyargs", "harness.conformance")
-NEW = {"backend": "mine", "optimizer": "my-rule", "perturbation": "my-noise", "dataset": "my-bars"}
+NEW = {"backend": "mine", "optimizer": "my-rule", "loss": "my-loss", "perturbation": "my-noise", "dataset": "my-bars"}
 STARTED = time.monotonic()
 
 
@@ -103,6 +103,7 @@ STEPS: dict[str, Callable[[Environment], None]] = {
     # The rules that ship with harness are certified where JAX is: there the kit tries them on its arrays, compiled.
     "jax": lambda base: certify(base, "jax", *(f"--harness-optimizer={rule}" for rule in ("sgd", "adam", "adamw"))),
     "sklearn": lambda base: certify(base, "sklearn", "--harness-backend=sklearn"),
+    "lamb": lambda base: certify(base, "lamb", "--harness-optimizer=lamb"),
     "lion": lambda base: certify(base, "lion", "--harness-optimizer=lion"),
     "occlusion": lambda base: certify(base, "occlusion", "--harness-perturbation=occlusion"),
     "new": start_new,

@@ -6,6 +6,7 @@ import pytest
 from harness.conformance import (
     BackendConformance,
     DatasetConformance,
+    LossConformance,
     ModelConformance,
     OptimizerConformance,
     PerturbationConformance,
@@ -81,6 +82,33 @@ class TestCNNWithAllOptions(ModelConformance):
 class TestResNet(ModelConformance):
     name = "resnet"
     options = {"channels": [4, 6], "blocks": 2}  # noqa: RUF012 - as above
+
+
+class TestCrossEntropy(LossConformance):
+    name = "cross_entropy"
+
+
+class TestSmoothedCrossEntropy(LossConformance):
+    name = "cross_entropy"
+    options = {"label_smoothing": 0.1}  # noqa: RUF012 - as a plugin's author writes it
+
+
+class TestFocal(LossConformance):
+    name = "focal"
+
+    @staticmethod
+    def reference(logits, labels):
+        """Lin et al., 2017, equation 5, one row after another."""
+        losses = []
+        for z, y in zip(logits, labels, strict=True):
+            p = np.exp(z[y]) / np.exp(z).sum()
+            losses.append(-((1 - p) ** 2) * np.log(p))
+        return losses
+
+
+class TestSoftFocal(LossConformance):
+    name = "focal"
+    options = {"gamma": 0.5}  # noqa: RUF012 - as a plugin's author writes it
 
 
 class TestGaussianNoise(PerturbationConformance):

@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "harness").rglob("*.py"))
-FOR_EVERY_LIBRARY = ROOT / "harness" / "conformance" / "optimizer.py"
-"""It alone may name frameworks: an optimizer must work on the arrays of each that is installed."""
+FOR_EVERY_LIBRARY = ROOT / "harness" / "conformance" / "libraries.py"
+"""It alone may name frameworks: optimizers and losses must work on the arrays of each that is installed."""
 OURS = [path for folder in ("harness", "backends", "perturbations") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 

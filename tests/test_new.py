@@ -15,6 +15,7 @@ from harness.conformance.target import Conformance
 from harness.errors import HarnessError
 from harness.interfaces import Context
 from harness.optimizers import SGD
+from harness.plugins.components import plural
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import registry
 from harness.plugins.scaffold import SCAFFOLDS, create
@@ -69,6 +70,7 @@ GREY = np.full((2, 4, 4), 0.5, dtype=np.float32)
 USED = {
     "backend": lambda factory: trained(factory()),
     "optimizer": lambda factory: factory().update(GREY, GREY, factory().init(GREY), 0.1)[0],
+    "loss": lambda factory: factory()(np, GREY[0], np.arange(4), None)[1],
     "model": lambda factory: [layer.outputs for layer in factory((4, 4), 3)[::3]],
     "perturbation": lambda perturb: perturb(GREY, 0.2, np.random.default_rng(0)),
     "dataset": lambda factory: factory().load().features,
@@ -95,7 +97,7 @@ def test_a_new_package_works_whatever_its_name(kind, name, folder_of_packages, m
     folder, package = folder_of_packages / f"harness-{name}", f"harness_{name.replace('-', '_')}"
     monkeypatch.syspath_prepend(folder)
     offered = {}
-    getattr(import_module(package), f"register_{kind}s")(offered.__setitem__)
+    getattr(import_module(package), f"register_{plural(kind)}")(offered.__setitem__)
     assert np.isfinite(USED[kind](resolve_name(offered[name]))).all()
     tests = runpy.run_path(str(folder / "tests" / f"test_{kind}.py"))
     (certified,) = (found for key, found in tests.items() if key.startswith("Test"))

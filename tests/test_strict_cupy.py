@@ -14,8 +14,8 @@ from tests.doubles import strict_cupy
 __all__ = ["strict_cupy"]
 
 FUNCTIONS = [
-    "arange", "array", "asarray", "asnumpy", "count_nonzero", "einsum", "empty", "empty_like", "matmul", "max",
-    "ones", "ones_like", "sum", "take", "where", "zeros", "zeros_like",
+    "arange", "array", "asarray", "asnumpy", "concatenate", "count_nonzero", "einsum", "empty", "empty_like", "matmul",
+    "max", "ones", "ones_like", "sum", "take", "where", "zeros", "zeros_like",
 ]  # fmt: skip
 METHODS = ["argmax", "astype", "get", "max", "mean", "reshape", "set", "sum", "transpose"]
 _REAL = """

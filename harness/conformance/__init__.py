@@ -14,6 +14,7 @@ or in a plugin's own suite::
 
 from harness.conformance.backend import BackendConformance
 from harness.conformance.dataset import DatasetConformance
+from harness.conformance.loss import LossConformance
 from harness.conformance.model import ModelConformance
 from harness.conformance.optimizer import OptimizerConformance
 from harness.conformance.perturbation import PerturbationConformance
@@ -21,6 +22,7 @@ from harness.conformance.perturbation import PerturbationConformance
 __all__ = [
     "BackendConformance",
     "DatasetConformance",
+    "LossConformance",
     "ModelConformance",
     "OptimizerConformance",
     "PerturbationConformance",

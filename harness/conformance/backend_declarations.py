@@ -22,6 +22,9 @@ _VARIED: list[dict[str, Any]] = [
     {"gradient": "sum"},
     {"l2": 0.1},
     {"weight_decay": 0.1},
+    {"loss": "focal"},
+    {"class_weights": "balanced"},
+    {"clip_norm": 0.1},
 ]
 
 
@@ -73,9 +76,9 @@ class Declarations(BackendTests):
         clause = "Backend.build raises for a layer kind that is not among Backend.layers, or unsupported() names a key"
         spec, rule = with_unknown_layer(bench.plain.spec(bench.data)), bench.plain.rule
         try:
-            if bench.backend.unsupported(spec, rule.optimizer):
+            if bench.backend.unsupported(spec, rule.bound(spec)):
                 return
-            network = bench.backend.build(spec, initial_state(spec, SEED), rule.optimizer, bench.context())
+            network = bench.backend.build(spec, initial_state(spec, SEED), rule.bound(spec), bench.context())
             network.attach(bench.data.features, bench.data.labels)
             network.train_epoch(0, bench.batches(1)[0], rule.rate)
         except Exception:  # noqa: BLE001 - whatever it raises, no network has trained without the layer
@@ -92,7 +95,7 @@ class Declarations(BackendTests):
             spec = recipe.spec(bench.data)
             if not set(kinds_of(spec.layers)) <= set(kinds):
                 continue  # it is not asked
-            named = bench.backend.unsupported(spec, recipe.rule.optimizer)
+            named = bench.backend.unsupported(spec, recipe.rule.bound(spec))
             require(isinstance(named, list), clause, "a list", f"{type(named).__name__} {named!r}")
             for key in named:
                 require(key in known, clause, f"keys among {', '.join(known)}", repr(key))

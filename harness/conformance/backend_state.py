@@ -51,7 +51,7 @@ class Saving(BackendTests):
         spec = bench.plain.spec(bench.data)
         initial = initial_state(spec, SEED)
         before = _copied(initial)
-        network = given(bench.backend.build(spec, initial, bench.plain.rule.optimizer, bench.context()))
+        network = given(bench.backend.build(spec, initial, bench.plain.rule.bound(spec), bench.context()))
         state = network.state()
         for key, value in before.items():
             require(key in state, _STATE, f"the key {key!r}", f"the keys {sorted(state)}")

@@ -13,6 +13,7 @@ from harness.conformance.recipes import ACTIVATIONS, RULES
 from harness.interfaces import Precision, ReducedPrecision
 from harness.trial.inputs import training_labels
 from harness.trial.outputs import read_stats
+from harness.trial.schedules import CosineAnnealing
 
 KEYS: dict[str, dict[str, Any]] = {
     **{name: {"activation": name} for name in ACTIVATIONS},
@@ -24,6 +25,14 @@ KEYS: dict[str, dict[str, Any]] = {
     "l2": {"l2": 0.3},
     "weight_decay": {"weight_decay": 0.3},
     "l2-weight_decay": {"l2": 0.2, "weight_decay": 0.1},
+    "label_smoothing": {"loss": {"name": "cross_entropy", "label_smoothing": 0.2}},
+    "focal": {"loss": "focal"},
+    "third-party-loss": {"loss": "foreign"},
+    "class_weights": {"class_weights": "balanced"},
+    "class_weights-sum": {"class_weights": "balanced", "gradient": "sum"},
+    "focal-class_weights": {"loss": "focal", "class_weights": "balanced"},
+    "clip_norm": {"clip_norm": 0.05},
+    "clip_norm-l2-weight_decay": {"clip_norm": 0.05, "l2": 0.2, "weight_decay": 0.1},
 }
 
 
@@ -112,6 +121,13 @@ class Training(BackendTests):
         clause = "Network.train_epoch: each epoch's learning rate is the one that it is given"
         rates = [bench.plain.rate * factor for factor in (1.0, 0.25, 2.0)]
         bench.check_steps(bench.plain, bench.batches(3), clause, rates)
+
+    def test_warms_up_and_decays_by_the_rates_of_a_schedule(self, bench: Bench) -> None:
+        """Network.train_epoch is given the rates of a warm-up, too: they rise before they fall."""
+        clause = "Network.train_epoch: each epoch's learning rate is the one that it is given, in a warm-up too"
+        schedule = CosineAnnealing(name="cosine", warmup=2)
+        rates = [schedule.rate(bench.plain.rate, epoch, 5) for epoch in range(5)]
+        bench.check_steps(bench.plain, bench.batches(5), clause, rates)
 
     def test_a_rate_of_0_leaves_the_parameters_as_they_are(self, bench: Bench) -> None:
         """Network.train_epoch may be given a rate of 0, which a schedule may end with: all else goes on."""

@@ -106,7 +106,7 @@ class Bench:
     ) -> Network:
         """Return the same network without images, which takes its arguments as they are."""
         spec, context = recipe.spec(data or self.data), self.context(precision, seed)
-        return self.backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
+        return self.backend.build(spec, initial_state(spec, SEED), recipe.rule.bound(spec), context)
 
     def context(self, precision: Precision = "float32", seed: int = SEED) -> Context:
         """Return where and how the backend under test runs."""
@@ -117,7 +117,7 @@ class Bench:
         backend = load_backend(registry().find("backend", REFERENCE))
         spec = recipe.spec(self.data)
         context = Context(SEED, device="cpu", precision="float64")
-        network = backend.build(spec, initial_state(spec, SEED), recipe.rule.optimizer, context)
+        network = backend.build(spec, initial_state(spec, SEED), recipe.rule.bound(spec), context)
         network.attach(self.data.features, self.data.labels)
         return network
 

@@ -2,6 +2,7 @@
 
 from harness.conformance.backend import BackendConformance
 from harness.conformance.dataset import DatasetConformance
+from harness.conformance.loss import LossConformance
 from harness.conformance.model import ModelConformance
 from harness.conformance.optimizer import OptimizerConformance
 from harness.conformance.perturbation import PerturbationConformance
@@ -9,6 +10,7 @@ from harness.conformance.perturbation import PerturbationConformance
 __all__ = [
     "BackendConformance",
     "DatasetConformance",
+    "LossConformance",
     "ModelConformance",
     "OptimizerConformance",
     "PerturbationConformance",

@@ -2,9 +2,8 @@
 
 import io
 import pickle
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.conformance.clauses import require, require_close, require_equal, require_same
+from harness.conformance.libraries import LIBRARIES, compiled, converter
 from harness.conformance.target import Conformance, Target
-from harness.interfaces import Array, Optimizer
+from harness.descent import ForBlocks, for_blocks
+from harness.interfaces import Array, Optimizer, Parameter
 from harness.machine.arrays import npz
 from harness.plugins.loading import Kind
 
@@ -21,6 +22,8 @@ Vector = NDArray[Any]
 _STEPS = 20
 _RATE = 0.01
 _SCALES = np.array([1.0, 0.3, 2.0, 0.7, 1.5, 0.1])
+BLOCKS = (Parameter("0.weight", (2, 2), 0, is_weight=True), Parameter("0.bias", (2,), 4, is_weight=False))
+"""Of the six parameters, for rules that work layer by layer."""
 
 
 def quadratic(x: Vector) -> Vector:
@@ -55,8 +58,18 @@ def descend(rule: Optimizer, x: Vector, gradient: Callable[[Vector], Vector], co
     return np.asarray(parameters)
 
 
+def unrolled(rule: Optimizer, x: Vector, gradients: Iterable[Vector]) -> Vector:
+    """Return the parameters after a step along each of some gradients."""
+    parameters, state = x, rule.init(x)
+    for gradient in gradients:
+        parameters, state = rule.update(parameters, gradient, state, _RATE)
+    return np.asarray(parameters)
+
+
 class OptimizerConformance(Conformance):
-    """Tests of an optimizer: pure, elementwise, one rule for every array library.
+    """Tests of an optimizer: pure, elementwise or block by block, one rule for every array library.
+
+    A `BlockOptimizer` is given two blocks, `BLOCKS`: a weight of four elements and a bias of two.
 
     A subclass may give ``reference``, a static method (parameters, gradients of each step, learning rate) ->
     parameters, written independently of the rule.
@@ -68,8 +81,7 @@ class OptimizerConformance(Conformance):
     @pytest.fixture
     def rule(self, target: Target) -> Optimizer:
         """Return the optimizer with its options."""
-        rule: Optimizer = target.build()
-        return rule
+        return for_blocks(target.build(), BLOCKS)
 
     def test_agrees_with_its_reference(self, rule: Optimizer) -> None:
         """Optimizer.update is the rule that the reference computes."""
@@ -77,19 +89,15 @@ class OptimizerConformance(Conformance):
             pytest.skip("the test class gives no reference")
         gradients = list(np.random.default_rng(5).standard_normal((_STEPS, len(_SCALES))))
         x = start()
-        parameters, state = x, rule.init(x)
-        for gradient in gradients:
-            parameters, state = rule.update(parameters, gradient, state, _RATE)
+        parameters = unrolled(rule, x, gradients)
         wanted = self.reference(x.copy(), gradients, _RATE)
         require_close(parameters, wanted, 1e-9, "Optimizer.update: the rule of its reference", "a parameter of")
 
-    @pytest.mark.parametrize("library", ["torch", "jax"])
+    @pytest.mark.parametrize("library", LIBRARIES)
     @pytest.mark.parametrize("surface", SURFACES)
     def test_is_one_rule_for_every_array_library(self, rule: Optimizer, library: str, surface: str) -> None:
         """Optimizer: over a vector of any array namespace."""
-        if find_spec(library) is None:
-            pytest.skip(f"{library} is not installed")
-        convert = import_module("torch").tensor if library == "torch" else import_module("jax.numpy").asarray
+        convert = converter(library)
         x = start(dtype=np.float32)
         wanted = descend(rule, x, SURFACES[surface])
         got = descend(rule, x, SURFACES[surface], convert)
@@ -98,18 +106,13 @@ class OptimizerConformance(Conformance):
 
     def test_has_no_branch_on_values(self, rule: Optimizer) -> None:
         """Optimizer: no branch depends on an array's values, so that it can be captured and compiled."""
-        if find_spec("jax") is None:
-            pytest.skip("jax is not installed")
-        jax = import_module("jax")
-        x = jax.numpy.asarray(start(dtype=np.float32))
-        clause = "Optimizer: no branch depends on an array's values"
-        try:
-            found, _ = jax.jit(rule.update)(x, x, rule.init(x), jax.numpy.asarray(_RATE, dtype=x.dtype))
-        except jax.errors.JAXTypeError as error:
-            require(False, clause, "an update that jax.jit compiles", f"{type(error).__name__}: {error}".split("\n")[0])
-        else:
-            wanted, _ = rule.update(x, x, rule.init(x), _RATE)
-            require_close(np.asarray(found), np.asarray(wanted), 1e-5, clause, "compiled, a parameter of")
+        x, clause = start(dtype=np.float32), "Optimizer: no branch depends on an array's values"
+
+        def first_step(x: Array, rate: Array) -> Array:
+            return rule.update(x, x, rule.init(x), rate)[0]
+
+        found = compiled(first_step, clause, x, np.asarray(_RATE, dtype=x.dtype))
+        require_close(np.asarray(found), first_step(x, _RATE), 1e-5, clause, "compiled, a parameter of")
 
     def test_descends(self, rule: Optimizer) -> None:
         """Optimizer.update goes down a convex quadratic at a small rate."""
@@ -151,19 +154,27 @@ class OptimizerConformance(Conformance):
             clause = "Optimizer: a leading axis of trials, each as it would be alone"
             require_close(descend(rule, stack, surface), wanted, 1e-12, clause, f"on {name} a parameter of")
 
+    def test_a_block_depends_on_itself_alone(self, rule: Optimizer) -> None:
+        """BlockOptimizer: a block's update is that of the block by itself."""
+        if not isinstance(rule, ForBlocks):
+            pytest.skip("it is elementwise")
+        x, clause = start(), "BlockOptimizer: a block's update depends on that block alone"
+        gradients = np.random.default_rng(4).standard_normal((5, len(x)))
+        whole = unrolled(rule, x, gradients)
+        for block in BLOCKS:
+            part = slice(block.start, block.stop)
+            alone = unrolled(ForBlocks(rule.rule, (replace(block, start=0),)), x[part], gradients[:, part])
+            require_close(alone, whole[part], 1e-12, clause, f"{block.key} by itself, a parameter of")
+
     def test_is_elementwise(self, rule: Optimizer) -> None:
         """Optimizer: elementwise: no element depends on another's, nor on its place."""
-        x, clause = (
-            start(),
-            "Optimizer: elementwise: blocks of the vector may be updated one by one, in any order",
-        )
+        if isinstance(rule, ForBlocks):
+            pytest.skip("it works block by block")
+        x, clause = start(), "Optimizer: elementwise: blocks of the vector may be updated one by one, in any order"
         gradients = np.random.default_rng(4).standard_normal((5, len(x)))
 
         def run(chosen: Any) -> Vector:
-            parameters, state = x[chosen], rule.init(x[chosen])
-            for gradient in gradients:
-                parameters, state = rule.update(parameters, gradient[chosen], state, _RATE)
-            return np.asarray(parameters)
+            return unrolled(rule, x[chosen], gradients[:, chosen])
 
         whole, order = run(slice(None)), np.array([3, 1, 5, 0, 2, 4])
         require_close(np.concatenate([run(slice(2)), run(slice(2, None))]), whole, 1e-12, clause, "in two parts")
@@ -228,7 +239,7 @@ class OptimizerConformance(Conformance):
         """Optimizers with equal options hash alike: a jitted backend keeps what it compiled for one."""
         clause = "an optimizer is immutable and hashable: a frozen dataclass of its options is"
         try:
-            hashes = hash(rule), hash(target.build())
+            hashes = hash(rule), hash(for_blocks(target.build(), BLOCKS))
         except TypeError as error:
             require(False, clause, "a hash", f"TypeError: {error}")
         else:

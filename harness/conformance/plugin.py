@@ -15,7 +15,7 @@ from harness.plugins.loading import KINDS, Kind, registry
 from harness.pytest_plugin import KIT
 
 USAGE = (
-    f"usage: pytest --pyargs {KIT} --harness-backend NAME (or --harness-optimizer, "
+    f"usage: pytest --pyargs {KIT} --harness-backend NAME (or --harness-optimizer, --harness-loss, --harness-model, "
     "--harness-perturbation, --harness-dataset; `harness plugins` lists the names)"
 )
 _COLLECTED = Path(__file__).with_name("certify.py")
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(
             f"--harness-{kind}", metavar="NAME", action="append", default=[], help=f"certify a {kind}; may be repeated"
         )
-    group.addoption("--harness-options", metavar="TABLE", help="options of the optimizer or dataset: TOML or JSON")
+    group.addoption("--harness-options", metavar="TABLE", help="options of the component: TOML or JSON")
     group.addoption("--harness-device", metavar="DEVICE", default="auto", help="where backends run (auto)")
 
 

@@ -1,25 +1,29 @@
 """The experiments that a backend is certified with: the plainest one that it honours, and variations of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import cycle, islice, product
 from typing import Any, get_args
 
 import numpy as np
 
+from harness.conformance.strangers import Foreign, ForeignByBlocks, ForeignLoss
+from harness.descent import for_blocks
 from harness.interfaces import (
     Activation,
     ActivationName,
-    Array,
     Backend,
     BatchNorm,
+    BlockOptimizer,
     Dropout,
     Labelled,
     Layer,
+    Loss,
     NetworkSpec,
     Optimizer,
     kinds_of,
 )
+from harness.losses import CrossEntropy, Focal
 from harness.optimizers import SGD, Adam, AdamW
 from harness.plugins.layer_kinds import layer_kinds
 from harness.suite.models import Experiment
@@ -28,30 +32,23 @@ from harness.suite.network import network_spec
 ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
 
 
-@dataclass(frozen=True)
-class Foreign:
-    """A rule that no backend knows, so that each runs its generic form: a <- 0.9 a + g;  θ <- θ - η a / (1 + |a|)."""
-
-    def init(self, parameters: Array) -> dict[str, Array]:
-        """Return an average of zeros."""
-        return {"average": parameters * 0}
-
-    def update(
-        self, parameters: Array, gradients: Array, state: dict[str, Array], learning_rate: Any
-    ) -> tuple[Array, dict[str, Array]]:
-        """Return the new parameters and average."""
-        average = 0.9 * state["average"] + gradients
-        return parameters - learning_rate * average / (1 + abs(average)), {"average": average}
+LOSSES: dict[str, Callable[..., Loss]] = {"cross_entropy": CrossEntropy, "focal": Focal, "foreign": ForeignLoss}
+_WEIGHTS = (0.5, 2.0, 1.25)
+"""Of the classes, in turn, where a recipe balances them: its sample has as many rows of each."""
 
 
 @dataclass(frozen=True)
 class Rule:
     """An optimizer, the learning rate that suits it, and what a suite calls it."""
 
-    optimizer: Optimizer
+    optimizer: Optimizer | BlockOptimizer
     rate: float
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def bound(self, spec: NetworkSpec) -> Optimizer:
+        """Return the optimizer as a backend is given it for a network."""
+        return for_blocks(self.optimizer, spec.parameters())
 
 
 PLAIN_SGD = Rule(SGD(), 0.05, "sgd")
@@ -63,6 +60,7 @@ RULES = {
     "adam-betas-eps": Rule(Adam(betas=(0.8, 0.95), eps=1e-3), 0.01, "adam", {"betas": [0.8, 0.95], "eps": 1e-3}),
     "adamw": Rule(AdamW(weight_decay=0.5), 0.01, "adamw", {"weight_decay": 0.5}),
     "third-party": Rule(Foreign(), 0.02, "foreign"),
+    "third-party-by-blocks": Rule(ForeignByBlocks(), 0.05, "foreign"),
 }
 
 
@@ -78,7 +76,11 @@ class Recipe:
         optimizer = {"name": self.rule.name, "learning_rate": self.rule.rate}
         experiment = Experiment.model_validate({**self.keys, "optimizer": optimizer})
         height, width = data.features.shape[1:]
-        return network_spec(experiment, (height, width), len(data.class_names))
+        network = network_spec(experiment, (height, width), len(data.class_names))
+        loss = LOSSES[experiment.loss.name](**experiment.loss.options)
+        weights = tuple(islice(cycle(_WEIGHTS), network.classes)) if experiment.class_weights else None
+        plain = loss == CrossEntropy()
+        return replace(network, loss=None if plain else loss, class_weights=weights, clip_norm=experiment.clip_norm)
 
     def varied(self, rule: Rule | None = None, **keys: Any) -> "Recipe":
         """Return the recipe with other keys, or another optimizer."""
@@ -115,7 +117,7 @@ def declined(backend: Backend, recipe: Recipe, data: Labelled) -> list[str]:
     """Return the keys that a backend declines: those of layer kinds that it lacks, or else those of `unsupported`."""
     spec, kinds = recipe.spec(data), layer_kinds(backend)
     lacking = [_KEYS.get(kind, kind.__name__) for kind in kinds_of(spec.layers) if kind not in kinds]
-    return lacking or backend.unsupported(spec, recipe.rule.optimizer)
+    return lacking or backend.unsupported(spec, recipe.rule.bound(spec))
 
 
 _CHOICES: dict[str, list[Any]] = {
@@ -124,7 +126,7 @@ _CHOICES: dict[str, list[Any]] = {
     "gradient": ["mean", "sum"],
     "batch_norm": [False, True],
     "batch_size": [16, 32, 64, 128, 256, 512],
-    "optimizer": [rule for name, rule in RULES.items() if name != "third-party"],
+    "optimizer": [rule for name, rule in RULES.items() if not name.startswith("third-party")],
     "sample": list(product([(6, 5), (28, 28), (8, 8), (32, 32), (16, 16)], [4, 10, 2, 26, 47, 62, 100])),
 }
 _SAMPLE = {"input_shape", "classes"}

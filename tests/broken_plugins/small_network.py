@@ -13,13 +13,9 @@ class Correct(StepwiseNetwork):
 
     def step(self, x, y, learning_rate):
         inputs, masks, logits = self.run(x, training=True)
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        true = np.arange(len(y)), y
-        loss, right = -np.log(p[true]).mean(), (p.argmax(axis=1) == y).sum()
-        p[true] -= 1
-        self.descend(self.gradients(inputs, masks, p / len(y) if self.spec.gradient == "mean" else p), learning_rate)
-        return loss, right
+        loss, slope = self.loss(logits, y)
+        self.descend(self.gradients(inputs, masks, slope), learning_rate)
+        return loss, (logits.argmax(axis=1) == y).sum()
 
     def forward(self, x):
         return self.run(x, training=False)[2]

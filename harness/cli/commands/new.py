@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     backend = "backend"
     optimizer = "optimizer"
+    loss = "loss"
     model = "model"
     perturbation = "perturbation"
     dataset = "dataset"
@@ -25,7 +26,7 @@ class Kind(StrEnum):
 
 def new(
     kind: Annotated[
-        Kind, typer.Argument(metavar="KIND", help="backend, optimizer, model, perturbation, dataset or suite.")
+        Kind, typer.Argument(metavar="KIND", help="backend, optimizer, loss, model, perturbation, dataset or suite.")
     ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name in suites.")],
     *,

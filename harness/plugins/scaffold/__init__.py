@@ -13,9 +13,10 @@ from typing import Literal, get_args
 from harness.errors import HarnessError, shown
 from harness.machine.files import write_bytes
 from harness.machine.paths import status_of
+from harness.plugins.components import plural
 from harness.plugins.loading import Registry
 
-Scaffold = Literal["backend", "optimizer", "model", "perturbation", "dataset", "suite"]
+Scaffold = Literal["backend", "optimizer", "loss", "model", "perturbation", "dataset", "suite"]
 SCAFFOLDS: tuple[Scaffold, ...] = get_args(Scaffold)
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -25,6 +26,7 @@ _LONGEST = 24
 _TARGETS = {
     "backend": "Backend",
     "optimizer": "Optimizer",
+    "loss": "Loss",
     "model": "layers",
     "perturbation": "perturb",
     "dataset": "Dataset",
@@ -63,7 +65,7 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> li
         "name": name,
         "module": f"harness_{name.replace('-', '_')}",
         "target": _TARGETS[kind],
-        "hook": f"register_{kind}s",
+        "hook": f"register_{plural(kind)}",
         "library": "array-api-compat>=1.12" if kind == "optimizer" else "numpy>=2.1",
     }
     _refuse_taken(kind, name, words["module"], registry)

@@ -93,6 +93,13 @@ def where(condition, x=None, y=None):
     return ndarray.of(np.asarray(np.where(*hosts)))
 
 
+def concatenate(tup, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    """Return arrays one behind the other."""
+    if (out, dtype, casting) != (None, None, "same_kind"):
+        raise NotImplementedError("the double's concatenate() takes axis alone")
+    return ndarray.of(np.concatenate([operand(value)._host for value in tup], axis))
+
+
 def count_nonzero(a, axis=None):
     """Return how many elements are not zero."""
     return ndarray.of(np.asarray(np.count_nonzero(operand(a)._host, axis=axis)))
