@@ -177,6 +177,11 @@ _RECORDS = (
         compute=lambda found: classification.expected_calibration_error(found.confidence, found.correct),
     ),
     Metric(
+        "test_ece_expected", "ECE if calibrated", LOSS, "test", None,
+        compute=lambda found: classification.error_if_calibrated(found.confidence),
+        minor=5,
+    ),
+    Metric(
         "degradation", "Degr.", DEGRADATION, "test", False,
         from_row=fall, perturbed=True,
         per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [one.correct for one in noisy]),

@@ -1,5 +1,6 @@
 """Classification metrics: plain functions of NumPy arrays, with float64 sums."""
 
+from math import exp, floor, lgamma, log, log1p, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,11 +131,52 @@ def reliability(
     (array([1, 2]), array([0.25, 1.75]), array([1., 1.]))
     """
     confidence = np.asarray(confidence, dtype=np.float64)
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    place = _bins(confidence, bins)
     rows: NDArray[np.int64] = np.bincount(place, minlength=bins).astype(np.int64)
     claimed: NDArray[Any] = np.bincount(place, weights=confidence, minlength=bins)
     right: NDArray[Any] = np.bincount(place, weights=np.asarray(correct, dtype=np.float64), minlength=bins)
     return rows, claimed, right
+
+
+def error_if_calibrated(confidence: Floats, bins: int = 15) -> float:
+    """Return the `expected_calibration_error` to expect of a perfectly calibrated network with these confidences.
+
+    It is above 0: a few images of a bin are not right exactly as often as their confidence says (Bröcker & Smith, 2007,
+    Weather and Forecasting 22, 651-661). Each image is right with the chance that its ``confidence`` (rows,) is,
+    independently of the others. A bin's part is the mean absolute deviation E|S - μ| / rows of how many are right, S,
+    from the sum of the confidences, μ: that of the binomial distribution with this mean, 2 k C(n, k) pᵏ (1 - p)ⁿ⁻ᵏ⁺¹
+    with k = ⌊np⌋ + 1 (de Moivre, 1730; Diaconis & Zabell, 1991, Statistical Science 6, 284-302), times the ratio of the
+    standard deviations of S and of the binomial, because the chances differ.
+
+    >>> error_if_calibrated(np.array([0.5]))
+    0.5
+    >>> round(error_if_calibrated(np.full(400, 0.75)), 4)  # √(2 / π) √(0.75 · 0.25 / 400) = 0.0173
+    0.0173
+    """
+    confidence = np.asarray(confidence, dtype=np.float64)
+    if np.isnan(confidence).any():
+        return float("nan")
+    place = _bins(confidence, bins)
+    rows = np.bincount(place, minlength=bins).tolist()
+    claimed = np.bincount(place, weights=confidence, minlength=bins).tolist()
+    variances = np.bincount(place, weights=confidence * (1 - confidence), minlength=bins).tolist()
+    return sum(map(_mean_deviation, rows, claimed, variances)) / len(confidence)
+
+
+def _mean_deviation(rows: int, mean: float, variance: float) -> float:
+    """Return E|S - ``mean``| of how many of some images are right, 0 where none can be wrong, or none right."""
+    spread = mean * (1 - mean / rows) if rows else 0.0
+    if spread <= 0 or variance <= 0:
+        return 0.0
+    share, least = mean / rows, min(floor(mean) + 1, rows)
+    combinations = lgamma(rows + 1) - lgamma(least + 1) - lgamma(rows - least + 1)
+    binomial = 2 * least * exp(combinations + least * log(share) + (rows - least + 1) * log1p(-share))
+    return binomial * sqrt(variance / spread)
+
+
+def _bins(confidence: Floats, bins: int) -> NDArray[np.int64]:
+    """Return the bin of each confidence (rows,): a bin holds its upper edge, the first one 0 too."""
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def degradation(clean_accuracy: float, accuracy: float) -> float:
