@@ -33,8 +33,13 @@ optimizer = {{ name = "sgd", learning_rate = 0.1 }}
 {tables}{robustness}{more}"""
 
 
-def make_run(folder, experiments, seeds=(1,), *, epochs=20, noise=True, failed=(), more="", class_names="abcd"):
-    """Write a run into ``folder / "run"`` and return it; ``failed``: experiment, seed and reason."""
+def make_run(
+    folder, experiments, seeds=(1,), *, epochs=20, noise=True, failed=(), more="", class_names="abcd", shares=None
+):
+    """Write a run into ``folder / "run"`` and return it.
+
+    ``failed``: experiment, seed and reason. ``shares``: of the images that an experiment has right, by its name.
+    """
     path = folder / "made.toml"
     path.write_text(suite_text(experiments, seeds, noise=noise, more=more))
     suite = load_suite(path, registry()).suite
@@ -60,7 +65,8 @@ def make_run(folder, experiments, seeds=(1,), *, epochs=20, noise=True, failed=(
             run.write(replace(row, status="failed", reason=reasons[name, seed]))
             continue
         row = _trained(row, epochs, 0.2 + 0.5 * rng.random(), index)
-        predictions = _predictions(rng, 0.6 + 0.3 * rng.random(), noise=noise)
+        share = 0.6 + 0.3 * rng.random()
+        predictions = _predictions(rng, (shares or {}).get(name, share), noise=noise)
         found = measures(predictions, (NOISE,) if noise else ())
         arrays = {"evaluation.npz": predictions, "examples.npz": confused(predictions, images)}
         run.write(replace(row, evaluation=EvaluationRow("", found, 0.5)), arrays)

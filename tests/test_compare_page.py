@@ -44,7 +44,7 @@ def lines(driver, table):
 def test_marks_choose_differences_and_leave_the_overview(driver):
     """Its lines have no mark; the search is of all."""
     marks = Select(driver.find_element(By.CSS_SELECTOR, "[data-facet=mark]"))
-    marks.select_by_visible_text("within noise")
+    marks.select_by_visible_text("not significant")
     assert [line[0] for line in lines(driver, "table-overview")] == ["A", "B"]
     assert driver.find_element(By.TAG_NAME, "output").text == "2 lines"
     assert [line[:2] for line in lines(driver, "table-fractions")] == [["A", "val_macro_f1"]]

@@ -20,8 +20,8 @@ for library in ("altair", "jinja2", "vl_convert", "PIL"):
     pytest.importorskip(library)
 EVIL = "<script>window.pwned=1</script>"
 SECTIONS = (
-    "leaderboards", "curves", "confusion", "degradation", "calibration", "speed", "classes", "expectations",
-    "settings", "environment",
+    "leaderboards", "significance", "curves", "confusion", "degradation", "calibration", "speed", "classes",
+    "expectations", "settings", "environment",
 )  # fmt: skip
 
 

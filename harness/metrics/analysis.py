@@ -54,7 +54,7 @@ class Analysis:
     """All comparisons of some experiments in a metric.
 
     ``seeds``: by number. ``left_out``: the experiments that are not part of it, and why, each in words. ``images``: how
-    many there are, 0 where the metric has no per-image values.
+    many there are, 0 where the metric has no per-image values. ``proportion``: whether each image's value is 0 or 1.
     """
 
     names: tuple[str, ...]
@@ -66,6 +66,7 @@ class Analysis:
     parts: Components
     pairs: Pairs
     left_out: Mapping[str, str] = field(default_factory=dict)
+    proportion: bool = False
 
     @property
     def target(self) -> Target:
@@ -200,4 +201,5 @@ def analyse(
         parts,
         Pairs(used, kept, parts, proportion=proportion),
         {**(left_out or {}), **diverged},
+        proportion,
     )

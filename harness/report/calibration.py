@@ -9,6 +9,9 @@ from harness.report.colours import apart, coloured, colours
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material, Tested
 
+NOTE = "ECE if calibrated: expected of a perfectly calibrated network with the same confidences, on as many images."
+"""Below the table of the errors."""
+
 
 def figures(material: Material) -> list[Figure]:
     """Return a diagram for every few of the most accurate experiments."""
@@ -50,7 +53,7 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str]) -> Figur
         "experiment:N", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("images:Q", format=",d"),
     ]  # fmt: skip
-    errors = [f"{one.name} has an ECE of {one.ece.mean:.4f}" for one in part if one.ece]
+    errors = [_error(one) for one in part if one.ece]
     return Figure(
         key=f"reliability-{number}",
         title=f"Reliability, {listed(names)}",
@@ -64,3 +67,10 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str]) -> Figur
         note="On the dashed line a network is right as often as it says; below it, it is too sure of itself.",
         beside={"ideal": ideal},
     )  # fmt: skip
+
+
+def _error(one: Tested) -> str:
+    """Return an experiment's calibration error, and what it would be if it were calibrated."""
+    found, expected = one.ece, one.experiment.statistic("test_ece_expected")
+    said = f"{one.name} has an ECE of {found.mean:.4f}" if found else ""
+    return f"{said}, {expected.mean:.4f} if calibrated" if expected else said

@@ -82,10 +82,10 @@ def _figure(comparison: Comparison, metric: str) -> list[Figure]:
     figure = Figure(
         key=f"change-{metric.replace('_', '-')}",
         title=f"{_DRAWN[metric]}, change",
-        alternative=f"A point for each experiment's change in percentage points, with its 95% interval: {ends}.",
+        alternative=f"Each experiment's change in percentage points, with its 95 % confidence interval: {ends}.",
         frame=frame,
         chart=sized(alt.layer(zero, spans, points), height=max(80, 22 * len(frame))),
-        note="Point: mean over the seeds that both runs have; line: its 95% interval.",
+        note="Point: mean over the seeds that both runs have; line: its 95 % confidence interval.",
     )
     return [figure]
 

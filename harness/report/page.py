@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from harness.report import calibration, confusion, curves, distribution, heading, per_class, robustness, settings, speed
+from harness.report import (
+    calibration,
+    confusion,
+    curves,
+    distribution,
+    heading,
+    per_class,
+    robustness,
+    settings,
+    significance,
+    speed,
+)
 from harness.report.figure import THEMES, Figure
 from harness.report.needs import needed
 from harness.report.reading import CLOSER, Material
@@ -45,8 +56,8 @@ def render(material: Material) -> str:
 def figures(material: Material) -> list[Figure]:
     """Return every figure of a report, in the page's order."""
     parts = (
-        curves.figures, curves.rates, confusion.figures, robustness.figures, calibration.figures, speed.figures,
-        distribution.figures,
+        significance.figures, curves.figures, curves.rates, confusion.figures, robustness.figures,
+        calibration.figures, speed.figures, distribution.figures,
     )  # fmt: skip
     return [figure for part in parts for figure in part(material)]
 
@@ -64,7 +75,7 @@ def _content(material: Material) -> dict[str, Any]:
         sheet(table, lambda line: {"verdict": [line["verdict"]]})
         for table in verdict_tables(material.verification, material.results.title, material.results.data)
     ]
-    errors = sheet(found["test"], only=("experiment", "description", "test_ece"))
+    errors = sheet(found["test"], only=("experiment", "description", "test_ece", "test_ece_expected"))
     matrices = confusion.figures(material)
     close = [
         Close(one.name, figure, confusion.pairs(material, one), one.recorded, classes)
@@ -79,6 +90,7 @@ def _content(material: Material) -> dict[str, Any]:
         "boards": boards,
         "board_choices": choices(boards),
         "selection": selection(material.results),
+        "significance": significance.parts(material),
         "curves": curves.figures(material),
         "rates": curves.rates(material),
         "close": close,
@@ -86,7 +98,7 @@ def _content(material: Material) -> dict[str, Any]:
         "robustness": robustness.figures(material),
         "robustness_sheets": shown("robustness"),
         "calibration": calibration.figures(material),
-        "ece": replace(errors, key="ece", title="Expected calibration error", note=""),
+        "ece": replace(errors, key="ece", title="Expected calibration error", note=calibration.NOTE),
         "speed": speed.figures(material),
         "speed_sheets": shown("speed"),
         "distribution": distribution.figures(material),

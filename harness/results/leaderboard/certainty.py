@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.errors import HarnessError
 from harness.metrics.analysis import Advice, Analysis
-from harness.metrics.statistic import Kind
+from harness.metrics.statistic import Kind, Statistic
 from harness.results.leaderboard.notes import diverged
 from harness.results.leaderboard.rankings import Ranking
 from harness.results.results import Results
@@ -17,17 +17,26 @@ _BASIS = {"seeds and images": "seeds and test images", "seeds": "seeds alone, wi
 def sentences(results: Results, ranking: Ranking) -> list[str]:
     """Return what would settle the ranks of a ranking, and what they mean: short sentences, the most useful first."""
     analysis = ranking.analysis(results)
-    values = [value for one in results.experiments if (value := ranking.test(one))]
+    found = settling(results, ranking)
+    if len(analysis.names) > 1 and analysis.target == "recipes":
+        found.append(f"[low–high]: 95 % confidence set of the rank, over {_BASIS[analysis.basis]}.")
+    spread = any(value.std is not None for value in _values(results, ranking))
+    return [*found, "±: SD over seeds." if spread else ""]
+
+
+def settling(results: Results, ranking: Ranking) -> list[str]:
+    """Return what a ranking leaves out, and what would settle it: short sentences, the most useful first."""
+    analysis = ranking.analysis(results)
     found = [_left_out(analysis), diverged(results)]
     if len(analysis.names) > 1 and analysis.target == "recipes":
-        found += [
-            _detectable(analysis, ranking),
-            _advised(results, analysis.advice(), analysis),
-            f"[low–high]: 95 % confidence set of the rank, over {_BASIS[analysis.basis]}.",
-        ]
-    elif len(values) > 1:
+        found += [_detectable(analysis, ranking), _advised(results, analysis.advice(), analysis)]
+    elif len(_values(results, ranking)) > 1:
         found.append("One seed: nothing is known of other seeds, so ranks have no confidence set. Add --seeds 1,2,3.")
-    return [*found, "±: SD over seeds." if any(value.std is not None for value in values) else ""]
+    return found
+
+
+def _values(results: Results, ranking: Ranking) -> list[Statistic]:
+    return [value for one in results.experiments if (value := ranking.test(one))]
 
 
 def _detectable(analysis: Analysis, ranking: Ranking) -> str:
