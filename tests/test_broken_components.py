@@ -56,6 +56,26 @@ MISTAKES = [
         r"expected values in \[0, 1\] at severity 0.1; got values in \[-0\.\d+, 1\.\d+\]; contract: Perturb",
     ),
     (
+        "grey_alone",
+        "takes_colour_images",
+        r"operands could not be broadcast together",
+    ),
+    (
+        "boundless",
+        "takes_vectors",
+        r"expected finite values; got others at severity 0.5; contract: Perturb of kind=.vector.",
+    ),
+    (
+        "infinite",
+        "features_and_labels_have_the_types_of_the_contract",
+        r"expected finite values; got inf; contract: Labelled",
+    ),
+    (
+        "channels_first",
+        "features_and_labels_have_the_types_of_the_contract",
+        r"expected features uint8 of 3 or 4 axes; got float32 \(1797, 3, 8, 8\); contract: Labelled",
+    ),
+    (
         "gap",
         "every_class_occurs_and_has_a_distinct_name",
         r"expected the labels 0 … 9, all of them, for 10 class names; got \[1, 2, .* 10\]; contract: Labelled",

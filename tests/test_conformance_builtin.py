@@ -119,6 +119,18 @@ class TestDigits(DatasetConformance):
     name = "digits"
 
 
+class TestIris(DatasetConformance):
+    name = "iris"
+
+
+class TestWine(DatasetConformance):
+    name = "wine"
+
+
+class TestBreastCancer(DatasetConformance):
+    name = "breast-cancer"
+
+
 class TestFiles(DatasetConformance):
     name = "files"
 

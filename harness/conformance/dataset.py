@@ -9,7 +9,8 @@ import pytest
 from harness.conformance.clauses import broken, require, require_equal, require_same
 from harness.conformance.target import Conformance, Target
 from harness.datasets.cache import CachedDataset, materialise
-from harness.datasets.splits import SplitTable, stratified
+from harness.datasets.contract import DTYPES
+from harness.datasets.splits import SplitTable, partition
 from harness.errors import HarnessError
 from harness.interfaces import Dataset, Labelled
 from harness.plugins.loading import Kind
@@ -46,7 +47,7 @@ class DatasetConformance(Conformance):
 
     @pytest.fixture
     def loaded(self, dataset: Dataset) -> Labelled:
-        """Return its images; skip where they are unavailable."""
+        """Return its rows; skip where they are unavailable."""
         reason = dataset.unavailable()
         if reason is not None:
             pytest.skip(f"unavailable: {reason}")
@@ -61,15 +62,22 @@ class DatasetConformance(Conformance):
         clause = "Dataset.unavailable returns why it cannot be loaded here, in one line, or None"
         require(fits, clause, "None or one line", repr(reason))
 
-    def test_images_and_labels_have_the_types_of_the_contract(self, loaded: Labelled) -> None:
-        """Labelled: images (rows, height, width) uint8, labels (rows,) int64."""
-        images, labels = loaded.features, loaded.labels
-        for name, array, dtype, axes in (("images", images, "uint8", 3), ("labels", labels, "int64", 1)):
+    def test_features_and_labels_have_the_types_of_the_contract(self, loaded: Labelled) -> None:
+        """Labelled: uint8 images (rows, height, width[, channels]) or finite float32 vectors; labels (rows,) int64."""
+        features, labels, kind = loaded.features, loaded.labels, loaded.kind
+        require(kind in DTYPES, _CONTENT, "the kind 'image' or 'vector'", repr(kind))
+        wanted = {"image": ("uint8", (3, 4), "3 or 4 axes"), "vector": ("float32", range(2, 8), "2 to 7 axes")}
+        for name, array, (dtype, axes, words) in (
+            ("features", features, wanted[kind]),
+            ("labels", labels, ("int64", (1,), "1 axis")),
+        ):
             require(isinstance(array, np.ndarray), _CONTENT, f"{name} in a NumPy array", type(array).__name__)
-            kind = f"{array.dtype} {array.shape}"
-            fits = str(array.dtype) == dtype and array.ndim == axes
-            require(fits, _CONTENT, f"{name} {dtype} with {axes} axes", kind)
-        require_equal(len(labels), len(images), _CONTENT, "labels, one an image:")
+            fits = str(array.dtype) == dtype and array.ndim in axes
+            require(fits, _CONTENT, f"{name} {dtype} of {words}", f"{array.dtype} {array.shape}")
+        require_equal(len(labels), len(features), _CONTENT, "labels, one a row:")
+        if kind == "vector":
+            strange = features[~np.isfinite(features)]
+            require(not len(strange), _CONTENT, "finite values", f"{strange[0] if len(strange) else None}")
 
     def test_every_class_occurs_and_has_a_distinct_name(self, loaded: Labelled) -> None:
         """Labelled: labels in 0 … classes - 1, all of them, and a name for each class."""
@@ -135,8 +143,7 @@ class DatasetConformance(Conformance):
         """The stratified partition has every class in every part."""
         table = SplitTable()
         try:
-            names = loaded.class_names
-            split = stratified(loaded.labels, table.train, table.val, table.test, table.seed, class_names=names)
+            split = partition(loaded.labels, table, loaded.class_names, loaded.test_rows)
         except HarnessError as error:
             require(False, "a dataset has enough images of each class for a split", "a split", f"the error {error}")
             return

@@ -4,7 +4,7 @@ import pickle
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import pytest
@@ -15,12 +15,13 @@ from harness.conformance.target import Conformance, Target
 from harness.datasets.digits import Digits
 from harness.errors import HarnessError
 from harness.execution.pools import Failure, Processes, Task
-from harness.interfaces import Perturb, SweepingPerturb
+from harness.interfaces import DataKind, Perturb, SelectivePerturb, SweepingPerturb
 from harness.plugins.loading import Kind, Registry
 from harness.seeding import generator
 from harness.trial.tasks import Report
 
 Images = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 Randomness = Callable[[int | None], bytes]
 _RANDOM = "Perturb: all randomness comes from the generator that it is given"
 
@@ -42,12 +43,80 @@ class PerturbationConformance(Conformance):
     severities: ClassVar[tuple[float, ...]] = (0.0, 0.1, 0.3, 0.5)
 
     @pytest.fixture
-    def perturb(self, target: Target) -> Any:
-        """Return the perturbation."""
+    def loaded(self, target: Target) -> Any:
+        """Return the perturbation, of whatever data."""
         try:
             return target.component().load()
         except HarnessError as error:
             pytest.fail(str(error), pytrace=False)
+
+    @pytest.fixture
+    def perturb(self, loaded: Any) -> Any:
+        """Return the perturbation; skip where it does not take the grey images that it is tested on."""
+        if isinstance(loaded, SelectivePerturb) and "image" not in loaded.takes:
+            pytest.skip("it does not take images")
+        if 1 not in getattr(loaded, "channels", {1}):
+            pytest.skip("it does not take grey images")
+        return loaded
+
+    @pytest.fixture
+    def vectors(self, loaded: Any) -> Vectors:
+        """Return standardised vectors (200, 7); skip where it does not take them."""
+        if not isinstance(loaded, SelectivePerturb) or "vector" not in loaded.takes:
+            pytest.skip("it does not take vectors")
+        return np.random.default_rng(0).standard_normal((200, 7), dtype=np.float32)
+
+    def test_says_what_data_it_takes(self, loaded: Any) -> None:
+        """SelectivePerturb.takes names kinds of data, and ``channels`` numbers of channels."""
+        takes = loaded.takes if isinstance(loaded, SelectivePerturb) else {"image"}
+        known = isinstance(takes, set | frozenset) and takes and takes <= set(get_args(DataKind))
+        clause = "SelectivePerturb.takes is a set of kinds of data"
+        require(known, clause, "a set of 'image', 'vector' or both", repr(takes))
+        channels = getattr(loaded, "channels", {1})
+        counts = bool(channels) and all(type(count) is int and count > 0 for count in channels)
+        require(counts, "SelectivePerturb.channels is a set of numbers of channels", "numbers from 1", repr(channels))
+
+    def test_takes_colour_images(self, loaded: Any) -> None:
+        """Perturb takes (rows, height, width, channels), of 3 channels or those that it names."""
+        takes = loaded.takes if isinstance(loaded, SelectivePerturb) else {"image"}
+        several = [count for count in sorted(getattr(loaded, "channels", {3})) if count > 1]
+        if "image" not in takes or not several:
+            pytest.skip("it does not take colour images")
+        clause = "Perturb: images (rows, height, width, channels) in [0, 1] to a new array of the same"
+        for count in several:
+            clean = np.random.default_rng(0).random((4, 5, 9, count), dtype=np.float32)
+            given = clean.copy()
+            for severity in self.severities:
+                found = loaded(given, severity, draws())
+                kind = f"{found.dtype} {found.shape}"
+                require_equal(kind, f"float32 {clean.shape}", clause, f"at severity {severity}")
+                inside = np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
+                require(inside, clause, "values in [0, 1]", f"values in [{found.min():.4g}, {found.max():.4g}]")
+                require_same(given, clean, "Perturb does not modify its input", "the input as it was")
+
+    def test_takes_vectors(self, loaded: Any, vectors: Vectors) -> None:
+        """Perturb of ``kind="vector"``: a new finite float32 array of the same shape, the identity at severity 0."""
+        clause = 'Perturb of kind="vector": standardised float32 (rows, *shape) to a new finite array of the same'
+        call: Any = loaded
+        changes = []
+        for severity in self.severities:
+            given = vectors.copy()
+            found = loaded(given, severity, draws(), kind="vector")
+            kind = f"{found.dtype} {found.shape}"
+            require_equal(kind, f"float32 {vectors.shape}", clause, f"at severity {severity}")
+            require(np.isfinite(found).all(), clause, "finite values", f"others at severity {severity}")
+            require_same(given, vectors, f"{clause}; its input is not modified", "the input as it was")
+            again = loaded(vectors.copy(), severity, draws(), kind="vector")
+            require_same(again, found, _RANDOM, "the same bits from the same generator")
+            changes.append(float(np.abs(found - vectors).mean()))
+        expected = "no change at severity 0, and the largest at the largest"
+        require(changes[0] == 0 and max(changes) == changes[-1] > 0, clause, expected, f"mean changes {changes}")
+        if isinstance(loaded, SweepingPerturb):
+            swept = [each.copy() for each in loaded.sweep(vectors.copy(), self.severities, draws(), kind="vector")]
+            clause = "SweepingPerturb.sweep yields what a single call with a fresh copy of the generator returns"
+            for severity, found in zip(self.severities, swept, strict=True):
+                single = call(vectors.copy(), severity, draws(), kind="vector")
+                require_same(found, single, clause, f"vectors at severity {severity}")
 
     @pytest.fixture
     def global_randomness(self) -> Iterator[Randomness]:

@@ -6,6 +6,7 @@ from uuid import uuid4
 import numpy as np
 
 import harness
+from harness.datasets.bundled import Iris
 from harness.datasets.digits import Digits
 from harness.interfaces import Labelled
 from harness.optimizers import SGD
@@ -94,6 +95,42 @@ class NeverTheSame(Digits):
         return f"digits {self.made}"
 
 
+def grey_alone(images, severity, rng):
+    """One mask for the columns: of colour images, for the channels."""
+    return images * np.float32(rng.random(images.shape[2]) >= severity) if severity else images.copy()
+
+
+class Boundless:
+    """Takes vectors, and divides them by what may be 0."""
+
+    takes = frozenset({"image", "vector"})
+
+    def __call__(self, features, severity, rng, *, kind="image"):
+        del rng
+        if kind == "vector":
+            with np.errstate(divide="ignore", over="ignore"):
+                return features / np.float32(1 - severity / 0.5)
+        return np.clip(features + np.float32(severity), 0, 1)
+
+
+class Infinite(Iris):
+    """Vectors with a value that is not finite."""
+
+    def load(self):
+        found = super().load()
+        found.features[3, 1] = np.inf
+        return found
+
+
+class ChannelsFirst(Digits):
+    """Colour images as float32, which vectors are, under the name of images."""
+
+    def load(self):
+        found = super().load()
+        colour = np.repeat(found.features[:, None], 3, axis=1).astype(np.float32)
+        return Labelled(colour, found.labels, found.class_names, "image")
+
+
 OPTIMIZERS = {
     "in_place": InPlace,
     "ascends": Ascends,
@@ -101,8 +138,21 @@ OPTIMIZERS = {
     "unpicklable": Unpicklable,
     "divides_by_the_rate": DividesByTheRate,
 }
-PERTURBATIONS = {"global_noise": global_noise, "changes_images": in_place, "doubles": doubles, "unclipped": unclipped}
-DATASETS = {"gap": Gap, "shuffled": Shuffled, "never_the_same": NeverTheSame}
+PERTURBATIONS = {
+    "grey_alone": grey_alone,
+    "boundless": Boundless(),
+    "global_noise": global_noise,
+    "changes_images": in_place,
+    "doubles": doubles,
+    "unclipped": unclipped,
+}
+DATASETS = {
+    "infinite": Infinite,
+    "channels_first": ChannelsFirst,
+    "gap": Gap,
+    "shuffled": Shuffled,
+    "never_the_same": NeverTheSame,
+}
 
 
 @harness.hookimpl
