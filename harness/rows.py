@@ -35,6 +35,8 @@ class EpochRecord:
     seconds: float
     samples_per_second: float
     validation_seconds: float
+    augmentation_seconds: float = 0.0
+    """The part of ``seconds`` for which training waited for augmented batches."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class TrialMetrics:
     seconds: float
     samples_per_second: float
     peak_device_bytes: int | None = None
+    augmentation_share: float | None = None
+    """The share of the seconds of training spent waiting for augmented batches; None without augmentation."""
     values: dict[str, float | None] = field(default_factory=dict)
 
 

@@ -1,7 +1,7 @@
 """Base classes for a first backend: write ``step`` and ``forward``, and the rest of the contract is there."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.descent import batch_loss, clip_factor
 from harness.interfaces import (
     LAYERS_OF_INTERFACE_1,
+    Batches,
     Context,
     EpochStats,
     Layer,
@@ -37,6 +38,8 @@ class StepwiseBackend:
     """The layer kinds that it has; networks with others are declined, and not built."""
     network: ClassVar[type["StepwiseNetwork"]]
     """What it builds."""
+    takes_batches = True
+    """Its networks train on batches that the core prepares, too."""
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: it knows the CPU."""
@@ -152,17 +155,28 @@ class StepwiseNetwork(ABC):
         """Call `step` for each batch of the order; the last may be smaller."""
         _, labels = self._attached()
         edges = [*range(0, len(order), self.spec.batch_size), len(order)]
+        rows = (order[start:stop] for start, stop in pairwise(edges))
+        return self._train(epoch, ((self._scaled(part), labels[part]) for part in rows), learning_rate)
+
+    def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
+        """Call `step` for each batch."""
+        return self._train(epoch, ((self._flattened(x), y) for x, y in batches), learning_rate)
+
+    def _train(
+        self, epoch: int, batches: Iterable[tuple[NDArray[Any], NDArray[np.int64]]], learning_rate: float
+    ) -> EpochStats:
         losses: list[Any] = []
         rights: list[Any] = []
-        for index, (start, stop) in enumerate(pairwise(edges)):
+        sizes: list[int] = []
+        for index, (x, y) in enumerate(batches):
             self.position = (epoch, index)
-            rows = order[start:stop]
-            loss, right = self.step(self._scaled(rows), labels[rows], learning_rate)
+            loss, right = self.step(x, y, learning_rate)
             losses.append(loss)
             rights.append(right)
+            sizes.append(len(y))
         # Read only now: a framework that queues its steps need not be waited for after each.
-        sizes, correct = np.diff(edges), sum(int(right) for right in rights)
-        return EpochStats(np.array([float(loss) for loss in losses]), sizes, correct)
+        correct = sum(int(right) for right in rights)
+        return EpochStats(np.array([float(loss) for loss in losses]), np.array(sizes), correct)
 
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of attached rows."""
@@ -171,8 +185,7 @@ class StepwiseNetwork(ABC):
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
-        flat = images.reshape(len(images), self.spec.features)
-        return _log_softmax(self.forward(flat.astype(self.context.precision, copy=False)))
+        return _log_softmax(self.forward(self._flattened(images)))
 
     def synchronize(self) -> None:  # noqa: B027 - a default, not a gap: a step ends before it returns
         """Wait for queued device work: there is none."""
@@ -184,6 +197,9 @@ class StepwiseNetwork(ABC):
     @staticmethod
     def _view(vector: NDArray[Any], block: Parameter) -> NDArray[Any]:
         return vector[block.start : block.stop].reshape(block.shape)
+
+    def _flattened(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        return images.reshape(len(images), self.spec.features).astype(self.context.precision, copy=False)
 
     def _scaled(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         images, _ = self._attached()

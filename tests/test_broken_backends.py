@@ -64,6 +64,16 @@ MISTAKES = [
         r"got [\d,]+ KiB more after each, .* contract: Network.train_epoch and predict keep nothing of an epoch",
     ),
     (
+        "augments_nothing",
+        "trains_on_the_batches_that_it_is_given",
+        r"expected the losses \[.*\]; got \[.*\]; contract: BatchTraining.train_batches does what train_epoch does",
+    ),
+    (
+        "scales_batches_again",
+        "trains_on_the_batches_that_it_is_given",
+        r"expected the losses \[.*\]; got \[.*\]; contract: BatchTraining.train_batches does what train_epoch does",
+    ),
+    (
         "modifies_its_input",
         "leaves_what_it_is_given_as_it_was",
         r"expected images as they were attached; got \d+ of 2880 values that differ; contract: Network.attach",

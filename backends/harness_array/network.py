@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from harness.descent import clip_factor
 from harness.interfaces import (
     Array,
+    Batches,
     Context,
     EpochStats,
     NetworkSpec,
@@ -130,6 +131,29 @@ class ArrayNetwork:
             peak_device_bytes=self._device.peak_bytes(),
         )
 
+    @on_its_device
+    def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
+        """Train on batches from the host; nothing leaves the device before the end."""
+        losses = self._xp.empty(len(batches), dtype=np.float64)
+        correct, sizes = self._xp.zeros((), dtype=np.int64), []
+        with np.errstate(all="ignore"):  # as above
+            for step, (features, labels) in enumerate(batches):
+                self._step_key.value = (self._context.seed, epoch, step)
+                x = self._loaded(features.reshape(len(features), self._spec.features))
+                losses[step], right = self._step(x, self._device.to_device(labels), learning_rate)
+                correct += right
+                sizes.append(len(labels))
+        to_host = self._device.to_host
+        return EpochStats(to_host(losses), np.array(sizes), int(correct), self._device.peak_bytes())
+
+    def _loaded(self, flat: NDArray[np.float32]) -> Array:
+        """Return rows from the host as the first layer takes them."""
+        if isinstance(self._layers[0], LinearLayer):
+            self._layers[0].inputs = slice(0, self._spec.features)
+        batch = self._batch[: len(flat)]
+        batch[...] = self._device.to_device(flat) if self._device.accelerated else flat
+        return batch.reshape(len(batch), *self._shape)
+
     def _gathered(self, images: AttachedImages, rows: Any) -> Array:
         """Return some attached images as the first layer takes them: without black margins, if they are vectors."""
         first = self._layers[0]
@@ -182,15 +206,7 @@ class ArrayNetwork:
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
         flat = images.reshape(len(images), self._spec.features)
-        if isinstance(self._layers[0], LinearLayer):
-            self._layers[0].inputs = slice(0, self._spec.features)
-
-        def load(start: int, stop: int) -> Array:
-            batch = self._batch[: stop - start]
-            batch[...] = self._device.to_device(flat[start:stop]) if self._device.accelerated else flat[start:stop]
-            return batch.reshape(len(batch), *self._shape)
-
-        return self._predict(len(images), load)
+        return self._predict(len(images), lambda start, stop: self._loaded(flat[start:stop]))
 
     def _predict(self, count: int, load: Any) -> NDArray[np.float32]:
         result = np.empty((count, self._spec.classes), dtype=np.float32)

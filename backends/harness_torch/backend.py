@@ -22,6 +22,7 @@ class TorchBackend:
     """Networks of torch's modules, differentiated by autograd, on the CPU or a CUDA device."""
 
     interface = 2
+    takes_batches = True
     precisions = ("float32", "bfloat16")
 
     @property

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from harness.interfaces import Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
+from harness.interfaces import Batches, Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.images import AttachedImages, to_tensor
 from harness_torch.loss import clip, loss_for
@@ -104,7 +104,33 @@ class TorchNetwork:
             loss, logits = self._step(images.gather(rows[batch]), labels[batch], learning_rate)
             losses[step] = loss
             torch.argmax(logits, dim=1, out=predicted[batch])
-        correct = (predicted == labels).sum(dtype=torch.float64)
+        return self._stats(losses, sizes, (predicted == labels).sum(dtype=torch.float64))
+
+    def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
+        """Train on batches from the host; the rest as `train_epoch`."""
+        self._use_threads()
+        self._modules.train()
+        losses = torch.empty(len(batches), dtype=torch.float64, device=self._device)
+        correct = torch.zeros((), dtype=torch.float64, device=self._device)
+        sizes = []
+        for step, (features, labels) in enumerate(batches):
+            if self._draws:
+                self._masks.restart((self._context.seed, epoch, step))
+            # A copy each: torch warns of read-only memory, and labels may still be on their way to the device.
+            classes = torch.from_numpy(labels.copy()).to(self._device)
+            loss, logits = self._step(self._loaded(features), classes, learning_rate)
+            losses[step] = loss
+            correct += (logits.argmax(dim=1) == classes).sum()
+            sizes.append(len(labels))
+        return self._stats(losses, np.array(sizes), correct)
+
+    def _loaded(self, features: NDArray[np.float32]) -> Tensor:
+        """Return rows from the host (rows, *shape) as floats (rows, features) in the batch's buffer."""
+        flat = features.reshape(len(features), self._spec.features)
+        values = np.require(flat, requirements=["C", "W"])  # torch warns of read-only memory
+        return self._batch[: len(values)].copy_(torch.from_numpy(values))
+
+    def _stats(self, losses: Tensor, sizes: NDArray[np.int64], correct: Tensor) -> EpochStats:
         measured = torch.cat([losses, correct[None]]).cpu().numpy()  # the one transfer
         return EpochStats(
             losses=measured[:-1] / sizes if self._loss.summed else measured[:-1],
@@ -147,13 +173,7 @@ class TorchNetwork:
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
-        flat = images.reshape(len(images), self._spec.features)
-
-        def load(part: slice) -> Tensor:
-            values = np.require(flat[part], requirements=["C", "W"])  # torch warns of read-only memory
-            return self._batch[: len(values)].copy_(torch.from_numpy(values))
-
-        return self._predict(len(images), load)
+        return self._predict(len(images), lambda part: self._loaded(images[part]))
 
     def _predict(self, count: int, load: Callable[[slice], Tensor]) -> NDArray[np.float32]:
         self._use_threads()

@@ -43,3 +43,9 @@ def check_perturbations(loaded: LoadedSuite, registry: Registry, data: DatasetIn
             place = ("robustness", index, "perturbation")
             error = problem(loaded.path, place, f"{shown(table.perturbation)} {why}. Remove the table, or name another")
             raise attributed(error, loaded.changes, loaded.table)
+    for name in experiments:
+        for augmentation in suite.experiments[name].augment:
+            why = refusal(registry.find("perturbation", augmentation.perturbation).load(), data)
+            if why:
+                what = f"{shown(augmentation.perturbation)} {why}. Remove it, or name another"
+                raise loaded.problem(name, "augment", what)

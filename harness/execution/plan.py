@@ -102,7 +102,8 @@ def make_plan(
         place = device if device and experiment.device == "auto" else experiment.device
         optimizer = optimizer_spec(loaded, name)
         loss = loss_spec(loaded, name)
-        questions.append(Question(tuple(experiment.backends), place, network, optimizer, experiment.precision, loss))
+        asked = Question(tuple(experiment.backends), place, network, optimizer, experiment.precision, loss)
+        questions.append(replace(asked, augmented=bool(experiment.augment)))
     answers = ask(pool, registry, questions)
     _check_device(device, questions, answers)
     trials = []
@@ -113,6 +114,7 @@ def make_plan(
             ("model", experiment.model.name if experiment.model else None),
             ("loss", question.loss.name if question.loss else None),
             ("backend", answer.backend),
+            *(("perturbation", table.perturbation) for table in experiment.augment),
         ]
         components = {f"{kind} {part}": _identity(registry, kind, part) for kind, part in parts if part}
         foreign = any(registry.third_party(kind, part) for kind, part in parts[1:] if part)
@@ -238,6 +240,7 @@ def _trial_spec(
         early_stopping=experiment.early_stopping or None,
         context=context,
         fingerprint=row.fingerprint,
+        augment=tuple(experiment.augment),
         components=row.components,
         third_party=third_party,
     )

@@ -8,7 +8,7 @@ from harness.descent import for_blocks
 from harness.errors import HarnessError, one_line, shown
 from harness.execution.apart import GRACE, result_of
 from harness.execution.pools import Failure, Pool, Task
-from harness.interfaces import Backend, NetworkSpec, Precision, ReducedPrecision
+from harness.interfaces import Backend, BatchTrainingBackend, NetworkSpec, Precision, ReducedPrecision
 from harness.plugins.foreign import LateError, foreign, patience
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
@@ -29,6 +29,7 @@ class Question:
     precision: Precision = "float32"
     loss: ComponentSpec | None = None
     """None is the plain cross-entropy."""
+    augmented: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,11 @@ def _precisions(backend: Backend) -> Sequence[Precision]:
     return declared.precisions if isinstance(declared, ReducedPrecision) else ("float32",)
 
 
+def _takes_batches(backend: object) -> bool:
+    """Return whether a backend says that its networks train on batches that the core prepares."""
+    return isinstance(backend, BatchTrainingBackend) and backend.takes_batches is True
+
+
 def _answer(question: Question, registry: Registry, late: dict[str, str]) -> Answer:
     """Answer a question; ``late``: backends that took too long to answer another, and the reason that each gave."""
     reasons = []
@@ -148,6 +154,7 @@ def _asked(name: str, question: Question, registry: Registry) -> tuple[str | Non
     optimizer = for_blocks(build_optimizer(question.optimizer, registry), network.parameters())
     keys = [
         *read_names(backend.unsupported(network, optimizer), "unsupported"),
+        *([] if _takes_batches(backend) or not question.augmented else ["augment"]),
         *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
     ]
     if keys:

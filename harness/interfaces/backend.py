@@ -1,6 +1,6 @@
 """Backends, the networks that they build, and the optimizers that both use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -166,6 +166,41 @@ class Network(Protocol):
     def close(self) -> None:
         """Release device memory; the network is not used afterwards."""
         ...
+
+
+Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Rows (n, *shape), float32: images in [0, 1], or vectors as they are trained on; and their labels (n,)."""
+
+
+class Batches(Protocol):
+    """The batches of an epoch, in order, to be taken once; their number is known."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield each; the arrays are read-only, and the network's until it asks for the next."""
+        ...
+
+
+@runtime_checkable
+class BatchTraining(Protocol):
+    """A network that also trains on batches which the core prepares; augmentation needs it."""
+
+    def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
+        """Do what `Network.train_epoch` does, a step for each batch; attached rows have no part in it.
+
+        What iterating raises is the trial's failure, and is not caught.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchTrainingBackend(Protocol):
+    """A backend that says whether its networks are `BatchTraining`; another is not asked to augment."""
+
+    takes_batches: bool
 
 
 class Backend(Protocol):

@@ -83,6 +83,9 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
         _find(path, registry, "backend", backend, backends)
     if experiment.model is not None:
         _check_model(path, registry, expanded, name, experiment.model)
+    for index, augmentation in enumerate(experiment.augment):
+        place = (*expanded.source(name, "augment"), index, "perturbation")
+        _find(path, registry, "perturbation", augmentation.perturbation, place)
     optimizer = experiment.optimizer
     component = _find(path, registry, "optimizer", optimizer.name, expanded.option(name, "optimizer", "name"))
     _check_options(path, component, optimizer, expanded, name, "optimizer")

@@ -17,6 +17,7 @@ from harness.interfaces import ActivationName, Gradient, Placement
 from harness.settings import Count, Finite, Name, NotNegative, Positive, Seed, Table, distinct
 from harness.suite.relations import MetricName, ValidationMetricName
 from harness.text import seconds
+from harness.trial.augmentation import Augmentation
 from harness.trial.robustness import Robustness
 from harness.trial.schedules import Constant, Schedule
 from harness.trial.stopping import EarlyStopping
@@ -138,6 +139,7 @@ class Experiment(Table):
     schedule: Schedule = Constant()
     epochs: Count = 50
     early_stopping: EarlyStopping | Literal[False] = False
+    augment: Annotated[list[Augmentation], Field(max_length=100)] = []
 
     @model_validator(mode="before")
     @classmethod

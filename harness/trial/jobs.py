@@ -22,6 +22,7 @@ from harness.plugins.loading import KINDS, Component, Registry
 from harness.plugins.options import ComponentSpec, build
 from harness.rows import EpochRecord, EvaluationRow
 from harness.seeding import initial_state
+from harness.trial.augmentation import augmenter_of
 from harness.trial.checkpoints import Checkpoints
 from harness.trial.evaluation import NamedPerturb, evaluate, measures
 from harness.trial.gallery import confused
@@ -115,8 +116,10 @@ def _vectors(data: CachedDataset, table: SplitTable) -> Inputs:
 
 def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
     """Train a trial; ``report`` is called with each epoch's record, and with each `Remark`."""
-    data = open_inputs(spec.data, spec.split).rows
+    inputs = open_inputs(spec.data, spec.split)
+    data = inputs.rows
     split = split_of(spec.data, spec.split)
+    augmenter = augmenter_of(spec.augment, inputs, spec.network.batch_size, spec.seed, registry)
 
     def epoch(record: EpochRecord) -> None:
         _LOG.info(
@@ -141,7 +144,7 @@ def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
             where = _environment(spec, registry) | {"placement": read_placement(network)}
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
             waiting = Waiting()
-            trained = fit(network, spec, split, data.labels, epoch, checkpoints, remark)
+            trained = fit(network, spec, split, data.labels, epoch, checkpoints, remark, augmenter)
             memory, waited = anonymous_bytes(), waiting.share()
         finally:
             network.close()

@@ -7,6 +7,7 @@ from harness.machine.host import anonymous_bytes
 from harness.machine.threads import limited
 from harness.plugins.loading import Registry
 from harness.seeding import initial_state
+from harness.trial.augmentation import augmenter_of
 from harness.trial.evaluation import evaluate, measures
 from harness.trial.inputs import training_labels
 from harness.trial.jobs import build_network, named_perturbs, open_inputs, split_of
@@ -50,12 +51,13 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
     rows = min(spec.batches * trial.network.batch_size, len(whole.train))
     val = whole.val[: max(1, rows * len(whole.val) // len(whole.train))]
     few = Split(train=whole.train[:rows], val=val, test=val)
+    augmenter = augmenter_of(trial.augment, inputs, trial.network.batch_size, trial.seed, registry)
     with limited(trial.context.threads):
         network = build_network(trial, initial_state(trial.network, trial.seed), registry)
         try:
             network.attach(data.features, training_labels(data.labels, few.train))
-            network.load(fit(network, trial, few, data.labels, _unreported).state)
-            trained = fit(network, trial, few, data.labels, _unreported)
+            network.load(fit(network, trial, few, data.labels, _unreported, augmenter=augmenter).state)
+            trained = fit(network, trial, few, data.labels, _unreported, augmenter=augmenter)
             perturbs = named_perturbs(spec.perturbations, registry)
             about = (few.test, trial.network.classes, perturbs, inputs.scaling)
             predictions = evaluate([network], data.features, data.labels, *about)

@@ -13,6 +13,7 @@ from harness.datasets.splits import SplitTable
 from harness.interfaces import Context, NetworkSpec, State
 from harness.plugins.options import ComponentSpec
 from harness.rows import EpochRecord, EvaluationRow, TrialMetrics
+from harness.trial.augmentation import Augmentation
 from harness.trial.robustness import Robustness
 from harness.trial.schedules import Schedule
 from harness.trial.stopping import EarlyStopping
@@ -41,6 +42,7 @@ class TrialSpec:
     """Where it keeps its checkpoint, and how many seconds there are between two."""
     third_party: bool = False
     """Whether its backend, optimizer or loss is a third party's: it is then trained and tested in its own process."""
+    augment: tuple[Augmentation, ...] = ()
     components: Mapping[str, str] = field(default_factory=dict)
     """What the plugins were when it was planned, as its row names them: edited ones are refused."""
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from harness import metrics
 from harness.datasets.splits import Split
 from harness.errors import TrialError
-from harness.interfaces import EpochStats, Network, State
+from harness.interfaces import BatchTraining, EpochStats, Network, State
 from harness.metrics.catalogue import computed_names, of_predictions
 from harness.metrics.predictions import Predictions
 from harness.rows import EpochRecord, TrialMetrics
 from harness.seeding import epoch_order
+from harness.trial.augmentation import Augmenter
 from harness.trial.checkpoints import Checkpoint, Checkpoints
 from harness.trial.inputs import lent, read_only
 from harness.trial.outputs import read_predictions, read_state, read_stats
@@ -37,11 +38,12 @@ def fit(
     report: Report,
     checkpoints: Checkpoints | None = None,
     remark: Callable[[str], None] = _LOG.info,
+    augmenter: Augmenter | None = None,
 ) -> Trained:
     """Train a network that has its images attached; ``labels`` (rows,) are those of the whole set.
 
     It goes on from a checkpoint that is there and serves, and writes others now and then. ``remark`` is called with
-    what there is to say of one that is there.
+    what there is to say of one that is there. ``augmenter`` makes the batches of a trial with augmentation.
 
     Raises:
         TrialError: the loss became NaN or infinite, or the backend returned what its contract does not allow.
@@ -59,7 +61,7 @@ def fit(
     predictions: Predictions | None = None
     peak = found.peak_device_bytes if found else None
     while len(history) < trial.epochs and not course.exhausted:
-        record, stats, predictions = _run_epoch(network, trial, len(history), split, labels)
+        record, stats, predictions = _run_epoch(network, trial, len(history), split, labels, augmenter)
         if stats.peak_device_bytes is not None:
             peak = max(peak or 0, stats.peak_device_bytes)
         history.append(record)
@@ -89,11 +91,16 @@ def fit(
         seconds=sum(record.seconds + record.validation_seconds for record in history),
         samples_per_second=float(np.median([record.samples_per_second for record in history])),
         peak_device_bytes=peak,
+        augmentation_share=_share(history) if augmenter else None,
         values=values,
     )
     state = read_state(network.state(), spec)
     confusion = predictions.confusion
     return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=found is not None)
+
+
+def _share(history: list[EpochRecord]) -> float:
+    return sum(record.augmentation_seconds for record in history) / sum(record.seconds for record in history)
 
 
 def _resumed(network: Network, checkpoints: Checkpoints, remark: Callable[[str], None]) -> Checkpoint | None:
@@ -107,13 +114,18 @@ def _resumed(network: Network, checkpoints: Checkpoints, remark: Callable[[str],
 
 
 def _run_epoch(
-    network: Network, trial: TrialSpec, epoch: int, split: Split, labels: NDArray[np.int64]
+    network: Network,
+    trial: TrialSpec,
+    epoch: int,
+    split: Split,
+    labels: NDArray[np.int64],
+    augmenter: Augmenter | None,
 ) -> tuple[EpochRecord, EpochStats, Predictions]:
     order = read_only(epoch_order(trial.seed, epoch, split.train))
     rate = trial.schedule.rate(trial.learning_rate, epoch, trial.epochs)
     network.synchronize()
     started = perf_counter()
-    returned = network.train_epoch(epoch, order, rate)
+    returned, waited = _trained(network, epoch, order, rate, augmenter)
     network.synchronize()
     trained = perf_counter()
     stats = read_stats(returned, len(split.train), trial.network.batch_size, epoch, signed=trial.loss is not None)
@@ -129,8 +141,31 @@ def _run_epoch(
         seconds=trained - started,
         samples_per_second=len(split.train) / (trained - started),
         validation_seconds=perf_counter() - trained,
+        augmentation_seconds=waited,
     )
     return record, stats, found
+
+
+def _trained(
+    network: object, epoch: int, order: NDArray[np.int64], rate: float, augmenter: Augmenter | None
+) -> tuple[EpochStats, float]:
+    """Train an epoch; return its statistics, and the seconds for which it waited for augmented batches.
+
+    Raises:
+        TrialError: the network does not take batches, or left some.
+    """
+    if augmenter is None:
+        plain: Network = network  # type: ignore[assignment] # what a backend builds
+        return plain.train_epoch(epoch, order, rate), 0.0
+    if not isinstance(network, BatchTraining):
+        msg = "the backend says that it takes batches, and its network has no train_batches()"
+        raise TrialError(msg)
+    batches = augmenter.epoch(epoch, order)
+    returned = network.train_batches(epoch, batches, rate)
+    if batches.taken != len(batches):
+        msg = f"the backend took {batches.taken} of {len(batches)} augmented batches at epoch {epoch + 1}"
+        raise TrialError(msg)
+    return returned, batches.waited
 
 
 def _copied(state: State) -> State:

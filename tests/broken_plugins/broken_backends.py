@@ -30,6 +30,18 @@ class DropsOutInPrediction(Correct):
         return self.run(x, training=True)[2]
 
 
+class AugmentsNothing(Correct):
+    def train_batches(self, epoch, batches, learning_rate):
+        _, labels = self._attached()
+        rows = [np.flatnonzero(labels >= 0)[: len(y)] for _, y in batches]
+        return self._train(epoch, ((self._scaled(part), labels[part]) for part in rows), learning_rate)
+
+
+class ScalesBatchesAgain(Correct):
+    def train_batches(self, epoch, batches, learning_rate):
+        return super().train_batches(epoch, [(x / np.float32(255), y) for x, y in batches], learning_rate)
+
+
 class ReturnsEarly(Correct):
     """Trains in a thread, which whoever asks for the result waits for; `synchronize` does not."""
 
@@ -165,6 +177,8 @@ NETWORKS = {
     "returns_early": ReturnsEarly,
     "predicts_early": PredictsEarly,
     "leaks_memory": LeaksMemory,
+    "augments_nothing": AugmentsNothing,
+    "scales_batches_again": ScalesBatchesAgain,
     "modifies_its_input": ModifiesItsInput,
     "wrong_dtype": WrongDtype,
     "diverges": Diverges,

@@ -23,6 +23,7 @@ def speed(results: Results) -> Table:
         Column("samples_per_second", "Samples/s", Kind.rate),
         Column("seconds", "Seconds", Kind.seconds),
         Column("epochs", "Epochs", Kind.number),
+        Column("augmentation_share", "Augm. %", Kind.percent),
         Column("peak_device_bytes", "Peak device bytes", Kind.number, minor=1),
         Column("contended", "Contended"),
     ]
@@ -33,6 +34,7 @@ def speed(results: Results) -> Table:
             "device": one.done[0].environment.get("device") if one.done else None,
             "parameters": one.first.parameters or None,
             **{name: one.statistic(name) for name in ("samples_per_second", "seconds", "epochs")},
+            "augmentation_share": _waited(one),
             "peak_device_bytes": _peak(one),
             "contended": one.contended,
         }
@@ -40,6 +42,8 @@ def speed(results: Results) -> Table:
     ]
     if not any(line["peak_device_bytes"] for line in lines):
         columns = [column for column in columns if column.key != "peak_device_bytes"]
+    if not any(line["augmentation_share"] for line in lines):
+        columns = [column for column in columns if column.key != "augmentation_share"]
     if not any(line["contended"] for line in lines):
         columns.pop()
     if len(_places(results.trained)) <= 1:
@@ -63,6 +67,12 @@ def doubts(experiments: Sequence[ExperimentRows]) -> str:
 
 def _places(experiments: Sequence[ExperimentRows]) -> set[tuple[str, ...]]:
     return machines(row for one in experiments for row in one.done)
+
+
+def _waited(one: ExperimentRows) -> Statistic | None:
+    """Return the share of training that waited for augmented batches, over its trials."""
+    shares = [row.metrics.augmentation_share for row in one.done if row.metrics]
+    return Statistic.of([share for share in shares if share is not None])
 
 
 def _peak(one: ExperimentRows) -> int | None:
