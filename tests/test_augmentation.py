@@ -7,12 +7,14 @@ import pytest
 
 from harness.errors import HarnessError, TrialError
 from harness.execution.pools import Processes
+from harness.execution.training import Conditions
 from harness.interfaces import Labelled
 from harness.results.leaderboard import tables
 from harness.results.results import Results
 from harness.trial.augmentation import Augmentation, Augmenter, NamedAugmentation
 from harness.trial.inputs import Inputs
 from harness.trial.scaling import Scaling
+from harness.trial.stopping import Course
 from harness_noise.gaussian import gaussian_noise
 from tests.plugins_on_disk import distribution
 from tests.tiny import run_suite
@@ -138,6 +140,36 @@ def test_backends_train_on_the_same_bits_and_agree(tmp_path, monkeypatch):
     assert 0 <= row.metrics.augmentation_share <= 1
     assert 0 <= row.history[0].augmentation_seconds <= row.history[0].seconds
     assert row.components["perturbation gaussian_noise"].startswith("nn-harness")
+
+
+def test_a_trial_that_goes_on_from_its_checkpoint_ends_with_the_same_bits(tmp_path):
+    """What an epoch draws depends on no epoch before it."""
+    states = []
+    for name, interrupts in (("whole", False), ("resumed", True)):
+        (tmp_path / name).mkdir()
+        every = Conditions(checkpoint_seconds=0.0)
+        if interrupts:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("harness.trial.training.Course.take", interrupting())
+                with pytest.raises(KeyboardInterrupt):
+                    run_suite(tmp_path / name, SUITE, only=["A"], conditions=every)
+        outcome, run = run_suite(tmp_path / name, SUITE, only=["A"], conditions=every)
+        assert ("checkpoint" in outcome.rows[0].contended) == interrupts
+        states.append(run.arrays("A", 1, "state.npz"))
+    for key, value in states[0].items():
+        np.testing.assert_array_equal(states[1][key], value)
+
+
+def interrupting():
+    """Return `Course.take` for a user who presses Ctrl-C after the second epoch."""
+    take = Course.take
+
+    def taken(self, record):
+        if record.epoch == 2:
+            raise KeyboardInterrupt
+        return take(self, record)
+
+    return taken
 
 
 @pytest.mark.slow

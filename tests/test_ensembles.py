@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError, TrialError
+from harness.report.reading import read
+from harness.report.sheets import trials
 from harness.results.leaderboard import tables
 from harness.results.results import Results
+from harness.results.verify.verification import Verdict, verify
 from harness.store.ensembles import ensemble_rows
 from harness.trial.probabilities import Keeper, mean_log_probabilities
 from tests.tiny import run_suite
@@ -197,3 +200,36 @@ def test_a_full_disk_costs_no_evaluation(tmp_path):
     keeper.add(np.zeros((2, 2), dtype=np.float32))
     keeper.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_after_an_interruption_what_members_kept_is_used(tmp_path, monkeypatch):
+    """The command ends between the members' predictions and the ensembles: the next one predicts nothing again."""
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.execution.run.answer_all", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_suite(tmp_path, SUITE)
+    kept = sorted(path.parent.parent.name for path in (tmp_path / "run").rglob("probabilities-*"))
+    assert kept == ["A", "A", "B", "B"]
+    monkeypatch.setattr("harness.execution.evaluation.evaluate_trials", interrupted)
+    outcome, run = run_suite(tmp_path, SUITE)
+    assert outcome.all_well
+    assert not list(run.directory.rglob("probabilities-*"))
+
+
+def interrupted(*_):
+    """Stand for a user who presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def test_members_of_two_backends_a_relation_and_a_page(tmp_path):
+    """They are measured in different jobs; `verify` judges an ensemble, the report shows it."""
+    text = SUITE.replace('activation = "silu"', 'backend = "torch"').replace("seeds = [1, 2]", "seeds = [1]")
+    text += '\n[[expect]]\nrelation = "both.test_accuracy > 0"\nsource = "arithmetic"\n'
+    outcome, run = run_suite(tmp_path, text)
+    assert outcome.all_well
+    assert outcome.rows[-2].backend == "numpy, torch"
+    (claim,) = verify(Results.of(run)).claims
+    assert claim.verdict in {Verdict.met, Verdict.undecided}
+    material = read(run.directory)
+    assert {tested.name for tested in material.closer} == {"A", "B", "both", "seeds"}
+    assert {line.cells[0].text for line in trials(material.results.experiments).lines} >= {"both", "seeds"}
