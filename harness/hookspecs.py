@@ -14,11 +14,12 @@ hookspec = pluggy.HookspecMarker("harness")
 
 
 @hookspec
-def register_backends(register: Callable[[str, Callable[[], Backend] | str], None]) -> None:
+def register_backends(register: Callable[[str, Callable[..., Backend] | str], None]) -> None:
     """Offer backends: call ``register(name, factory)`` once for each.
 
     Called once, when plugins are loaded. ``factory`` may be ``"module:attribute"``, imported only when a suite asks for
-    it. A name that two distributions offer is reachable as ``distribution:name`` only.
+    it; its keywords are the options of a suite's ``backend`` table. A name that two distributions offer is reachable as
+    ``distribution:name`` only.
     """
 
 

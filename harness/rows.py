@@ -92,6 +92,8 @@ class EvaluationRow:
     """Each perturbation, "perturbation gaussian_noise" -> "nn-harness 0.1.0"."""
     seeds: dict[str, list[int]] | None = None
     """The seeds that drew each perturbation, one for each of its tables; None in rows of an earlier version."""
+    options: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """The options of each perturbation that was given any, for each of its tables."""
 
 
 @dataclass(frozen=True)

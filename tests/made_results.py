@@ -7,7 +7,8 @@ from harness.results.compare import compare
 from harness.results.experiments import all_measures
 from harness.results.results import Results
 from harness.results.verify.verification import verify
-from harness.suite.models import About, BestOf, Experiment, LeaderboardTable, OptimizerTable, Robustness, Suite
+from harness.suite.component_tables import OptimizerTable
+from harness.suite.models import About, BestOf, Experiment, LeaderboardTable, Robustness, Suite
 
 EXPERIMENT = Experiment(hidden_layers=[128, 64], optimizer=OptimizerTable(name="sgd", learning_rate=0.1))
 

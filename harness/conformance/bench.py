@@ -46,7 +46,7 @@ class Bench:
         self.target = target
         self.device = target.device
         try:
-            self.backend: Backend = load_backend(target.component())
+            self.backend: Backend = load_backend(target.component(), target.options)
         except HarnessError as error:
             pytest.fail(str(error), pytrace=False)
         reason = self.backend.unavailable(self.device)

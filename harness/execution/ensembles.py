@@ -23,7 +23,7 @@ from harness.store.ensembles import (
 )
 from harness.trial.ensemble import EnsembleSpec, answer_together
 from harness.trial.fingerprints import evaluation_fingerprint
-from harness.trial.robustness import seeds_of
+from harness.trial.robustness import options_of, seeds_of
 from harness.trial.specs import Evaluated
 
 _UNKEPT = "its members' probabilities are not there, and cannot be made here"
@@ -130,6 +130,7 @@ def _write(run: Run, row: TrialRow, result: Evaluated | Failure) -> None:
         fingerprint=evaluation_fingerprint(row.fingerprint, run.suite.robustness, components),
         components=components,
         seeds=seeds_of(run.suite.robustness),
+        options=options_of(run.suite.robustness),
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     run.write(replace(row, status="done", environment=evaluation.environment, evaluation=evaluation), arrays)

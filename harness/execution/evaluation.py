@@ -19,7 +19,7 @@ from harness.suite.finalists import tested
 from harness.trial import received
 from harness.trial.fingerprints import evaluation_fingerprint
 from harness.trial.jobs import evaluate_trials
-from harness.trial.robustness import seeds_of
+from harness.trial.robustness import options_of, seeds_of
 from harness.trial.specs import Evaluated, EvaluationSpec, TrialSpec
 
 _TOGETHER = 8
@@ -145,6 +145,7 @@ def _written(run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure) -
         fingerprint=_fingerprint(run, plan, row),
         components=plan.perturbations,
         seeds=seeds_of(run.suite.robustness),
+        options=options_of(run.suite.robustness),
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     return run.write(replace(row, evaluation=evaluation), arrays).row

@@ -103,7 +103,7 @@ def make_plan(
         optimizer = optimizer_spec(loaded, name)
         loss = loss_spec(loaded, name)
         asked = Question(tuple(experiment.backends), place, network, optimizer, experiment.precision, loss)
-        questions.append(replace(asked, augmented=bool(experiment.augment)))
+        questions.append(replace(asked, augmented=bool(experiment.augment), backend_options=experiment.backend_options))
     answers = ask(pool, registry, questions)
     _check_device(device, questions, answers)
     trials = []
@@ -232,6 +232,7 @@ def _trial_spec(
         split=loaded.suite.dataset.split,
         network=network,
         backend=row.backend,
+        backend_options=experiment.backend_options.get(row.backend, {}),
         optimizer=optimizer_spec(loaded, row.experiment),
         loss=loss_spec(loaded, row.experiment),
         learning_rate=experiment.optimizer.learning_rate,

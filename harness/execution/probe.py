@@ -1,7 +1,7 @@
 """Which backend can train an experiment here: asked in a worker, so that no framework is loaded into the driver."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.descent import for_blocks
@@ -13,7 +13,8 @@ from harness.plugins.foreign import LateError, foreign, patience
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec
-from harness.trial.jobs import build_optimizer, load_backend, with_loss
+from harness.trial.jobs import build_optimizer, load_backend
+from harness.trial.losses import with_loss
 from harness.trial.outputs import read_names, read_reason
 from harness.trial.tasks import Report
 
@@ -30,6 +31,8 @@ class Question:
     loss: ComponentSpec | None = None
     """None is the plain cross-entropy."""
     augmented: bool = False
+    backend_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The options of the backends that are given any."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def _answer(question: Question, registry: Registry, late: dict[str, str]) -> Ans
 
 def _asked(name: str, question: Question, registry: Registry) -> tuple[str | None, tuple[str, ...]]:
     """Return why a backend cannot train what is asked for, or None, and the devices that it may use."""
-    backend = load_backend(registry.find("backend", name))
+    options, directory = question.backend_options.get(name), question.optimizer.directory
+    backend = load_backend(registry.find("backend", name), options, directory)
     reason = read_reason(backend.unavailable(question.device))
     if reason is not None:
         return reason, ()

@@ -7,7 +7,7 @@ from harness.datasets.splits import Split
 from harness.interfaces import NetworkSpec
 from harness.plugins.options import ComponentSpec
 from harness.suite import LoadedSuite
-from harness.suite.models import CROSS_ENTROPY
+from harness.suite.component_tables import CROSS_ENTROPY
 from harness.trial.losses import weights_of_classes
 
 

@@ -59,10 +59,11 @@ def smoke(
 ) -> list[SmokeTest]:
     """Train and measure one batch of every experiment on every backend that it names."""
     suite = loaded.suite
-    pairs = [(name, backend) for name in choose(suite, only) for backend in suite.experiments[name].backends]
+    entries = [(name, entry) for name in choose(suite, only) for entry in suite.experiments[name].backend_entries]
+    pairs = [(name, entry if isinstance(entry, str) else entry.name) for name, entry in entries]
     each = {
-        f"{name} on {backend}": suite.experiments[name].model_copy(update={"backend": backend})
-        for name, backend in pairs
+        f"{name} on {backend}": suite.experiments[name].model_copy(update={"backend": entry})
+        for (name, backend), (_, entry) in zip(pairs, entries, strict=True)
     }
     about = suite.suite.model_copy(update={"seeds": suite.suite.seeds[:1]})
     apart = replace(loaded, suite=suite.model_copy(update={"suite": about, "experiments": each}))

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from harness.rows import EvaluationRow, Measure, TrialRow
 from harness.suite.models import Experiment
+from harness.text import in_toml
 from harness.trial.fingerprints import differences, evaluation_fingerprint
-from harness.trial.robustness import Robustness, seeds_of
+from harness.trial.robustness import Robustness, options_of, seeds_of
 
 
 def staleness(stored: TrialRow, planned: TrialRow) -> list[str]:
@@ -50,6 +51,7 @@ def evaluation_changes(
     A plugin that is not in ``components``, and seeds that an earlier version did not record, are unknown.
     """
     changes = {}
+    options = options_of(perturbations)
     for name, seeds in seeds_of(perturbations).items():
         key = f"perturbation {name}"
         before, now = evaluation.components.get(key), components.get(key)
@@ -58,6 +60,8 @@ def evaluation_changes(
             changes[name] = f"it was {before}, is {now}"
         elif earlier is not None and earlier != seeds:
             changes[name] = f"its seed was {_numbers(earlier)}, is {_numbers(seeds)}"
+        elif evaluation.options.get(name) != options.get(name):
+            changes[name] = f"its options were {_tables(evaluation.options, name)}, are {_tables(options, name)}"
     return changes
 
 
@@ -104,6 +108,11 @@ def _by_perturbation(measures: Iterable[Measure]) -> Iterable[tuple[str, list[Me
     for name, group in groupby(measures, key=lambda measure: measure.perturbation):
         if name is not None:
             yield name, list(group)
+
+
+def _tables(options: Mapping[str, list[dict[str, Any]]], name: str) -> str:
+    tables = (", ".join(f"{key} = {in_toml(value)}" for key, value in table.items()) for table in options.get(name, []))
+    return " and ".join(f"{{ {table} }}" if table else "none" for table in tables) or "none"
 
 
 def _numbers(values: Sequence[int]) -> str:

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, shown
 from harness.interfaces import Dataset
 from harness.plugins.loading import Component, Kind, Registry
 from harness.plugins.models import check_options
 from harness.plugins.options import OptionError, build, setting
+from harness.plugins.perturbations import perturbation_options
+from harness.suite.component_tables import ComponentTable, ModelTable
 from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Place
-from harness.suite.models import ComponentTable, ModelTable, Suite
+from harness.suite.models import Experiment, Suite
 from harness.suite.problems import SuiteError, problem
 
 
@@ -45,7 +47,12 @@ def check_components(
                 raise
             lacking[name] = str(error)
     for index, robustness in enumerate(suite.robustness if may_be_tested(suite, needed) else ()):
-        _find(path, registry, "perturbation", robustness.perturbation, ("robustness", index, "perturbation"))
+        place = ("robustness", index)
+        component = _find(path, registry, "perturbation", robustness.perturbation, (*place, "perturbation"))
+        try:
+            perturbation_options(component, robustness.options, path.parent)
+        except OptionError as error:
+            raise problem(path, (*place, error.key), error.what) from None
     component = _find(path, registry, "dataset", suite.dataset.name, ("dataset", "name"))
     try:
         dataset: Dataset = build(component, suite.dataset.options, path.parent)
@@ -78,9 +85,7 @@ def check_perturbation_name(path: Path, registry: Registry, index: int, table: A
 
 def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Expanded, name: str) -> None:
     experiment = suite.experiments[name]
-    backends = expanded.source(name, "backend")
-    for backend in experiment.backends:
-        _find(path, registry, "backend", backend, backends)
+    _check_backends(path, registry, expanded, name, experiment)
     if experiment.model is not None:
         _check_model(path, registry, expanded, name, experiment.model)
     for index, augmentation in enumerate(experiment.augment):
@@ -98,6 +103,28 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
             f"(in {optimizer.name}) are both on. Set one of them to 0"
         )
         raise problem(path, expanded.source(name, "weight_decay"), what)
+
+
+def _check_backends(path: Path, registry: Registry, expanded: Expanded, name: str, experiment: Experiment) -> None:
+    """Refuse a backend that no plugin offers, one that is named twice with options, and options that it does not take.
+
+    One that cannot be imported is not refused: the plan says so, and takes the next.
+    """
+    source = expanded.source(name, "backend")
+    for index, entry in enumerate(experiment.backend_entries):
+        place = (*source, index) if isinstance(experiment.backend, list) else source
+        if isinstance(entry, str):
+            _find(path, registry, "backend", entry, source)
+            continue
+        component = _find(path, registry, "backend", entry.name, (*place, "name"))
+        if experiment.backends.count(entry.name) > 1:
+            raise problem(path, place, f"{shown(entry.name)} is there twice, and has options. Remove one")
+        try:
+            build(component, entry.options, path.parent, beside=("name",))
+        except OptionError as error:
+            raise problem(path, (*place, error.key), error.what) from None
+        except HarnessError:
+            continue
 
 
 def _check_model(path: Path, registry: Registry, expanded: Expanded, name: str, model: ModelTable) -> None:

@@ -1,11 +1,10 @@
 """A suite as validated objects: a model for each table of the TOML file."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -15,6 +14,14 @@ from pydantic import (
 from harness.datasets.splits import SplitTable
 from harness.interfaces import ActivationName, Gradient, Placement
 from harness.settings import Count, Finite, Name, NotNegative, Positive, Seed, Table, distinct
+from harness.suite.component_tables import (
+    CROSS_ENTROPY,
+    BackendTable,
+    ComponentTable,
+    NamedLoss,
+    NamedModel,
+    OptimizerTable,
+)
 from harness.suite.relations import MetricName, ValidationMetricName
 from harness.text import seconds
 from harness.trial.augmentation import Augmentation
@@ -50,19 +57,6 @@ class About(Table):
     timeout: Duration | None = None
 
 
-class ComponentTable(Table):
-    """A table that names a plugin's component; its other keys are that component's options."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-
-    name: Name
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The component's options."""
-        return dict(self.model_extra or {})
-
-
 class DatasetTable(ComponentTable):
     """``[dataset]``: where the rows come from, how they are split, and how vectors are scaled.
 
@@ -85,27 +79,6 @@ class DatasetTable(ComponentTable):
         return self.scale if self.scale in ("standard", "none") else None
 
 
-class OptimizerTable(ComponentTable):
-    """``optimizer``: the update rule, the learning rate that schedules start from, and the rule's options."""
-
-    learning_rate: Positive
-
-
-def _named(value: Any) -> Any:
-    """Return the table that a name alone means."""
-    return {"name": value} if isinstance(value, str) else value
-
-
-class ModelTable(ComponentTable):
-    """``model``: what makes the network's layers, and its options."""
-
-
-class LossTable(ComponentTable):
-    """``loss``: what training minimises, by its name alone or a table with the loss's options."""
-
-
-NamedLoss = Annotated[LossTable, BeforeValidator(_named, json_schema_input_type=Name | LossTable)]
-CROSS_ENTROPY = LossTable(name="cross_entropy")
 _NEWER = ("model", "loss", "class_weights", "clip_norm")
 """Keys that trials of an earlier version lack; at their defaults they are no part of what identifies a trial."""
 
@@ -119,17 +92,17 @@ class Experiment(Table):
 
     group: str = ""
     description: str = ""
-    backend: Name | Annotated[list[Name], Field(min_length=1, max_length=100)] = "numpy"
+    backend: Name | BackendTable | Annotated[list[Name | BackendTable], Field(min_length=1, max_length=100)] = "numpy"
     device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$", max_length=50)] = "auto"
     placement: Placement = "auto"
-    model: Annotated[ModelTable, BeforeValidator(_named, json_schema_input_type=Name | ModelTable)] | None = None
+    model: NamedModel | None = None
     hidden_layers: Annotated[list[Count], Field(max_length=1_000)]
     activation: ActivationName = "relu"
     batch_norm: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch_size: Count = 512
     loss: NamedLoss = CROSS_ENTROPY
-    class_weights: Literal["balanced"] | Annotated[list[Positive], Field(min_length=1)] | None = None
+    class_weights: Literal["balanced"] | list[Positive] | None = None
     gradient: Gradient = "mean"
     clip_norm: Positive | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -149,8 +122,18 @@ class Experiment(Table):
 
     @property
     def backends(self) -> list[str]:
-        """The backends to try, in order."""
-        return [self.backend] if isinstance(self.backend, str) else self.backend
+        """The backends to try, in order, by their names."""
+        return [entry if isinstance(entry, str) else entry.name for entry in self.backend_entries]
+
+    @property
+    def backend_entries(self) -> Sequence[str | BackendTable]:
+        """The same as the suite has them: by name, or a table with options."""
+        return self.backend if isinstance(self.backend, list) else [self.backend]
+
+    @property
+    def backend_options(self) -> dict[str, dict[str, Any]]:
+        """The options of each backend that is given any."""
+        return {entry.name: entry.options for entry in self.backend_entries if not isinstance(entry, str)}
 
     @model_serializer(mode="wrap")
     def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

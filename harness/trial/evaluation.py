@@ -1,7 +1,7 @@
 """Trained networks on the test rows, clean and perturbed: every network sees the same bits."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from typing import Any
 
@@ -32,6 +32,8 @@ class NamedPerturb:
 
     table: Robustness
     perturb: Perturb
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the table, as the perturbation takes them."""
 
 
 def evaluate(
@@ -152,7 +154,7 @@ def _severities(clean: Features, block: int, named: NamedPerturb, kind: DataKind
     """
     table = named.table
     perturb: object = named.perturb
-    name, severities, about = table.perturbation, tuple(table.severities), keywords(kind)
+    name, severities, about = table.perturbation, tuple(table.severities), keywords(kind) | dict(named.options)
     if not isinstance(perturb, SweepingPerturb):
         for severity in severities:
             yield severity, named.perturb(clean.copy(), severity, generator(table.seed, name, block), **about)

@@ -44,7 +44,19 @@ def _meaning(row: TrialRow) -> dict[str, Any]:
         "backend": row.backend,
         "settings": settings,
         "components": row.components,
+        **_backend_options(row),
     }
+
+
+def _backend_options(row: TrialRow) -> dict[str, Any]:
+    """Return the options that the suite gives to the backend of a row; nothing where it gives none."""
+    named = row.settings.get("backend")
+    tables = [entry for entry in (named if isinstance(named, list) else [named]) if isinstance(entry, Mapping)]
+    for table in tables:
+        options = {key: value for key, value in table.items() if key != "name"}
+        if table.get("name") == row.backend and options:
+            return {"backend_options": options}
+    return {}
 
 
 def evaluation_fingerprint(trial: str, perturbations: Sequence[Robustness], components: Mapping[str, str]) -> str:
@@ -59,6 +71,7 @@ def evaluation_fingerprint(trial: str, perturbations: Sequence[Robustness], comp
             "severities": table.severities,
             "seed": table.seed,
         }
+        | ({"options": table.options} if table.options else {})
         for table in perturbations
     ]
     return checksum({"trial": trial, "perturbations": content})
@@ -104,7 +117,7 @@ def _listed(value: Any) -> Any:
 
 def _spoken(path: tuple[str, ...]) -> str:
     first, *rest = path
-    named = {"interface": "the plugin interface"}
+    named = {"interface": "the plugin interface", "backend_options": "backend option"}
     if first == "settings":
         return ".".join(rest)
     return " ".join([named.get(first, "" if first == "components" else first), *rest]).strip()

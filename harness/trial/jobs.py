@@ -7,19 +7,21 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import Split, SplitTable, partition
 from harness.descent import for_blocks
 from harness.errors import HarnessError, TrialError, one_line
-from harness.interfaces import INTERFACE_VERSION, Backend, BlockOptimizer, Network, NetworkSpec, Optimizer, State
+from harness.interfaces import INTERFACE_VERSION, Backend, BlockOptimizer, Network, Optimizer, State
 from harness.machine.arrays import read_arrays
 from harness.machine.contention import Waiting
 from harness.machine.host import anonymous_bytes, host
 from harness.machine.threads import limited
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import KINDS, Component, Registry
-from harness.plugins.options import ComponentSpec, build
+from harness.plugins.options import ComponentSpec, build, checked
+from harness.plugins.perturbations import perturbation_options
 from harness.rows import EpochRecord, EvaluationRow
 from harness.seeding import initial_state
 from harness.trial.augmentation import augmenter_of
@@ -27,7 +29,7 @@ from harness.trial.checkpoints import Checkpoints
 from harness.trial.evaluation import NamedPerturb, evaluate, measures
 from harness.trial.gallery import confused
 from harness.trial.inputs import Inputs, read_only, training_labels
-from harness.trial.losses import build_loss
+from harness.trial.losses import with_loss
 from harness.trial.outputs import read_facts, read_placement
 from harness.trial.probabilities import Keeper
 from harness.trial.robustness import Robustness
@@ -45,16 +47,17 @@ from harness.trial.training import fit
 _LOG = logging.getLogger(__name__)
 
 
-def load_backend(component: Component) -> Backend:
-    """Return a backend.
+def load_backend(component: Component, options: Mapping[str, Any] | None = None, directory: Path = Path()) -> Backend:
+    """Return a backend; ``options`` are its factory's keywords, in which paths resolve against ``directory``.
 
     Raises:
         HarnessError: its import or its factory fails, or it was written for another interface.
     """
     try:
         factory = component.load()
+        given = checked(component, options, directory) if options else {}
         with foreign():
-            backend: Backend = factory()
+            backend: Backend = factory(**given)
     except HarnessError:
         raise
     except Exception as error:
@@ -164,7 +167,7 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
     inputs = open_inputs(first.data, first.split)
     data = inputs.rows
     split = split_of(first.data, first.split)
-    perturbations = named_perturbs(spec.perturbations, registry)
+    perturbations = named_perturbs(spec.perturbations, registry, first.optimizer.directory)
     refuse_edited(spec.components, registry)
     started = perf_counter()
     with limited(first.context.threads), ExitStack() as stack:
@@ -194,16 +197,11 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
 
 def build_network(spec: TrialSpec, state: State, registry: Registry) -> Network:
     """Return a trial's network, from a state."""
-    backend = load_backend(registry.find("backend", spec.backend))
+    backend = _backend_of(spec, registry)
     network = with_loss(spec.network, spec.loss, registry)
     optimizer = for_blocks(build_optimizer(spec.optimizer, registry), network.parameters())
     refuse_edited(spec.components, registry)
     return backend.build(network, state, optimizer, spec.context)
-
-
-def with_loss(network: NetworkSpec, loss: ComponentSpec | None, registry: Registry) -> NetworkSpec:
-    """Return a network that minimises a loss."""
-    return replace(network, loss=build_loss(loss, registry))
 
 
 def refuse_edited(components: Mapping[str, str], registry: Registry) -> None:
@@ -223,9 +221,12 @@ def refuse_edited(components: Mapping[str, str], registry: Registry) -> None:
             raise TrialError(msg)
 
 
-def named_perturbs(tables: Sequence[Robustness], registry: Registry) -> list[NamedPerturb]:
-    """Return perturbations with what the suite says of them."""
-    return [NamedPerturb(table, registry.find("perturbation", table.perturbation).load()) for table in tables]
+def named_perturbs(tables: Sequence[Robustness], registry: Registry, directory: Path = Path()) -> list[NamedPerturb]:
+    """Return perturbations with what the suite says of them; ``directory``: against which paths in options resolve."""
+    found = [(table, registry.find("perturbation", table.perturbation)) for table in tables]
+    return [
+        NamedPerturb(table, one.load(), perturbation_options(one, table.options, directory)) for table, one in found
+    ]
 
 
 def build_optimizer(spec: ComponentSpec, registry: Registry) -> Optimizer | BlockOptimizer:
@@ -234,8 +235,13 @@ def build_optimizer(spec: ComponentSpec, registry: Registry) -> Optimizer | Bloc
     return rule
 
 
+def _backend_of(spec: TrialSpec, registry: Registry) -> Backend:
+    """Return a trial's backend with its options."""
+    return load_backend(registry.find("backend", spec.backend), spec.backend_options, spec.optimizer.directory)
+
+
 def _environment(spec: TrialSpec, registry: Registry) -> dict[str, str]:
-    backend = load_backend(registry.find("backend", spec.backend))
+    backend = _backend_of(spec, registry)
     own = read_facts(backend.environment(spec.context.device))
     return host() | own | {"threads": str(spec.context.threads)}
 

@@ -1,11 +1,12 @@
 """What an experiment minimises: its loss from the plugins, and its classes' weights from the training labels."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interfaces import Loss
+from harness.interfaces import Loss, NetworkSpec
 from harness.losses import CrossEntropy
 from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec, build
@@ -17,6 +18,11 @@ def build_loss(spec: ComponentSpec | None, registry: Registry) -> Loss | None:
         return None
     loss: Loss = build(registry.find("loss", spec.name), spec.options, spec.directory)
     return None if type(loss) is CrossEntropy and loss.label_smoothing == 0.0 else loss
+
+
+def with_loss(network: NetworkSpec, loss: ComponentSpec | None, registry: Registry) -> NetworkSpec:
+    """Return a network that minimises a loss."""
+    return replace(network, loss=build_loss(loss, registry))
 
 
 def balanced(labels: NDArray[np.int64], classes: int) -> tuple[float, ...]:

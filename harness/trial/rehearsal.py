@@ -58,7 +58,7 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
             network.attach(data.features, training_labels(data.labels, few.train))
             network.load(fit(network, trial, few, data.labels, _unreported, augmenter=augmenter).state)
             trained = fit(network, trial, few, data.labels, _unreported, augmenter=augmenter)
-            perturbs = named_perturbs(spec.perturbations, registry)
+            perturbs = named_perturbs(spec.perturbations, registry, trial.optimizer.directory)
             about = (few.test, trial.network.classes, perturbs, inputs.scaling)
             predictions = evaluate([network], data.features, data.labels, *about)
             measures(predictions[0], spec.perturbations)

@@ -1,20 +1,27 @@
 """What trained networks are tested under: ``[[robustness]]`` of a suite."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from harness.rows import CLEAN, Condition
 from harness.settings import Name, NotNegative, Seed, Table, distinct
 
 
 class Robustness(Table):
-    """``[[robustness]]``: a perturbation of the test images, its severities, and the seed that draws it."""
+    """``[[robustness]]``: a perturbation of the test rows, its severities, the seed that draws it, and its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     perturbation: Name
     severities: Annotated[list[NotNegative], Field(min_length=1, max_length=1_000), AfterValidator(distinct)]
     seed: Seed = 42
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The perturbation's options."""
+        return dict(self.model_extra or {})
 
 
 def conditions(perturbations: Sequence[Robustness]) -> list[Condition]:
@@ -29,3 +36,11 @@ def seeds_of(perturbations: Iterable[Robustness]) -> dict[str, list[int]]:
     for table in perturbations:
         seeds.setdefault(table.perturbation, []).append(table.seed)
     return seeds
+
+
+def options_of(perturbations: Iterable[Robustness]) -> dict[str, list[dict[str, Any]]]:
+    """Return the options of each perturbation's tables, as `EvaluationRow.options` has them."""
+    options: dict[str, list[dict[str, Any]]] = {}
+    for table in perturbations:
+        options.setdefault(table.perturbation, []).append(table.options)
+    return {name: tables for name, tables in options.items() if any(tables)}

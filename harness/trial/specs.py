@@ -36,6 +36,8 @@ class TrialSpec:
     early_stopping: EarlyStopping | None
     context: Context
     fingerprint: str
+    backend_options: Mapping[str, Any] = field(default_factory=dict)
+    """The keywords of the backend's factory; paths in them resolve as the optimizer's do."""
     loss: ComponentSpec | None = None
     """What it minimises; None is the plain cross-entropy. A worker puts it into the network."""
     checkpoint: tuple[Path, float] | None = None
