@@ -79,7 +79,7 @@ class DatasetTable(ComponentTable):
         return self.scale if self.scale in ("standard", "none") else None
 
 
-_NEWER = ("model", "loss", "class_weights", "clip_norm")
+_NEWER = ("model", "loss", "class_weights", "clip_norm", "augment")
 """Keys that trials of an earlier version lack; at their defaults they are no part of what identifies a trial."""
 
 
