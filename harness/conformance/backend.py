@@ -1,6 +1,7 @@
 """What a backend must do to be certified."""
 
 from harness.conformance.backend_batches import BatchSteps
+from harness.conformance.backend_data import OtherData
 from harness.conformance.backend_declarations import Declarations
 from harness.conformance.backend_dropout import Masks
 from harness.conformance.backend_honesty import Honesty
@@ -9,5 +10,5 @@ from harness.conformance.backend_state import Saving
 from harness.conformance.backend_training import Training
 
 
-class BackendConformance(Declarations, Training, BatchSteps, Masks, Prediction, Saving, Honesty):
+class BackendConformance(Declarations, Training, BatchSteps, Masks, Prediction, OtherData, Saving, Honesty):
     """Tests of a backend beside the NumPy reference; keys that `unsupported` names are skipped."""

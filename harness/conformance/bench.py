@@ -112,13 +112,14 @@ class Bench:
         """Return where and how the backend under test runs."""
         return Context(seed, device=self.device, precision=precision)
 
-    def reference(self, recipe: Recipe) -> Network:
-        """Return the reference's network, in float64, with images attached."""
+    def reference(self, recipe: Recipe, data: Labelled | None = None) -> Network:
+        """Return the reference's network, in float64, with rows attached."""
+        data = data or self.data
         backend = load_backend(registry().find("backend", REFERENCE))
-        spec = recipe.spec(self.data)
+        spec = recipe.spec(data)
         context = Context(SEED, device="cpu", precision="float64")
         network = backend.build(spec, initial_state(spec, SEED), recipe.rule.bound(spec), context)
-        network.attach(self.data.features, self.data.labels)
+        network.attach(data.features, data.labels)
         return network
 
     def batches(self, count: int = 6) -> list[Rows]:

@@ -72,11 +72,10 @@ class Recipe:
     rule: Rule
 
     def spec(self, data: Labelled) -> NetworkSpec:
-        """Return the network that the keys describe, for these images."""
+        """Return the network that the keys describe, for these rows."""
         optimizer = {"name": self.rule.name, "learning_rate": self.rule.rate}
         experiment = Experiment.model_validate({**self.keys, "optimizer": optimizer})
-        height, width = data.features.shape[1:]
-        network = network_spec(experiment, (height, width), len(data.class_names))
+        network = network_spec(experiment, data.features.shape[1:], len(data.class_names))
         loss = LOSSES[experiment.loss.name](**experiment.loss.options)
         weights = tuple(islice(cycle(_WEIGHTS), network.classes)) if experiment.class_weights else None
         plain = loss == CrossEntropy()

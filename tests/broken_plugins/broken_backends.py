@@ -96,6 +96,20 @@ class ModifiesItsInput(Correct):
         super().attach(images, labels)
 
 
+class DividesVectors(Correct):
+    """Takes all data for pixels."""
+
+    def attach(self, images, labels):
+        super().attach(images / np.float32(255) if images.dtype == np.float32 else images, labels)
+
+
+class ChannelsFirst(Correct):
+    """Flattens colour images as if their channels came first."""
+
+    def attach(self, images, labels):
+        super().attach(np.moveaxis(images, -1, 1) if images.ndim == 4 else images, labels)
+
+
 class WrongDtype(Correct):
     def predict(self, rows):
         return super().predict(rows).astype(np.float64)
@@ -180,6 +194,8 @@ NETWORKS = {
     "augments_nothing": AugmentsNothing,
     "scales_batches_again": ScalesBatchesAgain,
     "modifies_its_input": ModifiesItsInput,
+    "divides_vectors": DividesVectors,
+    "channels_first": ChannelsFirst,
     "wrong_dtype": WrongDtype,
     "diverges": Diverges,
     "hides_nan": HidesNan,
