@@ -177,6 +177,7 @@ def test_a_perturbation_of_other_data_is_refused_when_planning(suite, tmp_path, 
     from harness.execution.pools import InProcess
     from harness.plugins.loading import registry
     from harness.suite import load_suite
+    from harness.trial.augmentation import Augmentation
 
     class Grey:
         takes = frozenset({"image"})
@@ -191,6 +192,14 @@ def test_a_perturbation_of_other_data_is_refused_when_planning(suite, tmp_path, 
     loaded = replace(loaded, suite=loaded.suite.model_copy(update={"robustness": [table]}))
     with pytest.raises(HarnessError) as caught:
         make_plan(loaded, _With(plugins, Grey()), InProcess(plugins))
+    augment = [Augmentation(perturbation="grey", severity=1.0)]
+    augmented = {"A": loaded.suite.experiments["A"].model_copy(update={"augment": augment})}
+    trained = loaded.suite.model_copy(update={"robustness": [], "experiments": loaded.suite.experiments | augmented})
+    with pytest.raises(HarnessError) as training:
+        make_plan(replace(loaded, suite=trained), _With(plugins, Grey()), InProcess(plugins))
+    assert str(training.value) == (
+        f"{tmp_path / 'other.toml'}: experiments.A.augment: {says}. Remove the table, or name another"
+    )
     place = f"{tmp_path / 'other.toml'}: robustness[0].perturbation: "
     assert str(caught.value) == f"{place}{says}. Remove the table, or name another"
 

@@ -31,21 +31,25 @@ def scale_of(loaded: LoadedSuite, data: DatasetInfo) -> Literal["", "standard", 
 
 
 def check_perturbations(loaded: LoadedSuite, registry: Registry, data: DatasetInfo, experiments: list[str]) -> None:
-    """Refuse a perturbation that does not take rows of this dataset, before anything is trained.
+    """Refuse a perturbation, of tests or training, that does not take this dataset's rows: nothing is trained yet.
 
     Raises:
         HarnessError: one does not, or cannot be imported.
     """
     suite = loaded.suite
     for index, table in enumerate(suite.robustness if may_be_tested(suite, experiments) else ()):
-        why = refusal(registry.find("perturbation", table.perturbation).load(), data)
+        why = _why_not(registry, table.perturbation, data)
         if why:
-            place = ("robustness", index, "perturbation")
-            error = problem(loaded.path, place, f"{shown(table.perturbation)} {why}. Remove the table, or name another")
+            error = problem(loaded.path, ("robustness", index, "perturbation"), why)
             raise attributed(error, loaded.changes, loaded.table)
     for name in experiments:
         for augmentation in suite.experiments[name].augment:
-            why = refusal(registry.find("perturbation", augmentation.perturbation).load(), data)
+            why = _why_not(registry, augmentation.perturbation, data)
             if why:
-                what = f"{shown(augmentation.perturbation)} {why}. Remove it, or name another"
-                raise loaded.problem(name, "augment", what)
+                raise loaded.problem(name, "augment", why)
+
+
+def _why_not(registry: Registry, name: str, data: DatasetInfo) -> str:
+    """Return why a perturbation does not take the data, and what would do; empty where it does."""
+    why = refusal(registry.find("perturbation", name).load(), data)
+    return f"{shown(name)} {why}. Remove the table, or name another" if why else ""
