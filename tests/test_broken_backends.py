@@ -80,28 +80,18 @@ MISTAKES = [
     ),
     (
         "divides_vectors",
-        "trains_on_channels_and_vectors[vectors]",
+        "trains_on_channels_and_vectors",
         r"contract: Network.attach: uint8 .* is divided by 255, float32 is used as it is",
     ),
     (
         "channels_first",
-        "trains_on_channels_and_vectors[colour]",
+        "trains_on_channels_and_vectors",
         r"contract: Network.attach: uint8 .* is divided by 255, float32 is used as it is",
     ),
     (
         "wrong_dtype",
         "returns_float32_log_probabilities",
         r"expected an array 'float32 \(4, 4\)'; got 'float64 \(4, 4\)'; contract: Network.predict returns float32",
-    ),
-    (
-        "divides_vectors",
-        "trains_on_channels_and_vectors[vectors]",
-        r"contract: Network.attach: uint8 .* is divided by 255, float32 is used as it is",
-    ),
-    (
-        "channels_first",
-        "trains_on_channels_and_vectors[colour]",
-        r"contract: Network.attach: uint8 .* is divided by 255, float32 is used as it is",
     ),
     (
         "wrong_dtype",

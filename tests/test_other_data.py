@@ -218,3 +218,25 @@ class _With:
         if kind != "perturbation":
             return self._plugins.find(kind, name)
         return type("Component", (), {"load": lambda _: self._perturb})()
+
+
+@pytest.mark.slow
+def test_a_folder_of_32_by_32_colour_images_trains_a_convolutional_network(suite, typed, tmp_path):
+    """From PNG files to a report: PNG keeps every pixel."""
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    made = colour(side=32)
+    for index, (pixels, label) in enumerate(zip(made.features, made.labels, strict=True)):
+        place = tmp_path / "photos" / "abc"[label]
+        place.mkdir(parents=True, exist_ok=True)
+        image.fromarray(pixels).save(place / f"{index}.png")
+    path = suite('images = "photos"')
+    text = (tmp_path / path).read_text().replace("[experiments.A]", '[experiments.A]\nmodel = { name = "cnn" }')
+    (tmp_path / path).write_text(text)
+    assert "32 × 32 × 3 uint8 images" in typed("plan", path).out
+    typed("run", path, "--jobs", "0", "--quiet")
+    run = Run.open(tmp_path / "runs" / "other")
+    assert min(row.evaluation.measures[0].values["test_accuracy"] for row in run.rows()) > 0.9
+    typed("report", run.directory)
+    assert (run.directory / "report.html").stat().st_size > 100_000
