@@ -48,7 +48,7 @@ def test_marks_choose_differences_and_leave_the_overview(driver):
     assert [line[0] for line in lines(driver, "table-overview")] == ["A", "B"]
     assert driver.find_element(By.TAG_NAME, "output").text == "2 lines"
     assert [line[:2] for line in lines(driver, "table-fractions")] == [["A", "val_macro_f1"]]
-    assert driver.find_element(By.CSS_SELECTOR, "details:has(#table-fractions) small").text == "1 of 20 lines"
+    assert driver.find_element(By.CSS_SELECTOR, "details:has(#table-fractions) small").text == "1 of 26 lines"
     assert lines(driver, "table-losses") == []
     marks.select_by_index(0)
     driver.find_element(By.CSS_SELECTOR, "[data-search]").send_keys("b")

@@ -177,8 +177,11 @@ def test_without_predictions_seeds_are_what_is_known(tmp_path):
 def test_a_large_matrix_has_the_best_and_says_where_all_are(tmp_path):
     """Of thirty experiments twenty-four; figures have them all."""
     shares = {f"E{at:02}": 0.6 + 0.01 * at for at in range(30)}
-    page = Page(render(read(results_of(tmp_path, shares, (1, 2), noise=False).directory)))
-    best = page.figures["intervals-accuracy"]["values"]["experiment"].tolist()
+    results = results_of(tmp_path, shares, (1, 2), noise=False, epochs=1)
+    ranking = by_accuracy(results)
+    best = [line["experiment"] for line in known(results, ranking)]
     assert len(best) == 30
-    assert page.tables["matrix-accuracy"][0] == ["", *best[:24]]
-    assert "The 24 best of 30; -t differences-accuracy has all pairs." in page.text
+    found = matrix(results, ranking)
+    assert [line.name for line in found.lines] == best[:24]
+    assert all(len(line.cells) == 24 for line in found.lines)
+    assert "The 24 best of 30; -t differences-accuracy has all pairs." in found.note

@@ -15,7 +15,7 @@ from harness.results.leaderboard.rankings import Ranking
 from harness.results.results import Results
 from harness.text import counted
 
-_POINTS = 40
+_POINTS = 20
 """The most numbers of seeds that the curve is computed at."""
 _SIGNIFICANT = "significant"
 _LOOKS = {_SIGNIFICANT: ("#0072B2", "circle"), "not significant": ("#D55E00", "diamond")}
