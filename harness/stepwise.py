@@ -100,14 +100,14 @@ class StepwiseNetwork(ABC):
 
     @abstractmethod
     def step(self, x: NDArray[Any], y: NDArray[np.int64], learning_rate: float) -> tuple[float, int]:
-        """Train on x (rows, features) and y (rows,); return the mean loss and the number right, before it.
+        """Train on x (rows, *spec.row_shape) and y (rows,); return the mean loss and the number right, before it.
 
-        Images are in [0, 1].
+        Images are in [0, 1], vectors of pixels (rows, features) if the first layer is `Linear`, else channels last.
         """
 
     @abstractmethod
     def forward(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return logits, or log-probabilities, (rows, classes) of x (rows, features), in evaluation mode."""
+        """Return logits, or log-probabilities, (rows, classes) of x (rows, *spec.row_shape), in evaluation mode."""
 
     def loss(self, logits: NDArray[Any], labels: NDArray[np.int64]) -> tuple[float, NDArray[Any]]:
         """Return a batch's mean loss and its gradient (rows, classes) by the logits, as the experiment asks for it.
@@ -160,7 +160,7 @@ class StepwiseNetwork(ABC):
 
     def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
         """Call `step` for each batch."""
-        return self._train(epoch, ((self._flattened(x), y) for x, y in batches), learning_rate)
+        return self._train(epoch, ((self._shaped(x), y) for x, y in batches), learning_rate)
 
     def _train(
         self, epoch: int, batches: Iterable[tuple[NDArray[Any], NDArray[np.int64]]], learning_rate: float
@@ -185,7 +185,7 @@ class StepwiseNetwork(ABC):
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
-        return _log_softmax(self.forward(self._flattened(images)))
+        return _log_softmax(self.forward(self._shaped(images)))
 
     def synchronize(self) -> None:  # noqa: B027 - a default, not a gap: a step ends before it returns
         """Wait for queued device work: there is none."""
@@ -198,15 +198,15 @@ class StepwiseNetwork(ABC):
     def _view(vector: NDArray[Any], block: Parameter) -> NDArray[Any]:
         return vector[block.start : block.stop].reshape(block.shape)
 
-    def _flattened(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        return images.reshape(len(images), self.spec.features).astype(self.context.precision, copy=False)
+    def _shaped(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        return images.reshape(len(images), *self.spec.row_shape).astype(self.context.precision, copy=False)
 
     def _scaled(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         images, _ = self._attached()
-        flat: NDArray[Any] = images[rows].reshape(len(rows), self.spec.features)
-        if flat.dtype != np.uint8:
-            return flat.astype(self.context.precision, copy=False)
-        scaled: NDArray[Any] = np.divide(flat, 255, dtype=self.context.precision)
+        x: NDArray[Any] = images[rows].reshape(len(rows), *self.spec.row_shape)
+        if x.dtype != np.uint8:
+            return x.astype(self.context.precision, copy=False)
+        scaled: NDArray[Any] = np.divide(x, 255, dtype=self.context.precision)
         return scaled
 
     def _attached(self) -> tuple[NDArray[Any], NDArray[np.int64]]:

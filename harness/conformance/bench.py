@@ -194,7 +194,7 @@ def check_states(before: State, got: State, wanted: State, ways: Sequence[State]
     """
     require_equal(sorted(got), sorted(wanted), clause, "a state with the keys")
     # A bias that batch norm takes away again has no gradient but rounding, which Adam and its like make large.
-    idle = {f"{int(key.split('.')[0]) - 1}.bias" for key in wanted if key.endswith(".running_mean")}
+    idle = {_bias_before(key) for key in wanted if key.endswith(".running_mean")}
     own = _moved(before, wanted)
     for key, oracle in wanted.items():
         if key in idle:
@@ -207,6 +207,12 @@ def check_states(before: State, got: State, wanted: State, ways: Sequence[State]
         tolerance = ROUNDING * _largest(own[key]) + 2 * spacing + slack
         change = np.asarray(got[key], dtype=np.float64) - before[key]
         require_close(change, own[key], tolerance, clause, f"{key} to change by")
+
+
+def _bias_before(key: str) -> str:
+    """Return the key of the bias of the layer before a batch norm, of which ``key`` is an array's."""
+    *around, position, _ = key.split(".")
+    return ".".join([*around, str(int(position) - 1), "bias"])
 
 
 def _largest(values: Any) -> float:

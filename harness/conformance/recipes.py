@@ -70,12 +70,14 @@ class Recipe:
 
     keys: Mapping[str, Any]
     rule: Rule
+    layers: tuple[Layer, ...] | None = None
+    """Of the network, in place of those that the keys describe."""
 
     def spec(self, data: Labelled) -> NetworkSpec:
         """Return the network that the keys describe, for these rows."""
         optimizer = {"name": self.rule.name, "learning_rate": self.rule.rate}
         experiment = Experiment.model_validate({**self.keys, "optimizer": optimizer})
-        network = network_spec(experiment, data.features.shape[1:], len(data.class_names))
+        network = network_spec(experiment, data.features.shape[1:], len(data.class_names), self.layers)
         loss = LOSSES[experiment.loss.name](**experiment.loss.options)
         weights = tuple(islice(cycle(_WEIGHTS), network.classes)) if experiment.class_weights else None
         plain = loss == CrossEntropy()

@@ -7,7 +7,8 @@ import jax
 
 from harness.interfaces import Context, Network, NetworkSpec, Optimizer, State
 from harness.stepwise import StepwiseBackend
-from harness_jax.network import LAYERS, JaxNetwork
+from harness_jax.layers import LAYERS
+from harness_jax.network import JaxNetwork
 
 # XLA chooses its number of threads once, when it starts; by then the harness has set that of this process.
 os.environ.setdefault("NPROC", os.environ.get("OMP_NUM_THREADS", "1"))

@@ -1,6 +1,5 @@
 """A network as two pure functions, compiled: one training step, one prediction."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,78 +10,18 @@ from jax import Array
 from numpy.typing import NDArray
 
 from harness.descent import batch_loss, clip_factor
-from harness.interfaces import (
-    Activation,
-    BatchNorm,
-    Context,
-    Dropout,
-    Layer,
-    Linear,
-    NetworkSpec,
-    Optimizer,
-    State,
-    entry_for,
-    joined_state,
-    split_state,
-)
+from harness.interfaces import Context, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness.stepwise import StepwiseNetwork
+from harness_jax.layers import chain
 
 Arrays = dict[str, Array]
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": jax.nn.relu,
-    "leaky_relu": jax.nn.leaky_relu,
-    "gelu": partial(jax.nn.gelu, approximate=False),
-    "silu": jax.nn.silu,
-}
-
-
-def _linear(_layer: Linear, own: Arrays, x: Array, _draws: Array | None) -> tuple[Array, Arrays]:
-    return jnp.matmul(x, own["weight"], precision="highest") + own["bias"], {}
-
-
-def _activation(layer: Activation, _own: Arrays, x: Array, _draws: Array | None) -> tuple[Array, Arrays]:
-    return ACTIVATIONS[layer.name](x), {}
-
-
-def _batch_norm(layer: BatchNorm, own: Arrays, x: Array, draws: Array | None) -> tuple[Array, Arrays]:
-    mean, variance, moved = own["running_mean"], own["running_var"], {}
-    if draws is not None:
-        mean, variance = x.mean(axis=0), x.var(axis=0)
-        unbiased = variance * len(x) / max(len(x) - 1, 1)
-        moved = {
-            "running_mean": (1 - layer.momentum) * own["running_mean"] + layer.momentum * mean,
-            "running_var": (1 - layer.momentum) * own["running_var"] + layer.momentum * unbiased,
-        }
-    return (x - mean) / jnp.sqrt(variance + layer.eps) * own["weight"] + own["bias"], moved
-
-
-def _dropout(layer: Dropout, _own: Arrays, x: Array, draws: Array | None) -> tuple[Array, Arrays]:
-    if draws is None:
-        return x, {}
-    kept = jax.random.bernoulli(draws, 1 - layer.rate, x.shape)
-    return jnp.where(kept, x / (1 - layer.rate), 0), {}
-
-
-LAYERS: dict[type[Layer], Callable[[Any, Arrays, Array, Array | None], tuple[Array, Arrays]]] = {
-    Linear: _linear,
-    BatchNorm: _batch_norm,
-    Activation: _activation,
-    Dropout: _dropout,
-}
-"""The layer kinds: of the layer, its arrays by name, x (rows, …) and a key of draws, None in evaluation mode, each
-makes its output, and which of its statistics move."""
 
 
 def apply(spec: NetworkSpec, flat: Array, running: Arrays, x: Array, draws: Array | None) -> tuple[Array, Arrays]:
-    """Return logits (rows, classes) of x (rows, features), and the running statistics; ``draws`` means training."""
+    """Return logits (rows, classes) of x (rows, *row_shape), and the running statistics; ``draws`` means training."""
     blocks = {block.key: flat[block.start : block.stop].reshape(block.shape) for block in spec.parameters()}
-    values, moved = blocks | running, dict(running)
-    for index, layer in enumerate(spec.layers):
-        own = {key.partition(".")[2]: value for key, value in values.items() if key.startswith(f"{index}.")}
-        key = None if draws is None else jax.random.fold_in(draws, index)
-        x, statistics = entry_for(layer, LAYERS, "backend jax")(layer, own, x, key)
-        moved |= {f"{index}.{name}": value for name, value in statistics.items()}
-    return x, moved
+    x, moved = chain(spec.layers, blocks | running, x, draws)
+    return x, running | moved
 
 
 @partial(jax.jit, static_argnames="spec")
@@ -145,7 +84,7 @@ class JaxNetwork(StepwiseNetwork):
         return loss, right
 
     def forward(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return logits (rows, classes) of x (rows, features)."""
+        """Return logits (rows, classes) of x (rows, *row_shape)."""
         flat, running, _ = self._changing
         return np.asarray(predict(self.spec, flat, running, x))
 
