@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.metrics.statistic import Kind
-from harness.results.leaderboard import tables
+from harness.results.leaderboard import differences, tables
 from harness.results.tables import render_all
 from harness.results.tables.drawing import PLAIN, ROUNDED, draw
 from harness.results.tables.fitting import Cells, fit
@@ -28,6 +28,15 @@ def perturbed(severities):
     clean = measure(None, 0.0, 0.9, 0.9, 0.3, 0.01)
     found = [measure("any", severity, 0.5) for severity in severities]
     return row("A", metrics=trained(0.9, 0.8, 0.5), evaluation=EvaluationRow("", [clean, *found], 1.0))
+
+
+def test_severity_0_alone_ranks_nothing_by_degradation():
+    results = summary([perturbed([0.0])])
+    found = {table.key: table for table in tables(results)}
+    assert "robustness" in found
+    assert not [key for key in found if key.startswith(("degradation", "robustness-loss"))]
+    assert "Degr." not in found["overview"].note
+    assert not differences(results)
 
 
 @pytest.mark.parametrize("frame", [ROUNDED, PLAIN], ids=["rounded", "plain"])

@@ -18,11 +18,16 @@ _MEASURES = {
 
 
 def figures(material: Material) -> list[Figure]:
-    """Return two figures for each perturbation and every few of the most accurate experiments measured under it."""
+    """Return two figures for each perturbation and every few of the most accurate experiments measured under it.
+
+    Severity 0 alone is the clean images once more: no curve.
+    """
     near = [one.experiment for one in material.closer]
     colour = colours(material.results.experiments)
     found = []
     for name, severities in perturbations(near).items():
+        if not any(severity > 0 for severity in severities):
+            continue
         measured = {one.name: one for one in near if name in perturbations([one])}
         for number, names in enumerate(apart(list(measured), colour), 1):
             part = [measured[one] for one in names]

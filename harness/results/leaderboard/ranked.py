@@ -46,7 +46,7 @@ def overview(results: Results) -> Table:
         notes.seeds(results.trained),
         *certainty.sentences(results, found[0]),
         marks_over(base, lines),
-        notes.DEGRADATION if results.perturbations else "",
+        notes.DEGRADATION if any(ranking.perturbation for ranking in found) else "",
     )
     return Table("overview", title, columns, lines, note)
 

@@ -61,9 +61,17 @@ OF_CLEAN = tuple(_clean(metric) for metric in CATALOGUE.values() if "leaderboard
 
 
 def rankings(results: Results) -> list[Ranking]:
-    """Return what a run can be ranked by: the clean metrics, and the mean degradation under each perturbation."""
+    """Return what a run can be ranked by: the clean metrics, and the mean degradation under each perturbation.
+
+    At severity 0 images are as they were, and nothing is lost: a perturbation at no other severity ranks nothing.
+    """
     found = results.perturbations
-    return [*OF_CLEAN, *(_degradation(name, severities, alone=len(found) == 1) for name, severities in found.items())]
+    degradations = [
+        _degradation(name, severities, alone=len(found) == 1)
+        for name, severities in found.items()
+        if any(severity > 0 for severity in severities)
+    ]
+    return [*OF_CLEAN, *degradations]
 
 
 def _degradation(name: str, severities: Sequence[float], *, alone: bool) -> Ranking:

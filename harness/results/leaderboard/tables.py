@@ -107,7 +107,7 @@ def _high(severities: Sequence[float], least: float | None) -> list[float]:
 
 
 def _robustness(results: Results) -> list[Table]:
-    """Accuracy and degradation at each severity, a table for each perturbation."""
+    """Accuracy at each severity and degradation at each above 0, two tables for each perturbation."""
     found = []
     several = results.perturbations
     for name, severities in several.items():
@@ -136,6 +136,7 @@ def _robustness(results: Results) -> list[Table]:
         about = f"{name}, by severity · {results.data}"
         note = notes.unmeasured(results)
         found.append(Table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
-        fall_note = brief(note, notes.DEGRADATION)
-        found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, fall_note))
+        if noisy:
+            fall_note = brief(note, notes.DEGRADATION)
+            found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, fall_note))
     return found
