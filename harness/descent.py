@@ -9,8 +9,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from harness.builtin.losses import CrossEntropy
 from harness.interfaces import Array, BlockOptimizer, NetworkSpec, Optimizer, Parameter
-from harness.losses import CrossEntropy
 
 _PLAIN = CrossEntropy()
 

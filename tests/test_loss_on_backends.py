@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from harness.builtin.losses import CrossEntropy, Focal
 from harness.interfaces import Context
-from harness.losses import CrossEntropy, Focal
 from harness.optimizers import SGD
 from harness.plugins.loading import registry
 from harness.seeding import initial_state

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.builtin.losses import CrossEntropy, Focal
 from harness.descent import batch_loss, clip_factor
 from harness.interfaces import Context
-from harness.losses import CrossEntropy, Focal
 from harness.optimizers import SGD
 from harness.plugins.loading import OWN, registry
 from harness.seeding import initial_state

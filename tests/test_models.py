@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.builtin.models import cnn, mlp, resnet
 from harness.errors import HarnessError
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
@@ -20,7 +21,6 @@ from harness.interfaces import (
     MaxPool2d,
     Residual,
 )
-from harness.models import cnn, mlp, resnet
 from harness.plugins.loading import registry
 from harness.suite import load_suite
 from harness.suite.network import network_spec

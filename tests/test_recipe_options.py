@@ -58,7 +58,7 @@ class Shifted:
     "Cross-entropy below 0: minus a constant."
 
     def __call__(self, xp, logits, labels, class_weights):
-        from harness.losses import CrossEntropy
+        from harness.builtin.losses import CrossEntropy
         losses, gradient = CrossEntropy()(xp, logits, labels, class_weights)
         weight = 1.0 if class_weights is None else xp.take(class_weights, labels, axis=0)
         return losses - 5.0 * weight, gradient

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from harness.builtin.losses import CrossEntropy, Focal
 from harness.conformance.strangers import Foreign, ForeignByBlocks, ForeignLoss
 from harness.descent import for_blocks
 from harness.interfaces import (
@@ -23,7 +24,6 @@ from harness.interfaces import (
     Optimizer,
     kinds_of,
 )
-from harness.losses import CrossEntropy, Focal
 from harness.optimizers import SGD, Adam, AdamW
 from harness.plugins.layer_kinds import layer_kinds
 from harness.suite.models import Experiment

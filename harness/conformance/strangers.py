@@ -6,9 +6,9 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from harness.builtin.losses import log_softmax, one_hot
 from harness.descent import by_block
 from harness.interfaces import Array, Parameter
-from harness.losses import log_softmax, one_hot
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The network that an experiment asks for."""
 
+from harness.builtin.models import mlp
 from harness.interfaces import Layer, NetworkSpec, Shape, kinds_of
-from harness.models import mlp
 from harness.plugins.loading import Registry
 from harness.plugins.models import build_layers
 from harness.plugins.options import OptionError

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.builtin.losses import CrossEntropy
 from harness.interfaces import Loss, NetworkSpec
-from harness.losses import CrossEntropy
 from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec, build
 

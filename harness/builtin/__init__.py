@@ -22,17 +22,17 @@ def register_optimizers(register: Callable[[str, Callable[..., Optimizer] | str]
 
 @hookimpl
 def register_losses(register: Callable[[str, Callable[..., Loss] | str], None]) -> None:
-    """Offer the losses of `harness.losses`."""
-    register("cross_entropy", "harness.losses:CrossEntropy")
-    register("focal", "harness.losses:Focal")
+    """Offer the losses of `harness.builtin.losses`."""
+    register("cross_entropy", "harness.builtin.losses:CrossEntropy")
+    register("focal", "harness.builtin.losses:Focal")
 
 
 @hookimpl
 def register_models(register: Callable[[str, Callable[..., tuple[Layer, ...]] | str], None]) -> None:
-    """Offer the models of `harness.models`."""
-    register("mlp", "harness.models:mlp")
-    register("cnn", "harness.models:cnn")
-    register("resnet", "harness.models:resnet")
+    """Offer the models of `harness.builtin.models`."""
+    register("mlp", "harness.builtin.models:mlp")
+    register("cnn", "harness.builtin.models:cnn")
+    register("resnet", "harness.builtin.models:resnet")
 
 
 @hookimpl
