@@ -1,9 +1,11 @@
 """Pipes, devices and links in a run's place: no command waits for them, reads them without end, or writes there."""
 
+import errno
 import os
 
 import pytest
 
+from harness.machine import files
 from harness.store import listed
 from tests.report_runs import make_run
 from tests.test_verify import figure
@@ -39,6 +41,36 @@ def test_what_is_no_regular_file_in_a_run_is_damage_and_is_not_waited_for(made, 
         assert "is not a regular file" in told or "leads out of the run" in told
     typed("verify", "run", code=refused or 3)
     typed("runs", ".")
+
+
+def _content(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["row.json", "state.npz", "evaluation.npz"])
+def test_what_the_user_may_not_read_is_no_damage_and_is_not_replaced(tmp_path, typed, monkeypatch, name):
+    """It may be whole: a row of hours of training was trained again because of a file's rights."""
+    _, run = run_suite(tmp_path, SHORT, only=["A"])
+    path = run.trial_directory("A", 1) / name
+    before = _content(run.directory / "trials")
+    opened = files.open_regular
+
+    def refuse(asked):
+        if asked.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(asked))
+        return opened(asked)
+
+    monkeypatch.setattr(files, "open_regular", refuse)
+    for command in (["run", "tiny.toml", "--out", "run", "--jobs", "0"], ["why", "tiny.toml", "A", "--out", "run"]):
+        said = typed(*command, code=2).err
+        assert said.splitlines()[-1] == (
+            f"error: {path.relative_to(tmp_path)}: cannot be read: Permission denied. "
+            "Make it readable, and repeat the command"
+        )
+    assert before == _content(run.directory / "trials")
+    if name == "row.json":
+        typed("leaderboard", "run", code=2)
+        assert [each.state.partition(":")[0] for each in listed(tmp_path)] == ["unreadable"]
 
 
 def test_a_lock_that_is_a_link_is_not_followed(tmp_path, typed):

@@ -52,12 +52,14 @@ def _stats(directory: Path) -> Iterator[os.stat_result]:
 
 def _state(directory: Path) -> tuple[str, str]:
     """Return the suite's name, and how many trials have which status, and whether more are on their way."""
+    name = ""
     try:
         run = Run.open(directory)
+        name = run.suite.suite.name
+        rows = list(run.rows(derive=False))
+        together = ensemble_rows(run, rows, derive=False)
     except HarnessError as error:
-        return "", f"unreadable: {str(error).removeprefix(str(directory)).lstrip('/: ')}"
-    rows = list(run.rows(derive=False))
-    together = ensemble_rows(run, rows, derive=False)
+        return name, f"unreadable: {str(error).removeprefix(str(directory)).lstrip('/: ')}"
     answered = sum(row.status == "done" for row in together)
     statuses = Counter(row.status for row in rows)
     done = statuses.pop("done", 0)
@@ -65,7 +67,7 @@ def _state(directory: Path) -> tuple[str, str]:
     counts += [f"{answered} of {counted(len(together), 'ensemble')} tested"] if together else []
     complete = done == len(run.planned) and answered == len(together)
     state = "running" if _held(directory) else "complete" if complete else "incomplete"
-    return run.suite.suite.name, f"{state}: {', '.join(counts)}"
+    return name, f"{state}: {', '.join(counts)}"
 
 
 def _held(directory: Path) -> bool:

@@ -1,5 +1,6 @@
 """A trial's directory: its row, and the digests of the files that the row names."""
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from harness.errors import one_line, shown
-from harness.machine.files import checksum, digest_of, read_json, write_bytes
+from harness.errors import HarnessError, one_line, shown
+from harness.machine.files import checksum, content_digest, read_json, write_bytes
 from harness.rows import TrialRow
 from harness.store.earlier import upgraded
 
@@ -17,6 +18,8 @@ FORMAT = 2
 """What is written. An older version refuses a run of a newer format, and makes nothing of it again."""
 READ = (1, 2)
 """What is read; `harness.store.earlier` says what was different."""
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.EFBIG, errno.ELOOP}
+"""The errors of a place that holds no file, or not a regular one, or one that is too large to be a row."""
 _ROW = TypeAdapter(TrialRow)
 _FILES = TypeAdapter(dict[str, str])
 
@@ -58,6 +61,9 @@ def read_stored(place: Path, experiment: str, seed: int) -> Stored | Damaged | N
     """Return the row in the directory of a trial, None where none was written.
 
     A row of another trial, moved or copied there, is `Damaged` too: it says nothing of this one.
+
+    Raises:
+        HarnessError: this user may not read it, or the system fails to: what it holds may be whole.
     """
     path = place / "row.json"
     try:
@@ -69,6 +75,8 @@ def read_stored(place: Path, experiment: str, seed: int) -> Stored | Damaged | N
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if not _of_content(error):
+            raise _unreadable(path, error) from None
         return Damaged(f"{path}: {error.strerror}")
     except (ValueError, KeyError, TypeError) as error:
         return Damaged(f"{path}: {one_line(error, 100)}")
@@ -79,10 +87,34 @@ def read_stored(place: Path, experiment: str, seed: int) -> Stored | Damaged | N
 
 
 def damaged_files(place: Path, stored: Stored) -> dict[str, str]:
-    """Return which of a row's files are missing or altered: by name, what is wrong, in words."""
-    digests = {name: digest_of(place / name) for name in stored.files}
+    """Return which of a row's files are missing or altered: by name, what is wrong, in words.
+
+    Raises:
+        HarnessError: this user may not read one, or the system fails to.
+    """
+    digests = {name: _digest(place / name) for name in stored.files}
     return {
         name: f"{place / name}: {'is missing' if digests[name] is None else 'its checksum does not match'}"
         for name, digest in stored.files.items()
         if digests[name] != digest
     }
+
+
+def _digest(path: Path) -> str | None:
+    """Return a file's digest, None where no regular file is there."""
+    try:
+        return content_digest(path)
+    except OSError as error:
+        if not _of_content(error):
+            raise _unreadable(path, error) from None
+        return None
+
+
+def _of_content(error: OSError) -> bool:
+    """Say whether an error is about what is in a place, and not about the right or the means to read it."""
+    return error.errno in _NOT_THERE
+
+
+def _unreadable(path: Path, error: OSError) -> HarnessError:
+    """Return the error of a file that may be whole: it is not made again, because that would replace it."""
+    return HarnessError(f"{path}: cannot be read: {error.strerror}. Make it readable, and repeat the command")
