@@ -10,6 +10,9 @@ import pytest
 from harness.metrics.catalogue import value_of
 from harness.metrics.crossed import summed
 from harness.metrics.quantities import Quantity, quantities, shared_seeds
+from harness.results.leaderboard import differences
+from harness.results.leaderboard.ranked import leaderboards
+from harness.results.results import Results
 from harness.rows import CLEAN
 from harness.store import Run, crossing, read_sums, sums
 from tests.report_runs import make_run
@@ -201,3 +204,19 @@ def test_quantities_leave_out_severity_0_and_means_of_one():
 )
 def test_experiments_are_compared_over_the_seeds_that_they_share(seeds, experiments, shared):
     assert shared_seeds(seeds) == (experiments, shared)
+
+
+def test_what_comparisons_are_without_is_named(run):
+    """Sums that were made before the damage have the trial still."""
+    path = run.trial_directory("B", 2) / "evaluation.npz"
+    read(run)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not Results.of(run).lost_predictions
+    (run.directory / sums.NAME).unlink()
+    results = Results.of(run)
+    assert results.lost_predictions == {("B", 2): "damaged"}
+    said = "Excluded: damaged predictions of B seed 2. Run without --only to measure again."
+    for table in [*differences(results), *leaderboards(results)]:
+        assert table.note.startswith(said)
+    path.unlink()
+    assert Results.of(run).lost_predictions == {("B", 2): "missing"}

@@ -16,7 +16,7 @@ from harness.metrics.quantities import Quantity
 from harness.results.experiments import ExperimentRows, perturbations
 from harness.results.inference import analysis_of, values_of
 from harness.rows import CLEAN, Condition, TrialRow
-from harness.store import Crossed, Run, read_sums
+from harness.store import Crossed, Run, lost_predictions, read_sums
 from harness.store.ensembles import ensemble_rows
 from harness.suite import Suite
 from harness.suite.finalists import Choice, choices
@@ -145,6 +145,11 @@ class Results:
     @cached_property
     def _sums(self) -> Mapping[Quantity, Crossed]:
         return read_sums(self.run, [*self.rows, *self.ensembles]) if self.run else {}
+
+    @cached_property
+    def lost_predictions(self) -> dict[tuple[str, int], str]:
+        """The tested trials that comparisons are without, and whether their predictions are damaged or missing."""
+        return lost_predictions(self.run, [*self.rows, *self.ensembles], self._sums) if self.run else {}
 
     def over(
         self,

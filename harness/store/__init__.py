@@ -8,7 +8,7 @@ from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
 from harness.store.shelf import bring_back, put_aside, shelved
 from harness.store.stored import Damaged, Stored, damaged_files, plain
-from harness.store.sums import pair_sums, read_sums
+from harness.store.sums import lost_predictions, pair_sums, read_sums
 
 __all__ = [
     "MEASURED",
@@ -23,6 +23,7 @@ __all__ = [
     "damaged_files",
     "listed",
     "locked",
+    "lost_predictions",
     "pair_sums",
     "plain",
     "put_aside",

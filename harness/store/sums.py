@@ -8,13 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_jsonable_python
 
-from harness.machine.files import checksum
+from harness.machine.files import checksum, digest_of
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.crossed import Sums
 from harness.metrics.quantities import Quantity, quantities
@@ -45,6 +46,27 @@ def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
             with suppress(OSError):  # a run that may be read alone has tables too
                 write_sealed(run.directory / NAME, _packed(found), owner)
     return found
+
+
+def lost_predictions(
+    run: Run, rows: Sequence[TrialRow], found: Mapping[Quantity, Crossed]
+) -> dict[tuple[str, int], str]:
+    """Return the tested trials whose predictions are ``"damaged"`` or ``"missing"``, so that sums are without them.
+
+    Sums that have a trial were made while its predictions were whole: those of the others alone are read.
+    """
+    clean = found.get(Quantity("test_accuracy"))
+    served = set(product(clean.experiments, clean.seeds)) if clean else set()
+    lost = {}
+    for row in tested(run.suite, rows):
+        key = row.experiment, row.seed
+        if row.evaluation is None or key in served:
+            continue
+        stored, path = run.read(*key), run.trial_directory(*key) / "evaluation.npz"
+        named = stored.files.get(path.name) if isinstance(stored, Stored) else None
+        if named and (digest := digest_of(path)) != named:
+            lost[key] = "missing" if digest is None else "damaged"
+    return lost
 
 
 def _owner(run: Run, trials: Sequence[TrialRow]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.metrics.statistic import Kind
+from harness.results.leaderboard import notes
 from harness.results.leaderboard.rankings import rankings
 from harness.results.results import Results
 from harness.results.tables.inference import pair_cells, pair_columns
@@ -40,5 +41,5 @@ def differences(results: Results) -> list[Table]:
             for pair in pairs
         ]
         title = f"Differences in {ranking.title} · {results.data} · first less second"
-        found.append(Table(f"differences-{ranking.key}", title, columns, lines))
+        found.append(Table(f"differences-{ranking.key}", title, columns, lines, notes.lost(results)))
     return found

@@ -84,6 +84,18 @@ def excluded(results: Results) -> str:
     return f"Excluded: {' and '.join(counts)}. Run without --only to train again."
 
 
+def lost(results: Results) -> str:
+    """Say which trials' predictions are damaged or missing: differences and ranks are without them."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for (name, seed), how in results.lost_predictions.items():
+        seeds.setdefault((how, name), []).append(seed)
+    hows: dict[str, list[str]] = {}
+    for (how, name), each in seeds.items():
+        hows.setdefault(how, []).append(f"{name} {numbered('seed', each)}")
+    found = [f"{how} predictions of {some(names)}" for how, names in hows.items()]
+    return f"Excluded: {' and '.join(found)}. Run without --only to measure again." if found else ""
+
+
 def unmeasured(results: Results) -> str:
     """Say which tested experiments lack a severity that the run is measured at, and what would do."""
     found = []

@@ -67,6 +67,7 @@ def comparison(results: Results) -> list[Table]:
     spread = any(len(one.done) > 1 for pair in pairs for one in pair)
     intervals = any(cell and cell.interval for cell in cells)
     note = brief(
+        notes.lost(results),
         notes.seeds([one for one in results.trained if any(one in pair for pair in pairs)]),
         notes.marks("Δ, the second less the first", cells),
         "[low, high]: 95 % CI." if intervals else "",

@@ -42,6 +42,7 @@ def overview(results: Results) -> Table:
     title = _title(results, "value on the test rows · rank [low–high]")
     note = brief(
         notes.excluded(results),
+        notes.lost(results),
         notes.unmeasured(results),
         notes.seeds(results.trained),
         *certainty.sentences(results, found[0]),
@@ -83,6 +84,7 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         lines.append(line)
     note = brief(
         notes.excluded(results),
+        notes.lost(results),
         notes.unmeasured(results) if ranking.perturbation else "",
         notes.seeds(results.trained),
         *certainty.sentences(results, ranking),
