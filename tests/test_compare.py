@@ -196,3 +196,13 @@ def test_a_comparison_in_words_names_what_differs(runs):
     assert "of 41 differences 33 not significant, 8 worse. Worse:" in spoken(
         replace(found, differences=[*marked, *unsure])
     )
+
+
+@pytest.mark.parametrize("room", [60, 80, 140])
+def test_no_mark_is_cut_off(runs, room):
+    overview = tables(compare_runs(*runs))[0]
+    text = render_all([overview], "terminal", room=room)
+    for line in overview.lines:
+        for key, value in line.items():
+            if key not in {"experiment", "seeds"}:
+                assert value in text

@@ -82,8 +82,9 @@ def _overview(comparison: Comparison) -> Table:
     shown = [one for one in CATALOGUE.values() if "comparison" in one.shown and one.name in known]
     names = list(dict.fromkeys(one.condition[0] for one in differences if one.condition[0]))
     columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds", Kind.number)]
-    columns += [Column(metric.name, _headline(metric)) for metric in shown]
-    columns += [Column(f"under_{name}", f"Under {name}") for name in names]
+    columns += [Column(metric.name, _headline(metric), Kind.figure) for metric in shown]
+    columns += [Column(f"under_{name}", f"Under {name}", Kind.figure) for name in names]
+    # Figures are never cut: a change without its mark says nothing. Where they have no room, the table goes on below.
     lines: list[dict[str, Any]] = []
     for experiment, seeds in comparison.seeds.items():
         own = [one for one in differences if one.experiment == experiment]
