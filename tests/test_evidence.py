@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from harness.results.results import Results
 from harness.results.verify.evidence import Missing, named, note
-from harness.results.verify.verification import Verdict, spoken
+from harness.results.verify.verification import Verdict, spoken, verify
 from tests.made_results import judge
 from tests.test_leaderboard import measured, row, trained
 from tests.test_verify import DIGITS, SUITE, figure, rows_of
@@ -83,3 +84,20 @@ def test_verify_names_what_is_missing_and_exits_with_3(tmp_path, typed, harm):
     assert ("its row is damaged and will be made again" in lines[-2]) == (harm == "damage the row")
     assert "incomplete" in found.out
     assert "Missing: A seed 2." in found.out
+
+
+@pytest.mark.parametrize("pattern", ["A", "[AB]"])
+def test_a_damaged_row_does_not_make_the_others_untested(tmp_path, pattern):
+    """Of one candidate there is no choice to wait for; of several, what was tested is not denied."""
+    text = TINY.replace("epochs = 3", "epochs = 1").replace('one = "A"', f'best = {{ best_of = "{pattern}" }}')
+    text = text.replace('two = { best_of = "[BC]" }', "").replace('baseline = "A"', "")
+    _, run = run_suite(tmp_path, text + RELATION.replace("val_", "test_"), seeds=[1, 2])
+    results = Results.of(run)
+    (name,) = results.finalists["best"]
+    (run.trial_directory(name, 2) / "row.json").write_text("{}")
+    results = Results.of(run)
+    assert results.finalists["best"] == ([name] if pattern == "A" else [])
+    reasons = {one.seed: one.why for one in verify(results).missing if one.experiment == name}
+    assert reasons[2].startswith("planned: its row is damaged")
+    assert reasons.get(1, "tested, and does not count").startswith("tested, and does not count")
+    assert (1 in reasons) == (pattern == "[AB]")

@@ -62,9 +62,9 @@ class Choice:
 def choices(suite: Suite, rows: Sequence[TrialRow]) -> dict[str, Choice]:
     """Return the experiments of each label of ``[finalists]`` among the planned rows; empty without ``[finalists]``.
 
-    A ``best_of`` waits until all trials of its candidates have ended. It averages over the trained seeds, and chooses
-    among the candidates that have the most of them: a mean over the fewer seeds that did not fail would be biased. Ties
-    go to the lower validation loss, then to the suite's order.
+    A ``best_of`` waits until all trials of its candidates have ended, but for one alone that is tested. It averages
+    over the trained seeds, and chooses among the candidates that have the most of them: a mean over the fewer seeds
+    that did not fail would be biased. Ties go to the lower validation loss, then to the suite's order.
     """
     planned: dict[str, list[TrialRow]] = {}
     for row in rows:
@@ -97,7 +97,9 @@ def _best(finalist: BestOf, candidates: Sequence[str], planned: Mapping[str, Seq
     rows = [row for name in candidates for row in planned.get(name, [])]
     failed = [row for row in rows if row.metrics is None and row.status not in _TO_COME]
     if any(name not in planned for name in candidates) or any(row.status in _TO_COME for row in rows):
-        return Choice(failed=failed, waiting=True)
+        # Of one candidate there is nothing to choose: a row that is lost does not hide the tests of its other seeds.
+        alone = list(candidates) if len(candidates) == 1 and any(row.evaluation for row in rows) else []
+        return Choice(alone, failed, waiting=True)
     trained: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         value = value_of(row, finalist.by)

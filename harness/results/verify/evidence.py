@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.metrics.catalogue import value_of
 from harness.metrics.units import under
 from harness.text import numbered, some
 
@@ -32,6 +33,8 @@ def missing(
 
 
 def _why(row: TrialRow, metric: str, condition: Condition) -> str:
+    if row.status == "done" and value_of(row, metric, condition) is not None:
+        return "tested, and does not count: its experiment is not, or not yet, chosen as a finalist"
     if row.status == "done":
         return f"done, and has no {metric}{under(condition)}"
     return f"{row.status}: {row.reason}" if row.reason else row.status
