@@ -59,3 +59,22 @@ def test_what_is_excluded_is_said_before_what_is_explained(notes):
     """Where not all has room."""
     assert notes["validation"].startswith("Excluded: 3 stale trials and 1 damaged row.")
     assert notes["robustness-loss"].startswith("Not ranked under gaussian_noise, because severities are missing: exper")
+
+
+def test_a_leaderboards_values_have_the_metrics_title():
+    """Macro-F1 is no test accuracy."""
+    found = {table.key: table for table in tables(everything())}
+    headings = {key: next(c.heading for c in found[key].columns if c.key == "test") for key in ("accuracy", "macro-f1")}
+    assert headings == {"accuracy": "Test %", "macro-f1": "Macro-F1 %"}
+
+
+def test_the_signs_that_are_shown_are_explained_before_advice():
+    """With one seed, that they are about networks, too."""
+    for seeds in ((1,), (1, 2, 3)):
+        rows = [
+            row(name, seed=seed, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(accuracy, 0.4, ()))
+            for name, accuracy in (("A", 0.7), ("B", 0.9))
+            for seed in seeds
+        ]
+        note = {table.key: table.note for table in tables(summary(rows, baseline="A"))}["overview"]
+        assert note.startswith("vs A: ")

@@ -45,8 +45,8 @@ def overview(results: Results) -> Table:
         notes.lost(results),
         notes.unmeasured(results),
         notes.seeds(results.trained),
-        *certainty.sentences(results, found[0]),
         marks_over(base, lines),
+        *certainty.sentences(results, found[0]),
         notes.DEGRADATION if any(ranking.perturbation for ranking in found) else "",
     )
     return Table("overview", title, columns, lines, note)
@@ -65,7 +65,7 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         Column("experiment", "Experiment"),
         Column("group", "Group", minor=2),
         Column("backend", "Backend", minor=1),
-        Column("test", "Degradation %" if ranking.perturbation else f"Test{unit}", ranking.metric.kind),
+        Column("test", "Degradation %" if ranking.perturbation else ranking.heading, ranking.metric.kind),
     ]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
@@ -87,9 +87,9 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         notes.lost(results),
         notes.unmeasured(results) if ranking.perturbation else "",
         notes.seeds(results.trained),
+        marks_over(base, lines),
         *certainty.sentences(results, ranking),
         notes.DEGRADATION if ranking.perturbation else "",
-        marks_over(base, lines),
     )
     return Table(ranking.key, _title(results, ranking.title), columns, lines, note)
 
