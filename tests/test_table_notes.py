@@ -70,9 +70,15 @@ def test_a_leaderboards_values_have_the_metrics_title():
 
 def test_the_signs_that_are_shown_are_explained_before_advice():
     """With one seed, that they are about networks, too."""
+    others = (0.8, 0.7, 0.6, 0.5, 0.4)
     for seeds in ((1,), (1, 2, 3)):
         rows = [
-            row(name, seed=seed, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(accuracy, 0.4, ()))
+            row(
+                name,
+                seed=seed,
+                metrics=trained(0.9, 0.8, 0.5),
+                evaluation=measured(accuracy, 0.4, (accuracy, *others)),
+            )
             for name, accuracy in (("A", 0.7), ("B", 0.9))
             for seed in seeds
         ]
