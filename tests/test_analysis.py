@@ -160,6 +160,19 @@ def test_what_no_number_of_seeds_separates_is_said():
     assert analysed(copies).advice() == Advice("A", "B", None)
 
 
+def test_advice_agrees_with_the_pairs_where_neighbours_cannot_be_separated():
+    analysis = analysed(made(experiments=3, seeds=3, step=0.015, seed=4))
+    best, middle, worst = (analysis.names[place] for place in analysis.order)
+    for near in ((best, middle), (middle, worst)):
+        pair = analysis.pair(*near)
+        assert pair is not None
+        assert pair.seeds_needed is None
+    pair = analysis.pair(best, worst)
+    assert pair is not None
+    assert pair.seeds_needed is not None
+    assert analysis.advice() == Advice(best, worst, pair.seeds_needed - 3)
+
+
 def test_where_all_differ_there_is_no_advice():
     assert analysed(made(experiments=3, seeds=10, step=0.8)).advice() is None
 

@@ -6,9 +6,11 @@ Holm's adjustment for their number and simultaneous confidence sets of the ranks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations, pairwise
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -39,7 +41,7 @@ class Rank:
 
 @dataclass(frozen=True)
 class Advice:
-    """Two neighbours in a ranking that are not significantly different, and the further seeds that would separate them.
+    """Two experiments that do not differ significantly, and the further seeds that would separate them.
 
     ``more`` is None where 100 seeds would not.
     """
@@ -152,16 +154,24 @@ class Analysis:
         return int((~self.pairs.significant).sum())
 
     def advice(self) -> Advice | None:
-        """Return the neighbours in the ranking that the fewest further seeds would separate, None where all are."""
+        """Return the neighbours in the ranking that the fewest further seeds would separate, None where all are.
+
+        Where no number would separate neighbours, others that are further apart.
+        """
         if self.target == "networks" or self.higher_is_better is None:
             return None
-        found = []
-        for better, worse in zip(self.order, self.order[1:], strict=False):
-            pair = self.pair(self.names[better], self.names[worse])
-            if pair and not pair.significant:
+        best = _soonest(self._advised(pairwise(self.order)))
+        if best is None or best.more is not None:
+            return best
+        return _soonest(self._advised(combinations(self.order, 2)))
+
+    def _advised(self, places: Iterable[tuple[int, int]]) -> Iterator[Advice]:
+        """Yield advice on each pair of positions, the better one first, that are not significantly different."""
+        for better, worse in places:
+            pair = None if self.significant[better, worse] else self.pair(self.names[better], self.names[worse])
+            if pair:
                 more = None if pair.seeds_needed is None else max(1, pair.seeds_needed - len(self.seeds))
-                found.append(Advice(pair.first, pair.second, more))
-        return min(found, key=lambda one: float("inf") if one.more is None else one.more, default=None)
+                yield Advice(pair.first, pair.second, more)
 
     @property
     def _goodness(self) -> Floats:
@@ -170,6 +180,10 @@ class Analysis:
     def _median(self, differences: Floats) -> float | None:
         known = differences[self.parts.known & (differences > 0)]
         return float(np.median(known)) if len(known) else None
+
+
+def _soonest(found: Iterable[Advice]) -> Advice | None:
+    return min(found, key=lambda one: inf if one.more is None else one.more, default=None)
 
 
 def analyse(

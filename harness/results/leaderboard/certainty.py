@@ -54,11 +54,11 @@ def _amount(value: float, ranking: Ranking) -> str:
 
 
 def _advised(results: Results, advice: Advice | None, analysis: Analysis) -> str:
-    """Return what would separate two neighbours, with the command."""
+    """Return what would separate two experiments, with the command."""
     if advice is None:
         return ""
     if advice.more is None:
-        return "100 seeds would separate no further neighbours."
+        return "100 seeds would separate no further pair."
     seeds = f"{advice.more} more {'seed' if advice.more == 1 else 'seeds'} would separate"
     return f"{seeds} {advice.better} from {advice.worse}: {_command(results, advice.more, analysis)}"
 
