@@ -220,6 +220,8 @@ def test_the_command_writes_beside_the_run_and_over_its_own_page_alone(tmp_path,
     error = command("report", "run", "--out", "mine.html", code=2).err
     assert error == "error: mine.html: is there already, and no report. Name another file with --out\n"
     assert (tmp_path / "mine.html").read_text() == "mine"
+    error = command("compare", "run", "run", "--html", "mine.html", code=2).err
+    assert error == "error: mine.html: is there already, and no report. Name another file with --html\n"
     error = command("report", "run", "--out", "mine.html/x.html", code=2).err
     assert error.startswith("error: mine.html/x.html: cannot be written to: Not a directory.")
     assert "there is no run here" in command("report", "nowhere", code=2).err

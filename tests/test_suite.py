@@ -203,6 +203,22 @@ BAD = {
         GOOD + '[leaderboard]\ncompare = [["A", "C"]]\n',
         "mine.toml: leaderboard.compare[0]: unknown experiment 'C'.",
     ),
+    "pair of one": (
+        GOOD + '[leaderboard]\ncompare = [["A"]]\n',
+        "mine.toml: leaderboard.compare[0]: ['A'] is no pair. Name two different experiments",
+    ),
+    "pair of the same": (
+        GOOD + '[leaderboard]\ncompare = [["A", "A"]]\n',
+        "mine.toml: leaderboard.compare[0]: ['A', 'A'] is no pair. Name two different experiments",
+    ),
+    "one table of several": (
+        GOOD + '[robustness]\nperturbation = "gaussian_noise"\n',
+        "mine.toml: robustness: is one table, and may have several. Write [[robustness]] instead of [robustness]",
+    ),
+    "hidden layers that are a number": (
+        changed("hidden_layers = [8]", "hidden_layers = 32"),
+        "mine.toml: defaults.hidden_layers: 32: input should be a valid list. Write hidden_layers = [32]",
+    ),
     "series of no label": (
         GOOD + '[leaderboard]\nseries = { M1 = "A" }\n',
         "mine.toml: leaderboard.series.M1: no such label in [finalists].",
@@ -217,7 +233,7 @@ BAD = {
     ),
     "early stopping that is true": (
         changed("early_stopping = { patience = 7 }", "early_stopping = true"),
-        "mine.toml: experiments.A.early_stopping: True",
+        "mine.toml: experiments.A.early_stopping: True is not a table. Write early_stopping = { min_delta = …, mon",
     ),
     "coupled and decoupled decay": (
         changed('"sgd", learning_rate = 0.5 }', '"adamw", learning_rate = 0.5 }\nweight_decay = 0.1'),

@@ -240,7 +240,18 @@ BAD = {
         changed(RELATION, "> A.val_accuracy", "> A.val_acuracy"),
         "expect[0].relation: unknown metric 'val_acuracy'. Did you mean 'val_accuracy'?",
     ),
-    "a table in place of several": (SUITE + "[expect]\n", "expect: {}: input should be a valid list"),
+    "a relation of two units": (
+        changed(RELATION, "> A.val_accuracy", "> A.val_loss"),
+        'expect[0].relation: "B[l2=0.1]".val_accuracy and A.val_loss have different units. Name metrics of one unit',
+    ),
+    "a relation of a metric with itself": (
+        changed(RELATION, "> A.", "> 'B[l2=0.1]'."),
+        'expect[0].relation: compares "B[l2=0.1]".val_accuracy with itself. Name another experiment',
+    ),
+    "a table in place of several": (
+        SUITE + "[expect]\n",
+        "expect: is one table, and may have several. Write [[expect]]",
+    ),
 }
 
 

@@ -225,6 +225,8 @@ def test_csv_is_one_table_unless_others_are_asked_for(tmp_path, command):
     told = command("leaderboard", "run", "-f", "csv", "-t", "all")
     assert "# speed: Training speed" in told.out
     told = command("leaderboard", "run", "-t", "sped", code=2)
+    both = command("leaderboard", "run", "-t", "speed", "--per-class", "A", code=2).err
+    assert both == "error: --per-class: does not go with --table: it shows its one table instead of the others\n"
     assert "--table sped: no such table in this run. Did you mean 'speed'?" in told.err
     told = command("compare", "run", "run", "-f", "csv")
     assert "val_accuracy" in set(pd.read_csv(io.StringIO(told.out))["metric"])

@@ -23,8 +23,10 @@ _START = 2000
 _ABANDONED_SECONDS = 3600.0
 
 
-def write_page(path: Path, page: str) -> int:
+def write_page(path: Path, page: str, *, option: str = "--out") -> int:
     """Write a page, over an earlier one or an empty file if that is there, and return how many bytes it has.
+
+    ``option`` is the command line's that names the page.
 
     Raises:
         HarnessError: something else is there, or the place cannot be written to.
@@ -32,12 +34,12 @@ def write_page(path: Path, page: str) -> int:
     content = page.encode(errors="backslashreplace")  # a name or path that is not Unicode is shown escaped
     try:
         if status_of(path) and not _replaceable(path):
-            msg = f"{path}: is there already, and no report. Name another file with --out"
+            msg = f"{path}: is there already, and no report. Name another file with {option}"
             raise HarnessError(msg)
         _clear_abandoned(path)
         write_bytes(path, content, durable=False)
     except OSError as error:
-        msg = f"{path}: cannot be written to: {error.strerror}. Name another file with --out"
+        msg = f"{path}: cannot be written to: {error.strerror}. Name another file with {option}"
         raise HarnessError(msg) from None
     return len(content)
 

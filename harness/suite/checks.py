@@ -9,6 +9,7 @@ from harness.suite.finalists import matching, may_be_tested
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import BestOf, Suite
 from harness.suite.problems import problem
+from harness.text import in_toml
 
 
 def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
@@ -102,6 +103,10 @@ def check_leaderboard(path: Path, suite: Suite, perturbations: Collection[str]) 
         HarnessError: a name is unknown.
     """
     board = suite.leaderboard
+    for index, pair in enumerate(board.compare):
+        if len(set(pair)) != 2:
+            what = f"{in_toml(pair)} is no pair. Name two different experiments"
+            raise problem(path, ("leaderboard", "compare", index), what)
     mentioned: list[tuple[Place, str]] = [
         (("leaderboard", "compare", i), name) for i, pair in enumerate(board.compare) for name in pair
     ]

@@ -10,7 +10,7 @@ from harness.suite.expectations import listed, metrics
 from harness.suite.grid import Place
 from harness.suite.models import Expect, Suite
 from harness.suite.problems import problem
-from harness.suite.relations import parse
+from harness.suite.relations import Relation, parse
 
 _FIGURE = ("experiment", "metric", "value", "source")
 _FIGURES_ALONE = ("experiment", "minus", "metric", "value", "tolerance", "dataset", "images")
@@ -69,7 +69,21 @@ def _relation(path: Path, place: Place, suite: Suite, expect: Expect) -> list[st
             check_experiment(path, (*place, "relation"), suite, term.experiment)
             _check_measured(path, (*place, "relation"), suite, term.experiment, [term.metric])
             names.append(term.metric)
+        if why := _incomparable(relation):
+            raise problem(path, (*place, "relation"), why)
     return names
+
+
+def _incomparable(relation: Relation) -> str:
+    """Say why no run could decide a relation, empty where one could."""
+    if relation.right is None:
+        return ""
+    if relation.left == relation.right:
+        return f"compares {relation.left} with itself. Name another experiment on one side"
+    units = [CATALOGUE[term.metric].unit for term in relation.terms]
+    if units[0] is not units[1]:
+        return f"{relation.left} and {relation.right} have different units. Name metrics of one unit"
+    return ""
 
 
 def _check_measured(path: Path, place: Place, suite: Suite, name: str, names: list[str]) -> None:

@@ -20,10 +20,10 @@ _FEW = 5
 
 _PLAIN = {
     "union_tag_not_found": "is missing its key 'name'",
-    "too_short": "is empty. At least one value is needed",
 }
 _TABLES = {"model_type", "model_attributes_type", "dict_type", "dataclass_type"}
 """Pydantic's error types for a value that should be a table."""
+_SHAPES = _TABLES | {"list_type", "too_short", "too_long"}
 
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
@@ -112,8 +112,8 @@ def _wording(item: Any, path: Path_, name: str | None) -> str:
     wording = f"{in_toml(value)}: {item['msg'][0].lower()}{item['msg'][1:]}"
     if kind == "extra_forbidden":
         wording = _unknown_key(path, name)
-    elif kind in _TABLES:
-        wording = f"{in_toml(value)} is not a table. Write {path[-1]} = {{ name = … }}, with its options"
+    elif kind in _SHAPES:
+        wording = _other_shape(kind, value, path, wording)
     elif kind == "missing":
         wording = "is missing"
         others = [key for key in value if key != "name"] if isinstance(value, dict) and len(path) > 1 else []
@@ -132,6 +132,25 @@ def _wording(item: Any, path: Path_, name: str | None) -> str:
         wording = _choices(names[-1], value, context["expected"])
     elif kind == "union_tag_invalid":
         wording = _choices(str(path[-1]), context["tag"], context["expected_tags"])
+    return wording
+
+
+def _other_shape(kind: str, value: Any, path: Path_, wording: str) -> str:
+    """Say that a value is no table, no list or no pair, and how to write one; ``wording`` where there is no example."""
+    if kind in _TABLES:
+        keys = known_keys(suite_schema(), path)
+        if "name" in keys or not keys:
+            return f"{in_toml(value)} is not a table. Write {path[-1]} = {{ name = … }}, with its options"
+        example = ", ".join(f"{key} = …" for key in keys[:_FEW])
+        return f"{in_toml(value)} is not a table. Write {path[-1]} = {{ {example} }}"
+    if kind != "list_type" and path[:2] == ("leaderboard", "compare"):
+        wording = f"{in_toml(value)} is no pair. Name two different experiments"
+    elif kind == "too_short":
+        wording = "is empty. At least one value is needed"
+    elif kind == "list_type" and isinstance(value, dict) and len(path) == 1:
+        wording = f"is one table, and may have several. Write [[{path[-1]}]] instead of [{path[-1]}]"
+    elif kind == "list_type" and type(value) in {int, float} and isinstance(path[-1], str):
+        wording += f". Write {path[-1]} = [{value}]"
     return wording
 
 

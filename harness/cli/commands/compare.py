@@ -58,7 +58,8 @@ def compare(
     if html:
         from harness.report import render_comparison, write_page
 
-        typer.echo(f"{html} ({write_page(html, render_comparison(comparison)) / 1e6:.1f} MB)", err=True)
+        size = write_page(html, render_comparison(comparison), option="--html")
+        typer.echo(f"{html} ({size / 1e6:.1f} MB)", err=True)
     every = " '-t all' shows every metric." if format is Format.terminal and not chosen else ""
     typer.echo(spoken(comparison) + every, err=True)
     broken, unclear = violations(comparison, limits), undecided(comparison, limits)

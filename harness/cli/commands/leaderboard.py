@@ -25,12 +25,16 @@ def leaderboard(
     raw: RawOption = False,
 ) -> None:
     """Show a run's leaderboards and other tables."""
+    from harness.errors import HarnessError
     from harness.results.leaderboard import differences
     from harness.results.leaderboard import tables as all_tables
     from harness.results.leaderboard.per_class import of_run
     from harness.results.results import Results
     from harness.store import Run
 
+    if per_class is not None and tables:
+        msg = "--per-class: does not go with --table: it shows its one table instead of the others"
+        raise HarnessError(msg)
     opened = Run.open(run)
     results = Results.of(opened)
     found = all_tables(results) if per_class is None else [of_run(opened, results, per_class)]
