@@ -42,12 +42,16 @@ def spoken(comparison: Comparison) -> str:
 
     ``12 trials in both runs; of 268 differences 240 same, 27 not significant, 1 worse. Worse: val_loss of A.``
     """
-    marks = Counter(one.mark for one in comparison.differences)
+    # What the machine did differs between two runs of the same bits: it is counted apart, and no verdict.
+    machine = [one for one in comparison.differences if CATALOGUE[one.metric].of_machine]
+    marks = Counter(one.mark for one in comparison.differences if not CATALOGUE[one.metric].of_machine)
     marked = ", ".join(f"{count} {mark.value}" for mark, count in marks.most_common())
     trials = sum(map(len, comparison.seeds.values()))
     counts = f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {marked or 'none'}."
     named = [_named(comparison, mark) for mark in (Mark.worse, Mark.better, Mark.changed)]
-    return " ".join(filter(None, [counts, *named]))
+    moved = sum(one.mark in {Mark.worse, Mark.better, Mark.changed} for one in machine)
+    apart = f"{counted(moved, 'figure')} of the machine (times, memory) changed, too." if moved else ""
+    return " ".join(filter(None, [counts, *named, apart]))
 
 
 def _named(comparison: Comparison, mark: Mark) -> str:
@@ -55,7 +59,7 @@ def _named(comparison: Comparison, mark: Mark) -> str:
     order = {metric: place for place, metric in enumerate(CATALOGUE)}
     having: dict[tuple[str, Condition], list[str]] = {}
     for one in sorted(comparison.differences, key=lambda one: order[one.metric]):
-        if one.mark is mark:
+        if one.mark is mark and not CATALOGUE[one.metric].of_machine:
             having.setdefault((one.metric, one.condition), []).append(one.experiment)
     # Severities at which the same experiments differ share a line.
     alike: dict[tuple[str, str | None, tuple[str, ...]], list[float]] = {}
