@@ -57,10 +57,11 @@ def lost_predictions(
     """
     clean = found.get(Quantity("test_accuracy"))
     served = set(product(clean.experiments, clean.seeds)) if clean else set()
+    placed = {*run.suite.experiments, *run.suite.ensembles}
     lost = {}
     for row in tested(run.suite, rows):
         key = row.experiment, row.seed
-        if row.evaluation is None or key in served:
+        if row.evaluation is None or key in served or row.experiment not in placed:
             continue
         stored, path = run.read(*key), run.trial_directory(*key) / "evaluation.npz"
         named = stored.files.get(path.name) if isinstance(stored, Stored) else None
