@@ -39,7 +39,7 @@ def test_a_real_run_of_the_tiny_suite(tmp_path):
     page = Page(html)
     best = max((row for row in run.rows() if row.evaluation), key=lambda row: value_of(row, "test_accuracy"))
     accuracy = value_of(best, "test_accuracy")
-    assert f"{best.experiment} is best: {100 * accuracy:.1f} % accuracy on the test images" in page.text
+    assert f"{best.experiment} is highest: {100 * accuracy:.1f} % accuracy on the test images" in page.text
     assert "; 3 of 3 trials done." in page.text
     marked = {text for text in ("silu", "relu", "0.2") if f'set">{text}<' in html}
     assert marked == {"silu", "0.2"}
@@ -50,7 +50,7 @@ def test_a_real_run_of_the_tiny_suite(tmp_path):
 def test_one_trial(tmp_path):
     """Nothing to compare with, and still a page."""
     page = page_of(make_run(tmp_path, {"only": "one"}))
-    assert "only is best" in page.text
+    assert "only is highest" in page.text
     assert "1 of 1 trial done" in page.text
     assert len(page.tables["table-overview"]) == 2
 
@@ -243,7 +243,7 @@ def test_a_run_under_way_has_a_page_too(tmp_path):
     """Planned trials, and finalists that are not chosen yet."""
     _, run = run_suite(tmp_path, TINY, only=["A"])
     page = page_of(run)
-    assert "A is best" in page.text
+    assert "A is highest" in page.text
     for path in run.directory.rglob("row.json"):
         path.unlink()
     assert "No trial is done yet; 0 of 1 trial done." in page_of(run).text

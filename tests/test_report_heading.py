@@ -24,14 +24,15 @@ def alike(folder, names, *, tested=True, **options):
 
 @pytest.mark.parametrize(
     ("count", "told"),
-    [(2, "A and B are best"), (3, "A, B and C are best"), (4, "A, B, C and 1 other are best"),
-     (6, "A, B, C and 3 others are best")],
+    [(2, "A and B are highest"), (3, "A, B and C are highest"), (4, "A, B, C and 1 other are highest"),
+     (6, "A, B, C and 3 others are highest")],
 )  # fmt: skip
 @pytest.mark.parametrize("tested", [True, False])
 def test_all_that_share_the_first_rank_are_named(tmp_path, count, told, tested):
     """Whatever the order; what they do not share, such as a loss, is told of one alone."""
     material = alike(tmp_path, "ABCDEF"[:count], tested=tested)
-    images = "test images;" if tested else "validation images, none is tested;"
+    caveat = ", of one seed: about these networks, not about their recipes"
+    images = f"test images{caveat};" if tested else "validation images, none is tested;"
     assert verdict(material).startswith(f"{told}: 80.0 % accuracy on the {images}")
 
 
@@ -41,8 +42,8 @@ def test_the_best_is_reported_with_its_lead_over_the_baseline(tmp_path):
     (tmp_path / "tie").mkdir()
     assert " over A" not in verdict(alike(tmp_path / "tie", "AB", more=more))
     run = of_accuracies(tmp_path, {"A": (0.7,), "B": (0.95,)}, more=more)
-    told = "B is best: 95.0 % accuracy on the test images, +25.0 points over A (one seed), undecided, "
-    assert verdict(read(run.directory)).startswith(f"{told}cross-entropy 0.500; ")
+    told = "B is highest: 95.0 % accuracy on the test images, +25.0 points over A (one seed), undecided, of one seed: "
+    assert verdict(read(run.directory)).startswith(told)
 
 
 def of_accuracies(folder, accuracies, *, degradation=None, **options):
@@ -64,21 +65,21 @@ def of_accuracies(folder, accuracies, *, degradation=None, **options):
         ((0.96, 0.94, 0.98),
          "96.0 ± 2.0 % accuracy on the test images, +25.0 points over A (95 % CI [+22.52, +27.48], 3 seeds), "),
         ((0.72, 0.73, 0.71),
-         "72.0 ± 1.0 % accuracy on the test images, +1.0 points over A (95 % CI [-3.97, +5.97], 3 seeds), not si"),
+         "72.0 ± 1.0 % accuracy on the test images, +1.0 points over A (95 % CI [-3.97, +5.97], 3 seeds), not di"),
     ],
 )  # fmt: skip
 def test_the_lead_is_reported_with_its_error_over_the_seeds_that_both_have(tmp_path, best, told):
     """Without predictions, the paired t-test's."""
     run = of_accuracies(tmp_path, {"A": (0.71, 0.70, 0.72), "B": best}, more='[leaderboard]\nbaseline = "A"\n')
     words = verdict(read(run.directory))
-    assert words.startswith(f"B is best: {told}")
+    assert words.startswith(f"B is highest: {told}")
     assert "cross-entropy 0.500; " in words
 
 
 def test_without_a_baseline_the_lead_is_over_the_next_and_one_seed_may_not_settle_it(tmp_path):
     """What is known of one seed are two networks alone; without predictions not even they."""
     run = of_accuracies(tmp_path, {"A": (0.7,), "B": (0.85,), "C": (0.5,)})
-    told = "B is best: 85.0 % accuracy on the test images, +15.0 points over A (one seed), undecided, "
+    told = "B is highest: 85.0 % accuracy on the test images, +15.0 points over A (one seed), undecided, of one seed: "
     assert verdict(read(run.directory)).startswith(told)
 
 

@@ -50,7 +50,7 @@ def command(material: Material) -> str:
 
 
 def verdict(material: Material) -> str:
-    """Return the run's result in a sentence: which experiment is best, by what, and how many trials are done."""
+    """Return the run's result in a sentence: which experiment is highest, by what, and how many trials are done."""
     counts = material.results.counts
     parts = [_best(material), f"{counts['done']} of {counted(counts['planned'], 'trial')} done"]
     verification = material.verification
@@ -91,6 +91,8 @@ def _sentence(material: Material, best: list[tuple[ExperimentRows, Statistic]]) 
         base = next((one for one, ranked in _ranked(material, "test_accuracy") if ranked.place.rank > 1), None)
     if base and base.name not in names:
         text += _lead(material, best[0][0], base)
+    if best[0][1].n == 1 and len(_ranked(material, "test_accuracy")) > 1:
+        text += ", of one seed: about these networks, not about their recipes"
     if len(best) > 1:
         return text
     loss = best[0][0].statistic("test_cross_entropy")
@@ -104,7 +106,10 @@ def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str
         return ""
     seeds = "one seed" if found.change.n == 1 else f"{found.change.n} seeds"
     ends = f"95 % CI {interval(found.interval, Kind.points)}, " if found.interval else ""
-    means = {Mark.insignificant: ", not significant", Mark.undecided: ", undecided"}.get(found.mark, "")
+    means = {
+        Mark.insignificant: f", not distinguishable from {base.name}",
+        Mark.undecided: ", undecided",
+    }.get(found.mark, "")
     return f", {100 * found.change.mean:+.1f} points over {base.name} ({ends}{seeds}){means}"
 
 
@@ -126,10 +131,10 @@ def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
     names, value = [one.name for one, _ in best], best[0][1]
     if len(best) == 1:
         spread = f" ± {100 * value.std:.1f}" if value.std is not None else ""
-        return f"{names[0]} is best: {100 * value.mean:.1f}{spread} %"
+        return f"{names[0]} is highest: {100 * value.mean:.1f}{spread} %"
     last = counted(len(best) - _NAMED, "other") if len(best) > _NAMED else names[-1]
     others = names[:_NAMED] if len(best) > _NAMED else names[:-1]
-    return f"{', '.join(others)} and {last} are best: {100 * value.mean:.1f} %"
+    return f"{', '.join(others)} and {last} are highest: {100 * value.mean:.1f} %"
 
 
 def _when(material: Material) -> str:
