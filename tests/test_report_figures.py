@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from harness.report import read, render
 from harness.report.colours import PALETTE, together
+from harness.report.figure import within
 from harness.report.labels import labelled, shortened
 from harness.report.page import figures
 from harness.results.experiments import ExperimentRows
@@ -119,3 +121,11 @@ def test_columns_and_filters_that_say_nothing_are_left_out(tmp_path):
     assert {"Group", "Status"} < set(Page(html).tables["table-overview"][0])
     assert Page(html).tables["table-ece"][0][-2:] == ["ECE", "ECE if calibrated"]
     assert 'data-facet="group"' in html
+
+
+def test_an_axis_of_fractions_ends_at_100_percent():
+    """A band of mean ± SD may go beyond; a loss may be above 1."""
+    frame = pd.DataFrame({"mean": [0.95], "high": [1.05]})
+    assert within(frame, fractions=True).to_dict() == {"domainMax": 1}
+    assert within(frame, fractions=False, zero=False).to_dict() == {"zero": False}
+    assert within(frame - 0.1, fractions=True).to_dict() == {}

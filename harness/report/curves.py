@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.metrics.statistic import Statistic
 from harness.report.colours import coloured, colours, parts
-from harness.report.figure import Figure, chosen, listed, sized, source
+from harness.report.figure import Figure, chosen, listed, sized, source, within
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows
 from harness.rows import TrialRow
@@ -85,7 +85,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
     # Losses differ by magnitudes, between epochs and between experiments.
     positive = metric == "loss" and bool((frame["mean"] > 0).all())
-    scale = alt.Scale(type="log", nice=False) if positive else alt.Scale(zero=False)
+    scale = alt.Scale(type="log", nice=False) if positive else within(frame, fractions=metric == "accuracy", zero=False)
     y = alt.Y("mean:Q", title=axis, scale=scale, axis=alt.Axis(format="~g" if metric == "loss" else ".0%"))
     dash = alt.StrokeDash(
         "set:N", title=None, scale=alt.Scale(domain=list(SETS.values()), range=[[4, 3], [1, 0]]),
@@ -102,7 +102,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
     if several:
         # On a logarithmic axis a band ends where the lines do.
         floor = f"max(datum.low, {frame['mean'].min():.6g})" if positive else "datum.low"
-        band = base.transform_calculate(floor=floor).mark_area()
+        band = base.transform_calculate(floor=floor).mark_area(clip=True)
         layers.append(band.encode(y=alt.Y("floor:Q", title=axis), y2="high:Q", detail="set:N", opacity=faint))
     layers.append(base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=opacity))
     layers.append(base.mark_point(opacity=0, size=70).encode(y=y, tooltip=tips))

@@ -106,6 +106,14 @@ def sized(chart: Any, *, height: int = _HEIGHT) -> Any:
     return chart.properties(width=_WIDTH, height=height)
 
 
+def within(frame: pd.DataFrame, *, fractions: bool, **options: Any) -> Any:
+    """Return the scale of an axis that ends at 100 % where a band of fractions would go beyond."""
+    import altair as alt
+
+    beyond = fractions and bool((frame[["mean", "high"]] > 1).any(axis=None))
+    return alt.Scale(**options, **({"domainMax": 1} if beyond else {}))
+
+
 def chosen() -> tuple[Any, Any, Any]:
     """Return a parameter that the legend sets, and the opacities of lines and of bands that set experiments apart."""
     import altair as alt

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.report.colours import apart, coloured, colours
-from harness.report.figure import Figure, chosen, listed, sized, source
+from harness.report.figure import Figure, chosen, listed, sized, source, within
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows, perturbations
 from harness.rows import Condition
@@ -63,7 +63,8 @@ def _figure(
     frame = pd.DataFrame([line for one in part for line in curve(one, metric, perturbation, severities)])
     choice, opacity, faint = chosen()
     base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names, colour))
-    y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks))
+    scale = within(frame, fractions=measure == "accuracy")
+    y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks), scale=scale)
     tips = [
         alt.Tooltip("experiment:N"), alt.Tooltip("severity:Q"), alt.Tooltip("mean:Q", title=measure, format=form),
         alt.Tooltip("low:Q", format=form), alt.Tooltip("high:Q", format=form), alt.Tooltip("seeds:Q"),
@@ -71,7 +72,7 @@ def _figure(
     several = bool((frame["seeds"] > 1).any())
     layers = []
     if several:
-        layers.append(base.mark_area().encode(y="low:Q", y2="high:Q", opacity=faint))
+        layers.append(base.mark_area(clip=True).encode(y="low:Q", y2="high:Q", opacity=faint))
     layers.append(base.mark_line(strokeWidth=1.8).encode(y=y, opacity=opacity))
     layers.append(base.mark_point(filled=True, size=45).encode(y=y, tooltip=tips, opacity=opacity))
     changes = []
