@@ -111,7 +111,9 @@ def within(frame: pd.DataFrame, *, fractions: bool, **options: Any) -> Any:
     import altair as alt
 
     beyond = fractions and bool((frame[["mean", "high"]] > 1).any(axis=None))
-    return alt.Scale(**options, **({"domainMax": 1} if beyond else {}))
+    if beyond:
+        options["domainMax"] = 1
+    return alt.Scale(**options)
 
 
 def chosen() -> tuple[Any, Any, Any]:
