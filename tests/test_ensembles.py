@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError, TrialError
+from harness.execution.ensembles import ensemble_reasons
 from harness.report.reading import read
 from harness.report.sheets import trials
 from harness.results.leaderboard import tables
@@ -122,6 +123,15 @@ def test_ensembles_resume_and_follow_their_members(tmp_path):
     outcome, run = run_suite(tmp_path, SUITE)
     assert outcome.all_well
     assert files(run) == before
+
+
+def test_other_severities_are_a_reason_to_measure(tmp_path):
+    """The run measures then, and a plan that says otherwise is wrong."""
+    _, run = run_suite(tmp_path, SUITE)
+    assert {why for _, why in ensemble_reasons(run)} == {"its stored results serve"}
+    run.suite.robustness[0].severities.append(0.1)
+    why = "will be measured, because perturbations or their severities differ"
+    assert {text for _, text in ensemble_reasons(run)} == {why}
 
 
 def test_what_is_lost_of_an_ensemble_is_made_again(tmp_path):

@@ -66,6 +66,11 @@ def why_due(run: Run, ensemble: Ensemble, rows: Mapping[Key, TrialRow]) -> str:
         return "its members were tested again"
     if stored.row.evaluation is None:
         return f"it failed: {stored.row.reason}"
+    # Severity 0 is the clean images once more. A member is tested again for the same reason.
+    measured = {measure.condition for measure in stored.row.evaluation.measures if measure.condition.severity > 0}
+    asked = {(table.perturbation, severity) for table in run.suite.robustness for severity in table.severities}
+    if measured != {condition for condition in asked if condition[1] > 0}:
+        return "perturbations or their severities differ"
     return next(iter(damaged_files(run.trial_directory(ensemble.name, ensemble.seed), stored).values()), "")
 
 
