@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.machine.files import append_line, digest_of, open_regular, read_regular, sync_directory, write_bytes
+from harness.machine.files import (
+    append_line,
+    digest_of,
+    open_regular,
+    read_json,
+    read_regular,
+    sync_directory,
+    write_bytes,
+)
 
 
 @pytest.fixture(params=["pipe", "link to a device", "folder"])
@@ -57,6 +65,16 @@ def test_a_link_to_a_regular_file_is_followed_and_a_large_one_is_refused(tmp_pat
     assert read_regular(tmp_path / "link", most=5) == b"12345"
     with pytest.raises(OSError, match="is larger than 4 bytes, the most that is read of such a file"):
         read_regular(tmp_path / "link", most=4)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("", "is empty"), ('{"a": "b', "is cut short or damaged: not JSON at line 1, column 7")]
+)
+def test_what_is_not_json_is_said_of_the_file(tmp_path, text, why):
+    """The parser's words mean nothing to its reader."""
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(ValueError, match=f"^{why}$"):
+        read_json(tmp_path / "file")
 
 
 def test_what_is_durable_is_written_through_with_its_name(tmp_path, monkeypatch):

@@ -184,6 +184,8 @@ def test_a_file_that_leads_out_of_the_run_is_refused(tmp_path, name):
 def test_figures_are_files_for_a_paper(tmp_path, command, form, head):
     """Each of the page's figures, in the format that is asked for."""
     run = make_run(tmp_path, {"A": "one"})
+    alone = command("report", "run", "--format", form, code=2).err
+    assert alone == f"error: --format {form}: has no effect without --figures\n"
     told = command("report", "run", "--figures", "figures", "--format", form).out
     written = sorted((tmp_path / "figures").iterdir())
     keys = {figure.key for figure in figures(read(run.directory))}

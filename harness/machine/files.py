@@ -88,6 +88,15 @@ def read_json(path: Path, *, most: int = LARGEST_TEXT) -> Any:
     except RecursionError:
         msg = "its lists or objects nest too deeply"
         raise ValueError(msg) from None
+    except json.JSONDecodeError as error:
+        raise ValueError(not_json(error)) from None
+
+
+def not_json(error: json.JSONDecodeError) -> str:
+    """Return what is wrong with a file that should be JSON, in words of files and not of the parser."""
+    if not error.doc.strip():
+        return "is empty"
+    return f"is cut short or damaged: not JSON at line {error.lineno}, column {error.colno}"
 
 
 def is_temporary(name: str, of: str | None = None) -> bool:

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, read_regular, write_bytes
+from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, not_json, read_regular, write_bytes
 from harness.store.stored import FORMAT, READ
 from harness.suite import Suite
 from harness.suite.expectations import claims, figures
@@ -61,7 +61,7 @@ def read_header(directory: Path) -> Header:
         msg = f"{directory}: there is no run here: run.json is missing. 'harness run SUITE' makes one"
         raise HarnessError(msg) from None
     except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}. Restore it, or start anew with --fresh"
+        msg = f"{path}: cannot be read: {error.strerror}. Restore it, or start anew with 'harness run --fresh'"
         raise HarnessError(msg) from None
 
 
@@ -92,7 +92,8 @@ def _parsed(path: Path, encoded: bytes) -> Header:
     try:
         content = json.loads(encoded)
     except (ValueError, RecursionError) as error:
-        msg = f"{path}: cannot be read: {one_line(error, _SHOWN)}. Restore it, or start anew with --fresh"
+        why = not_json(error) if isinstance(error, json.JSONDecodeError) else one_line(error, _SHOWN)
+        msg = f"{path}: cannot be read: {why}. Restore it, or start anew with 'harness run --fresh'"
         raise HarnessError(msg) from None
     form = content.get("format") if isinstance(content, dict) else None
     if not isinstance(content, dict) or form not in READ or not isinstance(form, int):
@@ -109,7 +110,7 @@ def _parsed(path: Path, encoded: bytes) -> Header:
         _check_sizes(dataset)
         components = _valid(_COMPONENTS, {"components": {}} | content, "components")  # an earlier version had none
     except _DamagedError as error:
-        msg = f"{path}: damaged: {error}. Restore it, or start anew with --fresh"
+        msg = f"{path}: damaged: {error}. Restore it, or start anew with 'harness run --fresh'"
         raise HarnessError(msg) from None
     return Header(
         suite, dataset, planned, components, {key: value for key, value in content.items() if key not in _OWN}
