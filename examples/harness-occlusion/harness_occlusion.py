@@ -19,12 +19,12 @@ class Occlusion:
     """
 
     def __call__(self, images: Images, severity: float, rng: np.random.Generator) -> Images:
-        """Return copies of images (rows, height, width) with a square covered."""
+        """Return copies of images (rows, height, width) or (rows, height, width, channels) with a square covered."""
         return next(self.sweep(images, [severity], rng))
 
     def sweep(self, images: Images, severities: Sequence[float], rng: np.random.Generator) -> Iterator[Images]:
         """Yield the copies of each severity in turn, the squares in the same places."""
-        _, height, width = images.shape
+        height, width = images.shape[1:3]
         place = rng.random((2, len(images), 1))  # of the top and the left edge, 0 … 1 of where they may be
         for severity in severities:
             side = round(min(severity, 1.0) * min(height, width))
@@ -32,7 +32,8 @@ class Occlusion:
             rows, columns = np.arange(height), np.arange(width)
             down = (rows >= top) & (rows < top + side)  # (images, height)
             across = (columns >= left) & (columns < left + side)  # (images, width)
-            yield np.where(down[:, :, None] & across[:, None, :], np.float32(0.5), images)
+            square = down[:, :, None] & across[:, None, :]  # (images, height, width), of every channel
+            yield np.where(square.reshape(*square.shape, *[1] * (images.ndim - 3)), np.float32(0.5), images)
 
 
 @harness.hookimpl
