@@ -279,7 +279,7 @@ def test_a_perturbation_of_other_data_is_refused_when_planning(tmp_path):
     """In one line that names the experiment's setting."""
     with pytest.raises(HarnessError) as raised:
         run_suite(tmp_path, SUITE.replace('"gaussian_noise"', '"of_vectors"'))
-    text = "defaults.augment: 'of_vectors' takes vectors, and dataset 'digits' has images of 8 × 8 pixels. Remove the table,"
+    text = "defaults.augment: 'of_vectors' takes vectors, and dataset 'digits' has images of 8 × 8 pixels. Remove"
     assert text in str(raised.value)
 
 

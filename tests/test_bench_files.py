@@ -49,7 +49,10 @@ def test_a_file_without_its_folder_is_refused(tmp_path):
     ("content", "message"),
     [
         (None, "cannot be read: No such file or directory"),
-        ("{", "neither what 'harness bench --save' nor what 'pytest tests/benchmark --benchmark-json' writes: JSONDec"),
+        (
+            "{",
+            "--benchmark-json' writes: ValueError: is cut short or damaged",
+        ),
         ("[]", "neither what .* writes: TypeError"),
         ("{}", "neither what .* writes: KeyError: 'version'"),
         ('{"version": 9}', r"version 9 of the format, not 1\. Measure anew"),

@@ -59,13 +59,13 @@ def test_what_its_predictions_do_not_tell_is_missing(old, typed):
     "damage", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-9] + b"x" * 9)]
 )
 def test_predictions_that_are_missing_or_altered_tell_nothing(old, typed, damage):
-    """The metric is missing; what the row has is shown, and is not called damaged."""
+    """The metric is missing; what the row has is shown, and the row is not called damaged."""
     damage(old.trial_directory("A", 1) / "evaluation.npz")
     damage(old.trial_directory("B", 1) / "validation.npz")
     first, second = old.rows()
     assert (value_of(first, "test_balanced_accuracy"), value_of(first, "test_accuracy")) == (None, 0.5027173913043478)
     assert value_of(second, "test_balanced_accuracy") is not None
-    assert "damaged" not in typed("leaderboard", old.directory).out
+    assert "damaged row" not in typed("leaderboard", old.directory).out
 
 
 @pytest.mark.parametrize("change", [lambda old: old[:2], np.ravel])
