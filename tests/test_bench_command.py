@@ -14,6 +14,8 @@ from harness import bench
 from tests.measurements import calibration
 from tests.plugins_on_disk import distribution
 
+pytestmark = pytest.mark.slow  # each starts processes that measure
+
 ROOT = Path(__file__).parent.parent
 
 

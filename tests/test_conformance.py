@@ -11,6 +11,8 @@ from harness_array.backends import NumpyBackend
 from tests.conformance_kit import kit
 from tests.plugins_on_disk import distribution
 
+pytestmark = pytest.mark.slow  # each starts pytest
+
 GOOD = "import harness\n@harness.hookimpl\ndef register_optimizers(register): register('lion', int)"
 FAULTY = {
     "missing": ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),

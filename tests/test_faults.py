@@ -196,6 +196,7 @@ def test_fail_fast_stops_at_the_first_failure(faulty, jobs):
     assert rows_of(place)["good"]["status"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["system_exit", "raises", "wrong_type", "good"]])
 def test_faults_that_raise_cost_one_trial_in_this_process_too(faulty, names):
     """``--jobs 0``: nothing that can be caught ends the driver."""

@@ -14,6 +14,8 @@ import pytest
 from tests.chaos.interrupt import wait_until_gone, workers
 from tests.tiny import TINY
 
+pytestmark = pytest.mark.slow  # each starts commands
+
 HARNESS = [sys.executable, "-m", "harness"]
 LONG = ["--set", "experiments.B.epochs=1000000"]
 SOON = 15.0

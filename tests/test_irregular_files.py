@@ -11,6 +11,8 @@ from tests.report_runs import make_run
 from tests.test_verify import figure
 from tests.tiny import TINY, run_suite
 
+pytestmark = pytest.mark.slow  # each copies a run
+
 SHORT = TINY.replace("epochs = 3", "epochs = 1")
 
 

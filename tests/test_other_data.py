@@ -62,7 +62,7 @@ def write_table(folder, features=None):
     (folder / "table.csv").write_text("\n".join([header, *lines]) + "\n")
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("torch", marks=pytest.mark.slow)])
 def test_colour_images_run_and_are_reported_in_colour(suite, typed, tmp_path, backend):
     """What is shown is what the file holds, pixel by pixel."""
     pytest.importorskip("altair")
@@ -95,7 +95,7 @@ def _decoded(uri):
         return np.asarray(image.convert("RGB"))
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("torch", marks=pytest.mark.slow)])
 def test_a_table_runs_and_its_report_has_no_images(suite, typed, tmp_path, backend):
     """Standardised, which its features need; the scaling is stored with the run."""
     pytest.importorskip("altair")
