@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import pairwise
 from math import inf
 from typing import Literal
 
@@ -160,10 +160,14 @@ class Analysis:
         """
         if self.target == "networks" or self.higher_is_better is None:
             return None
-        best = _soonest(self._advised(pairwise(self.order)))
-        if best is None or best.more is not None:
+        best = min(
+            self._advised(pairwise(self.order)), key=lambda one: inf if one.more is None else one.more, default=None
+        )
+        at = self.pairs.cheapest
+        if best is None or best.more is not None or at is None:
             return best
-        return _soonest(self._advised(combinations(self.order, 2)))
+        ends = sorted((int(self.parts.first[at]), int(self.parts.second[at])), key=self.order.index)
+        return next(self._advised([(ends[0], ends[1])]))
 
     def _advised(self, places: Iterable[tuple[int, int]]) -> Iterator[Advice]:
         """Yield advice on each pair of positions, the better one first, that are not significantly different."""
@@ -180,10 +184,6 @@ class Analysis:
     def _median(self, differences: Floats) -> float | None:
         known = differences[self.parts.known & (differences > 0)]
         return float(np.median(known)) if len(known) else None
-
-
-def _soonest(found: Iterable[Advice]) -> Advice | None:
-    return min(found, key=lambda one: inf if one.more is None else one.more, default=None)
 
 
 def analyse(

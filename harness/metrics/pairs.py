@@ -85,6 +85,12 @@ class Pairs:
     def __iter__(self) -> Iterator[Pair]:
         return (self[at] for at in range(len(self)))
 
+    @property
+    def cheapest(self) -> int | None:
+        """The place of the pair that the fewest seeds would make significant, of those that are not; None without."""
+        undecided = (self._needed > 0) & ~self.significant
+        return int(np.where(undecided, self._needed, np.inf).argmin()) if undecided.any() else None
+
     def __getitem__(self, at: int) -> Pair:
         """Return a pair with what is known of it."""
         parts = self._parts
