@@ -217,14 +217,15 @@ def test_the_products_of_a_library_are_measured_with_each_of_its_kernels():
 
 
 def test_evaluation_perturbations_and_loading_are_cases_too():
-    """Seconds of each; an evaluation is clean and five severities, a perturbation those five."""
+    """Seconds of each; an evaluation is clean and five severities of each perturbation, a perturbation those five."""
     cases = bench.chosen(
         registry(), shipped().named(["M0"]), backends=["numpy"], works=["evaluate", "perturb", "load"], rows=2000
     )
     measured = by_title(bench.measure(cases, 1))
-    assert list(measured) == ["numpy M0 evaluate", "gaussian_noise perturb", "cache load"]
-    assert [one.conditions for one in measured.values()] == [6, 5, 1]
-    assert [one.rows for one in measured.values()] == [400, 400, 2000]
+    perturbations = ["gaussian_noise perturb", "rotation perturb", "translation perturb"]
+    assert list(measured) == ["numpy M0 evaluate", *perturbations, "cache load"]
+    assert [one.conditions for one in measured.values()] == [1 + 5 * 3, 5, 5, 5, 1]
+    assert [one.rows for one in measured.values()] == [400, 400, 400, 400, 2000]
 
 
 def test_a_precision_that_is_not_here_is_unavailable():
