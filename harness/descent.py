@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from harness.builtin.losses import CrossEntropy
@@ -27,7 +28,14 @@ def batch_loss(
 
     ``class_weights`` (classes,): those of ``spec`` in the logits' namespace and dtype. A weighted mean is divided by
     the sum of the rows' weights, as torch's is; with ``gradient = "sum"`` the gradient is not divided.
+
+    Raises:
+        IndexError: a label of the host's is that of no class, as those of rows that training must not use are.
     """
+    if isinstance(labels, np.ndarray) and len(labels) and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+        wrong = labels.min() if labels.min() < 0 else labels.max()
+        msg = f"label {wrong} is out of bounds for {logits.shape[1]} classes"
+        raise IndexError(msg)
     losses, gradient = (spec.loss or _PLAIN)(xp, logits, labels, class_weights)
     total = logits.shape[0] if class_weights is None else xp.sum(xp.take(class_weights, labels, axis=0))
     return xp.sum(losses) / total, gradient / total if spec.gradient == "mean" else gradient

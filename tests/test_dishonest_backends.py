@@ -36,7 +36,7 @@ EXPECTED = {
     "writes_into_labels": READ_ONLY,
     "writes_into_images": READ_ONLY,
     "writes_into_test_images": READ_ONLY,
-    "reads_beyond_its_order": "IndexError: index -32768 is out of bounds for axis 1 with size 10",
+    "reads_beyond_its_order": "IndexError: label -32768 is out of bounds for 10 classes",
     "one_hot_encodes_all": "IndexError: index -32768 is out of bounds for axis 0 with size 10",
     "returns_logits": SUM,
     "returns_probabilities": SUM,

@@ -21,8 +21,6 @@ from harness.machine.cache import cache_root
 from tests.emnist_server import Server, by_hand
 from tests.test_interruption import mounted
 
-pytestmark = pytest.mark.slow  # each serves files, downloads them and caches
-
 PAGE = b"<!DOCTYPE html><html><body>The site is being moved</body></html>"
 
 
