@@ -34,6 +34,7 @@ def torch():
     return pytest.importorskip("torch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["torch-eager", "torch-dataloader", "torch-bfloat16", "sklearn-mlp"])
 def test_a_peer_learns(name, digits, request):
     """Ten epochs of digits: what is timed is training."""

@@ -76,6 +76,7 @@ def test_partial_is_an_option_of_its_own(tiny, tmp_path, command):
     assert "EMNIST ByMerge, 90 of 300 images" in command(*arguments, "--partial").out
 
 
+@pytest.mark.slow
 def test_figures_are_drawn(tiny, tmp_path, command):
     """An image of each class, dark on light and upright; the histogram's bars."""
     pytest.importorskip("altair")

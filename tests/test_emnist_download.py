@@ -206,6 +206,7 @@ print(entry.info.title)
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_caching_is_one_line_and_the_next_attempt_works(tmp_path):
     """How much it takes is said, and nothing half written stays to fill the disk."""
     np.save(tmp_path / "images.npy", np.full((4000, 28, 28), 255, dtype=np.uint8))
@@ -239,6 +240,7 @@ except HarnessError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_downloading_is_one_line(tmp_path):
     """And no part of the archive stays."""
     serving = Server(b"PK" + bytes(3_000_000 - 2))

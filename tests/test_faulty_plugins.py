@@ -71,6 +71,7 @@ def lines(output):
     return {line.split()[0]: " ".join(line.split()) for line in first.splitlines()}
 
 
+@pytest.mark.slow
 def test_plugins_shows_the_others(typed):
     """Each with its reason."""
     found = lines(typed("plugins"))
@@ -79,6 +80,7 @@ def test_plugins_shows_the_others(typed):
     assert " yes nn-harness " in found["numpy"]
 
 
+@pytest.mark.slow
 def test_doctor_shows_the_others(typed):
     """Each with its reason, and no environment."""
     output = typed("doctor").out

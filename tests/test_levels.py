@@ -210,6 +210,7 @@ epochs = 20
 """
 
 
+@pytest.mark.slow
 def test_one_pixel_above_one_changes_no_number(typed, tmp_path):
     """Eight classes by grey level alone: all are told apart, as on two levels they could not be."""
     labels = np.arange(400) % 8

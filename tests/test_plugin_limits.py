@@ -202,6 +202,7 @@ def test_a_worker_that_returns_no_dataset_of_the_cache_has_failed(late):
             read(*arguments, Refusing(result=returned))
 
 
+@pytest.mark.slow
 def test_a_call_that_swallows_the_end_of_its_time_is_reminded():
     """Whatever it catches."""
 
@@ -227,6 +228,7 @@ LEFT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", LEFT)
 def test_what_a_plugin_left_does_not_keep_the_command_alive(left):
     """It has a while; then the process ends with its exit code. What is printed then is no result."""

@@ -69,6 +69,7 @@ TASK = Task(obey, Order(), "a task")
 ADVICE = ". --jobs 0 runs trials in the driver's process"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "reason"),
     [

@@ -197,6 +197,7 @@ def test_an_edited_plugin_is_trained_anew_and_why_says_so(site, tmp_path, run):
     assert second.metrics.val_loss > first.metrics.val_loss
 
 
+@pytest.mark.slow
 def test_a_plugin_that_is_edited_while_the_run_goes_on_makes_no_row(site, tmp_path):
     """Its row would say that the plugin of the plan has made it; the same command trains with the new one."""
     lion(site, editable=site)
@@ -255,6 +256,7 @@ class Dots:
 """
 
 
+@pytest.mark.slow
 def test_an_edited_dataset_is_read_anew(site, typed):
     """Its source says the same; what it loads does not."""
     distribution(site, "harness-lion", "0.1", {"harness_lion": DATASET}, {"lion": "harness_lion"}, editable=site)
