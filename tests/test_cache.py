@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from harness.datasets import cache
+from harness.datasets import entries
 from harness.datasets.cache import materialise
 from harness.errors import HarnessError
 from harness.interfaces import Labelled, LabelledStream
@@ -134,7 +134,7 @@ def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         for folder in (tmp_path / "datasets").glob("[!.]*"):
-            assert cache._whole(folder), "an entry is not whole"
+            entries.verify(tmp_path, folder.name)  # raises where it is not whole
         materialise("drawn", {}, Drawn(f"after {wait}"), tmp_path)
         assert not list((tmp_path / "datasets").glob(".*"))
         shutil.rmtree(tmp_path / "datasets")

@@ -263,7 +263,7 @@ def test_a_mistake_is_one_line_with_file_place_value_and_remedy(load, case):
     message = str(caught.value)
     assert expected in message
     assert "\n" not in message
-    assert len(message) < 400
+    assert len(message.partition("mine.toml")[2]) < 400  # the folder may be long
 
 
 def test_a_perturbation_may_have_two_tables_of_other_severities(load):
