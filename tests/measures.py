@@ -17,5 +17,5 @@ def changed(one, **values):
 
 
 def fallen(one, clean, percent):
-    """Return a measure whose accuracy is below the clean one by so many percent of it."""
+    """Return a measure whose accuracy is this percentage below the clean one."""
     return changed(one, accuracy=clean.values["test_accuracy"] * (1 - percent / 100))

@@ -185,7 +185,7 @@ def test_few_images_are_of_every_class(plugins, rows):
 
 
 def test_cores_are_used_as_threads_and_as_processes():
-    """So many of one process, then so many processes: of any number, whatever this machine has."""
+    """All cores are the threads of one process, then a process each: any number, whatever this machine has."""
     assert bench.placements(None, None, 2) == [bench.Placement(1, 2), bench.Placement(2, 1)]
     assert bench.placements(None, None, 1) == [bench.Placement(1, 1)]
     assert bench.placements(None, 3) == [bench.Placement(1, 3)]

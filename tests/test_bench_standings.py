@@ -85,7 +85,7 @@ def texts(table):
 
 
 def test_tables_say_what_a_reader_must_know():
-    """Fastest first, units in the title, what limits, which library; what was disturbed is marked and told."""
+    """Fastest first, units in the title, what limits, which library; what was disturbed is marked."""
     disturbed = [
         replace(RUN[0], waited=0.3, others=0.4),
         replace(RUN[1], waited=0.2, others=0.0),  # its threads make room for each other

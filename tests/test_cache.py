@@ -30,7 +30,7 @@ class Drawn:
         """It is always there."""
 
     def source(self):
-        """Return what it was told."""
+        """Return the text that it was given."""
         return self.told
 
     def load(self):

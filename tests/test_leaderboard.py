@@ -180,7 +180,7 @@ def test_several_seeds_are_a_mean_with_its_standard_deviation():
 
 
 def test_what_is_missing_is_shown_and_counted():
-    """Failed, timed out, planned: each is a line with its reason; a seed that failed is told."""
+    """Failed, timed out, planned: each is a line with its reason; a seed that failed is named."""
     rows = [
         row("A", metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8, 0.4, (0.8,) * 6)),
         row("A", seed=43, status="failed", reason="diverged at epoch 2, step 7: the loss is nan"),

@@ -29,7 +29,7 @@ def alike(folder, names, *, tested=True, **options):
 )  # fmt: skip
 @pytest.mark.parametrize("tested", [True, False])
 def test_all_that_share_the_first_rank_are_named(tmp_path, count, told, tested):
-    """Whatever the order; what they do not share, such as a loss, is told of one alone."""
+    """Whatever the order; what they do not share, such as a loss, is said of one alone."""
     material = alike(tmp_path, "ABCDEF"[:count], tested=tested)
     caveat = ", of one seed: about these networks, not about their recipes"
     images = f"test images{caveat};" if tested else "validation images, none is tested;"

@@ -103,7 +103,7 @@ def test_linear_decay_stops_at_its_floor():
     ids=lambda table: table["name"],
 )
 def test_no_rate_is_negative_though_it_may_be_0(table):
-    """Which is what backends and optimizers are told to expect."""
+    """Which is what backends and optimizers expect."""
     found = rates(**table)
     assert min(found) >= 0
     assert min(found) == 0 or table["name"] == "cosine"

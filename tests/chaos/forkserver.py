@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 _MOST_BYTES = 6 << 30
 """Address space of a fork: what asks for more gets a MemoryError, which is a traceback, and the machine goes on."""
 _PATIENCE = 6
-"""By the clock, a command may take so many times its limit: the machine may be busy."""
+"""How many times its limit a command may take by the clock: the machine may be busy."""
 _IMPORTED = "modules.json"
 
 
@@ -83,7 +83,7 @@ class Forks:
         For at most ``limit`` seconds of processor time, and six times that by the clock. ``warm``: what it imports is
         imported in the server, for all that follow.
         """
-        told = {
+        request = {
             "arguments": [str(one) for one in arguments],
             "cwd": str(cwd),
             "limit": limit,
@@ -91,10 +91,11 @@ class Forks:
             "warm": warm,
             "call": call,
         }
-        self._server.stdin.write(json.dumps(told) + "\n")
+        self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         answer = json.loads(self._server.stdout.readline())
-        return Done(tuple(told["arguments"]), answer["code"], answer["out"], answer["err"], tuple(answer["operations"]))
+        arguments = tuple(request["arguments"])
+        return Done(arguments, answer["code"], answer["out"], answer["err"], tuple(answer["operations"]))
 
 
 def _serve() -> None:

@@ -13,7 +13,7 @@ LONGEST = 2000
 """Characters of a line of an error: a few values of 80 each, a list of known names, and what would do."""
 _ENDS = ("\n", "\t")
 REAL_EVERY = 100
-"""One of so many mutations is run by the command line as it is installed, too."""
+"""One mutation in this number is run by the command line as it is installed, too."""
 
 
 def environment(cache: str = "cache") -> dict[str, str]:

@@ -64,7 +64,7 @@ SHOWING = (
 )
 MENDING = ("run", "stored.toml", "--out", RUN, "--jobs", "0")
 REPORT_EVERY = 20
-"""One of so many is drawn as a page; of the others, what the page would show is compared."""
+"""One in this number is drawn as a page; of the others, what the page would show is compared."""
 _SAID = re.compile(
     r"damaged|is missing|checksum|cannot be read|unreadable|of another|stale|another place|not a regular file|"
     r"no run here|leads out of|cannot be written to|no verdict|[1-9] to run|incomplete"
