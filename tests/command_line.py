@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from typing import NamedTuple
 
 import pytest
 
 from harness import cli
 from harness.machine.threads import VARIABLES
+from tests.tiny import TINY
 
 
 @pytest.fixture
@@ -57,3 +59,35 @@ def load(tmp_path):
         return load_suite(path, registry(), **options).suite
 
     return write_and_load
+
+
+class Output(NamedTuple):
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(name="harness")
+def harness_command(tmp_path, typed, monkeypatch):
+    """Return a function that runs the command beside a ``tiny.toml``; with plugins, in a new process."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    # In this process: `tests.test_faults` and its like have the workers.
+    monkeypatch.setenv("HARNESS_JOBS", "0")
+
+    def run(*arguments, code=0, plugins=None, **environment):
+        if plugins is None:
+            with monkeypatch.context() as patched:
+                for name, value in environment.items():
+                    patched.setenv(name, value)
+                output = typed(*arguments, code=code)
+            return Output(output.out, output.err)
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(plugins)} | environment, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr + done.stdout
+        assert code == 1 or "Traceback" not in done.stderr
+        return Output(done.stdout, done.stderr)
+
+    return run

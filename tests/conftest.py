@@ -6,14 +6,14 @@ import pytest
 
 from harness import hookimpl
 from harness.plugins.loading import registry
-from tests.command_line import load, typed
+from tests.command_line import harness_command, load, typed
 from tests.emnist import command, tiny
 from tests.emnist_server import official, server
 from tests.plugins_on_disk import site
 
 collect_ignore = ["strict_cupy"]  # modules of CuPy's names, for `tests.doubles` alone
 
-__all__ = ["command", "load", "official", "server", "site", "tiny", "typed"]
+__all__ = ["command", "harness_command", "load", "official", "server", "site", "tiny", "typed"]
 
 
 @pytest.fixture(scope="session", autouse=True)

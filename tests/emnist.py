@@ -13,7 +13,9 @@ from harness.datasets.emnist import download
 from harness.datasets.emnist.dataset import ByMerge
 from harness.datasets.emnist.download import Archive
 from harness.datasets.emnist.variants import OfficialFile, Part, Variant
+from harness.errors import HarnessError
 
+PAGE = b"<!DOCTYPE html><html>404</html>"
 CLASSES = ("L", "a", "b")
 COUNTS = {"train": 210, "test": 90}
 SUITE = """
@@ -107,3 +109,17 @@ def command(typed, tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_JOBS", "0")
     (tmp_path / "suite.toml").write_text(SUITE)
     return typed
+
+
+def flipped(content):
+    """Return the bytes with one bit in their midst turned."""
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def refused(function, *arguments):
+    """Return the one line that a call is refused with."""
+    with pytest.raises(HarnessError) as caught:
+        function(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -1,14 +1,12 @@
 """The command line as a person meets it; in a new process where that makes a difference."""
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,38 +16,6 @@ from tests.plugins_on_disk import distribution
 from tests.tiny import TINY
 
 ROOT = Path(__file__).parent.parent
-
-
-class Output(NamedTuple):
-    """What a command printed."""
-
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def harness(tmp_path, typed, monkeypatch):
-    """Return a function that runs the command beside a ``tiny.toml``; with plugins, in a new process."""
-    (tmp_path / "tiny.toml").write_text(TINY)
-    # In this process: `tests.test_faults` and its like have the workers.
-    monkeypatch.setenv("HARNESS_JOBS", "0")
-
-    def run(*arguments, code=0, plugins=None, **environment):
-        if plugins is None:
-            with monkeypatch.context() as patched:
-                for name, value in environment.items():
-                    patched.setenv(name, value)
-                output = typed(*arguments, code=code)
-            return Output(output.out, output.err)
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(plugins)} | environment, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr + done.stdout
-        assert code == 1 or "Traceback" not in done.stderr
-        return Output(done.stdout, done.stderr)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -127,73 +93,6 @@ def test_a_failed_trial_is_exit_code_1_with_its_reason_and_its_log(harness):
     assert "B seed 1 failed: diverged at epoch 1, step" in done.stderr
     assert "runs/tiny/trials/B/seed-1/log.txt" in done.stderr
     assert "2 of 3 trials done" in done.stdout
-
-
-BAD = {
-    "no such suite": (["run", "tyni.toml"], "tyni.toml: no such file. Did you mean 'tiny.toml'?"),
-    "unknown dataset": (
-        ["run", "tiny.toml", "--dataset", "digit"],
-        "--dataset digit: unknown dataset 'digit'. Did you mean",
-    ),
-    "only matches nothing": (["run", "tiny.toml", "--only", "D*"], "--only D*: matches no experiment. Known: A, B, C."),
-    "seeds that are words": (
-        ["run", "tiny.toml", "--seeds", "1,two"],
-        "--seeds 1,two: not whole numbers. Separate them with commas",
-    ),
-    "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "--seeds 1,1: 1 is there twice"),
-    "an unknown device": (
-        ["run", "tiny.toml", "--device", "tpu"],
-        "--device tpu: no backend of these experiments can use it here: numpy runs on the CPU alone, not on 'tpu'",
-    ),
-    "an option that was meant for the table": (
-        ["run", "tiny.toml", "--set", "experiments.A.optimizer={name='sgd',learningrate=0.1}"],
-        "experiments.A.optimizer.learning_rate: is missing; its table has learningrate",
-    ),
-    "an option that is nearly one of the table": (
-        ["run", "tiny.toml", "--set", "experiments.A.optimizer.learning_rat=0.1"],
-        "has no such option. Did you mean 'learning_rate'? Known: betas, eps, learning_rate, name.",
-    ),
-    "no such command": (["rnu"], "No such command 'rnu'. Did you mean 'run'? See 'harness -h'"),
-    "an option that is no number": (["run", "tiny.toml", "--jobs", "two"], "Invalid value for '--jobs' / '-j'"),
-    "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. See 'harness why -h'"),
-    "a suite in place of a run": (["leaderboard", "tiny.toml"], "tiny.toml: there is no run here: run.json is missing"),
-    "a file in place of a run's directory": (
-        ["plan", "tiny.toml", "--out", "tiny.toml"],
-        "tiny.toml: cannot be looked into: Not a directory. Name another directory with --out",
-    ),
-    "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
-    "files that are missing": (
-        ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],
-        "x.npy: no such file",
-    ),
-    "files without options": (
-        ["run", "tiny.toml", "--dataset", "files"],
-        "--dataset files: dataset.images: is missing, and dataset 'files' needs it, or vectors, or table. Add --set",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_a_mistake_is_one_line_and_exit_code_2(harness, tmp_path, case):
-    """No traceback, and nothing is written."""
-    arguments, message = BAD[case]
-    done = harness(*arguments, code=2)
-    assert message in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    assert not done.stdout
-    assert not (tmp_path / "runs").exists()
-
-
-def test_debug_shows_the_traceback(tmp_path):
-    """At any place."""
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "none.toml", "--debug"],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode != 0
-    assert "Traceback" in done.stderr
-    assert "HarnessError: none.toml: no such file" in done.stderr
 
 
 def test_the_shipped_suite_says_what_would_do_without_its_dataset(harness, tmp_path):
