@@ -20,10 +20,11 @@ CLEAN = Condition(None, 0.0)
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch of the history. Losses are mean cross-entropies in nats; accuracies are fractions.
+    """One epoch of the history. Accuracies are fractions; ``val_loss`` is the mean cross-entropy in nats.
 
-    ``train_loss`` and ``train_accuracy`` are accumulated over the epoch's batches, in training mode, while the weights
-    move. ``seconds`` is training alone, read after `Network.synchronize`; ``samples_per_second`` follows from it.
+    ``train_loss`` is the mean of the loss that training minimises, cross-entropy unless the suite has another. It and
+    ``train_accuracy`` are accumulated over the epoch's batches, in training mode, while the weights move.
+    ``seconds`` is training alone, read after `Network.synchronize`; ``samples_per_second`` follows from it.
     """
 
     epoch: int  # from 1

@@ -20,6 +20,7 @@ from harness.store import Crossed, Run, lost_predictions, read_sums
 from harness.store.ensembles import ensemble_rows
 from harness.suite import Suite
 from harness.suite.finalists import Choice, choices
+from harness.trial.robustness import severities_of
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,7 @@ class Results:
     @cached_property
     def severities(self) -> dict[str, list[float]]:
         """The severities that the suite asks for, by perturbation."""
-        asked: dict[str, list[float]] = {}
-        for table in self.suite.robustness:
-            asked.setdefault(table.perturbation, []).extend(table.severities)
-        return asked
+        return severities_of(self.suite.robustness)
 
     @cached_property
     def experiments(self) -> list[ExperimentRows]:

@@ -25,6 +25,7 @@ from harness.store.run import Run
 from harness.store.sealed import read_sealed, write_sealed
 from harness.store.stored import Stored
 from harness.suite.finalists import tested
+from harness.trial.robustness import severities_of
 
 NAME = "sums.npz"
 _FORMAT = 1
@@ -41,7 +42,7 @@ def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
     found = None if stored is None else _unpacked(stored)
     if found is None:
         places = {row.experiment: (run, row.experiment) for row in trials}
-        found = crossed_sums(places, {each: having(trials, each) for each in quantities(_severities(run))})
+        found = crossed_sums(places, {each: having(trials, each) for each in _quantities(run)})
         if found:
             with suppress(OSError):  # a run that may be read alone has tables too
                 write_sealed(run.directory / NAME, _packed(found), owner)
@@ -77,15 +78,12 @@ def _owner(run: Run, trials: Sequence[TrialRow]) -> str:
         for row in trials
         if (evaluation := row.evaluation)
     ]
-    return checksum([_FORMAT, sorted(CATALOGUE), _severities(run), to_jsonable_python(measured)])
+    return checksum([_FORMAT, sorted(CATALOGUE), severities_of(run.suite.robustness), to_jsonable_python(measured)])
 
 
-def _severities(run: Run) -> dict[str, list[float]]:
-    """Return the severities that the suite asks for, by perturbation."""
-    asked: dict[str, list[float]] = {}
-    for table in run.suite.robustness:
-        asked.setdefault(table.perturbation, []).extend(table.severities)
-    return asked
+def _quantities(run: Run) -> list[Quantity]:
+    """Return what a run's experiments are compared by, under the conditions that its suite asks for."""
+    return quantities(severities_of(run.suite.robustness))
 
 
 def pair_sums(first: Run, second: Run, experiment: str, seeds: Sequence[int]) -> dict[Quantity, Crossed]:
@@ -102,7 +100,7 @@ def pair_sums(first: Run, second: Run, experiment: str, seeds: Sequence[int]) ->
     if digests[0] == digests[1]:
         return {}
     places = {"first": (first, experiment), "second": (second, experiment)}
-    return crossed_sums(places, {each: having(rows, each) for each in quantities(_severities(first))})
+    return crossed_sums(places, {each: having(rows, each) for each in _quantities(first)})
 
 
 def _packed(found: Mapping[Quantity, Crossed]) -> dict[str, NDArray[Any]]:

@@ -30,6 +30,14 @@ def conditions(perturbations: Sequence[Robustness]) -> list[Condition]:
     return [CLEAN, *(Condition(*pair) for pair in asked)]
 
 
+def severities_of(perturbations: Iterable[Robustness]) -> dict[str, list[float]]:
+    """Return the severities of each perturbation, over all its tables."""
+    severities: dict[str, list[float]] = {}
+    for table in perturbations:
+        severities.setdefault(table.perturbation, []).extend(table.severities)
+    return severities
+
+
 def seeds_of(perturbations: Iterable[Robustness]) -> dict[str, list[int]]:
     """Return the seeds of each perturbation's tables, as `EvaluationRow.seeds` has them."""
     seeds: dict[str, list[int]] = {}
