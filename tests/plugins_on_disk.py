@@ -27,9 +27,12 @@ class Rule:
 def distribution(root, name, version, modules, entry_points, *, record=False, editable=None, folder=None):
     """Write a distribution into ``root``, a folder on ``sys.path``: its modules, its metadata, its entry points.
 
+    The next call of `registry` finds it, whatever an earlier test has loaded.
+
     ``record``: as an installer leaves it, with a RECORD of its files. ``editable``: the checkout that it is an editable
     install of. ``folder``: another name of its metadata's folder.
     """
+    registry.cache_clear()
     root.mkdir(parents=True, exist_ok=True)
     for module, source in modules.items():
         path = root / f"{module}.py"
