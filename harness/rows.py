@@ -16,6 +16,8 @@ class Condition(NamedTuple):
 
 CLEAN = Condition(None, 0.0)
 """The images as they are."""
+ADVERSARIAL = "adversarial"
+"""The family of perturbations that are made against the network that is tested."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,10 @@ class EvaluationRow:
     """The seeds that drew each perturbation, one for each of its tables; None in rows of an earlier version."""
     options: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """The options of each perturbation that was given any, for each of its tables."""
+    families: dict[str, str] = field(default_factory=dict)
+    """The family of each perturbation that has one: ``"noise"``, ``"blur"``, …, `ADVERSARIAL`."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Each perturbation of the suite that this trial has no measures under, and why: one line."""
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def answer_all(run: Run, plan: Plan, pool: Pool, conditions: Conditions) -> list
         due = [each for each in ready if all(_kept(run, rows[key]) for key in each.members)]
         due = [each for each in due if why_due(run, each, rows)]
         for ensemble, result in _answered(run, plan, due, rows, pool, conditions):
-            _write(run, planned_row(run, ensemble, rows), result)
+            _write(run, planned_row(run, ensemble, rows), result, plan.families)
     discard_probabilities(run)
     if not mine:
         return []
@@ -125,7 +125,7 @@ def _answered(
         yield due[index], result
 
 
-def _write(run: Run, row: TrialRow, result: Evaluated | Failure) -> None:
+def _write(run: Run, row: TrialRow, result: Evaluated | Failure, families: dict[str, str]) -> None:
     if isinstance(result, Failure):
         run.write(replace(row, status=result.of_row, reason=result.reason))
         return
@@ -136,6 +136,7 @@ def _write(run: Run, row: TrialRow, result: Evaluated | Failure) -> None:
         components=components,
         seeds=seeds_of(run.suite.robustness),
         options=options_of(run.suite.robustness),
+        families=families,
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     run.write(replace(row, status="done", environment=evaluation.environment, evaluation=evaluation), arrays)

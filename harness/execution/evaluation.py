@@ -146,6 +146,7 @@ def _written(run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure) -
         components=plan.perturbations,
         seeds=seeds_of(run.suite.robustness),
         options=options_of(run.suite.robustness),
+        families=plan.families,
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     return run.write(replace(row, evaluation=evaluation), arrays).row

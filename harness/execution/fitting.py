@@ -5,11 +5,11 @@ from typing import Literal
 from harness.datasets.info import DatasetInfo
 from harness.errors import shown
 from harness.plugins.loading import Registry
-from harness.suite import LoadedSuite
+from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import may_be_tested
 from harness.suite.overrides import attributed
 from harness.suite.problems import problem
-from harness.trial.perturbing import refusal
+from harness.trial.perturbing import family_of, refusal
 
 
 def scale_of(loaded: LoadedSuite, data: DatasetInfo) -> Literal["", "standard", "none"]:
@@ -47,6 +47,13 @@ def check_perturbations(loaded: LoadedSuite, registry: Registry, data: DatasetIn
             why = _why_not(registry, augmentation.perturbation, data)
             if why:
                 raise loaded.problem(name, "augment", why)
+
+
+def families(suite: Suite, registry: Registry) -> dict[str, str]:
+    """Return the family of each perturbation of a suite's tests that has one."""
+    names = dict.fromkeys(table.perturbation for table in suite.robustness)
+    found = {name: family_of(registry.find("perturbation", name).load()) for name in names}
+    return {name: family for name, family in found.items() if family}
 
 
 def _why_not(registry: Registry, name: str, data: DatasetInfo) -> str:

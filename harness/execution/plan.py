@@ -9,7 +9,7 @@ from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import read
-from harness.execution.fitting import check_perturbations, scale_of
+from harness.execution.fitting import check_perturbations, families, scale_of
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
 from harness.execution.recipes import loss_spec, minimising, optimizer_spec
@@ -48,6 +48,8 @@ class Plan:
     trials: list[PlannedTrial]
     perturbations: dict[str, str] = field(default_factory=dict)
     """What each perturbation of the tests is, ``"perturbation gaussian_noise"`` -> ``"nn-harness 0.1.0"``."""
+    families: dict[str, str] = field(default_factory=dict)
+    """The family of each perturbation of the tests that has one."""
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -140,7 +142,7 @@ def make_plan(
                 spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
             trials.append(PlannedTrial(row, spec, answer.devices))
     tests = perturbation_components(suite.robustness, registry)
-    return Plan(data, trials, tests)
+    return Plan(data, trials, tests, families(suite, registry))
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:

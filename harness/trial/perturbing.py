@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.info import DatasetInfo
-from harness.errors import TrialError, shown
+from harness.errors import TrialError, printable, shown
 from harness.interfaces import DataKind, SelectivePerturb
 
 Features = NDArray[np.float32]
@@ -21,6 +21,16 @@ def kind_of(features: NDArray[Any]) -> DataKind:
 def keywords(kind: DataKind) -> dict[str, Any]:
     """Return what a perturbation is called with beside features, severity and generator: nothing for images."""
     return {} if kind == "image" else {"kind": kind}
+
+
+def family_of(perturb: object) -> str:
+    """Return the family that a perturbation says it is of, empty where it says none.
+
+    >>> family_of(lambda images, severity, rng: images)
+    ''
+    """
+    family = getattr(perturb, "family", "")
+    return printable(family, 40) if isinstance(family, str) else ""
 
 
 def refusal(perturb: object, data: DatasetInfo) -> str | None:
