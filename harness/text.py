@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from harness.errors import shown
+from harness.errors import HarnessError, shown
 
 _LISTED = 10
 """The most seeds that are listed."""
@@ -142,6 +142,19 @@ def seconds(text: str) -> float:
         msg = f"{shown(text)} is not a duration. Write 90s, 30m or 2h, at most a hundred years"
         raise ValueError(msg)
     return count
+
+
+def duration(option: str, text: str | None) -> float | None:
+    """Return an option's duration in seconds, None where it is not given.
+
+    Raises:
+        HarnessError: the text is not a duration.
+    """
+    try:
+        return None if text is None else seconds(text)
+    except ValueError as error:
+        msg = f"{option}: {error}"
+        raise HarnessError(msg) from None
 
 
 def spoken(count: float) -> str:

@@ -59,11 +59,12 @@ def test_cores_are_within_the_quota_rounded_down(monkeypatch, found, cores):
 
 def test_the_default_of_jobs_is_within_the_quota(monkeypatch):
     """As many processes as the quota has room for."""
-    from harness.cli.options import pool_of
+    from harness.execution.pools.choice import pool_of
+    from harness.plugins.loading import registry
 
     monkeypatch.setattr(host.os, "sched_getaffinity", lambda _: range(8), raising=False)
     monkeypatch.setattr(host, "cpu_quota", lambda: 4.5)
-    with pool_of(None, 1) as pool:
+    with pool_of(None, 1, registry()) as pool:
         assert pool.slots == 4
-    with pool_of(None, 2) as pool:
+    with pool_of(None, 2, registry()) as pool:
         assert pool.slots == 2

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from harness.cli.options import MOST
+from harness.machine.host import MOST
 from tests.tiny import TINY
 
 HARNESS = [sys.executable, "-m", "harness"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cli.options import pool_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,10 +16,11 @@ def backend_states(registry: Registry) -> dict[str, tuple[str, Mapping[str, str]
     Each is asked in a worker, so that one that hangs or exits does not hide another.
     """
     from harness.execution import apart
+    from harness.execution.pools.choice import pool_of
 
     states: dict[str, tuple[str, Mapping[str, str]]] = {}
     named = sorted(registry.named("backend").items())
-    with pool_of(1, 1) as pool:
+    with pool_of(1, 1, registry) as pool:
         for own in (True, False):
             names = [name for name, component in named if component.own is own]
             components = [component for _, component in named if component.own is own]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,22 +10,21 @@ import typer
 
 from harness.cli.completion import complete_experiment, complete_suite
 from harness.errors import HarnessError, as_typed
+from harness.machine.host import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from harness.execution.plan import Plan
-    from harness.execution.pools import Pool
+    from harness.api.asking import Request
     from harness.machine.kernels import Kernel
-    from harness.plugins.loading import Registry
-    from harness.store import Run
-    from harness.suite import LoadedSuite
-
-MOST = 4096
-"""Processes, or threads of a process: more than any machine has cores."""
 
 SuitePath = Annotated[
-    Path, typer.Argument(metavar="SUITE", help="The suite's TOML file.", autocompletion=complete_suite)
+    Path,
+    typer.Argument(
+        metavar="SUITE",
+        help="A TOML file, or a name of 'harness suites'.",
+        autocompletion=complete_suite,
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -96,32 +94,21 @@ def settle(threads: int) -> Kernel | None:
     return settle_kernel(say=lambda text: typer.echo(text, err=True))
 
 
-@contextmanager
-def pool_of(jobs: int | None, threads: int) -> Iterator[Pool]:
-    """Yield a pool of ``jobs`` processes, by default as many as the cores have room for; it stops after the block."""
-    from harness.execution.pools import InProcess, Processes
-    from harness.machine.host import cores
-    from harness.plugins.loading import registry
-
-    slots = max(1, cores() // threads) if jobs is None else jobs
-    pool: Pool = Processes(slots) if slots else InProcess(registry())
-    try:
-        yield pool
-    finally:
-        pool.stop()
-
-
-def load(
+def request(
     suite: Path,
-    plugins: Registry,
-    assignments: list[str] | None,
-    dataset: str | None,
-    seeds: str | None,
+    *,
+    assignments: list[str] | None = None,
+    dataset: str | None = None,
     data_directory: Path | None = None,
     only: Sequence[str] | None = None,
-) -> LoadedSuite:
-    """Return the suite as the command line changes it; plugins that the ``only`` experiments need must be installed."""
-    from harness.suite import load_suite
+    seeds: str | None = None,
+    device: str | None = None,
+    jobs: int | None = None,
+    threads: int = 1,
+    out: Path | None = None,
+) -> Request:
+    """Return what a command's options ask for."""
+    from harness.api.asking import Request
 
     numbers = None
     if seeds is not None:
@@ -130,39 +117,4 @@ def load(
         except ValueError:
             msg = f"--seeds {as_typed(seeds, 80)}: not whole numbers. Separate them with commas: 1,2,3"
             raise HarnessError(msg) from None
-    return load_suite(
-        suite,
-        plugins,
-        assignments=assignments or (),
-        dataset=dataset,
-        data_directory=data_directory,
-        seeds=numbers,
-        only=only or (),
-    )
-
-
-def duration(option: str, text: str | None) -> float | None:
-    """Return an option's duration in seconds."""
-    from harness.text import seconds
-
-    try:
-        return None if text is None else seconds(text)
-    except ValueError as error:
-        msg = f"{option}: {error}"
-        raise HarnessError(msg) from None
-
-
-def run_directory(suite: Path, dataset: str | None, out: Path | None) -> Path:
-    """Return the run directory of a suite."""
-    from harness.store.names import located, safe_name
-
-    name = suite.stem + (f"-{dataset}" if dataset else "")
-    return out or Path("runs") / located(Path("runs"), {name: safe_name(name)})[name]
-
-
-def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
-    """Return the run of a plan."""
-    from harness.store import Run
-
-    planned = [(trial.row.experiment, trial.row.seed) for trial in made.trials]
-    return Run(directory, loaded.suite, made.dataset, planned, made.components)
+    return Request(suite, assignments or (), dataset, data_directory, only or (), numbers, device, jobs, threads, out)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from harness.machine.cgroups import cpu_quota
 
+MOST = 4096
+"""Processes, or threads of a process: more than any machine has cores."""
+
 
 @cache
 def host() -> dict[str, str]:

@@ -13,8 +13,10 @@ MOST_FILES = 50
 """The most files that extend one another; each is in memory."""
 
 
-def lineage(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+def lineage(path: Path, table: dict[str, Any] | None = None) -> list[tuple[Path, dict[str, Any]]]:
     """Return the complete tables of the suite files that a file extends, and its own as the last.
+
+    ``table``: what is taken as the file's content instead of reading it.
 
     An ``[[expect]]`` gets the dataset of its file. ``inherit = false`` in ``[expectations]`` leaves out what the
     extended suites expect; a suite that extends this one does not inherit it.
@@ -22,11 +24,10 @@ def lineage(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     Raises:
         HarnessError: a file is missing, unreadable, not TOML, extends itself, or extends too many others.
     """
-    return _lineage(path, ())
+    return _lineage(path, read(path) if table is None else table, ())
 
 
-def _lineage(path: Path, below: tuple[Path, ...]) -> list[tuple[Path, dict[str, Any]]]:
-    table = read(path)
+def _lineage(path: Path, table: dict[str, Any], below: tuple[Path, ...]) -> list[tuple[Path, dict[str, Any]]]:
     about = table.get("suite")
     base = about.get("extends") if isinstance(about, dict) else None
     if not isinstance(base, str):  # a wrong type is refused with the suite's other values
@@ -42,7 +43,7 @@ def _lineage(path: Path, below: tuple[Path, ...]) -> list[tuple[Path, dict[str, 
     if circular:
         raise problem(path, ("suite", "extends"), f"{shown(base)} extends this suite. Name another")
     try:
-        above = _lineage(place, below)
+        above = _lineage(place, read(place), below)
     except HarnessError as error:
         if not os.path.isfile(place):  # of a path that no system takes, pathlib's raises  # noqa: PTH113
             raise problem(path, ("suite", "extends"), str(error)) from None

@@ -15,6 +15,8 @@ from harness.suite.components import check_components, check_optimizer_name, che
 from harness.suite.expecting import check_expectations
 from harness.suite.grid import Expanded, Origin, Place, expand
 from harness.suite.inheritance import lineage
+from harness.suite.mapping import PLACE as MAPPING
+from harness.suite.mapping import plain_table
 from harness.suite.model_table import SHORTHAND, resolved
 from harness.suite.models import Experiment, ExperimentName, Frame, Suite
 from harness.suite.overrides import Override, attributed, maker, overridden, overrides
@@ -43,6 +45,13 @@ class LoadedSuite:
     lacking: Mapping[str, str]
     """The experiments that lack a component, and why; only experiments that this command does not need."""
 
+    @property
+    def label(self) -> str:
+        """What its runs are called: its file's stem, or a mapping's name, and the dataset that an option named."""
+        name = self.suite.suite.name if self.path == MAPPING else self.path.stem
+        dataset = next((str(each.change["dataset"]["name"]) for each in reversed(self.changes) if each.kept), None)
+        return f"{name}-{dataset}" if dataset else name
+
     def source(self, *place: str) -> str:
         """Return the source of a setting: the option as it was typed, or the file."""
         option = maker(self.changes, place)
@@ -55,7 +64,7 @@ class LoadedSuite:
 
 
 def load_suite(
-    path: Path,
+    source: Path | Mapping[str, Any] | LoadedSuite,
     registry: Registry,
     *,
     assignments: Sequence[str] = (),
@@ -64,19 +73,25 @@ def load_suite(
     seeds: Sequence[int] | None = None,
     only: Sequence[str] = (),
 ) -> LoadedSuite:
-    """Read, complete and check a suite.
+    """Read, complete and check a suite: a file's, a mapping's, or one that was loaded before, changed further.
 
     ``assignments`` are ``key.path=value``. ``dataset``, ``data_directory`` (relative to the current folder) and
-    ``seeds`` replace the file's. ``only``: names or globs of the experiments that are needed; without any, all are. The
-    others may lack components.
+    ``seeds`` replace the suite's. ``only``: names or globs of the experiments that are needed; without any, all are.
+    The others may lack components.
 
     Raises:
         HarnessError: the suite or an option is wrong; the message, one line, says which and why.
     """
-    *bases, (_, own) = lineage(path)
-    for base, table in bases:
-        _validated(base, table, registry)  # an error in it names its file
-    changes = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
+    earlier: tuple[Override, ...] = ()
+    if isinstance(source, LoadedSuite):
+        path, own, earlier = source.path, source.table, source.changes
+    else:
+        path, given = (source, None) if isinstance(source, Path) else (MAPPING, plain_table(source))
+        *bases, (_, own) = lineage(path, given)
+        for base, table in bases:
+            _validated(base, table, registry)  # an error in it names its file
+    later = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
+    changes = (*earlier, *later)
     try:
         suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes), registry)
         check_training(path, suite, expanded)
@@ -90,7 +105,7 @@ def load_suite(
         built, lacking = check_components(path, suite, registry, expanded, only)
     except SuiteError as error:
         raise attributed(error, changes, own) from None
-    return LoadedSuite(path, suite, built, tuple(changes), own, expanded, lacking)
+    return LoadedSuite(path, suite, built, changes, own, expanded, lacking)
 
 
 def _validated(path: Path, raw: dict[str, Any], registry: Registry) -> tuple[Suite, Expanded]:

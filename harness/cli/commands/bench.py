@@ -12,8 +12,9 @@ from harness.cli.bench_calibration import calibrate_each
 from harness.cli.bench_comparison import about, compared_with, gate
 from harness.cli.bench_options import check_options
 from harness.cli.bench_output import BenchFormat, show
-from harness.cli.options import MOST, duration, settle
-from harness.text import counted
+from harness.cli.options import settle
+from harness.machine.host import MOST
+from harness.text import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

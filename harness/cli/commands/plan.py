@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,22 +17,16 @@ from harness.cli.options import (
     Seeds,
     SuitePath,
     Threads,
-    load,
-    planned_run,
-    pool_of,
-    run_directory,
+    request,
     settle,
 )
 from harness.cli.printing import say
 from harness.cli.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from harness.execution.forecast import Forecast, Timings
+    from harness.api.foreseeing import Foreseen
+    from harness.execution.outlook import Outlook, Prospect
     from harness.execution.plan import Plan
-    from harness.execution.resume import Lookup
-    from harness.store import Run
     from harness.suite import LoadedSuite
 
 
@@ -61,31 +55,29 @@ def plan(
     machine; --smoke finds mistakes before a long run.
     """
     settle(threads)
-    from harness.execution.forecast import Timings, timings_path
-    from harness.execution.plan import make_plan
-    from harness.execution.resume import look_up, to_measure
-    from harness.execution.smoke import checkpoints
-    from harness.execution.smoke import probe as time_batches
+    from harness.api.foreseeing import foreseen
     from harness.execution.smoke import smoke as train_batches
-    from harness.machine.paths import status_of
     from harness.plugins.loading import registry
-    from harness.store import take_up
 
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, only)
-    with pool_of(jobs, threads) as pool:
-        made = make_plan(loaded, plugins, pool, only=only or (), threads=threads, device=device)
-        here = planned_run(run_directory(suite, dataset, out), loaded, made)
-        if status_of(here.directory):
-            here = take_up(here)
-        timings = Timings(timings_path())
-        problems = time_batches(made, pool, timings) if probe else {}
-        stored = [look_up(here, trial) for trial in made.trials]
-        measured = to_measure(here, made.trials, stored, plugins)
-        remarks = checkpoints(here, made.trials, stored, pool)
-        _show_plan(loaded, made, here, timings, problems, pool.slots, stored, measured, remarks)
+    asked = request(
+        suite,
+        assignments=assignments,
+        dataset=dataset,
+        data_directory=data_directory,
+        only=only,
+        seeds=seeds,
+        device=device,
+        jobs=jobs,
+        threads=threads,
+        out=out,
+    )
+    loaded = asked.load(plugins)
+    with foreseen(asked, loaded, plugins, probed=probe) as ahead:
+        problems = dict(ahead.problems)
+        _show_plan(loaded, ahead)
         if smoke:
-            batches = train_batches(loaded, plugins, pool, only=only or (), threads=threads, device=device)
+            batches = train_batches(loaded, plugins, ahead.pool, only=only or (), threads=threads, device=device)
             lines = [[batch.experiment, batch.backend, batch.result] for batch in batches]
             typer.echo()
             table("smoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
@@ -94,68 +86,48 @@ def plan(
         raise typer.Exit(1)
 
 
-def _show_plan(
-    loaded: LoadedSuite,
-    made: Plan,
-    here: Run,
-    timings: Timings,
-    problems: dict[str, str],
-    slots: int,
-    stored: Sequence[Lookup],
-    measured: Mapping[tuple[str, int], str],
-    checkpoints: Mapping[tuple[str, int], str],
-) -> None:
+def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:
     from harness.datasets.description import size_and_range
     from harness.errors import as_typed
     from harness.execution.ensembles import ensemble_reasons
-    from harness.execution.forecast import estimates, makespan
-    from harness.execution.training import cost
-    from harness.text import counted, spoken
+    from harness.text import counted
 
-    lines, counts, ahead = [], {"run": 0, "measure": 0, "done": 0, "unavailable": 0, "stale": 0}, []
-    sizes = made.dataset.sizes
-    for trial, found in zip(made.trials, stored, strict=True):
-        row = trial.row
-        to_test = measured.get((row.experiment, row.seed), "")
-        state = "measure" if to_test else "done" if found.row else "run" if trial.spec else "unavailable"
-        counts[state] += 1
-        forecast = timings.forecast(trial.spec, row, sizes["train"]) if trial.spec and state == "run" else None
-        if state == "run":
-            state = "stale" if found.differences else "run"
-            counts["stale"] += state == "stale"
-            ahead.append((cost(trial), forecast))
-        note = _note(found, runs=trial.spec is not None, to_test=to_test)
-        refusal = "" if found.row else row.reason  # where a row serves, no backend is needed
-        why_not = refusal or problems.get(row.experiment, "")
-        note = "; ".join(filter(None, [note, why_not, checkpoints.get((row.experiment, row.seed), "")]))
-        epochs = trial.spec.epochs if trial.spec else ""
-        about = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, state]
-        lines.append([*about, *_predicted(forecast), note])
+    made, known = ahead.plan, ahead.outlook
+    counts, sizes = known.counts, made.dataset.sizes
     stale = f" ({counts['stale']} stale)" if counts["stale"] else ""
     more = f"{counts['measure']} to measure, " if counts["measure"] else ""
     say(
-        f"{as_typed(loaded.suite.suite.name)}: {counted(len(lines), 'trial')}, {counts['done']} done, "
-        f"{counts['run']} to run{stale}, {more}{counts['unavailable']} unavailable\n"
+        f"{as_typed(loaded.suite.suite.name)}: {counted(len(known.trials), 'trial')}, {counts['done']} done, "
+        f"{len(known.ahead)} to run{stale}, {more}{counts['unavailable']} unavailable\n"
         f"dataset {made.dataset.name}: {made.dataset.title}, {counted(len(made.dataset.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\n"
-        f"{size_and_range(made.data)}{_scaled(made)}\nrun directory: {here.directory}"
+        f"{size_and_range(made.data)}{_scaled(made)}\nrun directory: {ahead.run.directory}"
     )
-    unknown = sum(forecast is None for _, forecast in ahead)
-    if ahead and unknown < len(ahead):
-        most = "at most " if any(forecast and forecast.at_most for _, forecast in ahead) else ""
-        guessed = f", {unknown} of them estimated from the others" if unknown else ""
-        together = f"{slots} at a time" if slots > 1 else "one at a time"
-        say(f"predicted: {most}{spoken(makespan(estimates(ahead), slots))} for training, {together}{guessed}")
-    elif ahead:
-        typer.echo("predicted: unknown, because nothing similar has run on this machine. --probe measures it")
+    if prediction := _prediction(known):
+        say(prediction)
     headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", "Note"]
+    lines = [_line(trial) for trial in known.trials]
     if not any(line[-1] for line in lines):
         headers, lines = headers[:-1], [line[:-1] for line in lines]
     table("", lines, headers, minor=["Group", "Parameters", "Memory"])
-    for ensemble, reason in ensemble_reasons(here):
+    for ensemble, reason in ensemble_reasons(ahead.run):
         say(f"ensemble {ensemble.name} seed {ensemble.seed}: {reason}")
     for name, reason in loaded.lacking.items():
         say(f"{name}: not selected, and unavailable: {reason}")
+
+
+def _prediction(known: Outlook) -> str:
+    """Return a line with the time that training will take; nothing where nothing is to be trained."""
+    from harness.text import spoken
+
+    if not known.ahead:
+        return ""
+    if known.seconds is None:
+        return "predicted: unknown, because nothing similar has run on this machine. --probe measures it"
+    most = "at most " if known.at_most else ""
+    guessed = f", {known.unknown} of them estimated from the others" if known.unknown else ""
+    together = f"{known.slots} at a time" if known.slots > 1 else "one at a time"
+    return f"predicted: {most}{spoken(known.seconds)} for training, {together}{guessed}"
 
 
 def _scaled(made: Plan) -> str:
@@ -166,21 +138,15 @@ def _scaled(made: Plan) -> str:
     return f", {by}"
 
 
-def _note(found: Lookup, *, runs: bool, to_test: str) -> str:
-    """Return why what is stored of a trial does not suffice; ``runs``: whether it can run here."""
-    if found.damage:
-        fate = f"will be {'measured' if found.row else 'trained'} again" if runs else "cannot run again here"
-        return f"damaged, {fate}: {found.damage}"
-    if found.differences and found.row is None:
-        return f"stale: {'; '.join(found.differences)}"
-    return f"test results: {to_test}" if to_test else ""
-
-
-def _predicted(forecast: Forecast | None) -> list[str]:
-    """Return the cells of the predicted time and memory."""
+def _line(trial: Prospect) -> list[Any]:
+    """Return the cells of a trial."""
     from harness.text import spoken
 
-    if forecast is None:
-        return ["", ""]
-    memory = f"{forecast.anonymous_bytes / 2**20:,.0f} MB" if forecast.anonymous_bytes else ""
-    return [f"{'≤ ' if forecast.at_most else ''}{spoken(forecast.seconds)}", memory]
+    row, forecast = trial.row, trial.forecast
+    seconds = memory = ""
+    if forecast:
+        seconds = f"{'≤ ' if forecast.at_most else ''}{spoken(forecast.seconds)}"
+        memory = f"{forecast.anonymous_bytes / 2**20:,.0f} MB" if forecast.anonymous_bytes else ""
+    epochs = "" if trial.epochs is None else trial.epochs
+    about = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, trial.state]
+    return [*about, seconds, memory, trial.note]

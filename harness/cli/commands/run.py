@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,11 +19,7 @@ from harness.cli.options import (
     Seeds,
     SuitePath,
     Threads,
-    duration,
-    load,
-    planned_run,
-    pool_of,
-    run_directory,
+    request,
     settle,
 )
 from harness.cli.printing import say
@@ -37,13 +31,11 @@ from harness.text import command, numbered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.execution.plan import Plan
     from harness.execution.run import Outcome
     from harness.plugins.loading import Registry
     from harness.plugins.observers import Observers
     from harness.results.results import Results
     from harness.store import Run
-    from harness.suite import LoadedSuite
 
 SHOWN = ("overview", "validation", "comparison", "robustness")
 """The tables that a run ends with; `harness leaderboard` has the others too."""
@@ -77,45 +69,45 @@ def run(
     """
     settle(threads)
     signal.signal(signal.SIGTERM, interrupt)  # the same clean end as after Ctrl+C
+    from harness.api.carrying import Terms, carry_out
     from harness.cli.progress import display
-    from harness.execution.forecast import Timings, timings_path
-    from harness.execution.plan import make_plan
-    from harness.execution.run import execute
-    from harness.execution.training import Conditions
     from harness.plugins.loading import registry
     from harness.plugins.observers import Observers
-    from harness.store import locked, set_aside, take_up
 
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, only)
-    limit = duration("--timeout", timeout) or duration("suite.timeout", loaded.suite.suite.timeout)
-    conditions = Conditions(limit, fail_fast, duration("--checkpoint", checkpoint) or 0.0)
-    directory = run_directory(suite, dataset, out)
-    shown = display(quiet=quiet)
+    asked = request(
+        suite,
+        assignments=assignments,
+        dataset=dataset,
+        data_directory=data_directory,
+        only=only,
+        seeds=seeds,
+        device=device,
+        jobs=jobs,
+        threads=threads,
+        out=out,
+    )
+    loaded = asked.load(plugins)
+    directory = asked.directory(loaded)
     observers = Observers(plugins.manager)
     if not quiet:
         _say_faults(plugins, observers)
-    with pool_of(jobs, threads) as pool:
-        try:
-            made = make_plan(loaded, plugins, pool, only=only or (), threads=threads, device=device)
-            planned = planned_run(directory, loaded, made)
-            if fresh:
-                aside = set_aside(directory)
-                if aside:
-                    typer.echo(f"the earlier run was moved to {as_typed(aside)}", err=True)
-            with locked(directory):
-                here = take_up(planned)
-                notes = _notes(suite, loaded, made, plugins)
-                here.write_header(notes)
-                with shown, _observing(plugins, shown):
-                    outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
-                here.write_header(notes | {"last_ended": _now()})
-        except KeyboardInterrupt:
-            pool.stop()
-            say(f"interrupted: finished trials are in {as_typed(directory)}; the same command resumes", err=True)
-            raise typer.Exit(130) from None
-        finally:
-            _say_faults(plugins if quiet else None, observers)
+    try:
+        here, outcome = carry_out(
+            asked,
+            loaded,
+            plugins,
+            Terms(timeout, checkpoint, fail_fast, fresh),
+            observers,
+            watching=[display(quiet=quiet)],
+            command=["harness", *sys.argv[1:]],
+            moved=lambda aside: typer.echo(f"the earlier run was moved to {as_typed(aside)}", err=True),
+        )
+    except KeyboardInterrupt:
+        say(f"interrupted: finished trials are in {as_typed(directory)}; the same command resumes", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        _say_faults(plugins if quiet else None, observers)
     _conclude(here, outcome)
     if not outcome.all_well:
         raise typer.Exit(1)
@@ -129,16 +121,6 @@ def _say_faults(plugins: Registry | None, observers: Observers) -> None:
         say(f"observer {place} {what}: it was not called again", err=True)
         if "--debug" in sys.argv:
             typer.echo(observers.tracebacks.get(place, ""), err=True)
-
-
-@contextmanager
-def _observing(plugins: Registry, observer: object) -> Iterator[None]:
-    """Call an observer's hooks within the block."""
-    plugins.manager.register(observer)
-    try:
-        yield
-    finally:
-        plugins.manager.unregister(observer)
 
 
 def _conclude(here: Run, outcome: Outcome) -> None:
@@ -188,30 +170,3 @@ def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:
         alike.setdefault((row.experiment, f"{row.status}{reason}{where}"), []).append(row.seed)
     for (experiment, ending), seeds in alike.items():
         yield f"{experiment} {numbered('seed', seeds)} {ending}"
-
-
-def _notes(suite: Path, loaded: LoadedSuite, made: Plan, plugins: Registry) -> dict[str, object]:
-    from harness import __version__
-    from harness.machine.host import host
-    from harness.plugins.revisions import checkouts, revision
-
-    return {
-        "harness": __version__,
-        "suite_file": _written(str(suite)),
-        "command": ["harness", *map(_written, sys.argv[1:])],
-        "last_started": _now(),
-        "environment": host(),
-        "git_commit": revision(loaded.path),
-        "git_checkouts": checkouts(plugins, made.components),
-    }
-
-
-def _written(text: str) -> str:
-    """Return a word of the command line for JSON: bytes that are not UTF-8 are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _now() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).isoformat(timespec="seconds")

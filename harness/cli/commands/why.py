@@ -15,10 +15,7 @@ from harness.cli.options import (
     Out,
     Seeds,
     SuitePath,
-    load,
-    planned_run,
-    pool_of,
-    run_directory,
+    request,
     settle_threads,
 )
 from harness.cli.printing import say
@@ -45,9 +42,11 @@ def why(
     If it would not, says that its stored row is used.
     """
     settle_threads(1)
+    from harness.api.asking import planned_run
     from harness.errors import HarnessError, nearest
     from harness.execution.ensembles import ensemble_reasons
     from harness.execution.plan import make_plan
+    from harness.execution.pools.choice import pool_of
     from harness.execution.resume import reasons
     from harness.machine.paths import status_of
     from harness.plugins.loading import registry
@@ -56,14 +55,23 @@ def why(
 
     name, _, seed = trial.partition("/")
     plugins = registry()
-    loaded = load(suite, plugins, assignments, dataset, seeds, data_directory, [name])
+    asked = request(
+        suite,
+        assignments=assignments,
+        dataset=dataset,
+        data_directory=data_directory,
+        seeds=seeds,
+        device=device,
+        out=out,
+    )
+    loaded = asked.load(plugins, [name])
     ensemble = loaded.suite.ensembles.get(name)
     if not ensemble and not matching(name, loaded.suite.experiments):
         msg = f"{trial}: no such experiment. {nearest(name, loaded.suite.contenders)}"
         raise HarnessError(msg)
-    with pool_of(1, 1) as pool:
+    with pool_of(1, 1, plugins) as pool:
         made = make_plan(loaded, plugins, pool, only=ensemble.members if ensemble else [name], device=device)
-    here = planned_run(run_directory(suite, dataset, out), loaded, made)
+    here = planned_run(asked.directory(loaded), loaded, made)
     if status_of(here.directory):
         here = take_up(here)
     if ensemble:

@@ -8,7 +8,6 @@ import typer
 
 from harness.cli.commands.datasets.describe import describe
 from harness.cli.commands.datasets.fetch import fetch
-from harness.cli.options import pool_of
 from harness.cli.tables import table
 from harness.text import megabytes
 
@@ -55,13 +54,14 @@ def _states(components: list[Component]) -> dict[str, list[str]]:
     Third-party datasets are asked in a worker, so that one that hangs or exits does not hide another.
     """
     from harness.execution.apart import DatasetState, ask, dataset_state, dataset_states
+    from harness.execution.pools.choice import pool_of
     from harness.plugins.loading import registry
 
     own, foreign = ([component for component in components if component.own is own] for own in (True, False))
     states: dict[str, DatasetState] = {
         component.reference: dataset_state(component.reference, registry()) for component in own
     }
-    with pool_of(1, 1) as pool:
+    with pool_of(1, 1, registry()) as pool:
         for component, answer in zip(foreign, ask(pool, dataset_states, foreign), strict=True):
             known = isinstance(answer, DatasetState)
             states[component.reference] = answer if known else DatasetState(f"faulty: {answer.reason}")

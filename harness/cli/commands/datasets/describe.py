@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.commands.datasets.named import DatasetArgument, build_named
-from harness.cli.options import DataDirectory, pool_of, settle_threads
+from harness.cli.options import DataDirectory, settle_threads
 from harness.cli.tables import table
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def describe(
     from harness.datasets.splits import SplitTable
     from harness.errors import HarnessError
     from harness.execution.apart import read
+    from harness.execution.pools.choice import pool_of
     from harness.machine.cache import cache_root
     from harness.plugins.loading import registry
     from harness.plugins.options import ComponentSpec
@@ -50,7 +51,7 @@ def describe(
     component = registry().find("dataset", name)
     built = build_named(component, options)
     try:
-        with pool_of(1, 1) as pool:
+        with pool_of(1, 1, registry()) as pool:
             data = read(ComponentSpec(name, options, Path.cwd()), cache_root(), built, component, pool)
         described = measure(data, split_of(data, SplitTable()))
     except HarnessError as error:

@@ -1,0 +1,74 @@
+"""What is asked for: a suite with changes, where and how it runs. A command's options, or a call's arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, as_typed
+from harness.execution.plan import Plan
+from harness.machine.host import MOST
+from harness.plugins.loading import Registry
+from harness.store import Run
+from harness.store.names import located, safe_name
+from harness.suite import LoadedSuite, load_suite
+from harness.suite.shipped import suite_path
+
+SuiteSource = str | os.PathLike[str] | Mapping[str, Any] | LoadedSuite
+"""A suite: the name of a shipped one, a file's path, the table itself, or one that was loaded."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be run, planned or explained; every field as the option of ``harness run`` that has its name.
+
+    ``assignments`` are ``key.path=value``; ``jobs`` None: one process a core.
+    """
+
+    suite: SuiteSource
+    assignments: Sequence[str] = ()
+    dataset: str | None = None
+    data_directory: Path | None = None
+    only: Sequence[str] = ()
+    seeds: Sequence[int] | None = None
+    device: str | None = None
+    jobs: int | None = None
+    threads: int = 1
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers of processes and threads that no machine has."""
+        for name, value, least in (("jobs", self.jobs, 0), ("threads", self.threads, 1)):
+            if value is not None and not (isinstance(value, int) and least <= value <= MOST):
+                msg = f"--{name} {as_typed(value, 80)}: not a whole number from {least} to {MOST}"
+                raise HarnessError(msg)
+
+    def load(self, plugins: Registry, only: Sequence[str] | None = None) -> LoadedSuite:
+        """Return the suite, changed; what the ``only`` experiments need must be installed.
+
+        Raises:
+            HarnessError: it or one of the changes is wrong.
+        """
+        source = suite_path(Path(self.suite)) if isinstance(self.suite, str | os.PathLike) else self.suite
+        return load_suite(
+            source,
+            plugins,
+            assignments=self.assignments,
+            dataset=self.dataset,
+            data_directory=self.data_directory,
+            seeds=self.seeds,
+            only=self.only if only is None else only,
+        )
+
+    def directory(self, loaded: LoadedSuite) -> Path:
+        """Return the run directory: ``out``, or ``runs/SUITE[-DATASET]``."""
+        return self.out or Path("runs") / located(Path("runs"), {loaded.label: safe_name(loaded.label)})[loaded.label]
+
+
+def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
+    """Return the run of a plan."""
+    planned = [(trial.row.experiment, trial.row.seed) for trial in made.trials]
+    return Run(directory, loaded.suite, made.dataset, planned, made.components)

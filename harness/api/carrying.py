@@ -1,0 +1,123 @@
+"""Carries a request out: plans it, takes its directory up, trains and tests, and notes how the run came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+
+from harness.api.asking import Request, planned_run
+from harness.execution.forecast import Timings, timings_path
+from harness.execution.plan import Plan, make_plan
+from harness.execution.pools.choice import pool_of
+from harness.execution.run import Outcome, execute
+from harness.execution.training import Conditions
+from harness.machine.host import host
+from harness.plugins.loading import Registry
+from harness.plugins.observers import Observers
+from harness.plugins.revisions import checkouts, revision
+from harness.store import Run, locked, set_aside, take_up
+from harness.suite import LoadedSuite
+from harness.text import duration
+
+CHECKPOINTS = "2m"
+"""The time between two checkpoints of a long trial, where none is asked for."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How trials run, beside what they are: durations as text (``"30m"``), see ``harness run``."""
+
+    timeout: str | None = None
+    checkpoint: str = CHECKPOINTS
+    fail_fast: bool = False
+    fresh: bool = False
+
+    def conditions(self, loaded: LoadedSuite) -> Conditions:
+        """Return them for a suite, which may have a time limit.
+
+        Raises:
+            HarnessError: a text is no duration.
+        """
+        limit = duration("--timeout", self.timeout) or duration("suite.timeout", loaded.suite.suite.timeout)
+        return Conditions(limit, self.fail_fast, duration("--checkpoint", self.checkpoint) or 0.0)
+
+
+def carry_out(
+    request: Request,
+    loaded: LoadedSuite,
+    plugins: Registry,
+    terms: Terms,
+    observers: Observers,
+    *,
+    watching: Sequence[object] = (),
+    command: Sequence[str],
+    moved: Callable[[Path], None] = lambda _aside: None,
+) -> tuple[Run, Outcome]:
+    """Train and test what a request asks for; return the run, and what became of its trials.
+
+    ``watching``: objects whose hooks observe this run alone, as context managers around it where they are some.
+    ``command``: how the run was asked for, in words, for its ``run.json``. ``moved`` is called with the place of an
+    earlier run that a fresh one moves aside.
+
+    An interrupt (`KeyboardInterrupt`) ends every process of the run and passes: finished trials are stored, and the
+    same request resumes.
+
+    Raises:
+        HarnessError: the request cannot be carried out; nothing is overwritten.
+    """
+    conditions = terms.conditions(loaded)
+    directory = request.directory(loaded)
+    with pool_of(request.jobs, request.threads, plugins) as pool:
+        made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
+        planned = planned_run(directory, loaded, made)
+        if terms.fresh and (aside := set_aside(directory)):
+            moved(aside)
+        with locked(directory):
+            here = take_up(planned)
+            notes = _notes(request, loaded, made, plugins, command)
+            here.write_header(notes)
+            with _observed(plugins, watching):
+                outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
+            here.write_header(notes | {"last_ended": _now()})
+    return here, outcome
+
+
+@contextmanager
+def _observed(plugins: Registry, watching: Sequence[object]) -> Iterator[None]:
+    """Call the hooks of some objects within the block."""
+    with ExitStack() as stack:
+        for observer in watching:
+            if hasattr(observer, "__exit__"):
+                stack.enter_context(observer)  # type: ignore[arg-type] # its class has both methods
+            plugins.manager.register(observer)
+            stack.callback(plugins.manager.unregister, observer)
+        yield
+
+
+def _notes(
+    request: Request, loaded: LoadedSuite, made: Plan, plugins: Registry, command: Sequence[str]
+) -> dict[str, object]:
+    from harness import __version__
+
+    return {
+        "harness": __version__,
+        "suite_file": _written(str(request.suite if isinstance(request.suite, str | PathLike) else loaded.path)),
+        "command": [_written(word) for word in command],
+        "last_started": _now(),
+        "environment": host(),
+        "git_commit": revision(loaded.path),
+        "git_checkouts": checkouts(plugins, made.components),
+    }
+
+
+def _written(text: str) -> str:
+    """Return a word of the command line for JSON: bytes that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,49 @@
+"""Plans a request without carrying it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from harness.api.asking import Request, planned_run
+from harness.execution.forecast import Timings, timings_path
+from harness.execution.outlook import Outlook, outlook
+from harness.execution.plan import Plan, make_plan
+from harness.execution.pools import Pool
+from harness.execution.pools.choice import pool_of
+from harness.execution.smoke import probe
+from harness.machine.paths import status_of
+from harness.plugins.loading import Registry
+from harness.store import Run, take_up
+from harness.suite import LoadedSuite
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """A plan, the run that it would go on with, and what would become of every trial."""
+
+    plan: Plan
+    run: Run
+    outlook: Outlook
+    problems: dict[str, str]
+    """Why experiments that were tried out cannot run, by name."""
+    pool: Pool
+    """Where more can be asked while it is open."""
+
+
+@contextmanager
+def foreseen(request: Request, loaded: LoadedSuite, plugins: Registry, *, probed: bool = False) -> Iterator[Foreseen]:
+    """Yield what a run of a request would do; ``probed``: a few batches of unknown trials are trained, for their time.
+
+    Raises:
+        HarnessError: the request cannot be carried out.
+    """
+    with pool_of(request.jobs, request.threads, plugins) as pool:
+        made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
+        here = planned_run(request.directory(loaded), loaded, made)
+        if status_of(here.directory):
+            here = take_up(here)
+        timings = Timings(timings_path())
+        problems = probe(made, pool, timings) if probed else {}
+        yield Foreseen(made, here, outlook(made, here, plugins, pool, timings, problems), problems, pool)

@@ -1,0 +1,39 @@
+"""The suites that harness ships with: ``full``, ``quick`` and others are named without a path."""
+
+from pathlib import Path
+
+from harness.errors import HarnessError, as_typed, nearest
+from harness.machine.paths import status_of
+
+_SUFFIX = ".toml"
+
+
+def shipped() -> dict[str, Path]:
+    """Return the files of the shipped suites by name, in the order of their names.
+
+    They are in the package where it was installed from a wheel, and in ``suites/`` beside it in a source tree.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "suites", package.parent / "suites"):
+        if files := {path.stem: path for path in sorted(folder.glob(f"*{_SUFFIX}"))}:
+            return files
+    return {}
+
+
+def suite_path(text: str | Path) -> Path:
+    """Return the file that a suite's name or path means.
+
+    A bare word that is a shipped suite's name means that suite, unless a file of exactly that path is there. Anything
+    else is a path, which is not looked up here.
+
+    Raises:
+        HarnessError: it is a bare word, and there is neither such a file nor such a suite.
+    """
+    path = Path(text)
+    if len(path.parts) != 1 or path.suffix or status_of(path):
+        return path
+    known = shipped()
+    if path.name not in known:
+        msg = f"{as_typed(path)}: no such file, and no suite of that name. {nearest(path.name, known)}"
+        raise HarnessError(msg)
+    return known[path.name]
