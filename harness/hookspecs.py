@@ -76,8 +76,9 @@ def register_peers(register: Callable[[str, Callable[[], Peer] | str], None]) ->
 def run_started(run: Mapping[str, Any]) -> None:
     """Observe that trials are about to run.
 
-    Called once a run, in the driver. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already done),
-    ``pending`` (to be trained), ``predicted_seconds`` (of their training; None where nothing like it has run here).
+    Called once a run, in the driver. Like all hooks below, it is called in a thread that each plugin has, in the order
+    of what happened. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already done), ``pending`` (to be
+    trained), ``predicted_seconds`` (of their training; None where nothing like it has run here).
     """
 
 

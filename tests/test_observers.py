@@ -1,33 +1,17 @@
-"""An observer that raises or is slow is not called again, and said so in a line; its traceback is for --debug."""
+"""Observers have threads: a slow one delays nothing, one that raises or hangs is not called again, in a line each."""
 
 import sys
+import threading
+from contextlib import suppress
 
 import pytest
 
 from harness import hookimpl
-from harness.plugins import observers
+from harness.plugins import observing
 from harness.plugins.loading import registry
 from harness.plugins.observers import Observers
 from tests.plugins_on_disk import distribution
-from tests.tiny import TINY
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 0.0
-
-    def __call__(self):
-        """Return the time."""
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Stand in for the clock of the observers."""
-    found = Clock()
-    monkeypatch.setattr(observers, "monotonic", found)
-    return found
+from tests.tiny import TINY, run_suite
 
 
 @pytest.fixture
@@ -35,8 +19,8 @@ def watched():
     """Return a function that registers a plugin and gives the observers."""
     registered = []
 
-    def watch(plugin):
-        registry().manager.register(plugin, "watching")
+    def watch(plugin, name="watching"):
+        registry().manager.register(plugin, name)
         registered.append(plugin)
         return Observers(registry().manager)
 
@@ -45,63 +29,137 @@ def watched():
         registry().manager.unregister(plugin)
 
 
-class Slow:
-    """An observer that takes its time."""
+class Tracker:
+    """An observer whose first epoch takes until it is released."""
 
-    def __init__(self, clock, seconds):
-        self.clock, self.seconds, self.calls = clock, seconds, 0
-
-    @hookimpl
-    def epoch_finished(self):
-        """Take some seconds."""
-        self.clock.now += self.seconds
-        self.calls += 1
+    def __init__(self):
+        self.released, self.entered = threading.Event(), threading.Event()
+        self.calls = []
 
     @hookimpl
-    def trial_finished(self):
-        """Take none."""
-        self.calls += 100
+    def epoch_finished(self, epoch):
+        """Wait."""
+        self.entered.set()
+        self.released.wait(60)
+        self.calls.append(epoch)
+
+    @hookimpl
+    def trial_finished(self, row):
+        """Note it."""
+        self.calls.append(row)
 
 
-def test_a_hook_that_delays_the_run_is_not_called_again(clock, watched):
-    """Its other hooks are, and it says so once."""
-    slow = Slow(clock, 4.0)
-    found = watched(slow)
-    for _ in range(10):
-        clock.now += 1.0
-        found.epoch_finished(trial={}, epoch={})
-    found.trial_finished(row={})
-    assert slow.calls == 103
-    assert found.faulty == {"watching.epoch_finished": "took 12 s, which delayed the run"}
+def test_a_slow_observer_delays_neither_a_row_nor_another_observer(tmp_path, watched, watcher):
+    """Rows are on disk, and the other has seen their ends, while the first call of its first epoch goes on."""
+    tracker = Tracker()
+    watched(tracker)
+    written = []
+
+    class Releasing:
+        """Lets the tracker go on when the last trial has its row."""
+
+        @hookimpl
+        def trial_finished(self, row):
+            """Note what is on disk."""
+            written.append((row["experiment"], tracker.calls[:]))
+            if len(written) == 3:
+                tracker.released.set()
+
+    watched(Releasing(), "releasing")
+    outcome, _ = run_suite(tmp_path)
+    assert not outcome.faulty
+    assert [calls for _, calls in written] == [[], [], []]
+    assert watcher.epochs == len([call for call in tracker.calls if isinstance(call, dict) and "epoch" in call]) == 9
+    ends = [call["experiment"] for call in tracker.calls if "experiment" in call]
+    assert ends == [experiment for experiment, _ in written]
 
 
-def test_a_hook_may_take_a_small_share_of_a_long_run(clock, watched):
-    """A second after each minute, for hours."""
-    slow = Slow(clock, 1.0)
-    found = watched(slow)
-    for _ in range(300):
-        clock.now += 60.0
-        found.epoch_finished(trial={}, epoch={})
-    assert slow.calls == 300
-    assert not found.faulty
+def test_a_full_queue_drops_epochs_and_no_end(monkeypatch, watched):
+    """And says it once, with how many."""
+    monkeypatch.setattr(observing, "MOST_WAITING", 2)
+    tracker = Tracker()
+    found = watched(tracker)
+    found.epoch_finished(trial={}, epoch=0)
+    assert tracker.entered.wait(60)
+    for number in range(1, 1203):
+        found.epoch_finished(trial={}, epoch=number)
+    for number in range(5):
+        found.trial_finished(row=f"row {number}")
+    tracker.released.set()
+    found.close()
+    assert tracker.calls == [0, 1, 2, *(f"row {number}" for number in range(5))]
+    assert found.faulty == {"watching.epoch_finished": "missed 1,200 calls: the observer was too slow"}
+
+
+def test_the_end_of_a_run_names_an_observer_that_does_not_return(watched):
+    """It waits for it with a limit; epochs that wait are dropped before ends."""
+    tracker = Tracker()
+    found = watched(tracker)
+    for number in range(3):
+        found.epoch_finished(trial={}, epoch=number)
+    found.trial_finished(row="row")
+    assert tracker.entered.wait(60)
+    found.close(0.05)
+    assert found.faulty == {
+        "watching.epoch_finished": "had not returned when the run ended and missed 2 calls",
+        "watching.trial_finished": "missed 1 call: the observer was too slow",
+    }
+    tracker.released.set()
+
+
+def test_at_the_end_ends_are_worth_more_waiting_than_epochs(watched):
+    """What is best effort goes first; the observer then gets the ends in the time that is left."""
+    tracker = Tracker()
+    found = watched(tracker)
+    for number in range(3):
+        found.epoch_finished(trial={}, epoch=number)
+    found.trial_finished(row="row")
+    assert tracker.entered.wait(60)
+    observer = found._observers["watching"]
+    dropping = observer.leave_out
+
+    def drop():
+        dropping()
+        tracker.released.set()
+
+    observer.leave_out = drop
+    found.close(0.9)
+    assert tracker.calls == [0, "row"]
+    assert found.faulty == {"watching.epoch_finished": "missed 2 calls: the observer was too slow"}
 
 
 class Endless:
     """An observer that never returns."""
 
+    def __init__(self):
+        self.ends = []
+
     @hookimpl
-    def trial_finished(self):
-        """Go on for ever."""
+    def epoch_finished(self):
+        """Go on for ever, whatever is raised once."""
+        with suppress(BaseException):
+            while True:
+                pass
         while True:
             pass
 
+    @hookimpl
+    def trial_finished(self, row):
+        """Note it."""
+        self.ends.append(row)
+
 
 def test_a_call_that_never_returns_is_ended(monkeypatch, watched):
-    """The run goes on."""
-    monkeypatch.setattr(observers, "CALL_SECONDS", 0.2)
-    found = watched(Endless())
-    found.trial_finished(row={})
-    assert found.faulty == {"watching.trial_finished": "raised took longer than 0.2 s"}
+    """The hook is not called again; others are."""
+    monkeypatch.setattr(observing, "CALL_SECONDS", 0.05)
+    monkeypatch.setattr(observing, "LOOK_SECONDS", 0.02)
+    endless = Endless()
+    found = watched(endless)
+    found.epoch_finished(trial={}, epoch={})
+    found.trial_finished(row="row")
+    found.close(60)
+    assert endless.ends == ["row"]
+    assert found.faulty == {"watching.epoch_finished": "took longer than 0.05 s: it was not called again"}
 
 
 SOURCE = """
@@ -115,7 +173,7 @@ def epoch_finished(epoch):
 
 
 @pytest.fixture
-def observing(tmp_path, monkeypatch):
+def installed(tmp_path, monkeypatch):
     """Return a function that installs an observer."""
     monkeypatch.syspath_prepend(tmp_path / "site")
 
@@ -130,9 +188,9 @@ def observing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("error", ["ValueError", "SystemExit", "GeneratorExit"])
-def test_the_command_says_it_once_and_shows_a_traceback_for_debug(observing, typed, error):
+def test_the_command_says_it_once_and_shows_a_traceback_for_debug(installed, typed, error):
     """The exit code is that of the trials."""
-    observing(absent="json", error=error)
+    installed(absent="json", error=error)
     line = f"observer harness-moody:moody.epoch_finished raised {error}: not my day: it was not called again"
     output = typed("run", "tiny.toml", "--only", "A", "--jobs", "0").err
     assert output.count(line) == 1
@@ -143,9 +201,9 @@ def test_the_command_says_it_once_and_shows_a_traceback_for_debug(observing, typ
 
 
 @pytest.mark.parametrize("options", [[], ["--quiet"]])
-def test_a_quarantined_observer_is_mentioned(observing, typed, options):
+def test_a_quarantined_observer_is_mentioned(installed, typed, options):
     """It observes nothing, and would not be missed."""
-    observing(absent="no_such_module", error="ValueError")
+    installed(absent="no_such_module", error="ValueError")
     output = typed("run", "tiny.toml", "--only", "A", "--jobs", "0", *options).err
     line = "plugin moody (harness-moody 0.1) is quarantined: ModuleNotFoundError: No module named 'no_such_module'"
     assert output.count(line) == 1

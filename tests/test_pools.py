@@ -167,7 +167,7 @@ class Scripted:
 
 
 def test_an_end_is_taken_before_other_tasks_reports(monkeypatch):
-    """An observer that is slow with reports delays no row; a task's own reports come before its end, in their order."""
+    """What is said of others waits; a task's own reports come before its end, in their order."""
     pool = Processes(2)
     monkeypatch.setattr(pool, "_new_process", lambda _: pool._processes.append(Scripted()) or pool._processes[-1])
     heard = []
@@ -176,13 +176,13 @@ def test_an_end_is_taken_before_other_tasks_reports(monkeypatch):
     ]
     first, second = pool._processes
     for number in (1, 2, 3):
-        pool._messages.put((first, "said", 1, pickle.dumps(number)))
-        pool._messages.put((second, "said", 2, pickle.dumps(number)))
+        pool._messages.put((first, "said", 1, pickle.dumps([number])))
+        pool._messages.put((second, "said", 2, pickle.dumps([number])))
     pool._messages.put((second, "done", 2, pickle.dumps("B")))
     assert pool.wait() == [futures[1]]
-    assert heard == [("B", 1), ("B", 2), ("B", 3)]
-    pool._messages.put((first, "said", 1, pickle.dumps(4)))
+    assert heard == [*(("B", number) for number in (1, 2, 3)), *(("A", number) for number in (1, 2, 3))]
+    pool._messages.put((first, "said", 1, pickle.dumps([4, 5])))
     pool._messages.put((first, "done", 1, pickle.dumps("A")))
     assert pool.wait() == [futures[0]]
-    assert heard[3:] == [("A", 1), ("A", 2), ("A", 3), ("A", 4)]
+    assert heard[6:] == [("A", 4), ("A", 5)]
     assert [future.result() for future in futures] == ["A", "B"]

@@ -194,8 +194,8 @@ def test_an_observer_that_raises_is_reported_and_ends_nothing(tmp_path, watcher)
     outcome = observed(clumsy, tmp_path)
     assert outcome.all_well
     assert outcome.faulty == {
-        "watching.run_started": f"raised KeyError: {str(tmp_path / 'run')!r}",
-        "watching.epoch_finished": "raised SystemExit: 1",
+        "watching.run_started": f"raised KeyError: {str(tmp_path / 'run')!r}: it was not called again",
+        "watching.epoch_finished": "raised SystemExit: 1: it was not called again",
     }
     assert clumsy.finished == 3
     assert watcher.epochs == 9

@@ -14,7 +14,7 @@ from harness.execution.pools import Pool
 from harness.execution.resume import Lookup, look_up, settle
 from harness.execution.training import Conditions, foreknown, train_all
 from harness.plugins.loading import Registry
-from harness.plugins.observers import Observers
+from harness.plugins.observers import END_SECONDS, INTERRUPTED_SECONDS, Observers
 from harness.rows import TrialRow
 from harness.store import Run, clear, read_classes, read_sums, write_classes
 from harness.store.ensembles import ensemble_rows
@@ -32,7 +32,7 @@ class Outcome:
     stale: list[str]
     """Trials whose rows were of another split or recipe, and how they differ."""
     faulty: dict[str, str]
-    """Observers that raised or were slow, as ``plugin.hook``, and what they did."""
+    """Observers that raised, were slow or never returned, as ``plugin.hook``, and what they did."""
 
     @property
     def all_well(self) -> bool:
@@ -81,6 +81,7 @@ def execute(
     }
     observers.run_started(run=about)
     together: list[TrialRow] = []
+    patience = INTERRUPTED_SECONDS
     try:
         for row in train_all(run, pending, pool, observers, conditions, timings):
             rows[row.experiment, row.seed] = row
@@ -89,10 +90,13 @@ def execute(
         together = answer_all(run, plan, pool, conditions)
         every = list(run.rows())
         read_sums(run, [*every, *ensemble_rows(run, every)])  # so that no table waits for them
+        patience = END_SECONDS
     except Stopped:
+        patience = END_SECONDS
         pool.stop()
     finally:
         observers.run_finished(run=about | {"statuses": dict(Counter(row.status for row in rows.values()))})
+        observers.close(patience)
     return Outcome([*rows.values(), *together], damaged, stale, observers.faulty)
 
 

@@ -1,14 +1,12 @@
-"""Calls the observers of a run; one that raises or is slow is reported and neither ends nor delays the run."""
+"""Calls the observers of a run, each in a thread; one that raises, is slow or hangs is reported and delays nothing."""
 
-import traceback
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 import pluggy
 
-from harness.errors import one_line
-from harness.plugins.foreign import foreign
+from harness.plugins.observing import Call, Observer
 
 OBSERVED = (
     "run_started",
@@ -20,27 +18,25 @@ OBSERVED = (
     "trial_evaluated",
     "run_finished",
 )
-CALL_SECONDS = 30.0
-"""The limit of a call, which then ends."""
-ALLOWED_SECONDS = 10.0
-"""How long all calls of a hook may take together, in a run of any length."""
-ALLOWED_SHARE = 0.05
-"""The share of the run's time that they may take beyond that."""
+END_SECONDS = 30.0
+"""How long the end of a run waits for observers; after two thirds of it, calls that are best effort are left out."""
+INTERRUPTED_SECONDS = 2.0
+"""How long it waits when the user has interrupted the run."""
 
 
 class Observers:
-    """Calls the hooks of `harness.hookspecs` that observe a run, as methods of the same names.
+    """Calls the hooks of `harness.hookspecs` that observe a run, as methods of the same names, which return at once.
 
-    A hook that raised or took too long is not called again. ``faulty`` says what each such hook did, by plugin and
-    hook; ``tracebacks`` has the tracebacks.
+    Each plugin has a thread, and calls that wait for it, in the order in which they happened. `close` waits for them.
+    ``faulty`` says what each hook did that raised, was slow or never returned, by plugin and hook; ``tracebacks`` has
+    the tracebacks.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
         self.faulty: dict[str, str] = {}
         self.tracebacks: dict[str, str] = {}
-        self._started = monotonic()
-        self._taken: dict[str, float] = {}
+        self._observers: dict[str, Observer] = {}
         for name in OBSERVED:
             setattr(self, name, self._caller(name))
 
@@ -53,28 +49,30 @@ class Observers:
     trial_evaluated: Callable[..., None]
     run_finished: Callable[..., None]
 
+    def close(self, seconds: float = END_SECONDS) -> None:
+        """Wait until all calls were made, at most ``seconds``; then note which were not."""
+        began = monotonic()
+        observers, self._observers = self._observers, {}
+        for observer in observers.values():
+            observer.close()
+        for observer in observers.values():
+            if not observer.join(began + seconds * 2 / 3 - monotonic()):
+                observer.leave_out()
+        for observer in observers.values():
+            observer.join(began + seconds - monotonic())
+            observer.conclude()
+            self.faulty |= observer.faults
+            self.tracebacks |= observer.tracebacks
+
     def _caller(self, name: str) -> Callable[..., None]:
         hook = getattr(self._manager.hook, name)
 
         def call(**arguments: Any) -> None:
             for implementation in hook.get_hookimpls():
-                place = f"{implementation.plugin_name}.{name}"
-                if place not in self.faulty:
-                    values = [arguments[key] for key in implementation.argnames]
-                    self._observe(place, implementation.function, values)
+                plugin = implementation.plugin_name
+                if plugin not in self._observers:
+                    self._observers[plugin] = Observer(plugin)
+                values = [arguments[key] for key in implementation.argnames]
+                self._observers[plugin].put(Call(name, f"{plugin}.{name}", implementation.function, values))
 
         return call
-
-    def _observe(self, place: str, function: Callable[..., None], values: list[Any]) -> None:
-        began = monotonic()
-        try:
-            with foreign(CALL_SECONDS, aside=False):
-                function(*values)
-        except Exception as error:  # noqa: BLE001 - an observer must not end the run
-            self.faulty[place] = f"raised {one_line(error)}"
-            self.tracebacks[place] = "".join(traceback.format_exception(error))
-            return
-        ended = monotonic()
-        taken = self._taken[place] = self._taken.get(place, 0.0) + ended - began
-        if taken > ALLOWED_SECONDS + ALLOWED_SHARE * (ended - self._started):
-            self.faulty[place] = f"took {taken:.0f} s, which delayed the run"

@@ -118,7 +118,7 @@ def _say_faults(plugins: Registry | None, observers: Observers) -> None:
     for entry in plugins.quarantined if plugins else ():
         say(f"plugin {entry.plugin} ({entry.distribution} {entry.version}) is quarantined: {entry.error}", err=True)
     for place, what in observers.faulty.items():
-        say(f"observer {place} {what}: it was not called again", err=True)
+        say(f"observer {place} {what}", err=True)
         if "--debug" in sys.argv:
             typer.echo(observers.tracebacks.get(place, ""), err=True)
 

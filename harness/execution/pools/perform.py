@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
@@ -14,6 +15,7 @@ from harness.errors import one_line
 from harness.execution.pools.logs import Log, limit
 from harness.plugins.foreign import from_user
 from harness.plugins.loading import Registry
+from harness.plugins.observing import Attendant
 from harness.trial.tasks import Failure, Report, Task
 
 _LOG = logging.getLogger(__name__)
@@ -69,10 +71,20 @@ def _logged(log: Path | None, *, own_process: bool) -> Iterator[None]:
             sys.stderr.flush()
             for descriptor in (1, 2):
                 os.dup2(raw.fileno(), descriptor)
-        stack.enter_context(redirect_stdout(file))
-        stack.enter_context(redirect_stderr(file))
+        stack.enter_context(redirect_stdout(_Redirected(file, sys.stdout)))
+        stack.enter_context(redirect_stderr(_Redirected(file, sys.stderr)))
         stack.enter_context(_handled(file))
         yield
+
+
+class _Redirected:
+    """A job's standard stream: its log, but for the threads of observers, which may share its process."""
+
+    def __init__(self, log: TextIO, stream: TextIO) -> None:
+        self._log, self._stream = log, stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream if isinstance(threading.current_thread(), Attendant) else self._log, name)
 
 
 @contextmanager

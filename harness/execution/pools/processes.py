@@ -26,6 +26,8 @@ _STARTS = 3
 """After this many failed starts in a row no more are tried."""
 _GRACE = 1.0
 """Seconds between the end of a process and the moment when nothing more is expected from its pipe."""
+_AT_ONCE = 10_000
+"""Messages that are taken between two looks at clocks: a process that says more and more must not prevent them."""
 _LOOK_SECONDS = 0.25
 """How often clocks and processes are looked at. Short: on Windows no interrupt ends a wait for a queue."""
 
@@ -59,8 +61,6 @@ class Processes:
         self.slots = slots
         self._start_seconds = start_seconds
         self._messages: SimpleQueue[Message] = SimpleQueue()
-        self._unheard: list[Message] = []
-        """Reports that what ended meanwhile went before."""
         self._processes: list[Process] = []
         self._free: list[Process] = []
         self._leaving: list[Process] = []
@@ -124,19 +124,15 @@ class Processes:
             process.send(running.number, running.content)
 
     def _hear(self, ended: list[Future[Any]]) -> None:
-        """Take what processes say; a report alone only while nothing ends: a row waits for no observer of another."""
+        """Take what processes say: first what those say whose task ends, so that no row waits for others' reports."""
+        messages: list[Message] = []
         with suppress(Empty):
-            if not self._unheard:
-                self._unheard.append(self._messages.get(timeout=_LOOK_SECONDS))
-            while True:
-                self._unheard.append(self._messages.get_nowait())
-        urgent = {process for process, kind, *_ in self._unheard if kind != "said"}
-        first = [message for message in self._unheard if message[0] in urgent]
-        self._unheard = [message for message in self._unheard if message[0] not in urgent]
-        for message in first:
+            messages.append(self._messages.get(timeout=_LOOK_SECONDS))
+            while len(messages) < _AT_ONCE:
+                messages.append(self._messages.get_nowait())
+        urgent = {process for process, kind, *_ in messages if kind != "said"}
+        for message in sorted(messages, key=lambda message: message[0] not in urgent):
             self._take(message, ended)
-        if self._unheard and not ended:
-            self._take(self._unheard.pop(0), ended)
 
     def _take(self, message: Message, ended: list[Future[Any]]) -> None:
         process, kind, number, content = message
@@ -167,7 +163,8 @@ class Processes:
                 said = plain.loads(content)
             except Exception:  # noqa: BLE001 - what cannot be read here is left out: reports are best effort
                 return
-            running.report(said)
+            for report in said if type(said) is list else ():
+                running.report(report)
 
     def _look(self, ended: list[Future[Any]]) -> None:
         """See which processes have ended or take too long."""
