@@ -101,3 +101,20 @@ def test_batch_size_varies_nothing_else():
     for one in found.values():
         other = {"group", "description", "batch_size"}
         assert one.model_dump(exclude=other) == full.model_dump(exclude=other)
+
+
+def test_future_work_changes_one_thing_at_a_time():
+    """M4c, M4d and M4e are M3b but for the loss and its weights; M4b is M4a but for the augmentation."""
+    full, experiments = shipped("full").experiments, shipped("future-work").experiments
+    assert {name: experiments[name] for name in full} == full
+    about = {"group", "description"}
+    for name, base, key in (
+        ("M4b", "M4a", "augment"),
+        ("M4c", "M3b", "class_weights"),
+        ("M4d", "M3b", "loss"),
+        ("M4e", "M3b", "loss"),
+    ):
+        before, after = (experiments[each].model_dump(exclude=about) for each in (base, name))
+        assert {each for each in after | before if before.get(each) != after.get(each)} == {key}, name
+    models = {name: experiments[name].model.name for name in ("M4a", "M4f")}
+    assert models == {"M4a": "cnn", "M4f": "resnet"}
