@@ -9,6 +9,7 @@ import pytest
 
 from harness.machine.kernels import TUNING_OFF, VARIABLE, Kernel, candidates, choice, chosen, settle_kernel
 from harness.machine.kernels.rate import multiply_rate
+from harness.machine.measured import machine_with
 from harness.machine.threads import numpy_library
 from tests.tiny import TINY
 
@@ -29,7 +30,7 @@ def keep(path, fastest):
     """Write what a measurement would have found here."""
     path.parent.mkdir(exist_ok=True)
     entry = {"fastest": fastest, "own": "Other", "rates": {"Other": 1e9, fastest: 2e9}}
-    path.write_text(json.dumps({choice._machine(): entry}))
+    path.write_text(json.dumps({machine_with("numpy"): entry}))
 
 
 def kernels_here():
@@ -133,10 +134,10 @@ def test_a_file_that_makes_no_sense_is_measured_anew(tuning, monkeypatch, conten
     """And written anew: a file that does not read, an entry of other keys or of values of another type."""
     tuning.parent.mkdir()
     no_json = content in ("", "[]", "{nonsense", DEEP)
-    tuning.write_text(content if no_json else json.dumps({choice._machine(): content}))
+    tuning.write_text(content if no_json else json.dumps({machine_with("numpy"): content}))
     monkeypatch.setattr(choice, "_measure", lambda: Kernel(None, "Own", {"Own": 1.0}))
     assert settle_kernel().own == "Own"
-    assert json.loads(tuning.read_text())[choice._machine()]["own"] == "Own"
+    assert json.loads(tuning.read_text())[machine_with("numpy")]["own"] == "Own"
 
 
 @pytest.mark.slow

@@ -59,13 +59,18 @@ class TorchBackend:
         return resolve(device).type == "cpu"
 
     def environment(self, device: str) -> Mapping[str, str]:
-        """Return torch's version and its BLAS; on CUDA its version, the driver's, the device's name and limits."""
+        """Return torch's version and the library of linear layers; on CUDA its version, the driver's, the device's.
+
+        The device's are its name and limits.
+        """
         import torch
 
         versions = {"torch": torch.__version__}
         place = resolve(device)
         if place.type == "cpu":
-            return versions | {"device": "cpu", "blas": _blas()}
+            from harness_torch.library import described, library
+
+            return versions | {"device": "cpu", "blas": described(library())}
         gpu = torch.cuda.get_device_properties(place)
         cuda = {
             "device": gpu.name,
@@ -121,14 +126,3 @@ def _cuda_missing(device: str) -> str | None:
         return f"no CUDA device: {why}"
     index, count = int(device.partition(":")[2] or 0), torch.cuda.device_count()
     return None if index < count else f"no CUDA device {index}: there are {count}"
-
-
-def _blas() -> str:
-    """Return the library of the CPU's matrix products and the instructions in use: ``"mkl 2024.2 AVX512"``."""
-    import torch
-
-    configuration = torch.__config__.show()
-    mkl = re.search(r"Math Kernel Library Version (\S+?)-", configuration)
-    other = re.search(r"BLAS_INFO=(\w+)", configuration)
-    library = f"mkl {mkl[1]}" if mkl else other[1] if other else "unknown"
-    return f"{library} {torch.backends.cpu.get_cpu_capability()}"

@@ -28,6 +28,8 @@ from harness.interfaces import (
 )
 from harness_torch.blocks import ChannelsLastFlatten, Mean, ResidualBlock
 from harness_torch.dropout import KeyedDropout, Masks
+from harness_torch.library import library
+from harness_torch.linear import OneDnnLinear
 
 ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     # In place where the gradient follows from the result: a pass over memory saved.
@@ -52,6 +54,8 @@ class Site:
     """Rows in a batch of training, at most."""
     device: torch.device
     dtype: torch.dtype
+    rounded: bool
+    """Whether products are of bfloat16: torch leaves those to oneDNN itself."""
     masks: Masks
     before: nn.Module | None
     """The module that gives it its input; None for the first of a network or a block."""
@@ -62,9 +66,11 @@ class Site:
         return isinstance(self.before, _FORGETFUL)
 
 
-def _linear(layer: Linear, _site: Site) -> nn.Module:
+def _linear(layer: Linear, site: Site) -> nn.Module:
+    fits = site.device.type == "cpu" and site.dtype == torch.float32 and not site.rounded
+    kind = OneDnnLinear if fits and library() == "onednn" else nn.Linear
     # On "meta" no weights are drawn: they would come from torch's global generator.
-    return nn.Linear(layer.inputs, layer.outputs, device="meta")
+    return kind(layer.inputs, layer.outputs, device="meta")
 
 
 def _batch_norm(layer: BatchNorm, site: Site) -> nn.Module:
@@ -113,9 +119,12 @@ MULTIPLYING = (nn.Linear, nn.Conv2d)
 """The modules that multiply matrices: in bfloat16 their parameters have that precision."""
 
 
-def build_modules(spec: NetworkSpec, masks: Masks, device: torch.device, dtype: torch.dtype) -> nn.Sequential:
+def build_modules(
+    spec: NetworkSpec, masks: Masks, device: torch.device, dtype: torch.dtype, *, rounded: bool
+) -> nn.Sequential:
     """Return the modules; their parameters, named as the blocks of the specification, are still to be set."""
-    return nn.Sequential(*_chain(spec.layers, Site(spec.row_shape, spec.batch_size, device, dtype, masks, None)))
+    site = Site(spec.row_shape, spec.batch_size, device, dtype, rounded, masks, None)
+    return nn.Sequential(*_chain(spec.layers, site))
 
 
 def _chain(layers: Sequence[Layer], site: Site) -> list[nn.Module]:

@@ -47,7 +47,7 @@ class TorchNetwork:
         mixed = context.precision == "bfloat16"
         dtype = torch.float32 if mixed else getattr(torch, context.precision)
         self._masks: Masks = DeviceMasks(device) if device.type == "cuda" else HostMasks()
-        self._modules = build_modules(spec, self._masks, device, dtype)
+        self._modules = build_modules(spec, self._masks, device, dtype, rounded=mixed)
         self._parameters = Parameters(spec, self._modules, dtype, device, rounded=mixed)
         self._loss = loss_for(spec, dtype, device)
         self._draws = random_draws(self._modules)

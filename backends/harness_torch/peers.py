@@ -40,8 +40,11 @@ class Eager:
         return []
 
     def environment(self, device: str) -> Mapping[str, str]:
-        """Return the backend's: the library is the same."""
-        return TorchBackend().environment(device)
+        """Return the backend's, but for the library of linear layers: here it is always torch's BLAS."""
+        from harness_torch.library import described
+
+        environment = TorchBackend().environment(device)
+        return {**environment, "blas": described("blas")} if "blas" in environment else environment
 
     def build(self, spec: NetworkSpec, learning_rate: float, context: Context) -> PlainNetwork:
         """Return a network on the context's device."""

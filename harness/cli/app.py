@@ -82,7 +82,7 @@ def _options(
     no_tune: bool = typer.Option(
         False,
         "--no-tune",
-        help="Let OpenBLAS choose its kernel instead of the fastest measured one. Also: HARNESS_NO_TUNE=1.",
+        help="Let each library choose how it multiplies matrices, and measure none. Also: HARNESS_NO_TUNE=1.",
     ),
     version: bool = typer.Option(
         False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."

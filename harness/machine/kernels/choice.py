@@ -4,16 +4,12 @@ import json
 import os
 import platform
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-from harness.machine.cache import cache_root
-from harness.machine.files import read_json, write_json
-from harness.machine.host import host
-from harness.machine.installed import version
+from harness.machine.measured import keep, machine_with, recall
 from harness.machine.supervised import Child
 
 VARIABLE = "OPENBLAS_CORETYPE"
@@ -24,8 +20,7 @@ WORTH = 1.02
 """How many times as fast as OpenBLAS's choice another kernel must be."""
 
 _ROUNDS = 2
-_MOST = 1 << 20
-"""The most bytes of the file that are read; entries of a thousand machines have a fifth of that."""
+_FILE = "kernels.json"
 _PROGRAM = """
 import json
 import sys
@@ -67,7 +62,7 @@ def settle_kernel(say: Callable[[str], None] = lambda _text: None) -> Kernel | N
         kernel = _measure()
         if kernel is None:
             return None
-        _keep(kernel)
+        keep(_FILE, machine_with("numpy"), asdict(kernel))
     if kernel.fastest:
         os.environ[VARIABLE] = kernel.fastest
     return kernel
@@ -78,7 +73,7 @@ def chosen() -> Kernel | None:
     from pydantic import TypeAdapter  # here, so that processes that measure a kernel do not load it
 
     try:
-        kernel = TypeAdapter(Kernel).validate_python(_read().get(_machine()))
+        kernel = TypeAdapter(Kernel).validate_python(recall(_FILE, machine_with("numpy")))
     except ValueError:  # none, or written by another version
         return None
     # Only known names may go into the environment: a damaged file could have anything, a NUL too.
@@ -96,12 +91,6 @@ def candidates() -> list[str]:
     except OSError:
         return []
     return [kernel for flag, kernel in _KERNELS.get(platform.machine(), {}).items() if flag in flags]
-
-
-def _keep(kernel: Kernel) -> None:
-    # Each machine has an entry, because machines may share a cache.
-    with suppress(OSError):  # the next call measures again
-        write_json(_path(), _read() | {_machine(): asdict(kernel)})
 
 
 def _measure() -> Kernel | None:
@@ -130,20 +119,3 @@ def _rate(kernel: str | None) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return measured
-
-
-def _path() -> Path:
-    return cache_root() / "kernels.json"
-
-
-def _read() -> dict[str, Any]:
-    try:
-        kernels = read_json(_path(), most=_MOST)
-    except (OSError, ValueError):
-        return {}
-    return kernels if isinstance(kernels, dict) else {}
-
-
-def _machine() -> str:
-    """Return what the fastest kernel depends on."""
-    return f"{host()['processor']} ({platform.machine()}), numpy {version('numpy')}"
