@@ -111,7 +111,9 @@ def trial_remarked(trial: Mapping[str, Any], remark: str) -> None:
 
 @hookspec
 def trial_lost(trial: Mapping[str, Any], reason: str) -> None:
-    """Observe that a trial's process died, and that it will be run once more, by itself, when the others have ended.
+    """Observe that a trial's process died, or the node of a cluster that ran it was lost: it will run once more.
+
+    After its process died it runs by itself, when the others have ended; after the loss of a node, on another.
 
     Called at most once a trial, in the driver. ``trial`` as in `trial_started`; ``reason``: one line.
     """

@@ -99,3 +99,17 @@ def test_a_result_that_cannot_be_passed_on_is_a_failure(pool):
     assert isinstance(results[0], Failure)
     assert results[0].reason.startswith("its result cannot be passed on: ")
     assert results[1][0] == "cpu"
+
+
+def test_a_device_serves_as_many_tasks_as_the_suite_shares_it_among(pool):
+    """Two at a time where it is shared by two, and each is said to have run beside another."""
+    beside = set()
+    works = [
+        Work(Task(nap, Nap(index), "nap"), ("cuda:0",), share=2, beside=lambda index=index: beside.add(index))
+        for index in range(4)
+    ]
+    spans = [result for _, result in together(pool, works)]
+    at_once = [sum(overlaps(one, other) for other in spans) for one in spans]
+    assert max(at_once) > 1
+    assert all(sum(other[1] <= one[1] < other[2] for other in spans) <= 2 for one in spans)
+    assert beside == {0, 1, 2, 3}

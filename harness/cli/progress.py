@@ -84,8 +84,8 @@ class Lines(Quiet):
 
     @hookimpl
     def trial_lost(self, trial: Mapping[str, Any], reason: str) -> None:
-        """Print that a trial's process died."""
-        self._say(f"{_name(trial)}: {reason}; the trial will run once more, alone")
+        """Print that a trial's process died, or its node was lost."""
+        self._say(f"{_name(trial)}: {reason}; the trial will run once more")
 
     @hookimpl
     def trial_finished(self, row: Mapping[str, Any]) -> None:

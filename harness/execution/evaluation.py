@@ -9,6 +9,7 @@ from harness.execution.dispatch import Stopped, Work, together
 from harness.execution.ensembles import needed
 from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
+from harness.execution.pools.pool import Spread
 from harness.execution.training import Conditions
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
@@ -43,11 +44,11 @@ def evaluate_all(
     """
     third_party = any(registry.third_party("perturbation", table.perturbation) for table in run.suite.robustness)
     due, keep = _due(run, plan, asked)
-    groups = _grouped(due, pool.slots)
+    groups = _grouped(due, pool)
     while groups:
         alone: list[list[_Member]] = []
         tasks = [_task(run, plan, group, keep, conditions, isolated=third_party) for group in groups]
-        works = [Work(task, group[0][0].devices) for task, group in zip(tasks, groups, strict=True)]
+        works = [_work(task, group, run) for task, group in zip(tasks, groups, strict=True)]
         for index, returned in together(pool, works):
             group = groups[index]
             result = received.evaluated(returned, tasks[index].argument, run.dataset.sizes["test"])
@@ -90,19 +91,33 @@ def _fingerprint(run: Run, plan: Plan, row: TrialRow) -> str:
     return evaluation_fingerprint(row.fingerprint, run.suite.robustness, plan.perturbations)
 
 
-def _grouped(due: Sequence[_Member], slots: int) -> list[list[_Member]]:
+def _work(task: Task, group: Sequence[_Member], run: Run) -> Work:
+    needs = tuple(dict.fromkeys(need for planned, _ in group for need in planned.needs))
+    return Work(task, group[0][0].devices, needs=needs, share=run.suite.suite.share_device)
+
+
+def _grouped(due: Sequence[_Member], pool: Pool) -> list[list[_Member]]:
     """Return groups to measure together: of one backend and device, as many as there are slots, none too large.
 
-    A trial with third-party code is measured alone: what it does to its process reaches no other trial.
+    A trial with third-party code is measured alone: what it does to its process reaches no other trial. On a cluster
+    the trials of a group can be measured on the same nodes.
     """
     kinds: dict[Any, list[_Member]] = {}
     for planned, spec in due:
-        kinds.setdefault((spec.backend, planned.devices, spec.third_party), []).append((planned, spec))
+        kind = (spec.backend, planned.devices, _able(pool, planned), spec.third_party)
+        kinds.setdefault(kind, []).append((planned, spec))
     groups = []
     for (*_, third_party), members in kinds.items():
-        size = 1 if third_party else min(_TOGETHER, -(-len(members) // slots))
+        size = 1 if third_party else min(_TOGETHER, -(-len(members) // max(pool.slots, 1)))
         groups += [members[start : start + size] for start in range(0, len(members), size)]
     return groups
+
+
+def _able(pool: Pool, planned: PlannedTrial) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return which nodes of a cluster can measure a trial, each with its devices; nothing of other pools."""
+    if not isinstance(pool, Spread):
+        return ()
+    return tuple((node.name, pool.devices(node, planned.needs)) for node in pool.nodes())
 
 
 def _task(

@@ -38,6 +38,8 @@ class PlannedTrial:
     spec: TrialSpec | None
     devices: tuple[str, ...] = ()
     """The devices that it may be trained on."""
+    needs: tuple[str, ...] = ()
+    """What a node of a cluster must be able to do, as `harness.execution.dispatch.Work` has it."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ def make_plan(
             spec = None
             if answer.backend:
                 spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
-            trials.append(PlannedTrial(row, spec, answer.devices))
+            needs = (answer.needs,) if answer.needs else ()
+            trials.append(PlannedTrial(row, spec, answer.devices, needs))
     tests = perturbation_components(suite.robustness, registry)
     return Plan(data, trials, tests, families(suite, registry))
 

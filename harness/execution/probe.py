@@ -8,7 +8,9 @@ from harness.descent import for_blocks
 from harness.errors import HarnessError, one_line, shown
 from harness.execution.apart import GRACE, result_of
 from harness.execution.pools import Failure, Pool, Task
+from harness.execution.pools.pool import Spread
 from harness.interfaces import Backend, BatchTrainingBackend, NetworkSpec, Precision, ReducedPrecision
+from harness.machine.files import checksum
 from harness.plugins.foreign import LateError, foreign, patience
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
@@ -42,6 +44,8 @@ class Answer:
     backend: str | None
     devices: tuple[str, ...] = ()
     reason: str = ""
+    needs: str = ""
+    """On a cluster, what a node must be able to do: a key of `Spread.devices`."""
 
 
 def probe(questions: Sequence[Question], registry: Registry, _report: Report) -> list[Answer]:
@@ -51,16 +55,60 @@ def probe(questions: Sequence[Question], registry: Registry, _report: Report) ->
 
 
 def ask(pool: Pool, registry: Registry, questions: Sequence[Question]) -> list[Answer]:
-    """Answer questions by a job in a pool."""
+    """Answer questions by a job in a pool; on a cluster by one on each node."""
     # Many experiments ask the same. Questions are compared by their text, as their options cannot be hashed.
     unique = list({repr(question): question for question in questions}.values())
-    answers = _run(pool, registry, unique)
+    answers = _on_nodes(pool, registry, unique) if isinstance(pool, Spread) else _answers(pool, registry, unique)
+    known = dict(zip(map(repr, unique), answers, strict=True))
+    return [known[repr(question)] for question in questions]
+
+
+def _answers(pool: Pool, registry: Registry, questions: list[Question]) -> list[Answer]:
+    answers = _run(pool, registry, questions)
     if isinstance(answers, Failure):
         # One of the backends ended the job: asked alone, each shows whether it was the one.
         fatal: dict[str, str] = {}
-        answers = [_alone(pool, registry, question, fatal) for question in unique]
-    known = dict(zip(map(repr, unique), answers, strict=True))
-    return [known[repr(question)] for question in questions]
+        answers = [_alone(pool, registry, question, fatal) for question in questions]
+    return answers
+
+
+def _on_nodes(pool: Spread, registry: Registry, questions: list[Question]) -> list[Answer]:
+    """Return for each question the first of its backends that any node has, and take note of the nodes that have it."""
+    by_node = pool.each(lambda node: _answers(node, registry, questions))
+    chosen = [
+        _first(question, [answers[index] for answers in by_node.values()]) for index, question in enumerate(questions)
+    ]
+    narrowed = {
+        answer.needs: replace(question, backends=(answer.backend,))
+        for question, answer in zip(questions, chosen, strict=True)
+        if answer.backend
+    }
+
+    def able(node: Pool) -> dict[str, tuple[str, ...]]:
+        answers = _answers(node, registry, list(narrowed.values())) if narrowed else []
+        return {need: found.devices for need, found in zip(narrowed, answers, strict=True) if found.backend}
+
+    abilities = {
+        node: {
+            answer.needs: found.devices
+            for answer, found in zip(chosen, answers, strict=True)
+            if answer.backend and found.backend == answer.backend
+        }
+        for node, answers in by_node.items()
+    }
+    pool.learn(abilities, able)
+    return chosen
+
+
+def _first(question: Question, answers: Sequence[Answer]) -> Answer:
+    """Return the answer for a cluster: the first backend that a node has, and every device that it has anywhere."""
+    for backend in question.backends:
+        able = [answer.devices for answer in answers if answer.backend == backend]
+        if able:
+            devices = tuple(dict.fromkeys(device for found in able for device in found))
+            needs = checksum(repr(replace(question, backends=(backend,))))[:16]
+            return Answer(backend, devices, needs=needs)
+    return Answer(None, reason=" / ".join(dict.fromkeys(answer.reason for answer in answers)) or "no node answered")
 
 
 def _alone(pool: Pool, registry: Registry, question: Question, fatal: dict[str, str]) -> Answer:

@@ -103,6 +103,7 @@ def _rehearse(
                 isolated=isolated or trial.spec.third_party,
             ),
             trial.devices,
+            needs=trial.needs,
         )
         for trial in trials
         if trial.spec
@@ -118,12 +119,12 @@ def checkpoints(
     Workers say it, as they alone know the backend's environment.
     """
     waiting = [
-        (planned.spec, planned.devices)
+        (planned.spec, planned.devices, planned.needs)
         for planned, lookup in zip(trials, lookups, strict=True)
         if planned.spec and not lookup.row and run.checkpoint(planned.row.experiment, planned.row.seed).exists()
     ]
     works = []
-    for spec, devices in waiting:
+    for spec, devices, needs in waiting:
         trial = replace(spec, checkpoint=(run.checkpoint(spec.experiment, spec.seed).absolute(), 0.0))
         task = Task(
             checkpoint_remark,
@@ -132,7 +133,7 @@ def checkpoints(
             timeout=PATIENCE_SECONDS,
             isolated=spec.third_party,
         )
-        works.append(Work(task, devices))
+        works.append(Work(task, devices, needs=needs))
     return {
         (waiting[index][0].experiment, waiting[index][0].seed): received.text(result)
         for index, result in together(pool, works)

@@ -55,7 +55,7 @@ def train_all(
         for planned, result, beside in _run(run, waiting, pool, observers, conditions):
             if isinstance(result, Failure) and result.status == "died" and not alone:
                 again.append(planned)
-                _lost(run, planned, result, observers)
+                _lost(run, planned, result, observers, "alone")
                 continue
             row = _ended(run, planned, result, beside=beside)
             if timings and planned.spec:
@@ -68,12 +68,12 @@ def train_all(
         waiting = [again.pop(0)] if again else []
 
 
-def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observers) -> None:
-    """Tell that a trial will be run once more, its log too."""
+def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observers, where: str) -> None:
+    """Say that a trial will be run once more, in its log too."""
     if planned.spec:
         with suppress(OSError):
             log = run.log(planned.row.experiment, planned.row.seed)
-            append_line(log, f"{failure.reason}: the trial will run once more, alone")
+            append_line(log, f"{failure.reason}: the trial will run once more, {where}")
         observers.trial_lost(trial=_about(planned.spec), reason=failure.reason)
 
 
@@ -137,7 +137,15 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
         conditions.timeout,
         isolated=spec.third_party,
     )
-    return Work(task, planned.devices, started=lambda: observers.trial_started(trial=about), report=report)
+    return Work(
+        task,
+        planned.devices,
+        started=lambda: observers.trial_started(trial=about),
+        report=report,
+        needs=planned.needs,
+        share=run.suite.suite.share_device,
+        lost=lambda failure: _lost(run, planned, failure, observers, "elsewhere"),
+    )
 
 
 def _ended(run: Run, planned: PlannedTrial, result: Trained | Failure, *, beside: bool) -> TrialRow:

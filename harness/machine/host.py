@@ -5,20 +5,24 @@ import platform
 from functools import cache
 from pathlib import Path
 
+from harness.errors import printable
 from harness.machine.cgroups import cpu_quota
 
 MOST = 4096
 """Processes, or threads of a process: more than any machine has cores."""
+NODE = "HARNESS_NODE"
+"""The variable that names this machine in rows, where a cluster runs the trial."""
 
 
 @cache
 def host() -> dict[str, str]:
-    """Return this machine's system, processor and Python."""
+    """Return this machine's system, processor and Python, and its name on a cluster."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
         "cores": str(cores()),
         "python": platform.python_version(),
+        **({"node": printable(os.environ[NODE])} if os.environ.get(NODE) else {}),
     }
 
 

@@ -46,6 +46,8 @@ ExperimentName = Annotated[str, Field(pattern=r"^\w[\w .,=+@()\[\]-]*$", max_len
 class About(Table):
     """``[suite]``: what the suite is, the seeds of every experiment, and how long a trial may take.
 
+    ``share_device``: how many trials may use a device other than the CPU at a time.
+
     ``extends`` names a suite file beside this one, which this one changes: tables merge key by key, one that has a
     ``name`` replaces the inherited one whole (as it does in an experiment), and ``[[expect]]`` adds to the inherited.
     """
@@ -55,6 +57,7 @@ class About(Table):
     description: str = ""
     seeds: Seeds = [42]
     timeout: Duration | None = None
+    share_device: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 class DatasetTable(ComponentTable):

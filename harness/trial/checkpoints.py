@@ -129,11 +129,11 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[tupl
 def _decisive(name: str, value: str | None) -> str | None:
     """Return the part of a fact that can change a bit of a result.
 
-    Not the release of the operating system, the patch level of Python or the number of cores: arithmetic is the
-    processor's and the libraries', with as many threads as a trial is given. What a backend says of its environment
+    Not the release of the operating system, the patch level of Python, the number of cores or the node: arithmetic is
+    the processor's and the libraries', with as many threads as a trial is given. What a backend says of its environment
     (versions, BLAS kernel, device, driver) counts whole: the core knows nothing of it.
     """
-    if value is None or name == "cores":
+    if value is None or name in {"cores", "node"}:
         return None
     if name == "system":
         return value.partition(" ")[0]

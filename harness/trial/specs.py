@@ -17,6 +17,7 @@ from harness.trial.augmentation import Augmentation
 from harness.trial.robustness import Robustness
 from harness.trial.schedules import Schedule
 from harness.trial.stopping import EarlyStopping
+from harness.trial.tasks import Place
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class TrialSpec:
     def on(self, device: str) -> "TrialSpec":
         """Return the trial on a device."""
         return replace(self, context=replace(self.context, device=device))
+
+    def moved(self, place: Place) -> "TrialSpec":
+        """Return the trial with its files elsewhere, as `Movable` says."""
+        data = replace(self.data, directory=place(self.data.directory, "data"))
+        checkpoint = self.checkpoint and (place(self.checkpoint[0], "update"), self.checkpoint[1])
+        return replace(self, data=data, checkpoint=checkpoint)
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,11 @@ class EvaluationSpec:
     def on(self, device: str) -> "EvaluationSpec":
         """Return the same on a device."""
         return replace(self, trials=tuple((trial.on(device), path, digest) for trial, path, digest in self.trials))
+
+    def moved(self, place: Place) -> "EvaluationSpec":
+        """Return the same with its files elsewhere, as `Movable` says."""
+        trials = [(trial.moved(place), place(path, "read"), digest) for trial, path, digest in self.trials]
+        return replace(self, trials=tuple(trials), kept=tuple(path and place(path, "write") for path in self.kept))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from harness.plugins.loading import Registry
 
@@ -15,6 +15,21 @@ Job = Callable[[Any, Registry, Report], Any]
 
 Its result, and what it reports, are picklable too.
 """
+
+
+Use = Literal["data", "read", "write", "update"]
+"""What a job does with a path: it reads a cached dataset's folder, reads a file, writes one, or does both."""
+Place = Callable[[Path, Use], Path]
+"""Returns where a path lies on the machine that runs a job."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """An argument that names files. Another machine finds them elsewhere."""
+
+    def moved(self, place: Place) -> Self:
+        """Return the same with every path replaced; ``place`` is called for each, in the same order every time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,9 +51,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """How a job failed; the reason is one line. ``died``: its process ended without a word, whosever fault that was."""
+    """How a job failed; the reason is one line.
 
-    status: Literal["failed", "timed out", "died"]
+    ``died``: its process ended without a word, whosever fault that was. ``lost``: the machine that ran it has gone.
+    """
+
+    status: Literal["failed", "timed out", "died", "lost"]
     reason: str
 
     @property

@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, or in local processes."""
+"""Where jobs run: in this process, in local processes, or on the nodes of a cluster."""
 
 from harness.execution.pools.in_process import InProcess
 from harness.execution.pools.pool import Pool

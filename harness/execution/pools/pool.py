@@ -1,9 +1,15 @@
-"""What every pool does."""
+"""What every pool does, and what one that is spread over several machines does besides."""
 
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from harness.trial.tasks import Report, Task
+
+T = TypeVar("T")
+Abilities = Mapping[str, tuple[str, ...]]
+"""What a node can do, and the devices on which it can."""
 
 
 class Pool(Protocol):
@@ -25,4 +31,58 @@ class Pool(Protocol):
 
     def stop(self) -> None:
         """End whatever runs, at once; the pool is not used afterwards, but may be stopped again."""
+        ...
+
+
+class LostError(Exception):
+    """What a pool runs on has gone: the run is interrupted, and the same command resumes. The text says what."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A part of a cluster that runs tasks: a worker, on a machine."""
+
+    name: str
+    slots: int
+    """Tasks that it runs at a time."""
+    machine: str = ""
+    """What identifies the machine: tasks of two nodes of one machine run beside each other."""
+    domain: str = ""
+    """What identifies the devices that it sees: two nodes of one domain have the same."""
+
+
+HERE = Node("", 1)
+"""This machine."""
+
+
+@runtime_checkable
+class Spread(Pool, Protocol):
+    """A pool of several nodes, which may differ, join and leave. `submit` runs a task in a process of this machine."""
+
+    def nodes(self) -> Sequence[Node]:
+        """Return the nodes that are ready for tasks."""
+        ...
+
+    def devices(self, node: Node, needs: Sequence[str]) -> tuple[str, ...]:
+        """Return the devices of a node on which it can do all that is needed; empty if it cannot."""
+        ...
+
+    def each(self, ask: Callable[[Pool], T]) -> dict[str, T]:
+        """Call a function with each node as a pool, all at once; return what it returned by node."""
+        ...
+
+    def learn(self, abilities: Mapping[str, Abilities], ask: Callable[[Pool], Abilities]) -> None:
+        """Take note of what nodes can do, and of how to find that out of nodes that join later."""
+        ...
+
+    def submit_to(self, node: Node, task: Task, report: Report | None = None) -> Future[Any]:
+        """Start a task on a node; its result is `Failure` ``lost`` if the node leaves before it has ended."""
+        ...
+
+    def changed(self) -> bool:
+        """Wait, while no task runs, until a node has joined; return False after a while without one.
+
+        Raises:
+            LostError: no node is left.
+        """
         ...
