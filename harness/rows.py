@@ -16,6 +16,8 @@ class Condition(NamedTuple):
 
 CLEAN = Condition(None, 0.0)
 """The images as they are."""
+ALL = -1.0
+"""The severity of what is over all severities of a perturbation that the suite asks for, as a corruption error is."""
 ADVERSARIAL = "adversarial"
 """The family of perturbations that are made against the network that is tested."""
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.metrics.catalogue import value_of
+from harness.metrics.corruption import NO_CORRUPTIONS
 from harness.metrics.crossed import summed
 from harness.metrics.quantities import Quantity, quantities, shared_seeds
 from harness.results.leaderboard import differences
@@ -107,7 +108,7 @@ def test_a_missing_or_damaged_file_is_made_again(run, content):
 
 @pytest.mark.parametrize("about", ["[]", "{}", "null", '[["x"]]', '[["a", [[null, 0]], ["A"], [1], 5, true]]'])
 def test_a_file_with_another_content_is_made_again_or_has_nothing(run, about):
-    made, owner = read(run), sums._owner(run, list(run.rows()))
+    made, owner = read(run), sums._owner(run, list(run.rows()), NO_CORRUPTIONS)
     sums.write_sealed(run.directory / sums.NAME, {"about": np.array(about)}, owner)
     assert list(read(run)) in ([], list(made))
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.metrics import classification, influence
+from harness.metrics.corruption import Ratio
 from harness.metrics.predictions import NotStoredError, Predictions
-from harness.metrics.reading import Read, computed, fall, of_row, of_training, of_values
+from harness.metrics.reading import Read, computed, fall, nothing, of_row, of_training, of_values
 from harness.metrics.statistic import Kind
-from harness.metrics.units import COUNT, DEGRADATION, FRACTION, LOSS, Unit
+from harness.metrics.units import CORRUPTION, COUNT, DEGRADATION, FRACTION, LOSS, Unit
 from harness.rows import CLEAN, Condition
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class Metric:
     A metric of validation or test rows is computed from predictions by ``compute`` and stored by its name; without, it
     is the mean of what ``per_image`` returns for each image, (rows,). Comparisons rest on these values, and on seeds
     alone where there are none. ``per_image_over`` returns them for a mean over conditions, from the predictions of the
-    clean images and those under each. A metric with ``from_row`` is read from other fields of the row instead.
-
+    clean images and those under each. A metric with ``from_row`` is read from other fields of the row instead, and one
+    with ``ratio`` from the rows of two trials: `harness.metrics.corruption`.
 
     ``validation`` names the metric of validation rows that answers the same question. ``kind`` is how a column shows
     it, by default as its unit says. ``shown`` names the tables of a few chosen metrics that it has a column in; the
@@ -62,6 +63,7 @@ class Metric:
     per_image: PerImage | None = None
     per_image_over: PerImageOver | None = None
     from_row: Read | None = None
+    ratio: Ratio | None = None
     validation: str = ""
     kind: Kind = Kind.text
     shown: frozenset[Shown] = frozenset()
@@ -187,6 +189,22 @@ _RECORDS = (
         per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [one.correct for one in noisy]),
     ),
     Metric(
+        "corruption_error", "Corr. err.", CORRUPTION, "test", False,
+        from_row=nothing, ratio=Ratio(above_clean=False, of_all=False), perturbed=True,
+    ),
+    Metric(
+        "relative_corruption_error", "Rel. corr. err.", CORRUPTION, "test", False,
+        from_row=nothing, ratio=Ratio(above_clean=True, of_all=False), perturbed=True,
+    ),
+    Metric(
+        "mean_corruption_error", "mCE", CORRUPTION, "test", False,
+        from_row=nothing, ratio=Ratio(above_clean=False, of_all=True), perturbed=True,
+    ),
+    Metric(
+        "relative_mean_corruption_error", "Rel. mCE", CORRUPTION, "test", False,
+        from_row=nothing, ratio=Ratio(above_clean=True, of_all=True), perturbed=True,
+    ),
+    Metric(
         "seconds", "Seconds", COUNT, "machine", False,
         from_row=of_training("seconds"), kind=Kind.seconds, shown=_shown("validation"), timed=True,
     ),
@@ -203,7 +221,8 @@ _RECORDS = (
 CATALOGUE = {metric.name: metric for metric in _RECORDS}
 """Every metric by its name, in the order in which tables and comparisons have them.
 
-Losses are in nats, accuracies and macro-F1 fractions, degradations in percent, ``seconds`` of training and validation.
+Losses are in nats, accuracies and macro-F1 fractions, degradations in percent, corruption errors in percent of the
+baseline's, ``seconds`` of training and validation.
 ``gap`` is the training accuracy less the validation accuracy.
 """
 

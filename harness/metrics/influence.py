@@ -92,6 +92,24 @@ def corruption_error_values(wrong: Booleans, reference: Booleans) -> Values:
     return _ratio_values(mine, theirs) if theirs.any() else np.zeros(len(theirs))
 
 
+def relative_corruption_error_values(
+    wrong: Booleans, clean: Booleans, reference: Booleans, clean_reference: Booleans
+) -> Values:
+    """Return the values of the relative corruption error, 100 Σ (E - E_clean) / Σ (R - R_clean).
+
+    ``wrong`` and ``reference`` (severities, images) as in `corruption_error_values`, ``clean`` and ``clean_reference``
+    (images,) of the clean images. All are 0 where the reference's mean error under the perturbation is the clean one.
+
+    >>> wrong, clean = np.array([[True, True, False, False]]), np.array([True, False, False, False])
+    >>> reference, clean_reference = np.array([[True, True, True, False]]), np.array([True, False, False, False])
+    >>> relative_corruption_error_values(wrong, clean, reference, clean_reference)
+    array([ 50., 150., -50.,  50.])
+    """
+    mine: Values = np.mean(wrong, axis=0, dtype=np.float64) - clean
+    theirs: Values = np.mean(reference, axis=0, dtype=np.float64) - clean_reference
+    return _ratio_values(mine, theirs) if theirs.sum() else np.zeros(len(theirs))
+
+
 def _ratio_values(above: Values, below: Values) -> Values:
     """Return the values of 100 · mean(above) / mean(below), by the delta method."""
     bottom = below.mean()

@@ -9,24 +9,41 @@ from typing import Any
 from numpy.typing import NDArray
 
 from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.corruption import NO_CORRUPTIONS, Corruptions
 from harness.metrics.predictions import NotStoredError, Predictions
 from harness.rows import CLEAN, Condition
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A metric of test rows under a condition, or its mean over several: a degradation over severities."""
+    """A metric of test rows under a condition, or its mean over several: a degradation over severities.
+
+    Of a corruption error it is one of `harness.metrics.corruption.Corruptions.named`.
+    """
 
     metric: str
     conditions: tuple[Condition, ...] = (CLEAN,)
 
-    def values(self, predictions: Mapping[Condition, Predictions]) -> NDArray[Any] | None:
+    def needed(self, corruptions: Corruptions = NO_CORRUPTIONS) -> tuple[Condition, ...]:
+        """Return the conditions besides CLEAN that a trial must have predictions under."""
+        ratio = CATALOGUE[self.metric].ratio
+        return corruptions.conditions(ratio, self.conditions[0]) if ratio else self.conditions
+
+    def values(
+        self,
+        predictions: Mapping[Condition, Predictions],
+        corruptions: Corruptions = NO_CORRUPTIONS,
+        reference: Mapping[Condition, Predictions] | None = None,
+    ) -> NDArray[Any] | None:
         """Return its value for each image, (rows,), from predictions under each condition, CLEAN among them.
 
         Their mean is the metric. They are bool where each is right or wrong. None where something is not stored.
+        ``reference``: the predictions of the baseline's network of the same seed.
         """
         record = CATALOGUE[self.metric]
         try:
+            if record.ratio:
+                return corruptions.values(record.ratio, self.conditions[0], predictions, reference or {})
             if record.per_image_over:
                 return record.per_image_over(predictions[CLEAN], [predictions[each] for each in self.conditions])
             return record.per_image(predictions[self.conditions[0]]) if record.per_image else None
@@ -34,7 +51,7 @@ class Quantity:
             return None
 
 
-def quantities(severities: Mapping[str, Iterable[float]]) -> list[Quantity]:
+def quantities(severities: Mapping[str, Iterable[float]], corruptions: Corruptions = NO_CORRUPTIONS) -> list[Quantity]:
     """Return every quantity of a run with these severities by perturbation; 0 is the clean images once more."""
     noisy = {
         name: tuple(Condition(name, severity) for severity in sorted(set(asked)) if severity > 0)
@@ -43,7 +60,9 @@ def quantities(severities: Mapping[str, Iterable[float]]) -> list[Quantity]:
     single = [CLEAN, *(condition for conditions in noisy.values() for condition in conditions)]
     found = []
     for name, record in CATALOGUE.items():
-        if record.per_image_over:
+        if record.ratio:
+            found += [Quantity(name, (condition,)) for condition in corruptions.named(record.ratio)]
+        elif record.per_image_over:
             found += [Quantity(name, (condition,)) for condition in single[1:]]
             found += [Quantity(name, conditions) for conditions in noisy.values() if len(conditions) > 1]
         elif record.of_test and record.per_image:

@@ -53,6 +53,10 @@ def of_values(name: str, *, test: bool) -> Read:
     return read
 
 
+def nothing(_row: TrialRow, _condition: Condition) -> None:
+    """Return None: no row alone has the value."""
+
+
 def fall(row: TrialRow, condition: Condition) -> float | None:
     """Return `harness.metrics.degradation` of the test accuracy under a condition."""
     read = of_values("test_accuracy", test=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.metrics.statistic import Kind
-from harness.rows import Condition
+from harness.rows import ALL, Condition
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,18 @@ class Unit:
 FRACTION = Unit("fractions", "Accuracies and F1, %", Kind.percent, Kind.points)
 LOSS = Unit("losses", "Losses and calibration", Kind.loss, Kind.loss)
 DEGRADATION = Unit("degradation", "Degradation, %", Kind.degradation, Kind.relative)
+CORRUPTION = Unit("corruption", "Corruption errors, % of the baseline's", Kind.degradation, Kind.relative)
 COUNT = Unit("counts", "Counts", Kind.number, Kind.number)
-UNITS = (FRACTION, LOSS, DEGRADATION, COUNT)
+UNITS = (FRACTION, LOSS, DEGRADATION, CORRUPTION, COUNT)
 
 
 def under(condition: Condition) -> str:
-    """Return what is said behind a metric of perturbed images: ``", gaussian_noise 0.3"``."""
+    """Return what is said behind a metric of perturbed images.
+
+    >>> under(Condition("rotation", 15.0)), under(Condition("rotation", ALL))
+    (', rotation 15', ', rotation')
+    """
     name, severity = condition
-    return "" if name is None else f", {name} {severity:g}"
+    if name is None:
+        return ""
+    return f", {name}" if severity == ALL else f", {name} {severity:g}"

@@ -8,6 +8,7 @@ from functools import cached_property
 from statistics import fmean
 
 from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.corruption import NO_CORRUPTIONS, Corruptions
 from harness.metrics.statistic import Statistic
 from harness.rows import CLEAN, Condition, Measure, TrialRow
 
@@ -25,6 +26,8 @@ class ExperimentRows:
     """Whether its test results count: those of an experiment that was a finalist once do not."""
     severities: Mapping[str, Sequence[float]]
     """The severities that the suite asks for, by perturbation."""
+    corruptions: Corruptions = NO_CORRUPTIONS
+    """What its corruption errors are relative to."""
 
     @property
     def first(self) -> TrialRow:
@@ -59,11 +62,19 @@ class ExperimentRows:
         }
 
     def values(self, metric: str, condition: Condition = CLEAN) -> dict[int, float]:
-        """Return the trials' values of a metric, by seed, of those that have one; the condition is of test rows."""
+        """Return the trials' values of a metric, by seed, of those that have one; the condition is of test rows.
+
+        Of a corruption error it is one of `Corruptions.named`.
+        """
         known = self._known.get((metric, condition))
         if known is None:
-            read = CATALOGUE[metric].read
-            read_values = {seed: read(row, condition) for seed, row in self.trials(metric).items()}
+            record = CATALOGUE[metric]
+            read_values = {
+                seed: self.corruptions.value(record.ratio, row, condition)
+                if record.ratio
+                else record.read(row, condition)
+                for seed, row in self.trials(metric).items()
+            }
             known = {seed: value for seed, value in read_values.items() if value is not None}
             self._known[metric, condition] = known
         return known

@@ -8,7 +8,7 @@ from statistics import fmean
 import numpy as np
 
 from harness.metrics.analysis import Analysis, analyse
-from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.crossed import Sums
 from harness.metrics.quantities import Quantity, shared_seeds
 from harness.results.experiments import ExperimentRows
@@ -20,13 +20,9 @@ Values = Mapping[int, float]
 
 def values_of(experiment: ExperimentRows, quantity: Quantity) -> dict[int, float]:
     """Return an experiment's values of a quantity by seed: of trials that have it under each condition."""
-    found = {}
-    for seed, row in experiment.trials(quantity.metric).items():
-        each = [value_of(row, quantity.metric, condition) for condition in quantity.conditions]
-        known = [value for value in each if value is not None]
-        if len(known) == len(each):
-            found[seed] = fmean(known)
-    return found
+    each = [experiment.values(quantity.metric, condition) for condition in quantity.conditions]
+    seeds = [seed for seed in each[0] if all(seed in values for values in each)]
+    return {seed: fmean(values[seed] for values in each) for seed in seeds}
 
 
 def analysis_of(

@@ -12,6 +12,7 @@ from harness.datasets.info import DatasetInfo
 from harness.metrics.analysis import Analysis
 from harness.metrics.comparability import comparable
 from harness.metrics.comparisons import Difference, difference
+from harness.metrics.corruption import Corruptions
 from harness.metrics.quantities import Quantity
 from harness.results.experiments import ExperimentRows, perturbations
 from harness.results.inference import analysis_of, values_of
@@ -19,6 +20,7 @@ from harness.rows import CLEAN, Condition, TrialRow
 from harness.store import Crossed, Run, lost_predictions, read_sums
 from harness.store.ensembles import ensemble_rows
 from harness.suite import Suite
+from harness.suite.corruptions import corruptions
 from harness.suite.finalists import Choice, choices
 from harness.trial.robustness import severities_of
 
@@ -76,11 +78,16 @@ class Results:
         return severities_of(self.suite.robustness)
 
     @cached_property
+    def corruptions(self) -> Corruptions:
+        """What corruption errors are relative to, and over."""
+        return corruptions(self.suite, [*self.rows, *self.ensembles])
+
+    @cached_property
     def experiments(self) -> list[ExperimentRows]:
         """What is tested and compared: the trained experiments, then the ensembles, each in the suite's order."""
         finalists = {name for names in self.finalists.values() for name in names} | set(self.suite.ensembles)
         return [
-            ExperimentRows(name, rows, not self.suite.finalists or name in finalists, self.severities)
+            ExperimentRows(name, rows, not self.suite.finalists or name in finalists, self.severities, self.corruptions)
             for name, rows in _grouped([*self.rows, *self.ensembles]).items()
         ]
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
+from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.corruption import Corruptions
 from harness.metrics.crossed import Summation, Sums
 from harness.metrics.predictions import Predictions, of_conditions
 from harness.metrics.quantities import Quantity, shared_seeds
@@ -36,16 +38,19 @@ class Crossed:
 
 
 def crossed_sums(
-    places: Mapping[str, tuple[Run, str]], having: Mapping[Quantity, Mapping[str, Iterable[int]]]
+    places: Mapping[str, tuple[Run, str]],
+    having: Mapping[Quantity, Mapping[str, Iterable[int]]],
+    corruptions: Mapping[str, Corruptions],
 ) -> dict[Quantity, Crossed]:
     """Return the sums of quantities over the experiments and seeds that share them; of a quantity without any, none.
 
     ``places``: the run that each experiment is in, and its name there. ``having``: the seeds of each experiment's
     trials that should have a quantity; one whose predictions are missing, damaged, or of other images has no part.
+    ``corruptions``: what each experiment's corruption errors are relative to in its run.
     """
     due = {quantity: {name: set(seeds) for name, seeds in each.items()} for quantity, each in having.items()}
     images = max((run.dataset.sizes["test"] for run, _ in places.values()), default=0)
-    reader = _Reader(places)
+    reader = _Reader(places, corruptions)
     found: dict[Quantity, Crossed] = {}
     while due:
         parts: dict[tuple[tuple[str, ...], tuple[int, ...]], list[Quantity]] = {}
@@ -66,12 +71,14 @@ def crossed_sums(
     return {quantity: found[quantity] for quantity in having if quantity in found}
 
 
-def having(trials: Iterable[TrialRow], quantity: Quantity) -> Available:
+def having(trials: Iterable[TrialRow], quantity: Quantity, corruptions: Corruptions) -> Available:
     """Return the seeds of each experiment's trials that were measured under a quantity's conditions."""
     found: Available = {}
+    needed = {CLEAN, *quantity.needed(corruptions)}
+    seeds = corruptions.reference if CATALOGUE[quantity.metric].ratio else None
     for row in trials:
         measures = row.evaluation.measures if row.evaluation else []
-        if {CLEAN, *quantity.conditions} <= {measure.condition for measure in measures}:
+        if needed <= {measure.condition for measure in measures} and (seeds is None or row.seed in seeds):
             found.setdefault(row.experiment, set()).add(row.seed)
     return found
 
@@ -87,7 +94,7 @@ def _summed(
         for name in names:
             predictions = reader.read(name, seed)
             for quantity, summation in summations.items():
-                values = None if predictions is None else quantity.values(predictions)
+                values = None if predictions is None else reader.values(quantity, predictions, name, seed)
                 if values is None:
                     missing.add((quantity, name, seed))
                 elif not any(lacking is quantity for lacking, _, _ in missing):
@@ -104,13 +111,29 @@ def _summed(
 class _Reader:
     """Reads trials' predictions, all of the same images."""
 
-    def __init__(self, places: Mapping[str, tuple[Run, str]]) -> None:
-        self._places = places
+    def __init__(self, places: Mapping[str, tuple[Run, str]], corruptions: Mapping[str, Corruptions]) -> None:
+        self._places, self._corruptions = places, corruptions
         self._images: NDArray[Any] | None = None
+        self._reference: tuple[tuple[Run, str, int] | None, dict[Condition, Predictions] | None] = (None, None)
+
+    def values(
+        self, quantity: Quantity, predictions: Mapping[Condition, Predictions], name: str, seed: int
+    ) -> NDArray[Any] | None:
+        """Return a quantity of each image from a trial's predictions, and the baseline's where it is relative."""
+        if CATALOGUE[quantity.metric].ratio is None:
+            return quantity.values(predictions)
+        corruptions = self._corruptions[name]
+        run, _ = self._places[name]
+        place = run, corruptions.baseline, seed
+        if self._reference[0] != place:
+            self._reference = place, self._read(*place)
+        return quantity.values(predictions, corruptions, self._reference[1])
 
     def read(self, name: str, seed: int) -> dict[Condition, Predictions] | None:
         """Return a trial's predictions under each condition; None where they are missing, damaged, of other images."""
-        run, experiment = self._places[name]
+        return self._read(*self._places[name], seed)
+
+    def _read(self, run: Run, experiment: str, seed: int) -> dict[Condition, Predictions] | None:
         try:
             stored = run.read(experiment, seed)
             if not isinstance(stored, Stored) or stored.row.evaluation is None:

@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 
 from harness.machine.files import checksum, digest_of
 from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.corruption import Corruptions
 from harness.metrics.crossed import Sums
 from harness.metrics.quantities import Quantity, quantities
 from harness.rows import Condition, TrialRow
@@ -24,6 +25,7 @@ from harness.store.crossing import Crossed, crossed_sums, having
 from harness.store.run import Run
 from harness.store.sealed import read_sealed, write_sealed
 from harness.store.stored import Stored
+from harness.suite.corruptions import corruptions
 from harness.suite.finalists import tested
 from harness.trial.robustness import severities_of
 
@@ -37,12 +39,14 @@ def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
     A trial whose predictions are missing or damaged has no part in them; a quantity that no trial has is not there.
     """
     trials = [row for row in tested(run.suite, rows) if row.evaluation]
-    owner = _owner(run, trials)
+    relative = corruptions(run.suite, rows)
+    owner = _owner(run, trials, relative)
     stored = read_sealed(run.directory / NAME, owner)
     found = None if stored is None else _unpacked(stored)
     if found is None:
         places = {row.experiment: (run, row.experiment) for row in trials}
-        found = crossed_sums(places, {each: having(trials, each) for each in _quantities(run)})
+        asked = {each: having(trials, each, relative) for each in _quantities(run, relative)}
+        found = crossed_sums(places, asked, dict.fromkeys(places, relative))
         if found:
             with suppress(OSError):  # a run that may be read alone has tables too
                 write_sealed(run.directory / NAME, _packed(found), owner)
@@ -71,25 +75,29 @@ def lost_predictions(
     return lost
 
 
-def _owner(run: Run, trials: Sequence[TrialRow]) -> str:
-    """Return a digest of what sums are made from: the trials as measured, the conditions, the catalogue."""
+def _owner(run: Run, trials: Sequence[TrialRow], relative: Corruptions) -> str:
+    """Return a digest of what sums are made from: trials as measured, conditions, the catalogue, the baseline."""
     measured = [
         [row.experiment, row.seed, row.fingerprint, evaluation.fingerprint, evaluation.measures]
         for row in trials
         if (evaluation := row.evaluation)
     ]
-    return checksum([_FORMAT, sorted(CATALOGUE), severities_of(run.suite.robustness), to_jsonable_python(measured)])
+    conditions = [severities_of(run.suite.robustness), relative.baseline, relative.errors, relative.falls]
+    return checksum([_FORMAT, sorted(CATALOGUE), to_jsonable_python(conditions), to_jsonable_python(measured)])
 
 
-def _quantities(run: Run) -> list[Quantity]:
+def _quantities(run: Run, relative: Corruptions) -> list[Quantity]:
     """Return what a run's experiments are compared by, under the conditions that its suite asks for."""
-    return quantities(severities_of(run.suite.robustness))
+    return quantities(severities_of(run.suite.robustness), relative)
 
 
-def pair_sums(first: Run, second: Run, experiment: str, seeds: Sequence[int]) -> dict[Quantity, Crossed]:
+def pair_sums(
+    first: Run, second: Run, experiment: str, seeds: Sequence[int], relative: Sequence[Corruptions]
+) -> dict[Quantity, Crossed]:
     """Return the sums of an experiment in two runs, "first" and "second", over seeds that are tested in both.
 
     They share their test images. Of networks that answer the same, as the files' digests say, there are none.
+    ``relative``: what corruption errors are relative to in each run.
     """
     rows: list[TrialRow] = []
     digests: list[list[str]] = []
@@ -100,7 +108,8 @@ def pair_sums(first: Run, second: Run, experiment: str, seeds: Sequence[int]) ->
     if digests[0] == digests[1]:
         return {}
     places = {"first": (first, experiment), "second": (second, experiment)}
-    return crossed_sums(places, {each: having(rows, each) for each in _quantities(first)})
+    asked = {each: having(rows, each, relative[0]) for each in _quantities(first, relative[0])}
+    return crossed_sums(places, asked, dict(zip(places, relative, strict=True)))
 
 
 def _packed(found: Mapping[Quantity, Crossed]) -> dict[str, NDArray[Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness.rows import Condition
+from harness.rows import ALL, Condition
 from harness.suite.models import Expect, Suite
 from harness.suite.relations import Relation, parse
 
@@ -56,7 +56,7 @@ def figures(suite: Suite) -> Iterator[Figure]:
         tolerances: list[float | None] = [*listed(expect.tolerance)] or [None]
         lines = zip(
             _each(metrics(expect), count),
-            _each(listed(expect.severity) or [0.0], count),
+            _each(_severities(expect), count),
             values,
             _each(tolerances, count),
             strict=True,
@@ -79,7 +79,7 @@ def claims(suite: Suite) -> Iterator[Claim]:
     """Yield every relation of a checked suite, in the suite's order, once for each severity."""
     for expect in suite.expect:
         for text in listed(expect.relation):
-            for severity in listed(expect.severity) or [0.0]:
+            for severity in _severities(expect):
                 yield Claim(parse(text), Condition(expect.perturbation, severity), expect.source or "")
 
 
@@ -95,6 +95,11 @@ def listed(value: T | list[T] | None) -> list[T]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+def _severities(expect: Expect) -> list[float]:
+    """Return the severities of an ``[[expect]]``, `ALL` where it names a perturbation alone."""
+    return listed(expect.severity) or [0.0 if expect.perturbation is None else ALL]
 
 
 def _each(values: list[T], count: int) -> list[T]:

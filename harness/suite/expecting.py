@@ -26,7 +26,9 @@ def check_expectations(path: Path, suite: Suite, perturbations: Collection[str])
     for index, expect in enumerate(suite.expect):
         place: Place = ("expect", index)
         check = _figure if expect.relation is None else _relation
-        _condition(path, place, expect, check(path, place, suite, expect), perturbations)
+        names = check(path, place, suite, expect)
+        _check_baseline(path, (*place, "metric" if expect.relation is None else "relation"), suite, names)
+        _condition(path, place, expect, names, perturbations)
 
 
 def _figure(path: Path, place: Place, suite: Suite, expect: Expect) -> list[str]:
@@ -86,6 +88,14 @@ def _incomparable(relation: Relation) -> str:
     return ""
 
 
+def _check_baseline(path: Path, place: Place, suite: Suite, names: list[str]) -> None:
+    """Refuse a metric that is relative to a baseline where the suite names none."""
+    relative = [name for name in names if CATALOGUE[name].ratio]
+    if relative and suite.leaderboard.baseline is None:
+        what = f"{shown(relative[0])} is relative to the baseline. Name one as leaderboard.baseline"
+        raise problem(path, place, what)
+
+
 def _check_measured(path: Path, place: Place, suite: Suite, name: str, names: list[str]) -> None:
     """Refuse a metric that an ensemble does not have: it is not trained, and answers test rows alone."""
     for metric in names if name in suite.ensembles else ():
@@ -95,19 +105,30 @@ def _check_measured(path: Path, place: Place, suite: Suite, name: str, names: li
 
 def _condition(path: Path, place: Place, expect: Expect, names: list[str], known: Collection[str]) -> None:
     """Check the perturbation and severity of an expectation about the metrics ``names``."""
+    relative = [name for name in names if CATALOGUE[name].ratio]
+    of_all = [name for name in relative if (ratio := CATALOGUE[name].ratio) and ratio.of_all]
     if expect.perturbation is None:
         if expect.severity is not None:
             raise problem(path, (*place, "perturbation"), "is missing, and severity needs it")
-        if perturbed := [name for name in names if CATALOGUE[name].perturbed]:
-            raise problem(path, (*place, "perturbation"), f"is missing, and {perturbed[0]!r} needs it and a severity")
+        if perturbed := [name for name in names if CATALOGUE[name].perturbed and name not in of_all]:
+            more = "" if perturbed[0] in relative else " and a severity"
+            raise problem(path, (*place, "perturbation"), f"is missing, and {perturbed[0]!r} needs it{more}")
         return
+    if of_all:
+        what = f"is there, and {of_all[0]!r} is over all perturbations of the suite. Remove it"
+        raise problem(path, (*place, "perturbation"), what)
     if expect.perturbation not in known:
         what = f"unknown perturbation {shown(expect.perturbation)}. {nearest(expect.perturbation, known)}"
         raise problem(path, (*place, "perturbation"), what)
-    if not listed(expect.severity):
+    if relative and listed(expect.severity):
+        what = f"is there, and {relative[0]!r} is over all severities of the perturbation. Remove it"
+        raise problem(path, (*place, "severity"), what)
+    if not listed(expect.severity) and (relative != names or not names):
         raise problem(path, (*place, "severity"), "is missing, and perturbation needs it")
     for metric in names:
         if not CATALOGUE[metric].of_test:
-            measured = ", ".join(sorted(name for name, record in CATALOGUE.items() if record.of_test))
+            measured = ", ".join(
+                sorted(name for name, record in CATALOGUE.items() if record.of_test and not record.ratio)
+            )
             what = f"{shown(metric)} is not measured under perturbations. Known: {measured}."
             raise problem(path, (*place, "perturbation"), what)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.machine.contention import advice
-from harness.metrics.catalogue import CATALOGUE, value_of
+from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.comparability import comparable
 from harness.metrics.comparisons import Difference
 from harness.metrics.quantities import Quantity
-from harness.results.compare.judging import Trials, difference_in, judged_together
+from harness.results.compare.judging import Side, difference_in, judged_together
+from harness.results.compare.meaning import not_relative, redrawn
 from harness.results.experiments import all_measures
 from harness.rows import CLEAN
 from harness.store import pair_sums
@@ -86,26 +87,31 @@ def compare(first: Results, second: Results) -> Comparison:
     _check(first, second)
     common = _common(first, second)
     sides = {
-        name: [{row.seed: row for row in side.named[name].done if row.seed in seeds} for side in (first, second)]
+        name: [
+            Side({row.seed: row for row in side.named[name].done if row.seed in seeds}, side.corruptions)
+            for side in (first, second)
+        ]
         for name, seeds in common.items()
     }
-    pairs = [(one[seed], other[seed]) for one, other in sides.values() for seed in one]
+    pairs = [(one.trials[seed], other.trials[seed]) for one, other in sides.values() for seed in one.trials]
     _check_splits(first, second, pairs)
     found: list[Difference] = []
     unjudged: list[Unjudged] = []
     for name, (one, other) in sides.items():
-        redrawn = _redrawn(one, other)
-        sums = pair_sums(first.run, second.run, name, common[name]) if first.run and second.run else {}
-        for metric, condition in _asked(list(one.values())):
-            why = redrawn.get(condition[0] or "", "") if CATALOGUE[metric].of_test else ""
+        other_draws = redrawn(one, other)
+        relative = (one.corruptions, other.corruptions)
+        sums = pair_sums(first.run, second.run, name, common[name], relative) if first.run and second.run else {}
+        for metric, condition in _asked(one):
+            why = other_draws.get(condition[0] or "", "") if CATALOGUE[metric].of_test else ""
+            why = why or not_relative(metric, other_draws, *relative)
             if not why:
                 changed = difference_in(name, Quantity(metric, (condition,)), one, other, sums)
                 found += [changed] if changed else []
                 why = _why_unjudged(metric, condition, one, other, second)
             both = CATALOGUE[metric].of_machine and not _lost(metric, condition, one, other)
             unjudged += [Unjudged(name, metric, condition, why, undecided=both)] if why else []
-    settings = {name: differences(*(side[common[name][0]] for side in sides[name])) for name in common}
-    times = {name: _why_no_times([*one.values(), *other.values()]) for name, (one, other) in sides.items()}
+    settings = {name: differences(*(side.trials[common[name][0]] for side in sides[name])) for name in common}
+    times = {name: _why_no_times([*one.rows, *other.rows]) for name, (one, other) in sides.items()}
     return Comparison(
         str(first.directory),
         str(second.directory),
@@ -154,16 +160,20 @@ def _check_splits(first: Results, second: Results, pairs: Sequence[tuple[TrialRo
             raise HarnessError(msg)
 
 
-def _asked(rows: Sequence[TrialRow]) -> Iterator[tuple[str, Condition]]:
-    """Yield every metric, those of test rows under every condition that the rows were measured under.
+def _asked(side: Side) -> Iterator[tuple[str, Condition]]:
+    """Yield every metric, those of test rows under every condition that its trials were measured under.
 
-    Severity 0 is the clean images once more.
+    Severity 0 is the clean images once more. Corruption errors are of suites of several perturbations.
     """
-    conditions = (measure.condition for row in rows for measure in all_measures(row))
+    conditions = (measure.condition for row in side.rows for measure in all_measures(row))
     measured = dict.fromkeys(one for one in conditions if one.perturbation is None or one.severity > 0)
     for metric, record in CATALOGUE.items():
         if not record.of_test:
             yield metric, CLEAN
+            continue
+        if record.ratio:
+            for condition in side.corruptions.named(record.ratio) if side.corruptions.several else ():
+                yield metric, condition
             continue
         for condition in measured:
             if not record.perturbed or condition.perturbation is not None:
@@ -200,35 +210,20 @@ def _unmatched(first: Results, second: Results) -> list[Unmatched]:
     return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in found.items()]
 
 
-def _redrawn(first: Trials, second: Trials) -> dict[str, str]:
-    """Return the perturbations that were drawn with other seeds in the second run, and why they are not compared."""
-    found = {}
-    for seed, row in first.items():
-        before, after = (one.evaluation and one.evaluation.seeds for one in (row, second[seed]))
-        for name in (before or {}).keys() & (after or {}).keys():
-            if before and after and before[name] != after[name]:
-                found[name] = f"the seed of {name} was {_numbers(before[name])}, is {_numbers(after[name])}"
-    return found
-
-
-def _numbers(values: Sequence[int]) -> str:
-    return ", ".join(map(str, values))
-
-
-def _why_unjudged(metric: str, condition: Condition, first: Trials, second: Trials, run: Results) -> str:
+def _why_unjudged(metric: str, condition: Condition, first: Side, second: Side, run: Results) -> str:
     """Say why the first run's values are not all compared, empty where they are, or there are none."""
     lost = _lost(metric, condition, first, second)
     if lost:
         return f"{numbered('seed', lost)} {'has' if len(lost) == 1 else 'have'} none in {run.directory}"
-    rows = [*first.values(), *second.values()]
-    having = any(value_of(row, metric, condition) is not None for row in first.values())
+    rows = [*first.rows, *second.rows]
+    having = bool(first.values(metric, condition))
     return _why_no_times(rows) if having and not comparable([metric], rows) else ""
 
 
-def _lost(metric: str, condition: Condition, first: Trials, second: Trials) -> list[int]:
+def _lost(metric: str, condition: Condition, first: Side, second: Side) -> list[int]:
     """Return the seeds of which the first run has a metric and the second has not."""
-    having = [seed for seed, row in first.items() if value_of(row, metric, condition) is not None]
-    return [seed for seed in having if value_of(second[seed], metric, condition) is None]
+    other = second.values(metric, condition)
+    return [seed for seed in first.values(metric, condition) if seed not in other]
 
 
 def _why_no_times(rows: Sequence[TrialRow]) -> str:

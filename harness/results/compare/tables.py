@@ -14,7 +14,7 @@ from harness.results.leaderboard.notes import legend
 from harness.results.tables.inference import pair_cells, pair_columns
 from harness.results.tables.model import Column, Table
 from harness.results.tables.notes import brief
-from harness.rows import Condition
+from harness.rows import ALL, Condition
 from harness.text import counted, some
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def _named(comparison: Comparison, mark: Mark) -> str:
         return ""
     parts = []
     for (metric, name, names), severities in list(alike.items())[:_NAMED]:
-        where = "" if name is None else f" under {name} {', '.join(f'{severity:g}' for severity in severities)}"
+        each = ", ".join(f"{severity:g}" for severity in severities if severity != ALL)
+        where = "" if name is None else f" under {name} {each}".rstrip()
         parts.append(f"{metric}{where} of {', '.join(names) if len(names) <= _NAMED else f'{len(names)} experiments'}")
     more = [f"and {len(alike) - _NAMED} more"] if len(alike) > _NAMED else []
     return f"{mark.value.capitalize()}: {'; '.join([*parts, *more])}."
