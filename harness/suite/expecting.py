@@ -120,7 +120,7 @@ def _condition(path: Path, place: Place, expect: Expect, names: list[str], known
     if expect.perturbation not in known:
         what = f"unknown perturbation {shown(expect.perturbation)}. {nearest(expect.perturbation, known)}"
         raise problem(path, (*place, "perturbation"), what)
-    if relative and listed(expect.severity):
+    if relative and expect.severity is not None:
         what = f"is there, and {relative[0]!r} is over all severities of the perturbation. Remove it"
         raise problem(path, (*place, "severity"), what)
     if not listed(expect.severity) and (relative != names or not names):
