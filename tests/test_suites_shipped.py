@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.plugins.loading import registry
@@ -118,3 +119,17 @@ def test_future_work_changes_one_thing_at_a_time():
         assert {each for each in after | before if before.get(each) != after.get(each)} == {key}, name
     models = {name: experiments[name].model.name for name in ("M4a", "M4f")}
     assert models == {"M4a": "cnn", "M4f": "resnet"}
+
+
+@pytest.mark.parametrize(("dataset", "shape", "test_rows"), [("breast-cancer", 30, 115), ("wine", 13, 39)])
+def test_the_suite_of_small_tables_serves_both(typed, tmp_path, dataset, shape, test_rows):
+    """A linear model and multilayer perceptrons, an ensemble of seeds, noise in standard deviations."""
+    short = ("--seeds", "1", "--set", "defaults.epochs=3", "--out", tmp_path / "run")
+    planned = typed("plan", SUITES / "tabular.toml", "--dataset", dataset, *short).out
+    assert f"vectors of {shape} float32 values" in " ".join(planned.split())
+    typed("run", SUITES / "tabular.toml", "--dataset", dataset, "--jobs", "0", "--quiet", *short)
+    tables = typed("leaderboard", tmp_path / "run").out
+    assert all(name in tables for name in ("T0", "T6", "T1-seeds", "under gaussian_noise"))
+    for experiment in ("T0", "T4"):
+        with np.load(tmp_path / "run" / "trials" / experiment / "seed-1" / "evaluation.npz") as predictions:
+            assert len(predictions["labels"]) == test_rows
