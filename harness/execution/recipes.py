@@ -14,6 +14,8 @@ from harness.trial.losses import weights_of_classes
 def minimising(loaded: LoadedSuite, name: str, network: NetworkSpec, data: CachedDataset, split: Split) -> NetworkSpec:
     """Return a network with an experiment's weights of classes, those that the training rows balance, and clipping."""
     experiment = loaded.suite.experiments[name]
+    if experiment.class_weights is None:  # of thousands of experiments none need open the data
+        return replace(network, clip_norm=experiment.clip_norm)
     try:
         weights = weights_of_classes(experiment.class_weights, data.open().labels[split.train], network.classes)
     except ValueError as error:

@@ -73,8 +73,10 @@ class Component:
         Raises:
             HarnessError: the import fails, for any reason.
         """
-        if not isinstance(self.target, str):
-            return self.target
+        return self._loaded if isinstance(self.target, str) else self.target
+
+    @cached_property
+    def _loaded(self) -> Any:
         module, _, attribute = self.target.partition(":")
         try:
             with foreign():

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -53,6 +53,16 @@ class Registry:
 
         That is the bare name, or ``distribution:name`` if two distributions offer the same bare name.
         """
+        if kind not in self._named:
+            self._named[kind] = self._names(kind)
+        return self._named[kind]
+
+    @cached_property
+    def _named(self) -> dict[Kind, dict[str, Component]]:
+        """What `named` has returned: a suite of thousands of experiments asks for the same again."""
+        return {}
+
+    def _names(self, kind: Kind) -> dict[str, Component]:
         offered = [component for component in self.components if component.kind == kind]
         bare = [component.name for component in offered]
         full = {f"{component.distribution}:{component.name}": component for component in offered}

@@ -81,9 +81,7 @@ class Run:
 
     def trial_directory(self, experiment: str, seed: int) -> Path:
         """Return where a trial's files are, or an ensemble's."""
-        if experiment in self.suite.ensembles:
-            return self.directory / "ensembles" / self._ensembles[experiment] / f"seed-{seed}"
-        return self.directory / "trials" / self._trials[experiment] / f"seed-{seed}"
+        return self._places[experiment] / f"seed-{seed}"
 
     def shelf(self, experiment: str, seed: int) -> Path:
         """Return where the trials are that were put aside."""
@@ -94,12 +92,14 @@ class Run:
         return folders(self.suite.experiments)
 
     @cached_property
-    def _trials(self) -> dict[str, str]:
-        return located(self.directory / "trials", self._folders)
-
-    @cached_property
-    def _ensembles(self) -> dict[str, str]:
-        return located(self.directory / "ensembles", folders(self.suite.ensembles))
+    def _places(self) -> dict[str, Path]:
+        """The folder of each experiment and each ensemble."""
+        kinds = {"trials": self._folders, "ensembles": folders(self.suite.ensembles)}
+        return {
+            name: self.directory / kind / folder
+            for kind, names in kinds.items()
+            for name, folder in located(self.directory / kind, names).items()
+        }
 
     @cached_property
     def _superseded(self) -> dict[str, str]:

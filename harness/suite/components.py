@@ -10,7 +10,7 @@ from harness.plugins.loading import Component, Kind, Registry
 from harness.plugins.models import check_options
 from harness.plugins.options import OptionError, build, setting
 from harness.plugins.perturbations import perturbation_options
-from harness.suite.component_tables import ComponentTable, ModelTable
+from harness.suite.component_tables import CROSS_ENTROPY, ComponentTable, ModelTable
 from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import Experiment, Suite
@@ -95,7 +95,8 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
     component = _find(path, registry, "optimizer", optimizer.name, expanded.option(name, "optimizer", "name"))
     _check_options(path, component, optimizer, expanded, name, "optimizer")
     loss = _find(path, registry, "loss", experiment.loss.name, expanded.option(name, "loss", "name"))
-    _check_options(path, loss, experiment.loss, expanded, name, "loss")
+    if experiment.loss != CROSS_ENTROPY:  # the loss of most, which has no options to check
+        _check_options(path, loss, experiment.loss, expanded, name, "loss")
     own_decay = setting(component, optimizer.options, "weight_decay")
     if experiment.weight_decay and own_decay:
         what = (
