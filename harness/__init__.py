@@ -1,25 +1,85 @@
 """A plugin-based benchmarking harness for neural networks.
 
+>>> run = harness.run("quick")  # doctest: +SKIP
+>>> run.leaderboard("test_accuracy")  # doctest: +SKIP
+
 Importing this package is cheap: it loads neither NumPy nor any framework, so that the command line can settle the
-thread variables first. The contracts are in `harness.interfaces`.
+thread variables first. What it offers is loaded when it is asked for. The contracts of plugins are in
+`harness.interfaces`.
 """
 
-import pluggy
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pluggy
 
-hookimpl = pluggy.HookimplMarker("harness")
-"""Marks a plugin's function as the implementation of the hook of the same name."""
+    from harness.api.handle import Run
+    from harness.api.judging import Comparison, Verification, compare, verify
+    from harness.api.networks import TrainedNetwork
+    from harness.api.planning import Plan, plan
+    from harness.api.running import load_suite, open_run, run, runs
+    from harness.errors import HarnessError
+    from harness.suite.loading import LoadedSuite
 
-__version__: str
-"""The installed version, ``"0+unknown"`` in a source tree that was never installed."""
+    hookimpl: pluggy.HookimplMarker
+    """Marks a plugin's function as the implementation of the hook of the same name."""
+    __version__: str
+    """The installed version, ``"0+unknown"`` in a source tree that was never installed."""
 
-__all__ = ["__version__", "hookimpl"]
+__all__ = [
+    "Comparison",
+    "HarnessError",
+    "LoadedSuite",
+    "Plan",
+    "Run",
+    "TrainedNetwork",
+    "Verification",
+    "__version__",
+    "compare",
+    "hookimpl",
+    "load_suite",
+    "open_run",
+    "plan",
+    "run",
+    "runs",
+    "verify",
+]
+_PLACES = {
+    "harness.api.handle": ("Run",),
+    "harness.api.judging": ("Comparison", "Verification", "compare", "verify"),
+    "harness.api.networks": ("TrainedNetwork",),
+    "harness.api.planning": ("Plan", "plan"),
+    "harness.api.running": ("load_suite", "open_run", "run", "runs"),
+    "harness.errors": ("HarnessError",),
+    "harness.suite.loading": ("LoadedSuite",),
+}
+"""The modules that have what is offered here."""
+
+if not TYPE_CHECKING:  # a type checker is not to take any name for one that is offered
+
+    def __getattr__(name: str) -> object:
+        """Load what is asked for, and keep it."""
+        value = _loaded(name)
+        globals()[name] = value
+        return value
 
 
-def __getattr__(name: str) -> str:
-    """Read the version when it is asked for: that takes longer than everything else here."""
-    if name != "__version__":
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
+def _loaded(name: str) -> object:
+    if name == "hookimpl":
+        import pluggy
+
+        return pluggy.HookimplMarker("harness")
+    if name == "__version__":
+        return _version()
+    for module, names in _PLACES.items():
+        if name in names:
+            from importlib import import_module
+
+            return getattr(import_module(module), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError
 
     from harness.machine.installed import version
@@ -28,3 +88,7 @@ def __getattr__(name: str) -> str:
         return version("nn-harness")
     except PackageNotFoundError:
         return "0+unknown"
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

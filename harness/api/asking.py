@@ -63,6 +63,20 @@ class Request:
             only=self.only if only is None else only,
         )
 
+    @property
+    def command(self) -> list[str]:
+        """The command that asks for the same, as words; of a table or a loaded suite the call alone."""
+        if not isinstance(self.suite, str | os.PathLike):
+            return ["harness.run"]
+        seeds = None if self.seeds is None else ",".join(map(str, self.seeds))
+        given = [
+            ("dataset", self.dataset), ("data-dir", self.data_directory), ("seeds", seeds), ("device", self.device),
+            ("jobs", self.jobs), ("threads", None if self.threads == 1 else self.threads), ("out", self.out),
+            *(("set", text) for text in self.assignments), *(("only", name) for name in self.only),
+        ]  # fmt: skip
+        options = [word for name, value in given if value is not None for word in (f"--{name}", str(value))]
+        return ["harness", "run", os.fspath(self.suite), *options]
+
     def directory(self, loaded: LoadedSuite) -> Path:
         """Return the run directory: ``out``, or ``runs/SUITE[-DATASET]``."""
         return self.out or Path("runs") / located(Path("runs"), {loaded.label: safe_name(loaded.label)})[loaded.label]

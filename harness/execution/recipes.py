@@ -1,6 +1,7 @@
 """What an experiment is trained with, as jobs are given it: its optimizer, its loss, its classes' weights."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import Split
@@ -8,6 +9,7 @@ from harness.interfaces import NetworkSpec
 from harness.plugins.options import ComponentSpec
 from harness.suite import LoadedSuite
 from harness.suite.component_tables import CROSS_ENTROPY
+from harness.suite.models import Experiment
 from harness.trial.losses import weights_of_classes
 
 
@@ -25,13 +27,21 @@ def minimising(loaded: LoadedSuite, name: str, network: NetworkSpec, data: Cache
 
 def optimizer_spec(loaded: LoadedSuite, experiment: str) -> ComponentSpec:
     """Return an experiment's optimizer with its options."""
-    table = loaded.suite.experiments[experiment].optimizer
-    return ComponentSpec(table.name, table.options, loaded.path.parent.absolute())
+    return optimizer_of(loaded.suite.experiments[experiment], loaded.path.parent)
 
 
 def loss_spec(loaded: LoadedSuite, experiment: str) -> ComponentSpec | None:
     """Return what an experiment minimises; None for the plain cross-entropy, which no plugin takes part in."""
-    table = loaded.suite.experiments[experiment].loss
-    if table == CROSS_ENTROPY:
+    return loss_of(loaded.suite.experiments[experiment], loaded.path.parent)
+
+
+def optimizer_of(experiment: Experiment, folder: Path) -> ComponentSpec:
+    """Return an experiment's optimizer; ``folder``: that of the paths in its options."""
+    return ComponentSpec(experiment.optimizer.name, experiment.optimizer.options, folder.absolute())
+
+
+def loss_of(experiment: Experiment, folder: Path) -> ComponentSpec | None:
+    """Return an experiment's loss, None for the plain cross-entropy; ``folder`` as in `optimizer_of`."""
+    if experiment.loss == CROSS_ENTROPY:
         return None
-    return ComponentSpec(table.name, table.options, loaded.path.parent.absolute())
+    return ComponentSpec(experiment.loss.name, experiment.loss.options, folder.absolute())

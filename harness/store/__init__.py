@@ -3,7 +3,7 @@
 from harness.store.classes import read_classes, write_classes
 from harness.store.crossing import Crossed
 from harness.store.debris import clear, clear_checkpoint
-from harness.store.listing import Listed, listed
+from harness.store.listing import Listed, listed, state_of
 from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
 from harness.store.shelf import bring_back, put_aside, shelved
@@ -31,6 +31,7 @@ __all__ = [
     "read_sums",
     "set_aside",
     "shelved",
+    "state_of",
     "take_up",
     "write_classes",
 ]

@@ -32,7 +32,7 @@ def listed(folder: Path) -> Iterator[Listed]:
     for header in sorted([*folder.glob("run.json"), *folder.glob("*/run.json")]):
         directory = header.parent
         stats = list(_stats(directory))
-        suite, state = _state(directory)
+        suite, state = state_of(directory)
         yield Listed(
             directory,
             suite,
@@ -50,7 +50,7 @@ def _stats(directory: Path) -> Iterator[os.stat_result]:
                 yield path.stat()
 
 
-def _state(directory: Path) -> tuple[str, str]:
+def state_of(directory: Path) -> tuple[str, str]:
     """Return the suite's name, and how many trials have which status, and whether more are on their way."""
     name = ""
     try:

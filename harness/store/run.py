@@ -160,25 +160,28 @@ class Run:
         return stored
 
     def rows(self, *, derive: bool = True) -> Iterator[TrialRow]:
-        """Yield every planned trial's row, with a reason where it does not serve.
+        """Yield the `row` of every planned trial, in the suite's order."""
+        return (self.row(experiment, seed, derive=derive) for experiment, seed in self.planned)
+
+    def row(self, experiment: str, seed: int, *, derive: bool = True) -> TrialRow:
+        """Return a planned trial's row, with a reason where it does not serve.
 
         A row that an earlier command made of other data, of another split or by another recipe is ``stale``, and has
         nothing but that. One that cannot be read is planned again. What was measured under a perturbation of another
         seed or version is left out. A metric that is newer than the row is computed from its stored predictions, which
         are read for it; with ``derive`` False it is missing.
         """
-        for experiment, seed in self.planned:
-            match self.read(experiment, seed):
-                case None:
-                    yield self._placeholder(experiment, seed, "planned")
-                case Damaged(reason):
-                    what = f"its row is damaged and will be made again: {reason}"
-                    yield self._placeholder(experiment, seed, "planned", what)
-                case Stored(row) if changes := self._staleness(row):
-                    more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
-                    yield self._placeholder(experiment, seed, "stale", changes[0] + more)
-                case stored:
-                    yield self.completed(stored, derive=derive)
+        match self.read(experiment, seed):
+            case None:
+                return self._placeholder(experiment, seed, "planned")
+            case Damaged(reason):
+                what = f"its row is damaged and will be made again: {reason}"
+                return self._placeholder(experiment, seed, "planned", what)
+            case Stored(row) if changes := self._staleness(row):
+                more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
+                return self._placeholder(experiment, seed, "stale", changes[0] + more)
+            case stored:
+                return self.completed(stored, derive=derive)
 
     def _staleness(self, row: TrialRow) -> list[str]:
         """Return how a row differs from its trial as the run was last described; an untried trial made nothing."""

@@ -22,6 +22,7 @@ from harness.suite.models import Experiment, ExperimentName, Frame, Suite
 from harness.suite.overrides import Override, attributed, maker, overridden, overrides
 from harness.suite.problems import SuiteError, from_validation, problem
 from harness.suite.reading import merge_experiment
+from harness.text import counted, numbered
 
 _NAMES: TypeAdapter[str] = TypeAdapter(ExperimentName)
 _TABLES = frozenset({"defaults", "experiments"})
@@ -29,7 +30,7 @@ _DATASET = {"name": Frame.model_fields["dataset"].default.name}
 """The dataset that options change if the file has no ``[dataset]``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedSuite:
     """A suite, its file, and its dataset."""
 
@@ -51,6 +52,11 @@ class LoadedSuite:
         name = self.suite.suite.name if self.path == MAPPING else self.path.stem
         dataset = next((str(each.change["dataset"]["name"]) for each in reversed(self.changes) if each.kept), None)
         return f"{name}-{dataset}" if dataset else name
+
+    def __repr__(self) -> str:
+        """Return what it has, in a line."""
+        about = f"{counted(len(self.suite.experiments), 'experiment')}, {numbered('seed', self.suite.suite.seeds)}"
+        return f"<harness.LoadedSuite {self.suite.suite.name!r}: {about}, dataset {self.suite.dataset.name}>"
 
     def source(self, *place: str) -> str:
         """Return the source of a setting: the option as it was typed, or the file."""

@@ -20,17 +20,14 @@ def runs(
     """
     from time import time
 
-    from harness.errors import HarnessError, as_typed
-    from harness.machine.paths import is_folder
+    from harness.api.running import checked_folder
+    from harness.errors import as_typed
     from harness.store import listed
     from harness.text import spoken
 
-    if not is_folder(folder):
-        msg = f"{as_typed(folder)}: no such folder. 'harness run SUITE' creates runs/"
-        raise HarnessError(msg)
     lines = [
         [str(run.directory), run.suite, run.state, f"{spoken(max(0.0, time() - run.changed))} ago", megabytes(run.size)]
-        for run in sorted(listed(folder), key=lambda run: natural(str(run.directory)))
+        for run in sorted(listed(checked_folder(folder)), key=lambda run: natural(str(run.directory)))
     ]
     if lines:
         table("", lines, ["run", "suite", "state", "last changed", "size"])
