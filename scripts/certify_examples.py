@@ -105,7 +105,7 @@ STEPS: dict[str, Callable[[Environment], None]] = {
     "sklearn": lambda base: certify(base, "sklearn", "--harness-backend=sklearn"),
     "lamb": lambda base: certify(base, "lamb", "--harness-optimizer=lamb"),
     "lion": lambda base: certify(base, "lion", "--harness-optimizer=lion"),
-    "occlusion": lambda base: certify(base, "occlusion", "--harness-perturbation=occlusion"),
+    "occlusion": lambda base: certify(base, "occlusion", "--harness-perturbation=grey_square"),
     "new": start_new,
     "four-backends": run_four_backends,
 }

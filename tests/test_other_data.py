@@ -196,7 +196,7 @@ def test_a_perturbation_of_other_data_is_refused_when_planning(suite, tmp_path, 
     augmented = {"A": loaded.suite.experiments["A"].model_copy(update={"augment": augment})}
     trained = loaded.suite.model_copy(update={"robustness": [], "experiments": loaded.suite.experiments | augmented})
     with pytest.raises(HarnessError) as training:
-        make_plan(replace(loaded, suite=trained), _With(plugins, Grey()), InProcess(plugins))
+        make_plan(replace(loaded, suite=trained, sources=()), _With(plugins, Grey()), InProcess(plugins))
     assert str(training.value) == (
         f"{tmp_path / 'other.toml'}: experiments.A.augment: {says}. Remove the table, or name another"
     )

@@ -1,4 +1,4 @@
-"""Occlusion: a grey square somewhere on each image."""
+"""Perturbation ``grey_square``: a grey square somewhere on each image."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -38,5 +38,5 @@ class Occlusion:
 
 @harness.hookimpl
 def register_perturbations(register: Callable[[str, Perturb | str], None]) -> None:
-    """Offer occlusion."""
-    register("occlusion", Occlusion())
+    """Offer grey_square."""
+    register("grey_square", Occlusion())

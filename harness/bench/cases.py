@@ -25,7 +25,7 @@ SEED = 0
 ROWS = 51_200
 """Images of one run: a hundred batches of 512."""
 SEVERITIES = (0.1, 0.2, 0.3, 0.4, 0.5)
-"""Of every perturbation, in an evaluation."""
+"""Of a perturbation without five levels, in an evaluation."""
 
 
 @dataclass(frozen=True)

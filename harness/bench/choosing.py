@@ -1,6 +1,6 @@
 """Which cases a run of the benchmarks measures: everything here, or what was asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.bench.cases import ROWS, Case, Work, cases_for
@@ -9,6 +9,7 @@ from harness.bench.networks import CLASSES, BenchedNetwork
 from harness.errors import HarnessError, nearest, shown
 from harness.machine import host
 from harness.plugins.loading import Registry
+from harness.plugins.perturbations import usable
 
 EVERY: tuple[Work, ...] = ("train", "products", "predict", "evaluate", "perturb", "load")
 """What there is to measure, in the order in which it is shown."""
@@ -52,7 +53,8 @@ def chosen(
     """Return the cases of a run on some networks; where no name is given, all that are installed or known.
 
     A peer is one process, with a thread for each core that a placement has. An evaluation has a fifth of the rows, as
-    the test rows of a suite are, each clean and under every severity of every perturbation; at least one of each class.
+    the test rows of a suite are, at least one of each class; each clean, and under the five levels of a perturbation of
+    each family, the first by its name.
 
     Raises:
         HarnessError: a name is not known, or the rows are too few.
@@ -65,19 +67,25 @@ def chosen(
         cases += cases_for(plugins, networks, backends, backend_works, precisions=precisions, **common)  # type: ignore[arg-type]
     if "train" in wanted:
         cases += _peers(plugins, peers, networks, places, device, rows)
-    perturbations, part = tuple(sorted(plugins.named("perturbation"))), max(CLASSES, rows // 5)
+    perturbations, part = usable(plugins), max(CLASSES, rows // 5)
     one = places[0]
     if "evaluate" in wanted:
         plain = cases_for(plugins, networks, backends, ["evaluate"], device=device, threads=one.threads, rows=part)
-        cases += [replace(case, perturbations=perturbations) for case in plain]
+        cases += [replace(case, perturbations=_of_each_family(perturbations)) for case in plain]
     if "perturb" in wanted:
         cases += [
             Case(name, None, "perturb", "cpu", one.threads, part, "perturbation", perturbations=(name,))
-            for name in perturbations
+            for name in sorted(perturbations)
         ]
     if "load" in wanted:
         cases.append(Case("cache", None, "load", "cpu", 1, rows, "dataset"))
     return cases
+
+
+def _of_each_family(perturbations: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the first perturbation of each family, by their names; one that has none is a family by itself."""
+    first = {perturbations[name] or name: name for name in sorted(perturbations, reverse=True)}
+    return tuple(sorted(first.values()))
 
 
 def picked(

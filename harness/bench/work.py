@@ -9,6 +9,7 @@ from harness.bench.cases import SEED, SEVERITIES, Case
 from harness.bench.networks import CLASSES, LEARNING_RATE
 from harness.interfaces import Labelled, Network
 from harness.plugins.loading import Registry
+from harness.plugins.perturbations import levels_of
 from harness.seeding import epoch_order
 from harness.trial.evaluation import evaluate
 from harness.trial.inputs import read_only
@@ -42,7 +43,13 @@ def work_of(
 
 def evaluation(case: Case, networks: Sequence[Network], data: Labelled, plugins: Registry) -> Callable[[], None]:
     """Return the measuring of networks on every row under the case's perturbations."""
-    tables = [Robustness(perturbation=name, severities=list(SEVERITIES), seed=SEED) for name in case.perturbations]
+    severities = {name: levels_of(plugins.find("perturbation", name)) for name in case.perturbations}
+    tables = [
+        Robustness(
+            perturbation=name, severities=list(SEVERITIES) if len(levels) != len(SEVERITIES) else levels, seed=SEED
+        )
+        for name, levels in severities.items()
+    ]
     perturbs, rows = named_perturbs(tables, plugins), np.arange(case.rows, dtype=np.int64)
     return lambda: _nothing(evaluate(networks, data.features, data.labels, rows, CLASSES, perturbs))
 

@@ -5,11 +5,12 @@ from typing import Literal
 from harness.datasets.info import DatasetInfo
 from harness.errors import shown
 from harness.plugins.loading import Registry
+from harness.plugins.perturbations import absence, family_of, range_problem
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import may_be_tested
 from harness.suite.overrides import attributed
 from harness.suite.problems import problem
-from harness.trial.perturbing import family_of, refusal
+from harness.trial.perturbing import refusal
 
 
 def scale_of(loaded: LoadedSuite, data: DatasetInfo) -> Literal["", "standard", "none"]:
@@ -31,20 +32,29 @@ def scale_of(loaded: LoadedSuite, data: DatasetInfo) -> Literal["", "standard", 
 
 
 def check_perturbations(loaded: LoadedSuite, registry: Registry, data: DatasetInfo, experiments: list[str]) -> None:
-    """Refuse a perturbation, of tests or training, that does not take this dataset's rows: nothing is trained yet.
+    """Refuse a perturbation, of tests or training, that does not take this dataset's rows, or a severity that it lacks.
+
+    Nothing is trained yet.
 
     Raises:
-        HarnessError: one does not, or cannot be imported.
+        HarnessError: one does not take the rows, has no such severity, or cannot be imported.
     """
     suite = loaded.suite
-    for index, table in enumerate(suite.robustness if may_be_tested(suite, experiments) else ()):
-        why = _why_not(registry, table.perturbation, data)
+    tests = zip(suite.robustness, loaded.sources, strict=True) if may_be_tested(suite, experiments) else ()
+    for table, source in tests:
+        place, why = source.place("perturbation"), _why_not(registry, table.perturbation, data)
+        for position, severity in enumerate(table.severities if not why else ()):
+            place, why = source.severity(position), _why_no_severity(registry, table.perturbation, severity)
+            if why:
+                break
         if why:
-            error = problem(loaded.path, ("robustness", index, "perturbation"), why)
-            raise attributed(error, loaded.changes, loaded.table)
+            raise attributed(problem(loaded.path, place, why), loaded.changes, loaded.table)
     for name in experiments:
         for augmentation in suite.experiments[name].augment:
-            why = _why_not(registry, augmentation.perturbation, data)
+            perturbation = augmentation.perturbation
+            why = _why_not(registry, perturbation, data) or _why_no_severity(
+                registry, perturbation, augmentation.severity
+            )
             if why:
                 raise loaded.problem(name, "augment", why)
 
@@ -57,6 +67,16 @@ def families(suite: Suite, registry: Registry) -> dict[str, str]:
 
 
 def _why_not(registry: Registry, name: str, data: DatasetInfo) -> str:
-    """Return why a perturbation does not take the data, and what would do; empty where it does."""
-    why = refusal(registry.find("perturbation", name).load(), data)
-    return f"{shown(name)} {why}. Remove the table, or name another" if why else ""
+    """Return why a perturbation does not take the data, or cannot be used here; empty where it does."""
+    component = registry.find("perturbation", name)
+    why = refusal(component.load(), data)
+    if why:
+        return f"{shown(name)} {why}. Remove the table, or name another"
+    absent = absence(component)
+    return f"{shown(name)} {absent}" if absent else ""
+
+
+def _why_no_severity(registry: Registry, name: str, severity: float) -> str:
+    """Return why a perturbation does not have a severity; empty where it does."""
+    why = range_problem(registry.find("perturbation", name), severity)
+    return f"{severity:g} is not a severity of {shown(name)}: {why}" if why else ""

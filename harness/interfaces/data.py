@@ -26,7 +26,7 @@ class SelectivePerturb(Protocol):
     """A perturbation that says what data it takes; one that does not takes images, of any number of channels.
 
     It may also have ``channels``, a set of ints: the numbers of channels of the images that it takes. Grey images,
-    (rows, height, width), have 1.
+    (rows, height, width), have 1. And ``smallest``, an int: the pixels that the height and the width of an image need.
     """
 
     takes: Collection[DataKind]
@@ -41,6 +41,37 @@ class SweepingPerturb(Protocol):
         self, features: NDArray[np.float32], severities: Sequence[float], rng: np.random.Generator, **kind: Any
     ) -> Iterator[NDArray[np.float32]]:
         """Yield, for each severity in turn, what a single call with a fresh copy of ``rng`` would return."""
+        ...
+
+
+@runtime_checkable
+class GradedPerturb(Protocol):
+    """A perturbation that recommends severities: a suite may leave its own out.
+
+    It may also have ``family``, a short text by which tables group perturbations: ``"noise"``, ``"blur"``, ``"light"``,
+    ``"geometry"``, ``"digital"``, ``"occlusion"``. And ``suite``, a text: in a suite's file, ``"corruptions/*"`` as
+    ``perturbation`` takes every installed perturbation whose ``suite`` is ``"corruptions"``.
+    """
+
+    levels: Sequence[float]
+    """Five severities above 0, mild to strong."""
+
+
+@runtime_checkable
+class RangedPerturb(Protocol):
+    """A perturbation that does not have every severity above 0: a JPEG quality of 0, a rotation by 400 degrees."""
+
+    def check(self, severity: float) -> str | None:
+        """Return why it has no such severity, in one line, or None. Called when planning; never of 0, the identity."""
+        ...
+
+
+@runtime_checkable
+class DependentPerturb(Protocol):
+    """A perturbation that needs more than harness does: a library, a file."""
+
+    def unavailable(self) -> str | None:
+        """Return why it cannot be used here, in one line, or None. Called when planning."""
         ...
 
 

@@ -1,20 +1,24 @@
-"""A perturbation's options: keywords of the callable behind features, severity and generator."""
+"""What is read of a perturbation when planning: the options that it takes, its levels, and the suite that it is in."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, one_line
+from harness.errors import HarnessError, one_line, printable, shown
+from harness.interfaces import DependentPerturb, GradedPerturb, RangedPerturb
 from harness.plugins.foreign import foreign
-from harness.plugins.loading import Component
+from harness.plugins.loading import Component, Registry
 from harness.plugins.options import checked
 
 _GIVEN = 3
 """The first parameters of a perturbation, which harness gives it: features, severity, generator."""
 _KIND = "kind"
 """The keyword by which it is said that the features are vectors."""
-_BESIDE = ("perturbation", "severities", "seed")
+_LONGEST_FAMILY = 40
+_BESIDE = ("perturbation", "severities", "levels", "seed")
 
 
 def perturbation_options(component: Component, options: Mapping[str, Any], directory: Path) -> dict[str, Any]:
@@ -35,3 +39,96 @@ def perturbation_options(component: Component, options: Mapping[str, Any], direc
         )
         raise HarnessError(msg) from error
     return checked(component, options, directory, _BESIDE, [*names[:_GIVEN], _KIND])
+
+
+def levels_of(component: Component) -> list[float]:
+    """Return the severities that a perturbation recommends, empty where it recommends none.
+
+    Raises:
+        HarnessError: it cannot be imported, or its levels are not numbers above 0, each larger than the one before.
+    """
+    perturb: object = component.load()
+    if not isinstance(perturb, GradedPerturb):
+        return []
+    levels: object = perturb.levels
+    given = list(levels) if isinstance(levels, Sequence) and not isinstance(levels, str) else []
+    numbers = [float(level) for level in given if type(level) in {int, float} and isfinite(level) and level > 0]
+    if not numbers or len(numbers) < len(given) or numbers != sorted(set(numbers)):
+        msg = (
+            f"perturbation {component.name!r} ({component.provenance}): levels {shown(levels)}; the contract says "
+            "numbers above 0, ascending"
+        )
+        raise HarnessError(msg)
+    return numbers
+
+
+def range_problem(component: Component, severity: float) -> str:
+    """Return why a perturbation does not have a severity; empty where it does.
+
+    Raises:
+        HarnessError: it cannot be imported, or its ``check`` raises or returns something else than a text or None.
+    """
+    perturb: object = component.load()
+    if severity == 0 or not isinstance(perturb, RangedPerturb):
+        return ""
+    return _answer(component, f"check({severity})", lambda: perturb.check(severity))
+
+
+def absence(component: Component) -> str:
+    """Return why a perturbation cannot be used here; empty where it can.
+
+    Raises:
+        HarnessError: it cannot be imported, or its ``unavailable`` raises or returns neither a text nor None.
+    """
+    perturb: object = component.load()
+    return _answer(component, "unavailable()", perturb.unavailable) if isinstance(perturb, DependentPerturb) else ""
+
+
+def _answer(component: Component, call: str, ask: Callable[[], object]) -> str:
+    """Return a plugin's reason, in one line; empty for None."""
+    who = f"perturbation {component.name!r} ({component.provenance}): {call}"
+    try:
+        with foreign():
+            why = ask()
+    except Exception as error:
+        msg = f"{who}: {one_line(error)}"
+        raise HarnessError(msg) from error
+    if why is not None and not isinstance(why, str):
+        msg = f"{who} returned {shown(why)}; the contract says a text or None"
+        raise HarnessError(msg)
+    return printable(why or "")
+
+
+def usable(registry: Registry) -> dict[str, str]:
+    """Return the names of the perturbations that can be used here, each with its family; empty where it has none."""
+    families = {}
+    for name, component in registry.named("perturbation").items():
+        with suppress(HarnessError):
+            if not absence(component):
+                families[name] = family_of(component.load())
+    return families
+
+
+def family_of(perturb: object) -> str:
+    """Return the family that a perturbation says it is of, empty where it says none.
+
+    >>> family_of(lambda images, severity, rng: images)
+    ''
+    """
+    family = getattr(perturb, "family", "")
+    return printable(family, _LONGEST_FAMILY) if isinstance(family, str) else ""
+
+
+def suites_of(registry: Registry) -> dict[str, list[str]]:
+    """Return the perturbations of each suite that any declares, by name; those of a family are side by side.
+
+    One that cannot be imported is in none.
+    """
+    families: dict[str, dict[str, list[str]]] = {}
+    for name, component in registry.named("perturbation").items():
+        with suppress(HarnessError):
+            perturb: object = component.load()
+            suite = getattr(perturb, "suite", None)
+            if isinstance(suite, str):
+                families.setdefault(suite, {}).setdefault(family_of(perturb), []).append(name)
+    return {suite: [name for names in by_family.values() for name in names] for suite, by_family in families.items()}

@@ -9,6 +9,7 @@ from harness.suite.finalists import matching, may_be_tested
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import BestOf, Suite
 from harness.suite.problems import problem
+from harness.suite.robustness import Completed, Source
 from harness.text import in_toml
 
 
@@ -40,22 +41,22 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
         raise problem(path, ("dataset", "split"), what)
 
 
-def check_conditions(path: Path, suite: Suite) -> None:
+def check_conditions(path: Path, tests: Completed) -> None:
     """Refuse a severity of a perturbation in two tables: results are stored by perturbation and severity.
 
     Raises:
         HarnessError: two tables have the same condition.
     """
-    seen: dict[tuple[str, float], int] = {}
-    for index, table in enumerate(suite.robustness):
+    seen: dict[tuple[str, float], Source] = {}
+    for table, source in zip(tests.tables, tests.sources, strict=True):
         for position, severity in enumerate(table.severities):
-            first = seen.setdefault((table.perturbation, severity), index)
-            if first != index:
+            first = seen.setdefault((table.perturbation, severity), source)
+            if first is not source:
                 what = (
-                    f"{severity} of {shown(table.perturbation)} is in robustness[{first}], too, and results have only "
-                    "a perturbation and a severity to distinguish them. Remove one"
+                    f"{severity} of {shown(table.perturbation)} is in robustness[{first.index}], too, and results have "
+                    "only a perturbation and a severity to distinguish them. Remove one"
                 )
-                raise problem(path, ("robustness", index, "severities", position), what)
+                raise problem(path, source.severity(position), what)
 
 
 def check_references(path: Path, suite: Suite) -> None:

@@ -15,6 +15,7 @@ from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Place
 from harness.suite.models import Experiment, Suite
 from harness.suite.problems import SuiteError, problem
+from harness.suite.robustness import WHOLE, Source
 
 
 class AbsentError(SuiteError):
@@ -22,12 +23,18 @@ class AbsentError(SuiteError):
 
 
 def check_components(
-    path: Path, suite: Suite, registry: Registry, expanded: Expanded, only: Sequence[str] = ()
+    path: Path,
+    suite: Suite,
+    registry: Registry,
+    expanded: Expanded,
+    sources: Sequence[Source],
+    only: Sequence[str] = (),
 ) -> tuple[Dataset, dict[str, str]]:
     """Check every component that is needed; return the suite's dataset, and the experiments that lack a component.
 
-    ``expanded``: the file's tables, from which an error takes the place of the faulty value. ``only``: names or globs
-    of the experiments that are needed; without any, all are. The second result says for the others what they lack.
+    ``expanded`` and ``sources`` (of each table of ``suite.robustness``): where an error takes the place of the faulty
+    value from. ``only``: names or globs of the experiments that are needed; without any, all are. The second result
+    says for the others what they lack.
 
     Raises:
         HarnessError: a needed component is not installed, does not have an option, or weights would decay twice, by the
@@ -46,13 +53,13 @@ def check_components(
             if name in needed:
                 raise
             lacking[name] = str(error)
-    for index, robustness in enumerate(suite.robustness if may_be_tested(suite, needed) else ()):
-        place = ("robustness", index)
-        component = _find(path, registry, "perturbation", robustness.perturbation, (*place, "perturbation"))
+    tests = zip(suite.robustness, sources, strict=True) if may_be_tested(suite, needed) else ()
+    for robustness, source in tests:
+        component = _find(path, registry, "perturbation", robustness.perturbation, source.place("perturbation"))
         try:
             perturbation_options(component, robustness.options, path.parent)
         except OptionError as error:
-            raise problem(path, (*place, error.key), error.what) from None
+            raise problem(path, source.place(error.key), error.what) from None
     component = _find(path, registry, "dataset", suite.dataset.name, ("dataset", "name"))
     try:
         dataset: Dataset = build(component, suite.dataset.options, path.parent)
@@ -79,7 +86,7 @@ def check_perturbation_name(path: Path, registry: Registry, index: int, table: A
         AbsentError: no plugin offers it.
     """
     perturbation = table.get("perturbation") if isinstance(table, dict) else None
-    if isinstance(perturbation, str) and perturbation:
+    if isinstance(perturbation, str) and perturbation and not perturbation.endswith(WHOLE):
         _find(path, registry, "perturbation", perturbation, ("robustness", index, "perturbation"))
 
 

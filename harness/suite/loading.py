@@ -13,6 +13,7 @@ from harness.plugins.loading import Registry
 from harness.suite.checks import check_conditions, check_ensembles, check_leaderboard, check_references, check_training
 from harness.suite.components import check_components, check_optimizer_name, check_perturbation_name
 from harness.suite.expecting import check_expectations
+from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Origin, Place, expand
 from harness.suite.inheritance import lineage
 from harness.suite.mapping import PLACE as MAPPING
@@ -22,6 +23,7 @@ from harness.suite.models import Experiment, ExperimentName, Frame, Suite
 from harness.suite.overrides import Override, attributed, maker, overridden, overrides
 from harness.suite.problems import SuiteError, from_validation, problem
 from harness.suite.reading import merge_experiment
+from harness.suite.robustness import Source, completed
 from harness.text import counted, numbered
 
 _NAMES: TypeAdapter[str] = TypeAdapter(ExperimentName)
@@ -45,6 +47,8 @@ class LoadedSuite:
     """The experiments' tables, and the places of their settings."""
     lacking: Mapping[str, str]
     """The experiments that lack a component, and why; only experiments that this command does not need."""
+    sources: tuple[Source, ...] = ()
+    """Of each table of ``suite.robustness``, the table of the file that it comes from."""
 
     @property
     def label(self) -> str:
@@ -101,17 +105,20 @@ def load_suite(
     try:
         suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes), registry)
         check_training(path, suite, expanded)
-        check_conditions(path, suite)
         check_references(path, suite)
+        needed = may_be_tested(suite, chosen(only, suite.experiments))
+        tests = completed(path, suite.robustness, registry, needed=needed)
+        suite = suite.model_copy(update={"robustness": tests.tables})
+        check_conditions(path, tests)
         check_ensembles(path, suite)
         # A perturbation of a table is checked there, if it is needed.
         perturbations = {*registry.named("perturbation"), *(table.perturbation for table in suite.robustness)}
         check_leaderboard(path, suite, perturbations)
         check_expectations(path, suite, perturbations)
-        built, lacking = check_components(path, suite, registry, expanded, only)
+        built, lacking = check_components(path, suite, registry, expanded, tests.sources, only)
     except SuiteError as error:
         raise attributed(error, changes, own) from None
-    return LoadedSuite(path, suite, built, changes, own, expanded, lacking)
+    return LoadedSuite(path, suite, built, changes, own, expanded, lacking, tests.sources)
 
 
 def _validated(path: Path, raw: dict[str, Any], registry: Registry) -> tuple[Suite, Expanded]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.info import DatasetInfo
-from harness.errors import TrialError, printable, shown
+from harness.errors import TrialError, shown
 from harness.interfaces import DataKind, SelectivePerturb
 
 Features = NDArray[np.float32]
@@ -21,16 +21,6 @@ def kind_of(features: NDArray[Any]) -> DataKind:
 def keywords(kind: DataKind) -> dict[str, Any]:
     """Return what a perturbation is called with beside features, severity and generator: nothing for images."""
     return {} if kind == "image" else {"kind": kind}
-
-
-def family_of(perturb: object) -> str:
-    """Return the family that a perturbation says it is of, empty where it says none.
-
-    >>> family_of(lambda images, severity, rng: images)
-    ''
-    """
-    family = getattr(perturb, "family", "")
-    return printable(family, 40) if isinstance(family, str) else ""
 
 
 def refusal(perturb: object, data: DatasetInfo) -> str | None:
@@ -53,6 +43,9 @@ def refusal(perturb: object, data: DatasetInfo) -> str | None:
         wanted = " or ".join(map(str, sorted(channels)))
         plural = "" if wanted == "1" else "s"
         return f"takes images of {wanted} channel{plural}, and dataset {data.name!r} has images of {count}"
+    smallest: Any = getattr(perturb, "smallest", None)
+    if data.kind == "image" and smallest is not None and min(data.shape[:2]) < smallest:
+        return f"takes images from {smallest} × {smallest} pixels on, and dataset {data.name!r} has images of {values}"
     return None
 
 

@@ -6,16 +6,24 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field
 
 from harness.rows import CLEAN, Condition
-from harness.settings import Name, NotNegative, Seed, Table, distinct
+from harness.settings import Count, Name, NotNegative, Seed, Table, distinct
+
+_SOME = Field(min_length=1, max_length=1_000)
 
 
 class Robustness(Table):
-    """``[[robustness]]``: a perturbation of the test rows, its severities, the seed that draws it, and its options."""
+    """``[[robustness]]``: a perturbation of the test rows, its severities, the seed that draws it, and its options.
+
+    Without ``severities`` they are the perturbation's levels, or those of its levels that ``levels`` names, from 1.
+    ``"SUITE/*"`` as perturbation means each that declares this suite and has no other table. A suite that has been
+    loaded has a table for each perturbation, with severities.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     perturbation: Name
-    severities: Annotated[list[NotNegative], Field(min_length=1, max_length=1_000), AfterValidator(distinct)]
+    severities: Annotated[list[NotNegative], _SOME, AfterValidator(distinct)] = Field(default_factory=list)
+    levels: Annotated[list[Count], _SOME, AfterValidator(distinct)] = Field(default_factory=list, exclude=True)
     seed: Seed = 42
 
     @property

@@ -18,6 +18,9 @@ class GaussianNoise:
     """
 
     takes: ClassVar[frozenset[DataKind]] = frozenset({"image", "vector"})
+    suite: ClassVar[str] = "corruptions"
+    family: ClassVar[str] = "noise"
+    levels: ClassVar[tuple[float, ...]] = (0.1, 0.2, 0.3, 0.4, 0.5)
 
     def __call__(
         self, features: Features, severity: float, rng: np.random.Generator, *, kind: DataKind = "image"

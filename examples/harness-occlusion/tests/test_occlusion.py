@@ -8,7 +8,7 @@ from harness_occlusion import Occlusion
 
 
 class TestOcclusion(PerturbationConformance):
-    name = "occlusion"
+    name = "grey_square"
     severities = (0.0, 0.25, 0.5, 1.0)
 
 

@@ -1,0 +1,95 @@
+"""Digital: fewer pixels, and JPEG's losses. Both are Pillow's."""
+
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any, ClassVar
+
+import numpy as np
+
+from harness_corruptions.corruption import Corruption, Images, Values, planes
+
+
+class Pixelate(Corruption):
+    """Shrink each image by the factor 1 - severity and enlarge it to its size, each by the mean over a pixel's box.
+
+    The severity is the part of the resolution that is lost; the smaller image has at least a pixel. Source: Hendrycks &
+    Dietterich (2019), "pixelate".
+    """
+
+    family: ClassVar[str] = "digital"
+    smallest: ClassVar[int] = 8
+    levels: ClassVar[tuple[float, ...]] = (0.1, 0.4, 0.5, 0.6, 0.75)
+
+    def apply(self, images: Images, severity: float, drawn: Any) -> Values:  # noqa: ARG002 - nothing is drawn
+        """Return coarser images."""
+        from PIL import Image
+
+        height, width = images.shape[1:3]
+        small = (max(1, round(width * (1 - severity))), max(1, round(height * (1 - severity))))
+        result = np.empty_like(images)
+        for image, target in zip(planes(images), planes(result), strict=True):
+            for channel in range(image.shape[-1]):
+                plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
+                coarse = plane.resize(small, Image.Resampling.BOX).resize((width, height), Image.Resampling.BOX)
+                target[..., channel] = np.asarray(coarse)
+        return result
+
+    def check(self, severity: float) -> str | None:
+        """Return why there is no such severity, or None."""
+        return None if severity < 1 else "it is a part of the resolution, below 1"
+
+    def unavailable(self) -> str | None:
+        """Return why it cannot be used here, or None."""
+        return _without_pillow()
+
+
+class Jpeg(Corruption):
+    """Save each image as a JPEG of quality 100 - severity, and read it: whole numbers from 1 to 99.
+
+    Of three channels as RGB, with JPEG's halved resolution of colour; of another number each channel as a grey image.
+    Source: Hendrycks & Dietterich (2019), "JPEG compression".
+    """
+
+    family: ClassVar[str] = "digital"
+    smallest: ClassVar[int] = 8
+    levels: ClassVar[tuple[float, ...]] = (75.0, 82.0, 88.0, 93.0, 97.0)
+
+    def apply(self, images: Images, severity: float, drawn: Any) -> Values:  # noqa: ARG002 - nothing is drawn
+        """Return images as they are read from their JPEG files."""
+        pixels = np.rint(images * np.float32(255)).astype(np.uint8)
+        colour = pixels.shape[3:] == (3,)
+        flat = (
+            pixels if colour else np.moveaxis(pixels.reshape(*pixels.shape[:3], -1), -1, 1)
+        )  # each plane in one piece
+        flat = flat.reshape(-1, *flat.shape[-3:]) if colour else flat.reshape(-1, *flat.shape[-2:])
+        read = np.stack([_through_jpeg(plane, 100 - int(severity)) for plane in flat]).astype(np.float32)
+        read /= np.float32(255)
+        if colour:
+            return read
+        rows, height, width = images.shape[:3]
+        return np.moveaxis(read.reshape(rows, -1, height, width), 1, -1).reshape(images.shape)
+
+    def check(self, severity: float) -> str | None:
+        """Return why there is no such severity, or None."""
+        whole = severity == int(severity) and 1 <= severity <= 99
+        return None if whole else "JPEG's quality is 100 - severity, a whole number from 1 to 99"
+
+    def unavailable(self) -> str | None:
+        """Return why it cannot be used here, or None."""
+        return _without_pillow()
+
+
+def _through_jpeg(pixels: Values, quality: int) -> Values:
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def _without_pillow() -> str | None:
+    return None if find_spec("PIL") else "needs Pillow: pip install 'nn-harness[images]'"
+
+
+pixelate = Pixelate()
+jpeg = Jpeg()
