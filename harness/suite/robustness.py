@@ -79,8 +79,8 @@ def _meant(
         what = f"each perturbation of {shown(name)} has another unit. Remove the line, or give levels = [1, 3, 5]"
         raise problem(path, source.place("severities"), what)
     for key in table.options:
-        known = [name for name in Robustness.model_fields if name != "severities"]
-        raise problem(path, source.place(key), f"unknown key {shown(key)}. {nearest(key, known)}")
+        keys = [name for name in Robustness.model_fields if name != "severities"]
+        raise problem(path, source.place(key), f"unknown key {shown(key)}. {nearest(key, keys)}")
     others = [each for each in suites[suite] if each not in named]
     if not others:
         what = f"{shown(name)}: each of its perturbations has another table. Remove this one"
