@@ -124,6 +124,21 @@ MISTAKES = [
         r"A backend that cannot honour 'optimizer' must declare it in unsupported\(\)",
     ),
     (
+        "ignores_the_loss",
+        "honours_the_keys_that_it_does_not_decline",
+        r"contract: NetworkSpec with loss = .*. A backend that cannot honour 'loss' must declare it in unsupported",
+    ),
+    (
+        "ignores_class_weights",
+        "honours_the_keys_that_it_does_not_decline",
+        r"contract: NetworkSpec with class_weights = 'balanced'.* 'class_weights' must declare it in unsupported",
+    ),
+    (
+        "ignores_clipping",
+        "honours_the_keys_that_it_does_not_decline",
+        r"contract: NetworkSpec with clip_norm = 0.05. A backend that cannot honour 'clip_norm' must declare it",
+    ),
+    (
         "refuses",
         "honours_the_keys_that_it_does_not_decline",
         r"contract: NetworkSpec with weight_decay = 0.3. A backend that cannot honour 'weight_decay' must declare",

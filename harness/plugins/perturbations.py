@@ -1,7 +1,7 @@
 """What is read of a perturbation when planning: the options that it takes, its levels, and the suite that it is in."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
@@ -18,11 +18,18 @@ _GIVEN = 3
 _KIND = "kind"
 """The keyword by which it is said that the features are vectors."""
 _LONGEST_FAMILY = 40
-_BESIDE = ("perturbation", "severities", "levels", "seed")
+IN_ROBUSTNESS = ("perturbation", "severities", "levels", "seed")
+"""The keys of ``[[robustness]]`` that are not options."""
+IN_AUGMENT = ("perturbation", "severity", "probability")
+"""The keys of ``augment`` that are not options."""
 
 
-def perturbation_options(component: Component, options: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+def perturbation_options(
+    component: Component, options: Mapping[str, Any], directory: Path, beside: Collection[str] = IN_ROBUSTNESS
+) -> dict[str, Any]:
     """Return the options as the perturbation, and its sweep, are given them by keyword.
+
+    ``beside``: the other keys of their table, which an error lists too.
 
     Raises:
         HarnessError: as `harness.plugins.options.checked`.
@@ -38,7 +45,7 @@ def perturbation_options(component: Component, options: Mapping[str, Any], direc
             f"perturbation {component.name!r} ({component.provenance}): its keywords cannot be read: {one_line(error)}"
         )
         raise HarnessError(msg) from error
-    return checked(component, options, directory, _BESIDE, [*names[:_GIVEN], _KIND])
+    return checked(component, options, directory, beside, [*names[:_GIVEN], _KIND])
 
 
 def levels_of(component: Component) -> list[float]:

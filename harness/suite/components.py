@@ -9,7 +9,7 @@ from harness.interfaces import Dataset
 from harness.plugins.loading import Component, Kind, Registry
 from harness.plugins.models import check_options
 from harness.plugins.options import OptionError, build, setting
-from harness.plugins.perturbations import perturbation_options
+from harness.plugins.perturbations import IN_AUGMENT, perturbation_options
 from harness.suite.component_tables import CROSS_ENTROPY, ComponentTable, ModelTable
 from harness.suite.finalists import chosen, may_be_tested
 from harness.suite.grid import Expanded, Place
@@ -96,8 +96,12 @@ def _check_experiment(path: Path, suite: Suite, registry: Registry, expanded: Ex
     if experiment.model is not None:
         _check_model(path, registry, expanded, name, experiment.model)
     for index, augmentation in enumerate(experiment.augment):
-        place = (*expanded.source(name, "augment"), index, "perturbation")
-        _find(path, registry, "perturbation", augmentation.perturbation, place)
+        place = (*expanded.source(name, "augment"), index)
+        perturb = _find(path, registry, "perturbation", augmentation.perturbation, (*place, "perturbation"))
+        try:
+            perturbation_options(perturb, augmentation.options, path.parent, IN_AUGMENT)
+        except OptionError as error:
+            raise problem(path, (*place, error.key), error.what) from None
     optimizer = experiment.optimizer
     component = _find(path, registry, "optimizer", optimizer.name, expanded.option(name, "optimizer", "name"))
     _check_options(path, component, optimizer, expanded, name, "optimizer")

@@ -1,17 +1,19 @@
 """Augmentation: perturbations in training, made on the host, so that every backend trains on the same bits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from harness.interfaces import Batch, Perturb
 from harness.plugins.loading import Registry
+from harness.plugins.perturbations import IN_AUGMENT, perturbation_options
 from harness.seeding import generator
 from harness.settings import Name, NotNegative, Table
 from harness.trial.inputs import Inputs, read_only
@@ -19,11 +21,18 @@ from harness.trial.perturbing import check_returned, keywords, kind_of
 
 
 class Augmentation(Table):
-    """An entry of ``augment``: a perturbation, its severity, and the probability that a training row gets it."""
+    """An entry of ``augment``: a perturbation, its severity, the probability that a row gets it, and its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     perturbation: Name
     severity: NotNegative
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The perturbation's options."""
+        return dict(self.model_extra or {})
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class NamedAugmentation:
 
     table: Augmentation
     perturb: Perturb
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the table, as the perturbation takes them."""
 
 
 class Augmenter:
@@ -83,7 +94,7 @@ class Augmenter:
             return
         clean = features[chosen]
         perturbed = named.perturb(
-            clean.copy(), table.severity, generator(self._seed, *key, table.perturbation), **about
+            clean.copy(), table.severity, generator(self._seed, *key, table.perturbation), **about, **named.options
         )
         who = f"augmentation: perturbation {table.perturbation!r} at severity {table.severity}"
         check_returned(perturbed, clean, about.get("kind", "image"), who)
@@ -91,10 +102,19 @@ class Augmenter:
 
 
 def augmenter_of(
-    tables: Sequence[Augmentation], inputs: Inputs, batch_size: int, seed: int, registry: Registry
+    tables: Sequence[Augmentation], inputs: Inputs, batch_size: int, seed: int, registry: Registry, directory: Path
 ) -> Augmenter | None:
-    """Return what makes the batches of a trial with augmentations, None without."""
-    named = [NamedAugmentation(table, registry.find("perturbation", table.perturbation).load()) for table in tables]
+    """Return what makes the batches of a trial with augmentations, None without.
+
+    ``directory``: against which paths in options resolve.
+    """
+    found = [(table, registry.find("perturbation", table.perturbation)) for table in tables]
+    named = [
+        NamedAugmentation(
+            table, component.load(), perturbation_options(component, table.options, directory, IN_AUGMENT)
+        )
+        for table, component in found
+    ]
     return Augmenter(inputs, named, batch_size, seed) if named else None
 
 

@@ -34,13 +34,7 @@ from harness.trial.outputs import read_facts, read_placement
 from harness.trial.probabilities import Keeper
 from harness.trial.robustness import Robustness
 from harness.trial.scaling import Scaling
-from harness.trial.specs import (
-    Evaluated,
-    EvaluationSpec,
-    Remark,
-    Trained,
-    TrialSpec,
-)
+from harness.trial.specs import Evaluated, EvaluationSpec, Remark, Trained, TrialSpec
 from harness.trial.tasks import Report
 from harness.trial.training import fit
 
@@ -122,7 +116,9 @@ def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
     inputs = open_inputs(spec.data, spec.split)
     data = inputs.rows
     split = split_of(spec.data, spec.split)
-    augmenter = augmenter_of(spec.augment, inputs, spec.network.batch_size, spec.seed, registry)
+    augmenter = augmenter_of(
+        spec.augment, inputs, spec.network.batch_size, spec.seed, registry, spec.optimizer.directory
+    )
 
     def epoch(record: EpochRecord) -> None:
         _LOG.info(

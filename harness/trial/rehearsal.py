@@ -55,7 +55,8 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
     rows = min(spec.batches * trial.network.batch_size, len(whole.train))
     val = whole.val[: max(1, rows * len(whole.val) // len(whole.train))]
     few = Split(train=whole.train[:rows], val=val, test=val)
-    augmenter = augmenter_of(trial.augment, inputs, trial.network.batch_size, trial.seed, registry)
+    about_batches = (trial.network.batch_size, trial.seed, registry, trial.optimizer.directory)
+    augmenter = augmenter_of(trial.augment, inputs, *about_batches)
     with limited(trial.context.threads):
         network = build_network(trial, initial_state(trial.network, trial.seed), registry)
         try:

@@ -10,6 +10,16 @@ from harness.interfaces import LAYERS_OF_INTERFACE_1, Activation, BatchNorm, Dro
 from harness.optimizers import SGD, Adam
 from harness.stepwise import StepwiseBackend
 from tests.broken_plugins.broken_dropout import DrawsOn, IgnoresTheSeed, OneMaskABatch, OneMaskAnEpoch
+from tests.broken_plugins.broken_recipes import (
+    ForgetsTheRateOf0,
+    IgnoresClassWeights,
+    IgnoresClipping,
+    IgnoresKeys,
+    IgnoresTheLoss,
+    IgnoresTheRate,
+    Refuses,
+    RestsAt0,
+)
 from tests.broken_plugins.small_network import Correct
 
 
@@ -134,44 +144,6 @@ class CannotBePickled(Correct):
         return {key: value.view(Local) for key, value in super().state().items()}
 
 
-class IgnoresKeys(Correct):
-    """It knows neither l2 nor any optimizer but plain descent, and does not say so."""
-
-    def descend(self, gradients, learning_rate):
-        for key, gradient in gradients.items():
-            self.values[key] -= learning_rate * gradient
-
-
-class Refuses(Correct):
-    """It raises where it should have declined."""
-
-    def descend(self, gradients, learning_rate):
-        if self.spec.weight_decay:
-            raise NotImplementedError("no decay")
-        super().descend(gradients, learning_rate)
-
-
-class IgnoresTheRate(Correct):
-    def descend(self, gradients, learning_rate):
-        self.__dict__.setdefault("first_rate", learning_rate)
-        super().descend(gradients, self.first_rate)
-
-
-class ForgetsTheRateOf0(Correct):
-    """It takes a rate of 0 for none at all, and its own instead."""
-
-    def descend(self, gradients, learning_rate):
-        super().descend(gradients, learning_rate or 0.01)
-
-
-class RestsAt0(Correct):
-    """It takes a rate of 0 for nothing to do: momentum stands still."""
-
-    def descend(self, gradients, learning_rate):
-        if learning_rate:
-            super().descend(gradients, learning_rate)
-
-
 class Softmax(Correct):
     """A softmax regression: it takes no hidden layers."""
 
@@ -201,6 +173,9 @@ NETWORKS = {
     "hides_nan": HidesNan,
     "cannot_be_pickled": CannotBePickled,
     "ignores_keys": IgnoresKeys,
+    "ignores_the_loss": IgnoresTheLoss,
+    "ignores_class_weights": IgnoresClassWeights,
+    "ignores_clipping": IgnoresClipping,
     "refuses": Refuses,
     "ignores_the_rate": IgnoresTheRate,
     "forgets_the_rate_of_0": ForgetsTheRateOf0,
