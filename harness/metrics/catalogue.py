@@ -199,10 +199,12 @@ _RECORDS = (
     Metric(
         "mean_corruption_error", "mCE", CORRUPTION, "test", False,
         from_row=nothing, ratio=Ratio(above_clean=False, of_all=True), perturbed=True,
+        shown=_shown("leaderboards"),
     ),
     Metric(
         "relative_mean_corruption_error", "Rel. mCE", CORRUPTION, "test", False,
         from_row=nothing, ratio=Ratio(above_clean=True, of_all=True), perturbed=True,
+        shown=_shown("leaderboards"),
     ),
     Metric(
         "seconds", "Seconds", COUNT, "machine", False,

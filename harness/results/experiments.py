@@ -61,6 +61,23 @@ class ExperimentRows:
             if any(measure.perturbation == name and measure.severity in asked for measure in measured)
         }
 
+    @cached_property
+    def unavailable(self) -> dict[str, str]:
+        """The perturbations of the suite that tested trials have no measures under, and why: the first reason."""
+        found: dict[str, str] = {}
+        for row in self.tested:
+            for name, why in row.evaluation.unavailable.items() if row.evaluation else ():
+                if name in self.severities:
+                    found.setdefault(name, why)
+        return found
+
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """The family of each perturbation that has one, as tested trials have it."""
+        return {
+            name: family for row in self.tested if row.evaluation for name, family in row.evaluation.families.items()
+        }
+
     def values(self, metric: str, condition: Condition = CLEAN) -> dict[int, float]:
         """Return the trials' values of a metric, by seed, of those that have one; the condition is of test rows.
 

@@ -106,6 +106,11 @@ class Results:
         """The perturbations that experiments were measured under, with the suite's severities in order."""
         return perturbations(self.experiments)
 
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """The family of each perturbation that has one."""
+        return {name: family for one in self.experiments for name, family in one.families.items()}
+
     @property
     def baseline(self) -> ExperimentRows | None:
         """The experiment that improvements are over, if the suite names one that is planned."""

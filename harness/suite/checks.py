@@ -5,9 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from harness.errors import nearest, shown
+from harness.metrics.catalogue import CATALOGUE
 from harness.suite.finalists import matching, may_be_tested
 from harness.suite.grid import Expanded, Place
-from harness.suite.models import BestOf, Suite
+from harness.suite.models import BestOf, LeaderboardTable, Suite
 from harness.suite.problems import problem
 from harness.suite.robustness import Completed, Source
 from harness.text import in_toml
@@ -101,7 +102,7 @@ def check_leaderboard(path: Path, suite: Suite, perturbations: Collection[str]) 
     """Refuse a baseline, a pair or a series of unknown experiments, a series of no label, and unknown perturbations.
 
     Raises:
-        HarnessError: a name is unknown.
+        HarnessError: a name is unknown, or the baseline that ``by`` needs is missing.
     """
     board = suite.leaderboard
     for index, pair in enumerate(board.compare):
@@ -115,6 +116,7 @@ def check_leaderboard(path: Path, suite: Suite, perturbations: Collection[str]) 
         mentioned.append((("leaderboard", "baseline"), board.baseline))
     for where, name in mentioned:
         check_experiment(path, where, suite, name)
+    _check_order(path, board)
     for label, pattern in board.series.items():
         if label not in suite.finalists:
             what = f"no such label in [finalists]. {nearest(label, suite.finalists)}"
@@ -126,6 +128,13 @@ def check_leaderboard(path: Path, suite: Suite, perturbations: Collection[str]) 
         if name not in perturbations:
             what = f"unknown perturbation {shown(name)}. {nearest(name, perturbations)}"
             raise problem(path, ("leaderboard", "high_severity", name), what)
+
+
+def _check_order(path: Path, board: LeaderboardTable) -> None:
+    """Refuse to rank by what is relative to a baseline where there is none."""
+    if CATALOGUE[board.by].ratio and board.baseline is None:
+        what = f"{shown(board.by)} is relative to the baseline. Name one as leaderboard.baseline"
+        raise problem(path, ("leaderboard", "by"), what)
 
 
 def check_experiment(path: Path, place: Place, suite: Suite, name: str) -> None:

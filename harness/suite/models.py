@@ -22,7 +22,7 @@ from harness.suite.component_tables import (
     NamedModel,
     OptimizerTable,
 )
-from harness.suite.relations import MetricName, ValidationMetricName
+from harness.suite.relations import MetricName, RankedMetricName, ValidationMetricName
 from harness.text import seconds
 from harness.trial.augmentation import Augmentation
 from harness.trial.robustness import Robustness
@@ -167,12 +167,14 @@ class BestOf(Table):
 class LeaderboardTable(Table):
     """``[leaderboard]``: what the tables compare: improvements over ``baseline``, and pairs side by side.
 
+    ``by``: the metric that the overview is in the order of. Corruption errors are relative to ``baseline``.
     ``high_severity``: for a perturbation, the severity from which accuracies are averaged apart. ``series``: for a
     label of ``[finalists]``, a glob of the experiments that it was chosen from; a note says where validation would
     choose another.
     """
 
     baseline: str | None = None
+    by: RankedMetricName = "test_accuracy"
     compare: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
     high_severity: dict[Name, Positive] = {}
     series: dict[str, Text] = {}

@@ -11,9 +11,11 @@ from harness.metrics.catalogue import CATALOGUE
 if TYPE_CHECKING:
     MetricName = str
     ValidationMetricName = str
+    RankedMetricName = str
 else:
     MetricName = Literal[tuple(CATALOGUE)]
     ValidationMetricName = Literal[tuple(name for name, metric in CATALOGUE.items() if metric.rows == "val")]
+    RankedMetricName = Literal[tuple(name for name, metric in CATALOGUE.items() if "leaderboards" in metric.shown)]
 
 Operator = Literal["<", "<=", ">", ">="]
 

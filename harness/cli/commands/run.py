@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from harness.results.results import Results
     from harness.store import Run
 
-SHOWN = ("overview", "validation", "comparison", "robustness")
+SHOWN = ("overview", "validation", "comparison", "corruption", "robust", "robustness")
 """The tables that a run ends with; `harness leaderboard` has the others too."""
 
 
@@ -125,12 +125,14 @@ def _say_faults(plugins: Registry | None, observers: Observers) -> None:
 
 def _conclude(here: Run, outcome: Outcome) -> None:
     """Show the leaderboards, what failed and why, and where the results are."""
-    from harness.results.leaderboard import tables
+    from harness.results.leaderboard import summaries, tables
     from harness.results.results import Results
     from harness.results.tables import render_all
 
     results = Results.of(here)
-    shown = [table for table in tables(results) if table.key.partition("-")[0] in SHOWN]
+    found = tables(results)
+    brief = summaries(results, found)
+    shown = [table for table in found if table.key in brief and table.key.partition("-")[0] in SHOWN]
     typer.echo(render_all(shown, "terminal", room=room()))
     for damage in outcome.damaged:
         say(f"damaged: {damage}", err=True)

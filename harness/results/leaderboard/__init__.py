@@ -1,6 +1,6 @@
 """Ranked tables made from a run's results."""
 
 from harness.results.leaderboard.differences import differences
-from harness.results.leaderboard.tables import tables
+from harness.results.leaderboard.tables import summaries, tables
 
-__all__ = ["differences", "tables"]
+__all__ = ["differences", "summaries", "tables"]

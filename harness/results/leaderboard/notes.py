@@ -102,11 +102,45 @@ def unmeasured(results: Results) -> str:
     # Those that no experiment was measured under, as the run asks for it, have no table to say so.
     for perturbation, severities in results.severities.items():
         noisy = sorted(severity for severity in severities if severity > 0)
-        tested = [one for one in results.experiments if one.tested] if noisy else []
+        able = [one for one in results.experiments if one.tested and perturbation not in one.unavailable]
+        tested = able if noisy else []
         names = [one.name for one in tested if one.over_severities("test_accuracy", perturbation, noisy) is None]
         if names:
             found.append(f"Not ranked under {perturbation}, because severities are missing: {some(names)}.")
     return brief(*found, "Run without --only to measure them." if found else "")
+
+
+def unavailable(results: Results, perturbations: Iterable[str]) -> str:
+    """Say which of some perturbations tested experiments have no measures under, and why: ranks are without them."""
+    tested = [one for one in results.experiments if one.tested]
+    having: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name in perturbations:
+        reasons: dict[str, list[str]] = {}
+        for one in tested:
+            if name in one.unavailable:
+                reasons.setdefault(one.unavailable[name], []).append(one.name)
+        for why, names in reasons.items():
+            having.setdefault((why, tuple(names)), []).append(name)
+    found = [
+        f"{some(names)}{'' if len(who) == len(tested) else f' of {some(who)}'} ({why})"
+        for (why, who), names in having.items()
+    ]
+    return f"Unavailable: {'; '.join(found)}." if found else ""
+
+
+def corruptions(results: Results) -> str:
+    """Say what corruption errors are relative to, and which perturbations they are without, and why."""
+    relative = results.corruptions
+    if not relative.reference:
+        base = results.suite.leaderboard.baseline
+        return f"No corruption errors: {base} is not tested." if base else ""
+    without: dict[str, list[str]] = {}
+    for name, why in relative.left_out.items():
+        both = "" if name not in relative.errors else "relative errors "
+        without.setdefault(f"{both}without {{}} ({why})", []).append(name)
+    parts = [text.format(some(names)) for text, names in without.items()]
+    said = f"Corruption errors: percent of {relative.baseline}'s"
+    return f"{'; '.join([said, *parts])}."
 
 
 def selection(results: Results) -> str:

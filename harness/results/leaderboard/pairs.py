@@ -10,7 +10,7 @@ from harness.metrics.comparisons import Difference, judged
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import notes
-from harness.results.leaderboard.rankings import rankings
+from harness.results.leaderboard.rankings import headlines
 from harness.results.results import Results
 from harness.results.tables.model import Column, Marked, Table
 from harness.results.tables.notes import brief
@@ -80,8 +80,8 @@ def _all_shown(results: Results) -> list[_Shown]:
     clean = [_Shown(one.name, one.title, one) for one in CATALOGUE.values() if "pairs" in one.shown]
     noisy = [
         _Shown(ranking.key, ranking.heading, ranking.metric, ranking.conditions)
-        for ranking in rankings(results)
-        if ranking.perturbation
+        for ranking in headlines(results)
+        if not ranking.clean
     ]
     return clean + noisy
 

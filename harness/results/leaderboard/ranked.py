@@ -9,7 +9,7 @@ from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.statistic import Kind
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import certainty, notes
-from harness.results.leaderboard.rankings import OF_CLEAN, Ranking, ordered, places, rankings
+from harness.results.leaderboard.rankings import Ranking, headlines, leading, ordered, places, rankings
 from harness.results.results import Results
 from harness.results.tables.model import Column, Marked, Ranked, Table
 from harness.results.tables.notes import brief
@@ -17,8 +17,11 @@ from harness.text import counted
 
 
 def overview(results: Results) -> Table:
-    """Return one table of all rankings: each value with its rank, best accuracy first."""
-    found = rankings(results)
+    """Return one table of all rankings: each value with its rank, in the order that the suite asks for.
+
+    Of more than a few perturbations each has a separate table, and this one the means over them.
+    """
+    found, order = headlines(results), leading(results)
     base = results.baseline
     columns = [
         Column("experiment", "Experiment"),
@@ -31,7 +34,7 @@ def overview(results: Results) -> Table:
     columns += [Column.of(CATALOGUE["val_accuracy"]), Column("status", "Status")]
     ranks = {ranking.key: places(results, ranking) for ranking in found}
     lines = []
-    for one in ordered(results, OF_CLEAN[0]):
+    for one in ordered(results, order):
         line = _about(one) | {"val_accuracy": one.statistic("val_accuracy")}
         for ranking in found:
             value = ranking.test(one)
@@ -44,9 +47,12 @@ def overview(results: Results) -> Table:
         notes.excluded(results),
         notes.lost(results),
         notes.unmeasured(results),
+        notes.unavailable(results, results.severities),
+        _not_leading(results, order),
         notes.seeds(results.trained),
         marks_over(base, lines),
-        *certainty.sentences(results, found[0]),
+        *certainty.sentences(results, order),
+        notes.corruptions(results) if any(ranking.metric.ratio for ranking in found) else "",
         notes.DEGRADATION if any(ranking.perturbation for ranking in found) else "",
     )
     return Table("overview", title, columns, lines, note)
@@ -58,7 +64,7 @@ def leaderboards(results: Results) -> list[Table]:
 
 
 def _leaderboard(results: Results, ranking: Ranking) -> Table:
-    base = results.baseline if ranking.metric.kind is Kind.percent else None
+    base = results.baseline if ranking.metric.kind is Kind.percent or ranking.metric.ratio else None
     unit = "" if ranking.metric.kind is Kind.loss else " %"
     columns = [
         Column("rank", "#", Kind.number),
@@ -68,15 +74,20 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         Column("test", "Degradation %" if ranking.perturbation else ranking.heading, ranking.metric.kind),
     ]
     if base:
-        columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
+        change = ranking.metric.unit.change
+        columns.append(Column("over_baseline", f"vs {base.name}, pp", change))
     columns.append(Column("tied_with", "Tied with", minor=3))
+    if ranking.metric.ratio and any(len(one.unavailable) for one in results.experiments):
+        columns.append(Column("perturbations", "Perturbations"))
     if ranking.validation:
         columns.append(Column("validation", f"Validation{unit}", ranking.metric.kind))
     columns.append(Column("status", "Status"))
     ranks, tied = places(results, ranking), ranking.analysis(results).ranks
     lines = []
     for one in ordered(results, ranking):
-        line = _about(one) | {"rank": ranks.get(one.name), "test": ranking.test(one)}
+        value = ranking.test(one) or (ranking.partial(one) if ranking.partial else None)
+        line = _about(one) | {"rank": ranks.get(one.name), "test": value}
+        line["perturbations"] = _covered(one, ranking)
         line["tied_with"] = tied[one.name].tied_with if one.name in tied else None
         line["validation"] = ranking.validation(one) if ranking.validation else None
         if base and base is not one:
@@ -85,13 +96,39 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
     note = brief(
         notes.excluded(results),
         notes.lost(results),
-        notes.unmeasured(results) if ranking.perturbation else "",
+        notes.unmeasured(results) if not ranking.clean else "",
+        notes.unavailable(results, _perturbations(results, ranking)),
+        notes.corruptions(results) if ranking.metric.ratio else "",
         notes.seeds(results.trained),
         marks_over(base, lines),
         *certainty.sentences(results, ranking),
         notes.DEGRADATION if ranking.perturbation else "",
     )
     return Table(ranking.key, _title(results, ranking.title), columns, lines, note)
+
+
+def _perturbations(results: Results, ranking: Ranking) -> Sequence[str]:
+    """Return the perturbations that a ranking is over."""
+    if ranking.metric.ratio:
+        return results.corruptions.asked
+    return [ranking.perturbation] if ranking.perturbation else []
+
+
+def _covered(one: ExperimentRows, ranking: Ranking) -> str | None:
+    """Return how many of the suite's perturbations a corruption error is over: ``"18 of 20"``."""
+    ratio, corruptions = ranking.metric.ratio, one.corruptions
+    if ratio is None or not one.tested:
+        return None
+    return f"{len(corruptions.partial(ratio, one.tested[0]))} of {len(corruptions.asked)}"
+
+
+def _not_leading(results: Results, order: Ranking) -> str:
+    """Say why the overview is not in the order that the suite asks for, empty where it is."""
+    by = results.suite.leaderboard.by
+    if order.metric.name == by:
+        return ""
+    tested = any(one.tested for one in results.experiments)
+    return f"In the order of accuracy: no experiment has {CATALOGUE[by].heading}." if tested else ""
 
 
 def over(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
+from harness.errors import HarnessError, as_typed, nearest
 from harness.metrics.analysis import Analysis
 from harness.metrics.catalogue import CATALOGUE, Metric
+from harness.metrics.corruption import Ratio
 from harness.metrics.statistic import Statistic
 from harness.results.experiments import ExperimentRows
 from harness.results.results import Results
@@ -21,7 +24,8 @@ Value = Callable[[ExperimentRows], Statistic | None]
 class Ranking:
     """A metric to rank by, and how to read it on test and validation rows.
 
-    ``perturbation``: of a degradation, None of the clean images. ``conditions``: those that it is the mean over.
+    ``perturbation``: of a degradation, None of the clean images and of a mean over perturbations. ``conditions``: those
+    that it is the mean over. ``partial``: a value over fewer perturbations, which has no rank.
     """
 
     key: str
@@ -32,6 +36,12 @@ class Ranking:
     validation: Value | None
     perturbation: str | None = None
     conditions: tuple[Condition, ...] = (CLEAN,)
+    partial: Value | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is of clean images alone."""
+        return not self.metric.perturbed
 
     def badness(self, value: Statistic) -> float:
         """Return a number that is lower where a value is better; what is no number is worst."""
@@ -56,14 +66,51 @@ def _clean(metric: Metric) -> Ranking:
     )
 
 
-OF_CLEAN = tuple(_clean(metric) for metric in CATALOGUE.values() if "leaderboards" in metric.shown)
+_RANKED = [metric for metric in CATALOGUE.values() if "leaderboards" in metric.shown]
+OF_CLEAN = tuple(_clean(metric) for metric in _RANKED if metric.ratio is None)
 """The rankings of clean images, that by accuracy first."""
+FEW = 3
+"""Of at most three perturbations, each is a column of tables that have other columns, too."""
+
+
+def many(results: Results) -> bool:
+    """Return whether perturbations are too many for a column each."""
+    return len(results.perturbations) > FEW
+
+
+def headlines(results: Results) -> list[Ranking]:
+    """Return the rankings that a table of everything has room for, without those by each of many perturbations."""
+    found = rankings(results)
+    return found if not many(results) else [one for one in found if one.perturbation is None]
+
+
+def leading(results: Results) -> Ranking:
+    """Return the ranking that the suite's leaderboard is in the order of; that by accuracy where it has no value."""
+    by = results.suite.leaderboard.by
+    return next((one for one in rankings(results) if one.metric.name == by), OF_CLEAN[0])
+
+
+def ordered_by(results: Results, by: str | None) -> Results:
+    """Return results whose leaderboard is in the order of another metric; as they are without one.
+
+    Raises:
+        HarnessError: leaderboards do not rank by it.
+    """
+    if by is None:
+        return results
+    known = [metric.name for metric in _RANKED]
+    if by not in known:
+        msg = f"--by {as_typed(by, 80)}: leaderboards do not rank by it. {nearest(by, known)}"
+        raise HarnessError(msg)
+    board = results.suite.leaderboard.model_copy(update={"by": by})
+    return replace(results, suite=results.suite.model_copy(update={"leaderboard": board}))
 
 
 def rankings(results: Results) -> list[Ranking]:
-    """Return what a run can be ranked by: the clean metrics, and the mean degradation under each perturbation.
+    """Return what a run can be ranked by: the clean metrics, corruption errors, the mean degradations.
 
-    At severity 0 images are as they were, and nothing is lost: a perturbation at no other severity ranks nothing.
+    At severity 0 images are as they were, and nothing is lost: a perturbation at no other severity ranks nothing. Mean
+    corruption errors are of several perturbations, or of one where the suite ranks by them.
     """
     found = results.perturbations
     degradations = [
@@ -71,7 +118,29 @@ def rankings(results: Results) -> list[Ranking]:
         for name, severities in found.items()
         if any(severity > 0 for severity in severities)
     ]
-    return [*OF_CLEAN, *degradations]
+    by, corruptions = results.suite.leaderboard.by, results.corruptions
+    relative = [
+        _relative(metric, ratio)
+        for metric in _RANKED
+        if (ratio := metric.ratio) and corruptions.covered(ratio) and (corruptions.several or metric.name == by)
+    ]
+    return [*OF_CLEAN, *relative, *degradations]
+
+
+def _relative(metric: Metric, ratio: Ratio) -> Ranking:
+    def partial(one: ExperimentRows) -> Statistic | None:
+        each = [one.corruptions.partial(ratio, row) for row in one.tested]
+        return Statistic.of([fmean(values.values()) for values in each if values])
+
+    return Ranking(
+        metric.name.replace("_", "-"),
+        metric,
+        metric.name.replace("_", " "),
+        metric.title,
+        lambda e: e.statistic(metric.name),
+        None,
+        partial=partial,
+    )
 
 
 def _degradation(name: str, severities: Sequence[float], *, alone: bool) -> Ranking:

@@ -1,4 +1,4 @@
-"""All tables of a run; here training and validation, the finalists on test rows, and robustness."""
+"""All tables of a run; here training and validation, and the finalists on test rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.statistic import Kind
 from harness.results.leaderboard import notes
 from harness.results.leaderboard.pairs import comparison
+from harness.results.leaderboard.perturbations import FAMILIES, over_perturbations
 from harness.results.leaderboard.ranked import leaderboards, marks_over, over, overview
+from harness.results.leaderboard.rankings import many
+from harness.results.leaderboard.robustness import by_severity
 from harness.results.leaderboard.speed import doubts, speed
 from harness.results.results import Results
 from harness.results.tables.model import Column, Table
 from harness.results.tables.notes import brief
-from harness.rows import Condition
 from harness.text import counted
 
 
@@ -25,10 +27,25 @@ def tables(results: Results) -> list[Table]:
         _validation(results),
         *comparison(results),
         _test(results),
-        *_robustness(results),
+        *over_perturbations(results),
+        *by_severity(results),
         speed(results),
         *leaderboards(results),
     ]
+
+
+def summaries(results: Results, found: Sequence[Table]) -> list[str]:
+    """Return the keys of the tables that a terminal shows: without those of single perturbations, where these are many.
+
+    Programs and pages have all of them.
+    """
+    if not many(results):
+        return [table.key for table in found]
+    single = {
+        f"{kind}-{name}" for kind in ("robustness", "robustness-loss", "degradation") for name in results.severities
+    }
+    families = {table.key.removesuffix(FAMILIES) for table in found if table.key.endswith(FAMILIES)}
+    return [table.key for table in found if table.key not in single | families]
 
 
 def _validation(results: Results) -> Table:
@@ -98,45 +115,3 @@ def _test(results: Results) -> Table:
     title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
     note = brief(notes.selection(results), notes.seeds(results.trained), marks_over(base, lines))
     return Table("test", title, columns, lines, note)
-
-
-def _high(severities: Sequence[float], least: float | None) -> list[float]:
-    """Return the severities from ``least`` on, none where their mean says nothing: of one, or of all of them."""
-    high = [severity for severity in severities if least is not None and severity >= least]
-    return high if 1 < len(high) < len(severities) else []
-
-
-def _robustness(results: Results) -> list[Table]:
-    """Accuracy at each severity and degradation at each above 0, two tables for each perturbation."""
-    found = []
-    several = results.perturbations
-    for name, severities in several.items():
-        suffix = "" if len(several) == 1 else f"-{name}"
-        noisy = [severity for severity in severities if severity > 0]
-        least = results.suite.leaderboard.high_severity.get(name)
-        high = _high(noisy, least)
-        accuracy = [Column("experiment", "Experiment")]
-        accuracy += [Column(f"accuracy_{severity:g}", f"{severity:g}", Kind.percent) for severity in severities]
-        if high:
-            accuracy.append(Column("mean_at_high_severity", f"mean ≥ {least:g}", Kind.percent))
-        fall = [Column("experiment", "Experiment")]
-        fall += [Column(f"degradation_{s:g}", f"{s:g}", Kind.degradation) for s in noisy]
-        fall.append(Column("mean_degradation", "mean", Kind.degradation))
-        lines = []
-        for one in results.experiments:
-            if not one.tested:
-                continue
-            line: dict[str, Any] = {"experiment": one.name}
-            for severity in severities:
-                line[f"accuracy_{severity:g}"] = one.statistic("test_accuracy", Condition(name, severity))
-                line[f"degradation_{severity:g}"] = one.statistic("degradation", Condition(name, severity))
-            line["mean_at_high_severity"] = one.over_severities("test_accuracy", name, high)
-            line["mean_degradation"] = one.over_severities("degradation", name, noisy)
-            lines.append(line)
-        about = f"{name}, by severity · {results.data}"
-        note = notes.unmeasured(results)
-        found.append(Table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
-        if noisy:
-            fall_note = brief(note, notes.DEGRADATION)
-            found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, fall_note))
-    return found

@@ -32,6 +32,13 @@ class Ranked:
 
 
 @dataclass(frozen=True)
+class Unavailable:
+    """A value that there cannot be, and why: of a perturbation that does not take the data, say."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Marked:
     """A difference over matched seeds, with what it means.
 
@@ -78,9 +85,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of raw values (`Statistic`, `Place`, `Ranked`, `Marked`, number, text, None), by the columns' keys.
+    """A table of raw values by the columns' keys; a key that a line lacks is None.
 
-    A key that a line lacks is None.
+    They are a `Statistic`, `Place`, `Ranked`, `Marked` or `Unavailable`, a number, a text, or None.
     """
 
     key: str

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.tables.model import Column, Marked, Place, Ranked, Table
+from harness.results.tables.model import Column, Marked, Place, Ranked, Table, Unavailable
 
 
 def records(table: Table) -> list[dict[str, Any]]:
     """Return the lines with raw values; a mean over several seeds gets its deviation and count beside it."""
-    spread, doubted, marked, placed = (
+    spread, doubted, marked, placed, lacking = (
         [column for column in table.columns if any(asked(value) for value in table.values(column.key))]
-        for asked in (_has_spread, _is_doubted, _is_marked, _is_placed)
+        for asked in (_has_spread, _is_doubted, _is_marked, _is_placed, _is_unavailable)
     )
     found = []
     for line in table.lines:
@@ -23,6 +23,8 @@ def records(table: Table) -> list[dict[str, Any]]:
             record |= _raw(column, value, with_spread=column in spread, doubted=column in doubted)
             record |= _judged(column, value) if column in marked else {}
             record |= _placed(column, value) if column in placed else {}
+            if column in lacking:
+                record[f"{column.key}_unavailable"] = value.reason if isinstance(value, Unavailable) else None
         found.append(record)
     return found
 
@@ -44,6 +46,10 @@ def _is_doubted(value: Any) -> bool:
 
 def _is_marked(value: Any) -> bool:
     return isinstance(value, Marked)
+
+
+def _is_unavailable(value: Any) -> bool:
+    return isinstance(value, Unavailable)
 
 
 def _is_placed(value: Any) -> bool:
@@ -68,6 +74,7 @@ def _judged(column: Column, value: Any) -> dict[str, Any]:
 
 def _raw(column: Column, value: Any, *, with_spread: bool, doubted: bool) -> dict[str, Any]:
     statistic = _statistic(value)
+    value = None if _is_unavailable(value) else value
     plain = statistic.mean if statistic else list(value) if isinstance(value, tuple) else value
     # NaN is no JSON: a value that is not a number is none.
     record = {column.key: None if isinstance(plain, float) and not math.isfinite(plain) else plain}

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.metrics.comparisons import SIGNS
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.tables.model import Marked, Place, Ranked
+from harness.results.tables.model import Marked, Place, Ranked, Unavailable
 from harness.text import some
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
@@ -44,6 +44,8 @@ def shown(value: Any, kind: Kind) -> str:
             text = str(value.rank) if value.low is None else f"{value.rank} [{value.low}–{value.high}]"
         case Marked():
             text = _marked(value, kind)
+        case Unavailable():
+            text = "n/a"
         case tuple():
             text = some(value)
         case _ if kind in {Kind.text, Kind.figure}:
