@@ -9,14 +9,14 @@ import pytest
 import typer
 
 from harness.cli import commands
-from harness.cli.app import COMMANDS, app
+from harness.cli.app import COMMANDS, app, in_python
 
 CUT = 45
 """Characters from which on a terminal of 80 columns may cut a command's first sentence."""
 
 
 def function_of(name):
-    command = getattr(import_module(f"harness.cli.commands.{name}"), name)
+    command = getattr(import_module(f"harness.cli.commands.{in_python(name)}"), in_python(name))
     return command.registered_callback.callback if isinstance(command, typer.Typer) else command
 
 
@@ -35,7 +35,7 @@ def imported(*arguments):
 def test_every_command_has_a_file():
     """And every file is a command of the table."""
     found = {path.stem for path in Path(commands.__file__).parent.iterdir() if not path.stem.startswith("__")}
-    assert found == set(COMMANDS)
+    assert found == set(map(in_python, COMMANDS))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -82,7 +82,7 @@ def carry_out(
             here.write_header(notes)
             with _observed(plugins, watching):
                 outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
-            here.write_header(notes | {"last_ended": _now()})
+            here.write_header(notes | {"last_ended": now()})
     return here, outcome
 
 
@@ -105,19 +105,20 @@ def _notes(
 
     return {
         "harness": __version__,
-        "suite_file": _written(str(request.suite if isinstance(request.suite, str | PathLike) else loaded.path)),
-        "command": [_written(word) for word in command],
-        "last_started": _now(),
+        "suite_file": written(str(request.suite if isinstance(request.suite, str | PathLike) else loaded.path)),
+        "command": [written(word) for word in command],
+        "last_started": now(),
         "environment": host(),
         "git_commit": revision(loaded.path),
         "git_checkouts": checkouts(plugins, made.components),
     }
 
 
-def _written(text: str) -> str:
+def written(text: str) -> str:
     """Return a word of the command line for JSON: bytes that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time in UTC, as ``run.json`` has it."""
     return datetime.now(UTC).isoformat(timespec="seconds")

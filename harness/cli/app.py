@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -13,15 +14,24 @@ from typer.core import TyperGroup
 
 COMMANDS = (
     "run", "plan", "why", "runs", "leaderboard", "report", "compare", "verify", "plugins", "doctor", "schema", "bench",
-    "new", "datasets",
+    "new", "datasets", "merge", "export", "import",
 )  # fmt: skip
 """The names of the commands, in the order of ``--help``; `harness.cli.commands` has a file for each."""
+
+
+def in_python(name: str) -> str:
+    """Return the name of a command's file and function.
+
+    >>> in_python("run"), in_python("import")
+    ('run', 'import_')
+    """
+    return f"{name}_" if iskeyword(name) else name
 
 
 @cache
 def _imported(name: str) -> Any:
     """Import a command's file, and return typer's object for it."""
-    command = getattr(import_module(f"harness.cli.commands.{name}"), name)
+    command = getattr(import_module(f"harness.cli.commands.{in_python(name)}"), in_python(name))
     if not isinstance(command, typer.Typer):
         function, command = command, typer.Typer(rich_markup_mode=None, add_completion=False)
         command.command(name)(function)

@@ -19,7 +19,8 @@ from harness.suite.expectations import claims, figures
 
 T = TypeVar("T")
 NAME = "run.json"
-_OWN = ("format", "checksum", "suite", "dataset", "planned", "components")
+OWN = ("format", "checksum", "suite", "dataset", "planned", "components")
+"""What it has of the run itself; all else says how the run came about."""
 _SHOWN = 200
 """Characters of what is wrong with a header."""
 
@@ -112,9 +113,7 @@ def _parsed(path: Path, encoded: bytes) -> Header:
     except _DamagedError as error:
         msg = f"{path}: damaged: {error}. Restore it, or start anew with 'harness run --fresh'"
         raise HarnessError(msg) from None
-    return Header(
-        suite, dataset, planned, components, {key: value for key, value in content.items() if key not in _OWN}
-    )
+    return Header(suite, dataset, planned, components, {key: value for key, value in content.items() if key not in OWN})
 
 
 class _DamagedError(Exception):

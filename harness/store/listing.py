@@ -66,11 +66,11 @@ def state_of(directory: Path) -> tuple[str, str]:
     counts = [f"{done} of {len(run.planned)} done", *(f"{count} {status}" for status, count in statuses.items())]
     counts += [f"{answered} of {counted(len(together), 'ensemble')} tested"] if together else []
     complete = done == len(run.planned) and answered == len(together)
-    state = "running" if _held(directory) else "complete" if complete else "incomplete"
+    state = "running" if held(directory) else "complete" if complete else "incomplete"
     return name, f"{state}: {', '.join(counts)}"
 
 
-def _held(directory: Path) -> bool:
+def held(directory: Path) -> bool:
     """Say whether a driver holds the run's lock now."""
     place = directory / LOCK
     try:

@@ -51,10 +51,14 @@ def write_stored(place: Path, row: TrialRow, files: Mapping[str, str], *, durabl
     Raises:
         OSError: it cannot be written.
     """
-    body = {"row": plain(row), "files": dict(files)}
-    content = {"format": FORMAT, "checksum": checksum(body), **body}
-    write_bytes(place / "row.json", json.dumps(content).encode(), durable=durable)
+    write_bytes(place / "row.json", encoded_row(row, files), durable=durable)
     return Stored(row, dict(files))
+
+
+def encoded_row(row: TrialRow, files: Mapping[str, str]) -> bytes:
+    """Return the content of a ``row.json``."""
+    body = {"row": plain(row), "files": dict(files)}
+    return json.dumps({"format": FORMAT, "checksum": checksum(body), **body}).encode()
 
 
 def read_stored(place: Path, experiment: str, seed: int) -> Stored | Damaged | None:

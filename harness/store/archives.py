@@ -1,0 +1,128 @@
+"""A run as one file: a ZIP archive with a manifest of its files' sizes and checksums, and no path of a machine."""
+
+import json
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+
+from harness.errors import HarnessError, as_typed, one_line, shown
+from harness.machine.files import checksum
+from harness.store.arriving import arriving, refuse_existing
+from harness.store.header import unwritable
+from harness.store.manifest import MANIFEST, MOST_BYTES, Manifest, read_manifest
+from harness.store.names import safe_name
+from harness.store.packing import packed_files
+from harness.store.run import Run
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date of every member, so that equal runs give equal archives."""
+_BLOCK = 1 << 20
+
+
+class Exported(NamedTuple):
+    """An archive that was written: how many files it has, and its bytes."""
+
+    files: int
+    bytes: int
+
+
+def export_run(directory: Path, target: Path) -> Exported:
+    """Write a run as an archive: its header, rows, arrays and logs, without what paths of this machine they have.
+
+    What another machine does not need is left out: superseded trials, checkpoints, pages.
+
+    Raises:
+        HarnessError: there is no run, one of its files is damaged, or ``target`` is there already.
+    """
+    run = Run.open(directory)
+    refuse_existing(target, "--out")
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with ZipFile(temporary, "w") as archive:
+            files: dict[str, dict[str, Any]] = {}
+            for name, content in packed_files(run):
+                files[name] = {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+                _add(archive, name, content)
+            body = {"run": safe_name(directory.resolve().name), "files": files}
+            _add(archive, MANIFEST, json.dumps({"format": 1, "checksum": checksum(body), **body}, indent=1).encode())
+        size = temporary.stat().st_size
+        temporary.rename(target)
+    except OSError as error:
+        raise unwritable(target, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Exported(len(files), size)
+
+
+def _add(archive: ZipFile, name: str, content: bytes) -> None:
+    member = ZipInfo(name, _EPOCH)
+    # Arrays too: an array file is an archive itself, whose end would be taken for this one's where this is cut short.
+    member.compress_type = ZIP_DEFLATED
+    member.external_attr = 0o644 << 16
+    archive.writestr(member, content, compresslevel=1)
+
+
+def import_run(path: Path, out: Path | None = None) -> Path:
+    """Unpack a run's archive into a new folder, ``runs/`` and its name without ``out``; return it.
+
+    Before anything is written, the archive must name no file but those that a run has, once each, as many bytes as
+    its manifest says. It takes its name when every checksum is verified and the run can be opened.
+
+    Raises:
+        HarnessError: it is not such an archive, is damaged, or the target is there already. Nothing is left behind.
+    """
+    with _opened(path) as archive:
+        manifest = read_manifest(path, archive)
+        target = out or Path("runs") / manifest.run
+        refuse_existing(target, "--out")
+        _check_room(path, target, manifest)
+        with arriving(target, "--out") as folder:
+            for name, entry in manifest.files.items():
+                _extract(path, archive, name, folder / name, entry)
+            try:
+                Run.open(folder)
+            except HarnessError as error:
+                msg = f"{as_typed(path)}: {str(error).removeprefix(str(folder)).lstrip('/:')}"
+                raise HarnessError(msg) from None
+    return target
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ZipFile]:
+    try:
+        with ZipFile(path) as archive:
+            yield archive
+    except OSError as error:
+        msg = f"{as_typed(path)}: cannot be read: {error.strerror or one_line(error)}"
+        raise HarnessError(msg) from None
+    except (BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
+        msg = f"{as_typed(path)}: damaged, or not an archive that 'harness export' wrote: {one_line(error, 100)}"
+        raise HarnessError(msg) from None
+
+
+def _check_room(path: Path, target: Path, manifest: Manifest) -> None:
+    place = next((parent for parent in target.absolute().parents if parent.exists()), Path())
+    needed, free = sum(entry.bytes for entry in manifest.files.values()), shutil.disk_usage(place).free
+    if needed > min(free, MOST_BYTES):
+        msg = f"{as_typed(path)}: has {needed:,} bytes of files, and {free:,} are free in {place}. Free some space"
+        raise HarnessError(msg)
+
+
+def _extract(path: Path, archive: ZipFile, name: str, target: Path, entry: Any) -> None:
+    """Write one file, of as many bytes as the manifest says and no more."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    hasher, left = sha256(), entry.bytes
+    with archive.open(name) as source, target.open("xb") as file:
+        while left and (block := source.read(min(_BLOCK, left))):
+            hasher.update(block)
+            file.write(block)
+            left -= len(block)
+        if left or source.read(1) or hasher.hexdigest() != entry.sha256:
+            msg = f"{as_typed(path)}: {shown(name)} is damaged: its checksum does not match. Copy the archive again"
+            raise HarnessError(msg)

@@ -1,0 +1,48 @@
+"""A run directory that comes into being whole, or not at all."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+from harness.errors import HarnessError, as_typed
+from harness.store.header import unwritable
+
+
+def refuse_existing(target: Path, option: str) -> None:
+    """Refuse a target that is there, a broken link too; ``option`` names another one.
+
+    Raises:
+        HarnessError: it is there, or cannot be looked at.
+    """
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        msg = f"{as_typed(target)}: cannot be used as a path: {why}. Name another with {option}"
+        raise HarnessError(msg) from None
+    msg = f"{as_typed(target)}: is there already, and nothing is overwritten. Name a new one with {option}"
+    raise HarnessError(msg)
+
+
+@contextmanager
+def arriving(target: Path, option: str) -> Iterator[Path]:
+    """Yield a new folder beside ``target``, which takes that name when the block has ended well; else it is removed.
+
+    Raises:
+        HarnessError: ``target`` is there already, or cannot be written.
+    """
+    refuse_existing(target, option)
+    temporary = target.with_name(f".{target.name}.{token_hex(6)}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        refuse_existing(target, option)
+        temporary.rename(target)
+    except OSError as error:
+        raise unwritable(target, error) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,185 @@
+"""A run as one archive: it comes back as it was, without paths of the machine; a bad archive leaves nothing behind."""
+
+import json
+import stat
+from hashlib import sha256
+from zipfile import ZipFile, ZipInfo
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.machine.files import checksum
+from harness.store import Run, archives
+from harness.store.archives import export_run, import_run
+from tests.tiny import TINY, run_suite
+
+TWO = TINY.replace("epochs = 3", "epochs = 1").replace('two = { best_of = "[BC]" }', "two = 'B'")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return the directory of a run, whose header and log have paths of this machine."""
+    folder = tmp_path_factory.mktemp("runs")
+    _, run = run_suite(folder, TWO)
+    run.write_header(
+        {
+            "command": ["harness", "run", str(folder / "tiny.toml"), f"--out={folder}/run"],
+            "suite_file": f"{folder}/tiny.toml",
+            "last_started": "2026-01-01T00:00:00+00:00",
+        }
+    )
+    with run.log("A", 1).open("a") as log:
+        log.write(f'  File "{folder}/site/x.py", line 3\n')
+    (run.directory / "report.html").write_text("a page")
+    return run.directory
+
+
+@pytest.fixture(scope="module")
+def archive(run):
+    """Return the archive of the run."""
+    export_run(run, run.parent / "run.zip")
+    return run.parent / "run.zip"
+
+
+def rows(directory):
+    """Return a run's rows."""
+    return list(Run.open(directory).rows())
+
+
+def test_a_run_comes_back_as_it_was(run, archive, tmp_path):
+    """Rows, arrays and what the run is; pages and locks stay at home."""
+    assert import_run(archive, tmp_path / "back") == tmp_path / "back"
+    assert rows(tmp_path / "back") == rows(run)
+    for path in run.rglob("*.npz"):
+        assert (tmp_path / "back" / path.relative_to(run)).read_bytes() == path.read_bytes()
+    assert not (tmp_path / "back" / "report.html").exists()
+    assert Run.open(tmp_path / "back").suite == Run.open(run).suite
+
+
+def test_an_archive_has_no_path_of_its_machine_and_equal_runs_give_equal_archives(run, archive, tmp_path):
+    """Neither in names nor in texts."""
+    export_run(run, tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
+    with ZipFile(archive) as file:
+        assert "manifest.json" in file.namelist()
+        for name in file.namelist():
+            assert not name.startswith("/")
+            assert str(run.parent).encode() not in file.read(name)
+        assert b'File "\xe2\x80\xa6/x.py", line 3' in file.read("trials/A/seed-1/log.txt")
+        header = json.loads(file.read("run.json"))
+    assert header["command"] == ["harness", "run", "tiny.toml", "--out=run"]
+
+
+def rewritten(archive, target, change=None, **replaced):
+    """Copy an archive with other members, whose manifest is right but for what ``change`` makes of it."""
+    with ZipFile(archive) as source:
+        content = {name: source.read(name) for name in source.namelist()}
+    manifest = json.loads(content.pop("manifest.json"))
+    content |= {name.replace("__", "/"): data for name, data in replaced.items()}
+    manifest["files"] = {
+        name: {"bytes": len(data), "sha256": sha256(data).hexdigest()} for name, data in content.items()
+    }
+    if change:
+        change(manifest)
+    body = {"run": manifest["run"], "files": manifest["files"]}
+    manifest["checksum"] = checksum(body)
+    with ZipFile(target, "w") as file:
+        for name, data in content.items():
+            file.writestr(name, data)
+        file.writestr("manifest.json", json.dumps(manifest))
+    return target
+
+
+def linked(archive, target):
+    """Copy an archive with a member that is a link."""
+    with ZipFile(archive) as source, ZipFile(target, "w") as file:
+        for name in source.namelist():
+            member = ZipInfo(name)
+            if name.endswith("log.txt"):
+                member.external_attr = (stat.S_IFLNK | 0o777) << 16
+            file.writestr(member, source.read(name))
+    return target
+
+
+def cut(archive, target):
+    """Copy half of an archive."""
+    target.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    return target
+
+
+def flipped(archive, target):
+    """Copy an archive with other bytes in the middle, where an array is."""
+    content = bytearray(archive.read_bytes())
+    place = content.index(b"state.npz") + 400
+    content[place : place + 8] = bytes(8)
+    target.write_bytes(content)
+    return target
+
+
+def larger(manifest):
+    """Say that a file is larger."""
+    manifest["files"]["classes.npz"]["bytes"] += 1
+
+
+def huge(manifest):
+    """Say that a file has more bytes than any disk."""
+    manifest["files"]["classes.npz"]["bytes"] = 1 << 60
+
+
+BAD = {
+    "absolute": (lambda a, t: rewritten(a, t, __etc__passwd=b"x"), "'/etc/passwd' is an absolute path"),
+    "drive": (lambda a, t: rewritten(a, t, **{"C:\\x": b"x"}), "is an absolute path"),
+    "parent": (lambda a, t: rewritten(a, t, **{"trials__..__..__..__x": b"x"}), "leads out of the run's folder"),
+    "stranger": (lambda a, t: rewritten(a, t, **{"setup.py": b"x"}), "'setup.py' is no file of a run"),
+    "case": (lambda a, t: rewritten(a, t, **{"trials__a__seed-1__log.txt": b"x"}), "two of its files have the same"),
+    "link": (linked, "is a link"),
+    "cut": (cut, "damaged, or not an archive that 'harness export' wrote"),
+    "flipped": (flipped, "damaged"),
+    "larger": (lambda a, t: rewritten(a, t, larger), "is not of the size that the manifest says"),
+    "huge": (lambda a, t: rewritten(a, t, huge), "manifest.json: files.classes.npz.bytes"),
+    "name": (lambda a, t: rewritten(a, t, lambda m: m.update(run="../x")), "which is no folder's name"),
+    "missing": (lambda a, t: rewritten(a, t, lambda m: m["files"].pop("classes.npz")), "manifest and its files differ"),
+    "header": (lambda a, t: rewritten(a, t, **{"run.json": b"{}"}), "run.json: format None; this harness reads"),
+    "text": (lambda _, t: t.write_text("a letter") and t, "damaged, or not an archive"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_archive_is_one_line_and_leaves_nothing(kind, archive, tmp_path, typed):
+    """With exit code 2; neither a run nor a part of one is there."""
+    make, text = BAD[kind]
+    path = make(archive, tmp_path / "bad.zip")
+    error = typed("import", path.name, "--out", "here", code=2).err
+    assert error.startswith("error: bad.zip: ")
+    assert text in error
+    assert error.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"bad.zip"}
+
+
+def test_an_archive_that_has_no_room_is_refused_before_anything_is_written(archive, tmp_path, monkeypatch):
+    """It says how much it needs."""
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    with pytest.raises(HarnessError, match=r"run.zip: has [\d,]+ bytes of files, and 10 are free in"):
+        import_run(archive, tmp_path / "here")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_commands_say_what_they_wrote_and_overwrite_nothing(run, archive, typed):
+    """The names are RUN.zip and runs/RUN where none is given."""
+    assert "run.zip: " in typed("export", run).out
+    assert "runs/run: 3 of 3 trials done" in typed("import", "run.zip").out
+    for arguments, target in ((["export", run], "run.zip"), (["import", "run.zip"], "runs/run")):
+        error = typed(*arguments, code=2).err
+        assert error == f"error: {target}: is there already, and nothing is overwritten. Name a new one with --out\n"
+    assert typed("import", archive, "--out", "x/y").out.startswith("x/y: 3 of 3")
+    assert "no run here" in typed("export", "nowhere", "-o", "y.zip", code=2).err
+    assert "nofile.zip: cannot be read: No such file" in typed("import", "nofile.zip", code=2).err
+
+
+def test_a_damaged_run_is_not_exported(run, tmp_path):
+    """The file is named, and no archive is left."""
+    import_run(run.parent / "run.zip", tmp_path / "copy")
+    (tmp_path / "copy" / "trials" / "A" / "seed-1" / "state.npz").write_bytes(b"")
+    with pytest.raises(HarnessError, match=r"state.npz: its checksum does not match. Run the suite again"):
+        export_run(tmp_path / "copy", tmp_path / "copy.zip")
+    assert {path.name for path in tmp_path.iterdir()} == {"copy"}
