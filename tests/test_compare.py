@@ -105,7 +105,7 @@ def test_other_data_other_splits_and_other_experiments_are_not_comparable(runs, 
             "split",
             "[suite]",
             '[dataset]\nname = "digits"\nsplit = { seed = 7 }\n[suite]',
-            "split their images otherwise",
+            "split their rows otherwise",
         ),
         ("names", "experiments.A", "experiments.Z", "no experiment in common"),
     ):

@@ -1,6 +1,7 @@
 """Colour images and tables through files, plan, run, leaderboard and report; suites that do not fit their data."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -113,12 +114,15 @@ def test_a_table_runs_and_its_report_has_no_images(suite, typed, tmp_path, backe
     assert (record["mean"][-1], record["deviation"][-1]) == (pytest.approx(0.1), 1.0)
     assert min(row.evaluation.measures[0].values["test_accuracy"] for row in run.rows()) > 0.9
     assert {row.basis["scale"] for row in run.rows()} == {"standard"}
-    assert "A" in typed("leaderboard", run.directory).out
+    tables = typed("leaderboard", run.directory).out + typed("compare", run.directory, run.directory).out
+    assert "120 rows" in tables
+    assert "image" not in tables
     typed("report", run.directory)
     page = Page((run.directory / "report.html").read_text())
     assert not [frames for frames in page.figures.values() if "glyphs" in frames]
     assert "img" not in [tag for tag, _ in page.tags]
     assert "were not recorded" not in page.text
+    assert not re.search(r".*\bimages\b.*", page.text)
     again = typed("run", path, "--jobs", "0").out
     assert "trained" not in again
 

@@ -34,3 +34,8 @@ class DatasetInfo:
     """Rows, the last ones, that are a given test set; 0: the suite's split draws the test rows."""
     scale: Literal["", "standard", "none"] = ""
     """How a suite has its vectors scaled; of images nothing: they are scaled by 255."""
+
+    @property
+    def noun(self) -> str:
+        """What tables and reports call its rows: ``"images"``, or ``"rows"`` of vectors."""
+        return "images" if self.kind == "image" else "rows"

@@ -9,7 +9,7 @@ from harness.report.colours import apart, coloured, colours
 from harness.report.figure import Figure, chosen, listed, sized, source
 from harness.report.reading import Material, Tested
 
-NOTE = "ECE if calibrated: expected of a perfectly calibrated network with the same confidences, on as many images."
+NOTE = "ECE if calibrated: expected of a perfectly calibrated network with the same confidences, on as many test rows."
 """Below the table of the errors."""
 
 
@@ -17,12 +17,13 @@ def figures(material: Material) -> list[Figure]:
     """Return a diagram for every few of the most accurate experiments."""
     near = {one.name: one for one in material.closer}
     colour = colours(material.results.experiments)
-    parts = apart(list(near), colour)
-    return [_figure(number, [near[name] for name in names], colour) for number, names in enumerate(parts, 1)]
+    noun = material.results.dataset.noun
+    parts = enumerate(apart(list(near), colour), 1)
+    return [_figure(number, [near[name] for name in names], colour, noun) for number, names in parts]
 
 
 def diagram(one: Tested) -> list[dict[str, Any]]:
-    """Return a line for each bin that has images: their mean confidence, and how many of them are right."""
+    """Return a line for each bin that has test rows: their mean confidence, and how many of them are right."""
     rows, claimed, right = one.bins
     return [
         {
@@ -36,7 +37,7 @@ def diagram(one: Tested) -> list[dict[str, Any]]:
     ]
 
 
-def _figure(number: int, part: list[Tested], colour: Mapping[str, str]) -> Figure:
+def _figure(number: int, part: list[Tested], colour: Mapping[str, str], noun: str) -> Figure:
     import altair as alt
     import pandas as pd
 
@@ -51,13 +52,13 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str]) -> Figur
     base = alt.Chart(source()).encode(x=x, y=y, color=coloured(names, colour), opacity=opacity)
     tips = [
         "experiment:N", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
-        alt.Tooltip("images:Q", format=",d"),
+        alt.Tooltip("images:Q", title=noun, format=",d"),
     ]  # fmt: skip
     errors = [_error(one) for one in part if one.ece]
     return Figure(
         key=f"reliability-{number}",
         title=f"Reliability, {listed(names)}",
-        alternative=f"Accuracy by confidence on the clean test images. {'; '.join(errors)}.",
+        alternative=f"Accuracy by confidence on the clean test {noun}. {'; '.join(errors)}.",
         frame=frame,
         chart=sized(
             alt.layer(line, base.mark_line(strokeWidth=1.4), base.mark_point(filled=True, size=45).encode(tooltip=tips))

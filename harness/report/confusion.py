@@ -28,10 +28,12 @@ class Pair:
     predicted: str
     times: int
     """How often the truth is taken for the prediction, the seeds added up."""
-    images: int
-    """How many images that are."""
+    rows: int
+    """How many test rows that are."""
+    noun: str
+    """What one of them is called."""
     share: float
-    """Of the truth's images, the seeds added up."""
+    """Of the truth's rows, the seeds added up."""
     seeds: int
     examples: list[tuple[str, int]]
 
@@ -39,7 +41,7 @@ class Pair:
     def counts(self) -> str:
         """How often, in words: ``"2 images, 6 times in 4 seeds, 2.5%"``."""
         several = f", {counted(self.times, 'time')} in {self.seeds} seeds" if self.seeds > 1 else ""
-        return f"{counted(self.images, 'image')}{several}, {self.share:.1%}"
+        return f"{counted(self.rows, self.noun)}{several}, {self.share:.1%}"
 
 
 def pairs(material: Material, one: Tested) -> list[Pair]:
@@ -56,6 +58,7 @@ def pairs(material: Material, one: Tested) -> list[Pair]:
             material.labels[predicted],
             count,
             one.distinct(truth, predicted),
+            material.results.dataset.noun.removesuffix("s"),
             count / int(present[truth]),
             len(one.experiment.tested),
             pictures(truth, predicted),
@@ -67,11 +70,11 @@ def pairs(material: Material, one: Tested) -> list[Pair]:
 def figures(material: Material) -> list[Figure]:
     """Return a matrix for each experiment that is looked at closely."""
     glyphs = None if material.glyphs is None else [data_uri(image) for image in material.glyphs]
-    return [figure(one, material.labels, glyphs) for one in material.closer]
+    return [figure(one, material.labels, glyphs, material.results.dataset.noun) for one in material.closer]
 
 
-def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
-    """Return a confusion matrix: the darker a cell, the more images; its switches count alike."""
+def figure(one: Tested, labels: list[str], glyphs: list[str] | None, noun: str) -> Figure:
+    """Return a confusion matrix: the darker a cell, the more test rows; its switches count alike."""
     import altair as alt
     import pandas as pd
 
@@ -124,7 +127,7 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
             tooltip=[
                 alt.Tooltip("truth_name:N", title="truth"),
                 alt.Tooltip("predicted_name:N", title="predicted"),
-                alt.Tooltip("images:Q", format=",d"),
+                alt.Tooltip("images:Q", title=noun, format=",d"),
                 alt.Tooltip("share:Q", title="of the truth's", format=".2%"),
             ],
         )
@@ -143,7 +146,7 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None) -> Figure:
     return Figure(
         key=f"confusion-{one.name}",
         title=f"Confusion, {one.name}",
-        alternative=f"{right:,} of {total:,} test images on the diagonal{most_often}.",
+        alternative=f"{right:,} of {total:,} test {noun} on the diagonal{most_often}.",
         frame=frame,
         chart=chart,
         fluid=False,

@@ -51,7 +51,7 @@ def grid(images: NDArray[np.uint8], class_names: Sequence[str]) -> bytes:
 
 
 def histogram(described: Description) -> bytes:
-    """Return a PNG of the images of each class, in the classes' order, with their mean as a line.
+    """Return a PNG of how many rows each class has, in the classes' order, with their mean as a line.
 
     Raises:
         HarnessError: altair or vl-convert-python is not installed.
@@ -64,9 +64,9 @@ def histogram(described: Description) -> bytes:
         raise _missing("vl-convert-python")
     names, counts = [label(name) for name in described.dataset.class_names], described.counts.tolist()
     rows = [{"class": name, "images": count} for name, count in zip(names, counts, strict=True)]
-    mean = float(described.counts.mean())
+    mean, noun = float(described.counts.mean()), described.dataset.noun
     subtitle = (
-        f"{len(names)} classes, {counts[described.smallest]:,} to {counts[described.largest]:,} images each "
+        f"{len(names)} classes, {counts[described.smallest]:,} to {counts[described.largest]:,} {noun} each "
         f"({described.ratio:.2f} : 1); the line is their mean, {mean:,.0f}"
     )
     bars = (
@@ -74,7 +74,7 @@ def histogram(described: Description) -> bytes:
         .mark_bar()
         .encode(
             x=alt.X("class:N", sort=names, title="class", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("images:Q", title="images", axis=alt.Axis(format=",d")),
+            y=alt.Y("images:Q", title=noun, axis=alt.Axis(format=",d")),
         )
     )
     line = alt.Chart({"values": [{"mean": mean}]}).mark_rule(strokeDash=[6, 4]).encode(y=alt.Y("mean:Q"))

@@ -138,7 +138,7 @@ def _looks(drawn: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _note(of_images: bool, beyond: int) -> str:
-    limit = "; dashed: what these images can never show" if of_images else ""
+    limit = "; dashed: what these test rows can never show" if of_images else ""
     larger = f" Not drawn: {counted(beyond, 'larger difference')}, significant." if beyond else ""
     return f"With 80 % power, of the median pair{limit}.{larger}"
 

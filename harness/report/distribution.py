@@ -18,6 +18,7 @@ def figures(material: Material) -> list[Figure]:
 
     if not material.counts:
         return []
+    noun = material.results.dataset.noun
     lines = [
         {"class": label, "place": index, "set": _NAMES[key], "images": int(counts[index])}
         for key, counts in material.counts.items()
@@ -40,19 +41,19 @@ def figures(material: Material) -> list[Figure]:
                 "class:N", sort=material.labels, title="class",
                 axis=alt.Axis(labelAngle=-45 if long else 0, labelLimit=90, labelOverlap=True),
             ),
-            y=alt.Y("images:Q", title="images", axis=alt.Axis(format=",d")),
+            y=alt.Y("images:Q", title=noun, axis=alt.Axis(format=",d")),
             color=colour,
             order=alt.Order("of_stack:Q"),
-            tooltip=["class:N", "set:N", alt.Tooltip("images:Q", format=",d")],
+            tooltip=["class:N", "set:N", alt.Tooltip("images:Q", title=noun, format=",d")],
         )
     )  # fmt: skip
     sums = frame.groupby("class", sort=False)["images"].sum()
-    ends = f"{sums.idxmin()} has the fewest images, {sums.min():,}; {sums.idxmax()} the most, {sums.max():,}"
+    ends = f"{sums.idxmin()} has the fewest {noun}, {sums.min():,}; {sums.idxmax()} the most, {sums.max():,}"
     lacking = [name for key, name in _NAMES.items() if key not in material.counts]
     return [
         Figure(
             key="classes",
-            title="Images of each class",
+            title=f"{noun.capitalize()} of each class",
             alternative=f"{len(material.labels)} classes: {ends}.",
             frame=frame,
             chart=sized(chart),

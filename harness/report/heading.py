@@ -67,7 +67,7 @@ def _best(material: Material) -> str:
     if trained:
         highest = max(as_shown(value.mean, Kind.percent) for _, value in trained)
         best = [(one, value) for one, value in trained if as_shown(value.mean, Kind.percent) == highest]
-        return f"{_are_best(best)} accuracy on the validation images, none is tested"
+        return f"{_are_best(best)} accuracy on the validation {material.results.dataset.noun}, none is tested"
     return "No trial is done yet"
 
 
@@ -84,7 +84,7 @@ def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]
 
 
 def _sentence(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> str:
-    text = f"{_are_best(best)} accuracy on the test images"
+    text = f"{_are_best(best)} accuracy on the test {material.results.dataset.noun}"
     names = [one.name for one, _ in best]
     base = material.results.baseline
     if len(best) == 1 and (base is None or base.name in names):

@@ -109,16 +109,16 @@ def _estimates(results: Results, ranking: Ranking, lines: list[dict[str, Any]]) 
         alternative=f"A point for each experiment, the best first: from {'; to '.join(ends)}.",
         frame=frame,
         chart=_rows(alt.layer(span, point), lines),
-        note=_meaning(analysis),
+        note=_meaning(analysis, results.dataset.noun),
     )
 
 
-def _meaning(analysis: Analysis) -> str:
+def _meaning(analysis: Analysis, noun: str) -> str:
     """Return what the intervals are of."""
     if analysis.target == "networks":
-        over = "over test images, " if analysis.images else ""
+        over = f"over test {noun}, " if analysis.images else ""
         return f"One seed: intervals are {over}of these networks, not of their recipes. There are no rank sets."
-    over = "seeds and test images" if analysis.images else "seeds alone, without predictions"
+    over = f"seeds and test {noun}" if analysis.images else "seeds alone, without predictions"
     return f"Over {over}. Differences are paired: two whose intervals overlap may differ significantly."
 
 

@@ -113,7 +113,7 @@ def _note(analysis: Analysis, key: str) -> str:
     left = f" The {LETTERED} best of {whole}; -t differences-{key} has all pairs." if whole > LETTERED else ""
     of_networks = ""
     if analysis.target == "networks":
-        test = "McNemar's exact test" if analysis.proportion else "test paired over images"
+        test = "McNemar's exact test" if analysis.proportion else "test paired over rows"
         of_networks = f"Of these networks, not their recipes: {test}." if analysis.images else ""
     return brief(
         f"[low, high]: 95 % CI of each difference; p: Holm's adjustment for {counted(count, 'pair')}.{left}",

@@ -95,6 +95,7 @@ def _content(material: Material) -> dict[str, Any]:
         "rates": curves.rates(material),
         "close": close,
         "close_note": note,
+        "noun": material.results.dataset.noun,
         "robustness": robustness.figures(material),
         "robustness_sheets": shown("robustness"),
         "calibration": calibration.figures(material),

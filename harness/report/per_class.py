@@ -11,8 +11,9 @@ from harness.results.leaderboard.per_class import per_class
 
 def sheets(material: Material) -> list[Sheet]:
     """Return a table for each experiment that is looked at closely."""
-    data = material.results.data
     return [
-        replace(sheet(per_class(one.name, one.confusions, material.labels, data)), key=f"per-class-{number}")
+        replace(
+            sheet(per_class(one.name, one.confusions, material.labels, material.results)), key=f"per-class-{number}"
+        )
         for number, one in enumerate(material.closer, 1)
     ]

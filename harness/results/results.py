@@ -55,7 +55,7 @@ class Results:
     @property
     def data(self) -> str:
         """The dataset in words: ``"digits, 1,797 images"``, ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
-        return self.dataset.title or f"{self.dataset.name}, {self.dataset.rows:,} images"
+        return self.dataset.title or f"{self.dataset.name}, {self.dataset.rows:,} {self.dataset.noun}"
 
     @property
     def sizes(self) -> Mapping[str, int]:

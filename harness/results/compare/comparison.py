@@ -154,7 +154,7 @@ def _check_splits(first: Results, second: Results, pairs: Sequence[tuple[TrialRo
         if digests[0] != digests[1]:
             shown = " and ".join(digest[:12] or "none recorded" for digest in digests)
             msg = (
-                f"{first.directory} and {second.directory} split their images otherwise in {one.experiment} seed "
+                f"{first.directory} and {second.directory} split their rows otherwise in {one.experiment} seed "
                 f"{one.seed} ({shown}): their metrics are not comparable. Compare runs of the same split"
             )
             raise HarnessError(msg)

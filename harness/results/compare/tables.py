@@ -133,7 +133,7 @@ def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
         *_left_out(comparison),
         f"{signs} (5 %, Holm)." if signs else "",
         "One seed: about these networks, not about their recipes." if single else "",
-        "[low, high]: 95 % CI over seeds and test images." if intervals else "",
+        f"[low, high]: 95 % CI over seeds and test {comparison.dataset.noun}." if intervals else "",
         "Changed: neither way is better." if any(one.mark is Mark.changed for one in comparison.differences) else "",
         "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
     )

@@ -11,15 +11,13 @@ from harness.results.results import Results
 from harness.results.tables.values import shown
 from harness.text import command, some
 
-_BASIS = {"seeds and images": "seeds and test images", "seeds": "seeds alone, without predictions"}
-
 
 def sentences(results: Results, ranking: Ranking) -> list[str]:
     """Return what would settle the ranks of a ranking, and what they mean: short sentences, the most useful first."""
     analysis = ranking.analysis(results)
     found = settling(results, ranking)
     if len(analysis.names) > 1 and analysis.target == "recipes":
-        found.append(f"[low–high]: 95 % confidence set of the rank, over {_BASIS[analysis.basis]}.")
+        found.append(f"[low–high]: 95 % confidence set of the rank, over {_basis(results, analysis)}.")
     spread = any(value.std is not None for value in _values(results, ranking))
     return [*found, "±: SD over seeds." if spread else ""]
 
@@ -33,6 +31,11 @@ def settling(results: Results, ranking: Ranking) -> list[str]:
     elif len(_values(results, ranking)) > 1:
         found.append("One seed: nothing is known of other seeds, so ranks have no confidence set. Add --seeds 1,2,3.")
     return found
+
+
+def _basis(results: Results, analysis: Analysis) -> str:
+    sampled = analysis.basis == "seeds and images"
+    return f"seeds and test {results.dataset.noun}" if sampled else "seeds alone, without predictions"
 
 
 def _values(results: Results, ranking: Ranking) -> list[Statistic]:

@@ -34,10 +34,12 @@ def of_run(run: Run, results: Results, name: str) -> Table:
         msg = f"--per-class {as_typed(name, 80)}: has no test results: {experiment.standing}"
         raise HarnessError(msg)
     arrays = [run.arrays(row.experiment, row.seed, "evaluation.npz") for row in experiment.tested]
-    return per_class(name, [each["confusion"][0] for each in arrays], run.dataset.class_names, results.data)
+    return per_class(name, [each["confusion"][0] for each in arrays], run.dataset.class_names, results)
 
 
-def per_class(experiment: str, confusions: Sequence[NDArray[np.int64]], class_names: Sequence[str], data: str) -> Table:
+def per_class(
+    experiment: str, confusions: Sequence[NDArray[np.int64]], class_names: Sequence[str], results: Results
+) -> Table:
     """Return the table of an experiment from each seed's confusion matrix (classes, classes); values are means."""
     seeds = [class_scores(confusion) for confusion in confusions]
     lines = [
@@ -54,4 +56,10 @@ def per_class(experiment: str, confusions: Sequence[NDArray[np.int64]], class_na
         Column("support", "Support", Kind.number),
     ]
     note = f"Mean ± SD over {len(seeds)} seeds." if len(seeds) > 1 else ""
-    return Table("per-class", f"Classes of {experiment} on the clean test images · {data}", columns, lines, note)
+    return Table(
+        "per-class",
+        f"Classes of {experiment} on the clean test {results.dataset.noun} · {results.data}",
+        columns,
+        lines,
+        note,
+    )

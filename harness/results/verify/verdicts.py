@@ -103,7 +103,7 @@ def _chance(judged: Sequence[JudgedClaim]) -> list[str]:
     if count := sum(one.by_values for one in judged):
         parts.append(f"{count} decided by the values alone, because one seed has no known variance.")
     if any(one.verdict is Verdict.undecided for one in judged):
-        parts.append("Undecided: not significant (5 %, Holm) at these seeds and images.")
+        parts.append("Undecided: not significant (5 %, Holm) at these seeds and test rows.")
     if any(one.interval for one in judged):
         parts.append("[low, high]: 95 % CI.")
     return [*parts, "±: SD over seeds." if any(_spread(one) for one in judged) else ""]
