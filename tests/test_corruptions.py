@@ -1,11 +1,14 @@
-"""Rotation and translation: certified by the kit, exact where nothing is interpolated, both directions, colour."""
+"""Corruptions: certified by the kit, exact where nothing is interpolated, image by image, colour, five levels."""
 
 import numpy as np
 import pytest
 
 from harness.conformance import PerturbationConformance
+from harness.plugins.loading import registry
+from harness.plugins.perturbations import levels_of
 from harness.seeding import generator
 from harness_corruptions.spatial import rotation, translation
+from tests.corruptions import NAMES, draws, grey, perturb_of, photographs
 
 
 class TestRotation(PerturbationConformance):
@@ -45,21 +48,60 @@ def test_a_shift_has_the_length_that_is_asked_for_in_any_direction():
     assert len(quadrants) == 4
 
 
-@pytest.mark.parametrize("perturb", [rotation, translation], ids=["rotation", "translation"])
-def test_channels_move_together(perturb):
-    """A colour image is moved as each of its channels is by the same draws; the images may be read-only."""
-    colour = images(shape=(8, 10, 3))
-    colour.flags.writeable = False
-    moved = perturb(colour, perturb.levels[2], generator(3, "draws"))
+JOINT = {"brightness", "jpeg"}
+"""Corruptions whose channels depend on one another."""
+ALONE = {"shot_noise", "impulse_noise", "speckle_noise", "gaussian_noise"}
+"""Corruptions that draw for each channel."""
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - JOINT - ALONE))
+def test_channels_move_together(name):
+    """A colour image becomes what each of its channels becomes by the same draws; the images may be read-only."""
+    perturb, colour = perturb_of(name), photographs()
+    moved = perturb(colour, perturb.levels[2], draws())
     for channel in range(3):
-        alone = perturb(colour[..., channel], perturb.levels[2], generator(3, "draws"))
-        np.testing.assert_array_equal(moved[..., channel], alone)
+        alone = perturb(colour[..., channel], perturb.levels[2], draws())
+        np.testing.assert_allclose(moved[..., channel], alone, atol=1e-6)
 
 
-@pytest.mark.parametrize("perturb", [rotation, translation], ids=["rotation", "translation"])
-def test_an_image_moves_as_it_does_among_others(perturb):
-    """A block is its images, one by one: what is drawn for the first does not depend on how many follow."""
-    given = images()
-    whole = perturb(given, perturb.levels[-1], generator(4, "draws"))
-    first = perturb(given[:1], perturb.levels[-1], generator(4, "draws"))
-    np.testing.assert_array_equal(whole[:1], first)
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_changes_as_it_does_among_others(name):
+    """A block is its images, one by one: an image's result depends on what is drawn for it, not on its neighbours.
+
+    What is drawn for the first does not depend on how many follow. Impulse noise draws twice for the whole block.
+    """
+    perturb = perturb_of(name)
+    severity = perturb.levels[-1]
+    whole = perturb(grey(), severity, draws())
+    if name != "impulse_noise":
+        np.testing.assert_array_equal(whole[:1], perturb(grey()[:1], severity, draws()))
+    others = 1 - grey()
+    others[5] = grey()[5]
+    if name != "shot_noise":  # how much a Poisson number takes of the stream depends on its mean
+        np.testing.assert_array_equal(perturb(others, severity, draws())[5], whole[5])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("images", [grey(200), photographs()], ids=["digits", "colour"])
+def test_levels_are_five_from_mild_to_strong(name, images):
+    """The mean distance from the clean images grows from each level to the next, on 8 × 8 as on 28 × 36 pixels."""
+    perturb = perturb_of(name)
+    levels = levels_of(registry().find("perturbation", name))
+    assert len(levels) == 5
+    distances = [float(np.abs(result - images).mean()) for result in perturb.sweep(images, [0.0, *levels], draws())]
+    assert distances[0] == 0
+    assert (np.diff(distances) > 0).all(), distances
+    assert distances[-1] > 0.01
+    assert all(getattr(perturb, "check", lambda _: None)(level) is None for level in levels)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"rotation", "translation", "gaussian_noise"}))
+def test_the_kit_certifies_every_corruption(name):
+    """As a third party's: in a process of pytest's."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "pytest", "-q", "--pyargs", "harness.conformance", "-p", "no:cacheprovider"]
+    ended = subprocess.run([*command, f"--harness-perturbation={name}"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-3000:]

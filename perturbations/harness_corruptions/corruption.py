@@ -16,7 +16,7 @@ Values = NDArray[Any]
 class Corruption(ABC):
     """A corruption of images (rows, height, width) or (rows, height, width, channels) in [0, 1].
 
-    An image's result depends on its position in the block alone, not on the images beside it.
+    An image's result depends on what is drawn for its place in the block, not on the images beside it.
     """
 
     takes: ClassVar[frozenset[DataKind]] = frozenset({"image"})

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from harness_corruptions.corruption import Corruption, Images, Values, angles, at_most, spread
+from harness_corruptions.corruption import Corruption, Images, Values, at_most, spread
 
 PERIOD = 0.5
 """From a stripe to the next, as a fraction of the height."""
@@ -59,10 +59,11 @@ class Stripes(Corruption):
     def draw(self, images: Images, rng: np.random.Generator) -> NDArray[np.float32]:
         """Return each pixel's distance from the middle of a stripe (rows, height, width), in periods: 0 … 0.5."""
         rows, height, width = images.shape[:3]
-        angle, place = angles(images, rng)[:, None, None], rng.random((rows,))
+        drawn = rng.random((rows, 2, 1, 1))
+        angle, place = drawn[:, 0] * (2 * np.pi), drawn[:, 1]
         down: NDArray[np.float64] = np.sin(angle) * (np.arange(height)[:, None] / height)
         across: NDArray[np.float64] = np.cos(angle) * (np.arange(width) / height)
-        phase = ((down + across) / PERIOD + place[:, None, None]) % 1.0
+        phase = ((down + across) / PERIOD + place) % 1.0
         distance: NDArray[np.float32] = np.abs(phase - 0.5).astype(np.float32)
         return distance
 
