@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.api.judging import Comparison, Verification, compare, verify
     from harness.api.networks import TrainedNetwork
     from harness.api.planning import Plan, plan
+    from harness.api.reproducing import Reproduction, reproduce
     from harness.api.running import load_suite, open_run, run, runs
     from harness.errors import HarnessError
     from harness.suite.loading import LoadedSuite
@@ -30,6 +31,7 @@ __all__ = [
     "HarnessError",
     "LoadedSuite",
     "Plan",
+    "Reproduction",
     "Run",
     "TrainedNetwork",
     "Verification",
@@ -39,6 +41,7 @@ __all__ = [
     "load_suite",
     "open_run",
     "plan",
+    "reproduce",
     "run",
     "runs",
     "verify",
@@ -48,6 +51,7 @@ _PLACES = {
     "harness.api.judging": ("Comparison", "Verification", "compare", "verify"),
     "harness.api.networks": ("TrainedNetwork",),
     "harness.api.planning": ("Plan", "plan"),
+    "harness.api.reproducing": ("Reproduction", "reproduce"),
     "harness.api.running": ("load_suite", "open_run", "run", "runs"),
     "harness.errors": ("HarnessError",),
     "harness.suite.loading": ("LoadedSuite",),

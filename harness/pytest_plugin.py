@@ -1,15 +1,17 @@
-"""pytest's door to the conformance kit: shut, unless the command line names the kit."""
+"""pytest's door to the conformance kit and the benchmarks: shut, unless the command line names them."""
 
 import pytest
 
 KIT = "harness.conformance"
+BENCHMARKS = "harness.benchmarks"
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Load the kit's options where ``pytest --pyargs harness.conformance`` asks for them.
+    """Load the options of what ``pytest --pyargs harness.conformance`` or ``harness.benchmarks`` asks for.
 
-    pytest parses the command line before it looks into the packages that ``--pyargs`` names, so that the kit cannot
-    bring its options along by itself. Other people's runs load this file and nothing else.
+    pytest parses the command line before it looks into the packages that ``--pyargs`` names, so that they cannot bring
+    their options along by themselves. Other people's runs load this file and nothing else.
     """
-    if KIT in args:
-        early_config.pluginmanager.import_plugin(f"{KIT}.plugin")
+    for package in (KIT, BENCHMARKS):
+        if package in args:
+            early_config.pluginmanager.import_plugin(f"{package}.plugin")

@@ -1,7 +1,5 @@
 """The networks that are measured are a suite's, under the names of its experiments."""
 
-from pathlib import Path
-
 import pytest
 
 from harness import bench
@@ -57,14 +55,6 @@ def test_a_finalist_that_is_chosen_by_validation_is_every_candidate(tmp_path):
     networks = bench.load_networks(registry(), path)
     assert names(networks.usual) == [("B", ()), ("C", ())]
     assert networks.known["A"].name == "C"
-
-
-def test_without_the_source_tree_there_are_three_sizes(monkeypatch):
-    """Of no paper."""
-    monkeypatch.setattr(Path, "is_file", lambda _: False)
-    path = bench.default_suite()
-    monkeypatch.undo()
-    assert list(bench.load_networks(registry(), path).known) == ["small", "large", "modern"]
 
 
 def test_a_suite_with_a_mistake_is_refused(tmp_path):

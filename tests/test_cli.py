@@ -248,7 +248,8 @@ def test_why_names_what_differs(harness):
     ("words", "expected"),
     [
         ("harness pl", {"plan", "plugins"}),
-        ("harness run t", {"tiny.toml"}),
+        ("harness run t", {"tiny.toml", "tabular"}),
+        ("harness run qu", {"quick"}),
         ("harness run tiny.toml --only ", {"A", "B", "C"}),
         ("harness run larger.toml --only ", {"A", "B", "C", "D[epochs=1]", "D[epochs=2]"}),
         ("harness run broken.toml --only ", set()),

@@ -76,8 +76,8 @@ def test_loose_modules_are_public_or_ground():
 
 
 def test_the_registry_is_built_where_a_process_begins():
-    """By a command, a call of the Python API, a worker or the conformance kit; everything else is given it."""
-    beginning = {"api", "cli", "conformance"}
+    """By a command, a call of the Python API, a worker, the kit or the benchmarks; everything else is given it."""
+    beginning = {"api", "benchmarks", "cli", "conformance"}
     builders = {
         str(path.relative_to(ROOT / "harness"))
         for path in CORE

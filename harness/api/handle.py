@@ -101,7 +101,7 @@ class Run:
         Raises:
             HarnessError: there is no such trial, it was not tested, or its predictions are damaged.
         """
-        row = self._row(experiment, seed)
+        row = self.row(experiment, seed)
         if row.evaluation is None:
             msg = f"{self.directory}: {experiment}/{seed} has no test predictions: {_why_untested(row)}"
             raise HarnessError(msg)
@@ -136,7 +136,7 @@ class Run:
         if experiment in self._stored.suite.ensembles:
             msg = f"{experiment}: it is an ensemble. Take the networks of its members"
             raise HarnessError(msg)
-        row = self._row(experiment, seed)
+        row = self.row(experiment, seed)
         return trained_network(self._stored, row, registry(), backend=backend, device=device)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
@@ -155,8 +155,12 @@ class Run:
     def _results(self) -> Results:
         return Results.of(self._stored)
 
-    def _row(self, experiment: str, seed: int) -> TrialRow:
-        """Return the row of a trial or an ensemble."""
+    def row(self, experiment: str, seed: int) -> TrialRow:
+        """Return the row of a trial or an ensemble, as `harness.rows.TrialRow` describes it.
+
+        Raises:
+            HarnessError: there is no such trial.
+        """
         if experiment in self._stored.suite.ensembles:
             rows = ensemble_rows(self._stored, list(self._stored.rows()))
             known = {row.seed: row for row in rows if row.experiment == experiment}

@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS = (
-    "run", "plan", "why", "runs", "leaderboard", "report", "compare", "verify", "plugins", "doctor", "schema", "bench",
-    "new", "datasets", "merge", "export", "import",
+    "run", "plan", "why", "suites", "runs", "leaderboard", "report", "compare", "verify", "reproduce", "plugins",
+    "doctor", "schema", "bench", "new", "datasets", "merge", "export", "import",
 )  # fmt: skip
 """The names of the commands, in the order of ``--help``; `harness.cli.commands` has a file for each."""
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 def complete_suite(incomplete: str) -> list[str]:
     """Return the TOML files and the folders whose names begin with ``incomplete``."""
+    from harness.suite.shipped import shipped
+
     folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     names = []
     for path in sorted(folder.glob("*")) if folder.is_dir() else []:
@@ -18,7 +20,8 @@ def complete_suite(incomplete: str) -> list[str]:
             names.append(f"{path}/")
         elif path.suffix == ".toml":
             names.append(str(path))
-    return [name for name in names if name.startswith(incomplete.removeprefix("./"))]
+    found = [name for name in names if name.startswith(incomplete.removeprefix("./"))]
+    return [*found, *(name for name in shipped() if name.startswith(incomplete))]
 
 
 def complete_run(incomplete: str) -> list[str]:

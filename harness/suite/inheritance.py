@@ -8,6 +8,7 @@ from harness.errors import HarnessError, shown
 from harness.machine.paths import absolute
 from harness.suite.problems import problem
 from harness.suite.reading import put, read
+from harness.suite.shipped import shipped
 
 MOST_FILES = 50
 """The most files that extend one another; each is in memory."""
@@ -35,6 +36,8 @@ def _lineage(path: Path, table: dict[str, Any], below: tuple[Path, ...]) -> list
     if len(below) == MOST_FILES:
         raise problem(path, ("suite", "extends"), f"{shown(base)}: more than {MOST_FILES} files extend one another")
     place = path.parent / base
+    if not os.path.isfile(place):  # noqa: PTH113 - as below
+        place = shipped().get(base, place)
     try:
         below = (*below, absolute(path))
         circular = absolute(place) in below

@@ -53,7 +53,7 @@ class LoadedSuite:
     @property
     def label(self) -> str:
         """What its runs are called: its file's stem, or a mapping's name, and the dataset that an option named."""
-        name = self.suite.suite.name if self.path == MAPPING else self.path.stem
+        name = self.suite.suite.name if self.path.name == MAPPING.name else self.path.stem
         dataset = next((str(each.change["dataset"]["name"]) for each in reversed(self.changes) if each.kept), None)
         return f"{name}-{dataset}" if dataset else name
 
@@ -82,12 +82,13 @@ def load_suite(
     data_directory: Path | None = None,
     seeds: Sequence[int] | None = None,
     only: Sequence[str] = (),
+    folder: Path = Path(),
 ) -> LoadedSuite:
     """Read, complete and check a suite: a file's, a mapping's, or one that was loaded before, changed further.
 
     ``assignments`` are ``key.path=value``. ``dataset``, ``data_directory`` (relative to the current folder) and
     ``seeds`` replace the suite's. ``only``: names or globs of the experiments that are needed; without any, all are.
-    The others may lack components.
+    The others may lack components. ``folder``: that of relative paths in a mapping.
 
     Raises:
         HarnessError: the suite or an option is wrong; the message, one line, says which and why.
@@ -96,7 +97,7 @@ def load_suite(
     if isinstance(source, LoadedSuite):
         path, own, earlier = source.path, source.table, source.changes
     else:
-        path, given = (source, None) if isinstance(source, Path) else (MAPPING, plain_table(source))
+        path, given = (source, None) if isinstance(source, Path) else (folder / MAPPING, plain_table(source))
         *bases, (_, own) = lineage(path, given)
         for base, table in bases:
             _validated(base, table, registry)  # an error in it names its file

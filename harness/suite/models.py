@@ -48,8 +48,9 @@ class About(Table):
 
     ``share_device``: how many trials may use a device other than the CPU at a time.
 
-    ``extends`` names a suite file beside this one, which this one changes: tables merge key by key, one that has a
-    ``name`` replaces the inherited one whole (as it does in an experiment), and ``[[expect]]`` adds to the inherited.
+    ``extends`` names a suite file beside this one, or a shipped suite (``"full"``), which this one changes: tables
+    merge key by key, one that has a ``name`` replaces the inherited one whole (as it does in an experiment), and
+    ``[[expect]]`` adds to the inherited.
     """
 
     name: Annotated[str, Field(min_length=1)]

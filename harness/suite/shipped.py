@@ -1,5 +1,6 @@
 """The suites that harness ships with: ``full``, ``quick`` and others are named without a path."""
 
+import re
 from pathlib import Path
 
 from harness.errors import HarnessError, as_typed, nearest
@@ -18,6 +19,20 @@ def shipped() -> dict[str, Path]:
         if files := {path.stem: path for path in sorted(folder.glob(f"*{_SUFFIX}"))}:
             return files
     return {}
+
+
+def copied(name: str) -> str:
+    """Return the text of a shipped suite, for a file in another folder: what it extends, it names as shipped.
+
+    Raises:
+        HarnessError: there is no such suite.
+    """
+    known = shipped()
+    if name not in known:
+        msg = f"{as_typed(name, 80)}: no suite of that name. {nearest(name, known)}"
+        raise HarnessError(msg)
+    text = known[name].read_text(encoding="utf-8")
+    return re.sub(rf'^extends = "([\w-]+){re.escape(_SUFFIX)}"', r'extends = "\1"', text, flags=re.MULTILINE)
 
 
 def suite_path(text: str | Path) -> Path:

@@ -1,22 +1,5 @@
-"""Samples a second of every backend and network: measured and recorded, never judged by an absolute time."""
+"""The benchmarks; `harness.benchmarks` has them for users who have no checkout."""
 
-from harness.bench import prepare
-from harness.plugins.loading import registry
-from harness_nvidia import named, state
+from harness.benchmarks.speed import test_speed
 
-
-def test_speed(benchmark, case, request):
-    """Warm runs, each waited for; the extra information has what is not a time."""
-    benchmark.group = f"{case.network} {case.work}"
-    with prepare(case, registry()) as prepared:
-        benchmark.pedantic(
-            prepared.run,
-            rounds=request.config.option.bench_rounds,
-            iterations=prepared.repeats,
-            warmup_rounds=int(prepared.accelerated),  # its clocks rise under load
-        )
-        if benchmark.stats:  # none with --benchmark-disable
-            benchmark.extra_info.update(prepared.measured(benchmark.stats.stats.data).described())
-            benchmark.extra_info["repeats"] = prepared.repeats
-            if prepared.accelerated:
-                benchmark.extra_info["gpu"] = state(named(case.device))  # its clock and what throttles it, still warm
+__all__ = ["test_speed"]

@@ -43,8 +43,7 @@ def bench(
         typer.Option(
             "--networks",
             metavar="FILE",
-            help="Suite whose experiments give the networks. Default: suites/full.toml of the source tree, else small, "
-            "large, modern. Those in its [finalists], or all.",
+            help="Suite whose experiments give the networks, those in its [finalists], or all. Default: full.",
         ),
     ] = None,
     works: Annotated[

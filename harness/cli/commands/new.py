@@ -34,15 +34,24 @@ def new(
         Path,
         typer.Option("--directory", "-d", metavar="DIR", help="The folder to write into. Default: the current one."),
     ] = Path(),
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="SUITE", help="Copy this suite of 'harness suites'.")
+    ] = None,
 ) -> None:
     """Start a plugin or a suite from a template.
 
     A plugin becomes a package in harness-NAME/, a suite becomes NAME.toml.
     """
+    from harness.errors import HarnessError
     from harness.plugins.loading import registry
     from harness.plugins.scaffold import create
+    from harness.suite.shipped import copied
 
-    written = create(kind.value, name, directory, registry())
+    if source is not None and kind is not Kind.suite:
+        msg = f"--from: does not go with {kind.value}: only suites are copied"
+        raise HarnessError(msg)
+    text = None if source is None else copied(source)
+    written = create(kind.value, name, directory, registry(), suite=text)
     for path in written:
         typer.echo(as_typed(path))
     if kind is Kind.suite:

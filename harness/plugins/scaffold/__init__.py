@@ -46,8 +46,10 @@ _PACKAGE = {
 """Where each file of a package comes from."""
 
 
-def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> list[Path]:
+def create(kind: Scaffold, name: str, directory: Path, registry: Registry, *, suite: str | None = None) -> list[Path]:
     """Write ``harness-<name>/``, a package that offers ``name``, or ``<name>.toml``, a suite; return what was written.
+
+    ``suite``: the text of the suite instead of the template's.
 
     Raises:
         HarnessError: the name is no good or taken, or what would be written is there already.
@@ -59,7 +61,10 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry) -> li
         msg = f"{shown(name)} is not a valid {kind} name: {rule}.{guess}"
         raise HarnessError(msg)
     if kind == "suite":
-        return _write({f"{name}.toml": "suite/suite.toml"}, directory, directory / f"{name}.toml", {"name": name})
+        path = directory / f"{name}.toml"
+        if suite is None:
+            return _write({path.name: "suite/suite.toml"}, directory, path, {"name": name})
+        return _put(directory, path, {Path(path.name): suite.encode()})
     words = {
         "kind": kind,
         "name": name,
@@ -85,13 +90,18 @@ def _refuse_taken(kind: Scaffold, name: str, module: str, registry: Registry) ->
 
 
 def _write(sources: dict[str, str], folder: Path, made: Path, words: dict[str, str]) -> list[Path]:
-    if status_of(made):
-        msg = f"{made}: exists already, and is left as it is: choose another name, or another --directory"
-        raise HarnessError(msg)
     content = {
         Path(Template(target).substitute(words)): _read(Template(source).substitute(words)).substitute(words).encode()
         for target, source in sources.items()
     }
+    return _put(folder, made, content)
+
+
+def _put(folder: Path, made: Path, content: Mapping[Path, bytes]) -> list[Path]:
+    """Write files into a folder, where ``made``, the folder or a file in it, is not there yet."""
+    if status_of(made):
+        msg = f"{made}: exists already, and is left as it is: choose another name, or another --directory"
+        raise HarnessError(msg)
     try:
         if made == folder:
             _place(folder, content)

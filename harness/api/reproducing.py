@@ -1,0 +1,176 @@
+"""Trains one stored trial again here, and says how the two are alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from harness.api import columns
+from harness.api.asking import Request
+from harness.api.carrying import Terms, carry_out
+from harness.api.handle import Run
+from harness.api.networks import suite_folder
+from harness.api.surroundings import settled
+from harness.errors import HarnessError
+from harness.metrics.catalogue import CATALOGUE
+from harness.plugins.loading import registry
+from harness.plugins.observers import Observers
+from harness.results.reproduction import JUDGED, Reproduced, Sameness, reproduced, same_arrays, sameness
+from harness.rows import TrialRow
+from harness.store import Run as Stored
+from harness.suite import load_suite
+from harness.trial.fingerprints import differences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FILES = ("state.npz", "validation.npz", "evaluation.npz")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A stored trial, trained again here.
+
+    ``meaning``: what the new trial means otherwise (plugins of other versions, say); ``environment``: what the
+    circumstances say otherwise, as (key, stored, here). ``reason``: why it failed.
+    """
+
+    experiment: str
+    seed: int
+    verdict: Sameness
+    metrics: list[Reproduced]
+    meaning: list[str]
+    environment: list[tuple[str, str, str]]
+    reason: str = ""
+
+    def frame(self) -> pd.DataFrame:
+        """Return a line for each judged metric: stored, here, and the interval of seeds."""
+        lines = [
+            [each.metric, each.stored, each.here, *(each.interval or (None, None)), each.within]
+            for each in self.metrics
+        ]
+        return columns.framed(columns.REPRODUCTION, lines)
+
+    def __str__(self) -> str:
+        """Return the verdict in a sentence."""
+        name = f"{self.experiment}/{self.seed}"
+        return {
+            Sameness.identical: f"{name}: bit-identical",
+            Sameness.within: f"{name}: not bit-identical, within the interval of seeds",
+            Sameness.outside: f"{name}: not reproduced, outside the interval of seeds",
+            Sameness.undecided: f"{name}: not bit-identical, and one seed has no interval to compare with",
+            Sameness.failed: f"{name}: could not be trained again: {self.reason}",
+        }[self.verdict]
+
+
+def reproduce(
+    run: Run | str | os.PathLike[str],
+    experiment: str,
+    seed: int,
+    *,
+    data_directory: str | os.PathLike[str] | None = None,
+    jobs: int | None = 1,
+    out: str | os.PathLike[str] | None = None,
+) -> Reproduction:
+    """Train a stored trial again here, on its backend with its threads, and compare the two.
+
+    It is tested again where the stored one was. ``data_directory``: where the dataset's files are here. ``jobs``: 0
+    trains in this process. ``out``: keep the new run there; without, it is removed.
+
+    Raises:
+        HarnessError: there is no such trained trial, its backend is not available here, or the dataset or split here is
+            another.
+    """
+    stored = Stored.open(run.directory if isinstance(run, Run) else Path(run))
+    row = _row(stored, experiment, seed)
+    with TemporaryDirectory(prefix="harness-reproduce-") as temporary:
+        request = Request(
+            _suite(stored, row),
+            data_directory=None if data_directory is None else Path(data_directory),
+            jobs=jobs,
+            threads=int(row.environment.get("threads", "1")),
+            out=Path(temporary) / "run" if out is None else Path(out),
+        )
+        plugins = registry()
+        with settled(request.threads):
+            loaded = load_suite(
+                _suite(stored, row), plugins, data_directory=request.data_directory, folder=suite_folder(stored)
+            )
+            new, outcome = carry_out(
+                request, loaded, plugins, Terms(), Observers(plugins.manager), command=["harness", "reproduce"]
+            )
+        (here,) = outcome.rows
+        _check_data(stored, row, here)
+        changes = [(key, row.environment.get(key, ""), here.environment.get(key, "")) for key in _keys(row, here)]
+        changes = [(key, before, now) for key, before, now in changes if before != now]
+        meaning = differences(row, replace(here, settings=row.settings, basis=row.basis))
+        if here.status != "done":
+            return Reproduction(experiment, seed, Sameness.failed, [], meaning, changes, here.reason)
+        metrics = reproduced(row, here, _seeds(stored, experiment))
+        verdict = sameness(metrics, identical=_identical(stored, new, row))
+        return Reproduction(experiment, seed, verdict, metrics, meaning, changes)
+
+
+def _row(stored: Stored, experiment: str, seed: int) -> TrialRow:
+    """Return the row of a trained trial."""
+    row = Run(stored.directory).row(experiment, seed)
+    if experiment in stored.suite.ensembles or row.status != "done":
+        why = "it is an ensemble" if experiment in stored.suite.ensembles else row.reason or row.status
+        msg = f"{stored.directory}: {experiment}/{seed} has no trained network to reproduce: {why}"
+        raise HarnessError(msg)
+    return row
+
+
+def _suite(stored: Stored, row: TrialRow) -> dict[str, Any]:
+    """Return a suite of the one trial, on the backend that trained it."""
+    suite = stored.suite
+    settings = dict(row.settings)
+    named = settings.get("backend", row.backend)
+    entries = named if isinstance(named, list) else [named]
+    settings["backend"] = next((e for e in entries if isinstance(e, Mapping) and e["name"] == row.backend), row.backend)
+    tested = [table.model_dump(mode="json") for table in suite.robustness] if row.evaluation else []
+    table = {
+        "suite": {"name": f"{suite.suite.name}: {row.experiment}/{row.seed} again", "seeds": [row.seed]},
+        "dataset": suite.dataset.model_dump(mode="json"),
+        "experiments": {row.experiment: settings},
+        "robustness": tested,
+    }
+    cleaned: dict[str, Any] = _without_none(table)
+    return cleaned
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _check_data(stored: Stored, row: TrialRow, here: TrialRow) -> None:
+    for key, what in (("dataset", "the dataset's content"), ("split", "the split")):
+        before, now = row.basis.get(key), here.basis.get(key)
+        if before != now:
+            msg = f"{stored.directory}: {what} here is another than the run's: {before or '?'}, not {now}"
+            raise HarnessError(msg)
+
+
+def _keys(first: TrialRow, second: TrialRow) -> list[str]:
+    return list(dict.fromkeys([*first.environment, *second.environment]))
+
+
+def _seeds(stored: Stored, experiment: str) -> dict[str, list[float]]:
+    """Return the judged metrics of all stored seeds of an experiment."""
+    rows = [stored.row(name, seed) for name, seed in stored.planned if name == experiment]
+    values = {name: [CATALOGUE[name].read(row) for row in rows if row.status == "done"] for name in JUDGED}
+    return {name: [value for value in found if value is not None] for name, found in values.items()}
+
+
+def _identical(stored: Stored, new: Stored, row: TrialRow) -> bool:
+    """Return whether weights, confusions and predictions are the same, of the files that the stored trial has."""
+    key = (row.experiment, row.seed)
+    return all(
+        same_arrays(stored.arrays(*key, name), new.arrays(*key, name)) for name in _FILES if stored.has(*key, name)
+    )
