@@ -103,6 +103,21 @@ def test_one_run_sets_backends_beside_peers_and_the_limit(command, typed):
 
 
 @pytest.mark.slow
+def test_a_convolutional_network_is_measured_as_any(command):
+    """Of a suite's experiment: both backends, their own products, and plain PyTorch with its channels last."""
+    pytest.importorskip("torch")
+    backends = ("--backend", "numpy", "--backend", "torch", "--peer", "torch-eager", "--peer", "torch-dataloader")
+    suite = ("--networks", ROOT / "suites" / "future-work.toml", "--network", "M4a")
+    works = ("--work", "train", "--work", "products", "--work", "predict")
+    few = ("--rows", "256", "--rounds", "1", "--threads", "1", "--format", "json")
+    measured = json.loads(command("harness", "bench", *suite, *backends, *works, *few).stdout)
+    standing = {one["case"]: one for one in measured["standings"]}
+    assert standing.keys() == {f"{name} M4a train" for name in ("numpy", "torch", "torch-eager", "torch-dataloader")}
+    assert all(one["times_reference"] > 0 for one in standing.values())
+    assert standing["numpy M4a train"]["of_own_library"] > 0
+
+
+@pytest.mark.slow
 def test_benchmarks_measure_a_third_partys_backend(command, tmp_path):
     """``pytest tests/benchmark`` finds what is installed, marks its device, records where it ran, says why it skips."""
     distribution(
