@@ -128,7 +128,7 @@ _LONGEST = 100 * 365.25 * 86400
 
 
 def seconds(text: str) -> float:
-    """Return the seconds of a duration.
+    """Return the seconds of a duration; a number without a unit is seconds.
 
     Raises:
         ValueError: the text is not a duration above 0 and of at most a hundred years.
@@ -139,7 +139,7 @@ def seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip(), flags=re.ASCII)
     count = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not 0.0 < count <= _LONGEST:
-        msg = f"{shown(text)} is not a duration. Write 90s, 30m or 2h, at most a hundred years"
+        msg = f"{shown(text)} is not a duration. Write 90s, 30m or 2h (90 is 90s), at most a hundred years"
         raise ValueError(msg)
     return count
 

@@ -106,7 +106,7 @@ def test_datasets_shows_the_others(typed):
         ),
         (["plan", "tiny.toml", "--dataset", "a_torn"], "--dataset a_torn: dataset 'a_torn': KeyError: 'images'"),
         (["datasets", "describe", "a_locked"], "dataset 'a_locked': PermissionError: the share is locked"),
-        (["datasets", "describe", "a_torn"], "dataset 'a_torn': KeyError: 'images'"),
+        (["datasets", "describe", "a_torn", "--download"], "dataset 'a_torn': KeyError: 'images'"),
         (["datasets", "fetch", "a_torn"], "dataset 'a_torn': ConnectionError: no route"),
     ],
     ids=["plan, locked", "plan, torn", "describe, locked", "describe, torn", "fetch, torn"],

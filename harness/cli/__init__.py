@@ -1,5 +1,6 @@
 """The command line: the only place that prints or exits."""
 
+import os
 import signal
 import sys
 from typing import Any
@@ -10,12 +11,14 @@ from harness.cli.app import app
 from harness.cli.ending import leave
 from harness.cli.streams import ReaderGoneError, Streams
 from harness.cli.transfers import shown_transfers
-from harness.errors import HarnessError, escaped
+from harness.errors import HarnessError, escaped, shown
 from harness.plugins.foreign import interrupt
 
 _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
 """What typer raises for a wrong command: click's UsageError, wherever typer keeps it."""
 
+_NO_NUMBER = "Input should be a valid integer, unable to parse string as an integer"
+"""What typer says of a text where a number is needed."""
 _MOST = 1500
 """Characters of an error that are shown: some name a path that is longer than the system allows."""
 
@@ -58,7 +61,8 @@ def _run() -> None:
     except _WrongUse as error:
         typer.echo(f"error: {_brief(_wrong_use(error))}", err=True)
         sys.exit(2)
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):  # before a command could say more: while it loads, or plans
+        typer.echo("interrupted", err=True)
         sys.exit(130)
     except HarnessError as error:
         if debug:
@@ -84,4 +88,23 @@ def _wrong_use(error: Any) -> str:
     """Return what is wrong with a command in one line, and which help to read."""
     command = error.ctx.command_path if error.ctx else "harness"
     text = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+    if (given := _given(error)) is not None:
+        text = text.replace(_NO_NUMBER, "not a whole number") + f": {shown(given)}"
     return f"{text}{'' if text.endswith('?') else '.'} See '{command} -h'"
+
+
+def _given(error: Any) -> str | None:
+    """Return the text that was given for a number and is none; typer's error has it not."""
+    parameter = getattr(error, "param", None)
+    if _NO_NUMBER not in error.format_message() or parameter is None:
+        return None
+    words = sys.argv[1:]
+    for option in parameter.opts:
+        for word, after in zip(words, [*words[1:], ""], strict=True):
+            if word == option:
+                return after
+            if word.startswith(f"{option}="):
+                return word.partition("=")[2]
+            if not option.startswith("--") and word.startswith(option):
+                return word.removeprefix(option)
+    return os.environ.get(parameter.envvar) if isinstance(parameter.envvar, str) else None

@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from harness.plugins.foreign import patience
+
 COMMANDS = (
     "run", "plan", "why", "suites", "runs", "leaderboard", "report", "compare", "verify", "reproduce", "plugins",
     "doctor", "schema", "bench", "new", "datasets", "merge", "export", "import",
@@ -104,6 +106,7 @@ def _options(
     expectation or comparison not met, 4 a comparison without a verdict, 130 interrupted.
     """
     del debug, version  # `main` reads the first, its callback the second
+    patience()  # so that a wrong limit is an error of the command, not of each plugin
     if no_tune:
         from harness.machine.kernels import TUNING_OFF
 

@@ -127,6 +127,13 @@ def materialise(
     return entry
 
 
+def is_cached(name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = "") -> bool:
+    """Return whether `obtain` finds a dataset in the cache, where it need not be made."""
+    meant = {"name": name, "options": json.loads(json.dumps(options, default=str))}
+    with foreign():
+        return _known(root, _key(meant | ({"maker": maker} if maker else {}), dataset), quiet=True) is not None
+
+
 def cached(root: Path) -> list[CachedDataset]:
     """Return the entries of a cache that are there in full, by name and title; one content may be there under several.
 

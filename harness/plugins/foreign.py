@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from math import inf, isfinite
 from typing import TYPE_CHECKING
 
-from harness.errors import PluginError, one_line
+from harness.errors import HarnessError, PluginError, one_line, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,11 +65,19 @@ def foreign(seconds: float | None = None, *, aside: bool = True) -> Iterator[Non
 
 
 def patience() -> float:
-    """Return how many seconds a call of third-party code may take."""
+    """Return how many seconds a call of third-party code may take.
+
+    Raises:
+        HarnessError: the environment variable has no number of seconds.
+    """
+    text = os.environ.get(LIMIT, "")
+    if not text:
+        return SECONDS
     with suppress(ValueError):
-        seconds = float(os.environ.get(LIMIT, ""))
-        return seconds if seconds > 0 else SECONDS
-    return SECONDS
+        if (seconds := float(text)) > 0:
+            return seconds
+    msg = f"{LIMIT}={shown(text)}: not a number of seconds above 0. Write 300 for five minutes, or unset it"
+    raise HarnessError(msg)
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ No other experiment sees the test rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from statistics import fmean
@@ -62,17 +63,24 @@ class Choice:
 def choices(suite: Suite, rows: Sequence[TrialRow]) -> dict[str, Choice]:
     """Return the experiments of each label of ``[finalists]`` among the planned rows; empty without ``[finalists]``.
 
-    A ``best_of`` waits until all trials of its candidates have ended, but for one alone that is tested. It averages
-    over the trained seeds, and chooses among the candidates that have the most of them: a mean over the fewer seeds
-    that did not fail would be biased. Ties go to the lower validation loss, then to the suite's order.
+    A ``best_of`` waits until all trials of its candidates have ended, but for one alone that is tested: there the
+    choice was made, and what is missing is a damaged row. It averages over the trained seeds, and chooses among the
+    candidates that have the most of them: a mean over the fewer seeds that did not fail would be biased. Ties go to the
+    lower validation loss, then to the suite's order.
     """
     planned: dict[str, list[TrialRow]] = {}
     for row in rows:
         planned.setdefault(row.experiment, []).append(row)
     chosen = {}
+    named = {
+        name
+        for finalist in suite.finalists.values()
+        if not isinstance(finalist, BestOf)
+        for name in matching(finalist, suite.experiments)
+    }
     for label, finalist in suite.finalists.items():
         if isinstance(finalist, BestOf):
-            chosen[label] = _best(finalist, matching(finalist.best_of, suite.experiments), planned)
+            chosen[label] = _best(finalist, matching(finalist.best_of, suite.experiments), planned, named)
         else:
             chosen[label] = Choice([name for name in matching(finalist, suite.experiments) if name in planned])
     return chosen
@@ -92,13 +100,20 @@ def tested(suite: Suite, rows: Sequence[TrialRow]) -> list[TrialRow]:
     return [row for row in rows if row.status == "done" and (not suite.finalists or row.experiment in named)]
 
 
-def _best(finalist: BestOf, candidates: Sequence[str], planned: Mapping[str, Sequence[TrialRow]]) -> Choice:
+def _best(
+    finalist: BestOf, candidates: Sequence[str], planned: Mapping[str, Sequence[TrialRow]], named: AbstractSet[str]
+) -> Choice:
+    """Return the choice among candidates; ``named``: experiments that are tested whatever validation says."""
     # A trial whose test failed is trained, so its validation counts.
     rows = [row for name in candidates for row in planned.get(name, [])]
     failed = [row for row in rows if row.metrics is None and row.status not in _TO_COME]
     if any(name not in planned for name in candidates) or any(row.status in _TO_COME for row in rows):
-        # Of one candidate there is nothing to choose: a row that is lost does not hide the tests of its other seeds.
-        alone = list(candidates) if len(candidates) == 1 and any(row.evaluation for row in rows) else []
+        # A row that is lost hides no choice that was made: of one candidate there is nothing to choose, and of several
+        # one alone is tested. A damaged row is the one kind of planned row that has a reason.
+        damaged = all(row.status == "planned" and row.reason for row in rows if row.status in _TO_COME)
+        measured = {row.experiment for row in rows if row.evaluation} - (named if len(candidates) > 1 else set())
+        sure = len(measured) == 1 and (damaged or len(candidates) == 1)
+        alone = sorted(measured) if sure and all(name in planned for name in candidates) else []
         return Choice(alone, failed, waiting=True)
     trained: dict[str, list[tuple[float, float]]] = {}
     for row in rows:

@@ -53,7 +53,7 @@ def run(
     jobs: Jobs = None,
     threads: Threads = 1,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="30m", help="Limit for each trial: 90s, 30m, 2h.")
+        str | None, typer.Option("--timeout", metavar="30m", help="Limit for each trial: 90s, 30m, 2h; 90 is 90s.")
     ] = None,
     checkpoint: Annotated[
         str, typer.Option("--checkpoint", metavar="2m", help="Time between the checkpoints of a long trial.")

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.interfaces import Holding, Labelled, LabelledStream
 from harness.machine.identity import identity
 from harness.seeding import generator
-from harness.text import counted
+from harness.text import counted, megabytes
 
 _DROP_SEED = 42
 
@@ -88,6 +88,11 @@ class Emnist:
         chosen = labels[kept]
         title = files.title(len(chosen))
         return LabelledStream((SIDE, SIDE), chosen, self.variant.class_names, blocks, "image", title, files.checked)
+
+    @property
+    def download(self) -> str:
+        """What `fetch` downloads, in words."""
+        return f"the archive of all variants, {megabytes(download.ARCHIVE.size)}, from {download.ARCHIVE.urls[0]}"
 
     def holding(self) -> Holding | None:
         """Return the files that are here, with their headers and checksums read now."""
