@@ -62,6 +62,13 @@ class _Group(TyperGroup):
         super().__init__(**options)
         self.commands: Any = _Commands()
 
+    def invoke(self, ctx: Any) -> Any:
+        """Call a command; an interrupt that it does not answer is for `harness.cli.main` to say."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Abort from None
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
         """Return the names alone: typer's own list imports every command."""
         return list(self.commands)

@@ -1,29 +1,21 @@
 """How much memory an array may take here."""
 
-import os
 from pathlib import Path
 
 _UNKNOWN = 1 << 36
 
 
 def available_bytes() -> int:
-    """Return how much memory this process may still take, by the machine and by the limit of its container.
-
-    Where the system does not say what is available, the machine's whole memory counts.
-    """
+    """Return how much memory this process may still take, by the machine and by the limit of its container."""
     return min((size for size in (_machine(), _container()) if size is not None), default=_UNKNOWN)
 
 
 def _machine() -> int | None:
+    import psutil  # here: what has no use for it starts without it
+
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
+        return int(psutil.virtual_memory().available)
+    except (psutil.Error, OSError, RuntimeError, ValueError):
         return None
 
 

@@ -1,6 +1,5 @@
 """Whether this process had the cores that it wanted."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from time import process_time
@@ -9,6 +8,8 @@ TOLERATED = 0.05
 """The share of time that threads may wait for a core before a time counts as disturbed."""
 
 _WAITED = "its threads waited for a core"
+_WORKING = ("user", "nice", "system", "irq", "softirq", "steal", "interrupt", "dpc")
+"""What a core does when it works, as systems name it; a guest's time is in the user's."""
 _TASKS = Path("/proc/self/task")
 
 
@@ -68,12 +69,13 @@ def contended(*, beside: bool, share: float | None, resumed: bool = False) -> st
 
 def busy() -> float | None:
     """Return the seconds for which this machine's cores, all together, have worked; None where that is unknown."""
+    import psutil  # here: what has no use for it starts without it
+
     try:
-        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
-        user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, fields[:8])
-        return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
-    except (AttributeError, OSError, ValueError):
+        times = psutil.cpu_times()
+    except (psutil.Error, OSError, RuntimeError):
         return None
+    return float(sum(getattr(times, name, 0.0) for name in _WORKING))
 
 
 class Waiting:

@@ -38,13 +38,20 @@ def cores() -> int:
 
 
 def anonymous_bytes() -> int | None:
-    """Return this process's anonymous memory, which is its memory without mapped files; None if unknown."""
+    """Return this process's memory without files that are mapped or shared; None if unknown.
+
+    On Linux that is its resident memory less what others may share, on Windows what it has committed for itself
+    alone, and on macOS, which tells neither, all of its resident memory.
+    """
+    import psutil  # here: what has no use for it starts without it
+
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
+        memory = psutil.Process().memory_info()
+    except (psutil.Error, OSError):
         return None
-    line = next((line for line in status.splitlines() if line.startswith("RssAnon:")), None)
-    return int(line.split()[1]) * 1024 if line else None
+    if (shared := getattr(memory, "shared", None)) is not None:
+        return int(memory.rss - shared)
+    return int(getattr(memory, "private", memory.rss))
 
 
 def _processor() -> str:
