@@ -84,7 +84,7 @@ def test_a_whole_run_measures_ensembles_from_its_members_only_predictions(tmp_pa
             super().add(values)
             kept[str(self._path_of)].append(np.exp(values, dtype=np.float64))
 
-    monkeypatch.setattr("harness.trial.jobs.Keeper", Spy)
+    monkeypatch.setattr("harness.trial.measuring.Keeper", Spy)
     outcome, run = run_suite(tmp_path, SUITE)
     assert outcome.all_well
     assert len(kept) == 4

@@ -10,7 +10,8 @@ from harness.execution.pools import Failure
 from harness.plugins.loading import registry
 from harness.store import Run
 from harness.trial import received
-from harness.trial.jobs import evaluate_trials, train
+from harness.trial.jobs import train
+from harness.trial.measuring import evaluate_trials
 from harness.trial.specs import Evaluated, EvaluationSpec, Trained, TrialSpec
 from tests.tiny import run_suite
 

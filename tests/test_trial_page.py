@@ -50,7 +50,8 @@ def test_its_functions_and_modules_exist():
     from harness.execution.resume import look_up
     from harness.store import Run
     from harness.suite import load_suite
-    from harness.trial.jobs import evaluate_trials, train
+    from harness.trial.jobs import train
+    from harness.trial.measuring import evaluate_trials
 
     for function in (load_suite, make_plan, look_up, train, evaluate_trials, Run.rows):
         assert function.__name__ in documents.text(PAGE)

@@ -24,6 +24,7 @@ class NumpyBackend:
     interface = 2
     layers = tuple(LAYERS)
     takes_batches = True
+    input_gradients = True
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: it knows the CPU alone."""
@@ -64,6 +65,7 @@ class CupyBackend:
     interface = 2
     layers = tuple(LAYERS)
     takes_batches = True
+    input_gradients = True
 
     def unavailable(self, device: str) -> str | None:
         """Return why CuPy cannot run here: not installed, no driver, no such device, or a first product that fails."""

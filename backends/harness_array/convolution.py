@@ -27,8 +27,8 @@ class ConvolutionLayer:
         self._weight_part = xp.empty_like(self._weight)
         self._bias_part = xp.empty(outputs, dtype=site.dtype)
         self._x: Array = None
-        self._input_gradient = None if site.first else input_gradient(layer, site, self._block)
-        """None for the first layer, whose input is the images."""
+        self._learns = not site.frozen
+        self._input_gradient = input_gradient(layer, site, self._block) if site.needs_input_gradient else None
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return y (rows, lines, columns, outputs) of x (rows, height, width, inputs), kept for the backward pass."""
@@ -51,8 +51,9 @@ class ConvolutionLayer:
             self._input_gradient.begin()
         for part in blocks(len(x), self._block):
             block = gradient[part].reshape(-1, self._weight.shape[1])
-            self._add(part.start, self._patches.of(x[part]).T, block, self._weight_gradient, self._weight_part)
-            if self._bias is not None:
+            if self._learns:
+                self._add(part.start, self._patches.of(x[part]).T, block, self._weight_gradient, self._weight_part)
+            if self._learns and self._bias is not None:
                 self._add(part.start, self._ones[: len(block)], block, self._bias_gradient, self._bias_part)
             if self._input_gradient:
                 self._input_gradient.write(gradient[part], x[part])

@@ -22,6 +22,7 @@ from harness.interfaces import (
 from harness_array.activations import ACTIVATIONS
 from harness_array.channels import ChannelNormLayer
 from harness_array.convolution import ConvolutionLayer
+from harness_array.frozen import FrozenNormLayer, Identity
 from harness_array.layers import BatchNormLayer, DropoutLayer, LinearLayer
 from harness_array.maximum import MaxPoolLayer
 from harness_array.pooling import AveragePoolLayer, FlattenLayer, GlobalAveragePoolLayer
@@ -34,8 +35,14 @@ def _activation(layer: Activation, site: Site) -> ArrayLayer:
 
 
 def _batch_norm(layer: BatchNorm, site: Site) -> ArrayLayer:
+    if site.frozen:
+        return FrozenNormLayer(layer, site)
     kind = BatchNormLayer if len(site.input_shape) == 1 else ChannelNormLayer
     return kind(layer, site)
+
+
+def _dropout(layer: Dropout, site: Site) -> ArrayLayer:
+    return Identity() if site.frozen else DropoutLayer(layer, site)
 
 
 def _residual(layer: Residual, site: Site) -> ArrayLayer:
@@ -48,7 +55,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Site], ArrayLayer]] = {
     Linear: LinearLayer,
     BatchNorm: _batch_norm,
     Activation: _activation,
-    Dropout: DropoutLayer,
+    Dropout: _dropout,
     Flatten: FlattenLayer,
     Conv2d: ConvolutionLayer,
     MaxPool2d: MaxPoolLayer,

@@ -18,8 +18,8 @@ class LinearLayer:
         self._out = self._xp.empty((site.rows, layer.outputs), dtype=site.dtype)
         self._ones = self._xp.ones(site.rows, dtype=site.dtype)
         self._x: Array = None
-        self.needs_input_gradient = not site.first
-        """False for the first layer, whose input is the images: that product is never formed."""
+        self._learns = not site.frozen
+        self._needs_input_gradient = site.needs_input_gradient
         self.inputs = slice(0, layer.inputs)
         """Which of its inputs x has: the first layer's others are zero, and take no part in any product."""
 
@@ -34,12 +34,13 @@ class LinearLayer:
     def backward(self, gradient: Array) -> Array:
         """Write the gradients of W and b; return that of x, in x's place."""
         x, inputs = self._x, self.inputs
-        self._xp.matmul(x.T, gradient, out=self._weight_gradient[inputs])
-        self._weight_gradient[: inputs.start] = 0.0
-        self._weight_gradient[inputs.stop :] = 0.0
-        # A product with ones adds up the rows, quicker than a reduction over the first axis.
-        self._xp.matmul(self._ones[: len(gradient)], gradient, out=self._bias_gradient)
-        if self.needs_input_gradient:
+        if self._learns:
+            self._xp.matmul(x.T, gradient, out=self._weight_gradient[inputs])
+            self._weight_gradient[: inputs.start] = 0.0
+            self._weight_gradient[inputs.stop :] = 0.0
+            # A product with ones adds up the rows, quicker than a reduction over the first axis.
+            self._xp.matmul(self._ones[: len(gradient)], gradient, out=self._bias_gradient)
+        if self._needs_input_gradient:
             return self._xp.matmul(gradient, self._weight.T, out=x)
         return gradient
 

@@ -1,5 +1,6 @@
 """A multilayer network from scratch: one flat parameter vector, layers as views into it."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,10 +21,12 @@ from harness.interfaces import (
     split_state,
 )
 from harness_array.devices import Device, on_its_device
+from harness_array.frozen import InputGradient
 from harness_array.images import AttachedImages
 from harness_array.kinds import build_chain
 from harness_array.layers import LinearLayer
 from harness_array.loss import log_softmax, loss_for
+from harness_array.penalties import add_penalties
 from harness_array.site import Site, StepKey
 from harness_array.updates import update_for
 
@@ -63,11 +66,13 @@ class ArrayNetwork:
         self._batch = device.xp.empty((rows, spec.features), dtype=dtype)
         self._loss = loss_for(device, spec, dtype)
         self._step_key = StepKey()
-        self._layers = self._build_layers(rows, dtype)
+        self._site = self._placed(rows, dtype)
+        self._layers = build_chain(spec.layers, self._site)
+        self._frozen: InputGradient | None = None
         self.load(initial)
 
-    def _build_layers(self, rows: int, dtype: Any) -> list[Any]:
-        site = Site(
+    def _placed(self, rows: int, dtype: Any) -> Site:
+        return Site(
             device=self._device,
             dtype=dtype,
             step=self._step_key,
@@ -79,7 +84,6 @@ class ArrayNetwork:
             gradients={block.key: self._view(self._gradients, block) for block in self._blocks},
             buffers=self._running,
         )
-        return build_chain(self._spec.layers, site)
 
     @staticmethod
     def _view(vector: Array, block: Parameter) -> Array:
@@ -171,7 +175,8 @@ class ArrayNetwork:
         if self._spec.clip_norm is not None:
             squares = self._xp.matmul(self._gradients, self._gradients)
             self._gradients *= clip_factor(self._xp, squares, self._spec.clip_norm)
-        self._add_penalties()
+        if self._scratch is not None:
+            add_penalties(self._xp, self._spec, self._blocks, self._parameters, self._gradients, self._scratch)
         self._update.step(self._parameters, self._gradients, learning_rate)
         return loss, right
 
@@ -179,20 +184,6 @@ class ArrayNetwork:
         for layer in self._layers:
             x = layer.forward(x, training=training)
         return x
-
-    def _add_penalties(self) -> None:
-        """Add l2 · W to the weights' gradients and weight_decay · θ to all."""
-        if self._scratch is None:
-            return
-        if self._spec.weight_decay:
-            self._gradients += self._xp.multiply(self._parameters, self._spec.weight_decay, out=self._scratch)
-        if self._spec.l2:
-            for block in self._blocks:
-                if block.is_weight:
-                    part = slice(block.start, block.stop)
-                    self._gradients[part] += self._xp.multiply(
-                        self._parameters[part], self._spec.l2, out=self._scratch[part]
-                    )
 
     @on_its_device
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -207,6 +198,14 @@ class ArrayNetwork:
         """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
         flat = images.reshape(len(images), self._spec.features)
         return self._predict(len(images), lambda start, stop: self._loaded(flat[start:stop]))
+
+    @on_its_device
+    def input_gradient(self, images: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the gradient of each row's cross-entropy by the row, in evaluation mode."""
+        if self._frozen is None:
+            site = replace(self._site, frozen=True, training_rows=self._site.rows)
+            self._frozen = InputGradient(self._device, build_chain(self._spec.layers, site), site, self._spec.classes)
+        return self._frozen.of(images, labels)
 
     def _predict(self, count: int, load: Any) -> NDArray[np.float32]:
         result = np.empty((count, self._spec.classes), dtype=np.float32)
@@ -246,9 +245,9 @@ class ArrayNetwork:
     def close(self) -> None:
         """Release the attached images and every other array, then the memory that the pools keep of them."""
         self._images = None
-        self._layers, self._running = [], {}
+        self._layers, self._running, self._frozen = [], {}, None
         self._parameters = self._gradients = self._scratch = self._batch = None
-        del self._loss, self._update
+        del self._loss, self._update, self._site
         self._device.release()
 
     def _attached(self) -> AttachedImages:

@@ -37,11 +37,14 @@ class Site:
     """Views into the flat vector of gradients, by the same names."""
     buffers: Mapping[str, Array]
     """Arrays by their names in `Layer.buffers`."""
+    frozen: bool = False
+    """Whether the network is differentiated by its input alone, in evaluation mode: ``forward`` and ``backward`` are
+    called as in training, but no gradient of a parameter is formed, statistics stay as they are, and nothing drops."""
 
     @property
-    def first(self) -> bool:
-        """Whether its input is the images, which need no gradient."""
-        return self.position == (0,)
+    def needs_input_gradient(self) -> bool:
+        """Whether ``backward`` forms the gradient of its input: in training, not of the images."""
+        return self.frozen or self.position != (0,)
 
     def within(self, name: str, position: tuple[int, ...], input_shape: Shape) -> "Site":
         """Return the site of a layer within: its arrays are those whose names begin with ``name`` and a dot."""

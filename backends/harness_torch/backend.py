@@ -23,6 +23,7 @@ class TorchBackend:
 
     interface = 2
     takes_batches = True
+    input_gradients = True
     precisions = ("float32", "bfloat16")
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import log_softmax
+from torch.nn.functional import cross_entropy, log_softmax
 
 from harness.interfaces import Batches, Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
@@ -183,6 +183,19 @@ class TorchNetwork:
             for start in range(0, count, self._predict_rows):
                 part = slice(start, min(start + self._predict_rows, count))
                 torch.from_numpy(result[part]).copy_(log_softmax(self._logits(load(part)), dim=1))
+        return result
+
+    def input_gradient(self, images: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the gradient of each row's cross-entropy by the row, in evaluation mode."""
+        self._use_threads()
+        self._modules.eval()
+        result = np.empty_like(images)
+        for start in range(0, len(images), self._predict_rows):
+            part = slice(start, start + self._predict_rows)
+            x = self._loaded(images[part]).clone().requires_grad_()
+            loss = cross_entropy(self._logits(x), to_tensor(labels[part], self._device), reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, x)  # of x alone: none of a parameter is formed
+            torch.from_numpy(result[part]).copy_(gradient.view(result[part].shape))
         return result
 
     def state(self) -> State:

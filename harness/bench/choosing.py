@@ -9,7 +9,7 @@ from harness.bench.networks import CLASSES, BenchedNetwork
 from harness.errors import HarnessError, nearest, shown
 from harness.machine import host
 from harness.plugins.loading import Registry
-from harness.plugins.perturbations import usable
+from harness.plugins.perturbations import is_attack, usable
 
 EVERY: tuple[Work, ...] = ("train", "products", "predict", "evaluate", "perturb", "load")
 """What there is to measure, in the order in which it is shown."""
@@ -67,7 +67,7 @@ def chosen(
         cases += cases_for(plugins, networks, backends, backend_works, precisions=precisions, **common)  # type: ignore[arg-type]
     if "train" in wanted:
         cases += _peers(plugins, peers, networks, places, device, rows)
-    perturbations, part = usable(plugins), max(CLASSES, rows // 5)
+    perturbations, part = _shared(plugins), max(CLASSES, rows // 5)
     one = places[0]
     if "evaluate" in wanted:
         plain = cases_for(plugins, networks, backends, ["evaluate"], device=device, threads=one.threads, rows=part)
@@ -86,6 +86,15 @@ def _of_each_family(perturbations: Mapping[str, str]) -> tuple[str, ...]:
     """Return the first perturbation of each family, by their names; one that has none is a family by itself."""
     first = {perturbations[name] or name: name for name in sorted(perturbations, reverse=True)}
     return tuple(sorted(first.values()))
+
+
+def _shared(plugins: Registry) -> dict[str, str]:
+    """Return the perturbations that are made once for all networks, with their families: attacks are made for each."""
+    return {
+        name: family
+        for name, family in usable(plugins).items()
+        if not is_attack(plugins.find("perturbation", name).load())
+    }
 
 
 def picked(

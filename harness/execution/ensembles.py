@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.execution.dispatch import Work, together
-from harness.execution.plan import Plan
+from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
+from harness.execution.states import state_file
 from harness.execution.training import Conditions
+from harness.plugins.loading import Registry
 from harness.rows import TrialRow
 from harness.store import Run, Stored, damaged_files
 from harness.store.ensembles import (
@@ -21,8 +23,10 @@ from harness.store.ensembles import (
     planned_row,
     probabilities,
 )
+from harness.trial import received
 from harness.trial.ensemble import EnsembleSpec, answer_together
 from harness.trial.fingerprints import evaluation_fingerprint
+from harness.trial.robustness import conditions as asked_conditions
 from harness.trial.robustness import options_of, seeds_of
 from harness.trial.specs import Evaluated
 
@@ -68,7 +72,7 @@ def why_due(run: Run, ensemble: Ensemble, rows: Mapping[Key, TrialRow]) -> str:
         return f"it failed: {stored.row.reason}"
     # Severity 0 is the clean images once more. A member is tested again for the same reason.
     measured = {measure.condition for measure in stored.row.evaluation.measures if measure.condition.severity > 0}
-    asked = {(table.perturbation, severity) for table in run.suite.robustness for severity in table.severities}
+    asked = set(asked_conditions(run.suite.robustness, stored.row.evaluation.unavailable))
     if measured != {condition for condition in asked if condition[1] > 0}:
         return "perturbations or their severities differ"
     return next(iter(damaged_files(run.trial_directory(ensemble.name, ensemble.seed), stored).values()), "")
@@ -89,7 +93,7 @@ def ensemble_reasons(run: Run) -> list[tuple[Ensemble, str]]:
     return found
 
 
-def answer_all(run: Run, plan: Plan, pool: Pool, conditions: Conditions) -> list[TrialRow]:
+def answer_all(run: Run, plan: Plan, registry: Registry, pool: Pool, conditions: Conditions) -> list[TrialRow]:
     """Measure the ensembles of the trials that a command asked for; return the row of each, measured or not.
 
     What they are made from is removed afterwards.
@@ -102,8 +106,8 @@ def answer_all(run: Run, plan: Plan, pool: Pool, conditions: Conditions) -> list
         ready = [each for key, each in mine.items() if not current[key].reason or current[key].status == "failed"]
         due = [each for each in ready if all(_kept(run, rows[key]) for key in each.members)]
         due = [each for each in due if why_due(run, each, rows)]
-        for ensemble, result in _answered(run, plan, due, rows, pool, conditions):
-            _write(run, planned_row(run, ensemble, rows), result, plan.families)
+        for ensemble, spec, result in _answered(run, plan, due, rows, registry, pool, conditions):
+            _write(run, planned_row(run, ensemble, rows), result, plan.families, spec.unavailable)
     discard_probabilities(run)
     if not mine:
         return []
@@ -112,20 +116,57 @@ def answer_all(run: Run, plan: Plan, pool: Pool, conditions: Conditions) -> list
 
 
 def _answered(
-    run: Run, plan: Plan, due: Sequence[Ensemble], rows: Mapping[Key, TrialRow], pool: Pool, conditions: Conditions
-) -> Iterator[tuple[Ensemble, Evaluated | Failure]]:
-    works = []
+    run: Run,
+    plan: Plan,
+    due: Sequence[Ensemble],
+    rows: Mapping[Key, TrialRow],
+    registry: Registry,
+    pool: Pool,
+    conditions: Conditions,
+) -> Iterator[tuple[Ensemble, EnsembleSpec, Evaluated | Failure]]:
+    planned = {(trial.row.experiment, trial.row.seed): trial for trial in plan.trials}
+    works, specs = [], []
     for ensemble in due:
-        members = tuple(_place(run, rows[key]).absolute() for key in ensemble.members)
-        spec = EnsembleSpec(plan.data, run.suite.dataset.split, members, tuple(run.suite.robustness))
+        members = [planned[key] for key in ensemble.members]
+        kept = tuple(_place(run, rows[key]).absolute() for key in ensemble.members)
+        spec = EnsembleSpec(plan.data, run.suite.dataset.split, kept, tuple(run.suite.robustness))
+        unavailable = _unattackable(plan.attacks, members)
+        spec = replace(spec, attacks=plan.attacks, unavailable=unavailable, components=plan.perturbations)
+        devices: tuple[str, ...] = ("cpu",)
+        needs: tuple[str, ...] = ()
+        isolated = False
+        if plan.attacks and not unavailable:
+            trials = [(each.spec.on(each.devices[0]), *state_file(run, each.row)) for each in members if each.spec]
+            spec = replace(spec, attacked=tuple(trials))
+            devices = next((each.devices for each in members if each.devices[0] != "cpu"), devices)
+            foreign = any(registry.third_party("perturbation", name) for name in plan.attacks)
+            needs = tuple(dict.fromkeys(need for each in members for need in each.needs))
+            isolated = foreign or any(trial.third_party for trial, *_ in trials)
         title = f"ensemble {ensemble.name} seed {ensemble.seed}"
         log = run.log(ensemble.name, ensemble.seed).absolute()
-        works.append(Work(Task(answer_together, spec, title, log, conditions.timeout), ("cpu",)))
+        task = Task(answer_together, spec, title, log, conditions.timeout, isolated)
+        works.append(Work(task, devices, needs=needs, share=run.suite.suite.share_device))
+        specs.append(spec)
     for index, result in together(pool, works):
-        yield due[index], result
+        yield due[index], specs[index], received.answered(result, specs[index], run.dataset.sizes["test"])
 
 
-def _write(run: Run, row: TrialRow, result: Evaluated | Failure, families: dict[str, str]) -> None:
+def _unattackable(attacks: frozenset[str], members: Sequence[PlannedTrial]) -> dict[str, str]:
+    """Return the attacks that an ensemble cannot be tested under: those that one of its members cannot."""
+    reasons: dict[str, str] = {}
+    for member in members:
+        who = f"its member {member.row.experiment} seed {member.row.seed}"
+        if member.spec is None:
+            reasons |= dict.fromkeys(attacks - reasons.keys(), f"{who} cannot be built here: {member.row.reason}")
+        else:
+            lacking = member.spec.unavailable
+            reasons |= {name: f"{who}: {lacking[name]}" for name in lacking.keys() - reasons.keys()}
+    return dict(sorted(reasons.items()))
+
+
+def _write(
+    run: Run, row: TrialRow, result: Evaluated | Failure, families: dict[str, str], unavailable: Mapping[str, str]
+) -> None:
     if isinstance(result, Failure):
         run.write(replace(row, status=result.of_row, reason=result.reason))
         return
@@ -137,6 +178,7 @@ def _write(run: Run, row: TrialRow, result: Evaluated | Failure, families: dict[
         seeds=seeds_of(run.suite.robustness),
         options=options_of(run.suite.robustness),
         families=families,
+        unavailable=dict(unavailable),
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     run.write(replace(row, status="done", environment=evaluation.environment, evaluation=evaluation), arrays)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from harness.execution.dispatch import Stopped, Work, together
@@ -10,16 +9,17 @@ from harness.execution.ensembles import needed
 from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.pools.pool import Spread
+from harness.execution.states import state_file
 from harness.execution.training import Conditions
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
 from harness.rows import TrialRow
-from harness.store import Run, Stored, plain
+from harness.store import Run, plain
 from harness.store.ensembles import Key, probabilities
 from harness.suite.finalists import tested
 from harness.trial import received
 from harness.trial.fingerprints import evaluation_fingerprint
-from harness.trial.jobs import evaluate_trials
+from harness.trial.measuring import evaluate_trials
 from harness.trial.robustness import options_of, seeds_of
 from harness.trial.specs import Evaluated, EvaluationSpec, TrialSpec
 
@@ -57,8 +57,8 @@ def evaluate_all(
                 alone += [[member] for member in group]
                 continue
             results: Sequence[Evaluated | Failure] = [result] if isinstance(result, Failure) else result
-            for (planned, _), evaluated in zip(group, results, strict=True):
-                row = _written(run, plan, planned.row, evaluated)
+            for (planned, spec), evaluated in zip(group, results, strict=True):
+                row = _written(run, plan, planned.row, evaluated, spec.unavailable)
                 observers.trial_evaluated(row=plain(row))
                 yield row
                 if conditions.fail_fast and row.status != "done":
@@ -132,10 +132,11 @@ def _task(
     return Task(
         evaluate_trials,
         EvaluationSpec(
-            tuple((spec, *_state(run, planned.row)) for planned, spec in group),
+            tuple((spec, *state_file(run, planned.row)) for planned, spec in group),
             tuple(run.suite.robustness),
             plan.perturbations,
             tuple(places),
+            plan.attacks,
         ),
         "evaluate " + ", ".join(spec.title for _, spec in group),
         log=run.log(first.experiment, first.seed).absolute(),
@@ -144,14 +145,9 @@ def _task(
     )
 
 
-def _state(run: Run, row: TrialRow) -> tuple[Path, str]:
-    """Return the file of a trial's trained state, and the digest that the row has of it; empty where it has none."""
-    stored = run.read(row.experiment, row.seed)
-    digest = stored.files.get("state.npz", "") if isinstance(stored, Stored) else ""
-    return run.trial_directory(row.experiment, row.seed).absolute() / "state.npz", digest
-
-
-def _written(run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure) -> TrialRow:
+def _written(
+    run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure, unavailable: Mapping[str, str]
+) -> TrialRow:
     """Write a trained row with what measuring it gave; return it."""
     if isinstance(result, Failure):
         return run.write(replace(row, status=result.of_row, reason=result.reason, evaluation=None)).row
@@ -162,6 +158,7 @@ def _written(run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure) -
         seeds=seeds_of(run.suite.robustness),
         options=options_of(run.suite.robustness),
         families=plan.families,
+        unavailable=dict(unavailable),
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     return run.write(replace(row, evaluation=evaluation), arrays).row

@@ -5,7 +5,7 @@ from typing import Literal
 from harness.datasets.info import DatasetInfo
 from harness.errors import shown
 from harness.plugins.loading import Registry
-from harness.plugins.perturbations import absence, family_of, range_problem
+from harness.plugins.perturbations import absence, family_of, is_attack, range_problem
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import may_be_tested
 from harness.suite.overrides import attributed
@@ -52,7 +52,7 @@ def check_perturbations(loaded: LoadedSuite, registry: Registry, data: DatasetIn
     for name in experiments:
         for augmentation in suite.experiments[name].augment:
             perturbation = augmentation.perturbation
-            why = _why_not(registry, perturbation, data) or _why_no_severity(
+            why = _why_not(registry, perturbation, data, training=True) or _why_no_severity(
                 registry, perturbation, augmentation.severity
             )
             if why:
@@ -66,10 +66,12 @@ def families(suite: Suite, registry: Registry) -> dict[str, str]:
     return {name: family for name, family in found.items() if family}
 
 
-def _why_not(registry: Registry, name: str, data: DatasetInfo) -> str:
+def _why_not(registry: Registry, name: str, data: DatasetInfo, *, training: bool = False) -> str:
     """Return why a perturbation does not take the data, or cannot be used here; empty where it does."""
     component = registry.find("perturbation", name)
     why = refusal(component.load(), data)
+    if training and is_attack(component.load()):
+        why = "is an attack, made against a trained network for its tests, and does not augment training"
     if why:
         return f"{shown(name)} {why}. Remove the table, or name another"
     absent = absence(component)

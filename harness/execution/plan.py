@@ -9,6 +9,7 @@ from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import read
+from harness.execution.attacks import attacks_of, check_attacks, unattackable
 from harness.execution.fitting import check_perturbations, families, scale_of
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
@@ -52,6 +53,8 @@ class Plan:
     """What each perturbation of the tests is, ``"perturbation gaussian_noise"`` -> ``"nn-harness 0.1.0"``."""
     families: dict[str, str] = field(default_factory=dict)
     """The family of each perturbation of the tests that has one."""
+    attacks: frozenset[str] = frozenset()
+    """Which perturbations of the tests are made against each network."""
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -110,6 +113,9 @@ def make_plan(
         questions.append(replace(asked, augmented=bool(experiment.augment), backend_options=experiment.backend_options))
     answers = ask(pool, registry, questions)
     _check_device(device, questions, answers)
+    attacks = attacks_of(suite, registry)
+    if not only:
+        check_attacks(loaded, attacks, dict(zip(experiments, answers, strict=True)))
     trials = []
     for (name, experiment), question, answer in zip(experiments.items(), questions, answers, strict=True):
         parts: list[tuple[Kind, str | None]] = [
@@ -142,10 +148,11 @@ def make_plan(
             spec = None
             if answer.backend:
                 spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
+                spec = replace(spec, unavailable=unattackable(attacks, answer))
             needs = (answer.needs,) if answer.needs else ()
             trials.append(PlannedTrial(row, spec, answer.devices, needs))
     tests = perturbation_components(suite.robustness, registry)
-    return Plan(data, trials, tests, families(suite, registry))
+    return Plan(data, trials, tests, families(suite, registry), attacks)
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from harness.plugins.foreign import LateError, foreign, patience
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec
+from harness.trial.attacks import gives_gradients
 from harness.trial.jobs import build_optimizer, load_backend
 from harness.trial.losses import with_loss
 from harness.trial.outputs import read_names, read_reason
@@ -46,6 +47,8 @@ class Answer:
     reason: str = ""
     needs: str = ""
     """On a cluster, what a node must be able to do: a key of `Spread.devices`."""
+    gradients: bool = False
+    """Whether its networks differentiate their loss by the images, which attacks need."""
 
 
 def probe(questions: Sequence[Question], registry: Registry, _report: Report) -> list[Answer]:
@@ -103,11 +106,11 @@ def _on_nodes(pool: Spread, registry: Registry, questions: list[Question]) -> li
 def _first(question: Question, answers: Sequence[Answer]) -> Answer:
     """Return the answer for a cluster: the first backend that a node has, and every device that it has anywhere."""
     for backend in question.backends:
-        able = [answer.devices for answer in answers if answer.backend == backend]
+        able = [answer for answer in answers if answer.backend == backend]
         if able:
-            devices = tuple(dict.fromkeys(device for found in able for device in found))
+            devices = tuple(dict.fromkeys(device for found in able for device in found.devices))
             needs = checksum(repr(replace(question, backends=(backend,))))[:16]
-            return Answer(backend, devices, needs=needs)
+            return Answer(backend, devices, needs=needs, gradients=all(found.gradients for found in able))
     return Answer(None, reason=" / ".join(dict.fromkeys(answer.reason for answer in answers)) or "no node answered")
 
 
@@ -151,6 +154,7 @@ def _is_answer(value: Any, question: Question) -> bool:
         and type(value.devices) is tuple
         and all(type(device) is str for device in value.devices)
         and type(value.reason) is str
+        and type(value.gradients) is bool
     )
 
 
@@ -179,9 +183,10 @@ def _answer(question: Question, registry: Registry, late: dict[str, str]) -> Ans
         if name not in late:
             try:
                 with foreign():
-                    reason, devices = _asked(name, question, registry)
-                if reason is None:
-                    return Answer(name, devices)
+                    answer = _asked(name, question, registry)
+                if answer.backend:
+                    return answer
+                reason = answer.reason
             except Exception as error:  # noqa: BLE001 - a faulty backend costs its own experiments
                 reason = str(error) if isinstance(error, HarnessError) else f"{name}: {one_line(error)}"
                 if isinstance(error, LateError) or isinstance(error.__cause__, LateError):
@@ -192,16 +197,16 @@ def _answer(question: Question, registry: Registry, late: dict[str, str]) -> Ans
     return Answer(None, reason="; ".join(reasons))
 
 
-def _asked(name: str, question: Question, registry: Registry) -> tuple[str | None, tuple[str, ...]]:
-    """Return why a backend cannot train what is asked for, or None, and the devices that it may use."""
+def _asked(name: str, question: Question, registry: Registry) -> Answer:
+    """Return what one backend answers."""
     options, directory = question.backend_options.get(name), question.optimizer.directory
     backend = load_backend(registry.find("backend", name), options, directory)
     reason = read_reason(backend.unavailable(question.device))
     if reason is not None:
-        return reason, ()
+        return Answer(None, reason=reason)
     missing = missing_layers(backend, f"backend {name}", question.network)
     if missing is not None:
-        return missing, ()
+        return Answer(None, reason=missing)
     network = with_loss(question.network, question.loss, registry)
     optimizer = for_blocks(build_optimizer(question.optimizer, registry), network.parameters())
     keys = [
@@ -210,5 +215,6 @@ def _asked(name: str, question: Question, registry: Registry) -> tuple[str | Non
         *([] if question.precision in _precisions(backend) else [f"precision {question.precision!r}"]),
     ]
     if keys:
-        return f"{name} cannot honour {', '.join(keys)}", ()
-    return None, read_names(backend.devices(question.device), "devices")
+        return Answer(None, reason=f"{name} cannot honour {', '.join(keys)}")
+    devices = read_names(backend.devices(question.device), "devices")
+    return Answer(name, devices, gradients=gives_gradients(backend))

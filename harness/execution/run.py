@@ -87,7 +87,7 @@ def execute(
             rows[row.experiment, row.seed] = row
         for row in evaluate_all(run, plan, list(rows.values()), registry, pool, observers, conditions):
             rows[row.experiment, row.seed] = row
-        together = answer_all(run, plan, pool, conditions)
+        together = answer_all(run, plan, registry, pool, conditions)
         every = list(run.rows())
         read_sums(run, [*every, *ensemble_rows(run, every)])  # so that no table waits for them
         patience = END_SECONDS

@@ -67,7 +67,7 @@ def smoke(
     }
     about = suite.suite.model_copy(update={"seeds": suite.suite.seeds[:1]})
     apart = replace(loaded, suite=suite.model_copy(update={"suite": about, "experiments": each}))
-    plan = make_plan(apart, registry, pool, threads=threads, device=device)
+    plan = make_plan(apart, registry, pool, only=list(each) if only else (), threads=threads, device=device)
     results = {trial.row.experiment: f"unavailable: {trial.row.reason}" for trial in plan.trials if not trial.spec}
     failed = set()
     able = [trial for trial in plan.trials if trial.spec]

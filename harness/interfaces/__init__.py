@@ -6,6 +6,7 @@ This package imports nothing of ours. A change to it that an existing plugin cou
 from typing import Any
 
 from harness.interfaces.arrays import Array
+from harness.interfaces.attacks import Attack, Differentiable, DifferentiableBackend, Victim
 from harness.interfaces.backend import (
     WITHHELD,
     Backend,
@@ -68,6 +69,7 @@ __all__ = [
     "Activation",
     "ActivationName",
     "Array",
+    "Attack",
     "AveragePool2d",
     "Backend",
     "Batch",
@@ -82,6 +84,8 @@ __all__ = [
     "Dataset",
     "DeclaredLayers",
     "DependentPerturb",
+    "Differentiable",
+    "DifferentiableBackend",
     "Dropout",
     "EpochStats",
     "Flatten",
@@ -115,6 +119,7 @@ __all__ = [
     "StoredDataset",
     "StreamedDataset",
     "SweepingPerturb",
+    "Victim",
     "chain_buffers",
     "chain_parameters",
     "chain_shapes",

@@ -125,7 +125,7 @@ def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
 @cache
 def _model(factory: Any, given: frozenset[str] = frozenset()) -> tuple[frozenset[str], type[BaseModel]]:
     """Return the names of a factory's keywords but for ``given``, and a model that checks them by their annotations."""
-    hints = get_type_hints(_annotated(factory))
+    hints = get_type_hints(_annotated(factory), include_extras=True)  # Annotated[int, Field(ge=1)] says a range
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(factory).parameters.items():
         if name in given or parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:

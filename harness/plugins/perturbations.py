@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.interfaces import DependentPerturb, GradedPerturb, RangedPerturb
+from harness.interfaces import Attack, DependentPerturb, GradedPerturb, RangedPerturb
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import Component, Registry
 from harness.plugins.options import checked
@@ -17,6 +17,8 @@ _GIVEN = 3
 """The first parameters of a perturbation, which harness gives it: features, severity, generator."""
 _KIND = "kind"
 """The keyword by which it is said that the features are vectors."""
+_OF_ATTACKS = ("victim", "labels")
+"""The keywords by which an attack is given the network that is tested and the true classes."""
 _LONGEST_FAMILY = 40
 IN_ROBUSTNESS = ("perturbation", "severities", "levels", "seed")
 """The keys of ``[[robustness]]`` that are not options."""
@@ -45,7 +47,17 @@ def perturbation_options(
             f"perturbation {component.name!r} ({component.provenance}): its keywords cannot be read: {one_line(error)}"
         )
         raise HarnessError(msg) from error
-    return checked(component, options, directory, beside, [*names[:_GIVEN], _KIND])
+    given = [*names[:_GIVEN], _KIND, *(_OF_ATTACKS if is_attack(perturb) else ())]
+    return checked(component, options, directory, beside, given)
+
+
+def is_attack(perturb: object) -> bool:
+    """Return whether a perturbation needs the network that is tested.
+
+    >>> is_attack(lambda images, severity, rng: images)
+    False
+    """
+    return isinstance(perturb, Attack)
 
 
 def levels_of(component: Component) -> list[float]:

@@ -1,8 +1,9 @@
 """Trained networks on the test rows, clean and perturbed: every network sees the same bits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from functools import partial
+from itertools import chain, count, repeat
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 
 from harness import metrics
 from harness.errors import TrialError
-from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb
+from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb, Victim
 from harness.metrics.catalogue import computed_names, of_predictions
 from harness.metrics.predictions import OF_IMAGES, TOP, Predictions, has_likeliest, of_conditions
+from harness.plugins.perturbations import is_attack
 from harness.rows import Condition, Measure
 from harness.seeding import generator
+from harness.trial.attacks import TestedNetwork
+from harness.trial.gallery import Album
 from harness.trial.inputs import read_only
 from harness.trial.outputs import read_predictions
 from harness.trial.perturbing import Features, check_returned, keywords, kind_of
@@ -36,6 +40,10 @@ class NamedPerturb:
     """Those of the table, as the perturbation takes them."""
 
 
+Attacked = Callable[[Victim], Features]
+"""Makes the images of an attack's severity on a network or an ensemble."""
+
+
 def evaluate(
     networks: Sequence[Network],
     features: NDArray[Any],
@@ -45,32 +53,46 @@ def evaluate(
     perturbations: Sequence[NamedPerturb],
     scaling: Scaling | None = None,
     keepers: Sequence[Keeper] = (),
+    albums: Sequence[Album] = (),
+    without: Sequence[Collection[str]] = (),
 ) -> list[dict[str, NDArray[Any]]]:
     """Return each network's predictions of the test rows, as `Evaluated.predictions` describes them.
 
     ``features`` are those that the networks were trained on: uint8 images, or float32 vectors. ``scaling``: of vectors
     that are not standardised; perturbations work on them as if they were. Each block of rows is read, and each
-    condition's copy of it made, once for all networks. ``keepers``, one for each network or none, get the
-    log-probabilities block by block, and of each block condition by condition.
+    condition's copy of it made, once for all networks; an attack makes one for each network. ``keepers``, one for each
+    network or none, get the log-probabilities but for those under attack, block by block, and of each block condition
+    by condition; ``albums`` get what is seen of attacks. ``without``: the perturbations that each network is not tested
+    under; its predictions have no such condition.
 
     Raises:
         TrialError: a backend or a perturbation returned what its contract does not allow.
     """
-    asked = conditions([named.table for named in perturbations])
-    count = len(asked)
+    tables = [named.table for named in perturbations]
+    asked = conditions(tables)
+    lacking = without or [frozenset[str]()] * len(networks)
     truth = labels[rows]
-    results = [_empty(rows, truth, count, classes) for _ in networks]
+    results = [_empty(rows, truth, len(conditions(tables, missing)), classes) for missing in lacking]
     for block, start in enumerate(range(0, len(rows), BLOCK)):
         part = slice(start, start + BLOCK)
-        for condition, perturbed in enumerate(_perturbed(features[rows[part]], block, perturbations, scaling)):
-            given = read_only(perturbed)  # all networks and, of the clean rows, all perturbations share it
-            when = _spoken(asked[condition])
+        places = [count() for _ in networks]
+        for condition, made in zip(
+            asked, _perturbed(features[rows[part]], truth[part], block, perturbations, scaling), strict=True
+        ):
+            when = _spoken(condition)
+            shared = isinstance(made, np.ndarray)
             for index, (network, result) in enumerate(zip(networks, results, strict=True)):
+                if condition.perturbation in lacking[index]:
+                    continue
+                # All networks share what is not an attack's, and all perturbations the clean rows: none may write.
+                given = read_only(made if isinstance(made, np.ndarray) else made(TestedNetwork(network)))
                 returned = network.predict_images(given)
                 predictions = read_predictions(returned, truth[part], classes, when, likeliest=True)
-                if keepers:
+                if keepers and shared:
                     keepers[index].add(returned)
-                _fill(result, condition, part, predictions)
+                if albums:
+                    albums[index].see(start, given, predictions, attacked=not shared)
+                _fill(result, next(places[index]), part, predictions)
     for result in results:
         result["confusion"] = _confusions(result, truth, classes)
     return results
@@ -119,9 +141,11 @@ def _empty(rows: NDArray[np.int64], truth: NDArray[np.int64], conditions: int, c
     return arrays | {"likeliest": np.empty((*table, TOP), dtype=np.uint16)} if has_likeliest(classes) else arrays
 
 
-def measures(predictions: dict[str, NDArray[Any]], perturbations: Sequence[Robustness]) -> list[Measure]:
-    """Return the metrics of each condition."""
-    pairs = zip(conditions(perturbations), of_conditions(predictions), strict=True)
+def measures(
+    predictions: dict[str, NDArray[Any]], perturbations: Sequence[Robustness], without: Collection[str] = ()
+) -> list[Measure]:
+    """Return the metrics of each condition, but for those of the perturbations that ``without`` names."""
+    pairs = zip(conditions(perturbations, without), of_conditions(predictions), strict=True)
     names = computed_names("test")
     return [Measure(*condition, of_predictions(names, under)) for condition, under in pairs]
 
@@ -130,20 +154,48 @@ def _spoken(condition: Condition) -> str:
     return f"under {condition.perturbation or 'no perturbation'} at severity {condition.severity}"
 
 
-def _perturbed(
-    features: NDArray[Any], block: int, perturbations: Sequence[NamedPerturb], scaling: Scaling | None
-) -> Iterator[Features]:
-    """Yield the block's rows, as networks are given them, under each of `conditions`."""
-    kind = kind_of(features)
+def as_given(features: NDArray[Any]) -> Features:
+    """Return rows as networks are given them: images in [0, 1]."""
     given = features.astype(np.float32)
-    if kind == "image":
+    if kind_of(features) == "image":
         given /= np.float32(255)
+    return given
+
+
+def _perturbed(
+    features: NDArray[Any],
+    labels: NDArray[np.int64],
+    block: int,
+    perturbations: Sequence[NamedPerturb],
+    scaling: Scaling | None,
+) -> Iterator[Features | Attacked]:
+    """Yield the block's rows, as networks are given them, under each of `conditions`, or what makes them."""
+    kind, given = kind_of(features), as_given(features)
     yield given
     clean = scaling.standardised(given) if scaling else given
     for named in perturbations:
+        if is_attack(named.perturb):
+            for severity in named.table.severities:
+                yield partial(attacked, clean, labels, block, named, severity)
+            continue
         for severity, perturbed in _severities(clean, block, named, kind):
             check_returned(perturbed, clean, kind, f"perturbation {named.table.perturbation!r} at severity {severity}")
             yield scaling.moved(given, clean, perturbed) if scaling else perturbed
+
+
+def attacked(
+    clean: Features, labels: NDArray[np.int64], block: int, named: NamedPerturb, severity: float, victim: Victim
+) -> Features:
+    """Return the images of an attack on a network or an ensemble; every one is attacked with the same draws.
+
+    Raises:
+        TrialError: the attack or the network returned what its contract does not allow.
+    """
+    name, seed = named.table.perturbation, named.table.seed
+    about = {"victim": victim, "labels": labels.copy()} | dict(named.options)
+    perturbed = named.perturb(clean.copy(), severity, generator(seed, name, block), **about)
+    check_returned(perturbed, clean, "image", f"perturbation {name!r} at severity {severity}")
+    return perturbed
 
 
 def _severities(clean: Features, block: int, named: NamedPerturb, kind: DataKind) -> Iterator[tuple[float, Any]]:

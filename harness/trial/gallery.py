@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.splits import SETS, Split
 from harness.interfaces import Labelled
+from harness.metrics.predictions import Predictions
 from harness.trial.perturbing import kind_of
 from harness.trial.scaling import Scaling
 
@@ -14,6 +15,10 @@ PAIRS = 15
 """Pairs of classes whose confusion is kept in images: more than a report shows, which adds several seeds up."""
 EXAMPLES = 4
 """Images of each pair."""
+ALBUM = ("rows", "conditions", "images", "predicted", "confidence")
+"""What `Album.arrays` has, each name after ``attacked_``."""
+ATTACKED = 10
+"""Images that are kept clean and under each severity of each attack, at most: one of each of the first classes."""
 
 
 def class_record(data: Labelled, split: Split) -> dict[str, NDArray[Any]]:
@@ -58,3 +63,49 @@ def confused(predictions: dict[str, NDArray[Any]], features: NDArray[Any]) -> di
         if images is not None:
             images[index, : len(surest)] = features[rows[index, : len(surest)]]
     return {"pairs": pairs, "rows": rows} | ({} if images is None else {"images": images})
+
+
+class Album:
+    """What is seen of the attacks on one network: the same few test images clean and under each severity.
+
+    Of each class, in their order, the first image among the first rows that the network classifies rightly as it is.
+    """
+
+    def __init__(self, rows: NDArray[np.int64]) -> None:
+        self._rows = rows
+        self._chosen: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._seen: list[tuple[NDArray[np.uint8], Predictions]] = []
+        self._count = 0
+        self._conditions = [0]
+
+    def see(self, start: int, images: NDArray[np.float32], predictions: Predictions, *, attacked: bool) -> None:
+        """Take what it needs of a block that begins at test row ``start``; of each, the clean images come first."""
+        if start:
+            return
+        if not self._seen:
+            right = np.flatnonzero(predictions.correct)
+            _, first = np.unique(predictions.labels[right], return_index=True)
+            self._chosen = right[first[:ATTACKED]]
+        elif attacked:
+            self._conditions.append(self._count)
+        if attacked or not self._seen:
+            self._seen.append((np.rint(images[self._chosen] * 255).astype(np.uint8), predictions))
+        self._count += 1
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was seen, nothing where there was no attack.
+
+        ``attacked_rows`` (images,) int64: the rows; ``attacked_conditions`` (conditions,) int64: which of the row's
+        measures each is, 0 the clean images, then each severity of each attack. ``attacked_images`` (conditions,
+        images, *shape) uint8, rounded; ``attacked_predicted`` int64 and ``attacked_confidence`` float32 (conditions,
+        images).
+        """
+        if len(self._seen) < 2:
+            return {}
+        return {
+            "attacked_rows": self._rows[self._chosen],
+            "attacked_conditions": np.array(self._conditions, dtype=np.int64),
+            "attacked_images": np.stack([images for images, _ in self._seen]),
+            "attacked_predicted": np.stack([seen.predicted[self._chosen] for _, seen in self._seen]),
+            "attacked_confidence": np.stack([seen.confidence[self._chosen] for _, seen in self._seen]),
+        }

@@ -2,11 +2,9 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from harness.datasets.cache import CachedDataset
@@ -14,7 +12,6 @@ from harness.datasets.splits import Split, SplitTable, partition
 from harness.descent import for_blocks
 from harness.errors import HarnessError, TrialError, one_line
 from harness.interfaces import INTERFACE_VERSION, Backend, BlockOptimizer, Network, Optimizer, State
-from harness.machine.arrays import read_arrays
 from harness.machine.contention import Waiting
 from harness.machine.host import anonymous_bytes, host
 from harness.machine.threads import limited
@@ -22,19 +19,17 @@ from harness.plugins.foreign import foreign
 from harness.plugins.loading import KINDS, Component, Registry
 from harness.plugins.options import ComponentSpec, build, checked
 from harness.plugins.perturbations import perturbation_options
-from harness.rows import EpochRecord, EvaluationRow
+from harness.rows import EpochRecord
 from harness.seeding import initial_state
 from harness.trial.augmentation import augmenter_of
 from harness.trial.checkpoints import Checkpoints
-from harness.trial.evaluation import NamedPerturb, evaluate, measures
-from harness.trial.gallery import confused
+from harness.trial.evaluation import NamedPerturb
 from harness.trial.inputs import Inputs, read_only, training_labels
 from harness.trial.losses import with_loss
 from harness.trial.outputs import read_facts, read_placement
-from harness.trial.probabilities import Keeper
 from harness.trial.robustness import Robustness
 from harness.trial.scaling import Scaling
-from harness.trial.specs import Evaluated, EvaluationSpec, Remark, Trained, TrialSpec
+from harness.trial.specs import Remark, Trained, TrialSpec
 from harness.trial.tasks import Report
 from harness.trial.training import fit
 
@@ -140,7 +135,7 @@ def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
         network = build_network(spec, initial_state(spec.network, spec.seed), registry)
         try:
             network.attach(data.features, training_labels(data.labels, split.train))
-            where = _environment(spec, registry) | {"placement": read_placement(network)}
+            where = environment_of(spec, registry) | {"placement": read_placement(network)}
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
             waiting = Waiting()
             trained = fit(network, spec, split, data.labels, epoch, checkpoints, remark, augmenter)
@@ -154,41 +149,7 @@ def checkpoint_remark(spec: TrialSpec, registry: Registry, _report: Report) -> s
     """Return what a trial would say of the checkpoint in its place: a job."""
     if spec.checkpoint is None:
         return ""
-    return Checkpoints(*spec.checkpoint, spec.fingerprint, _environment(spec, registry)).find().remark
-
-
-def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -> list[Evaluated]:
-    """Measure trained trials on their test rows: a job."""
-    first = spec.trials[0][0]
-    inputs = open_inputs(first.data, first.split)
-    data = inputs.rows
-    split = split_of(first.data, first.split)
-    perturbations = named_perturbs(spec.perturbations, registry, first.optimizer.directory)
-    refuse_edited(spec.components, registry)
-    started = perf_counter()
-    with limited(first.context.threads), ExitStack() as stack:
-        networks = [build_network(trial, _read_state(path, digest), registry) for trial, path, digest in spec.trials]
-        for network in networks:
-            stack.callback(network.close)
-        keepers = [stack.enter_context(closing(Keeper(path))) for path in spec.kept]
-        about = (split.test, first.network.classes, perturbations, inputs.scaling)
-        predicted = evaluate(networks, data.features, data.labels, *about, keepers)
-        for keeper in keepers:
-            keeper.finish()
-        seconds = (perf_counter() - started) / len(networks)
-        return [
-            Evaluated(
-                EvaluationRow(
-                    fingerprint="",
-                    measures=measures(predictions, spec.perturbations),
-                    seconds=seconds,
-                    environment=_environment(trial, registry),
-                ),
-                predictions,
-                confused(predictions, data.features),
-            )
-            for predictions, (trial, *_) in zip(predicted, spec.trials, strict=True)
-        ]
+    return Checkpoints(*spec.checkpoint, spec.fingerprint, environment_of(spec, registry)).find().remark
 
 
 def build_network(spec: TrialSpec, state: State, registry: Registry) -> Network:
@@ -236,20 +197,8 @@ def _backend_of(spec: TrialSpec, registry: Registry) -> Backend:
     return load_backend(registry.find("backend", spec.backend), spec.backend_options, spec.optimizer.directory)
 
 
-def _environment(spec: TrialSpec, registry: Registry) -> dict[str, str]:
+def environment_of(spec: TrialSpec, registry: Registry) -> dict[str, str]:
+    """Return what a row says of where its trial runs: the host's facts, the backend's, and the threads."""
     backend = _backend_of(spec, registry)
     own = read_facts(backend.environment(spec.context.device))
     return host() | own | {"threads": str(spec.context.threads)}
-
-
-def _read_state(path: Path, digest: str) -> State:
-    """Return a trained state, if it is the one that its trial's row names.
-
-    Raises:
-        TrialError: it cannot be read, or is another.
-    """
-    try:
-        return read_arrays(path, digest)
-    except (OSError, ValueError) as error:
-        msg = f"{path}: the trained weights cannot be read: {(isinstance(error, OSError) and error.strerror) or error}"
-        raise TrialError(msg) from None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from harness.datasets.info import DatasetInfo
 from harness.errors import TrialError, shown
 from harness.interfaces import DataKind, SelectivePerturb
+from harness.plugins.perturbations import is_attack
 
 Features = NDArray[np.float32]
 _NOUNS: dict[DataKind, str] = {"image": "images", "vector": "vectors"}
@@ -32,6 +33,7 @@ def refusal(perturb: object, data: DatasetInfo) -> str | None:
     "takes images, and dataset 'iris' has vectors of 4 values"
     """
     takes = perturb.takes if isinstance(perturb, SelectivePerturb) else {"image"}
+    takes = {"image"} & set(takes) if is_attack(perturb) else takes
     values = " × ".join(map(str, data.shape))
     if data.kind not in takes:
         given = f"vectors of {values} values" if data.kind == "vector" else f"images of {values} pixels"

@@ -10,11 +10,13 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.datasets.info import DatasetInfo
 from harness.errors import TrialError, printable, shown
 from harness.metrics.catalogue import Rows, computed_names
 from harness.metrics.predictions import TOP, has_likeliest
 from harness.rows import EpochRecord, EvaluationRow, Measure, TrialMetrics
-from harness.trial.gallery import EXAMPLES, PAIRS
+from harness.trial.ensemble import EnsembleSpec
+from harness.trial.gallery import ALBUM, ATTACKED, EXAMPLES, PAIRS
 from harness.trial.outputs import FACT_LENGTH, FACTS, NORMALISATION, read_state
 from harness.trial.robustness import conditions
 from harness.trial.specs import Evaluated, EvaluationSpec, Remark, Trained, TrialSpec
@@ -32,6 +34,11 @@ def trained(result: Any, spec: TrialSpec) -> Trained | Failure:
 def evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated] | Failure:
     """Return what an evaluation returned, one for each trial, or the failure that it or something else is."""
     return result if type(result) is Failure else _checked(lambda: _evaluated(result, spec, test_rows))
+
+
+def answered(result: Any, spec: EnsembleSpec, test_rows: int) -> Evaluated | Failure:
+    """Return what an ensemble's evaluation returned, or the failure that it or something else is."""
+    return result if type(result) is Failure else _checked(lambda: _answered(result, spec, test_rows))
 
 
 def epoch(said: Any) -> EpochRecord | None:
@@ -80,44 +87,79 @@ def _trained(result: Any, spec: TrialSpec) -> Trained:
 
 def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated]:
     _require(type(result) is list and len(result) == len(spec.trials), "a result for each trial", result)
-    count = len(conditions(spec.perturbations))
     for measured, (trial, *_) in zip(result, spec.trials, strict=True):
-        row: Any = measured.evaluation if type(measured) is Evaluated else None
-        _require(type(row) is EvaluationRow, "a result", measured)
-        _require(type(row.measures) is list and len(row.measures) == count, "measures", row.measures)
-        for measure in row.measures:
-            _fields(measure, Measure)
-            _computed(measure, "test")
-        classes, table = trial.network.classes, (count, test_rows)
-        arrays: dict[str, tuple[Any, Shape, float, float]] = {
-            "rows": (np.int64, (test_rows,), 0, trial.data.info.rows - 1),
-            "labels": (np.int64, (test_rows,), 0, classes - 1),
-            "predicted": (np.int64, table, 0, classes - 1),
-            "log_probability": (np.float32, table, -np.inf, NORMALISATION),
-            "confidence": (np.float32, table, 0, 1 + 2 * NORMALISATION),
-            "confusion": (np.int64, (count, classes, classes), 0, test_rows),
-        }
-        if has_likeliest(classes):
-            arrays["likeliest"] = (np.uint16, (*table, TOP), 0, classes - 1)
-        predictions = measured.predictions
-        _require(type(predictions) is dict and predictions.keys() == arrays.keys(), "predictions", predictions)
-        for name, expected in arrays.items():
-            _array(predictions[name], name, *expected)
-        _examples(measured.examples, trial)
-        _require(_real(row.seconds), "seconds", row.seconds)
-        _facts(row.environment)
+        asked = conditions(spec.perturbations, trial.unavailable)
+        _measured(measured, trial.data.info, [each.perturbation in spec.attacks for each in asked], test_rows)
     return result  # type: ignore[no-any-return] # as was verified
 
 
-def _examples(examples: Any, trial: TrialSpec) -> None:
-    names = {"pairs", "rows"} | ({"images"} if trial.data.info.kind == "image" else set())
+def _answered(result: Any, spec: EnsembleSpec, test_rows: int) -> Evaluated:
+    asked = conditions(spec.perturbations, spec.unavailable)
+    return _measured(result, spec.data.info, [each.perturbation in spec.attacks for each in asked], test_rows)
+
+
+def _measured(measured: Any, info: DatasetInfo, attacked: list[bool], test_rows: int) -> Evaluated:
+    """Require what one network or ensemble was measured to; ``attacked``: whether each condition is an attack's."""
+    row: Any = measured.evaluation if type(measured) is Evaluated else None
+    _require(type(row) is EvaluationRow, "a result", measured)
+    count, classes = len(attacked), len(info.class_names)
+    _require(type(row.measures) is list and len(row.measures) == count, "measures", row.measures)
+    for measure in row.measures:
+        _fields(measure, Measure)
+        _computed(measure, "test")
+    table = (count, test_rows)
+    arrays: dict[str, tuple[Any, Shape, float, float]] = {
+        "rows": (np.int64, (test_rows,), 0, info.rows - 1),
+        "labels": (np.int64, (test_rows,), 0, classes - 1),
+        "predicted": (np.int64, table, 0, classes - 1),
+        "log_probability": (np.float32, table, -np.inf, NORMALISATION),
+        "confidence": (np.float32, table, 0, 1 + 2 * NORMALISATION),
+        "confusion": (np.int64, (count, classes, classes), 0, test_rows),
+    }
+    if has_likeliest(classes):
+        arrays["likeliest"] = (np.uint16, (*table, TOP), 0, classes - 1)
+    predictions = measured.predictions
+    _require(type(predictions) is dict and predictions.keys() == arrays.keys(), "predictions", predictions)
+    for name, expected in arrays.items():
+        _array(predictions[name], name, *expected)
+    _examples(measured.examples, info, attacked)
+    _require(_real(row.seconds), "seconds", row.seconds)
+    _facts(row.environment)
+    return measured  # type: ignore[no-any-return] # as was verified
+
+
+def _examples(examples: Any, info: DatasetInfo, attacked: list[bool]) -> None:
+    names = {"pairs", "rows"} | ({"images"} if info.kind == "image" else set())
+    names |= {f"attacked_{name}" for name in ALBUM} if any(attacked) else set()
     _require(type(examples) is dict and examples.keys() == names, "examples", examples)
-    pairs = len(examples["pairs"]) if type(examples["pairs"]) is np.ndarray and examples["pairs"].ndim else 0
+    pairs, classes = _length(examples["pairs"]), len(info.class_names)
     _require(pairs <= PAIRS, "examples", examples["pairs"])
-    _array(examples["pairs"], "pairs", np.int64, (pairs, 2), 0, trial.network.classes - 1)
-    _array(examples["rows"], "rows", np.int64, (pairs, EXAMPLES), -1, trial.data.info.rows - 1)
+    _array(examples["pairs"], "pairs", np.int64, (pairs, 2), 0, classes - 1)
+    _array(examples["rows"], "rows", np.int64, (pairs, EXAMPLES), -1, info.rows - 1)
     if "images" in names:
-        _array(examples["images"], "images", np.uint8, (pairs, EXAMPLES, *trial.data.info.shape), 0, 255)
+        _array(examples["images"], "images", np.uint8, (pairs, EXAMPLES, *info.shape), 0, 255)
+    if any(attacked):
+        _album(examples, info, attacked)
+
+
+def _album(examples: Any, info: DatasetInfo, attacked: list[bool]) -> None:
+    """Require what is seen of attacks."""
+    count, classes = _length(examples["attacked_rows"]), len(info.class_names)
+    _require(count <= ATTACKED, "examples", examples["attacked_rows"])
+    table = (1 + sum(attacked), count)
+    expected: dict[str, tuple[Any, Shape, float, float]] = {
+        "rows": (np.int64, (count,), 0, info.rows - 1),
+        "conditions": (np.int64, table[:1], 0, len(attacked) - 1),
+        "images": (np.uint8, (*table, *info.shape), 0, 255),
+        "predicted": (np.int64, table, 0, classes - 1),
+        "confidence": (np.float32, table, 0, 1 + 2 * NORMALISATION),
+    }
+    for name in ALBUM:
+        _array(examples[f"attacked_{name}"], f"attacked_{name}", *expected[name])
+
+
+def _length(values: Any) -> int:
+    return len(values) if type(values) is np.ndarray and values.ndim else 0
 
 
 def _require(holds: bool, what: str, value: object) -> None:

@@ -1,6 +1,6 @@
 """What trained networks are tested under: ``[[robustness]]`` of a suite."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -32,9 +32,13 @@ class Robustness(Table):
         return dict(self.model_extra or {})
 
 
-def conditions(perturbations: Sequence[Robustness]) -> list[Condition]:
-    """Return the clean condition, then each perturbation's severities in the suite's order."""
-    asked = ((table.perturbation, severity) for table in perturbations for severity in table.severities)
+def conditions(perturbations: Sequence[Robustness], without: Collection[str] = ()) -> list[Condition]:
+    """Return the clean condition, then each perturbation's severities in the suite's order.
+
+    ``without``: the names of perturbations that are left out.
+    """
+    taken = [table for table in perturbations if table.perturbation not in without]
+    asked = ((table.perturbation, severity) for table in taken for severity in table.severities)
     return [CLEAN, *(Condition(*pair) for pair in asked)]
 
 

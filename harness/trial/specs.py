@@ -48,6 +48,8 @@ class TrialSpec:
     augment: tuple[Augmentation, ...] = ()
     components: Mapping[str, str] = field(default_factory=dict)
     """What the plugins were when it was planned, as its row names them: edited ones are refused."""
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    """The perturbations that it cannot be tested under, and why: attacks, where its backend gives no gradients."""
 
     @property
     def title(self) -> str:
@@ -101,7 +103,10 @@ class EvaluationSpec:
     components: Mapping[str, str] = field(default_factory=dict)
     """What the perturbations' plugins were when the run began, as rows name them."""
     kept: tuple[Path | None, ...] = ()
-    """Of each trial, the file for its whole probabilities, None where no ensemble needs them; empty: of none."""
+    """Of each trial, the file for its whole probabilities, None where no ensemble needs them; empty: of none. Those
+    under attack are not among them."""
+    attacks: frozenset[str] = frozenset()
+    """Which of the perturbations are made against each network."""
 
     def on(self, device: str) -> "EvaluationSpec":
         """Return the same on a device."""
@@ -124,4 +129,4 @@ class Evaluated:
     test rows); ``likeliest`` (measures, test rows, `TOP`), if there are more classes; ``confusion`` (measures, classes,
     classes). `harness.metrics.predictions.Predictions` says what they are."""
     examples: dict[str, NDArray[Any]]
-    """What `harness.trial.gallery.confused` returns."""
+    """What `harness.trial.gallery.confused` returns, and `harness.trial.gallery.Album.arrays`."""

@@ -89,6 +89,7 @@ def plan(
 def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:
     from harness.datasets.description import size_and_range
     from harness.errors import as_typed
+    from harness.execution.attacks import unavailable_tests
     from harness.execution.ensembles import ensemble_reasons
     from harness.text import counted
 
@@ -112,6 +113,8 @@ def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:
     table("", lines, headers, minor=["Group", "Parameters", "Memory"])
     for ensemble, reason in ensemble_reasons(ahead.run):
         say(f"ensemble {ensemble.name} seed {ensemble.seed}: {reason}")
+    for name, reason in unavailable_tests(loaded.suite, (trial.spec for trial in made.trials)).items():
+        say(f"{name}: {reason}")
     for name, reason in loaded.lacking.items():
         say(f"{name}: not selected, and unavailable: {reason}")
 
