@@ -1,5 +1,8 @@
 """Many trials in one run; `tests.scale.measure` has the times of a machine that has nothing else to do."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.scale.measure import run, trained_seconds, write_many, write_results
@@ -15,6 +18,25 @@ def test_two_thousand_trials_are_planned_run_and_resumed_in_little_memory(tmp_pa
     assert len(trained_seconds(tmp_path / "runs" / "many")) == 2000
     assert "2,000 trials, 2,000 already done" in told[2]
     assert max(one.megabytes for one in found) < 300
+
+
+@pytest.mark.slow
+def test_the_frame_of_a_thousand_and_a_half_trials_takes_little_of_the_processor(tmp_path):
+    """300 experiments with five seeds: under two seconds in a new process, whatever else the machine does."""
+    made = write_results(tmp_path, 300, 5)
+    code = """
+import sys, time
+import harness
+run = harness.open_run(sys.argv[1])
+import pandas
+began = time.process_time()
+frame = run.measures()
+print(time.process_time() - began, len(frame))
+"""
+    done = subprocess.run([sys.executable, "-c", code, made], capture_output=True, text=True, check=True)
+    seconds, lines = done.stdout.split()
+    assert int(lines) == 300 * 5 * 6
+    assert float(seconds) < 2.0
 
 
 @pytest.mark.slow
