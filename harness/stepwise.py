@@ -40,6 +40,8 @@ class StepwiseBackend:
     """What it builds."""
     takes_batches = True
     """Its networks train on batches that the core prepares, too."""
+    input_gradients = False
+    """Whether its networks have `harness.interfaces.Differentiable.input_gradient`, which attacks need."""
 
     def unavailable(self, device: str) -> str | None:
         """Return why it cannot run on ``device``: it knows the CPU."""

@@ -111,6 +111,14 @@ class TestSoftFocal(LossConformance):
     options = {"gamma": 0.5}  # noqa: RUF012 - as a plugin's author writes it
 
 
+class TestFGSM(PerturbationConformance):
+    name = "fgsm"
+
+
+class TestPGD(PerturbationConformance):
+    name = "pgd"
+
+
 class TestGaussianNoise(PerturbationConformance):
     name = "gaussian_noise"
 

@@ -4,6 +4,7 @@ from harness.conformance.backend_batches import BatchSteps
 from harness.conformance.backend_data import OtherData
 from harness.conformance.backend_declarations import Declarations
 from harness.conformance.backend_dropout import Masks
+from harness.conformance.backend_gradients import InputGradients
 from harness.conformance.backend_honesty import Honesty
 from harness.conformance.backend_images import Images
 from harness.conformance.backend_prediction import Prediction
@@ -11,5 +12,7 @@ from harness.conformance.backend_state import Saving
 from harness.conformance.backend_training import Training
 
 
-class BackendConformance(Declarations, Training, Images, BatchSteps, Masks, Prediction, OtherData, Saving, Honesty):
+class BackendConformance(
+    Declarations, Training, Images, BatchSteps, Masks, Prediction, InputGradients, OtherData, Saving, Honesty
+):
     """Tests of a backend beside the NumPy reference; keys that `unsupported` names are skipped."""

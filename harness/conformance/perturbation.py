@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.conformance.attacked import callable_alone
 from harness.conformance.clauses import require, require_close, require_equal, require_same
 from harness.conformance.target import Conformance, Target
 from harness.datasets.digits import Digits
@@ -46,7 +47,7 @@ class PerturbationConformance(Conformance):
     def loaded(self, target: Target) -> Any:
         """Return the perturbation, of whatever data."""
         try:
-            return target.component().load()
+            return callable_alone(target.component().load())
         except HarnessError as error:
             pytest.fail(str(error), pytrace=False)
 
@@ -234,5 +235,5 @@ class PerturbationConformance(Conformance):
 
 def _perturbed(argument: tuple[str, Images, float], registry: Registry, _report: Report) -> Images:
     name, clean, severity = argument
-    images: Images = registry.find("perturbation", name).load()(clean, severity, draws())
+    images: Images = callable_alone(registry.find("perturbation", name).load())(clean, severity, draws())
     return images

@@ -19,6 +19,7 @@ class JaxBackend(StepwiseBackend):
 
     interface = 2
     layers = tuple(LAYERS)
+    input_gradients = True
 
     def unavailable(self, device: str) -> str | None:
         """Return why JAX has no such device, or None."""

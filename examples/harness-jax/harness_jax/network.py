@@ -30,6 +30,17 @@ def predict(spec: NetworkSpec, flat: Array, running: Arrays, x: Array) -> Array:
     return apply(spec, flat, running, x, None)[0]
 
 
+@partial(jax.jit, static_argnames="spec")
+def input_gradient(spec: NetworkSpec, flat: Array, running: Arrays, x: Array, y: Array) -> Array:
+    """Return the gradient (rows, *row_shape) of each row's cross-entropy by the row, in evaluation mode."""
+
+    def total(x: Array) -> Array:
+        log_p = jax.nn.log_softmax(apply(spec, flat, running, x, None)[0])
+        return -jnp.take_along_axis(log_p, y[:, None], axis=1).sum()
+
+    return jax.grad(total)(x)
+
+
 @partial(jax.jit, static_argnames=("spec", "optimizer"))
 def train(
     spec: NetworkSpec,
@@ -87,6 +98,13 @@ class JaxNetwork(StepwiseNetwork):
         """Return logits (rows, classes) of x (rows, *row_shape)."""
         flat, running, _ = self._changing
         return np.asarray(predict(self.spec, flat, running, x))
+
+    def input_gradient(self, images: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the gradient of each row's cross-entropy by the row, of the shape and dtype of ``images``."""
+        flat, running, _ = self._changing
+        x = images.reshape(len(images), *self.spec.row_shape)
+        gradient = input_gradient(self.spec, flat, running, x, labels.astype(np.int32))
+        return np.array(gradient, dtype=images.dtype).reshape(images.shape)
 
     def state(self) -> State:
         """Return a copy of parameters, statistics and optimizer state."""
