@@ -54,7 +54,7 @@ def changed(old, new):
 
 
 BAD = {
-    "unknown table": (GOOD + "\n[sweet]\n", "mine.toml: sweet: unknown key 'sweet'. Known: dataset, defaults,"),
+    "unknown table": (GOOD + "\n[sweet]\n", "mine.toml: sweet: unknown key 'sweet'. Known: dataset, datasets,"),
     "unknown key in an experiment": (
         changed("[experiments.A]", "[experiments.A]\nepoch = 3"),
         "mine.toml: experiments.A.epoch: unknown key 'epoch'. Did you mean 'epochs'?",

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, as_typed
+from harness.execution.fitting import without
 from harness.execution.plan import Plan
 from harness.machine.host import MOST
 from harness.plugins.loading import Registry
 from harness.store import Run
-from harness.store.names import located, safe_name
-from harness.suite import LoadedSuite, load_suite
+from harness.store.names import folders, located, safe_name
+from harness.suite import LoadedSuite, LoadedSuites, load_suite, load_suites
 from harness.suite.shipped import suite_path
 
 SuiteSource = str | os.PathLike[str] | Mapping[str, Any] | LoadedSuite
@@ -52,16 +53,22 @@ class Request:
         Raises:
             HarnessError: it or one of the changes is wrong.
         """
-        source = suite_path(Path(self.suite)) if isinstance(self.suite, str | os.PathLike) else self.suite
-        return load_suite(
-            source,
-            plugins,
-            assignments=self.assignments,
-            dataset=self.dataset,
-            data_directory=self.data_directory,
-            seeds=self.seeds,
-            only=self.only if only is None else only,
-        )
+        return load_suite(self._source(), plugins, **self._changes(only))
+
+    def load_all(self, plugins: Registry, only: Sequence[str] | None = None) -> LoadedSuites:
+        """Return the suites that it makes of several datasets, or its only one; as `load`.
+
+        Raises:
+            HarnessError: it or one of the changes is wrong.
+        """
+        source = self._source()
+        if isinstance(source, LoadedSuite):
+            return LoadedSuites([self.load(plugins, only)], {})
+        return load_suites(source, plugins, **self._changes(only))
+
+    def root(self, loaded: LoadedSuite) -> Path:
+        """Return the directory of a suite's runs: ``out``, or ``runs/SUITE[-DATASET]``."""
+        return self.out or Path("runs") / located(Path("runs"), {loaded.label: safe_name(loaded.label)})[loaded.label]
 
     @property
     def command(self) -> list[str]:
@@ -78,11 +85,24 @@ class Request:
         return ["harness", "run", os.fspath(self.suite), *options]
 
     def directory(self, loaded: LoadedSuite) -> Path:
-        """Return the run directory: ``out``, or ``runs/SUITE[-DATASET]``."""
-        return self.out or Path("runs") / located(Path("runs"), {loaded.label: safe_name(loaded.label)})[loaded.label]
+        """Return the run directory: `root`, or within it the folder of one of several datasets."""
+        root = self.root(loaded)
+        return root / located(root, folders(loaded.among))[loaded.member] if loaded.member else root
+
+    def _source(self) -> Path | Mapping[str, Any] | LoadedSuite:
+        return suite_path(Path(self.suite)) if isinstance(self.suite, str | os.PathLike) else self.suite
+
+    def _changes(self, only: Sequence[str] | None) -> dict[str, Any]:
+        return {
+            "assignments": self.assignments,
+            "dataset": self.dataset,
+            "data_directory": self.data_directory,
+            "seeds": self.seeds,
+            "only": self.only if only is None else only,
+        }
 
 
 def planned_run(directory: Path, loaded: LoadedSuite, made: Plan) -> Run:
     """Return the run of a plan."""
     planned = [(trial.row.experiment, trial.row.seed) for trial in made.trials]
-    return Run(directory, loaded.suite, made.dataset, planned, made.components)
+    return Run(directory, without(loaded.suite, made.left_out), made.dataset, planned, made.components)

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.api.asking import Request, planned_run
 from harness.execution.forecast import Timings, timings_path
 from harness.execution.plan import Plan, make_plan
+from harness.execution.pools import Pool
 from harness.execution.pools.choice import pool_of
 from harness.execution.run import Outcome, execute
 from harness.execution.training import Conditions
@@ -69,20 +70,40 @@ def carry_out(
     Raises:
         HarnessError: the request cannot be carried out; nothing is overwritten.
     """
-    conditions = terms.conditions(loaded)
-    directory = request.directory(loaded)
+    terms.conditions(loaded)  # a mistake in them is found before anything is planned
     with pool_of(request.jobs, request.threads, plugins) as pool:
         made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
-        planned = planned_run(directory, loaded, made)
-        if terms.fresh and (aside := set_aside(directory)):
+        if terms.fresh and (aside := set_aside(request.directory(loaded))):
             moved(aside)
-        with locked(directory):
-            here = take_up(planned)
-            notes = _notes(request, loaded, made, plugins, command)
-            here.write_header(notes)
-            with _observed(plugins, watching):
-                outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
-            here.write_header(notes | {"last_ended": now()})
+        return carried(request, loaded, made, plugins, pool, terms, observers, watching=watching, command=command)
+
+
+def carried(
+    request: Request,
+    loaded: LoadedSuite,
+    made: Plan,
+    plugins: Registry,
+    pool: Pool,
+    terms: Terms,
+    observers: Observers,
+    *,
+    watching: Sequence[object],
+    command: Sequence[str],
+) -> tuple[Run, Outcome]:
+    """Train and test what is planned, in its run directory, as `carry_out` says.
+
+    Raises:
+        HarnessError: the directory holds something else, or cannot be written to.
+    """
+    conditions = terms.conditions(loaded)
+    planned = planned_run(request.directory(loaded), loaded, made)
+    with locked(planned.directory):
+        here = take_up(planned)
+        notes = _notes(request, loaded, made, plugins, command)
+        here.write_header(notes)
+        with _observed(plugins, watching):
+            outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
+        here.write_header(notes | {"last_ended": now()})
     return here, outcome
 
 

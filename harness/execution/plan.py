@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from harness.datasets.cache import CachedDataset
 from harness.datasets.info import DatasetInfo
@@ -10,18 +9,17 @@ from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import read
 from harness.execution.attacks import attacks_of, check_attacks, unattackable
-from harness.execution.fitting import check_perturbations, families, scale_of
+from harness.execution.fitting import check_perturbations, families, fitted_network, scale_of, without
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
-from harness.execution.recipes import loss_spec, minimising, optimizer_spec
-from harness.interfaces import Context, NetworkSpec, kinds_of
+from harness.execution.recipes import loss_spec, optimizer_spec
+from harness.interfaces import Context, NetworkSpec
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
 from harness.plugins.options import ComponentSpec
 from harness.rows import TrialRow
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching
-from harness.suite.network import planned_network
 from harness.text import counted, seconds
 from harness.trial.fingerprints import INTERFACE, perturbation_components, stamped
 from harness.trial.jobs import split_of
@@ -55,6 +53,8 @@ class Plan:
     """The family of each perturbation of the tests that has one."""
     attacks: frozenset[str] = frozenset()
     """Which perturbations of the tests are made against each network."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """The suite's perturbations that this one of several datasets is tested without, and why."""
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -80,7 +80,8 @@ def make_plan(
     """Return the plan of a suite; its dataset is loaded into the cache.
 
     ``pool``: where backends are asked what they can do here, and a third party's dataset is read. ``only``: names or
-    globs of experiments; all without. ``device`` replaces ``"auto"`` in the suite.
+    globs of experiments; all without. ``device`` replaces ``"auto"`` in the suite. On one of several datasets, an
+    experiment that cannot be trained on it is unavailable, and perturbations that do not take it are left out.
 
     Raises:
         HarnessError: the dataset is not to be had or cannot be split, ``only`` matches nothing, an experiment cannot
@@ -98,31 +99,40 @@ def make_plan(
     sizes = {name: len(getattr(split, name)) for name in SETS}
     info = replace(data.info, sizes=sizes, split=split.digest(), scale=scale_of(loaded, data.info))
     data = CachedDataset(info, data.directory.absolute())
-    check_perturbations(loaded, registry, info, list(experiments))
+    left_out = check_perturbations(loaded, registry, info, list(experiments))
     basis = {"interface": INTERFACE, "dataset": info.digest, "split": info.split}
     basis |= {"scale": info.scale} if info.scale else {}
-    questions = []
+    questions: dict[str, Question] = {}
+    refused: dict[str, str] = {}
     for name, experiment in experiments.items():
-        network = planned_network(loaded, registry, name, info.shape, len(info.class_names))
-        network = minimising(loaded, name, network, data, split)
-        _check_last_batch(loaded, name, network, len(split.train))
+        try:
+            network = fitted_network(loaded, registry, name, data, split)
+        except HarnessError as error:
+            if not loaded.member:
+                raise
+            refused[name] = str(error)
+            continue
         place = device if device and experiment.device == "auto" else experiment.device
-        optimizer = optimizer_spec(loaded, name)
-        loss = loss_spec(loaded, name)
-        asked = Question(tuple(experiment.backends), place, network, optimizer, experiment.precision, loss)
-        questions.append(replace(asked, augmented=bool(experiment.augment), backend_options=experiment.backend_options))
-    answers = ask(pool, registry, questions)
-    _check_device(device, questions, answers)
-    attacks = attacks_of(suite, registry)
+        asked = Question(
+            tuple(experiment.backends), place, network, optimizer_spec(loaded, name), experiment.precision,
+            loss_spec(loaded, name), bool(experiment.augment), experiment.backend_options,
+        )  # fmt: skip
+        questions[name] = asked
+    answers = dict(zip(questions, ask(pool, registry, list(questions.values())), strict=True))
+    _check_device(device, list(questions.values()), list(answers.values()))
+    tested = without(suite, left_out)
+    attacks = attacks_of(tested, registry)
     if not only:
-        check_attacks(loaded, attacks, dict(zip(experiments, answers, strict=True)))
+        check_attacks(loaded, attacks, answers)
     trials = []
-    for (name, experiment), question, answer in zip(experiments.items(), questions, answers, strict=True):
+    for name, experiment in experiments.items():
+        question, answer = questions.get(name), answers.get(name) or Answer(None, reason=refused.get(name, ""))
+        loss = loss_spec(loaded, name)
         parts: list[tuple[Kind, str | None]] = [
             ("dataset", suite.dataset.name),
             ("optimizer", experiment.optimizer.name),
             ("model", experiment.model.name if experiment.model else None),
-            ("loss", question.loss.name if question.loss else None),
+            ("loss", loss.name if loss else None),
             ("backend", answer.backend),
             *(("perturbation", table.perturbation) for table in experiment.augment),
         ]
@@ -137,22 +147,22 @@ def make_plan(
             fingerprint="",
             backend=answer.backend or ", ".join(experiment.backends),
             settings=experiment.model_dump(mode="json"),
-            parameters=question.network.parameter_count(),
+            parameters=question.network.parameter_count() if question else 0,
             reason=answer.reason,
             basis=basis | {"precision": experiment.precision},
             components=components,
         )
         for seed in suite.suite.seeds:
             row = stamped(replace(first, seed=seed))
-            context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
             spec = None
-            if answer.backend:
+            if question and answer.backend:
+                context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
                 spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
                 spec = replace(spec, unavailable=unattackable(attacks, answer))
             needs = (answer.needs,) if answer.needs else ()
             trials.append(PlannedTrial(row, spec, answer.devices, needs))
-    tests = perturbation_components(suite.robustness, registry)
-    return Plan(data, trials, tests, families(suite, registry), attacks)
+    tests = perturbation_components(tested.robustness, registry)
+    return Plan(data, trials, tests, families(tested, registry), attacks, left_out)
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:
@@ -214,17 +224,6 @@ def _check_device(device: str | None, questions: Sequence[Question], answers: Se
             f"--device {as_typed(device, 80)}: no backend of these experiments can use it here: {printable(refused[0])}"
         )
         raise HarnessError(msg)
-
-
-def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
-    """Refuse a batch norm over a last batch of one row, which has no variance."""
-    if rows % network.batch_size == 1 and any(kind.smallest_batch > 1 for kind in kinds_of(network.layers)):
-        enough = next(size for size in count(network.batch_size + 1) if rows % size != 1)
-        what = (
-            f"{network.batch_size} leaves a last batch of one row out of {rows:,}, which batch_norm cannot normalise. "
-            f"Choose {enough} or another"
-        )
-        raise loaded.problem(name, "batch_size", what)
 
 
 def _trial_spec(

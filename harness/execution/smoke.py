@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from harness.execution.dispatch import Work, together
+from harness.execution.fitting import without
 from harness.execution.forecast import Timings, rehearsed
 from harness.execution.plan import Plan, PlannedTrial, choose, make_plan
 from harness.execution.pools import Failure, Pool, Task
@@ -71,7 +72,8 @@ def smoke(
     results = {trial.row.experiment: f"unavailable: {trial.row.reason}" for trial in plan.trials if not trial.spec}
     failed = set()
     able = [trial for trial in plan.trials if trial.spec]
-    perturbations = suite.robustness if may_be_tested(suite, [name for name, _ in pairs]) else []
+    tested = may_be_tested(suite, [name for name, _ in pairs])
+    perturbations = without(suite, plan.left_out).robustness if tested else []
     isolated = any(registry.third_party("perturbation", table.perturbation) for table in perturbations)
     for planned, result in _rehearse(able, pool, 1, perturbations, isolated=isolated):
         if isinstance(result, Failure):

@@ -11,7 +11,7 @@ from harness.metrics.catalogue import value_of
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import FORMER, ExperimentRows
 from harness.results.leaderboard.speed import doubts
-from harness.results.tables.model import Column, Marked, Place, Ranked, Table, Unavailable
+from harness.results.tables.model import Column, Estimate, Marked, Place, Ranked, Table, Unavailable
 from harness.results.tables.values import shown
 from harness.rows import TrialRow
 
@@ -131,7 +131,13 @@ def _trial(one: ExperimentRows, row: TrialRow) -> dict[str, Any]:
 
 
 def _order(value: Any) -> str:
-    value = value.value if isinstance(value, Ranked | Marked) else value.rank if isinstance(value, Place) else value
+    value = (
+        value.value
+        if isinstance(value, Ranked | Marked | Estimate)
+        else value.rank
+        if isinstance(value, Place)
+        else value
+    )
     value = value.mean if isinstance(value, Statistic) else value
     if value is None or isinstance(value, Unavailable) or (isinstance(value, float) and not isfinite(value)):
         return ""

@@ -6,6 +6,7 @@ from harness.store.debris import clear, clear_checkpoint
 from harness.store.listing import Listed, listed, state_of
 from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
+from harness.store.several import Member, Several, check_several, read_several, write_several
 from harness.store.shelf import bring_back, put_aside, shelved
 from harness.store.stored import Damaged, Stored, damaged_files, plain
 from harness.store.sums import lost_predictions, pair_sums, read_sums
@@ -15,9 +16,12 @@ __all__ = [
     "Crossed",
     "Damaged",
     "Listed",
+    "Member",
     "Run",
+    "Several",
     "Stored",
     "bring_back",
+    "check_several",
     "clear",
     "clear_checkpoint",
     "damaged_files",
@@ -28,10 +32,12 @@ __all__ = [
     "plain",
     "put_aside",
     "read_classes",
+    "read_several",
     "read_sums",
     "set_aside",
     "shelved",
     "state_of",
     "take_up",
     "write_classes",
+    "write_several",
 ]

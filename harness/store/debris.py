@@ -26,10 +26,10 @@ def strangers(directory: Path) -> Iterator[str]:
 
 def clear(run: Run) -> None:
     """Remove the temporary files of a run and of its planned trials; what cannot be removed stays."""
-    _clear(run.directory, of={NAME, "classes.npz", "sums.npz"})
+    clear_temporary(run.directory, of={NAME, "classes.npz", "sums.npz"})
     places = [*run.planned, *((ensemble.name, ensemble.seed) for ensemble in ensembles(run))]
     for experiment, seed in places:
-        _clear(run.trial_directory(experiment, seed))
+        clear_temporary(run.trial_directory(experiment, seed))
 
 
 def clear_checkpoint(run: Run, experiment: str, seed: int) -> None:
@@ -38,7 +38,8 @@ def clear_checkpoint(run: Run, experiment: str, seed: int) -> None:
         run.checkpoint(experiment, seed).unlink(missing_ok=True)
 
 
-def _clear(folder: Path, of: set[str] | None = None) -> None:
+def clear_temporary(folder: Path, of: set[str] | None = None) -> None:
+    """Remove a folder's temporary files, ``of`` these names or of any; what cannot be removed stays."""
     with suppress(OSError):
         for path in folder.iterdir():
             if is_temporary(path.name) and (of is None or any(is_temporary(path.name, of=name) for name in of)):

@@ -21,6 +21,8 @@ T = TypeVar("T")
 NAME = "run.json"
 OWN = ("format", "checksum", "suite", "dataset", "planned", "components")
 """What it has of the run itself; all else says how the run came about."""
+SEVERAL = "datasets.json"
+"""What a directory has instead that holds a run of each of several datasets."""
 _SHOWN = 200
 """Characters of what is wrong with a header."""
 
@@ -59,6 +61,11 @@ def read_header(directory: Path) -> Header:
     try:
         return _parsed(path, read_regular(path, most=LARGEST_TEXT))
     except (FileNotFoundError, NotADirectoryError):
+        if (directory / SEVERAL).exists():
+            msg = (
+                f"{directory}: holds a run of each of several datasets, and one is needed here. Name one of its folders"
+            )
+            raise HarnessError(msg) from None
         msg = f"{directory}: there is no run here: run.json is missing. 'harness run SUITE' makes one"
         raise HarnessError(msg) from None
     except OSError as error:

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from harness.errors import HarnessError
 from harness.machine.paths import status_of
 from harness.store.debris import strangers
-from harness.store.header import unwritable
+from harness.store.header import NAME, SEVERAL, unwritable
 from harness.store.run import Run
 
 LOCK = ".lock"
@@ -53,12 +53,14 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def set_aside(directory: Path) -> Path | None:
-    """Move a run that is there to a name with the present time, and return that; None if there is none.
+    """Move a run that is there, or runs of several datasets, to a name with the present time, and return that.
+
+    None if there is none.
 
     Raises:
         HarnessError: another driver is at work there, or it cannot be renamed.
     """
-    if not status_of(directory / "run.json"):
+    if not any(status_of(directory / name) for name in (NAME, SEVERAL)):
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     aside = directory.with_name(f"{directory.name}.{stamp}")
@@ -79,7 +81,13 @@ def take_up(run: Run) -> Run:
     Raises:
         HarnessError: the directory holds something else.
     """
-    if not status_of(run.directory / "run.json"):
+    if not status_of(run.directory / NAME):
+        if status_of(run.directory / SEVERAL):
+            msg = (
+                f"{run.directory}: holds runs of several datasets, not of one. Name another directory with --out, or "
+                "--fresh keeps these runs aside"
+            )
+            raise HarnessError(msg)
         try:
             others = list(strangers(run.directory))
         except OSError as error:

@@ -2,5 +2,6 @@
 
 from harness.suite.loading import LoadedSuite, load_suite
 from harness.suite.models import Experiment, Suite
+from harness.suite.several import LoadedSuites, load_suites
 
-__all__ = ["Experiment", "LoadedSuite", "Suite", "load_suite"]
+__all__ = ["Experiment", "LoadedSuite", "LoadedSuites", "Suite", "load_suite", "load_suites"]

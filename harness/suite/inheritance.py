@@ -60,6 +60,10 @@ def _merge(inherited: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     if isinstance(inherited.get("expectations"), dict):
         kept = {key: value for key, value in inherited["expectations"].items() if key != "inherit"}
         inherited = inherited | {"expectations": kept}
+    # A suite of one dataset may extend one of several, and the other way round.
+    for key, other in (("dataset", "datasets"), ("datasets", "dataset")):
+        if key in own and other not in own:
+            inherited = {name: value for name, value in inherited.items() if name != other}
     merged = put(inherited, {key: value for key, value in own.items() if key != "expect"})
     expectations = own.get("expectations")
     takes_over = not isinstance(expectations, dict) or expectations.get("inherit") is not False
@@ -74,9 +78,13 @@ def _merge(inherited: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_datasets(table: dict[str, Any], inherited: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a file's table with the dataset of its figures, which a later option does not replace."""
+    """Return a file's table with the dataset of its figures, which a later option does not replace.
+
+    Where there are several datasets, each figure has to name its own.
+    """
     expect = table.get("expect")
-    if not isinstance(expect, list):
+    source = table if {"dataset", "datasets"} & table.keys() else inherited or {}
+    if not isinstance(expect, list) or "datasets" in source:
         return table
     datasets = [each["dataset"] for each in (table, inherited or {}) if isinstance(each.get("dataset"), dict)]
     dataset = next((each["name"] for each in datasets if "name" in each), "digits")

@@ -1,7 +1,7 @@
 """Loads a suite file: models check shapes and values, the installed plugins check names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,10 @@ class LoadedSuite:
     """The experiments that lack a component, and why; only experiments that this command does not need."""
     sources: tuple[Source, ...] = ()
     """Of each table of ``suite.robustness``, the table of the file that it comes from."""
+    member: str = ""
+    """The label of its dataset among the file's ``[[datasets]]``; empty where the file has one dataset."""
+    among: tuple[str, ...] = ()
+    """The labels of all ``[[datasets]]``, in the file's order."""
 
     @property
     def label(self) -> str:
@@ -61,6 +65,10 @@ class LoadedSuite:
         """Return what it has, in a line."""
         about = f"{counted(len(self.suite.experiments), 'experiment')}, {numbered('seed', self.suite.suite.seeds)}"
         return f"<harness.LoadedSuite {self.suite.suite.name!r}: {about}, dataset {self.suite.dataset.name}>"
+
+    def dataset_place(self, key: str) -> Place:
+        """Return the place of a key of the dataset's table in the file."""
+        return ("datasets", self.among.index(self.member), key) if self.member else ("dataset", key)
 
     def source(self, *place: str) -> str:
         """Return the source of a setting: the option as it was typed, or the file."""
@@ -90,21 +98,74 @@ def load_suite(
     ``seeds`` replace the suite's. ``only``: names or globs of the experiments that are needed; without any, all are.
     The others may lack components. ``folder``: that of relative paths in a mapping.
 
+    Of a suite of several datasets, ``dataset`` chooses one; `harness.suite.several` loads all of them.
+
     Raises:
         HarnessError: the suite or an option is wrong; the message, one line, says which and why.
     """
-    earlier: tuple[Override, ...] = ()
     if isinstance(source, LoadedSuite):
         path, own, earlier = source.path, source.table, source.changes
     else:
-        path, given = (source, None) if isinstance(source, Path) else (folder / MAPPING, plain_table(source))
-        *bases, (_, own) = lineage(path, given)
-        for base, table in bases:
-            _validated(base, table, registry)  # an error in it names its file
+        path, own = inherited(source, registry, folder)
+        earlier = ()
+        if "datasets" in own:
+            if dataset is None:
+                what = "one dataset is needed here, and the suite has several. Choose one of them"
+                raise problem(path, ("datasets",), what)
+            from harness.suite.several import load_suites
+
+            suites = load_suites(
+                source, registry, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds,
+                only=only, folder=folder,
+            )  # fmt: skip
+            return suites.suites[0]
+    loaded = load_table(
+        path, own, registry, earlier=earlier, assignments=assignments, dataset=dataset, data_directory=data_directory,
+        seeds=seeds, only=only,
+    )  # fmt: skip
+    if isinstance(source, LoadedSuite) and dataset is None:
+        return replace(loaded, member=source.member, among=source.among)
+    return loaded
+
+
+def inherited(
+    source: Path | Mapping[str, Any], registry: Registry, folder: Path = Path()
+) -> tuple[Path, dict[str, Any]]:
+    """Return where a suite is from and its table, completed from the files that it extends, which are checked.
+
+    ``folder``: that of relative paths in a mapping.
+
+    Raises:
+        HarnessError: a file cannot be read, or one that it extends is wrong.
+    """
+    path, given = (source, None) if isinstance(source, Path) else (folder / MAPPING, plain_table(source))
+    *bases, (_, own) = lineage(path, given)
+    for base, table in bases:
+        validated(base, table, registry)  # an error in it names its file
+    return path, own
+
+
+def load_table(
+    path: Path,
+    own: dict[str, Any],
+    registry: Registry,
+    *,
+    earlier: Sequence[Override] = (),
+    assignments: Sequence[str] = (),
+    dataset: str | None = None,
+    data_directory: Path | None = None,
+    seeds: Sequence[int] | None = None,
+    only: Sequence[str] = (),
+) -> LoadedSuite:
+    """Complete and check a suite's table with one dataset, as `load_suite` does; ``earlier``: changes before these.
+
+    Raises:
+        HarnessError: the suite or an option is wrong.
+    """
     later = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
     changes = (*earlier, *later)
     try:
-        suite, expanded = _validated(path, overridden({"dataset": _DATASET} | own, changes), registry)
+        suite, expanded = validated(path, overridden({"dataset": _DATASET} | own, changes), registry)
         check_training(path, suite, expanded)
         check_references(path, suite)
         needed = may_be_tested(suite, chosen(only, suite.experiments))
@@ -122,7 +183,7 @@ def load_suite(
     return LoadedSuite(path, suite, built, changes, own, expanded, lacking, tests.sources)
 
 
-def _validated(path: Path, raw: dict[str, Any], registry: Registry) -> tuple[Suite, Expanded]:
+def validated(path: Path, raw: dict[str, Any], registry: Registry) -> tuple[Suite, Expanded]:
     """Return a suite of validated values, and its experiments' tables."""
     data = {key: value for key, value in raw.items() if key not in _TABLES}
     try:

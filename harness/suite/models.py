@@ -83,6 +83,15 @@ class DatasetTable(ComponentTable):
         return self.scale if self.scale in ("standard", "none") else None
 
 
+class LabelledDataset(DatasetTable):
+    """``[[datasets]]``: one of several datasets, each with the keys of ``[dataset]``.
+
+    ``label`` names it in tables and folders; by default that is its ``name``.
+    """
+
+    label: ExperimentName | None = None
+
+
 _NEWER = ("model", "loss", "class_weights", "clip_norm", "augment")
 """Keys that trials of an earlier version lack; at their defaults they are no part of what identifies a trial."""
 
@@ -221,6 +230,7 @@ class Frame(Table):
 
     suite: About
     dataset: DatasetTable = DatasetTable(name="digits")
+    datasets: Annotated[list[LabelledDataset], Field(max_length=100)] = []
     finalists: dict[str, Annotated[str, Field(min_length=1)] | BestOf] = {}
     ensembles: dict[ExperimentName, EnsembleTable] = {}
     robustness: list[Robustness] = []

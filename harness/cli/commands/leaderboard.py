@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
+
+if TYPE_CHECKING:
+    from harness.results.datasets import SeveralResults
+    from harness.results.tables import Table
 
 
 def leaderboard(
@@ -30,22 +34,59 @@ def leaderboard(
     ] = None,
     raw: RawOption = False,
 ) -> None:
-    """Show a run's leaderboards and other tables."""
+    """Show a run's leaderboards and other tables.
+
+    Of runs of several datasets, shows the tables over them and the overview of each; -t has the others.
+    """
     from harness.errors import HarnessError
+    from harness.results.datasets import SeveralResults, in_brief
+    from harness.results.datasets import tables as tables_over
     from harness.results.leaderboard import differences, summaries
     from harness.results.leaderboard import tables as all_tables
     from harness.results.leaderboard.per_class import of_run
     from harness.results.leaderboard.rankings import ordered_by
     from harness.results.results import Results
-    from harness.store import Run
+    from harness.store import Run, read_several
 
     if per_class is not None and tables:
         msg = "--per-class: does not go with --table: it shows its one table instead of the others"
         raise HarnessError(msg)
+    detailed = bool(tables) or format is Format.json
+    if several := read_several(run):
+        results = SeveralResults.of(run, several, by)
+        if per_class is None:
+            found = tables_over(results, detailed=detailed)
+            keys = [table.key for table in found if in_brief(table.key)] if format is Format.terminal else []
+            show(found, format, tables, of="these runs", brief=keys, raw=raw)
+            return
+        show(_per_class(results, per_class), format, tables, of="these runs", raw=raw)
+        return
     opened = Run.open(run)
-    results = ordered_by(Results.of(opened), by)
-    found = all_tables(results) if per_class is None else [of_run(opened, results, per_class)]
-    if per_class is None and (tables or format is Format.json):  # they have a line for each pair of experiments
-        found += differences(results)
-    brief = summaries(results, found) if format is Format.terminal and per_class is None else ()
+    of_one = ordered_by(Results.of(opened), by)
+    found = all_tables(of_one) if per_class is None else [of_run(opened, of_one, per_class)]
+    if per_class is None and detailed:  # they have a line for each pair of experiments
+        found += differences(of_one)
+    brief = summaries(of_one, found) if format is Format.terminal and per_class is None else ()
     show(found, format, tables, of="this run", brief=brief, raw=raw)
+
+
+def _per_class(several: SeveralResults, name: str) -> list[Table]:
+    """Return an experiment's table of classes on each dataset where it is tested.
+
+    Raises:
+        HarnessError: it is tested on none.
+    """
+    from harness.errors import HarnessError
+    from harness.results.datasets import of_dataset
+    from harness.results.leaderboard.per_class import of_run
+
+    found, errors = [], []
+    for label, results in several.results.items():
+        try:
+            if results.run:
+                found.append(of_dataset(label, of_run(results.run, results, name)))
+        except HarnessError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0] if errors else HarnessError(f"{several.directory}: no dataset has a run yet")
+    return found

@@ -56,6 +56,7 @@ def plan(
     """
     settle(threads)
     from harness.api.foreseeing import foreseen
+    from harness.errors import HarnessError
     from harness.execution.smoke import smoke as train_batches
     from harness.plugins.loading import registry
 
@@ -72,17 +73,31 @@ def plan(
         threads=threads,
         out=out,
     )
-    loaded = asked.load(plugins)
-    with foreseen(asked, loaded, plugins, probed=probe) as ahead:
-        problems = dict(ahead.problems)
-        _show_plan(loaded, ahead)
-        if smoke:
-            batches = train_batches(loaded, plugins, ahead.pool, only=only or (), threads=threads, device=device)
-            lines = [[batch.experiment, batch.backend, batch.result] for batch in batches]
+    suites = asked.load_all(plugins)
+    problems, unusable = False, []
+    for loaded in suites.suites:
+        try:
+            with foreseen(asked, loaded, plugins, probed=probe) as ahead:
+                problems |= bool(ahead.problems)
+                _show_plan(loaded, ahead)
+                if smoke:
+                    batches = train_batches(
+                        loaded, plugins, ahead.pool, only=only or (), threads=threads, device=device
+                    )
+                    lines = [[batch.experiment, batch.backend, batch.result] for batch in batches]
+                    typer.echo()
+                    table("smoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
+                    problems |= any(batch.failed for batch in batches)
+        except HarnessError as error:
+            if not loaded.member:
+                raise
+            unusable.append(str(error))
+            say(f"{loaded.member}: cannot be used, and is left out: {error}", err=True)
+        if loaded is not suites.suites[-1]:
             typer.echo()
-            table("smoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
-            problems |= {batch.experiment: batch.result for batch in batches if batch.failed}
-    if problems:
+    if len(unusable) == len(suites.suites):
+        raise HarnessError(unusable[0])
+    if problems or unusable:
         raise typer.Exit(1)
 
 
@@ -97,8 +112,9 @@ def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:
     counts, sizes = known.counts, made.dataset.sizes
     stale = f" ({counts['stale']} stale)" if counts["stale"] else ""
     more = f"{counts['measure']} to measure, " if counts["measure"] else ""
+    title = " · ".join(filter(None, [as_typed(loaded.suite.suite.name), loaded.member]))
     say(
-        f"{as_typed(loaded.suite.suite.name)}: {counted(len(known.trials), 'trial')}, {counts['done']} done, "
+        f"{title}: {counted(len(known.trials), 'trial')}, {counts['done']} done, "
         f"{len(known.ahead)} to run{stale}, {more}{counts['unavailable']} unavailable\n"
         f"dataset {made.dataset.name}: {made.dataset.title}, {counted(len(made.dataset.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\n"
@@ -115,6 +131,8 @@ def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:
         say(f"ensemble {ensemble.name} seed {ensemble.seed}: {reason}")
     for name, reason in unavailable_tests(loaded.suite, (trial.spec for trial in made.trials)).items():
         say(f"{name}: {reason}")
+    for reason in made.left_out.values():
+        say(f"not tested here under {reason}")
     for name, reason in loaded.lacking.items():
         say(f"{name}: not selected, and unavailable: {reason}")
 

@@ -23,22 +23,14 @@ from harness.cli.options import (
     settle,
 )
 from harness.cli.printing import say
-from harness.cli.tables import room
 from harness.errors import as_typed
 from harness.plugins.foreign import interrupt
-from harness.text import command, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-    from harness.execution.run import Outcome
     from harness.plugins.loading import Registry
     from harness.plugins.observers import Observers
-    from harness.results.results import Results
-    from harness.store import Run
-
-SHOWN = ("overview", "validation", "comparison", "corruption", "robust", "robustness")
-"""The tables that a run ends with; `harness leaderboard` has the others too."""
 
 
 def run(
@@ -70,6 +62,8 @@ def run(
     settle(threads)
     signal.signal(signal.SIGTERM, interrupt)  # the same clean end as after Ctrl+C
     from harness.api.carrying import Terms, carry_out
+    from harness.api.several import Ended, carry_out_each
+    from harness.cli.conclusion import conclude
     from harness.cli.progress import display
     from harness.plugins.loading import registry
     from harness.plugins.observers import Observers
@@ -87,29 +81,40 @@ def run(
         threads=threads,
         out=out,
     )
-    loaded = asked.load(plugins)
-    directory = asked.directory(loaded)
+    suites = asked.load_all(plugins)
+    loaded = suites.suites[0]
+    directory = asked.root(loaded)
     observers = Observers(plugins.manager)
     if not quiet:
         _say_faults(plugins, observers)
+    terms, words = Terms(timeout, checkpoint, fail_fast, fresh), ["harness", *sys.argv[1:]]
+
+    def moved(aside: Path) -> None:
+        typer.echo(f"the earlier run was moved to {as_typed(aside)}", err=True)
+
+    def watching(label: str) -> list[object]:
+        if label and not quiet:
+            say(f"dataset {label}", err=True)
+        return [display(quiet=quiet)]
+
     try:
-        here, outcome = carry_out(
-            asked,
-            loaded,
-            plugins,
-            Terms(timeout, checkpoint, fail_fast, fresh),
-            observers,
-            watching=[display(quiet=quiet)],
-            command=["harness", *sys.argv[1:]],
-            moved=lambda aside: typer.echo(f"the earlier run was moved to {as_typed(aside)}", err=True),
-        )
+        if suites.labels:
+            ended = carry_out_each(
+                asked, suites, plugins, terms, observers, watching=watching, command=words, moved=moved,
+                declined=lambda label, reason: say(f"dataset {label} is left out: {reason}", err=True),
+            )  # fmt: skip
+        else:
+            run, outcome = carry_out(
+                asked, loaded, plugins, terms, observers, watching=watching(""), command=words, moved=moved
+            )
+            ended = [Ended("", run, outcome)]
     except KeyboardInterrupt:
         say(f"interrupted: finished trials are in {as_typed(directory)}; the same command resumes", err=True)
         raise typer.Exit(130) from None
     finally:
         _say_faults(plugins if quiet else None, observers)
-    _conclude(here, outcome)
-    if not outcome.all_well:
+    conclude(directory, ended)
+    if not all(one.all_well for one in ended):
         raise typer.Exit(1)
 
 
@@ -121,54 +126,3 @@ def _say_faults(plugins: Registry | None, observers: Observers) -> None:
         say(f"observer {place} {what}", err=True)
         if "--debug" in sys.argv:
             typer.echo(observers.tracebacks.get(place, ""), err=True)
-
-
-def _conclude(here: Run, outcome: Outcome) -> None:
-    """Show the leaderboards, what failed and why, and where the results are."""
-    from harness.results.leaderboard import summaries, tables
-    from harness.results.results import Results
-    from harness.results.tables import render_all
-
-    results = Results.of(here)
-    found = tables(results)
-    brief = summaries(results, found)
-    shown = [table for table in found if table.key in brief and table.key.partition("-")[0] in SHOWN]
-    typer.echo(render_all(shown, "terminal", room=room()))
-    for damage in outcome.damaged:
-        say(f"damaged: {damage}", err=True)
-    for row in outcome.stale:
-        say(f"stale, now in {as_typed(here.directory / 'superseded')}: {row}", err=True)
-    for line in _unfinished(here, outcome):
-        say(line, err=True)
-    say(
-        f"results: {as_typed(here.directory)}\n"
-        f"all tables, also as Markdown, CSV, LaTeX or JSON: {command('harness', 'leaderboard', here.directory)}",
-        err=True,
-    )
-    expectations = _expectations(results)
-    if expectations:
-        say(expectations, err=True)
-
-
-def _expectations(results: Results) -> str | None:
-    """Return a line with the verdict on the suite's expectations and how to see more; None without expectations."""
-    if not results.suite.expect:
-        return None
-    from harness.results.verify.verification import spoken
-    from harness.results.verify.verification import verify as judge
-
-    return f"{spoken(judge(results))}: {command('harness', 'verify', results.directory)}"
-
-
-def _unfinished(here: Run, outcome: Outcome) -> Iterator[str]:
-    """Yield a line for each trial that is not done; trials of an experiment with the same reason share a line."""
-    alike: dict[tuple[str, str], list[int]] = {}
-    for row in outcome.rows:
-        if row.status == "done":
-            continue
-        log = here.log(row.experiment, row.seed)
-        where = f" (log: {as_typed(log)})" if row.status in {"failed", "timed out"} and log.exists() else ""
-        reason = f": {row.reason}" if row.reason else ""
-        alike.setdefault((row.experiment, f"{row.status}{reason}{where}"), []).append(row.seed)
-    for (experiment, ending), seeds in alike.items():
-        yield f"{experiment} {numbered('seed', seeds)} {ending}"

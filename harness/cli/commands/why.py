@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,13 @@ from harness.cli.options import (
     settle_threads,
 )
 from harness.cli.printing import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.api.asking import Request
+    from harness.plugins.loading import Registry
+    from harness.suite import LoadedSuite
 
 
 def why(
@@ -42,18 +49,9 @@ def why(
     If it would not, says that its stored row is used.
     """
     settle_threads(1)
-    from harness.api.asking import planned_run
-    from harness.errors import HarnessError, nearest
-    from harness.execution.ensembles import ensemble_reasons
-    from harness.execution.plan import make_plan
-    from harness.execution.pools.choice import pool_of
-    from harness.execution.resume import reasons
-    from harness.machine.paths import status_of
+    from harness.errors import HarnessError
     from harness.plugins.loading import registry
-    from harness.store import take_up
-    from harness.suite.finalists import matching
 
-    name, _, seed = trial.partition("/")
     plugins = registry()
     asked = request(
         suite,
@@ -64,13 +62,40 @@ def why(
         device=device,
         out=out,
     )
-    loaded = asked.load(plugins, [name])
+    unusable = []
+    suites = asked.load_all(plugins, [trial.partition("/")[0]]).suites
+    for loaded in suites:
+        before = f"{loaded.member}: " if loaded.member else ""
+        try:
+            for line in _reasons(asked, loaded, plugins, trial):
+                say(before + line)
+        except HarnessError as error:
+            unusable.append(error)
+            if len(unusable) == len(suites):
+                raise unusable[0] from None
+            say(f"{before}cannot be used: {error}", err=True)
+
+
+def _reasons(asked: Request, loaded: LoadedSuite, plugins: Registry, trial: str) -> Iterator[str]:
+    """Yield a line for each trial that is meant: what the next run would do with it, and why."""
+    from harness.api.asking import planned_run
+    from harness.errors import HarnessError, nearest
+    from harness.execution.ensembles import ensemble_reasons
+    from harness.execution.plan import make_plan
+    from harness.execution.pools.choice import pool_of
+    from harness.execution.resume import reasons
+    from harness.machine.paths import status_of
+    from harness.store import take_up
+    from harness.suite.finalists import matching
+
+    name, _, seed = trial.partition("/")
     ensemble = loaded.suite.ensembles.get(name)
     if not ensemble and not matching(name, loaded.suite.experiments):
         msg = f"{trial}: no such experiment. {nearest(name, loaded.suite.contenders)}"
         raise HarnessError(msg)
+    only = ensemble.members if ensemble else [name]
     with pool_of(1, 1, plugins) as pool:
-        made = make_plan(loaded, plugins, pool, only=ensemble.members if ensemble else [name], device=device)
+        made = make_plan(loaded, plugins, pool, only=only, device=asked.device)
     here = planned_run(asked.directory(loaded), loaded, made)
     if status_of(here.directory):
         here = take_up(here)
@@ -81,11 +106,11 @@ def why(
             msg = f"{trial}: no such seed. Known: {', '.join(str(each.seed) for each, _ in known)}."
             raise HarnessError(msg)
         for each, reason in answers:
-            say(f"{each.name} seed {each.seed}: {reason}")
+            yield f"{each.name} seed {each.seed}: {reason}"
         return
     chosen = [planned for planned in made.trials if not seed or str(planned.row.seed) == seed]
     if not chosen:
         msg = f"{trial}: no such seed. Known: {', '.join(str(planned.row.seed) for planned in made.trials)}."
         raise HarnessError(msg)
     for planned, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
-        say(f"{planned.row.experiment} seed {planned.row.seed}: {reason}")
+        yield f"{planned.row.experiment} seed {planned.row.seed}: {reason}"

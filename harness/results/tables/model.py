@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from harness.metrics.comparisons import Difference, Mark
@@ -36,6 +37,21 @@ class Unavailable:
     """A value that there cannot be, and why: of a perturbation that does not take the data, say."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % confidence interval, None where it has none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, value: float, low: float, high: float) -> Estimate:
+        """Return an estimate; ends that are no numbers are none."""
+        known = isfinite(low) and isfinite(high)
+        return cls(float(value), float(low) if known else None, float(high) if known else None)
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,7 @@ class Column:
 class Table:
     """A table of raw values by the columns' keys; a key that a line lacks is None.
 
-    They are a `Statistic`, `Place`, `Ranked`, `Marked` or `Unavailable`, a number, a text, or None.
+    They are a `Statistic`, `Place`, `Ranked`, `Marked`, `Estimate` or `Unavailable`, a number, a text, or None.
     """
 
     key: str

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.tables.model import Column, Marked, Place, Ranked, Table, Unavailable
+from harness.results.tables.model import Column, Estimate, Marked, Place, Ranked, Table, Unavailable
 
 
 def records(table: Table) -> list[dict[str, Any]]:
     """Return the lines with raw values; a mean over several seeds gets its deviation and count beside it."""
-    spread, doubted, marked, placed, lacking = (
+    spread, doubted, marked, placed, lacking, estimated = (
         [column for column in table.columns if any(asked(value) for value in table.values(column.key))]
-        for asked in (_has_spread, _is_doubted, _is_marked, _is_placed, _is_unavailable)
+        for asked in (_has_spread, _is_doubted, _is_marked, _is_placed, _is_unavailable, _is_estimated)
     )
     found = []
     for line in table.lines:
@@ -25,6 +25,7 @@ def records(table: Table) -> list[dict[str, Any]]:
             record |= _placed(column, value) if column in placed else {}
             if column in lacking:
                 record[f"{column.key}_unavailable"] = value.reason if isinstance(value, Unavailable) else None
+            record |= _ends(column, value) if column in estimated else {}
         found.append(record)
     return found
 
@@ -56,6 +57,15 @@ def _is_placed(value: Any) -> bool:
     return isinstance(value, Place | Ranked)
 
 
+def _is_estimated(value: Any) -> bool:
+    return isinstance(value, Estimate)
+
+
+def _ends(column: Column, value: Any) -> dict[str, Any]:
+    low, high = (value.low, value.high) if isinstance(value, Estimate) else (None, None)
+    return {f"{column.key}_low": low, f"{column.key}_high": high}
+
+
 def _placed(column: Column, value: Any) -> dict[str, Any]:
     """Return a rank and the ends of its confidence set: ``rank``, ``rank_low`` and ``rank_high``."""
     key = column.key if column.kind is Kind.number else f"{column.key}_rank"
@@ -75,6 +85,7 @@ def _judged(column: Column, value: Any) -> dict[str, Any]:
 def _raw(column: Column, value: Any, *, with_spread: bool, doubted: bool) -> dict[str, Any]:
     statistic = _statistic(value)
     value = None if _is_unavailable(value) else value
+    value = value.value if isinstance(value, Estimate) else value
     plain = statistic.mean if statistic else list(value) if isinstance(value, tuple) else value
     # NaN is no JSON: a value that is not a number is none.
     record = {column.key: None if isinstance(plain, float) and not math.isfinite(plain) else plain}

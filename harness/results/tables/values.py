@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.metrics.comparisons import SIGNS
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.tables.model import Marked, Place, Ranked, Unavailable
+from harness.results.tables.model import Estimate, Marked, Place, Ranked, Unavailable
 from harness.text import some
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
@@ -46,6 +46,9 @@ def shown(value: Any, kind: Kind) -> str:
             text = _marked(value, kind)
         case Unavailable():
             text = "n/a"
+        case Estimate(mean, low, high):
+            ends = "" if low is None or high is None else f" {interval((low, high), kind)}"
+            text = shown(mean, kind) + ends
         case tuple():
             text = some(value)
         case _ if kind in {Kind.text, Kind.figure}:
