@@ -15,8 +15,8 @@ from typer.core import TyperGroup
 from harness.plugins.foreign import patience
 
 COMMANDS = (
-    "run", "plan", "why", "suites", "runs", "leaderboard", "report", "compare", "verify", "reproduce", "plugins",
-    "doctor", "schema", "bench", "new", "datasets", "merge", "export", "import",
+    "run", "plan", "why", "suites", "runs", "leaderboard", "report", "publish", "compare", "verify", "reproduce",
+    "plugins", "doctor", "schema", "bench", "new", "datasets", "merge", "export", "import",
 )  # fmt: skip
 """The names of the commands, in the order of ``--help``; `harness.cli.commands` has a file for each."""
 

@@ -139,14 +139,15 @@ def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
 
 def _when(material: Material) -> str:
     """Return when the last command on the run began, and how long it took if it came to its end."""
-    started, ended = (_moment(material.notes.get(key)) for key in ("last_started", "last_ended"))
+    started, ended = (moment(material.notes.get(key)) for key in ("last_started", "last_ended"))
     if started is None:
         return "not recorded"
     took = f", for {spoken((ended - started).total_seconds())}" if ended else ""
     return f"last started {started:%d %B %Y, %H:%M %Z}{took}"
 
 
-def _moment(text: object) -> datetime | None:
+def moment(text: object) -> datetime | None:
+    """Return when a run's notes say that something was, None where they do not say it with its time zone."""
     try:
         found = datetime.fromisoformat(str(text))
     except ValueError:
