@@ -78,10 +78,10 @@ class PublishedRun:
 def series(runs: Iterable[PublishedRun]) -> list[list[PublishedRun]]:
     """Return the runs of each suite on the same test rows, oldest first; suites in the order of their newest run."""
 
-    def told(run: PublishedRun) -> tuple[str, tuple[str, str]]:
+    def same(run: PublishedRun) -> tuple[str, tuple[str, str]]:
         return run.suite, run.dataset
 
-    groups = [sorted(group, key=_age) for _, group in groupby(sorted(runs, key=told), key=told)]
+    groups = [sorted(group, key=_age) for _, group in groupby(sorted(runs, key=same), key=same)]
     return sorted(groups, key=lambda group: _age(group[-1]), reverse=True)
 
 
