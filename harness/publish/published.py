@@ -1,4 +1,4 @@
-"""What a site tells of a run."""
+"""What a site has of a run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PublishedRun:
 
     @classmethod
     def of(cls, material: Material, folder: str) -> PublishedRun:
-        """Return what is told of a run that was read."""
+        """Return what the index has of a run that was read."""
         results, notes = material.results, material.notes
         tested = [one for one in results.experiments if one.tested]
         counts = results.counts
