@@ -26,7 +26,7 @@ def publish(runs: Sequence[Path], to: Path, say: Callable[[str], None] = lambda 
     """Write a site of some runs into a folder, and return them as the index has them.
 
     A site that is there is made anew: its runs are those that are named now. Each file is written at once or not at
-    all, the index last, so a reader never sees half of one. ``say`` is told of each page.
+    all, the index last, so a reader never sees half of one. ``say`` gets a line for each page.
 
     Raises:
         HarnessError: a directory is no run, the folder is there and no site, or cannot be written to; or a library of
