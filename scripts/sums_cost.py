@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from harness.datasets.info import DatasetInfo
-from harness.metrics import confusion_matrix
 from harness.plugins.loading import registry
 from harness.results.leaderboard import differences, tables
 from harness.results.results import Results
@@ -59,9 +58,8 @@ def made(place: Path, experiments: int, seeds: int, images: int) -> Run:
             "rows": np.arange(images), "labels": labels, "predicted": predicted,
             "log_probability": np.log(confidence), "confidence": confidence,
             "likeliest": np.zeros((*right.shape, 5), dtype=np.uint16),
-            "confusion": np.stack([confusion_matrix(labels, each, CLASSES) for each in predicted]),
         }  # fmt: skip
-        found = measures(arrays, (Robustness(perturbation="gaussian_noise", severities=list(SEVERITIES)),))
+        found = measures(arrays, (Robustness(perturbation="gaussian_noise", severities=list(SEVERITIES)),), CLASSES)
         table = loaded.experiments[name]
         trained = TrialMetrics(
             0.1, 0.9, 0.1, 0.9, 1, 1, stopped_early=False, seconds=1.0, samples_per_second=1.0,

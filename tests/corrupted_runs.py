@@ -55,8 +55,10 @@ def corrupted_run(folder, wrong, *, images=40, board=BOARD, more="", severities=
         each = [given[None], *(value for table in asked for value in given[table.perturbation])]
         assert len(each) == len(conditions(asked))
         predictions = _predictions(np.stack([_which(value, images) for value in each]))
-        evaluation = EvaluationRow("", measures(predictions, asked), 0.5, families=families, unavailable=reasons)
-        arrays = {"evaluation.npz": predictions, "examples.npz": confused(predictions, pixels)}
+        evaluation = EvaluationRow(
+            "", measures(predictions, asked, CLASSES), 0.5, families=families, unavailable=reasons
+        )
+        arrays = {"evaluation.npz": predictions, "examples.npz": confused(predictions, pixels, CLASSES)}
         row = replace(_trained(_row(suite.experiments[name], name, seed), 2, 0.3, 0), evaluation=evaluation)
         run.write(row, arrays)
     return run

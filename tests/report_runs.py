@@ -67,8 +67,8 @@ def make_run(
         row = _trained(row, epochs, 0.2 + 0.5 * rng.random(), index)
         share = 0.6 + 0.3 * rng.random()
         predictions = _predictions(rng, (shares or {}).get(name, share), noise=noise)
-        found = measures(predictions, (NOISE,) if noise else ())
-        arrays = {"evaluation.npz": predictions, "examples.npz": confused(predictions, images)}
+        found = measures(predictions, (NOISE,) if noise else (), CLASSES)
+        arrays = {"evaluation.npz": predictions, "examples.npz": confused(predictions, images, CLASSES)}
         run.write(replace(row, evaluation=EvaluationRow("", found, 0.5)), arrays)
     return run
 

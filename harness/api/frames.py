@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.api import columns
 from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.predictions import of_conditions
 from harness.results.leaderboard.by_metric import board
 from harness.rows import CLEAN, Condition
 
@@ -127,8 +128,8 @@ def confusion(results: Results) -> pd.DataFrame:
     for experiment in results.experiments if run else ():
         for row in experiment.tested:
             assert run is not None  # noqa: S101 - the loop is empty otherwise
-            matrix = run.arrays(row.experiment, row.seed, "evaluation.npz")["confusion"][0]
-            classes = len(matrix)
+            arrays, classes = run.arrays(row.experiment, row.seed, "evaluation.npz"), len(run.dataset.class_names)
+            matrix = of_conditions(arrays, classes)[0].confusion
             labels, predicted = np.repeat(np.arange(classes), classes), np.tile(np.arange(classes), classes)
             values: dict[str, Any] = {"experiment": row.experiment, "seed": row.seed, "label": labels}
             values |= {"predicted": predicted, "count": matrix.reshape(-1), **_classes(run, labels, predicted)}

@@ -119,7 +119,10 @@ class _Condition(Mapping[str, NDArray[Any]]):
         return len(self._arrays)
 
 
-def of_conditions(arrays: Mapping[str, NDArray[Any]]) -> Sequence[Predictions]:
-    """Return the predictions under each condition from arrays as `harness.trial.specs.Evaluated` has them."""
-    count, classes, _ = arrays["confusion"].shape
-    return [Predictions(_Condition(arrays, index), classes) for index in range(count)]
+def of_conditions(arrays: Mapping[str, NDArray[Any]], classes: int) -> Sequence[Predictions]:
+    """Return the predictions under each condition from arrays as `harness.trial.specs.Evaluated` has them.
+
+    Confusion matrices follow from them, and are not stored: of thousands of classes they take more than all else.
+    Those that an earlier version stored are used.
+    """
+    return [Predictions(_Condition(arrays, index), classes) for index in range(len(arrays["predicted"]))]

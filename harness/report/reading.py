@@ -16,6 +16,7 @@ from harness import metrics
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError
 from harness.machine.paths import absolute
+from harness.metrics.predictions import of_conditions
 from harness.metrics.statistic import Statistic
 from harness.report.rendering import label
 from harness.results.experiments import ExperimentRows
@@ -172,11 +173,13 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
         except HarnessError as error:
             problems.append(str(error))
             continue
-        if arrays["confusion"].shape[1:] != (classes, classes):
-            what = f"is of {arrays['confusion'].shape[-1]} classes, the run has {counted(classes, 'class')}"
+        most = 1 + max(int(arrays[name].max(initial=0)) for name in ("labels", "predicted"))
+        known = arrays["confusion"].shape[-1] if "confusion" in arrays else classes
+        if known != classes or most > classes:
+            what = f"is of {max(known, most)} classes, the run has {counted(classes, 'class')}"
             problems.append(f"{run.trial_directory(row.experiment, row.seed) / 'evaluation.npz'}: {what}")
             continue
-        confusions.append(arrays["confusion"][0])
+        confusions.append(of_conditions(arrays, classes)[0].confusion)
         right = arrays["predicted"][0] == arrays["labels"]
         found = metrics.reliability(arrays["confidence"][0], right)
         bins = (bins[0] + found[0], bins[1] + found[1], bins[2] + found[2])

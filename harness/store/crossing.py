@@ -139,7 +139,7 @@ class _Reader:
             if not isinstance(stored, Stored) or stored.row.evaluation is None:
                 return None
             arrays = run.arrays(experiment, seed, "evaluation.npz")
-            images, predictions = arrays["rows"], of_conditions(arrays)
+            images, predictions = arrays["rows"], of_conditions(arrays, len(run.dataset.class_names))
             conditions = [measure.condition for measure in stored.row.evaluation.measures]
             # The first of equal conditions counts.
             found = dict(zip(reversed(conditions), reversed(predictions), strict=True))

@@ -27,7 +27,7 @@ def derived(row: TrialRow, opened: Opened, classes: int) -> TrialRow:
     with suppress(*_UNREADABLE):
         row = replace(row, metrics=_of_validation(row.metrics, opened, classes))
     with suppress(*_UNREADABLE):
-        row = replace(row, evaluation=_of_test(row.evaluation, opened))
+        row = replace(row, evaluation=_of_test(row.evaluation, opened, classes))
     return row
 
 
@@ -38,11 +38,11 @@ def _of_validation(metrics: TrialMetrics | None, opened: Opened, classes: int) -
         return _completed(metrics, "val", Predictions(arrays, classes))
 
 
-def _of_test(evaluation: EvaluationRow | None, opened: Opened) -> EvaluationRow | None:
+def _of_test(evaluation: EvaluationRow | None, opened: Opened, classes: int) -> EvaluationRow | None:
     if evaluation is None or not any(lacking("test", each.values) for each in evaluation.measures):
         return evaluation
     with opened("evaluation.npz") as arrays:
-        conditions = zip(evaluation.measures, of_conditions(arrays), strict=True)
+        conditions = zip(evaluation.measures, of_conditions(arrays, classes), strict=True)
         return replace(evaluation, measures=[_completed(each, "test", predictions) for each, predictions in conditions])
 
 

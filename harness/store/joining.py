@@ -59,7 +59,8 @@ class Trained:
     @cached_property
     def _arrays(self) -> dict[str, NDArray[Any]]:
         row = self.stored.row
-        return self.run.arrays(row.experiment, row.seed, "evaluation.npz")
+        arrays = self.run.arrays(row.experiment, row.seed, "evaluation.npz")
+        return {name: array for name, array in arrays.items() if name != "confusion"}  # which an earlier version stored
 
 
 def joined(merged: Run, sources: Sequence[Trained]) -> tuple[TrialRow, Arrays] | None:

@@ -87,11 +87,11 @@ def answer_together(spec: EnsembleSpec, registry: Registry, _report: Report) -> 
         predictions = gathered(blocks, truth, rows, classes, count)
     evaluation = EvaluationRow(
         fingerprint="",
-        measures=measures(predictions, spec.perturbations, spec.unavailable),
+        measures=measures(predictions, spec.perturbations, classes, spec.unavailable),
         seconds=perf_counter() - started,
         environment=host(),
     )
-    return Evaluated(evaluation, predictions, confused(predictions, data.features) | album.arrays())
+    return Evaluated(evaluation, predictions, confused(predictions, data.features, classes) | album.arrays())
 
 
 def _victim(spec: EnsembleSpec, registry: Registry, stack: ExitStack) -> Victim:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import metrics
 from harness.errors import TrialError
 from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb, Victim
 from harness.metrics.catalogue import computed_names, of_predictions
@@ -93,8 +92,6 @@ def evaluate(
                 if albums:
                     albums[index].see(start, given, predictions, attacked=not shared)
                 _fill(result, next(places[index]), part, predictions)
-    for result in results:
-        result["confusion"] = _confusions(result, truth, classes)
     return results
 
 
@@ -115,7 +112,6 @@ def gathered(
             values = next(blocks)
             when = f"in block {start // BLOCK}, condition {condition}"
             _fill(result, condition, part, read_predictions(values, truth[part], classes, when, likeliest=True))
-    result["confusion"] = _confusions(result, truth, classes)
     return result
 
 
@@ -124,12 +120,8 @@ def _fill(result: dict[str, NDArray[Any]], condition: int, part: slice, predicti
         result[name][condition, part] = predictions.arrays[name]
 
 
-def _confusions(result: dict[str, NDArray[Any]], truth: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    return np.stack([metrics.confusion_matrix(truth, predicted, classes) for predicted in result["predicted"]])
-
-
 def _empty(rows: NDArray[np.int64], truth: NDArray[np.int64], conditions: int, classes: int) -> dict[str, NDArray[Any]]:
-    """Return the arrays of `Evaluated.predictions`, but for the confusion, to be filled."""
+    """Return the arrays of `Evaluated.predictions`, to be filled."""
     table = (conditions, len(rows))
     arrays: dict[str, NDArray[Any]] = {
         "rows": rows,
@@ -142,10 +134,13 @@ def _empty(rows: NDArray[np.int64], truth: NDArray[np.int64], conditions: int, c
 
 
 def measures(
-    predictions: dict[str, NDArray[Any]], perturbations: Sequence[Robustness], without: Collection[str] = ()
+    predictions: dict[str, NDArray[Any]],
+    perturbations: Sequence[Robustness],
+    classes: int,
+    without: Collection[str] = (),
 ) -> list[Measure]:
     """Return the metrics of each condition, but for those of the perturbations that ``without`` names."""
-    pairs = zip(conditions(perturbations, without), of_conditions(predictions), strict=True)
+    pairs = zip(conditions(perturbations, without), of_conditions(predictions, classes), strict=True)
     names = computed_names("test")
     return [Measure(*condition, of_predictions(names, under)) for condition, under in pairs]
 

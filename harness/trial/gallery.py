@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.splits import SETS, Split
 from harness.interfaces import Labelled
-from harness.metrics.predictions import Predictions
+from harness.metrics.predictions import Predictions, of_conditions
 from harness.trial.perturbing import kind_of
 from harness.trial.scaling import Scaling
 
@@ -39,7 +39,7 @@ def class_record(data: Labelled, split: Split) -> dict[str, NDArray[Any]]:
     return {"counts": numbers, "glyphs": glyphs}
 
 
-def confused(predictions: dict[str, NDArray[Any]], features: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def confused(predictions: dict[str, NDArray[Any]], features: NDArray[Any], classes: int) -> dict[str, NDArray[Any]]:
     """Return examples of the clean test rows that a network takes for another class most often.
 
     ``predictions`` are `harness.trial.specs.Evaluated.predictions`; ``features`` (rows, *shape) is the whole set.
@@ -49,7 +49,7 @@ def confused(predictions: dict[str, NDArray[Any]], features: NDArray[Any]) -> di
     uint8: those rows; absent for vectors, which are not looked at.
     """
     pictured = kind_of(features) == "image"
-    errors = predictions["confusion"][0].copy()
+    errors = of_conditions(predictions, classes)[0].confusion.copy()
     np.fill_diagonal(errors, 0)
     order = np.argsort(-errors, axis=None, kind="stable")[:PAIRS]
     pairs = np.array([divmod(int(cell), len(errors)) for cell in order if errors.flat[cell]], dtype=np.int64)

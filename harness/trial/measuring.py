@@ -43,12 +43,12 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
             Evaluated(
                 EvaluationRow(
                     fingerprint="",
-                    measures=measures(predictions, spec.perturbations, trial.unavailable),
+                    measures=measures(predictions, spec.perturbations, first.network.classes, trial.unavailable),
                     seconds=seconds,
                     environment=environment_of(trial, registry),
                 ),
                 predictions,
-                confused(predictions, data.features) | album.arrays(),
+                confused(predictions, data.features, first.network.classes) | album.arrays(),
             )
             for predictions, album, (trial, *_) in zip(predicted, albums, spec.trials, strict=True)
         ]

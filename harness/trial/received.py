@@ -114,7 +114,6 @@ def _measured(measured: Any, info: DatasetInfo, attacked: list[bool], test_rows:
         "predicted": (np.int64, table, 0, classes - 1),
         "log_probability": (np.float32, table, -np.inf, NORMALISATION),
         "confidence": (np.float32, table, 0, 1 + 2 * NORMALISATION),
-        "confusion": (np.int64, (count, classes, classes), 0, test_rows),
     }
     if has_likeliest(classes):
         arrays["likeliest"] = (np.uint16, (*table, TOP), 0, classes - 1)

@@ -66,7 +66,7 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
             perturbs = named_perturbs(spec.perturbations, registry, trial.optimizer.directory)
             about = (few.test, trial.network.classes, perturbs, inputs.scaling)
             predictions = evaluate([network], data.features, data.labels, *about, without=[trial.unavailable])
-            measures(predictions[0], spec.perturbations, trial.unavailable)
+            measures(predictions[0], spec.perturbations, trial.network.classes, trial.unavailable)
         finally:
             network.close()
     return Rehearsed(trained.metrics.seconds / rows, anonymous_bytes())

@@ -126,7 +126,7 @@ class Evaluated:
     """Without what the driver knows: the fingerprint, the plugins and the seeds."""
     predictions: dict[str, NDArray[Any]]
     """``rows``, ``labels`` (test rows,); ``predicted``, ``log_probability`` of the truth, ``confidence`` (measures,
-    test rows); ``likeliest`` (measures, test rows, `TOP`), if there are more classes; ``confusion`` (measures, classes,
-    classes). `harness.metrics.predictions.Predictions` says what they are."""
+    test rows); ``likeliest`` (measures, test rows, `TOP`), if there are more classes.
+    `harness.metrics.predictions.Predictions` says what they are."""
     examples: dict[str, NDArray[Any]]
     """What `harness.trial.gallery.confused` returns, and `harness.trial.gallery.Album.arrays`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError, as_typed, nearest
 from harness.metrics.classification import class_scores
+from harness.metrics.predictions import of_conditions
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.tables import Column, Table
 
@@ -34,7 +35,12 @@ def of_run(run: Run, results: Results, name: str) -> Table:
         msg = f"--per-class {as_typed(name, 80)}: has no test results: {experiment.standing}"
         raise HarnessError(msg)
     arrays = [run.arrays(row.experiment, row.seed, "evaluation.npz") for row in experiment.tested]
-    return per_class(name, [each["confusion"][0] for each in arrays], run.dataset.class_names, results)
+    return per_class(
+        name,
+        [of_conditions(each, len(run.dataset.class_names))[0].confusion for each in arrays],
+        run.dataset.class_names,
+        results,
+    )
 
 
 def per_class(
