@@ -12,6 +12,7 @@ from harness.execution.forecast import Forecast, Timings, estimates, makespan
 from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Pool
 from harness.execution.resume import Lookup, look_up, settle
+from harness.execution.samples import make_samples
 from harness.execution.training import Conditions, foreknown, train_all
 from harness.plugins.loading import Registry
 from harness.plugins.observers import END_SECONDS, INTERRUPTED_SECONDS, Observers
@@ -87,6 +88,8 @@ def execute(
             rows[row.experiment, row.seed] = row
         for row in evaluate_all(run, plan, list(rows.values()), registry, pool, observers, conditions):
             rows[row.experiment, row.seed] = row
+        if any(row.evaluation for row in rows.values()):
+            make_samples(run, plan, registry, pool)
         together = answer_all(run, plan, registry, pool, conditions)
         every = list(run.rows())
         read_sums(run, [*every, *ensemble_rows(run, every)])  # so that no table waits for them

@@ -26,7 +26,7 @@ def strangers(directory: Path) -> Iterator[str]:
 
 def clear(run: Run) -> None:
     """Remove the temporary files of a run and of its planned trials; what cannot be removed stays."""
-    clear_temporary(run.directory, of={NAME, "classes.npz", "sums.npz"})
+    clear_temporary(run.directory, of={NAME, "classes.npz", "samples.npz", "sums.npz"})
     places = [*run.planned, *((ensemble.name, ensemble.seed) for ensemble in ensembles(run))]
     for experiment, seed in places:
         clear_temporary(run.trial_directory(experiment, seed))

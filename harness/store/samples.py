@@ -1,0 +1,68 @@
+"""``samples.npz`` of a run: an image of each class under what its suite tests; a report needs no perturbation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.machine.files import checksum
+from harness.rows import Condition
+from harness.store.header import unwritable
+from harness.store.run import Run
+from harness.store.sealed import read_sealed, write_sealed
+from harness.trial.robustness import Robustness, conditions
+
+NAME = "samples.npz"
+
+
+def write_samples(
+    run: Run, tables: Sequence[Robustness], images: NDArray[np.uint8], components: Mapping[str, str]
+) -> None:
+    """Write `harness.trial.samples.perturb_samples` of some of the suite's tables.
+
+    Raises:
+        HarnessError: the directory cannot be written to.
+    """
+    asked = conditions(tables)
+    content: dict[str, NDArray[Any]] = {
+        "images": images,
+        "perturbations": np.array([each.perturbation or "" for each in asked]),
+        "severities": np.array([each.severity for each in asked]),
+        "components": np.array(_digest(components)),
+    }
+    try:
+        write_sealed(run.directory / NAME, content, _owner(run))
+    except OSError as error:
+        raise unwritable(run.directory, error) from None
+
+
+def read_samples(run: Run, components: Mapping[str, str] | None = None) -> dict[Condition, NDArray[np.uint8]] | None:
+    """Return the images (classes, *shape) under each condition, the clean ones first.
+
+    None where they are not there, damaged, or of another dataset or suite; with ``components``, also where other
+    plugins made them.
+    """
+    found = read_sealed(run.directory / NAME, _owner(run))
+    if found is None or (components is not None and str(found.get("components")) != _digest(components)):
+        return None
+    try:
+        names, severities, images = found["perturbations"], found["severities"], found["images"]
+        if images.dtype != np.uint8 or images.ndim < 4 or images.shape[2:] != run.dataset.shape:
+            return None
+        asked = [
+            Condition(str(name) or None, float(severity)) for name, severity in zip(names, severities, strict=True)
+        ]
+        return dict(zip(asked, images, strict=True))
+    except (LookupError, ValueError, TypeError):
+        return None
+
+
+def _digest(components: Mapping[str, str]) -> str:
+    return checksum(dict(components))
+
+
+def _owner(run: Run) -> str:
+    """Return what they belong to: the dataset's content, its split, and what the suite tests under."""
+    tables = [table.model_dump(mode="json") for table in run.suite.robustness]
+    return checksum([run.dataset.digest, run.dataset.split, tables])
