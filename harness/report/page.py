@@ -13,8 +13,10 @@ from harness.report import (
     curves,
     distribution,
     heading,
+    heatmap,
     per_class,
     robustness,
+    samples,
     settings,
     significance,
     speed,
@@ -56,7 +58,7 @@ def render(material: Material) -> str:
 def figures(material: Material) -> list[Figure]:
     """Return every figure of a report, in the page's order."""
     parts = (
-        significance.figures, curves.figures, curves.rates, confusion.figures, robustness.figures,
+        significance.figures, curves.figures, curves.rates, confusion.figures, heatmap.figures, robustness.figures,
         calibration.figures, speed.figures, distribution.figures,
     )  # fmt: skip
     return [figure for part in parts for figure in part(material)]
@@ -96,8 +98,11 @@ def _content(material: Material) -> dict[str, Any]:
         "close": close,
         "close_note": note,
         "noun": material.results.dataset.noun,
-        "robustness": robustness.figures(material),
-        "robustness_sheets": shown("robustness"),
+        "heatmap": heatmap.figures(material),
+        "robustness": robustness.groups(material, robustness.figures(material)),
+        "robustness_sheets": shown("corruption-errors", "degradations", "robust-accuracy"),
+        "severity_sheets": shown("robustness"),
+        "samples": samples.sheet(material),
         "calibration": calibration.figures(material),
         "ece": replace(errors, key="ece", title="Expected calibration error", note=calibration.NOTE),
         "speed": speed.figures(material),

@@ -113,7 +113,7 @@ def read(directory: Path) -> Material:
     """
     _inside(directory, directory / "run.json")
     run = Run.open(directory)
-    for name in ("classes.npz", "sums.npz"):
+    for name in ("classes.npz", "samples.npz", "sums.npz"):
         _inside(directory, directory / name)
     for experiment, seed in run.planned:
         for name in ("row.json", "validation.npz", "evaluation.npz", "examples.npz"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.report.colours import apart, coloured, colours
 from harness.report.figure import Figure, chosen, listed, sized, source, within
-from harness.report.reading import Material
+from harness.report.reading import CLOSER, Material
 from harness.results.experiments import ExperimentRows, perturbations
+from harness.results.leaderboard.rankings import many
 from harness.rows import Condition
 
 _MEASURES = {
@@ -33,6 +35,29 @@ def figures(material: Material) -> list[Figure]:
             part = [measured[one] for one in names]
             found += [_figure(measure, name, severities, number, part, colour) for measure in _MEASURES]
     return found
+
+
+@dataclass(frozen=True)
+class Group:
+    """The curves of a family's perturbations."""
+
+    title: str
+    figures: list[Figure]
+
+
+def groups(material: Material, found: Sequence[Figure]) -> list[Group]:
+    """Return `figures` as a page shows them: all together, or, of many perturbations, the accuracies by family.
+
+    Tables have the degradations.
+    """
+    if not many(material.results):
+        return [Group("", list(found))] if found else []
+    families = material.results.families
+    named: dict[str, list[Figure]] = {}
+    for name in material.results.perturbations:
+        keys = {f"accuracy-{name}", *(f"accuracy-{name}-{number}" for number in range(2, 1 + CLOSER))}
+        named.setdefault(families.get(name, "other"), []).extend(each for each in found if each.key in keys)
+    return [Group(family, figures) for family, figures in named.items() if figures]
 
 
 def curve(one: ExperimentRows, metric: str, perturbation: str, severities: Sequence[float]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from harness.report.figure import Figure
 from harness.report.matrix import Matrix, matrix
 from harness.report.reading import Material
 from harness.results.leaderboard import certainty
-from harness.results.leaderboard.rankings import Ranking, rankings
+from harness.results.leaderboard.rankings import Ranking, headlines
 from harness.results.tables.notes import brief
 
 _SMALL = 4
@@ -62,4 +62,4 @@ def figures(material: Material) -> list[Figure]:
 def _compared(material: Material) -> list[Ranking]:
     """Return the rankings that compare two experiments at least."""
     results = material.results
-    return [ranking for ranking in rankings(results) if len(ranking.analysis(results).names) > 1]
+    return [ranking for ranking in headlines(results) if len(ranking.analysis(results).names) > 1]

@@ -1,0 +1,82 @@
+"""What was tested, in images: one of each class under every perturbation and severity, and under attack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.report.pictures import data_uri
+from harness.report.reading import Material
+from harness.rows import CLEAN, Condition
+from harness.store.samples import read_samples
+
+_OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The images of the classes side by side, as a data URI, under a severity."""
+
+    label: str
+    alternative: str
+    picture: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A perturbation's strips, from mild to strong."""
+
+    name: str
+    strips: list[Strip]
+
+
+@dataclass(frozen=True)
+class Family:
+    """The perturbations of a family."""
+
+    name: str
+    samples: list[Sample]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The clean images, and every family."""
+
+    clean: Strip
+    families: list[Family]
+    classes: int
+    """How many classes are shown."""
+
+
+def sheet(material: Material) -> Sheet | None:
+    """Return the sheet of a run, None where none was made: of vectors, of a run of an earlier version."""
+    found = read_samples(material.run)
+    if not found or CLEAN not in found:
+        return None
+    names = dict.fromkeys(each.perturbation for each in found if each.perturbation)
+    families: dict[str, list[Sample]] = {}
+    for name in names:
+        strips = [_strip(each, images) for each, images in _ordered(found, name)]
+        if strips:
+            families.setdefault(material.results.families.get(name, _OTHER), []).append(Sample(name, strips))
+    clean = _strip(CLEAN, found[CLEAN])
+    return Sheet(clean, [Family(name, samples) for name, samples in families.items()], len(found[CLEAN]))
+
+
+def _ordered(found: dict[Condition, NDArray[np.uint8]], name: str) -> list[tuple[Condition, NDArray[np.uint8]]]:
+    own = [(each, images) for each, images in found.items() if each.perturbation == name and each.severity > 0]
+    return sorted(own, key=lambda pair: pair[0].severity)
+
+
+def _strip(condition: Condition, images: NDArray[np.uint8]) -> Strip:
+    where = "clean" if condition == CLEAN else f"under {condition.perturbation} at severity {condition.severity:g}"
+    label = "clean" if condition == CLEAN else f"{condition.severity:g}"
+    return Strip(label, f"an image of each of {len(images)} classes {where}", data_uri(beside(list(images))))
+
+
+def beside(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return images (height, width[, channels]) side by side, as one."""
+    return np.concatenate(images, axis=1)
