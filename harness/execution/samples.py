@@ -8,7 +8,6 @@ from harness.execution.apart import result_of
 from harness.execution.plan import Plan
 from harness.execution.pools import Pool, Task
 from harness.plugins.loading import Registry
-from harness.rows import ADVERSARIAL
 from harness.store import Run, read_classes
 from harness.store.samples import read_samples, write_samples
 from harness.trial.samples import SampleSpec, perturb_samples
@@ -25,7 +24,7 @@ def make_samples(run: Run, plan: Plan, registry: Registry, pool: Pool) -> None:
     why.
     """
     record = read_classes(run)
-    tables = [table for table in run.suite.robustness if plan.families.get(table.perturbation) != ADVERSARIAL]
+    tables = [table for table in run.suite.robustness if table.perturbation not in plan.attacks]
     if not tables or record is None or "glyphs" not in record or read_samples(run, plan.perturbations) is not None:
         return
     glyphs = record["glyphs"][:CLASSES]
