@@ -12,6 +12,7 @@ from harness.interfaces import Attack, DependentPerturb, GradedPerturb, RangedPe
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import Component, Registry
 from harness.plugins.options import checked
+from harness.rows import ADVERSARIAL
 
 _GIVEN = 3
 """The first parameters of a perturbation, which harness gives it: features, severity, generator."""
@@ -129,12 +130,12 @@ def usable(registry: Registry) -> dict[str, str]:
 
 
 def family_of(perturb: object) -> str:
-    """Return the family that a perturbation says it is of, empty where it says none.
+    """Return the family that a perturbation says it is of, empty where it says none; of an attack `ADVERSARIAL`.
 
     >>> family_of(lambda images, severity, rng: images)
     ''
     """
-    family = getattr(perturb, "family", "")
+    family = ADVERSARIAL if isinstance(perturb, Attack) else getattr(perturb, "family", "")
     return printable(family, _LONGEST_FAMILY) if isinstance(family, str) else ""
 
 

@@ -14,6 +14,7 @@ from harness.store.classes import read_classes
 from harness.store.ensembles import ensembles
 from harness.store.header import NAME, OWN
 from harness.store.run import Run
+from harness.store.samples import read_samples
 from harness.store.stored import Damaged, damaged_files, encoded_row
 
 _OF_DATA = ("dataset", "datasets")
@@ -31,7 +32,12 @@ def packed_files(run: Run) -> Iterator[tuple[str, bytes]]:
         HarnessError: a row or a file of a trial is damaged.
     """
     yield NAME, _header(run)
-    for name, serves in (("classes.npz", read_classes(run) is not None), ("sums.npz", True)):
+    caches = {
+        "classes.npz": read_classes(run) is not None,
+        "samples.npz": read_samples(run) is not None,
+        "sums.npz": True,
+    }
+    for name, serves in caches.items():
         path = run.directory / name
         if serves and path.is_file():
             yield name, _content(path)

@@ -3,8 +3,7 @@
 ::
 
     run.json                            format, suite, dataset, planned trials, how the run came about
-    classes.npz                         each class's images in numbers, and one of them, for reports
-    samples.npz                         an image of each class under every perturbation, for reports
+    classes.npz, samples.npz            class sizes and an image of each, the same under perturbations, for reports
     sums.npz                            sums of products of test predictions, for comparisons of experiments
     ensembles/<ensemble>/seed-<seed>/   row.json, evaluation.npz, examples.npz, log.txt
     trials/<experiment>/seed-<seed>/    row.json, state.npz, validation.npz, evaluation.npz, examples.npz, log.txt,
