@@ -28,7 +28,8 @@ def complete_run(incomplete: str) -> list[str]:
     """Return the run directories in ``runs/`` and in the current folder."""
     from harness.text import natural
 
-    names = [str(path.parent) for root in (Path("runs"), Path()) for path in root.glob("*/run.json")]
+    headers = ("*/run.json", "*/datasets.json")
+    names = [str(path.parent) for root in (Path("runs"), Path()) for header in headers for path in root.glob(header)]
     names.sort(key=natural)
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 

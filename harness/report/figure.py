@@ -36,6 +36,7 @@ def _theme(ink: str, faint: str, line: str) -> dict[str, Any]:
         "legend": {**words, "labelLimit": 220, "labelFontSize": 12},
         "title": {"color": ink, "subtitleColor": faint, "anchor": "start"},
         "rule": {"color": faint},
+        "text": {"color": ink},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import time
@@ -9,7 +10,7 @@ from time import time
 from harness.errors import HarnessError
 from harness.machine.files import is_temporary, open_regular, write_bytes
 from harness.machine.paths import status_of
-from harness.report.figure import THEMES
+from harness.report.figure import THEMES, Figure
 from harness.report.needs import needed
 from harness.report.page import figures
 from harness.report.reading import Material
@@ -67,16 +68,22 @@ def draw(material: Material, folder: Path, format_: Format) -> list[Path]:
             to.
     """
     needed("altair", "vl_convert", "PIL")
+    return drawn(figures(material), folder, format_)
+
+
+def drawn(shown: Sequence[Figure], folder: Path, format_: Format) -> list[Path]:
+    """Write the ``shown`` figures into a folder, as `draw` does.
+
+    Raises:
+        HarnessError: the renderer fails, or the folder cannot be written to.
+    """
     light = THEMES["light"] | {"background": "white"}
-    drawn = [
-        Drawing(figure.key, figure.spec() | {"title": tidy(figure.title)}, light, format_)
-        for figure in figures(material)
-    ]
+    drawings = [Drawing(one.key, one.spec() | {"title": tidy(one.title)}, light, format_) for one in shown]
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        names = folders(one.key for one in drawn)
-        for one, content in zip(drawn, rendered(drawn), strict=True):
+        names = folders(one.key for one in drawings)
+        for one, content in zip(drawings, rendered(drawings), strict=True):
             path = folder / f"{names[one.key]}.{format_}"
             write_bytes(path, content, durable=False)
             written.append(path)

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
 from harness.store.ensembles import ensemble_rows
+from harness.store.header import NAME, SEVERAL
 from harness.store.opening import LOCK, lockable
 from harness.store.run import Run
 from harness.text import counted
@@ -28,8 +29,13 @@ class Listed:
 
 
 def listed(folder: Path) -> Iterator[Listed]:
-    """Yield the runs right below a folder, and the folder itself if it is one, by name."""
-    for header in sorted([*folder.glob("run.json"), *folder.glob("*/run.json")]):
+    """Yield the runs right below a folder, and the folder itself if it is one, by name.
+
+    Of a folder with runs of several datasets, each is one.
+    """
+    several = [*folder.glob(SEVERAL), *folder.glob(f"*/{SEVERAL}")]
+    within = [header for place in several for header in place.parent.glob(f"*/{NAME}")]
+    for header in sorted({*folder.glob(NAME), *folder.glob(f"*/{NAME}"), *within}):
         directory = header.parent
         stats = list(_stats(directory))
         suite, state = state_of(directory)

@@ -86,10 +86,10 @@ class DatasetTable(ComponentTable):
 class LabelledDataset(DatasetTable):
     """``[[datasets]]``: one of several datasets, each with the keys of ``[dataset]``.
 
-    ``label`` names it in tables and folders; by default that is its ``name``.
+    ``alias`` labels it in tables and folders; by default that is its ``name``.
     """
 
-    label: ExperimentName | None = None
+    alias: ExperimentName | None = None
 
 
 _NEWER = ("model", "loss", "class_weights", "clip_norm", "augment")

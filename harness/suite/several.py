@@ -55,7 +55,7 @@ def load_suites(
         )  # fmt: skip
         return LoadedSuites([loaded], {})
     tables = _checked(path, own, registry)
-    labels = {table.label or table.name: table.name for table in tables}
+    labels = {table.alias or table.name: table.name for table in tables}
     chosen = [at for at, label in enumerate(labels) if dataset in {None, label}]
     replaced = not chosen
     if len(chosen) > 1 and data_directory is not None:
@@ -64,7 +64,7 @@ def load_suites(
     suites = []
     for at in chosen or [0]:
         label = list(labels)[at]
-        entry = {key: value for key, value in own["datasets"][at].items() if key != "label"}
+        entry = {key: value for key, value in own["datasets"][at].items() if key != "alias"}
         kept = _figures(path, own, label, labels)
         table = {key: value for key, value in own.items() if key != "datasets"} | {"dataset": entry}
         if "expect" in own:
@@ -90,13 +90,15 @@ def _checked(path: Path, own: dict[str, Any], registry: Registry) -> list[Labell
         raise problem(path, ("datasets",), "is empty. Add a table such as [[datasets]] with a name")
     seen: dict[str, int] = {}
     for at, table in enumerate(suite.datasets):
-        place = ("datasets", at, "label" if table.label else "name")
-        label = table.label or table.name
+        place = ("datasets", at, "alias" if table.alias else "name")
+        label = table.alias or table.name
         first = seen.setdefault(label, at)
         if first != at:
-            raise problem(path, place, f"{shown(label)} is datasets[{first}], too. Give each a label that differs")
+            raise problem(path, place, f"{shown(label)} is datasets[{first}], too. Give each an alias that differs")
         if label.lower().endswith(_FILES):
-            what = f"{shown(label)} cannot be a label: it is a folder of the run. Remove {label[label.rindex('.') :]!r}"
+            what = (
+                f"{shown(label)} cannot be an alias: it is a folder of the run. Remove {label[label.rindex('.') :]!r}"
+            )
             raise problem(path, place, what)
     return suite.datasets
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.ending import gate_code
 from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
+
+if TYPE_CHECKING:
+    from harness.results.compare import Comparison
+    from harness.results.results import Results
 
 
 def compare(
@@ -40,30 +44,73 @@ def compare(
     """Compare two runs of the same data.
 
     Reports which metrics differ beyond noise, and which settings and environments changed. Trials are matched by
-    experiment and seed. A terminal shows the overview and the changes; -t and the other formats have every metric.
+    experiment and seed, runs of several datasets dataset by dataset. A terminal shows the overview and the changes; -t
+    and the other formats have every metric.
     """
     from harness.errors import HarnessError
     from harness.results.compare import compare as compared
     from harness.results.compare import limit, tables, undecided, violations
     from harness.results.compare.tables import BRIEF, spoken
-    from harness.results.results import Results
-    from harness.store import Run
+    from harness.results.datasets import of_dataset
 
     if require_verdict and not fail_on:
         msg = "--require-verdict: has no effect without --fail-on"
         raise HarnessError(msg)
     limits = [limit(text) for text in fail_on or ()]
-    comparison = compared(Results.of(Run.open(first)), Results.of(Run.open(second)))
-    show(tables(comparison), format, chosen, of="this comparison", brief=BRIEF, raw=raw)
-    if html:
+    shown, lines, broken, unclear = [], [], [], []
+    pages: dict[Path, Comparison] = {}
+    pairs, missing = _pairs(first, second)
+    for label, one, other in pairs:
+        before = f"{label}: " if label else ""
+        comparison = compared(one, other)
+        shown += [of_dataset(label, table) if label else table for table in tables(comparison)]
+        if html:
+            page = html.with_name(f"{html.stem}-{one.directory.name}{html.suffix}") if label else html
+            pages[page] = comparison
+        lines.append(before + spoken(comparison))
+        broken += [before + text for text in violations(comparison, limits)]
+        unclear += [before + text for text in undecided(comparison, limits)]
+    broken += [reason for reason in missing if limits]
+    brief = [table.key for table in shown if table.key.rpartition("/")[2] in BRIEF]
+    show(shown, format, chosen, of="this comparison", brief=brief, raw=raw)
+    for page, comparison in pages.items():
         from harness.report import render_comparison, write_page
 
-        size = write_page(html, render_comparison(comparison), option="--html")
-        typer.echo(f"{html} ({size / 1e6:.1f} MB)", err=True)
+        size = write_page(page, render_comparison(comparison), option="--html")
+        typer.echo(f"{page} ({size / 1e6:.1f} MB)", err=True)
     every = " '-t all' shows every metric." if format is Format.terminal and not chosen else ""
-    typer.echo(spoken(comparison) + every, err=True)
-    broken, unclear = violations(comparison, limits), undecided(comparison, limits)
+    for line in [*missing, *lines]:
+        typer.echo(line + every, err=True)
     for text in [*broken, *(f"cannot tell: {text}" for text in unclear)]:
         typer.echo(f"--fail-on {text}", err=True)
     if code := gate_code(failed=bool(broken), undecided=bool(unclear), require_verdict=require_verdict):
         raise typer.Exit(code)
+
+
+def _pairs(first: Path, second: Path) -> tuple[list[tuple[str, Results, Results]], list[str]]:
+    """Return the two runs' results; of several datasets, of each that both have, and what one of them lacks.
+
+    Raises:
+        HarnessError: one is a run of one dataset and the other is not, or no dataset has a run in both.
+    """
+    from harness.errors import HarnessError
+    from harness.results.datasets import SeveralResults
+    from harness.results.results import Results
+    from harness.store import Run, read_several
+
+    known = [read_several(run) for run in (first, second)]
+    if known[0] is None or known[1] is None:
+        return [("", Results.of(Run.open(first)), Results.of(Run.open(second)))], []
+    sides = SeveralResults.of(first, known[0]), SeveralResults.of(second, known[1])
+    labels = list(dict.fromkeys([*sides[0].labels, *sides[1].labels]))
+    both = [label for label in labels if all(label in side.results for side in sides)]
+    missing = [
+        f"{label}: not compared, as {side.directory} has no run of it: {side.missing.get(label, 'no such dataset')}"
+        for label in labels
+        for side in sides
+        if label not in side.results
+    ]
+    if not both:
+        msg = f"{second}: has a run of no dataset that {first} has one of. {'; '.join(missing)}"
+        raise HarnessError(msg)
+    return [(label, sides[0].results[label], sides[1].results[label]) for label in both], missing

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from harness.cli.completion import complete_run
+
+if TYPE_CHECKING:
+    from harness.store import Several
 
 
 class Picture(StrEnum):
@@ -35,20 +38,64 @@ def report(
     """Write a run as one HTML page.
 
     The page has leaderboards, curves, confusion matrices, robustness, calibration, speed and settings. It needs no
-    network and no other file. Writing it needs the extra "report".
+    network and no other file. Runs of several datasets have a page each, beside one of all of them. Writing needs the
+    extra "report".
     """
     from harness.errors import HarnessError
     from harness.report import draw, read, render, write_page
+    from harness.store import read_several
 
     if format and not figures:
         msg = f"--format {format.value}: has no effect without --figures"
         raise HarnessError(msg)
-    material = read(run)
+    picture: Literal["png", "svg", "pdf"] = (format or Picture.png).value
     path = out or run / "report.html"
-    size = write_page(path, render(material))
-    typer.echo(f"{path} ({size / 1e6:.1f} MB)")
+    if several := read_several(run):
+        _of_several(run, several, path, figures, picture)
+        return
+    material = read(run)
+    _written(path, write_page(path, render(material)))
     if figures:
-        drawn = draw(material, figures, (format or Picture.png).value)
+        drawn = draw(material, figures, picture)
         typer.echo(f"{len(drawn)} figures in {figures}")
     for problem in material.problems:
         typer.echo(f"left out: {problem}", err=True)
+
+
+def _of_several(
+    run: Path, several: Several, path: Path, figures: Path | None, picture: Literal["png", "svg", "pdf"]
+) -> None:
+    """Write the page of all datasets, and beside it that of each, which is read alone: it may be large."""
+    from urllib.parse import quote
+
+    from harness.errors import HarnessError
+    from harness.report import datasets_figures, draw, drawn, read, render, render_datasets, write_page
+    from harness.report.needs import needed
+    from harness.results.datasets import SeveralResults
+
+    needed("jinja2", "altair", "vl_convert", "PIL")
+    results = SeveralResults.of(run, several)
+    links, count, problems = {}, 0, []
+    for label in results.results:
+        folder = results.folders[label].name
+        page = path.with_name(f"{path.stem}-{folder}{path.suffix}")
+        try:
+            material = read(results.folders[label])
+        except HarnessError as error:
+            problems.append(f"{label}: {error}")
+            continue
+        _written(page, write_page(page, render(material)))
+        links[label] = quote(page.name)
+        problems += [f"{label}: {problem}" for problem in material.problems]
+        if figures:
+            count += len(draw(material, figures / folder, picture))
+    _written(path, write_page(path, render_datasets(results, links)))
+    if figures:
+        count += len(drawn(datasets_figures(results), figures, picture))
+        typer.echo(f"{count} figures in {figures}")
+    for problem in [*(f"{label}: {reason}" for label, reason in results.missing.items()), *problems]:
+        typer.echo(f"left out: {problem}", err=True)
+
+
+def _written(path: Path, size: int) -> None:
+    typer.echo(f"{path} ({size / 1e6:.1f} MB)")

@@ -25,30 +25,42 @@ def verify(
 
     Shows what the suite expects, what the run has, and the verdict. Values expected on other data than the run's are
     not comparable; relations are verified on any data, and undecided where seeds and images do not tell. Exit code 3:
-    an expectation is missed, or cannot be judged because a trial failed or is not done yet.
+    an expectation is missed, or cannot be judged because a trial failed or is not done yet. Runs of several datasets
+    are verified one by one.
     """
+    from harness.results.datasets import SeveralResults, of_dataset
     from harness.results.results import Results
     from harness.results.verify.evidence import named
     from harness.results.verify.verdicts import only_missed, tables
     from harness.results.verify.verification import spoken
     from harness.results.verify.verification import verify as judge
-    from harness.store import Run
+    from harness.store import Run, read_several
 
-    results = Results.of(Run.open(run))
-    verification = judge(results)
-    if not verification.figures and not verification.claims:
-        say(f"{results.title}: nothing to verify, because the suite has no [[expect]]", err=True)
-        _nothing(format)
-        return
-    shown = tables(only_missed(verification) if missed else verification, results.title, results.data)
+    several = read_several(run)
+    of_several = SeveralResults.of(run, several) if several else None
+    each = of_several.results if of_several else {"": Results.of(Run.open(run))}
+    shown, lines, unmet = [], [], False
+    for label, results in each.items():
+        before = f"{label}: " if label else ""
+        verification = judge(results)
+        if not verification.figures and not verification.claims:
+            lines.append(f"{before}{results.title}: nothing to verify, because the suite has no [[expect]]")
+            continue
+        found = tables(only_missed(verification) if missed else verification, results.title, results.data)
+        shown += [of_dataset(label, one) if label else one for one in found]
+        lines += [f"{before}missing: {line}" for line in named(verification.missing)]
+        lines.append(before + spoken(verification))
+        unmet |= bool(verification.missed or verification.unfinished or (strict and verification.undecided))
+    for label, reason in of_several.missing.items() if of_several else ():
+        lines.append(f"{label}: cannot be verified: {reason}")
+        unmet = True
     if shown:
         show(shown, format, chosen, of="this verification", raw=raw)
     else:
         _nothing(format)
-    for line in named(verification.missing):
-        say(f"missing: {line}", err=True)
-    say(spoken(verification), err=True)
-    if verification.missed or verification.unfinished or (strict and verification.undecided):
+    for line in lines:
+        say(line, err=True)
+    if unmet:
         raise typer.Exit(3)
 
 

@@ -26,7 +26,7 @@ def not_ranked(one: Compared) -> list[str]:
     found = []
     missing = [name for name in one.tested if name not in one.ranked]
     if missing and one.counting:
-        absent = {name: [label for label in one.counting if name not in one.where(name)] for name in missing}
+        absent = {name: [label for label in one.counting if label not in one.where(name)] for name in missing}
         words = some([f"{name} (not on {some(labels)})" for name, labels in absent.items()], most=8, between="; ")
         found.append(f"Not ranked: {words}. The others' ranks are among themselves.")
     few = [label for label in one.labels if one.values.get(label) and label not in one.counting]

@@ -1,0 +1,104 @@
+"""The page of runs of several datasets: how experiments compare over them, and a link to each dataset's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report import critical_difference
+from harness.report.figure import THEMES, Figure
+from harness.report.page import bundle, templates
+from harness.report.sheets import Sheet, sheet
+from harness.results.datasets import Compared, SeveralResults, compared, tables
+from harness.results.datasets.notes import LETTERS, MEANING, PAIRS, TESTS
+from harness.text import counted
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known over datasets in one metric."""
+
+    title: str
+    figures: list[Figure]
+    values: Sheet
+    more: list[Sheet]
+
+
+def render_datasets(several: SeveralResults, links: Mapping[str, str]) -> str:
+    """Return the page; ``links``: where each dataset's own page is, relative to this one.
+
+    Raises:
+        HarnessError: a library of the extra ``report`` is missing.
+    """
+    template = templates().get_template("datasets.html.j2")
+    found = {table.key: table for table in tables(several)}
+    every = [one for one in compared(several) if one.tested]
+    parts = [
+        Part(
+            f"{one.ranking.title[0].upper()}{one.ranking.title[1:]}",
+            _figures(one),
+            sheet(found[f"datasets-{one.key}"]),
+            [sheet(found[f"ranks-{one.key}"]), sheet(found[f"pairs-{one.key}"])],
+        )
+        for one in every
+    ]
+    content: dict[str, Any] = {
+        "title": several.title,
+        "verdict": verdict(every),
+        "facts": _facts(several),
+        "parts_over": parts,
+        "tests": sheet(found["tests"]) if every else None,
+        "meaning": [MEANING, LETTERS, PAIRS, TESTS],
+        "datasets": [_dataset(several, label, links) for label in several.labels],
+        "themes": THEMES,
+        "bundle": bundle(),
+    }
+    return str(template.render(**content))
+
+
+def datasets_figures(several: SeveralResults) -> list[Figure]:
+    """Return the figures of the page."""
+    return [figure for one in compared(several) if one.tested for figure in _figures(one)]
+
+
+def verdict(every: list[Compared]) -> str:
+    """Return the page's first sentence: who has the best mean rank by accuracy, and whether it means anything."""
+    first = next((one for one in every if one.over and len(one.ranked) > 1), None)
+    if first is None or first.over is None:
+        return "No two experiments are tested on a dataset yet"
+    means = sorted(first.over.mean_ranks.tolist())
+    best = [name for name in first.ranked if first.over.mean_ranks[first.ranked.index(name)] == means[0]]
+    names = " and ".join(best) if len(best) < 3 else f"{len(best)} experiments"
+    where = counted(len(first.counting), "dataset")
+    text = f"{names} {'has' if len(best) == 1 else 'have'} the best mean rank by {first.ranking.title}, "
+    text += f"{means[0]:.2f} of {len(first.ranked)} over {where}"
+    test = first.over.friedman
+    if test is None:
+        return text
+    return f"{text}; Friedman's test {'finds differences' if test.significant else 'finds none'} (p = {test.f_p:.2g})"
+
+
+def _figures(one: Compared) -> list[Figure]:
+    found = critical_difference.figure(one)
+    return [found] if found else []
+
+
+def _facts(several: SeveralResults) -> list[tuple[str, str]]:
+    trials = sum(results.counts["planned"] for results in several.results.values())
+    done = sum(results.counts["done"] for results in several.results.values())
+    seeds = sorted({row.seed for results in several.results.values() for row in results.rows})
+    return [
+        ("Datasets", f"{len(several.results)} of {len(several.labels)} have results"),
+        ("Trials", f"{done:,} of {trials:,} done"),
+        ("Seeds", ", ".join(map(str, seeds[:20])) + (", …" if len(seeds) > 20 else "") or "none"),
+    ]
+
+
+def _dataset(several: SeveralResults, label: str, links: Mapping[str, str]) -> dict[str, str]:
+    results = several.results.get(label)
+    if results is None:
+        return {"label": label, "link": "", "about": several.missing[label]}
+    counts = results.counts
+    about = f"{results.data}; {counts['done']} of {counted(counts['planned'], 'trial')} done, {counts['tested']} tested"
+    return {"label": label, "link": links.get(label, ""), "about": about}
