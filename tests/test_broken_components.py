@@ -66,6 +66,31 @@ MISTAKES = [
         r"expected finite values; got others at severity 0.5; contract: Perturb of kind=.vector.",
     ),
     (
+        "descending",
+        "levels_go_from_mild_to_strong",
+        r"levels \(0.5, 0.4, 0.3, 0.2, 0.1\); the contract says numbers above 0, ascending",
+    ),
+    (
+        "four",
+        "levels_go_from_mild_to_strong",
+        r"expected as many levels: 5; got 4; contract: GradedPerturb.levels are five",
+    ),
+    (
+        "refuses_its_levels",
+        "levels_go_from_mild_to_strong",
+        r"expected levels that its check accepts; got a quarter at most; .*; contract: GradedPerturb.levels",
+    ),
+    (
+        "milder_again",
+        "levels_go_from_mild_to_strong",
+        r"expected mean distances from clean images \(8 × 8\) that grow; got [\d., ]+; contract: GradedPerturb.levels",
+    ),
+    (
+        "neighbourly",
+        "does_not_depend_on_the_images_behind",
+        r"expected the same first image among others; got \d+ of 64 values that differ; contract: Perturb: an image",
+    ),
+    (
         "infinite",
         "features_and_labels_have_the_types_of_the_contract",
         r"expected finite values; got inf; contract: Labelled",

@@ -100,9 +100,10 @@ def test_a_new_package_works_whatever_its_name(kind, name, folder_of_packages, m
     getattr(import_module(package), f"register_{plural(kind)}")(offered.__setitem__)
     assert np.isfinite(USED[kind](resolve_name(offered[name]))).all()
     tests = runpy.run_path(str(folder / "tests" / f"test_{kind}.py"))
-    (certified,) = (found for key, found in tests.items() if key.startswith("Test"))
-    assert issubclass(certified, Conformance)
-    assert certified.name == name
+    certified = [found for key, found in tests.items() if key.startswith("Test")]
+    assert all(issubclass(each, Conformance) for each in certified)
+    assert [each.name for each in certified] == list(offered)
+    assert certified[0].name == name
     for key, function in tests.items():
         if key.startswith("test_"):
             function()

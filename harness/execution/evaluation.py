@@ -97,10 +97,11 @@ def _work(task: Task, group: Sequence[_Member], run: Run) -> Work:
 
 
 def _grouped(due: Sequence[_Member], pool: Pool) -> list[list[_Member]]:
-    """Return groups to measure together: of one backend and device, as many as there are slots, none too large.
+    """Return groups to measure together: of one backend and device, as many in all as there are slots, none too large.
 
-    A trial with third-party code is measured alone: what it does to its process reaches no other trial. On a cluster
-    the trials of a group can be measured on the same nodes.
+    More groups would be measured no sooner, and each makes the perturbed images once more. A trial with third-party
+    code is measured alone: what it does to its process reaches no other trial. On a cluster the trials of a group can
+    be measured on the same nodes.
     """
     kinds: dict[Any, list[_Member]] = {}
     for planned, spec in due:
@@ -108,7 +109,8 @@ def _grouped(due: Sequence[_Member], pool: Pool) -> list[list[_Member]]:
         kinds.setdefault(kind, []).append((planned, spec))
     groups = []
     for (*_, third_party), members in kinds.items():
-        size = 1 if third_party else min(_TOGETHER, -(-len(members) // max(pool.slots, 1)))
+        share = max(pool.slots * len(members) // len(due), 1)  # of the slots
+        size = 1 if third_party else min(_TOGETHER, -(-len(members) // share))
         groups += [members[start : start + size] for start in range(0, len(members), size)]
     return groups
 

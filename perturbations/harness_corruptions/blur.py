@@ -76,7 +76,8 @@ class MotionBlur(Corruption):
         kernels = _kernels(line(severity * images.shape[1], drawn))
         result = np.empty_like(images)
         for image, target, kernel in zip(planes(images), planes(result), kernels, strict=True):
-            correlate(image, kernel[..., None], output=target, mode="nearest")
+            for channel in range(image.shape[-1]):
+                correlate(image[..., channel], kernel, output=target[..., channel], mode="nearest")
         return result
 
     def check(self, severity: float) -> str | None:
@@ -104,7 +105,8 @@ def _kernels(points: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = ceil(np.abs(points).max())
     pixels = np.arange(-reach, reach + 1)
     down, across = (np.maximum(1 - np.abs(points[..., axis, None] - pixels), 0) for axis in (0, 1))
-    kernels: NDArray[np.float64] = np.matmul(down.transpose(0, 2, 1), across) / points.shape[1]
+    # Not by a matrix product: BLAS has kernels that round differently, and these bits are those of every environment.
+    kernels: NDArray[np.float64] = np.einsum("npk,npl->nkl", down, across) / points.shape[1]
     return kernels
 
 

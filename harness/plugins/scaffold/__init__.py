@@ -33,6 +33,9 @@ _TARGETS = {
 }
 """What a module registers: the same whatever its name is, which would else hide an import or a builtin somewhere."""
 
+_LIBRARIES = {"optimizer": "array-api-compat>=1.12", "perturbation": 'numpy>=2.1", "scipy>=1.14'}
+"""What a package needs beside harness, where that is not NumPy alone."""
+
 _PACKAGE = {
     "pyproject.toml": "package/pyproject.toml",
     "README.md": "package/README.md",
@@ -71,8 +74,10 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry, *, su
         "module": f"harness_{name.replace('-', '_')}",
         "target": _TARGETS[kind],
         "hook": f"register_{plural(kind)}",
-        "library": "array-api-compat>=1.12" if kind == "optimizer" else "numpy>=2.1",
+        "library": _LIBRARIES.get(kind, "numpy>=2.1"),
     }
+    second = '\n    register("$name-shift", "$module.perturbation:perturb_shift")' if kind == "perturbation" else ""
+    words["more"] = Template(second).substitute(words)
     _refuse_taken(kind, name, words["module"], registry)
     usage = _read(f"{kind}/usage.toml").substitute(words).rstrip()
     return _write(_PACKAGE, directory / f"harness-{name}", directory / f"harness-{name}", words | {"usage": usage})
