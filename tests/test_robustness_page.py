@@ -94,3 +94,24 @@ def test_a_run_makes_them_once(tmp_path, monkeypatch):
     assert (found[turned] != found[CLEAN]).any()
     monkeypatch.setattr(making, "perturb_samples", None)
     run_suite(tmp_path, text)  # would fail if they were made again
+
+
+def test_attacked_images_are_shown_with_what_the_network_takes_them_for(tmp_path):
+    """Clean and at each severity, as the run keeps them."""
+    made = corrupted_run(tmp_path, WRONG)
+    images = np.zeros((2, 2, SIDE, SIDE), dtype=np.uint8)
+    arrays = made.arrays("good", 1, "examples.npz") | {
+        "attacked_rows": np.array([800, 801]),
+        "attacked_conditions": np.array([0, 3]),
+        "attacked_images": images,
+        "attacked_predicted": np.array([[0, 1], [2, 1]]),
+        "attacked_confidence": np.array([[0.9, 0.8], [0.7, 0.6]], dtype=np.float32),
+    }
+    given = {"evaluation.npz": made.arrays("good", 1, "evaluation.npz"), "examples.npz": arrays}
+    made.write(made.read("good", 1).row, given)
+    (found,) = samples.attacked(read(made.directory))
+    assert found.title == "good seed 1"
+    assert [(strip.label, taken) for strip, taken in found.lines] == [
+        ("clean", "taken for a (90%), b (80%)"),
+        ("rotation 10", "taken for c (70%), b (60%)"),
+    ]

@@ -103,6 +103,7 @@ def _content(material: Material) -> dict[str, Any]:
         "robustness_sheets": shown("corruption-errors", "degradations", "robust-accuracy"),
         "severity_sheets": shown("robustness"),
         "samples": samples.sheet(material),
+        "attacked": samples.attacked(material),
         "calibration": calibration.figures(material),
         "ece": replace(errors, key="ece", title="Expected calibration error", note=calibration.NOTE),
         "speed": speed.figures(material),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.report.pictures import data_uri
 from harness.report.reading import Material
-from harness.rows import CLEAN, Condition
+from harness.rows import CLEAN, Condition, Measure
 from harness.store.samples import read_samples
 
 _OTHER = "other"
@@ -80,3 +81,43 @@ def _strip(condition: Condition, images: NDArray[np.uint8]) -> Strip:
 def beside(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Return images (height, width[, channels]) side by side, as one."""
     return np.concatenate(images, axis=1)
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """The same images clean and under each severity of the attacks on one network, with what it takes them for."""
+
+    title: str
+    lines: list[tuple[Strip, str]]
+
+
+def attacked(material: Material) -> list[Attacked]:
+    """Return the kept images of the attacks on each experiment that is looked at closely, of its first seed."""
+    found = []
+    for one in material.closer:
+        for row in one.experiment.tested[:1]:
+            if material.run.has(row.experiment, row.seed, "examples.npz"):
+                arrays = material.run.arrays(row.experiment, row.seed, "examples.npz")
+                measures = row.evaluation.measures if row.evaluation else []
+                if "attacked_images" in arrays and material.run.dataset.kind == "image":
+                    found.append(_attacked(material, f"{one.name} seed {row.seed}", arrays, measures))
+    return found
+
+
+def _attacked(
+    material: Material, title: str, arrays: Mapping[str, NDArray[Any]], measures: Sequence[Measure]
+) -> Attacked:
+    lines = []
+    for at, images, predicted, confidence in zip(
+        *(arrays[f"attacked_{name}"] for name in ("conditions", "images", "predicted", "confidence")), strict=True
+    ):
+        condition = measures[int(at)].condition
+        name = "clean" if condition == CLEAN else f"{condition.perturbation} {condition.severity:g}"
+        taken = [
+            f"{material.labels[int(label)]} ({share:.0%})" for label, share in zip(predicted, confidence, strict=True)
+        ]
+        strip = Strip(
+            name, f"{len(images)} images, {name}, taken for {', '.join(taken)}", data_uri(beside(list(images)))
+        )
+        lines.append((strip, "taken for " + ", ".join(taken)))
+    return Attacked(title, lines)
