@@ -20,6 +20,10 @@ class PluginError(Exception):
     """A plugin exited, took too long, or raised something that is not an `Exception`. The message is one line."""
 
 
+class LostError(Exception):
+    """What the trials ran on has gone: the run is interrupted, and the same command resumes. The text says what."""
+
+
 REASON_LIMIT = 1_000
 """The most characters of a foreign error's message: enough for a sentence, too few to flood a log or a row."""
 

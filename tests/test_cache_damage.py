@@ -44,7 +44,7 @@ def settled(monkeypatch):
     """Files that count as settled at once, so that a verified entry is not read again."""
     monkeypatch.setattr(identity, "SETTLED_SECONDS", -60.0)
     monkeypatch.setattr(identity, "_file_system", lambda _: "ext4")
-    monkeypatch.setattr(identity, "_boot", lambda: "this boot")
+    monkeypatch.setattr(identity, "boot", lambda: "this boot")
 
 
 def flip(path, offset=-1, mask=1):
@@ -116,13 +116,13 @@ def test_whatever_is_damaged_is_made_again(tmp_path, settled, damage, caplog):  
 def test_content_is_verified_once_while_nothing_changes(tmp_path, settled, monkeypatch):  # noqa: ARG001
     """Then its facts are compared; another boot, or an unknown one, verifies it again."""
     verified = []
-    real = entries._digest
-    monkeypatch.setattr(entries, "_digest", lambda *given: verified.append(1) or real(*given))
+    real = entries.entry_digest
+    monkeypatch.setattr(entries, "entry_digest", lambda *given: verified.append(1) or real(*given))
     entry = materialise("drawn", {}, Drawn(), tmp_path)
     for _ in range(3):
         assert materialise("drawn", {}, Drawn(), tmp_path) == entry
     assert len(verified) == 1
-    monkeypatch.setattr(identity, "_boot", lambda: "next boot")
+    monkeypatch.setattr(identity, "boot", lambda: "next boot")
     materialise("drawn", {}, Drawn(), tmp_path)
     assert len(verified) == 2
     os.utime(entry.directory / "images.npy")

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from harness.errors import LostError
 from harness.execution.dispatch import Work, together
 from harness.execution.pools import Failure, Task
-from harness.execution.pools.pool import LostError, Node, Spread
+from harness.execution.pools.pool import Node, Spread
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ class Nodes:
             return False
         self._nodes.append(self._joining.pop(0))
         return True
+
+    def processors(self):
+        """Not used here."""
+
+    def source(self, digest, spec, *, own):
+        """Not used here."""
 
     def each(self, ask):
         """Not used here."""

@@ -20,7 +20,7 @@ def settled(monkeypatch, tmp_path):
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(identity, "SETTLED_SECONDS", -60.0)
     monkeypatch.setattr(identity, "_file_system", lambda _: "ext4")
-    monkeypatch.setattr(identity, "_boot", lambda: "this boot")
+    monkeypatch.setattr(identity, "boot", lambda: "this boot")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_change_of_times_or_inode_reads_it_again(tmp_path, reads):
     [
         ("SETTLED_SECONDS", 60.0),  # it has just been written
         ("_file_system", lambda _: "nfs4"),
-        ("_boot", lambda: None),
+        ("boot", lambda: None),
         ("_EPOCH_NS", (time.time_ns() + 10**15)),  # its time of change is before any that can be
     ],
 )
@@ -106,7 +106,7 @@ def test_another_boot_reads_it_again(tmp_path, reads, monkeypatch):
     """What happened to the disk meanwhile is unknown."""
     path = large(tmp_path / "file")
     digest = identity.identity(path)
-    monkeypatch.setattr(identity, "_boot", lambda: "next boot")
+    monkeypatch.setattr(identity, "boot", lambda: "next boot")
     assert identity.identity(path) == digest
     assert len(reads) == 2
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from harness.errors import HarnessError, as_typed
 from harness.execution.fitting import without
 from harness.execution.plan import Plan
+from harness.execution.pools import Pool
+from harness.execution.pools.choice import cluster_of, pool_of
 from harness.machine.host import MOST
 from harness.plugins.loading import Registry
 from harness.store import Run
@@ -39,13 +42,30 @@ class Request:
     jobs: int | None = None
     threads: int = 1
     out: Path | None = None
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers of processes and threads that no machine has."""
+        """Refuse numbers of processes and threads that no machine has, and processes beside a cluster."""
         for name, value, least in (("jobs", self.jobs, 0), ("threads", self.threads, 1)):
             if value is not None and not (isinstance(value, int) and least <= value <= MOST):
                 msg = f"--{name} {as_typed(value, 80)}: not a whole number from {least} to {MOST}"
                 raise HarnessError(msg)
+        if self.cluster is not None and self.jobs is not None:
+            msg = f"--jobs {self.jobs} beside --cluster: a worker runs as many trials at once as it has threads"
+            raise HarnessError(msg)
+
+    @contextmanager
+    def pool(self, loaded: LoadedSuite, plugins: Registry, say: Callable[[str], None]) -> Iterator[Pool]:
+        """Yield where its trials run; what it has started ends with the block. ``say`` takes lines about a cluster.
+
+        Raises:
+            HarnessError: the cluster cannot be used.
+        """
+        with ExitStack() as stack:
+            if self.cluster is None:
+                yield stack.enter_context(pool_of(self.jobs, self.threads, plugins))
+            else:
+                yield stack.enter_context(cluster_of(self.cluster, self.threads, plugins, loaded, say))
 
     def load(self, plugins: Registry, only: Sequence[str] | None = None) -> LoadedSuite:
         """Return the suite, changed; what the ``only`` experiments need must be installed.

@@ -10,10 +10,9 @@ from os import PathLike
 from pathlib import Path
 
 from harness.api.asking import Request, planned_run
-from harness.execution.forecast import Timings, timings_path
+from harness.execution.forecast import timings_of
 from harness.execution.plan import Plan, make_plan
 from harness.execution.pools import Pool
-from harness.execution.pools.choice import pool_of
 from harness.execution.run import Outcome, execute
 from harness.execution.training import Conditions
 from harness.machine.host import host
@@ -57,21 +56,22 @@ def carry_out(
     watching: Sequence[object] = (),
     command: Sequence[str],
     moved: Callable[[Path], None] = lambda _aside: None,
+    said: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Run, Outcome]:
     """Train and test what a request asks for; return the run, and what became of its trials.
 
     ``watching``: objects whose hooks observe this run alone, as context managers around it where they are some.
     ``command``: how the run was asked for, in words, for its ``run.json``. ``moved`` is called with the place of an
-    earlier run that a fresh one moves aside.
+    earlier run that a fresh one moves aside, ``said`` with lines about a cluster.
 
-    An interrupt (`KeyboardInterrupt`) ends every process of the run and passes: finished trials are stored, and the
-    same request resumes.
+    An interrupt (`KeyboardInterrupt`) ends every process of the run and passes, as does the loss of a cluster
+    (`LostError`): finished trials are stored, and the same request resumes.
 
     Raises:
         HarnessError: the request cannot be carried out; nothing is overwritten.
     """
     terms.conditions(loaded)  # a mistake in them is found before anything is planned
-    with pool_of(request.jobs, request.threads, plugins) as pool:
+    with request.pool(loaded, plugins, said) as pool:
         made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
         if terms.fresh and (aside := set_aside(request.directory(loaded))):
             moved(aside)
@@ -102,7 +102,7 @@ def carried(
         notes = _notes(request, loaded, made, plugins, command)
         here.write_header(notes)
         with _observed(plugins, watching):
-            outcome = execute(here, made, plugins, pool, conditions, Timings(timings_path()), observers)
+            outcome = execute(here, made, plugins, pool, conditions, timings_of(pool), observers)
         here.write_header(notes | {"last_ended": now()})
     return here, outcome
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.api.asking import Request, planned_run
-from harness.execution.forecast import Timings, timings_path
+from harness.execution.forecast import timings_of
 from harness.execution.outlook import Outlook, outlook
 from harness.execution.plan import Plan, make_plan
 from harness.execution.pools import Pool
-from harness.execution.pools.choice import pool_of
 from harness.execution.smoke import probe
 from harness.machine.paths import status_of
 from harness.plugins.loading import Registry
@@ -33,17 +32,26 @@ class Foreseen:
 
 
 @contextmanager
-def foreseen(request: Request, loaded: LoadedSuite, plugins: Registry, *, probed: bool = False) -> Iterator[Foreseen]:
+def foreseen(
+    request: Request,
+    loaded: LoadedSuite,
+    plugins: Registry,
+    *,
+    probed: bool = False,
+    said: Callable[[str], None] = lambda _line: None,
+) -> Iterator[Foreseen]:
     """Yield what a run of a request would do; ``probed``: a few batches of unknown trials are trained, for their time.
+
+    ``said`` is called with lines about a cluster.
 
     Raises:
         HarnessError: the request cannot be carried out.
     """
-    with pool_of(request.jobs, request.threads, plugins) as pool:
+    with request.pool(loaded, plugins, said) as pool:
         made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
         here = planned_run(request.directory(loaded), loaded, made)
         if status_of(here.directory):
             here = take_up(here)
-        timings = Timings(timings_path())
+        timings = timings_of(pool)
         problems = probe(made, pool, timings) if probed else {}
         yield Foreseen(made, here, outlook(made, here, plugins, pool, timings, problems), problems, pool)

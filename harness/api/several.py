@@ -11,7 +11,6 @@ from harness.api.carrying import Terms, carried
 from harness.errors import HarnessError
 from harness.execution.plan import Plan, make_plan
 from harness.execution.pools import Pool
-from harness.execution.pools.choice import pool_of
 from harness.execution.run import Outcome
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
@@ -45,6 +44,7 @@ def carry_out_each(
     watching: Callable[[str], Sequence[object]] = lambda _label: (),
     command: Sequence[str],
     moved: Callable[[Path], None] = lambda _aside: None,
+    said: Callable[[str], None] = lambda _line: None,
     declined: Callable[[str, str], None] = lambda _label, _reason: None,
 ) -> list[Ended]:
     """Train and test each of a suite's datasets; return what became of each.
@@ -59,7 +59,7 @@ def carry_out_each(
     root = request.root(first)
     for loaded in suites.suites:
         terms.conditions(loaded)
-    with pool_of(request.jobs, request.threads, plugins) as pool:
+    with request.pool(first, plugins, said) as pool:
         plans, reasons = plan_each(request, suites, plugins, pool)
         for label, reason in reasons.items():
             declined(label, reason)

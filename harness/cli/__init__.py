@@ -11,7 +11,7 @@ from harness.cli.app import app
 from harness.cli.ending import leave
 from harness.cli.streams import ReaderGoneError, Streams
 from harness.cli.transfers import shown_transfers
-from harness.errors import HarnessError, escaped, shown
+from harness.errors import HarnessError, LostError, escaped, shown
 from harness.plugins.foreign import interrupt
 
 _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
@@ -63,6 +63,11 @@ def _run() -> None:
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):  # before a command could say more: while it loads, or plans
         typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except LostError as error:
+        if debug:
+            raise
+        typer.echo(f"interrupted: {_brief(str(error))}", err=True)
         sys.exit(130)
     except HarnessError as error:
         if debug:

@@ -16,7 +16,7 @@ from harness.plugins.foreign import patience
 
 COMMANDS = (
     "run", "plan", "why", "suites", "runs", "leaderboard", "report", "publish", "compare", "verify", "reproduce",
-    "plugins", "doctor", "schema", "bench", "new", "datasets", "merge", "export", "import",
+    "plugins", "doctor", "schema", "bench", "new", "datasets", "merge", "export", "import", "cluster",
 )  # fmt: skip
 """The names of the commands, in the order of ``--help``; `harness.cli.commands` has a file for each."""
 

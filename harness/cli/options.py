@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,6 +68,12 @@ Jobs = Annotated[
         help="Trials at once, a process each; 0: all in this process. Default: one a core.",
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="Run on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:4."
+    ),
+]
 Threads = Annotated[
     int, typer.Option("--threads", metavar="N", min=1, max=MOST, help="Threads for a trial's matrix products.")
 ]
@@ -106,6 +113,7 @@ def request(
     jobs: int | None = None,
     threads: int = 1,
     out: Path | None = None,
+    cluster: str | None = None,
 ) -> Request:
     """Return what a command's options ask for."""
     from harness.api.asking import Request
@@ -117,4 +125,7 @@ def request(
         except ValueError:
             msg = f"--seeds {as_typed(seeds, 80)}: not whole numbers. Separate them with commas: 1,2,3"
             raise HarnessError(msg) from None
-    return Request(suite, assignments or (), dataset, data_directory, only or (), numbers, device, jobs, threads, out)
+    if cluster is not None and not any(word.startswith(("--jobs", "-j")) for word in sys.argv):
+        jobs = None  # it comes from HARNESS_JOBS, which is for runs on this machine
+    changes = (assignments or (), dataset, data_directory, only or (), numbers)
+    return Request(suite, *changes, device, jobs, threads, out, cluster)

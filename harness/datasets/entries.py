@@ -26,7 +26,7 @@ from harness.interfaces import DataKind, LabelledStream
 from harness.machine.files import open_regular, read_regular, sync_directory, write_json
 from harness.machine.identity import recall, remember, stamp
 
-_TEMPORARY = ".new-"
+TEMPORARY = ".new-"
 """How the folder of an entry begins that is being written, or removed."""
 _FEATURES: dict[DataKind, str] = {"image": "images.npy", "vector": "features.npy"}
 _META_BYTES = 1 << 26
@@ -93,7 +93,7 @@ def verify(root: Path, digest: str) -> Meta:
     if recall(record, before) == digest:
         return meta
     try:
-        actual = _digest(directory, meta)
+        actual = entry_digest(directory, meta)
     except DamagedError:
         raise
     except Exception as error:  # besides OSError whatever NumPy comes upon in a damaged header
@@ -136,8 +136,8 @@ def only_writer(root: Path) -> Iterator[None]:
     parent = root / "datasets"
     parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root / "datasets.lock"):
-        for left in parent.glob(f"{_TEMPORARY}*"):
-            _remove(left)
+        for left in parent.glob(f"{TEMPORARY}*"):
+            remove_entry(left)
         for left in (root / "sources").glob(".*.json.*"):
             left.unlink(missing_ok=True)
         yield
@@ -153,7 +153,7 @@ def store(root: Path, stream: LabelledStream) -> str:
         HarnessError: a block is not what the contract says.
     """
     parent = root / "datasets"
-    temporary = parent / f"{_TEMPORARY}{token_hex(6)}"
+    temporary = parent / f"{TEMPORARY}{token_hex(6)}"
     temporary.mkdir()  # with the rights of any folder that its user makes; tempfile's are for them alone
     try:
         rows = len(stream.labels)
@@ -176,23 +176,23 @@ def store(root: Path, stream: LabelledStream) -> str:
         try:
             verify(root, digest)
         except DamagedError:
-            _replace(parent / digest, temporary)
+            replace_entry(parent / digest, temporary)
     finally:
-        _remove(temporary)
+        remove_entry(temporary)
     return digest
 
 
-def _replace(directory: Path, temporary: Path) -> None:
+def replace_entry(directory: Path, temporary: Path) -> None:
     """Give a new entry its name; a process that has the old one mapped keeps it."""
     if os.path.lexists(directory):
-        aside = directory.with_name(f"{_TEMPORARY}{token_hex(6)}")
+        aside = directory.with_name(f"{TEMPORARY}{token_hex(6)}")
         directory.rename(aside)
-        _remove(aside)  # first: once the new entry has its name, no later command need write, and so none tidies
+        remove_entry(aside)  # first: once the new entry has its name, no later command need write, and so none tidies
     temporary.rename(directory)
     sync_directory(directory.parent)
 
 
-def _remove(path: Path) -> None:
+def remove_entry(path: Path) -> None:
     """Remove a folder, or what is in its place; what cannot be removed is left to the next writer."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -220,7 +220,7 @@ def _hasher(rows: int, shape: tuple[int, ...], class_names: tuple[str, ...], kin
     return sha256(repr(about if kind == "image" else (*about, DTYPES[kind])).encode())
 
 
-def _digest(directory: Path, meta: Meta) -> str:
+def entry_digest(directory: Path, meta: Meta) -> str:
     """Return the digest of an entry's content, read now."""
     hasher = _hasher(meta.rows, meta.shape, meta.class_names, meta.kind)
     buffer = memoryview(bytearray(_CHUNK_BYTES))

@@ -13,6 +13,7 @@ from harness.datasets.cache import CachedDataset, obtain
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError, one_line, shown
 from harness.execution.pools import Failure, InProcess, Pool, Task
+from harness.execution.pools.pool import Spread
 from harness.interfaces import Dataset, Holding, StoredDataset
 from harness.plugins.foreign import foreign, patience
 from harness.plugins.loading import Component, Registry
@@ -75,7 +76,7 @@ def ask(pool: Pool, job: Job, about: Sequence[Component]) -> list[Any]:
 def read(
     spec: ComponentSpec, root: Path, built: Dataset, component: Component, pool: Pool, seconds: float | None = None
 ) -> CachedDataset:
-    """Return a dataset from the cache at ``root``, where it is put first if need be.
+    """Return a dataset from the cache at ``root``, where it is put first if need be; a cluster is given its source.
 
     A third party's is read in a worker, within a limit.
 
@@ -85,11 +86,20 @@ def read(
     Raises:
         HarnessError: what `harness.datasets.cache.obtain` raises, or the worker ended, or the time did.
     """
+    data = _read_here(spec, root, built, component, pool, seconds)
+    if isinstance(pool, Spread):
+        pool.source(data.info.digest, spec, own=component.own)
+    return data
+
+
+def _read_here(
+    spec: ComponentSpec, root: Path, built: Dataset, component: Component, pool: Pool, seconds: float | None
+) -> CachedDataset:
     if component.own or isinstance(pool, InProcess):
         return obtain(spec.name, spec.options, built, root, maker=component.identity)
     limit = max(DATASET_SECONDS, seconds or 0.0)
     title = f"read dataset {spec.name}"
-    result = result_of(pool, Task(_read, (spec, root), title, timeout=limit, isolated=True))
+    result = result_of(pool, Task(read_into, (spec, root), title, timeout=limit, isolated=True))
     if not isinstance(result, Failure):
         return _received(result, root)
     if result.status == "timed out":
@@ -143,7 +153,8 @@ def dataset_state(name: str, registry: Registry) -> DatasetState:
     return DatasetState("yes", holding)
 
 
-def _read(argument: tuple[ComponentSpec, Path], registry: Registry, _report: Report) -> CachedDataset:
+def read_into(argument: tuple[ComponentSpec, Path], registry: Registry, _report: Report) -> CachedDataset:
+    """Return a dataset from the cache at a root, where it is put first if need be: a job."""
     spec, root = argument
     component = registry.find("dataset", spec.name)
     built = build(component, spec.options, spec.directory)

@@ -5,7 +5,7 @@ Every trial that ends leaves a line in ``timings.jsonl`` in the cache, whatever 
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from heapq import heapreplace
@@ -15,6 +15,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
+from harness.execution.pools import Pool
+from harness.execution.pools.pool import Spread
 from harness.machine.cache import cache_root
 from harness.machine.files import append_line, checksum, open_regular
 from harness.machine.host import host
@@ -63,10 +65,14 @@ def timings_path() -> Path:
 
 
 class Timings:
-    """The timings of this machine, latest last; ``path`` is read now and appended to."""
+    """The timings of some processors, this machine's by default, latest last.
 
-    def __init__(self, path: Path) -> None:
+    ``path`` is read now and appended to.
+    """
+
+    def __init__(self, path: Path, processors: Collection[str] = ()) -> None:
         self._path = path
+        self._processors = processors or (host()["processor"],)
         self._networks: dict[tuple[str, int, str], list[Timing]] = defaultdict(list)
         self._backends: dict[tuple[str, int], list[Timing]] = defaultdict(list)
         self._recipes: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -79,7 +85,8 @@ class Timings:
             return
         # A resumed trial's history has every epoch's seconds, wherever it ran.
         per_image = row.metrics.seconds / (row.metrics.epochs * train_rows)
-        self.add(_timing(spec, row, row.metrics.epochs, per_image, row.anonymous_bytes))
+        ran_on = row.environment.get("processor", "")
+        self.add(_timing(spec, row, row.metrics.epochs, per_image, row.anonymous_bytes, ran_on))
 
     def add(self, timing: Timing) -> None:
         """Note a timing."""
@@ -118,16 +125,23 @@ class Timings:
         )
 
     def _take(self, timing: Timing) -> None:
-        if timing.processor == host()["processor"]:
+        if timing.processor in self._processors:
             self._networks[timing.backend, timing.threads, timing.network].append(timing)
             self._backends[timing.backend, timing.threads].append(timing)
             if timing.epochs:
                 self._recipes[timing.backend, timing.recipe].append(timing.epochs)
 
 
-def rehearsed(spec: TrialSpec, row: TrialRow, seconds_per_image: float, anonymous_bytes: int | None) -> Timing:
-    """Return the timing of a trial of which only some batches ran."""
-    return _timing(spec, row, 0, seconds_per_image, anonymous_bytes)
+def timings_of(pool: Pool) -> Timings:
+    """Return the timings of the machines that a pool runs on."""
+    return Timings(timings_path(), pool.processors() if isinstance(pool, Spread) else ())
+
+
+def rehearsed(
+    spec: TrialSpec, row: TrialRow, seconds_per_image: float, anonymous_bytes: int | None, processor: str = ""
+) -> Timing:
+    """Return the timing of a trial of which only some batches ran, by default on this machine's processor."""
+    return _timing(spec, row, 0, seconds_per_image, anonymous_bytes, processor)
 
 
 def makespan(seconds: Sequence[float], slots: int) -> float:
@@ -152,9 +166,11 @@ def estimates(known: Sequence[tuple[int, Forecast | None]]) -> list[float]:
     return [forecast.seconds if forecast else rate * cost for cost, forecast in known]
 
 
-def _timing(spec: TrialSpec, row: TrialRow, epochs: int, per_image: float, memory: int | None) -> Timing:
+def _timing(
+    spec: TrialSpec, row: TrialRow, epochs: int, per_image: float, memory: int | None, processor: str
+) -> Timing:
     return Timing(
-        processor=host()["processor"],
+        processor=processor or host()["processor"],
         backend=spec.backend,
         threads=spec.context.threads,
         network=_digest(spec),

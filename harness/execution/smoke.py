@@ -45,7 +45,8 @@ def probe(plan: Plan, pool: Pool, timings: Timings) -> dict[str, str]:
         if isinstance(result, Failure):
             problems[planned.row.experiment] = f"{result.of_row}: {result.reason}"
         elif planned.spec:
-            timings.add(rehearsed(planned.spec, planned.row, result.seconds_per_image, result.anonymous_bytes))
+            measured = (result.seconds_per_image, result.anonymous_bytes, result.processor)
+            timings.add(rehearsed(planned.spec, planned.row, *measured))
     return problems
 
 

@@ -65,10 +65,10 @@ def stamp(paths: Iterable[Path]) -> Stamp | None:
     It cannot on other systems than Linux, on network and foreign file systems, or when a file changed a moment ago,
     in the future or before 1980.
     """
-    boot = _boot()
-    if boot is None:
+    since = boot()
+    if since is None:
         return None
-    facts: Stamp = {"boot": boot}
+    facts: Stamp = {"boot": since}
     now = time.time()
     for path in paths:
         try:
@@ -112,7 +112,7 @@ def remember(record: Path, before: Stamp | None, digest: str) -> None:
         return
 
 
-def _boot() -> str | None:
+def boot() -> str | None:
     """Return what identifies the machine since its last start; None where that is unknown."""
     if sys.platform != "linux":
         return None

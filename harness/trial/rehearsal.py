@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from harness.datasets.splits import Split
-from harness.machine.host import anonymous_bytes
+from harness.machine.host import anonymous_bytes, host
 from harness.machine.threads import limited
 from harness.plugins.loading import Registry
 from harness.seeding import initial_state
@@ -40,6 +40,8 @@ class Rehearsed:
 
     seconds_per_image: float
     anonymous_bytes: int | None
+    processor: str = ""
+    """The processor that it ran on."""
 
 
 def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehearsed:
@@ -69,7 +71,7 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
             measures(predictions[0], spec.perturbations, trial.network.classes, trial.unavailable)
         finally:
             network.close()
-    return Rehearsed(trained.metrics.seconds / rows, anonymous_bytes())
+    return Rehearsed(trained.metrics.seconds / rows, anonymous_bytes(), host()["processor"])
 
 
 def _unreported(_record: object) -> None:

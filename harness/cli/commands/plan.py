@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.options import (
     Assignments,
+    Cluster,
     DataDirectory,
     DatasetName,
     Device,
@@ -40,6 +42,7 @@ def plan(
     seeds: Seeds = None,
     device: Device = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
     threads: Threads = 1,
     out: Out = None,
     probe: Annotated[
@@ -72,12 +75,13 @@ def plan(
         jobs=jobs,
         threads=threads,
         out=out,
+        cluster=cluster,
     )
     suites = asked.load_all(plugins)
     problems, unusable = False, []
     for loaded in suites.suites:
         try:
-            with foreseen(asked, loaded, plugins, probed=probe) as ahead:
+            with foreseen(asked, loaded, plugins, probed=probe, said=partial(say, err=True)) as ahead:
                 problems |= bool(ahead.problems)
                 _show_plan(loaded, ahead)
                 if smoke:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import (
     Assignments,
+    Cluster,
     DataDirectory,
     DatasetName,
     Device,
@@ -23,7 +25,7 @@ from harness.cli.options import (
     settle,
 )
 from harness.cli.printing import say
-from harness.errors import as_typed
+from harness.errors import LostError, as_typed
 from harness.plugins.foreign import interrupt
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def run(
     seeds: Seeds = None,
     device: Device = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
     threads: Threads = 1,
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="30m", help="Limit for each trial: 90s, 30m, 2h; 90 is 90s.")
@@ -80,6 +83,7 @@ def run(
         jobs=jobs,
         threads=threads,
         out=out,
+        cluster=cluster,
     )
     suites = asked.load_all(plugins)
     loaded = suites.suites[0]
@@ -97,19 +101,21 @@ def run(
             say(f"dataset {label}", err=True)
         return [display(quiet=quiet)]
 
+    said = (lambda _line: None) if quiet else partial(say, err=True)
     try:
         if suites.labels:
             ended = carry_out_each(
                 asked, suites, plugins, terms, observers, watching=watching, command=words, moved=moved,
-                declined=lambda label, reason: say(f"dataset {label} is left out: {reason}", err=True),
+                said=said, declined=lambda label, reason: say(f"dataset {label} is left out: {reason}", err=True),
             )  # fmt: skip
         else:
             run, outcome = carry_out(
-                asked, loaded, plugins, terms, observers, watching=watching(""), command=words, moved=moved
+                asked, loaded, plugins, terms, observers, watching=watching(""), command=words, moved=moved, said=said
             )
             ended = [Ended("", run, outcome)]
-    except KeyboardInterrupt:
-        say(f"interrupted: finished trials are in {as_typed(directory)}; the same command resumes", err=True)
+    except (KeyboardInterrupt, LostError) as interruption:
+        why = f"{interruption}. Finished" if isinstance(interruption, LostError) else "finished"
+        say(f"interrupted: {why} trials are in {as_typed(directory)}; the same command resumes", err=True)
         raise typer.Exit(130) from None
     finally:
         _say_faults(plugins if quiet else None, observers)

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from harness.plugins.options import ComponentSpec
 from harness.trial.tasks import Report, Task
 
 T = TypeVar("T")
@@ -15,8 +16,10 @@ Abilities = Mapping[str, tuple[str, ...]]
 class Pool(Protocol):
     """Takes tasks and gives futures of their result, or of a `Failure`: a future never raises what a job raised."""
 
-    slots: int
-    """Tasks that run at a time."""
+    @property
+    def slots(self) -> int:
+        """Tasks that run at a time."""
+        ...
 
     def submit(self, task: Task, report: Report | None = None) -> Future[Any]:
         """Start a task; at most ``slots`` are under way. ``report`` is called, within `wait`, with what the job says.
@@ -32,10 +35,6 @@ class Pool(Protocol):
     def stop(self) -> None:
         """End whatever runs, at once; the pool is not used afterwards, but may be stopped again."""
         ...
-
-
-class LostError(Exception):
-    """What a pool runs on has gone: the run is interrupted, and the same command resumes. The text says what."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,14 @@ class Spread(Pool, Protocol):
 
     def devices(self, node: Node, needs: Sequence[str]) -> tuple[str, ...]:
         """Return the devices of a node on which it can do all that is needed; empty if it cannot."""
+        ...
+
+    def processors(self) -> set[str]:
+        """Return the models of the nodes' processors."""
+        ...
+
+    def source(self, digest: str, spec: ComponentSpec, *, own: bool) -> None:
+        """Take note of what a dataset is made from; ``own``: by a plugin of harness."""
         ...
 
     def each(self, ask: Callable[[Pool], T]) -> dict[str, T]:

@@ -5,6 +5,7 @@ is killed breaks nothing for the others, and nothing is needed but the interpret
 """
 
 import pickle
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -55,11 +56,15 @@ class Processes:
     """Runs tasks in ``slots`` processes, which stay for the next one.
 
     A process that is not ready within ``start_seconds``, or cannot be started at all, fails its task with the reason.
+    ``environment``: variables of the processes that differ from this process's, None where they lack one.
     """
 
-    def __init__(self, slots: int, start_seconds: float = START_SECONDS) -> None:
+    def __init__(
+        self, slots: int, start_seconds: float = START_SECONDS, environment: Mapping[str, str | None] | None = None
+    ) -> None:
         self.slots = slots
         self._start_seconds = start_seconds
+        self._environment = environment or {}
         self._messages: SimpleQueue[Message] = SimpleQueue()
         self._processes: list[Process] = []
         self._free: list[Process] = []
@@ -104,6 +109,7 @@ class Processes:
         for process in self._leaving:
             process.join()
         self._leaving = []
+        self._running.clear()  # another thread may wait: it waits for nothing any more
 
     def _failed_early(self, failure: Failure) -> Future[Any]:
         future: Future[Any] = Future()
@@ -112,7 +118,7 @@ class Processes:
         return future
 
     def _new_process(self, task: Task) -> Process:
-        process = Process(self._messages, third_party=task.isolated)
+        process = Process(self._messages, self._environment, third_party=task.isolated)
         self._processes.append(process)
         return process
 

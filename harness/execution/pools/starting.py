@@ -4,6 +4,7 @@ import os
 import pickle
 import threading
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 from subprocess import PIPE
@@ -35,11 +36,13 @@ class Process:
     """Starts a worker and passes tasks to it; what it says goes to ``messages``.
 
     One thread starts the process, writes to it and stays until its end: Linux kills a worker when the thread that
-    started it ends (`end_with_parent`), so that must not be a passing one. ``third_party``: whether the process may
-    load third-party plugins.
+    started it ends (`end_with_parent`), so that must not be a passing one. ``environment``: as `Processes` has it.
+    ``third_party``: whether the process may load third-party plugins.
     """
 
-    def __init__(self, messages: "SimpleQueue[Message]", *, third_party: bool) -> None:
+    def __init__(
+        self, messages: "SimpleQueue[Message]", environment: Mapping[str, str | None], *, third_party: bool
+    ) -> None:
         self.begun_at = monotonic()
         """When its start began, and then when its task did, by `time.monotonic`."""
         self.ready = False
@@ -47,9 +50,10 @@ class Process:
         """The number of the task that it works on."""
         self.silent = False
         """Whether all that it said has been taken from ``messages``."""
-        self._environment = os.environ | {VETTED: "1"}
+        variables = {**os.environ, **environment, VETTED: "1"}
         if not third_party:
-            self._environment[DISABLE] = f"{os.environ.get(DISABLE, '')},*"
+            variables[DISABLE] = f"{variables.get(DISABLE) or ''},*"
+        self._environment = {name: value for name, value in variables.items() if value is not None}
         self._messages = messages
         self._frames: SimpleQueue[bytes | None] = SimpleQueue()
         self._child: Child | None = None

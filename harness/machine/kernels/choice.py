@@ -54,17 +54,22 @@ def settle_kernel(say: Callable[[str], None] = lambda _text: None) -> Kernel | N
     The first call on a machine with a NumPy measures, after a call of ``say``. Return the measured kernels, None if
     `TUNING_OFF` or `VARIABLE` is set, or no measurement succeeded.
     """
+    kernel = best_kernel(say)
+    if kernel and kernel.fastest:
+        os.environ[VARIABLE] = kernel.fastest
+    return kernel
+
+
+def best_kernel(say: Callable[[str], None] = lambda _text: None) -> Kernel | None:
+    """Return the kernels of this machine, measured if they are not known. `settle_kernel` sets the fastest."""
     if os.environ.get(TUNING_OFF) or os.environ.get(VARIABLE):
         return None
     kernel = chosen()
     if kernel is None:
         say("measuring the kernels of NumPy's matrix products, once for this machine (--no-tune skips this)")
         kernel = _measure()
-        if kernel is None:
-            return None
-        keep(_FILE, machine_with("numpy"), asdict(kernel))
-    if kernel.fastest:
-        os.environ[VARIABLE] = kernel.fastest
+        if kernel is not None:
+            keep(_FILE, machine_with("numpy"), asdict(kernel))
     return kernel
 
 

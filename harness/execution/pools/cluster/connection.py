@@ -1,0 +1,120 @@
+"""The connection to a cluster: an address, a scheduler file, or processes of this machine."""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError, as_typed, one_line
+from harness.machine.files import read_json
+from harness.machine.host import MOST
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+ANSWER_SECONDS = 5.0
+"""How long a scheduler may take to answer."""
+LOCAL = "local:"
+_INSTALL = "pip install 'nn-harness[dask]'"
+
+
+@contextmanager
+def connected(address: str, say: Callable[[str], None]) -> "Iterator[Client]":
+    """Yield a client of a cluster, and let go of it; local processes end with the block.
+
+    Raises:
+        HarnessError: there is no cluster of that address that can be used.
+    """
+    if find_spec("distributed") is None:
+        msg = f"--cluster needs the extra dask: {_INSTALL} installs it"
+        raise HarnessError(msg)
+    with ExitStack() as stack:
+        if address.startswith(LOCAL):
+            from harness.execution.pools.cluster.local import local_cluster
+
+            scheduler = stack.enter_context(local_cluster(_count(address), say))
+        else:
+            scheduler = address if "://" in address else _of_file(address)
+        client = _client(scheduler, as_typed(address, 200))
+        try:
+            yield client
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                client.close(timeout=2)
+
+
+def _count(address: str) -> int:
+    text = address.removeprefix(LOCAL)
+    if text.isdecimal() and 1 <= int(text) <= MOST:
+        return int(text)
+    msg = f"--cluster {as_typed(address, 80)}: not a number of processes from 1 to {MOST}. Write local:4"
+    raise HarnessError(msg)
+
+
+def _of_file(address: str) -> str:
+    """Return the address in a scheduler file.
+
+    Raises:
+        HarnessError: it is not one.
+    """
+    shown = as_typed(address, 200)
+    forms = "Give tcp://HOST:PORT, a scheduler file, or local:4"
+    try:
+        content: Any = read_json(Path(address))
+    except json.JSONDecodeError:
+        content = None
+    except OSError as error:
+        msg = f"--cluster {shown}: {error.strerror}. {forms}"
+        raise HarnessError(msg) from None
+    except ValueError:
+        content = None
+    scheduler = content.get("address") if isinstance(content, dict) else None
+    if not isinstance(scheduler, str) or "://" not in scheduler:
+        msg = f"--cluster {shown}: not a scheduler file, which 'dask scheduler --scheduler-file FILE' writes. {forms}"
+        raise HarnessError(msg)
+    return scheduler
+
+
+def _client(scheduler: str, shown: str) -> "Client":
+    from distributed import Client
+
+    # What Dask logs of lost connections, harness says in one line.
+    for name in ("distributed", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dask's, of versions: compared below
+        try:
+            client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False, name="harness")
+        except ImportError as error:
+            msg = f"--cluster {shown}: {one_line(error)}"
+            raise HarnessError(msg) from None
+        except Exception as error:  # whatever Dask raises for an address that is none, or no scheduler's
+            if not isinstance(error, OSError | TimeoutError):
+                msg = f"--cluster {shown}: no Dask scheduler can be reached there: {one_line(error)}"
+                raise HarnessError(msg) from error
+            msg = (
+                f"--cluster {shown}: no Dask scheduler answered within {ANSWER_SECONDS:g} s. "
+                "'dask scheduler' starts one and prints its address"
+            )
+            raise HarnessError(msg) from error
+    try:
+        theirs = client.run_on_scheduler(version, "distributed")
+    except Exception as error:
+        client.close(timeout=2)
+        msg = f"--cluster {shown}: its scheduler does not say which version it is: {one_line(error)}"
+        raise HarnessError(msg) from error
+    ours = version("distributed")
+    if theirs != ours:
+        client.close(timeout=2)
+        msg = (
+            f"--cluster {shown}: its scheduler has distributed {theirs}, and this environment {ours}. "
+            "Install the same version in both"
+        )
+        raise HarnessError(msg)
+    return client

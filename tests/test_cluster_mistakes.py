@@ -1,0 +1,85 @@
+"""Mistakes of ``--cluster``: one line each, and exit code 2."""
+
+import pytest
+
+from harness.api.asking import Request
+from harness.errors import HarnessError
+from tests.command_line import module
+
+pytest.importorskip("distributed")
+
+from harness.execution.pools.cluster import connection
+
+
+def refusal(address):
+    """Return what is said of an address."""
+    with pytest.raises(HarnessError) as caught, connection.connected(address, print):
+        pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch):
+    """Nothing else is tried."""
+    monkeypatch.setattr(connection, "find_spec", lambda _name: None)
+    assert refusal("tcp://127.0.0.1:1") == (
+        "--cluster needs the extra dask: pip install 'nn-harness[dask]' installs it"
+    )
+
+
+@pytest.mark.parametrize("text", ["local:0", "local:two", "local:", "local:-1", "local:99999"])
+def test_a_number_of_local_processes_is_one(text):
+    """From 1 on."""
+    assert refusal(text) == f"--cluster {text}: not a number of processes from 1 to 4096. Write local:4"
+
+
+def test_a_scheduler_file_is_one(tmp_path):
+    """Missing, of another content, or a folder."""
+    missing, other = tmp_path / "missing.json", tmp_path / "other.json"
+    assert refusal(str(missing)) == (
+        f"--cluster {missing}: No such file or directory. Give tcp://HOST:PORT, a scheduler file, or local:4"
+    )
+    for content in ("", "{", "[]", "{}", '{"address": 5}', '{"address": "nowhere"}'):
+        other.write_text(content)
+        assert refusal(str(other)) == (
+            f"--cluster {other}: not a scheduler file, which 'dask scheduler --scheduler-file FILE' writes. "
+            "Give tcp://HOST:PORT, a scheduler file, or local:4"
+        )
+
+
+def test_an_address_where_nothing_listens_is_said_after_a_while(monkeypatch):
+    """Five seconds, of which the test waits a part."""
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.3)
+    assert refusal("tcp://127.0.0.1:1") == (
+        "--cluster tcp://127.0.0.1:1: no Dask scheduler answered within 0.3 s. "
+        "'dask scheduler' starts one and prints its address"
+    )
+
+
+def test_an_address_that_is_none_is_said(monkeypatch):
+    """A protocol that Dask does not know."""
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.3)
+    assert refusal("smtp://127.0.0.1:1").startswith(
+        "--cluster smtp://127.0.0.1:1: no Dask scheduler can be reached there: ValueError: unknown address scheme"
+    )
+
+
+def test_jobs_beside_a_cluster_are_refused():
+    """Workers say how many trials run at once."""
+    with pytest.raises(HarnessError) as caught:
+        Request("full", jobs=2, cluster="local:2")
+    assert str(caught.value) == ("--jobs 2 beside --cluster: a worker runs as many trials at once as it has threads")
+
+
+@pytest.mark.slow
+def test_the_command_ends_with_code_2_and_one_line(tmp_path):
+    """Whatever is wrong; HARNESS_JOBS is for runs on this machine, and is passed over."""
+    for arguments, answer in (
+        (("--cluster", "tcp://127.0.0.1:1"), "no Dask scheduler answered within 5 s"),
+        (("--cluster", "local:2", "--jobs", "2"), "--jobs 2 beside --cluster"),
+    ):
+        said = module("harness", "run", "quick", *arguments, cwd=tmp_path, code=2, HARNESS_JOBS="3")
+        errors = [line for line in said.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1
+        assert answer in errors[0]
+        assert "Traceback" not in said
