@@ -77,8 +77,12 @@ def run_started(run: Mapping[str, Any]) -> None:
     """Observe that trials are about to run.
 
     Called once a run, in the driver. Like all hooks below, it is called in a thread that each plugin has, in the order
-    of what happened. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already done), ``pending`` (to be
-    trained), ``predicted_seconds`` (of their training; None where nothing like it has run here).
+    of what happened. All arguments are what JSON has: dicts, lists, texts, numbers, None. Other observers are given
+    the same objects, so they are not to be changed. ``run``: ``directory``, ``trials`` (planned), ``reused`` (already
+    done), ``pending`` (to be trained), ``predicted_seconds`` (of their training; None where nothing like it has run
+    here), ``suite`` (complete, as ``run.json`` has it), ``dataset`` (``name``, ``title``, ``digest``, ``rows``,
+    ``classes``, ``class_names``, ``sizes`` of train, val and test, ``split``, ``shape``, ``kind``, …),
+    ``environment`` (system, processor, cores, Python) and ``harness``, its version.
     """
 
 
@@ -87,7 +91,8 @@ def trial_started(trial: Mapping[str, Any]) -> None:
     """Observe that a trial begins.
 
     Called in the driver, once for each time that a trial begins: again after `trial_lost`, when it is run once more.
-    ``trial``: ``experiment``, ``seed``, ``backend``, ``epochs`` (at most).
+    ``trial``: ``experiment``, ``seed``, ``backend``, ``epochs`` (at most), ``parameters`` (their number),
+    ``settings`` (the experiment's, complete, as rows have them).
     """
 
 
@@ -139,5 +144,7 @@ def trial_evaluated(row: Mapping[str, Any]) -> None:
 def run_finished(run: Mapping[str, Any]) -> None:
     """Observe the end of a run.
 
-    Called once, in the driver. ``run`` as in `run_started`, and ``statuses``: how many rows have each status.
+    Called once, in the driver, interrupted or not. ``run`` as in `run_started`, and ``statuses``: how many rows have
+    each status; ``files``: the paths of what there is, ``run`` (``run.json``), ``sums`` (what leaderboards compare
+    from) and ``trials``, of each trial and ensemble that has a row its ``experiment``, ``seed``, ``row`` and ``files``.
     """

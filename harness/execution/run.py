@@ -1,10 +1,9 @@
 """Runs a plan: trains what has no row that serves, chooses the finalists, measures them, and keeps every row."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from harness.execution import announced
 from harness.execution.dispatch import Stopped
 from harness.execution.ensembles import answer_all
 from harness.execution.evaluation import evaluate_all
@@ -73,13 +72,8 @@ def execute(
         rows[planned.row.experiment, planned.row.seed] = settle(run, planned, lookup)
         if lookup.row is None and planned.spec:
             pending.append(planned)
-    about: dict[str, Any] = {
-        "directory": str(run.directory),
-        "trials": len(plan.trials),
-        "reused": sum(row.status == "done" for row in rows.values()),
-        "pending": len(pending),
-        "predicted_seconds": _predicted(foreknown(pending, timings, plan.dataset.sizes["train"]), pool.slots),
-    }
+    predicted = _predicted(foreknown(pending, timings, plan.dataset.sizes["train"]), pool.slots)
+    about = announced.begun(run, list(rows.values()), pending, predicted)
     observers.run_started(run=about)
     together: list[TrialRow] = []
     patience = INTERRUPTED_SECONDS
@@ -98,7 +92,7 @@ def execute(
         patience = END_SECONDS
         pool.stop()
     finally:
-        observers.run_finished(run=about | {"statuses": dict(Counter(row.status for row in rows.values()))})
+        observers.run_finished(run=announced.ended(run, about, rows.values(), together))
         observers.close(patience)
     return Outcome([*rows.values(), *together], damaged, stale, observers.faulty)
 

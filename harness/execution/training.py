@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
 
+from harness.execution import announced
 from harness.execution.dispatch import Stopped, Work, together
 from harness.execution.forecast import Forecast, Timings, estimates
 from harness.execution.plan import PlannedTrial
@@ -74,11 +74,7 @@ def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observer
         with suppress(OSError):
             log = run.log(planned.row.experiment, planned.row.seed)
             append_line(log, f"{failure.reason}: the trial will run once more, {where}")
-        observers.trial_lost(trial=_about(planned.spec), reason=failure.reason)
-
-
-def _about(spec: TrialSpec) -> dict[str, Any]:
-    return {"experiment": spec.experiment, "seed": spec.seed, "backend": spec.backend, "epochs": spec.epochs}
+        observers.trial_lost(trial=announced.trial(planned), reason=failure.reason)
 
 
 def _longest_first(run: Run, pending: Sequence[PlannedTrial], timings: Timings | None) -> list[PlannedTrial]:
@@ -119,14 +115,13 @@ def _run(
 
 def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers, conditions: Conditions) -> Work:
     experiment, seed = spec.experiment, spec.seed
-    about = _about(spec)
 
     def report(said: object) -> None:
         record = received.epoch(said)
         if record:
-            observers.epoch_finished(trial=about, epoch=asdict(record))
+            observers.epoch_finished(trial=announced.trial(planned), epoch=asdict(record))
         elif text := received.remark(said):
-            observers.trial_remarked(trial=about, remark=text)
+            observers.trial_remarked(trial=announced.trial(planned), remark=text)
 
     spec = replace(spec, checkpoint=(run.checkpoint(experiment, seed).absolute(), conditions.checkpoint_seconds))
     task = Task(
@@ -140,7 +135,7 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
     return Work(
         task,
         planned.devices,
-        started=lambda: observers.trial_started(trial=about),
+        started=lambda: observers.trial_started(trial=announced.trial(planned)),
         report=report,
         needs=planned.needs,
         share=run.suite.suite.share_device,
