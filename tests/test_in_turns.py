@@ -1,4 +1,4 @@
-"""``scripts/in_turns.py``: two versions in turns, here one and the same."""
+"""Scripts that measure processor time: two versions in turns, here one and the same; backends beside peers."""
 
 import subprocess
 import sys
@@ -37,3 +37,13 @@ def test_it_explains_itself():
     """Without arguments."""
     done = in_turns()
     assert done.stderr == "python scripts/in_turns.py BEFORE AFTER ROUNDS SUITE [OPTIONS]\n"
+
+
+def test_processor_time_has_backends_and_peers():
+    """Four lines of rates, two of ratios."""
+    pytest.importorskip("torch")
+    command = [sys.executable, SCRIPT.with_name("processor_time.py"), "M4a", "128", "1"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "numpy", "torch-eager", "torch", "torch-dataloader", "numpy ÷ torch-eager", "torch ÷ torch-dataloader",
+    ]  # fmt: skip
