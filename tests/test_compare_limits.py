@@ -30,16 +30,14 @@ def test_every_pair_of_trials_must_have_the_same_split(tmp_path):
     first = made(tmp_path / "a", basis={"split": "a" * 64})
     second = made(tmp_path / "b", basis={"split": "b" * 64})
     mixed = made(tmp_path / "c", {("B", 2): {"basis": {"split": "b" * 64}}}, basis={"split": "a" * 64})
-    said = (
-        r"a/run and .*b/run split their images otherwise in A seed 1 \(aaaaaaaaaaaa and bbbbbbbbbbbb\): their metrics"
-    )
+    said = r"a/run and .*b/run split their rows otherwise in A seed 1 \(aaaaaaaaaaaa and bbbbbbbbbbbb\): their metrics"
     with pytest.raises(HarnessError, match=said):
         compare_runs(first, second)
     for run in (first, second):
         rmtree(run.trial_directory("B", 1))
     with pytest.raises(HarnessError, match=said):
         compare_runs(first, second)
-    with pytest.raises(HarnessError, match=r"split their images otherwise in B seed 2"):
+    with pytest.raises(HarnessError, match=r"split their rows otherwise in B seed 2"):
         compare_runs(first, mixed)
     rmtree(mixed.trial_directory("B", 2))
     assert compare_runs(first, mixed).seeds == {"A": [1, 2]}

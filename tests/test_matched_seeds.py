@@ -163,7 +163,7 @@ def test_a_relation_within_its_interval_is_undecided(load, relation, shown, verd
     (table,) = verdict_tables(found, "mine", "digits")
     assert shown in render_all([table], "terminal")
     assert "±: SD over seeds." in table.note
-    assert ("Undecided: not significant (5 %, Holm) at these seeds and images." in table.note) == (
+    assert ("Undecided: not significant (5 %, Holm) at these seeds and test rows." in table.note) == (
         verdict == "undecided"
     )
     record = json.loads(render_all([table], "json"))[table.key]["rows"][0]

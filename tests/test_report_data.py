@@ -124,13 +124,13 @@ def test_an_image_of_a_confused_pair_is_shown_once_with_how_many_seeds_took_it_s
     for shown in pairs(material, one):
         truth, predicted = (material.labels.index(name) for name in (shown.truth, shown.predicted))
         took = sum(((each["labels"] == truth) & (each["predicted"][0] == predicted)).astype(int) for each in kept)
-        assert (shown.images, shown.times) == ((took > 0).sum(), took.sum())
+        assert (shown.rows, shown.times) == ((took > 0).sum(), took.sum())
         assert len({image for image, _ in shown.examples}) == len(shown.examples)
         seeds = [count for _, count in shown.examples]
         assert seeds == sorted(seeds, reverse=True)
         assert set(seeds) <= set(took.tolist())
         shared += sum(count > 1 for count in seeds)
-        assert f"{shown.images} images, {shown.times} times in 3 seeds, {shown.share:.1%}" in page.text
+        assert f"{shown.rows} images, {shown.times} times in 3 seeds, {shown.share:.1%}" in page.text
     assert shared
 
 

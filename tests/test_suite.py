@@ -112,8 +112,8 @@ BAD = {
         "mine.toml: dataset.name: unknown dataset 'digit'. Did you mean 'digits'?",
     ),
     "unknown perturbation": (
-        GOOD + '[[robustness]]\nperturbation = "gaussian"\nseverities = [0.1]\n',
-        "mine.toml: robustness[0].perturbation: unknown perturbation 'gaussian'. Did you mean 'gaussian_noise'?",
+        GOOD + '[[robustness]]\nperturbation = "gauss_noise"\nseverities = [0.1]\n',
+        "mine.toml: robustness[0].perturbation: unknown perturbation 'gauss_noise'. Did you mean 'gaussian_noise'?",
     ),
     "no experiments": ('[suite]\nname = "mine"\n', "mine.toml: experiments: has none."),
     "no suite table": ("[experiments.A]\nhidden_layers = [3]\n", "mine.toml: suite: is missing"),

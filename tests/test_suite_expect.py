@@ -209,8 +209,8 @@ BAD = {
         "expect[0].metric: 'seconds' depends on the machine. Expect a relation within the run instead",
     ),
     "unknown perturbation": (
-        changed(NOISE, '"gaussian_noise"', '"gaussian"'),
-        "expect[0].perturbation: unknown perturbation 'gaussian'. Did you mean 'gaussian_noise'?",
+        changed(NOISE, '"gaussian_noise"', '"gauss_noise"'),
+        "expect[0].perturbation: unknown perturbation 'gauss_noise'. Did you mean 'gaussian_noise'?",
     ),
     "a perturbation without severity": (
         changed(changed(NOISE, "severity = [0.1, 0.2]\n", ""), "[0.8, 0.7]", "0.8"),

@@ -13,7 +13,7 @@ MISSING = TINY.replace(
     'activation = "silu"', 'activation = "silu"\noptimizer = { name = "lookahead", learning_rate = 0.1 }'
 )
 FOREIGN = TINY.replace("[experiments.B]", '[experiments.B]\nbackend = "elsewhere"').replace("epochs = 3", "epochs = 1")
-UNTESTED = FOREIGN.replace('"gaussian_noise"', '"fog"')
+UNTESTED = FOREIGN.replace('"gaussian_noise"', '"haze"')
 
 
 def loaded(tmp_path, text, only=()):
@@ -50,7 +50,7 @@ def test_a_perturbation_is_needed_by_what_may_be_tested(tmp_path):
     text = UNTESTED.replace('two = { best_of = "[BC]" }', 'two = { best_of = "B" }')
     assert loaded(tmp_path, text, ["C"]).lacking.keys() == {"B"}
     for only in (["A"], ["A", "C"]):
-        with pytest.raises(HarnessError, match=r"robustness\[0\]\.perturbation: unknown perturbation 'fog'"):
+        with pytest.raises(HarnessError, match=r"robustness\[0\]\.perturbation: unknown perturbation 'haze'"):
             loaded(tmp_path, text, only)
 
 

@@ -40,7 +40,8 @@ source = "the last release"
 def steps(name):
     """Return the script of each step of a workflow, by its name."""
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())["jobs"]
-    return {step["name"]: step["run"] for job in jobs.values() for step in job["steps"] if "run" in step}
+    scripts = [step for job in jobs.values() for step in job["steps"] if "run" in step]
+    return {step.get("name", step["run"]): step["run"] for step in scripts}
 
 
 def ran(script, folder, **environment):

@@ -114,6 +114,11 @@ def without(suite: Suite, perturbations: Collection[str]) -> Suite:
     return suite.model_copy(update={"robustness": tests, "expect": expect})
 
 
+def untested(suite: Suite) -> Suite:
+    """Return a suite without its tests: where nothing is tested, their perturbations need not be installed."""
+    return suite.model_copy(update={"robustness": []})
+
+
 def _check_last_batch(loaded: LoadedSuite, name: str, network: NetworkSpec, rows: int) -> None:
     """Refuse a batch norm over a last batch of one row, which has no variance."""
     if rows % network.batch_size == 1 and any(kind.smallest_batch > 1 for kind in kinds_of(network.layers)):

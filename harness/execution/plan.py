@@ -9,7 +9,7 @@ from harness.datasets.splits import SETS
 from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.execution.apart import read
 from harness.execution.attacks import attacks_of, check_attacks, unattackable
-from harness.execution.fitting import check_perturbations, families, fitted_network, scale_of, without
+from harness.execution.fitting import check_perturbations, families, fitted_network, scale_of, untested, without
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
 from harness.execution.recipes import loss_spec, optimizer_spec
@@ -19,7 +19,7 @@ from harness.plugins.loading import Kind, Registry
 from harness.plugins.options import ComponentSpec
 from harness.rows import TrialRow
 from harness.suite import LoadedSuite, Suite
-from harness.suite.finalists import chosen, matching
+from harness.suite.finalists import chosen, matching, may_be_tested
 from harness.text import counted, seconds
 from harness.trial.fingerprints import INTERFACE, perturbation_components, stamped
 from harness.trial.jobs import split_of
@@ -121,7 +121,8 @@ def make_plan(
     answers = dict(zip(questions, ask(pool, registry, list(questions.values())), strict=True))
     _check_device(device, list(questions.values()), list(answers.values()))
     tested = without(suite, left_out)
-    attacks = attacks_of(tested, registry)
+    measured = tested if may_be_tested(suite, experiments) else untested(tested)
+    attacks = attacks_of(measured, registry)
     if not only:
         check_attacks(loaded, attacks, answers)
     trials = []
@@ -162,7 +163,7 @@ def make_plan(
             needs = (answer.needs,) if answer.needs else ()
             trials.append(PlannedTrial(row, spec, answer.devices, needs))
     tests = perturbation_components(tested.robustness, registry)
-    return Plan(data, trials, tests, families(tested, registry), attacks, left_out)
+    return Plan(data, trials, tests, families(measured, registry), attacks, left_out)
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:
