@@ -121,8 +121,7 @@ def make_plan(
     answers = dict(zip(questions, ask(pool, registry, list(questions.values())), strict=True))
     _check_device(device, list(questions.values()), list(answers.values()))
     tested = without(suite, left_out)
-    measured = tested if may_be_tested(suite, experiments) else untested(tested)
-    attacks = attacks_of(measured, registry)
+    attacks = attacks_of(measured := tested if may_be_tested(suite, experiments) else untested(tested), registry)
     if not only:
         check_attacks(loaded, attacks, answers)
     trials = []
