@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-CLOCK = {"seconds", "samples_per_second", "validation_seconds", "anonymous_bytes", "contended"}
-"""What a clock or a process says of itself: no two runs agree on it."""
+CLOCK = {"seconds", "samples_per_second", "validation_seconds", "anonymous_bytes", "contended", "node"}
+"""What a clock, a process or a node says of itself: no two runs agree on it."""
 HEADER = {"format", "suite", "dataset", "planned"}
 """What a run's header says of what it holds; the rest says when, where and by which command it came about."""
 

@@ -64,6 +64,8 @@ class Session:
         self._topic = settings.topic
         self._key = session_key(settings)
         self._orders: dict[str, _Under] = {}
+        self._left: set[str] = set()
+        """The keys of orders that have run, whose files the driver may not have fetched yet."""
         self.over = threading.Event()
         self.folder = Path(worker.local_directory).absolute() / settings.topic
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -78,6 +80,7 @@ class Session:
         finally:
             self._orders.pop(order.key, None)
             under.flush()
+            self._left.add(order.key)
 
     def watch(self) -> None:
         """Stay until the session ends, and then end all that it has, and orders that were cancelled."""
@@ -92,9 +95,10 @@ class Session:
                     self.lender.end(key)
                 under.flush()
                 under.look()
-            for folder in self.folder.glob(f"{self._topic}-*"):
-                if not _alive(tasks, folder.name) and folder.name not in self._orders:
-                    rmtree(folder, ignore_errors=True)
+            # Those alone that have run: files of an order come before it does.
+            for key in [key for key in list(self._left) if not _alive(tasks, key)]:
+                rmtree(self.folder / key, ignore_errors=True)
+                self._left.discard(key)
         self.over.set()
         _SESSIONS.get(self._worker, {}).pop(self._topic, None)
         self.lender.stop()
