@@ -1,5 +1,6 @@
 """`harness new`: what it writes is complete, clean, and passes its own tests; what it refuses, and how."""
 
+import json
 import runpy
 import shutil
 import sys
@@ -44,7 +45,7 @@ def test_a_new_package_passes_its_own_tests(kind, tmp_path):
     tested = command("pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
     assert " passed" in tested
     listed = command("harness", "plugins", cwd=folder)
-    assert "my-own" in listed
+    assert ("harness_my_own" if kind == "observer" else "my-own") in listed
     assert "harness-my-own 0.1.0" in listed
     assert "quarantined" not in listed
 
@@ -96,16 +97,22 @@ def test_a_new_package_works_whatever_its_name(kind, name, folder_of_packages, m
     create(kind, name, folder_of_packages, registry())
     folder, package = folder_of_packages / f"harness-{name}", f"harness_{name.replace('-', '_')}"
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.chdir(folder)
     offered = {}
-    getattr(import_module(package), f"register_{plural(kind)}")(offered.__setitem__)
-    assert np.isfinite(USED[kind](resolve_name(offered[name]))).all()
+    if kind == "observer":
+        offered[package] = import_module(package)
+        offered[package].run_finished({"directory": "runs/x", "statuses": {"done": 1}})
+        assert json.loads(Path(f"{name}.jsonl").read_text())["statuses"] == {"done": 1}
+    else:
+        getattr(import_module(package), f"register_{plural(kind)}")(offered.__setitem__)
+        assert np.isfinite(USED[kind](resolve_name(offered[name]))).all()
     tests = runpy.run_path(str(folder / "tests" / f"test_{kind}.py"))
     certified = [found for key, found in tests.items() if key.startswith("Test")]
     assert all(issubclass(each, Conformance) for each in certified)
     assert [each.name for each in certified] == list(offered)
-    assert certified[0].name == name
+    assert certified[0].name == (package if kind == "observer" else name)
     for key, function in tests.items():
-        if key.startswith("test_"):
+        if key.startswith("test_") and kind != "observer":  # whose test takes fixtures
             function()
 
 

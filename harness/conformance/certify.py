@@ -4,6 +4,7 @@ from harness.conformance.backend import BackendConformance
 from harness.conformance.dataset import DatasetConformance
 from harness.conformance.loss import LossConformance
 from harness.conformance.model import ModelConformance
+from harness.conformance.observer import ObserverConformance
 from harness.conformance.optimizer import OptimizerConformance
 from harness.conformance.perturbation import PerturbationConformance
 
@@ -12,6 +13,7 @@ __all__ = [
     "DatasetConformance",
     "LossConformance",
     "ModelConformance",
+    "ObserverConformance",
     "OptimizerConformance",
     "PerturbationConformance",
 ]

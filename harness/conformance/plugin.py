@@ -11,20 +11,21 @@ import pytest
 
 from harness.conformance.target import Conformance, Target
 from harness.errors import HarnessError
-from harness.plugins.loading import KINDS, Kind, registry
+from harness.plugins.loading import KINDS, OBSERVER, Kind, registry
 from harness.pytest_plugin import KIT
 
 USAGE = (
     f"usage: pytest --pyargs {KIT} --harness-backend NAME (or --harness-optimizer, --harness-loss, --harness-model, "
-    "--harness-perturbation, --harness-dataset; `harness plugins` lists the names)"
+    "--harness-perturbation, --harness-dataset, --harness-observer; `harness plugins` lists the names)"
 )
+_CERTIFIED: tuple[Kind, ...] = (*KINDS, OBSERVER)
 _COLLECTED = Path(__file__).with_name("certify.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add an option for each kind of component, and those that say how it is tested."""
     group = parser.getgroup("harness", "conformance of harness plugins")
-    for kind in KINDS:
+    for kind in _CERTIFIED:
         group.addoption(
             f"--harness-{kind}", metavar="NAME", action="append", default=[], help=f"certify a {kind}; may be repeated"
         )
@@ -34,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a run of the kit that names no component, or one that is not there."""
-    named = [(kind, name) for kind in KINDS for name in config.getoption(f"harness_{kind}")]
+    named = [(kind, name) for kind in _CERTIFIED for name in config.getoption(f"harness_{kind}")]
     if KIT in config.args and not named:
         raise pytest.UsageError(USAGE)
     _options(config)

@@ -12,11 +12,13 @@ from harness.plugins.sources import changed_source, module_of
 
 OWN = "nn-harness"
 """The distribution of the first-party plugins."""
-Kind = Literal["backend", "optimizer", "loss", "model", "perturbation", "dataset", "peer"]
+Kind = Literal["backend", "optimizer", "loss", "model", "perturbation", "dataset", "peer", "observer"]
 KINDS: tuple[Kind, ...] = ("backend", "optimizer", "loss", "model", "perturbation", "dataset")
 """The kinds that suites name and the conformance kit certifies."""
 PEER: Kind = "peer"
 """The kind that only `harness bench` uses."""
+OBSERVER: Kind = "observer"
+"""The kind that no plugin registers: a plugin with a hook that observes a run is one, under the plugin's name."""
 
 
 def plural(kind: str) -> str:
@@ -26,14 +28,14 @@ def plural(kind: str) -> str:
 
 @dataclass(frozen=True)
 class Component:
-    """A backend, optimizer, loss, model, perturbation, dataset or peer that a distribution offers under a name."""
+    """A backend, optimizer, loss, model, perturbation, dataset or peer that a distribution offers, or an observer."""
 
     kind: Kind
     name: str
     distribution: str
     version: str
     target: Any = field(repr=False)
-    """The factory (for a perturbation: the callable), or ``"module:attribute"``."""
+    """The factory (for a perturbation: the callable; for an observer: the plugin), or ``"module:attribute"``."""
     module: str = field(default="", repr=False)
     """The module of the entry point that offers it."""
     installed: Distribution | None = field(default=None, repr=False, compare=False)

@@ -14,12 +14,13 @@ import pluggy
 from harness import hookspecs
 from harness.errors import HarnessError, nearest, one_line
 from harness.machine.installed import survey
-from harness.plugins.components import KINDS, OWN, PEER, Component, Kind, plural
+from harness.plugins.components import KINDS, OBSERVER, OWN, PEER, Component, Kind, plural
 from harness.plugins.foreign import foreign
+from harness.plugins.observers import OBSERVED
 from harness.plugins.vetting import LAST, refused
 
 __all__ = [
-    "DISABLE", "GROUP", "KINDS", "OWN", "PEER", "Component", "Kind", "Quarantined", "Registry", "load",
+    "DISABLE", "GROUP", "KINDS", "OBSERVER", "OWN", "PEER", "Component", "Kind", "Quarantined", "Registry", "load",
     "load_installed", "registry", "rehearse",
 ]  # fmt: skip
 
@@ -179,17 +180,26 @@ def _offered(
     manager: pluggy.PluginManager, plugin: Any, point: EntryPoint, earlier: Sequence[Component]
 ) -> list[Component]:
     """Return the components of a plugin, after a check of its hooks' names."""
+    _, distribution, version = _place(point)
     for caller in manager.get_hookcallers(plugin) or ():
         if not caller.has_spec():
             known = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction)]
             msg = f"unknown hook {caller.name!r}. {nearest(caller.name, known)}"
             raise HarnessError(msg)
     components: list[Component] = []
+    if hooks_of(manager, plugin):
+        components.append(Component(OBSERVER, point.name, distribution, version, plugin, point.module, point.dist))
     others = [other for other in manager.get_plugins() if other is not plugin]
     for kind in (*KINDS, PEER):
         collect = _collector(kind, point, components, earlier)
         manager.subset_hook_caller(f"register_{plural(kind)}", others)(register=collect)
     return components
+
+
+def hooks_of(manager: pluggy.PluginManager, plugin: Any) -> list[str]:
+    """Return the names of a plugin's hooks that observe a run."""
+    calls = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
+    return [name for name in OBSERVED if name in calls]
 
 
 def _collector(

@@ -21,12 +21,16 @@ class Kind(StrEnum):
     model = "model"
     perturbation = "perturbation"
     dataset = "dataset"
+    observer = "observer"
     suite = "suite"
 
 
 def new(
     kind: Annotated[
-        Kind, typer.Argument(metavar="KIND", help="backend, optimizer, loss, model, perturbation, dataset or suite.")
+        Kind,
+        typer.Argument(
+            metavar="KIND", help="backend, optimizer, loss, model, perturbation, dataset, observer or suite."
+        ),
     ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name in suites.")],
     *,

@@ -9,10 +9,11 @@ from harness.cli.tables import table
 def plugins() -> None:
     """List the installed plugins.
 
-    Shows what each offers, which backends work here, and which plugins are quarantined because of errors.
+    Shows what each offers, which backends work here, which observe runs by which hooks, and which plugins are
+    quarantined because of errors.
     """
     from harness.plugins.components import plural
-    from harness.plugins.loading import KINDS, PEER, registry
+    from harness.plugins.loading import KINDS, OBSERVER, PEER, hooks_of, registry
     from harness.plugins.vetting import forget
 
     forget()
@@ -27,6 +28,12 @@ def plugins() -> None:
                 about = [environment.get(component.name, component.version) if here == "yes" else "", here]
             lines.append([name, *about, component.provenance])
         table(plural(kind), lines, ["name", "version", "here", "from"] if kind == "backend" else ["name", "from"])
+    lines = [
+        [name, ", ".join(hooks_of(installed.manager, component.target)), component.provenance]
+        for name, component in sorted(installed.named(OBSERVER).items())
+    ]
+    if lines:
+        table(plural(OBSERVER), lines, ["plugin", "hooks", "from"])
     if installed.quarantined:
         lines = [
             [entry.plugin, f"{entry.distribution} {entry.version}", entry.error] for entry in installed.quarantined

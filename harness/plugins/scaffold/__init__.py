@@ -16,7 +16,7 @@ from harness.machine.paths import status_of
 from harness.plugins.components import plural
 from harness.plugins.loading import Registry
 
-Scaffold = Literal["backend", "optimizer", "loss", "model", "perturbation", "dataset", "suite"]
+Scaffold = Literal["backend", "optimizer", "loss", "model", "perturbation", "dataset", "observer", "suite"]
 SCAFFOLDS: tuple[Scaffold, ...] = get_args(Scaffold)
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -47,6 +47,8 @@ _PACKAGE = {
     "tests/test_${kind}.py": "${kind}/tests.py",
 }
 """Where each file of a package comes from."""
+_OBSERVERS = _PACKAGE | {"README.md": "observer/README.md", "${module}/__init__.py": "observer/__init__.py"}
+"""An observer registers nothing: its hooks are in the package, and it is in no suite."""
 
 
 def create(kind: Scaffold, name: str, directory: Path, registry: Registry, *, suite: str | None = None) -> list[Path]:
@@ -72,13 +74,16 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry, *, su
         "kind": kind,
         "name": name,
         "module": f"harness_{name.replace('-', '_')}",
-        "target": _TARGETS[kind],
+        "target": _TARGETS.get(kind, ""),
         "hook": f"register_{plural(kind)}",
-        "library": _LIBRARIES.get(kind, "numpy>=2.1"),
+        "libraries": "" if kind == "observer" else f', "{_LIBRARIES.get(kind, "numpy>=2.1")}"',
+        "variable": f"HARNESS_{name.replace('-', '_').upper()}_FILE",
     }
     second = '\n    register("$name-shift", "$module.perturbation:perturb_shift")' if kind == "perturbation" else ""
     words["more"] = Template(second).substitute(words)
     _refuse_taken(kind, name, words["module"], registry)
+    if kind == "observer":
+        return _write(_OBSERVERS, directory / f"harness-{name}", directory / f"harness-{name}", words)
     usage = _read(f"{kind}/usage.toml").substitute(words).rstrip()
     return _write(_PACKAGE, directory / f"harness-{name}", directory / f"harness-{name}", words | {"usage": usage})
 
