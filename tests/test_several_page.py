@@ -21,7 +21,7 @@ def _published(copies):
     """Return the published example as a comparison, its datasets several times."""
     found = over_datasets(np.vstack([TABLE_6] * copies))
     order = [NAMES[at] for at in np.argsort(found.mean_ranks)]
-    ranking, datasets = SimpleNamespace(title="AUC"), list(range(14 * copies))
+    ranking, datasets = SimpleNamespace(title="auc", metric=SimpleNamespace(heading="AUC")), list(range(14 * copies))
     return SimpleNamespace(key="auc", ranking=ranking, ranked=NAMES, counting=datasets, order=order, over=found)
 
 

@@ -75,9 +75,7 @@ def carry_out_each(
             for loaded in suites.suites:
                 label = loaded.member
                 if label in reasons or stopped:
-                    ended.append(
-                        Ended(label, reason=reasons.get(label, "not run: --fail-fast stopped the run before it"))
-                    )
+                    ended.append(Ended(label, reason=reasons.get(label, stopped)))
                     continue
                 if terms.fresh and not whole and (aside := set_aside(request.directory(loaded))):
                     moved(aside)

@@ -9,6 +9,7 @@ from typing import Any
 from harness.metrics.over_datasets import OverDatasets
 from harness.report.colours import INK
 from harness.report.figure import Figure, source
+from harness.report.intervals import title
 from harness.report.labels import shortened
 from harness.results.datasets.compared import Compared
 from harness.text import counted
@@ -122,7 +123,7 @@ def _drawn(one: Compared, found: OverDatasets, order: Sequence[int], bars: Seque
     chart = alt.layer(*parts).properties(width=_WIDTH, height=max(120, int(_STEP * (deepest + _ABOVE))))
     return Figure(
         key=f"critical-difference-{one.key}",
-        title=f"{one.ranking.title[0].upper()}{one.ranking.title[1:]}, mean ranks over "
+        title=f"{title(one.ranking)}, mean ranks over "
         f"{counted(len(one.counting), 'dataset')}, with the critical difference",
         alternative=_alternative(names, ranks, critical, bars),
         frame=pd.DataFrame(lines),

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.report import critical_difference
 from harness.report.figure import THEMES, Figure
+from harness.report.intervals import title
 from harness.report.page import bundle, templates
 from harness.report.sheets import Sheet, sheet
 from harness.results.datasets import Compared, SeveralResults, compared, tables
@@ -36,7 +37,7 @@ def render_datasets(several: SeveralResults, links: Mapping[str, str]) -> str:
     every = [one for one in compared(several) if one.tested]
     parts = [
         Part(
-            f"{one.ranking.title[0].upper()}{one.ranking.title[1:]}",
+            title(one.ranking),
             _figures(one),
             sheet(found[f"datasets-{one.key}"]),
             [sheet(found[f"ranks-{one.key}"]), sheet(found[f"pairs-{one.key}"])],
@@ -76,7 +77,8 @@ def verdict(every: list[Compared]) -> str:
     test = first.over.friedman
     if test is None:
         return text
-    return f"{text}; Friedman's test {'finds differences' if test.significant else 'finds none'} (p = {test.f_p:.2g})"
+    finding = "differences" if test.significant else "no difference"
+    return f"{text}; Friedman's test finds {finding} (p = {test.f_p:.2g})"
 
 
 def _figures(one: Compared) -> list[Figure]:
