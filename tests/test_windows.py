@@ -15,7 +15,7 @@ from tests.tiny import TINY
 ROOT = Path(__file__).parents[1]
 LACKING = """
 import os, signal, socket, subprocess, sys
-import filelock  # chooses by sys.platform: it has a way of its own there
+import filelock, psutil  # choose by sys.platform: they have ways of their own there
 subprocess.Popen.kill = lambda self: self.send_signal(9)
 names = {
     os: "fork forkpty getpgid killpg sched_getaffinity sched_setaffinity sysconf statvfs mkfifo nice pread preadv "

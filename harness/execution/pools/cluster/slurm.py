@@ -12,7 +12,7 @@ stopped=""
 # SLURM sends SIGTERM before the time limit and at preemption: the driver ends cleanly, and this script resumes.
 trap 'stopped=yes; kill -TERM ${{driver:-}} 2>/dev/null || true' TERM INT
 
-python -m distributed.cli.dask_scheduler --scheduler-file "$scratch/scheduler.json" --port 0 --no-dashboard --no-show &
+python -m distributed.cli.dask_scheduler --scheduler-file "$scratch/scheduler.json" --port 0 --no-dashboard &
 scheduler=$!
 until [ -s "$scratch/scheduler.json" ]; do
     kill -0 "$scheduler"
@@ -31,8 +31,8 @@ wait "$driver" && code=0 || code=$?
 if [ -n "$stopped" ]; then # the signal interrupted the wait
     wait "$driver" && code=0 || code=$?
 fi
-kill "$workers" "$scheduler" 2>/dev/null || true
-wait "$workers" "$scheduler" 2>/dev/null || true
+kill "$scheduler" 2>/dev/null || true # it closes the workers; one that is ended beside it may hang
+wait "$scheduler" "$workers" 2>/dev/null || true
 rm -rf "$scratch"
 exit "$code"
 """
