@@ -10,7 +10,7 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from harness.metrics import shrinkage
+from harness.metrics import confusion_matrix, shrinkage
 from harness.metrics.analysis import analyse
 from harness.metrics.crossed import summed
 from harness.metrics.ranking import holm
@@ -62,8 +62,18 @@ def correct(run, name, seed):
     return arrays["predicted"] == arrays["labels"]
 
 
+def with_confusions(run, name, seed, folder):
+    """Return a file of a trial's predictions with the confusion matrices that the prototype reads."""
+    arrays = run.arrays(name, seed, "evaluation.npz")
+    classes = len(run.dataset.class_names)
+    matrices = [confusion_matrix(arrays["labels"], predicted, classes) for predicted in arrays["predicted"]]
+    path = folder / f"{name}-{seed}.npz"
+    np.savez(path, confusion=np.array(matrices), **arrays)
+    return path
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "cross_entropy", "degradation"])
-def test_it_agrees_with_the_prototype_on_the_same_run(trained, metric, monkeypatch):
+def test_it_agrees_with_the_prototype_on_the_same_run(trained, metric, monkeypatch, tmp_path):
     """To the rounding of its float32 products; it has no rule for experiments unlike the others."""
     if not PROTOTYPE.is_dir():
         pytest.skip("the prototype is not beside this checkout")
@@ -71,7 +81,7 @@ def test_it_agrees_with_the_prototype_on_the_same_run(trained, metric, monkeypat
     monkeypatch.setattr(shrinkage, "OUTLIER", math.inf)
     prototype = pytest.importorskip("rank_sets")
     names, better = list("ABCDE"), metric in {"accuracy", "macro_f1"}
-    files = {(name, seed): trained.trial_directory(name, seed) / "evaluation.npz" for name, seed in trained.planned}
+    files = {(name, seed): with_confusions(trained, name, seed, tmp_path) for name, seed in trained.planned}
     # Its degradation averages over all severities, of which 0 is the clean images once more.
     gathered = prototype.gather(lambda k, s: prototype.values(files[names[k], s + 1], metric), 5, 3)
     theirs = prototype.analyse(names, *gathered, better)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import HarnessError
 from harness.report.pictures import data_uri
 from harness.report.reading import Material
-from harness.rows import CLEAN, Condition, Measure
+from harness.rows import CLEAN, Condition, Measure, TrialRow
+from harness.store import Run
 from harness.store.samples import read_samples
 
 _OTHER = "other"
@@ -96,12 +98,20 @@ def attacked(material: Material) -> list[Attacked]:
     found = []
     for one in material.closer:
         for row in one.experiment.tested[:1]:
-            if material.run.has(row.experiment, row.seed, "examples.npz"):
-                arrays = material.run.arrays(row.experiment, row.seed, "examples.npz")
-                measures = row.evaluation.measures if row.evaluation else []
-                if "attacked_images" in arrays and material.run.dataset.kind == "image":
-                    found.append(_attacked(material, f"{one.name} seed {row.seed}", arrays, measures))
+            arrays = _kept(material.run, row)
+            measures = row.evaluation.measures if row.evaluation else []
+            if "attacked_images" in arrays and material.run.dataset.kind == "image":
+                found.append(_attacked(material, f"{one.name} seed {row.seed}", arrays, measures))
     return found
+
+
+def _kept(run: Run, row: TrialRow) -> Mapping[str, NDArray[Any]]:
+    """Return a trial's examples, nothing where there are none or they are damaged: the report says so elsewhere."""
+    place = row.experiment, row.seed
+    try:
+        return run.arrays(*place, "examples.npz") if place in run.planned and run.has(*place, "examples.npz") else {}
+    except HarnessError:
+        return {}
 
 
 def _attacked(

@@ -17,7 +17,7 @@ MOST_BYTES = 1 << 44
 """Bytes of the files of one archive, whatever room there is."""
 _FOLDER = r"(?!\.)[^/\\:\x00-\x1f]{1,200}"
 _IN_RUN = re.compile(
-    r"run\.json|classes\.npz|sums\.npz|"
+    r"run\.json|classes\.npz|samples\.npz|sums\.npz|"
     rf"(trials|ensembles)/{_FOLDER}/seed-\d{{1,20}}/"
     r"(row\.json|log\.txt|(state|validation|evaluation|examples)\.npz)"
 )
