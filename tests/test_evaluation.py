@@ -101,10 +101,10 @@ def test_predictions_follow_from_what_the_network_said():
     assert np.array_equal(found["predicted"][3], said.argmax(axis=1))
     assert np.array_equal(found["log_probability"][3], said[np.arange(ROWS), truth])
     assert np.array_equal(found["confidence"][3], np.exp(said.max(axis=1)))
-    told = measures(found, [NOISE], 4)
-    assert [one.severity for one in told] == [0.0, *SEVERITIES]
-    assert told[3].values["test_accuracy"] == (found["predicted"][3] == truth).mean()
-    assert told[1].values == told[0].values
+    measured = measures(found, [NOISE], 4)
+    assert [measure.severity for measure in measured] == [0.0, *SEVERITIES]
+    assert measured[3].values["test_accuracy"] == (found["predicted"][3] == truth).mean()
+    assert measured[1].values == measured[0].values
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def published(runs):
 
 @pytest.fixture(scope="module")
 def site(runs, published, tmp_path_factory):
-    """Return a site of them; names that several runs share are told apart by the folders above them."""
+    """Return a site of them; where runs share a name, the folder above is part of theirs."""
     folder = tmp_path_factory.mktemp("site") / "public"
     assert publish(runs, folder) == published
     return folder

@@ -58,7 +58,7 @@ def test_docstrings_are_pages_and_files_of_the_repository_are_named(site):
 
 
 def test_nothing_is_loaded_from_elsewhere(site):
-    """It can be read offline, and tells nobody who reads it."""
+    """It can be read offline, and no other server learns of its readers."""
     for document in site.rglob("*.html"):
         text = document.read_text()
         assert 'src="http' not in text

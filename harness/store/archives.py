@@ -101,6 +101,7 @@ def _opened(path: Path) -> Iterator[ZipFile]:
     except OSError as error:
         msg = f"{as_typed(path)}: cannot be read: {error.strerror or one_line(error)}"
         raise HarnessError(msg) from None
+    # zipfile: NotImplementedError of a compression that it does not know, RuntimeError of a member with a password.
     except (BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         msg = f"{as_typed(path)}: damaged, or not an archive that 'harness export' wrote: {one_line(error, 100)}"
         raise HarnessError(msg) from None
