@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.metrics.proportions import CONFIDENCE, wilson
 from harness.metrics.ranking import LEVEL, holm
@@ -122,7 +122,7 @@ def over_datasets(goodness: ArrayLike) -> OverDatasets:
     mean = ranks.mean(axis=0)
     half = np.full(count, np.nan)
     if datasets > 1:
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, datasets - 1) * ranks.std(axis=0, ddof=1) / sqrt(datasets)
+        half = _stats().t.ppf((1 + CONFIDENCE) / 2, datasets - 1) * ranks.std(axis=0, ddof=1) / sqrt(datasets)
     tested = datasets > 1 and count > 1
     return OverDatasets(
         good,
@@ -146,7 +146,7 @@ def dataset_ranks(goodness: ArrayLike) -> Floats:
     >>> dataset_ranks([[0.9, 0.8, 0.9]])
     array([[1.5, 3. , 1.5]])
     """
-    return np.asarray(stats.rankdata(-np.asarray(goodness, dtype=np.float64), axis=1))
+    return np.asarray(_stats().rankdata(-np.asarray(goodness, dtype=np.float64), axis=1))
 
 
 def friedman(goodness: Floats) -> Friedman:
@@ -155,10 +155,10 @@ def friedman(goodness: Floats) -> Friedman:
     degrees = (count - 1, (count - 1) * (datasets - 1))
     if np.all(goodness == goodness[:, :1]):  # all tied on every dataset: scipy divides by 0
         return Friedman(0.0, 1.0, 0.0, 1.0, degrees)
-    result = stats.friedmanchisquare(*goodness.T)
+    result = _stats().friedmanchisquare(*goodness.T)
     chi2 = float(result.statistic)
     f = iman_davenport(chi2, datasets, count)
-    return Friedman(chi2, float(result.pvalue), f, float(stats.f.sf(f, *degrees)), degrees)
+    return Friedman(chi2, float(result.pvalue), f, float(_stats().f.sf(f, *degrees)), degrees)
 
 
 def iman_davenport(chi2: float, datasets: int, experiments: int) -> float:
@@ -179,7 +179,7 @@ def critical_difference(datasets: int, experiments: int, level: float = LEVEL) -
     >>> round(critical_difference(14, 4), 2)
     1.25
     """
-    quantile = float(stats.studentized_range.ppf(1 - level, experiments, np.inf)) / sqrt(2)
+    quantile = float(_stats().studentized_range.ppf(1 - level, experiments, np.inf)) / sqrt(2)
     return quantile * _standard_error(datasets, experiments)
 
 
@@ -233,7 +233,7 @@ def _pairs(good: Floats, mean: Floats) -> list[PairOverDatasets]:
     ps = [_wilcoxon(differences) for differences in above.T]
     adjusted = iter(holm([p for p in ps if p is not None]).tolist())
     distances = np.abs(mean[firsts] - mean[seconds]) / _standard_error(datasets, count) * sqrt(2)
-    nemenyi = stats.studentized_range.sf(distances, count, np.inf) if len(distances) else distances
+    nemenyi = _stats().studentized_range.sf(distances, count, np.inf) if len(distances) else distances
     found = []
     for at, p in enumerate(ps):
         wins, losses = int((above[:, at] > 0).sum()), int((above[:, at] < 0).sum())
@@ -250,4 +250,11 @@ def _pairs(good: Floats, mean: Floats) -> list[PairOverDatasets]:
 def _wilcoxon(differences: Floats) -> float | None:
     """Return the p-value of Wilcoxon's test; datasets without a difference are left out; None where all are."""
     left = differences[differences != 0]
-    return float(stats.wilcoxon(left).pvalue) if len(left) else None
+    return float(_stats().wilcoxon(left).pvalue) if len(left) else None
+
+
+def _stats() -> Any:
+    """Return scipy's statistics: they take a second to load, for which tables of one dataset need not wait."""
+    from scipy import stats
+
+    return stats
