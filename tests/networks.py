@@ -25,3 +25,16 @@ def labelled_images(rows, shape, classes, seed=0):
     """Return random uint8 images (rows, *shape) and labels (rows,)."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (rows, *shape), dtype=np.uint8), rng.integers(0, classes, rows)
+
+
+def with_biases(state, seed):
+    """Return a state with biases that are not 0.
+
+    With 0, a pixel that equals its mean in a batch is normalised to a rounding error beside the kink of relu, where two
+    right networks may take the gradient of different sides.
+    """
+    draw = np.random.default_rng(seed)
+    return {
+        key: value + draw.normal(0.0, 0.1, value.shape) if key.endswith(".bias") else value
+        for key, value in state.items()
+    }

@@ -11,7 +11,7 @@ from harness.interfaces import Context
 from harness.optimizers import SGD, Adam
 from harness.seeding import epoch_order, initial_state
 from harness_array.backends import CupyBackend, NumpyBackend
-from tests.networks import labelled_images, mlp
+from tests.networks import labelled_images, mlp, with_biases
 
 ACTIVATIONS = ["relu", "leaky_relu", "gelu", "silu", "tanh"]
 EXACT = SGD()
@@ -70,7 +70,7 @@ def test_loss_and_gradients_match_autograd(
     )
     images, labels = labelled_images(rows, spec.input_shape, classes, seed)
     darken(images, *(min(margin, spec.features // 3) for margin in margins))
-    state = {key: value.astype(np.float64) for key, value in initial_state(spec, seed).items()}
+    state = with_biases({key: value.astype(np.float64) for key, value in initial_state(spec, seed).items()}, seed)
     stats, found, after = gradients_of_one_step(spec, images, labels, state)
     loss, expected, values = autograd.loss_and_gradients(spec, state, images, labels)
     assert stats.losses[0] == pytest.approx(loss, rel=1e-11)

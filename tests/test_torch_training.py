@@ -13,7 +13,7 @@ from harness.optimizers import Adam
 from harness.seeding import epoch_order
 from harness_torch.updates import AdamUpdate, GenericUpdate, SGDUpdate, update_for
 from tests import autograd
-from tests.networks import labelled_images, mlp
+from tests.networks import labelled_images, mlp, with_biases
 from tests.torch_networks import RULES, as_generic, assert_same_bits, float64_state, network, on_each_device
 
 pytestmark = pytest.mark.usefixtures("torch_threads")
@@ -44,7 +44,7 @@ def test_loss_and_gradients_match_a_functional_network(
         weight_decay=weight_decay,
     )
     images, labels = labelled_images(rows, spec.input_shape, classes, seed)
-    state = float64_state(spec, seed)
+    state = with_biases(float64_state(spec, seed), seed)
     built = network(spec, state=state, images=(images, labels))
     stats = built.train_epoch(0, np.arange(rows), 1.0)
     loss, expected, values = autograd.loss_and_gradients(spec, state, images, labels)
