@@ -141,6 +141,7 @@ def test_a_suite_is_a_name_a_path_a_mapping_or_loaded(tmp_path, monkeypatch):
     assert harness.plan(loaded, jobs=0).directory.as_posix() == "runs/mine"
 
 
+@pytest.mark.slow
 def test_importing_is_cheap_and_offers_everything():
     """No NumPy, no framework, not even pluggy, until an attribute is asked for; all names are there."""
     code = """

@@ -64,6 +64,7 @@ def test_another_option_is_another_trial(tmp_path):
     assert "floor" in " ".join(differences(row, trial.row))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "says"),
     [

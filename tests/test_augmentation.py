@@ -257,6 +257,7 @@ def _plugins(site):
     distribution(site, "mistaken", "0.1", {"mistaken": SOURCE}, {"mistaken": "mistaken"})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_plugins")
 @pytest.mark.parametrize(
     ("backend", "perturbation", "status", "reason"),

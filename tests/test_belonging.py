@@ -115,6 +115,7 @@ def test_every_change_is_reported(trained_row):
     assert changes(row, experiment.model_copy(update={"backend": "torch"})) == []
 
 
+@pytest.mark.slow
 def test_run_plan_why_runs_and_the_tables_agree_on_what_is_stale(tmp_path, command):
     """One place decides it, and the first of several changes is shown, with how many more there are."""
     run_suite(tmp_path, SHORT, only=["A", "B"])

@@ -58,6 +58,7 @@ def test_a_peer_learns(name, digits, request):
     network.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Eager, WithDataLoader, Bfloat16])
 def test_an_epoch_of_a_torch_peer_is_every_image_once_in_batches(kind, digits, torch):
     """Shuffled, float32, in [0, 1]; the last batch is what is left."""

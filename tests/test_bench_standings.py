@@ -201,6 +201,7 @@ def test_goals_are_all_met_where_they_are(goals):
     assert json.dumps(found).count("missed") == 1
 
 
+@pytest.mark.slow
 def test_goals_explain_themselves():
     """Nothing is measured; the options that are passed on are named."""
     done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True)

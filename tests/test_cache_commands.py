@@ -13,6 +13,7 @@ from tests.test_cache_damage import Drawn, flip
 from tests.tiny import TINY
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_in_cached_images_reaches_no_command(typed, tmp_path, monkeypatch):
     """Each says so, and has the right content: one image bit changes most results."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))

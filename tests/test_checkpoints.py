@@ -67,6 +67,7 @@ def assert_same(one, other):
 RESTORING = {"patience": 3, "restore_best": True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["A", "B", "C"])
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 @pytest.mark.parametrize("stopping", [None, RESTORING])
@@ -176,6 +177,7 @@ HERE = {
 AFTER = "goes on from its checkpoint after epoch 4"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "serves", "remark"),
     [

@@ -61,6 +61,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(harness, tmp_path, case):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_debug_shows_the_traceback(tmp_path):
     """At any place."""
     done = subprocess.run(

@@ -48,6 +48,7 @@ def places(tmp_path, monkeypatch):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_path_that_cannot_be_used_is_one_line(typed, places, command):
     """With the path in it; what it is too long for is cut."""

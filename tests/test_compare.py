@@ -142,6 +142,7 @@ def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, com
     command("compare", first, first, "--fail-on", "val_accuracy:-0")
 
 
+@pytest.mark.slow
 def test_the_page_draws_what_the_tables_say_and_shows_what_others_wrote(runs, command):
     """Every point is a change of the tables; a name that looks like a script is text."""
     for library in ("altair", "jinja2", "vl_convert", "PIL"):

@@ -26,6 +26,7 @@ one = "A"
 """
 
 
+@pytest.mark.slow
 def test_trials_that_ran_beside_others_are_marked(tmp_path):
     """Two at a time: both rows say so, also when they are read again."""
     pool = Processes(2)

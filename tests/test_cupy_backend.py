@@ -60,6 +60,7 @@ def network(spec, *, backend=None, optimizer=Adam(), precision="float64", images
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(momentum=0.9, nesterov=True), Adam(), AdamW()], ids=repr)
 def test_epochs_of_many_steps_are_numpys(placement, optimizer):

@@ -103,6 +103,7 @@ def test_without_the_extra_a_line_says_what_installs_it(command, monkeypatch, mo
     assert error == f'error: --figures: needs {output}: pip install "nn-harness[report]" installs them\n'
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to_is_reported(command, tmp_path):
     """A file is in its place."""
     pytest.importorskip("vl_convert")

@@ -45,6 +45,7 @@ def pool():
     found.stop()
 
 
+@pytest.mark.slow
 def test_an_accelerator_serves_one_task_at_a_time_and_the_cpu_many(pool):
     """Two devices are both used, and never by two tasks at once; tasks of the CPU run beside them."""
     places = [("cuda:0", "cuda:1")] * 4 + [("cuda:1",)] + [("cpu",)] * 4
@@ -101,6 +102,7 @@ def test_a_result_that_cannot_be_passed_on_is_a_failure(pool):
     assert results[1][0] == "cpu"
 
 
+@pytest.mark.slow
 def test_a_device_serves_as_many_tasks_as_the_suite_shares_it_among(pool):
     """Two at a time where it is shared by two, and each is said to have run beside another."""
     beside = set()

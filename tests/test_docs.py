@@ -83,6 +83,7 @@ def without_decimals(text):
     return re.sub(r"-?\d+(\.\d+)?e-\d+|-?\d+\.\d+", "…", text)
 
 
+@pytest.mark.slow
 def test_the_tutorials_suite_is_planned_as_it_says(package):
     """Two experiments run; the third names what it cannot honour."""
     (package / "mine.toml").write_text(block("toml", "Mine and theirs"))
@@ -104,6 +105,7 @@ def test_the_tutorials_backend_trains_and_is_named_in_its_rows(package):
     assert rows["mine"].parameters == rows["theirs"].parameters == 650
 
 
+@pytest.mark.slow
 def test_another_interface_version_is_refused_in_the_words_shown(package):
     """In the row's reason, where a suite names it."""
     module = package / "harness_mine" / "backend.py"
@@ -137,6 +139,7 @@ def test_the_loss_has_its_gradient():
             assert gradient[:, column] == pytest.approx((up - down) / (2 * step), abs=1e-8)
 
 
+@pytest.mark.slow
 def test_the_observer_writes_a_line_a_trial(tmp_path):
     """Installed as a plugin, in a run."""
     source = documents.block("docs/how-to/observe-a-run.md", "python", "trials.jsonl")

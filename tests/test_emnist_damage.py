@@ -47,6 +47,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("partial", [False, True], ids=["official", "partial"])
 def test_a_damaged_file_is_one_line_and_the_next_attempt_works(tiny, tmp_path, command, damage, partial):

@@ -69,6 +69,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_what_is_not_the_archive_is_refused_and_the_next_attempt_works(server, official, command, answer):
     """Exit code 2 and one line with the address, what came, and how to do it by hand; no part of it stays."""

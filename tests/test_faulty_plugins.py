@@ -88,6 +88,7 @@ def test_doctor_shows_the_others(typed):
     assert "backend numpy: yes\n  " in output
 
 
+@pytest.mark.slow
 def test_datasets_shows_the_others(typed):
     """Each with its reason; only what lacks options needs options."""
     found = lines(typed("datasets"))
@@ -97,6 +98,7 @@ def test_datasets_shows_the_others(typed):
     assert found["digits"].startswith("digits yes ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "output"),
     [

@@ -77,6 +77,7 @@ def test_help_loads_no_library_of_the_commands():
     assert not plugins & {name.partition(".")[0] for name in loaded}
 
 
+@pytest.mark.slow
 def test_a_command_imports_no_other():
     """The table imports the file of the command that is asked for."""
     _, loaded = imported("runs", ".")

@@ -105,6 +105,7 @@ def test_gradients_match_finite_differences(layers):
             assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(gradient[index], rel=1e-4, abs=1e-7), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHAINS)
 @pytest.mark.parametrize("optimizer", [SGD(momentum=0.9), Adam()], ids=["sgd", "adam"])
 def test_fifty_steps_agree_with_torch_in_float64(name, optimizer):

@@ -22,6 +22,7 @@ def made(tmp_path):
     return make_run(tmp_path, {"A": "", "B": ""}, seeds=(1, 2), more=figure(value=0.0, tolerance=0.0, source="us"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["evaluation.npz", "examples.npz"])
 def test_the_arrays_of_another_seed_are_noticed_by_a_report(made, name):
     """They are sound arrays, and not those that the row speaks of: they are left out, by name."""

@@ -121,6 +121,7 @@ def _process(_argument, _registry, _report):
     return os.getpid(), os.environ.get("HARNESS_DISABLE_PLUGINS", "")
 
 
+@pytest.mark.slow
 def test_an_isolated_task_has_a_new_process_and_no_other_task_has_it():
     """The processes of other tasks stay, and load harness's own plugins alone."""
     pool = Processes(1)

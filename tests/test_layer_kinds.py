@@ -105,6 +105,7 @@ def test_a_plugin_written_for_the_old_list_has_the_four_and_no_other(plugins):
     assert planned("old", UNKNOWN, plugins).reason == f"layer 'UnknownLayer' is not supported by backend old: {FOUR}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reason"),
     [

@@ -32,6 +32,7 @@ def _one():
     return Processes(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "how"),
     [(_here, "prints"), (_one, "prints"), (_one, "writes"), (_one, "dies")],

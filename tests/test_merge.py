@@ -59,6 +59,7 @@ def content(directory):
     return header, rows, evaluations, files, {name: array.tobytes() for name, array in sums.items() if name != "digest"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("halves", [("first", "second"), ("AB", "C"), ("mild", "strong"), ("whole", "first")])
 def test_two_halves_are_the_whole(runs, tmp_path, halves):
     """By seeds, by experiments, by severities, and where they overlap: byte by byte but for times and hosts."""

@@ -21,6 +21,7 @@ def drawn(seed, rows, classes):
     return rng.integers(0, classes, rows), rng.integers(0, classes, rows)
 
 
+@pytest.mark.slow
 @given(seeds, st.integers(1, 60), st.integers(2, 12))
 def test_counts_and_what_follows_from_them_agree_with_scikit_learn(seed, rows, classes):
     """Confusion matrix, accuracies, the scores of each class, and macro-F1 over the classes in the truth."""

@@ -220,6 +220,7 @@ def test_a_third_partys_model_is_named_in_the_row_and_trained_apart(tmp_path):
     assert trial.spec.network.layers == (Linear(64, 5), Linear(5, 10))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plugins")
 @pytest.mark.parametrize(
     ("name", "message"),

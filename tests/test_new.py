@@ -90,6 +90,7 @@ def folder_of_packages(tmp_path):
             del sys.modules[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [*WORDS.split(), *MORE.split()])
 def test_a_new_package_works_whatever_its_name(kind, name, folder_of_packages, monkeypatch):
@@ -116,6 +117,7 @@ def test_a_new_package_works_whatever_its_name(kind, name, folder_of_packages, m
             function()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_package_is_formatted_and_without_lint(kind, tmp_path):
     """By its own configuration, whatever the length of its name."""
@@ -150,6 +152,7 @@ def test_a_backend_with_a_wrong_gradient_is_reported(tmp_path):
     assert "contract: Network.train_epoch" in output
 
 
+@pytest.mark.slow
 def test_a_new_suite_is_planned(tmp_path):
     """One file, with the line that editors read, and every value explained."""
     output = command("harness", "new", "suite", "mine", "-d", tmp_path / "suites", cwd=tmp_path)
@@ -181,6 +184,7 @@ def test_refuses_a_name(kind, name, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_leaves_what_exists_as_it_is(tmp_path):
     """One line, exit code 2."""
     (tmp_path / "harness-mine").mkdir()

@@ -114,6 +114,7 @@ def test_the_recorded_run_has_trials_of_every_end(calls):
     assert [call.hook for call in calls].count("trial_lost") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("observer", "test", "message"),
     [

@@ -187,6 +187,7 @@ def installed(tmp_path, monkeypatch):
     sys.modules.pop("moody", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["ValueError", "SystemExit", "GeneratorExit"])
 def test_the_command_says_it_once_and_shows_a_traceback_for_debug(installed, typed, error):
     """The exit code is that of the trials."""

@@ -127,6 +127,7 @@ def test_a_table_runs_and_its_report_has_no_images(suite, typed, tmp_path, backe
     assert "trained" not in again
 
 
+@pytest.mark.slow
 def test_another_scale_is_another_trial(suite, typed, tmp_path):
     """Its row is stale, and says why."""
     write_table(tmp_path)

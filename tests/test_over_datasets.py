@@ -69,6 +69,7 @@ def test_published_critical_values():
     assert np.allclose(found, published, atol=1.1e-3)
 
 
+@pytest.mark.slow
 def test_ranks_and_tests_are_scipys():
     """Of random values with ties: ranks, Friedman, each pair's Wilcoxon test and their adjustment."""
     values = np.random.default_rng(5).integers(0, 8, (12, 5)) / 8
@@ -150,6 +151,7 @@ def test_intervals_are_over_datasets():
         win_rate([])
 
 
+@pytest.mark.slow
 def test_tables_of_one_dataset_do_not_load_scipys_statistics():
     """It takes a second, a third of the leaderboard of two hundred experiments."""
     program = (

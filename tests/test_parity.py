@@ -16,6 +16,7 @@ FAST_FIRST = [pytest.param(name, marks=pytest.mark.slow) if name == "M1g" else n
 """The large one has no layer that the others lack."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST_FIRST)
 def test_fifty_steps_agree_in_float64(name):
     """Losses within 1e-10, relative, of every step; and the weights at the end."""
@@ -33,6 +34,7 @@ def test_fifty_steps_agree_in_float64(name):
         np.testing.assert_allclose(value, states[1][key], rtol=1e-6, atol=1e-9, err_msg=key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST_FIRST)
 @pytest.mark.parametrize("backend", [NumpyBackend, torch_backend.TorchBackend], ids=["numpy", "torch"])
 def test_fifty_restarted_steps_agree_in_float32(name, backend):

@@ -175,6 +175,7 @@ class Refusing:
         """Do nothing."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("longest", "limit"), [(None, 3600.0), (60.0, 3600.0), (7200.0, 7200.0)])
 def test_a_suite_may_give_a_dataset_more_time(late, tmp_path, longest, limit):
     """By the time that its trials may take."""

@@ -103,6 +103,7 @@ class Rude:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["init", "unavailable", "source", "load"])
 @pytest.mark.parametrize("ending", ["exit", "interrupt"])
 def test_a_dataset_that_exits_ends_the_command_with_its_reason(site, typed, tmp_path, where, ending):
@@ -116,6 +117,7 @@ def test_a_dataset_that_exits_ends_the_command_with_its_reason(site, typed, tmp_
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_dataset_that_exits_in_a_worker_ends_the_command_with_its_reason(site, typed, tmp_path):
     """Where third parties' datasets are read."""
     install(site, "harness-bad", DATASET.format(where="load", ending="import os; os._exit(0)"))

@@ -153,6 +153,7 @@ def test_a_mistake_is_one_line(folder, line):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_mistake_ends_the_command_with_exit_code_2(folder):
     """Those that are found when planning, too: nothing is written."""
     (folder / "bad.toml").write_text(f"{SUITE}class_weights = [1.0]\n")
@@ -172,6 +173,7 @@ def test_a_backend_without_the_keys_is_declined_by_name(folder):
     assert trial.row.reason == "narrow cannot honour loss, clip_norm"
 
 
+@pytest.mark.slow
 def test_a_run_with_everything(folder):
     """Options reach backend and perturbation, a negative loss is no divergence, validation reports cross-entropy."""
     more = """

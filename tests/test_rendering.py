@@ -59,6 +59,7 @@ def test_classes_of_any_name_are_drawn(tmp_path, form):
     assert "\0" not in render(material)
 
 
+@pytest.mark.slow
 def test_a_dataset_of_any_class_names_is_drawn():
     """By describe --figures."""
     data = materialise("digits", {}, Digits(), cache_root())

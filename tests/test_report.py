@@ -32,6 +32,7 @@ def page_of(run):
     return page
 
 
+@pytest.mark.slow
 def test_a_real_run_of_the_tiny_suite(tmp_path):
     """Trained and tested; the settings that differ from the defaults are marked, the others are not."""
     _, run = run_suite(tmp_path)
@@ -85,6 +86,7 @@ def test_an_older_run_says_what_it_did_not_record(tmp_path):
     assert "glyphs" not in page.figures["confusion-A"]
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_left_out_and_reported(tmp_path, command):
     """The others are shown."""
     run = make_run(tmp_path, {"A": "", "B": ""})
@@ -213,6 +215,7 @@ def test_a_figures_name_stays_in_its_folder(tmp_path):
     assert {path.resolve().parent for path in paths} == {tmp_path / "deep" / "figures"}
 
 
+@pytest.mark.slow
 def test_the_command_writes_beside_the_run_and_over_its_own_page_alone(tmp_path, command):
     """RUN/report.html; a file that is no report stays."""
     make_run(tmp_path, {"A": ""})

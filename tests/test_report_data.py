@@ -50,6 +50,7 @@ def values(figure, **chosen):
     return frame.iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["loss", "accuracy"])
 @pytest.mark.parametrize(("key", "shown"), [("train", "train"), ("val", "validation")])
 def test_a_curve_is_the_mean_over_the_seeds_and_its_band_the_deviation(run, page, metric, key, shown):
@@ -170,6 +171,7 @@ def test_the_bins_of_one_seed_give_the_ece_of_its_row(tmp_path):
     assert gaps.sum() / frame["images"].sum() == pytest.approx(ece, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("doubt", ["", "contended", "environment"])
 def test_bars_are_the_speed_table(tmp_path, doubt):
     """The fastest first; in the suite's order, and with the table's note, where its times are not ranked."""
@@ -198,6 +200,7 @@ def test_bars_are_the_speed_table(tmp_path, doubt):
     assert page.text.count(f"Line: mean ± SD over seeds. {pale}{table['note']}".rstrip()) == 2
 
 
+@pytest.mark.slow
 def test_a_curve_needs_rows_under_its_perturbation(tmp_path):
     """Of nine tested experiments the last was measured on clean images alone: no figure waits for it."""
     run = make_run(tmp_path, {f"M{index}": "" for index in range(9)})

@@ -33,6 +33,7 @@ def scales(specification):
             yield from scales(part)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [["one"], ["one", "two", "three"]])
 def test_an_experiment_has_one_colour_in_every_figure_and_shares_it_with_none_there(tmp_path, groups):
     """Of twelve experiments, in eight colours, ranked otherwise than they stand in the suite."""
@@ -78,6 +79,7 @@ def test_two_names_of_which_one_is_the_other_shortened_are_shown_whole():
     assert len(set(shortened(names, 9).values())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("epochs", "said"), [(1, "milliseconds, training"), (20, "seconds, training"), (900, "minutes, training")]
 )
@@ -107,6 +109,7 @@ def test_figures_hold_whole_groups_and_no_more_than_colours():
     assert max(map(len, parts)) <= len(set(PALETTE))
 
 
+@pytest.mark.slow
 def test_columns_and_filters_that_say_nothing_are_left_out(tmp_path):
     """Without groups, descriptions or failures there is no column of them; with one of each there is."""
     (tmp_path / "bare").mkdir()

@@ -98,6 +98,7 @@ def nothing(images, severity, rng):
 """
 
 
+@pytest.mark.slow
 def test_a_run_records_both_and_its_report_shows_them(repository, tmp_path, monkeypatch, typed):
     """The suite's repository, and the checkout of a plugin that took part."""
     suite, commit = repository("suite", "tiny.toml", TINY.replace("gaussian_noise", "nothing"))

@@ -59,6 +59,7 @@ def test_of_many_perturbations_curves_are_by_family(material, monkeypatch):
     assert all(figure.key.startswith("accuracy-") for group in groups for figure in group.figures)
 
 
+@pytest.mark.slow
 def test_the_sheet_has_every_perturbation_and_severity(material):
     sheet = samples.sheet(material)
     assert [(family.name, [one.name for one in family.samples]) for family in sheet.families] == [

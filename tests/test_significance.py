@@ -45,6 +45,7 @@ def page(results):
     return Page(render(read(results.directory)))
 
 
+@pytest.mark.slow
 def test_intervals_and_rank_sets_are_the_analysis_and_the_leaderboard(results, page):
     """Of each ranked metric, the best first."""
     assert [ranking.key for ranking in rankings(results)] == list(KINDS)
@@ -144,6 +145,7 @@ def test_the_note_is_what_would_settle_it(results, page):
     assert " ".join(settling) in page.text
 
 
+@pytest.mark.slow
 def test_one_seed_has_no_rank_sets_and_the_page_says_why(tmp_path):
     """Intervals and differences of two networks are there, Wilson's and McNemar's; no ranks, letters or curves."""
     results = results_of(tmp_path, SHARES, (1,))
@@ -164,6 +166,7 @@ def test_one_experiment_has_nothing_to_compare_with(tmp_path):
     assert "Fewer than two experiments are tested: there is nothing to compare." in page.text
 
 
+@pytest.mark.slow
 def test_without_predictions_seeds_are_what_is_known(tmp_path):
     """The page says what it rests on, and has no limit of images."""
     results = results_of(tmp_path, SHARES, SEEDS, noise=False)

@@ -26,6 +26,7 @@ def test_a_class_is_cut_as_in_the_papers_table_1(count, expected):
     assert [len(rows) for rows in (split.train, split.val, split.test)] == [2 * size for size in expected]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.integers(1, 98), st.integers(1, 98))
 def test_floors_are_exact(count, train, val):
     """For every share that a person would write, against rational arithmetic."""

@@ -34,6 +34,7 @@ def test_a_reader_that_ends_is_no_error(here, command):
     assert done.stdout == "0\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_disk_under_standard_output_is_a_line(here, command):
     """Exit code 2."""
@@ -45,6 +46,7 @@ def test_a_full_disk_under_standard_output_is_a_line(here, command):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirection", "code", "said"),
     [

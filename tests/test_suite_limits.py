@@ -93,6 +93,7 @@ EXTREME = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EXTREME)
 def test_what_is_extreme_is_one_short_line_at_once(load, tmp_path, monkeypatch, case):
     """It names the place; a value is cut."""

@@ -54,6 +54,7 @@ def test_a_perturbation_is_needed_by_what_may_be_tested(tmp_path):
             loaded(tmp_path, text, only)
 
 
+@pytest.mark.slow
 def test_plan_run_and_why_serve_an_experiment_beside_one_that_cannot_be_loaded(typed, tmp_path):
     """Plan says which is unavailable, and why; the run is well."""
     (tmp_path / "tiny.toml").write_text(UNTESTED.replace('two = { best_of = "[BC]" }', ""))

@@ -121,6 +121,7 @@ def test_future_work_changes_one_thing_at_a_time():
     assert models == {"M4a": "cnn", "M4f": "resnet"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "shape", "test_rows"), [("breast-cancer", 30, 115), ("wine", 13, 39)])
 def test_the_suite_of_small_tables_serves_both(typed, tmp_path, dataset, shape, test_rows):
     """A linear model and multilayer perceptrons, an ensemble of seeds, noise in standard deviations."""

@@ -126,6 +126,7 @@ def test_a_warm_up_leaves_no_trace(placement):
     network(spec, images=(images[:1], labels[:1]))._warm_up(1)
 
 
+@pytest.mark.slow
 def test_closing_lets_go_of_every_tensor():
     """A network that is closed holds nothing, even while something still refers to it."""
 

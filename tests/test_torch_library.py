@@ -82,6 +82,7 @@ def test_a_clear_advantage_decides(rates, advantage, expected):
     assert not Eager().environment("cpu")["blas"].startswith("onednn")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", [None, [], {"blas": 1.0}, {"blas": "fast", "onednn": 3.0}])
 def test_a_damaged_entry_is_measured_again(rates, tmp_path, entry):
     rates(entry)
