@@ -65,8 +65,12 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$python" -m venv --system-site-packages "$work/venv" || failed "$python -m venv" $?
+# Where PYTHON is itself in a virtual environment, --system-site-packages passes that environment by: its torch and cupy
+# are found through this file.
+inherited=$("$python" -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))')
 # shellcheck disable=SC1091
 source "$work/venv/bin/activate"
+echo "$inherited" >"$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/inherited.pth"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 source_of_wheels=()

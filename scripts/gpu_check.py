@@ -66,7 +66,7 @@ def backends(device: str) -> dict[str, Record]:
     return found
 
 
-def steps(out: Path, *, cpu: bool) -> dict[str, tuple[int, list[str]]]:
+def steps(out: Path, *, cpu: bool, rounds: int) -> dict[str, tuple[int, list[str]]]:
     """Return the time limit in seconds and the command of each step; the rehearsal on a CPU runs the same, smaller."""
 
     def junit(name: str) -> str:
@@ -74,7 +74,8 @@ def steps(out: Path, *, cpu: bool) -> dict[str, tuple[int, list[str]]]:
 
     device = "cpu" if cpu else "cuda"
     few = ["--rows", "2048", "--network", "M0"] if cpu else []
-    fewer = ["--bench-rows", "2048", "--bench-rounds", "3"] if cpu else ["--bench-device", device]
+    fewer = ["--bench-rows", "2048"] if cpu else ["--bench-device", device]
+    fewer += ["--bench-rounds", str(rounds)]
     first = "numpy" if cpu else '["cupy", "torch"]'
     parity = ["tests/test_gpu_parity.py", "tests/test_parity.py"]
     figures = str(out / "benchmarks.json")
@@ -83,14 +84,14 @@ def steps(out: Path, *, cpu: bool) -> dict[str, tuple[int, list[str]]]:
         "what is here": (180, [*HARNESS, "doctor"]),
         "parity with numpy": (900, [*PYTEST, "-m", "gpu", junit("parity"), *parity]),
         "tests marked gpu": (1200, [*PYTEST, "-m", "gpu", junit("gpu"), *(f"--ignore={path}" for path in parity)]),
-        **({} if cpu else {"peak memory": (300, peaks)}),
-        "benchmarks": (1200, [*PYTEST, "tests/benchmark", junit("benchmarks"), *fewer, f"--benchmark-json={figures}"]),
-        "table of the benchmarks": (120, [*HARNESS, "bench", "--read", figures]),
-        "noise floor": (900, [*HARNESS, "bench", "--calibrate", "--invocations", "5", "--device", device, *few]),
         "quick suite": (900, [
             *HARNESS, "run", "suites/quick.toml", "--device", device, "--set", f"defaults.backend={first}",
             "--jobs", "1", "--fresh", "--out", str(out / "quick"),
         ]),
+        "benchmarks": (1200, [*PYTEST, "tests/benchmark", junit("benchmarks"), *fewer, f"--benchmark-json={figures}"]),
+        "table of the benchmarks": (120, [*HARNESS, "bench", "--read", figures]),
+        **({} if cpu else {"peak memory": (300, peaks)}),
+        "noise floor": (900, [*HARNESS, "bench", "--calibrate", "--invocations", "5", "--device", device, *few]),
     }  # fmt: skip
 
 
@@ -151,7 +152,7 @@ def check(out: Path, record: Record, arguments: argparse.Namespace) -> str:
     record["steps"] = performed = {}
     sampler, end = Sampler(out / "gpu.csv"), now() + arguments.seconds
     try:
-        for name, (limit, command) in steps(out, cpu=cpu).items():
+        for name, (limit, command) in steps(out, cpu=cpu, rounds=arguments.rounds).items():
             if now() >= end:
                 return f"no time left for {name!r} and what comes after it: --seconds {arguments.seconds:g}"
             record["running"] = name
@@ -181,6 +182,7 @@ def parsed(line: list[str]) -> argparse.Namespace:
     parser.add_argument("--devices", action="store_true", help="only count CUDA devices; exit code 1: none")
     parser.add_argument("--require", metavar="BACKEND", action="append", default=[], help="fail where it cannot run")
     parser.add_argument("--seconds", metavar="N", type=float, default=7200.0, help="for all steps together (7200)")
+    parser.add_argument("--rounds", metavar="N", type=int, default=7, help="runs of each benchmark (7)")
     arguments = parser.parse_args(line)
     if not arguments.devices and arguments.out is None:
         parser.error("name the folder for the results: gpu_check.py OUT_DIR")
