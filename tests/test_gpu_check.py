@@ -72,12 +72,12 @@ def test_without_a_device_nothing_runs(gpu_check, tmp_path):
 
 
 def checked(gpu_check, monkeypatch, out, steps, *, seconds=60.0, require=(), cpu=True):
-    monkeypatch.setattr(gpu_check, "steps", lambda _out, *, cpu: steps)  # noqa: ARG005 - its signature
+    monkeypatch.setattr(gpu_check, "steps", lambda _out, *, cpu, rounds: steps)  # noqa: ARG005 - its signature
     monkeypatch.setattr(
         gpu_check, "backends", lambda _device: {"numpy": {"device": "cpu"}, "cupy": {"unavailable": "no"}}
     )
     record = {"started": "now", "commit": "", "cuda_devices": 1, "no_cuda_because": "", "rehearsal_on_cpu": cpu}
-    return gpu_check.check(out, record, Namespace(cpu=cpu, require=require, seconds=seconds)), record
+    return gpu_check.check(out, record, Namespace(cpu=cpu, require=require, rounds=3, seconds=seconds)), record
 
 
 def test_every_step_is_recorded_before_the_next_begins(gpu_check, monkeypatch, tmp_path):
@@ -163,3 +163,34 @@ def test_the_workflow_asks_for_a_device_before_anything_else():
     device, install, check = (text.index(part) for part in ("gpu_check.py --devices", 'pip" install', "--require cupy"))
     assert device < install < check
     assert "--require torch" in text
+
+
+def test_the_benchmarks_run_as_often_as_asked(gpu_check, tmp_path):
+    """--rounds reaches the benchmarks of a device and those of a rehearsal."""
+    arguments = gpu_check.parsed([str(tmp_path), "--rounds", "4"])
+    for cpu in (True, False):
+        _, command = gpu_check.steps(tmp_path, cpu=cpu, rounds=arguments.rounds)["benchmarks"]
+        assert command[command.index("--bench-rounds") + 1] == "4"
+
+
+@pytest.mark.slow
+def test_what_an_environment_around_it_has_serves_the_check(tmp_path):
+    """PYTHON in a virtual environment whose packages come from a .pth file: the check's environment has them."""
+    around = tmp_path / "around"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", around], check=True)
+    purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    python = around / "bin" / "python"
+    site_packages = Path(
+        subprocess.run([python, "-c", purelib], capture_output=True, text=True, check=True).stdout.strip()
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "torch_of_the_machine.py").write_text("here = True\n")
+    (site_packages / "more.pth").write_text(f"{elsewhere}\n")
+    lines = SCRIPT.read_text(encoding="utf-8").splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith('"$python" -m venv'))
+    stop = next(index for index, line in enumerate(lines) if "inherited.pth" in line) + 1
+    prepared = "\n".join(["set -eu", *lines[start:stop], 'python -c "import torch_of_the_machine"'])
+    environment = {"PATH": "/usr/bin:/bin", "python": str(python), "work": str(tmp_path)}
+    done = subprocess.run(["bash", "-c", prepared], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
