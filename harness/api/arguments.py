@@ -29,6 +29,7 @@ def requested(
     jobs: int | None = None,
     threads: int = 1,
     out: str | os.PathLike[str] | None = None,
+    cluster: str | None = None,
 ) -> Request:
     """Return what a call asks for.
 
@@ -46,6 +47,7 @@ def requested(
         jobs,
         threads,
         None if out is None else Path(out),
+        cluster,
     )
 
 

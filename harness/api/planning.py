@@ -70,6 +70,7 @@ def plan(
     threads: int = 1,
     device: str | None = None,
     out: str | os.PathLike[str] | None = None,
+    cluster: str | None = None,
     probe: bool = False,
 ) -> Plan:
     """Return what `run` would do, with the same arguments; ``probe``: train a few batches, to predict unknown times.
@@ -89,6 +90,7 @@ def plan(
         jobs=jobs,
         threads=threads,
         out=out,
+        cluster=cluster,
     )
     with settled(threads):
         loaded = request.load(plugins)

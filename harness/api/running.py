@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from harness.api.carrying import CHECKPOINTS, Terms, carry_out
 from harness.api.handle import Run
 from harness.api.progress import Progress, in_notebook
 from harness.api.surroundings import settled
-from harness.errors import HarnessError, as_typed, shown
+from harness.errors import HarnessError, LostError, as_typed, shown
 from harness.machine.paths import is_folder
 from harness.plugins.loading import registry
 from harness.plugins.observers import OBSERVED, Observers
@@ -67,6 +68,7 @@ def run(
     checkpoint: str = CHECKPOINTS,
     fail_fast: bool = False,
     out: str | os.PathLike[str] | None = None,
+    cluster: str | None = None,
     observers: Iterable[object] = (),
     fresh: bool = False,
     progress: bool | None = None,
@@ -75,18 +77,23 @@ def run(
 
     ``suite``, ``dataset``, ``data_directory``, ``only``, ``seeds`` and ``overrides`` as in `load_suite`. ``jobs``:
     trials at once, a process each; 0: all in this process; None: one a core. ``threads``: of a trial's matrix products.
+    ``cluster``: run on a Dask cluster instead: ``"tcp://HOST:PORT"``, a scheduler file, or ``"local:4"``.
     ``timeout`` of a trial: seconds, or ``"30m"``. ``out``: the run directory; None: ``runs/SUITE[-DATASET]``.
     ``observers``: objects with methods that `harness.hookimpl` marks, called as `harness.hookspecs` says. ``fresh``:
     move an existing run aside. ``progress``: draw a bar in a notebook; None: in a notebook.
 
     A trial that fails is a row with its reason, as `Run.trials` shows, and the others go on. An interrupt
     (`KeyboardInterrupt`) ends all processes of the run: finished trials are stored. Needs no signal handler, and may be
-    called in any thread; the processes that it starts do not run the caller's script or notebook.
+    called in any thread; the processes that it starts do not run the caller's script or notebook. Plugins that are
+    quarantined because of errors are named in a `UserWarning` each.
 
     Raises:
-        HarnessError: the suite or an argument is wrong, or another process is writing the run; nothing is overwritten.
+        HarnessError: the suite or an argument is wrong, another process is writing the run, or the cluster is lost;
+            nothing is overwritten.
     """
     plugins = registry()
+    for entry in plugins.quarantined:  # one may be an observer, or have what the suite names
+        warnings.warn(str(entry), stacklevel=2)
     request = requested(
         suite,
         overrides=overrides,
@@ -98,6 +105,7 @@ def run(
         jobs=jobs,
         threads=threads,
         out=out,
+        cluster=cluster,
     )
     watching = [_observer(observer) for observer in observers]
     if in_notebook() if progress is None else progress:
@@ -118,6 +126,9 @@ def run(
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(f"finished trials are in {request.directory(loaded)}; the same call resumes")
             raise
+        except LostError as lost:
+            msg = f"interrupted: {lost}. Finished trials are in {request.directory(loaded)}; the same call resumes"
+            raise HarnessError(msg) from lost
     return Run(here.directory, _remarks(outcome))
 
 

@@ -38,6 +38,10 @@ class Quarantined:
     version: str
     error: str
 
+    def __str__(self) -> str:
+        """Return it in words, as commands and warnings name it."""
+        return f"plugin {self.plugin} ({self.distribution} {self.version}) is quarantined: {self.error}"
+
 
 @dataclass(frozen=True)
 class Registry:

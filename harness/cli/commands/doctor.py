@@ -75,4 +75,4 @@ def _say_absent(plugins: Registry) -> None:
     for text in plugins.disabled:
         typer.echo(f"plugin {text} is disabled")
     for entry in plugins.quarantined:
-        typer.echo(f"plugin {entry.plugin} ({entry.distribution} {entry.version}) is quarantined: {entry.error}")
+        typer.echo(str(entry))

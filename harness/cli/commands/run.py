@@ -127,7 +127,7 @@ def run(
 def _say_faults(plugins: Registry | None, observers: Observers) -> None:
     """Print which plugins are quarantined, as one may be an observer, and which observers had faults."""
     for entry in plugins.quarantined if plugins else ():
-        say(f"plugin {entry.plugin} ({entry.distribution} {entry.version}) is quarantined: {entry.error}", err=True)
+        say(str(entry), err=True)
     for place, what in observers.faulty.items():
         say(f"observer {place} {what}", err=True)
         if "--debug" in sys.argv:
