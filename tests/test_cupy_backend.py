@@ -10,6 +10,7 @@ from harness.interfaces import WITHHELD, Context
 from harness.optimizers import SGD, Adam, AdamW
 from harness.seeding import epoch_order, initial_state
 from harness_array.backends import CupyBackend, NumpyBackend
+from harness_array.cuda import Cuda
 from tests.doubles import strict_cupy
 from tests.networks import labelled_images, mlp
 from tests.parity import STEPS, assert_steps_agree, built, orders
@@ -190,7 +191,7 @@ def test_nothing_of_a_set_is_pinned_but_two_batches(placement, monkeypatch):
     theirs = network(spec, backend=NumpyBackend(), images=(images[::-1], labels))
     np.testing.assert_allclose(found, theirs.predict(np.arange(1001)), rtol=1e-5, atol=1e-6)
     sizes = [end - start for start, end in _account.Host.pinned.items()]
-    assert sizes == ([1024 * 12] * 2 if placement == "stream" else [])
+    assert sizes == ([Cuda.predict_rows * 12] * 2 if placement == "stream" else [])
     assert not _account.Host.staged
 
 

@@ -20,6 +20,7 @@ class Cuda:
     accelerated = True
     update_block = 0
     block_bytes = 256 << 20  # enough to keep the device busy, and little of its memory
+    predict_rows = 8192  # as above: each batch waits for the device once
 
     def __init__(self, index: int) -> None:
         import cupy

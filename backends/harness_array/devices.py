@@ -35,6 +35,11 @@ class Device(Protocol):
         """Bytes that a layer of images works on at a time."""
         ...
 
+    @property
+    def predict_rows(self) -> int:
+        """Vectors that a network predicts at a time, at least; its buffers are sized for them."""
+        ...
+
     def current(self) -> AbstractContextManager[Any]:
         """Return the block within which arrays are made and used on this device."""
         ...
@@ -113,6 +118,7 @@ class Host:
     accelerated = False
     update_block = 65_536  # of four vectors in float32: fits a core's second-level cache
     block_bytes = 1 << 20  # as above
+    predict_rows = 1024
 
     def current(self) -> AbstractContextManager[Any]:
         """Return a block that does nothing."""

@@ -30,10 +30,8 @@ from harness_array.penalties import add_penalties
 from harness_array.site import Site, StepKey
 from harness_array.updates import update_for
 
-PREDICT_ROWS = 1024
-"""Vectors predicted at a time, at least: buffers are sized for them."""
-PREDICT_IMAGES = 64
-"""The same where layers see images, whose buffers are larger by far."""
+VECTORS_FOR_AN_IMAGE = 16
+"""By this factor fewer rows are predicted at a time where layers see images, whose buffers are larger by far."""
 
 
 class ArrayNetwork:
@@ -57,7 +55,8 @@ class ArrayNetwork:
         device, spec = self._device, self._spec
         dtype = np.dtype(self._context.precision)
         self._shape = spec.row_shape
-        rows = max(spec.batch_size, PREDICT_ROWS if len(self._shape) == 1 else PREDICT_IMAGES)
+        shares = 1 if len(self._shape) == 1 else VECTORS_FOR_AN_IMAGE
+        rows = max(spec.batch_size, device.predict_rows // shares)
         self._blocks = spec.parameters()
         self._parameters = device.xp.zeros(spec.parameter_count(), dtype=dtype)
         self._gradients = device.xp.zeros_like(self._parameters)
