@@ -213,11 +213,11 @@ def test_what_changes_no_bit_does_not_matter_to_a_checkpoint(tmp_path, changes, 
     assert_same(resumed, whole)
 
 
-def test_the_placement_may_be_unknown(tmp_path):
+def test_placement_and_launch_may_be_unknown(tmp_path):
     """Before images are attached, as when a run is planned."""
     spec = trial_of(tmp_path, "A")
     with pytest.raises(Interrupted):
-        trained(spec, every_epoch(tmp_path, spec, where=HERE), until=5)
+        trained(spec, every_epoch(tmp_path, spec, where=HERE | {"launch": "graph"}), until=5)
     unplaced = {name: value for name, value in HERE.items() if name != "placement"}
     assert every_epoch(tmp_path, spec, where=unplaced).find().remark == AFTER
 

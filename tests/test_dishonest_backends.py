@@ -57,6 +57,7 @@ EXPECTED = {
     "state_key_of_no_text": r"the backend's state has the key 'weight\udc80'; a key is printable",
     "huge_state": "numbers; a network of this size may have",
     "placement_of_its_own": "the network's placement is 'everywhere'; the contract says 'stream' or 'resident'",
+    "launch_of_its_own": "the network's launch is 'by hand'; the contract says 'graph', 'eager' or None",
 }
 """What a trial's reason says."""
 HARMLESS = {"aliases_its_state", "state_keys", "speaks_in_escapes"}

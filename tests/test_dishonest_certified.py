@@ -45,6 +45,7 @@ FOUND = {
     "state_key_of_no_text": (STATE, r"has the key 'weight\\udc80'; a key is printable"),
     "huge_state": (STATE, "numbers; a network of this size may have"),
     "placement_of_its_own": ("says_where_the_images_are", "expected 'stream' or 'resident'; got the network's"),
+    "launch_of_its_own": ("says_how_steps_are_launched", "expected 'graph', 'eager' or None; got the network's"),
     "speaks_in_escapes": ("reports_its_environment", "contract: Backend.environment returns versions"),
 }
 

@@ -24,7 +24,7 @@ from harness.plugins.loading import Registry
 from harness.seeding import initial_state
 from harness.trial.inputs import read_only
 from harness.trial.jobs import build_optimizer, load_backend
-from harness.trial.outputs import read_facts, read_placement
+from harness.trial.outputs import read_facts, read_launch, read_placement
 
 Built = Callable[[], None]
 """Called when the network is built: what comes then is not part of a start."""
@@ -187,7 +187,7 @@ def _backend(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) 
     cleanup.callback(network.close)
     data = images()
     network.attach(data.features, data.labels)
-    circumstances["placement"] = read_placement(network)
+    circumstances |= {"placement": read_placement(network)} | read_launch(network)
     run, verify = work_of(case, network, data, plugins)
     return Prepared(case, run, circumstances, cleanup, verify=verify)
 

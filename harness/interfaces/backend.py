@@ -172,6 +172,14 @@ Batch = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Rows (n, *shape), float32: images in [0, 1], or vectors as they are trained on; and their labels (n,)."""
 
 
+class LaunchingNetwork(Protocol):
+    """A network that says how its training steps reach an accelerator; a row's environment records it."""
+
+    launch: str | None
+    """``"graph"``: a full batch's step is one captured graph; ``"eager"``: operation by operation; None: it runs on the
+    host, which launches nothing. Valid after `Network.attach`, and read again when training ends."""
+
+
 class Batches(Protocol):
     """The batches of an epoch, in order, to be taken once; their number is known."""
 

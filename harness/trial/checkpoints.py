@@ -46,7 +46,7 @@ class Checkpoints:
     """A trial's checkpoint file: a SHA-256, then an ``.npz`` with the states and, as JSON, what they belong to.
 
     A checkpoint serves a trial of the same fingerprint in an environment that gives the same bits. Any other is not
-    used, nor is a damaged one. ``environment`` may lack the placement, which is known when images are attached.
+    used, nor is a damaged one. ``environment`` may lack placement and launch, which are known when images are attached.
     """
 
     def __init__(self, path: Path, seconds: float, fingerprint: str, environment: Mapping[str, str]) -> None:
@@ -122,7 +122,7 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[tupl
             _decisive(name, before.get(name)) != _decisive(name, now.get(name)),
         )
         for name in [*before, *(name for name in now if name not in before)]
-        if before.get(name) != now.get(name) and (name in now or name != "placement")
+        if before.get(name) != now.get(name) and (name in now or name not in {"placement", "launch"})
     ]
 
 

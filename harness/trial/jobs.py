@@ -26,7 +26,7 @@ from harness.trial.checkpoints import Checkpoints
 from harness.trial.evaluation import NamedPerturb
 from harness.trial.inputs import Inputs, read_only, training_labels
 from harness.trial.losses import with_loss
-from harness.trial.outputs import read_facts, read_placement
+from harness.trial.outputs import read_facts, read_launch, read_placement
 from harness.trial.robustness import Robustness
 from harness.trial.scaling import Scaling
 from harness.trial.specs import Remark, Trained, TrialSpec
@@ -135,10 +135,11 @@ def train(spec: TrialSpec, registry: Registry, report: Report) -> Trained:
         network = build_network(spec, initial_state(spec.network, spec.seed), registry)
         try:
             network.attach(data.features, training_labels(data.labels, split.train))
-            where = environment_of(spec, registry) | {"placement": read_placement(network)}
+            where = environment_of(spec, registry) | {"placement": read_placement(network)} | read_launch(network)
             checkpoints = Checkpoints(*spec.checkpoint, spec.fingerprint, where) if spec.checkpoint else None
             waiting = Waiting()
             trained = fit(network, spec, split, data.labels, epoch, checkpoints, remark, augmenter)
+            where |= read_launch(network)  # a capture may have failed since
             memory, waited = anonymous_bytes(), waiting.share()
         finally:
             network.close()

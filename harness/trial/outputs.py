@@ -175,6 +175,22 @@ def read_placement(network: Network) -> str:
     raise TrialError(msg)
 
 
+def read_launch(network: Network) -> dict[str, str]:
+    """Return how a network launches its steps, as an entry of an environment; nothing where it does not say.
+
+    Raises:
+        TrialError: it says something else than ``"graph"``, ``"eager"`` or None.
+    """
+    launch = getattr(network, "launch", None)
+    if launch is None:
+        return {}
+    for known in ("graph", "eager"):
+        if isinstance(launch, str) and launch == known:
+            return {"launch": known}
+    msg = f"the network's launch is {shown(launch)}; the contract says 'graph', 'eager' or None"
+    raise TrialError(msg)
+
+
 def read_facts(facts: Any) -> dict[str, str]:
     """Return what a plugin says of its environment: texts of one line that any terminal and file can take.
 

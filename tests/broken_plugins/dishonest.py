@@ -193,6 +193,10 @@ class PlacementOfItsOwn(Correct):
     placement = "everywhere"
 
 
+class LaunchOfItsOwn(Correct):
+    launch = "by hand"
+
+
 class SpeaksInEscapes(Correct):
     """Its backend's environment has what no terminal and no file should take."""
 
@@ -226,6 +230,7 @@ NETWORKS = {
     "state_key_of_no_text": StateKeyOfNoText,
     "huge_state": HugeState,
     "placement_of_its_own": PlacementOfItsOwn,
+    "launch_of_its_own": LaunchOfItsOwn,
     "speaks_in_escapes": SpeaksInEscapes,
 }
 
