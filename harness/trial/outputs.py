@@ -182,11 +182,8 @@ def read_launch(network: Network) -> dict[str, str]:
         TrialError: it says something else than ``"graph"``, ``"eager"`` or None.
     """
     launch = getattr(network, "launch", None)
-    if launch is None:
-        return {}
-    for known in ("graph", "eager"):
-        if isinstance(launch, str) and launch == known:
-            return {"launch": known}
+    if launch is None or (isinstance(launch, str) and launch in {"graph", "eager"}):
+        return {"launch": str(launch)} if launch else {}
     msg = f"the network's launch is {shown(launch)}; the contract says 'graph', 'eager' or None"
     raise TrialError(msg)
 
