@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from harness.builtin.losses import CrossEntropy
-from harness.interfaces import Array, BlockOptimizer, NetworkSpec, Optimizer, Parameter
+from harness.interfaces import Array, BlockOptimizer, NetworkSpec, Optimizer, Parameter, implements
 
 _PLAIN = CrossEntropy()
 
@@ -79,6 +79,6 @@ class ForBlocks:
 
 def for_blocks(optimizer: Optimizer | BlockOptimizer, blocks: Sequence[Parameter]) -> Optimizer:
     """Return a rule as a backend is given it: a `BlockOptimizer` bound to the blocks, any other as it is."""
-    if isinstance(optimizer, BlockOptimizer):
+    if implements(optimizer, BlockOptimizer):
         return ForBlocks(optimizer, tuple(blocks))
     return optimizer

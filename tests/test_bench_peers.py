@@ -5,7 +5,17 @@ import pytest
 from sklearn.datasets import load_digits
 
 from harness.bench.classifier import MLPClassifierPeer
-from harness.interfaces import Activation, BatchNorm, Context, Dropout, Linear, MultiplyingBackend, NetworkSpec, Peer
+from harness.interfaces import (
+    Activation,
+    BatchNorm,
+    Context,
+    Dropout,
+    Linear,
+    MultiplyingBackend,
+    NetworkSpec,
+    Peer,
+    implements,
+)
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import registry
 from harness.trial.jobs import load_backend
@@ -144,7 +154,7 @@ def test_backends_show_their_librarys_products(name):
     """A function to call, and kernels with the environment that chooses each."""
     pytest.importorskip(name)
     backend = load_backend(registry().find("backend", name))
-    assert isinstance(backend, MultiplyingBackend)
+    assert implements(backend, MultiplyingBackend)
     assert backend.matrix_products([(4, 5, 6)], Context(0, device="cpu"))() is None
     for kernel, variables in backend.matrix_kernels().items():
         assert variables == {"OPENBLAS_CORETYPE": kernel}

@@ -9,6 +9,7 @@ from harness.errors import LostError
 from harness.execution.dispatch import Work, together
 from harness.execution.pools import Failure, Task
 from harness.execution.pools.pool import Node, Spread
+from harness.interfaces import implements
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def work(number, *needs, lost=None, beside=None, share=1):
 def test_a_task_goes_only_where_it_can_run():
     """Its backend is on one node, the other's on both; what needs no node stays in the driver."""
     pool = Nodes([Node("a", 1), Node("b", 1)], {("a", "x"): ("cpu",), ("a", "y"): ("cpu",), ("b", "y"): ("cpu",)})
-    assert isinstance(pool, Spread)
+    assert implements(pool, Spread)
     results = dict(together(pool, [work(0, "x"), work(1, "x"), work(2, "y"), work(3), work(4, "x", "y")]))
     assert [results[number] for number in (0, 1, 3, 4)] == ["a", "a", "here", "a"]
     assert results[2] == "b"

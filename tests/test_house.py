@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import interfaces
+
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "harness").rglob("*.py"))
 FOR_EVERY_LIBRARY = ROOT / "harness" / "conformance" / "libraries.py"
@@ -59,6 +61,16 @@ def test_the_contracts_and_the_metrics_import_nothing_of_ours():
             name for name in imports(path) if name.startswith("harness") and not name.startswith("harness.interfaces")
         ]
         assert not ours, path
+
+
+def test_members_are_not_looked_up_statically():
+    """`isinstance` misses what a wrapper delegates, from Python 3.12 on: a protocol is asked for with `implements`."""
+    protocols = {name for name, kind in vars(interfaces).items() if getattr(kind, "_is_protocol", False)}
+    assert "BatchTraining" in protocols
+    for path in [*OURS, *sorted((ROOT / "examples").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"isinstance", "issubclass"}:
+                assert not set(re.findall(r"\w+", ast.unparse(node.args[1]))) & protocols, f"{path}:{node.lineno}"
 
 
 def test_loose_modules_are_public_or_ground():

@@ -16,7 +16,7 @@ from harness.bench.work import evaluation, work_of
 from harness.datasets.cache import CachedDataset
 from harness.descent import for_blocks
 from harness.errors import HarnessError
-from harness.interfaces import Backend, Labelled, MultiplyingBackend, Peer
+from harness.interfaces import Backend, Labelled, MultiplyingBackend, Peer, implements
 from harness.machine.host import host
 from harness.machine.threads import limited, numpy_blas
 from harness.plugins.layer_kinds import missing_layers
@@ -174,7 +174,7 @@ def _backend(case: Case, plugins: Registry, images: Images, cleanup: ExitStack) 
     context, spec = case.context(answer.devices[0]), case.spec
     circumstances = _circumstances(case, backend.environment(context.device))
     if case.work == "products":
-        if not isinstance(backend, MultiplyingBackend):
+        if not implements(backend, MultiplyingBackend):
             raise UnavailableError(case, "it has no matrix_products to measure")
         steps = _steps(case)
         together = 1 if context.device == "cpu" else steps_together(steps)

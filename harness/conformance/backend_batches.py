@@ -9,7 +9,7 @@ import pytest
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
 from harness.conformance.clauses import explained, require, require_equal
-from harness.interfaces import Batch, BatchTraining, BatchTrainingBackend
+from harness.interfaces import Batch, BatchTraining, BatchTrainingBackend, implements
 from harness.trial.inputs import read_only
 
 _CLAUSE = "BatchTraining.train_batches does what train_epoch does, a step for each batch, with the batch's rows"
@@ -26,14 +26,14 @@ class BatchSteps(BackendTests):
         Other images are attached than those of the batches; a network that was attached to these is the reference.
         """
         backend: object = bench.backend
-        if not (isinstance(backend, BatchTrainingBackend) and backend.takes_batches is True):
+        if not (implements(backend, BatchTrainingBackend) and backend.takes_batches is True):
             pytest.skip("it does not take batches")
         recipe = bench.supported(bench.plain.varied(**_KEYS[name]))
         data, size = bench.data, recipe.batch
         others = replace(data, features=np.uint8(255) - data.features)
         given, attached = bench.build(recipe, others), bench.build(recipe)
         network: Any = given
-        has = isinstance(network, BatchTraining)
+        has = implements(network, BatchTraining)
         require(has, _CLAUSE, "a network with train_batches()", "one without")
         order = np.concatenate(bench.batches())[: 3 * size + 5]
         rows = [order[start : start + size] for start in range(0, len(order), size)]

@@ -10,7 +10,7 @@ from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
 from harness.conformance.clauses import accepted, explained, require, require_close, require_equal, require_same
 from harness.conformance.recipes import ACTIVATIONS, RULES
-from harness.interfaces import Precision, ReducedPrecision
+from harness.interfaces import Precision, ReducedPrecision, implements
 from harness.trial.inputs import training_labels
 from harness.trial.outputs import read_stats
 from harness.trial.schedules import CosineAnnealing
@@ -68,7 +68,7 @@ class Training(BackendTests):
     def test_trains_in_the_precisions_that_it_names(self, bench: Bench, precision: Precision) -> None:
         """ReducedPrecision.precisions: products are rounded, parameters and everything else stay float32."""
         backend: object = bench.backend
-        if not isinstance(backend, ReducedPrecision) or precision not in backend.precisions:
+        if not implements(backend, ReducedPrecision) or precision not in backend.precisions:
             pytest.skip(f"it does not offer {precision}")
         clause = f"ReducedPrecision.precisions with {precision}: float32 but for the products, which are rounded"
         order = np.concatenate(bench.batches(1))

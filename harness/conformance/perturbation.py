@@ -15,7 +15,7 @@ from harness.conformance.perturbation_base import RANDOM, Images, digits, draws
 from harness.conformance.perturbation_data import PerturbationData
 from harness.conformance.target import Target
 from harness.execution.pools import Failure, Processes, Task
-from harness.interfaces import Perturb, SweepingPerturb
+from harness.interfaces import Perturb, SweepingPerturb, implements
 from harness.plugins.loading import Registry
 from harness.seeding import generator
 from harness.trial.tasks import Report
@@ -113,7 +113,7 @@ class PerturbationConformance(PerturbationData):
     def test_sweep_agrees_with_single_calls(self, perturb: Any) -> None:
         """SweepingPerturb.sweep yields, for each severity, what a single call with a fresh generator returns."""
         call: Perturb = perturb
-        if not isinstance(perturb, SweepingPerturb):
+        if not implements(perturb, SweepingPerturb):
             pytest.skip("it has no sweep")
         clean = digits(50)
         clause = "SweepingPerturb.sweep yields what a single call with a fresh copy of the generator returns"

@@ -11,7 +11,7 @@ from harness.conformance.attacked import callable_alone
 from harness.conformance.target import Conformance, Target
 from harness.datasets.digits import Digits
 from harness.errors import HarnessError
-from harness.interfaces import SelectivePerturb
+from harness.interfaces import SelectivePerturb, implements
 from harness.plugins.loading import Kind
 from harness.plugins.perturbations import levels_of
 from harness.seeding import generator
@@ -60,7 +60,7 @@ class PerturbationBase(Conformance):
     @pytest.fixture
     def perturb(self, loaded: Any) -> Any:
         """Return the perturbation; skip where it does not take the grey images that it is tested on."""
-        if isinstance(loaded, SelectivePerturb) and "image" not in loaded.takes:
+        if implements(loaded, SelectivePerturb) and "image" not in loaded.takes:
             pytest.skip("it does not take images")
         if 1 not in getattr(loaded, "channels", {1}):
             pytest.skip("it does not take grey images")

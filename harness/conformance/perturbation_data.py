@@ -11,7 +11,7 @@ from harness.conformance.clauses import require, require_equal, require_same
 from harness.conformance.perturbation_base import RANDOM, Images, PerturbationBase, digits, draws
 from harness.conformance.target import Target
 from harness.errors import HarnessError
-from harness.interfaces import DataKind, SelectivePerturb, SweepingPerturb
+from harness.interfaces import DataKind, SelectivePerturb, SweepingPerturb, implements
 from harness.plugins.perturbations import levels_of, range_problem
 
 Vectors = NDArray[np.float32]
@@ -23,13 +23,13 @@ class PerturbationData(PerturbationBase):
     @pytest.fixture
     def vectors(self, loaded: Any) -> Vectors:
         """Return standardised vectors (200, 7); skip where it does not take them."""
-        if not isinstance(loaded, SelectivePerturb) or "vector" not in loaded.takes:
+        if not implements(loaded, SelectivePerturb) or "vector" not in loaded.takes:
             pytest.skip("it does not take vectors")
         return np.random.default_rng(0).standard_normal((200, 7), dtype=np.float32)
 
     def test_says_what_data_it_takes(self, loaded: Any) -> None:
         """SelectivePerturb.takes names kinds of data, and ``channels`` numbers of channels."""
-        takes = loaded.takes if isinstance(loaded, SelectivePerturb) else {"image"}
+        takes = loaded.takes if implements(loaded, SelectivePerturb) else {"image"}
         known = isinstance(takes, set | frozenset) and takes and takes <= set(get_args(DataKind))
         clause = "SelectivePerturb.takes is a set of kinds of data"
         require(known, clause, "a set of 'image', 'vector' or both", repr(takes))
@@ -42,7 +42,7 @@ class PerturbationData(PerturbationBase):
 
     def test_takes_colour_images(self, loaded: Any) -> None:
         """Perturb takes (rows, height, width, channels), of 3 channels or those that it names."""
-        takes = loaded.takes if isinstance(loaded, SelectivePerturb) else {"image"}
+        takes = loaded.takes if implements(loaded, SelectivePerturb) else {"image"}
         several = [count for count in sorted(getattr(loaded, "channels", {3})) if count > 1]
         if "image" not in takes or not several:
             pytest.skip("it does not take colour images")
@@ -76,7 +76,7 @@ class PerturbationData(PerturbationBase):
             changes.append(float(np.abs(found - vectors).mean()))
         expected = "no change at severity 0, and the largest at the largest"
         require(changes[0] == 0 and max(changes) == changes[-1] > 0, clause, expected, f"mean changes {changes}")
-        if isinstance(loaded, SweepingPerturb):
+        if implements(loaded, SweepingPerturb):
             swept = [each.copy() for each in loaded.sweep(vectors.copy(), self.severities, draws(), kind="vector")]
             clause = "SweepingPerturb.sweep yields what a single call with a fresh copy of the generator returns"
             for severity, found in zip(self.severities, swept, strict=True):

@@ -27,7 +27,7 @@ from harness.datasets.downloads import LOG
 from harness.datasets.entries import DamagedError, Meta, features_and_labels, only_writer, read_meta, store, verify
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.interfaces import DataKind, Dataset, Labelled, LabelledStream, StreamedDataset
+from harness.interfaces import DataKind, Dataset, Labelled, LabelledStream, StreamedDataset, implements
 from harness.machine.files import checksum, read_regular, write_json
 from harness.plugins.foreign import UNLIMITED, foreign
 
@@ -116,7 +116,7 @@ def materialise(
     if known:
         return known
     for _ in range(_ATTEMPTS):
-        stream = as_stream(dataset.stream() if isinstance(dataset, StreamedDataset) else dataset.load())
+        stream = as_stream(dataset.stream() if implements(dataset, StreamedDataset) else dataset.load())
         with _writing(root, name, stream), only_writer(root):
             entry = _known(root, key, quiet=True) or _stored(root, name, stream)  # another process may have written it
             now = _key(meant, dataset)

@@ -14,7 +14,7 @@ from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError, one_line, shown
 from harness.execution.pools import Failure, InProcess, Pool, Task
 from harness.execution.pools.pool import Spread
-from harness.interfaces import Dataset, Holding, StoredDataset
+from harness.interfaces import Dataset, Holding, StoredDataset, implements
 from harness.plugins.foreign import foreign, patience
 from harness.plugins.loading import Component, Registry
 from harness.plugins.options import ComponentSpec, OptionError, build
@@ -87,7 +87,7 @@ def read(
         HarnessError: what `harness.datasets.cache.obtain` raises, or the worker ended, or the time did.
     """
     data = _read_here(spec, root, built, component, pool, seconds)
-    if isinstance(pool, Spread):
+    if implements(pool, Spread):
         pool.source(data.info.digest, spec, own=component.own)
     return data
 
@@ -138,7 +138,7 @@ def dataset_state(name: str, registry: Registry) -> DatasetState:
             reason = built.unavailable()
             if reason is not None:
                 return DatasetState(f"no: {reason}")
-            if not isinstance(built, StoredDataset):
+            if not implements(built, StoredDataset):
                 return DatasetState("yes")
             holding = built.holding()
             if holding is not None:  # plain values: a plugin may return others

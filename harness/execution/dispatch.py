@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.pools.pool import HERE, Node, Spread
+from harness.interfaces import implements
 from harness.trial.tasks import Report
 
 SHARED = "cpu"
@@ -63,7 +64,7 @@ def together(pool: Pool, works: Sequence[Work]) -> Iterator[tuple[int, Any]]:
     restarted: set[int] = set()
     _start(pool, works, waiting, running)
     while running or waiting:
-        if not running and not (isinstance(pool, Spread) and pool.changed()):
+        if not running and not (implements(pool, Spread) and pool.changed()):
             yield from ((index, Failure("failed", "no node that can run it is left")) for index in waiting)
             return
         ended = [(running.pop(future)[0], future.result()) for future in pool.wait()] if running else []
@@ -91,7 +92,7 @@ def _start(pool: Pool, works: Sequence[Work], waiting: list[int], running: _Runn
         if work.started:
             work.started()
         task = replace(work.task, argument=work.task.argument.on(spot.device))
-        if work.needs and isinstance(pool, Spread):
+        if work.needs and implements(pool, Spread):
             future = pool.submit_to(spot.node, task, work.report)
         else:
             future = pool.submit(task, work.report)
@@ -106,7 +107,7 @@ def _start(pool: Pool, works: Sequence[Work], waiting: list[int], running: _Runn
 
 def _next(pool: Pool, works: Sequence[Work], waiting: Sequence[int], running: _Running) -> tuple[int, _Spot] | None:
     """Return the first task that waits and fits somewhere, and where: on the node with the most room."""
-    spread = pool if isinstance(pool, Spread) else None
+    spread = pool if implements(pool, Spread) else None
     taken = Counter(spot.node.name for _, spot in running.values())
     here = [replace(HERE, slots=1 if spread else pool.slots)]
     nodes = sorted(spread.nodes() if spread else [], key=lambda node: (taken[node.name] - node.slots, taken[node.name]))

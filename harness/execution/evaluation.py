@@ -11,6 +11,7 @@ from harness.execution.pools import Failure, Pool, Task
 from harness.execution.pools.pool import Spread
 from harness.execution.states import state_file
 from harness.execution.training import Conditions
+from harness.interfaces import implements
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
 from harness.rows import TrialRow
@@ -117,7 +118,7 @@ def _grouped(due: Sequence[_Member], pool: Pool) -> list[list[_Member]]:
 
 def _able(pool: Pool, planned: PlannedTrial) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return which nodes of a cluster can measure a trial, each with its devices; nothing of other pools."""
-    if not isinstance(pool, Spread):
+    if not implements(pool, Spread):
         return ()
     return tuple((node.name, pool.devices(node, planned.needs)) for node in pool.nodes())
 

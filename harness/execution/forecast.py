@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 
 from harness.execution.pools import Pool
 from harness.execution.pools.pool import Spread
+from harness.interfaces import implements
 from harness.machine.cache import cache_root
 from harness.machine.files import append_line, checksum, open_regular
 from harness.machine.host import host
@@ -134,7 +135,7 @@ class Timings:
 
 def timings_of(pool: Pool) -> Timings:
     """Return the timings of the machines that a pool runs on."""
-    return Timings(timings_path(), pool.processors() if isinstance(pool, Spread) else ())
+    return Timings(timings_path(), pool.processors() if implements(pool, Spread) else ())
 
 
 def rehearsed(

@@ -9,7 +9,7 @@ from harness.errors import HarnessError, one_line, shown
 from harness.execution.apart import GRACE, result_of
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.pools.pool import Spread
-from harness.interfaces import Backend, BatchTrainingBackend, NetworkSpec, Precision, ReducedPrecision
+from harness.interfaces import Backend, BatchTrainingBackend, NetworkSpec, Precision, ReducedPrecision, implements
 from harness.machine.files import checksum
 from harness.plugins.foreign import LateError, foreign, patience
 from harness.plugins.layer_kinds import missing_layers
@@ -61,7 +61,7 @@ def ask(pool: Pool, registry: Registry, questions: Sequence[Question]) -> list[A
     """Answer questions by a job in a pool; on a cluster by one on each node."""
     # Many experiments ask the same. Questions are compared by their text, as their options cannot be hashed.
     unique = list({repr(question): question for question in questions}.values())
-    answers = _on_nodes(pool, registry, unique) if isinstance(pool, Spread) else _answers(pool, registry, unique)
+    answers = _on_nodes(pool, registry, unique) if implements(pool, Spread) else _answers(pool, registry, unique)
     known = dict(zip(map(repr, unique), answers, strict=True))
     return [known[repr(question)] for question in questions]
 
@@ -168,12 +168,12 @@ def _third_party(registry: Registry, question: Question) -> bool:
 def _precisions(backend: Backend) -> Sequence[Precision]:
     """Return the precisions that a backend names; float32 where it names none."""
     declared: object = backend
-    return declared.precisions if isinstance(declared, ReducedPrecision) else ("float32",)
+    return declared.precisions if implements(declared, ReducedPrecision) else ("float32",)
 
 
 def _takes_batches(backend: object) -> bool:
     """Return whether a backend says that its networks train on batches that the core prepares."""
-    return isinstance(backend, BatchTrainingBackend) and backend.takes_batches is True
+    return implements(backend, BatchTrainingBackend) and backend.takes_batches is True
 
 
 def _answer(question: Question, registry: Registry, late: dict[str, str]) -> Answer:

@@ -56,6 +56,7 @@ from harness.interfaces.layers import (
     unsupported_layers,
 )
 from harness.interfaces.loss import Loss
+from harness.interfaces.members import implements
 from harness.interfaces.network import Context, Gradient, NetworkSpec, Parameter, Placement, Precision
 from harness.interfaces.residual import SHORTCUT, Residual
 from harness.interfaces.spatial import AveragePool2d, Conv2d, Flatten, GlobalAveragePool, MaxPool2d
@@ -127,6 +128,7 @@ __all__ = [
     "chain_shapes",
     "chain_weights",
     "entry_for",
+    "implements",
     "joined_state",
     "kinds_of",
     "split_state",

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from harness.errors import TrialError, shown
-from harness.interfaces import LAYERS_OF_INTERFACE_1, DeclaredLayers, Layer, NetworkSpec, unsupported_layers
+from harness.interfaces import LAYERS_OF_INTERFACE_1, DeclaredLayers, Layer, NetworkSpec, implements, unsupported_layers
 
 
 def layer_kinds(plugin: object) -> tuple[type[Layer], ...]:
@@ -13,7 +13,7 @@ def layer_kinds(plugin: object) -> tuple[type[Layer], ...]:
     Raises:
         TrialError: ``layers`` is not a collection of layer classes.
     """
-    if not isinstance(plugin, DeclaredLayers):
+    if not implements(plugin, DeclaredLayers):
         return LAYERS_OF_INTERFACE_1
     kinds: Any = plugin.layers
     if not isinstance(kinds, Collection) or not all(map(_is_kind, kinds)):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.interfaces import Attack, DependentPerturb, GradedPerturb, RangedPerturb
+from harness.interfaces import Attack, DependentPerturb, GradedPerturb, RangedPerturb, implements
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import Component, Registry
 from harness.plugins.options import checked
@@ -58,7 +58,7 @@ def is_attack(perturb: object) -> bool:
     >>> is_attack(lambda images, severity, rng: images)
     False
     """
-    return isinstance(perturb, Attack)
+    return implements(perturb, Attack)
 
 
 def levels_of(component: Component) -> list[float]:
@@ -68,7 +68,7 @@ def levels_of(component: Component) -> list[float]:
         HarnessError: it cannot be imported, or its levels are not numbers above 0, each larger than the one before.
     """
     perturb: object = component.load()
-    if not isinstance(perturb, GradedPerturb):
+    if not implements(perturb, GradedPerturb):
         return []
     levels: object = perturb.levels
     given = list(levels) if isinstance(levels, Sequence) and not isinstance(levels, str) else []
@@ -89,7 +89,7 @@ def range_problem(component: Component, severity: float) -> str:
         HarnessError: it cannot be imported, or its ``check`` raises or returns something else than a text or None.
     """
     perturb: object = component.load()
-    if severity == 0 or not isinstance(perturb, RangedPerturb):
+    if severity == 0 or not implements(perturb, RangedPerturb):
         return ""
     return _answer(component, f"check({severity})", lambda: perturb.check(severity))
 
@@ -101,7 +101,7 @@ def absence(component: Component) -> str:
         HarnessError: it cannot be imported, or its ``unavailable`` raises or returns neither a text nor None.
     """
     perturb: object = component.load()
-    return _answer(component, "unavailable()", perturb.unavailable) if isinstance(perturb, DependentPerturb) else ""
+    return _answer(component, "unavailable()", perturb.unavailable) if implements(perturb, DependentPerturb) else ""
 
 
 def _answer(component: Component, call: str, ask: Callable[[], object]) -> str:
@@ -135,7 +135,7 @@ def family_of(perturb: object) -> str:
     >>> family_of(lambda images, severity, rng: images)
     ''
     """
-    family = ADVERSARIAL if isinstance(perturb, Attack) else getattr(perturb, "family", "")
+    family = ADVERSARIAL if implements(perturb, Attack) else getattr(perturb, "family", "")
     return printable(family, _LONGEST_FAMILY) if isinstance(family, str) else ""
 
 

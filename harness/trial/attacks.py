@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from harness.errors import TrialError
-from harness.interfaces import DifferentiableBackend, Network, Victim
+from harness.interfaces import DifferentiableBackend, Network, Victim, implements
 from harness.trial.inputs import read_only
 
 Images = NDArray[np.float32]
@@ -17,7 +17,7 @@ Labels = NDArray[np.int64]
 
 def gives_gradients(backend: object) -> bool:
     """Return whether a backend says that its networks differentiate their loss by the images."""
-    return isinstance(backend, DifferentiableBackend) and backend.input_gradients is True
+    return implements(backend, DifferentiableBackend) and backend.input_gradients is True
 
 
 class TestedNetwork:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import TrialError
-from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb, Victim
+from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb, Victim, implements
 from harness.metrics.catalogue import computed_names, of_predictions
 from harness.metrics.predictions import OF_IMAGES, TOP, Predictions, has_likeliest, of_conditions
 from harness.plugins.perturbations import is_attack
@@ -202,7 +202,7 @@ def _severities(clean: Features, block: int, named: NamedPerturb, kind: DataKind
     table = named.table
     perturb: object = named.perturb
     name, severities, about = table.perturbation, tuple(table.severities), keywords(kind) | dict(named.options)
-    if not isinstance(perturb, SweepingPerturb):
+    if not implements(perturb, SweepingPerturb):
         for severity in severities:
             yield severity, named.perturb(clean.copy(), severity, generator(table.seed, name, block), **about)
         return

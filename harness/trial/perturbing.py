@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from harness.datasets.info import DatasetInfo
 from harness.errors import TrialError, shown
-from harness.interfaces import DataKind, SelectivePerturb
+from harness.interfaces import DataKind, SelectivePerturb, implements
 from harness.plugins.perturbations import is_attack
 
 Features = NDArray[np.float32]
@@ -32,7 +32,7 @@ def refusal(perturb: object, data: DatasetInfo) -> str | None:
     >>> refusal(lambda images, severity, rng: images, DatasetInfo("iris", "", 1, ("a", "b"), shape=(4,), kind="vector"))
     "takes images, and dataset 'iris' has vectors of 4 values"
     """
-    takes = perturb.takes if isinstance(perturb, SelectivePerturb) else {"image"}
+    takes = perturb.takes if implements(perturb, SelectivePerturb) else {"image"}
     takes = {"image"} & set(takes) if is_attack(perturb) else takes
     values = " × ".join(map(str, data.shape))
     if data.kind not in takes:

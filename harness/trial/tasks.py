@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self
 
 from harness.plugins.loading import Registry
 
@@ -23,7 +23,6 @@ Place = Callable[[Path, Use], Path]
 """Returns where a path lies on the machine that runs a job."""
 
 
-@runtime_checkable
 class Movable(Protocol):
     """An argument that names files. Another machine finds them elsewhere."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness import metrics
 from harness.datasets.splits import Split
 from harness.errors import TrialError
-from harness.interfaces import BatchTraining, EpochStats, Network, State
+from harness.interfaces import BatchTraining, EpochStats, Network, State, implements
 from harness.metrics.catalogue import computed_names, of_predictions
 from harness.metrics.predictions import Predictions
 from harness.rows import EpochRecord, TrialMetrics
@@ -157,7 +157,7 @@ def _trained(
     if augmenter is None:
         plain: Network = network  # type: ignore[assignment] # what a backend builds
         return plain.train_epoch(epoch, order, rate), 0.0
-    if not isinstance(network, BatchTraining):
+    if not implements(network, BatchTraining):
         msg = "the backend says that it takes batches, and its network has no train_batches()"
         raise TrialError(msg)
     batches = augmenter.epoch(epoch, order)

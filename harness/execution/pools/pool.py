@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 from harness.plugins.options import ComponentSpec
 from harness.trial.tasks import Report, Task
@@ -54,7 +54,6 @@ HERE = Node("", 1)
 """This machine."""
 
 
-@runtime_checkable
 class Spread(Pool, Protocol):
     """A pool of several nodes, which may differ, join and leave. `submit` runs a task in a process of this machine."""
 

@@ -72,14 +72,14 @@ def _require_here(component: Component, options: dict[str, Any], built: Dataset)
     """Refuse a dataset that is neither among the files here nor in the cache: nothing is downloaded unasked."""
     from harness.datasets.cache import is_cached
     from harness.errors import HarnessError, one_line
-    from harness.interfaces import StoredDataset
+    from harness.interfaces import StoredDataset, implements
     from harness.machine.cache import cache_root
     from harness.plugins.foreign import foreign
 
     name = component.name
     try:
         with foreign():
-            if not isinstance(built, StoredDataset) or built.unavailable() is not None:
+            if not implements(built, StoredDataset) or built.unavailable() is not None:
                 return
         if is_cached(name, options, built, cache_root(), maker=component.identity):
             return

@@ -12,12 +12,12 @@ def fetch(name: DatasetArgument) -> None:
     Verifies checksums. Files that are there and intact are not downloaded again.
     """
     from harness.errors import HarnessError, one_line
-    from harness.interfaces import StoredDataset
+    from harness.interfaces import StoredDataset, implements
     from harness.plugins.foreign import UNLIMITED, foreign
     from harness.plugins.loading import registry
 
     built = build_named(registry().find("dataset", name), {})
-    if not isinstance(built, StoredDataset):
+    if not implements(built, StoredDataset):
         msg = f"dataset {name!r}: has nothing to download"
         raise HarnessError(msg)
     try:

@@ -15,6 +15,7 @@ from harness.execution.pools.cluster.blocks import GoneError, linked
 from harness.execution.pools.cluster.nodes import Member
 from harness.execution.pools.cluster.orders import Order, Piece, Returned
 from harness.execution.pools.logs import limit
+from harness.interfaces import implements
 from harness.machine.files import content_digest
 from harness.trial.tasks import Failure, Movable, Task, Use
 
@@ -100,7 +101,7 @@ class Shipment:
             return Path(folder, name)
 
         task = self.task
-        argument = task.argument.moved(place) if isinstance(task.argument, Movable) else task.argument
+        argument = task.argument.moved(place) if implements(task.argument, Movable) else task.argument
         for name, path in (self._reads | self._updates).items():
             self._send(path, f"{folder}/{name}")
         content = pickle.dumps((task.job, argument), protocol=5)
