@@ -122,7 +122,10 @@ def python(code, **options):
     [
         ("import harness", ["numpy", "torch", "cupy", "pandas", "pydantic", "sklearn"]),
         ("import harness.cli", ["numpy", "torch", "cupy", "pandas", "pydantic", "sklearn"]),
-        ("import harness.trial.jobs", ["torch", "cupy", "pandas", "sklearn", "tabulate"]),
+        (
+            "import harness.trial.jobs, harness_array.network",
+            ["torch", "cupy", "pandas", "scipy", "sklearn", "tabulate"],
+        ),
         ("from harness.plugins.loading import registry; registry()", ["numpy", "torch", "cupy", "pandas", "sklearn"]),
     ],
 )

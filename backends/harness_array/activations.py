@@ -33,7 +33,6 @@ class _WithDerivative:
     """What the smooth activations share: the derivative is kept, and multiplied in."""
 
     def __init__(self, device: Device, shape: Shape, dtype: object) -> None:
-        self._device = device
         self._xp = device.xp
         self._derivative = device.xp.empty(shape, dtype=dtype)
         self._scratch = device.xp.empty(shape, dtype=dtype)
@@ -60,11 +59,17 @@ class LeakyReLU(_WithDerivative):
 class GELU(_WithDerivative):
     """z Φ(z), Φ the standard normal distribution function by erf; derivative Φ(z) + z φ(z)."""
 
+    def __init__(self, device: Device, shape: Shape, dtype: object) -> None:
+        super().__init__(device, shape, dtype)
+        self._erf = device.erf
+        zero = device.xp.zeros(1, dtype=dtype)
+        self._erf(zero, zero)  # loads its library now: no step's time
+
     def forward(self, z: Array, *, training: bool) -> Array:
         """Overwrite z (rows, …) with its activations, and return it."""
         xp, cdf = self._xp, self._scratch[: len(z)]
         xp.multiply(z, sqrt(0.5), out=cdf)
-        self._device.erf(cdf, cdf)
+        self._erf(cdf, cdf)
         cdf += 1.0
         cdf *= 0.5
         if training:

@@ -6,7 +6,6 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
-import scipy.special
 from numpy.typing import NDArray
 
 from harness.interfaces import Array
@@ -126,7 +125,9 @@ class Host:
 
     def erf(self, x: Array, out: Array) -> None:
         """Write the error function of ``x`` into ``out``."""
-        scipy.special.erf(x, out=out)
+        from scipy.special import erf  # 15 MB, which only GELU needs
+
+        erf(x, out=out)
 
     def keep_mask(self, key: tuple[int, ...], keep: float, out: Array) -> None:
         """Compare 16 random bits an element with the probability, which is met to 1 part in 65,536."""

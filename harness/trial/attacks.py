@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from harness.errors import TrialError
 from harness.interfaces import DifferentiableBackend, Network, Victim, implements
@@ -78,6 +77,8 @@ class TestedEnsemble:
 
         With gₘ = ∂(-log pₘ)/∂x it is Σ pₘ gₘ / Σ pₘ: the members' gradients, each weighted by its probability.
         """
+        from scipy.special import softmax  # 15 MB, which a worker that attacks no ensemble does without
+
         at = np.arange(len(labels))
         logs = np.stack([member.predict_images(images)[at, labels] for member in self._members])
         # -inf becomes finite: where no member gives the label any probability, all count alike.
