@@ -1,5 +1,6 @@
 """Cases and measurements, as tests of what is made of them need them."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -8,12 +9,24 @@ from harness import bench
 from harness.plugins.loading import registry
 
 MACHINE = bench.Machine("a processor", "8", "a device", "a blas")
+OPENBLAS = bench.Machine("a processor", "2", "cpu", "openblas 1 Haswell")
+MKL = replace(OPENBLAS, blas="mkl 2")
 
 
 def measurement(seconds, *, backend="numpy", machine=MACHINE, rows=1000, threads=1, **environment):
     """Return one of a training of M0, in runs of these seconds."""
     return bench.Measurement(
         backend, "M0", "train", "nn-harness 1", rows, threads, machine, environment, tuple(seconds)
+    )
+
+
+def rated(name, rate, work="train", *, network="M0", processes=1, threads=2, machine=OPENBLAS, **more):
+    """Return a measurement of ``rate`` samples a second, an operation each."""
+    rows = 1000
+    seconds = (rows * processes / rate,) * 3
+    known = {"operations": 1e9, "kind": "backend"}
+    return bench.Measurement(
+        name, network, work, "x 1", rows, threads, machine, {}, seconds, processes=processes, **known | more
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from harness.interfaces import Context
 from harness.machine.kernels import TUNING_OFF
 from harness.machine.measured import machine_with
 from harness_torch import library as choice
@@ -147,3 +148,19 @@ def test_a_network_trains_alike_with_either(monkeypatch):
 def test_other_precisions_stay_torchs(monkeypatch, precision):
     net, _ = trained(monkeypatch, "onednn", precision=precision)
     assert not any(isinstance(module, OneDnnLinear) for module in net._modules)
+
+
+def test_benchmarks_multiply_by_the_library_of_linear_layers(rates, monkeypatch):
+    """And by torch's BLAS beside it, in a process that does not tune: the limit is the faster one."""
+    calls = []
+    monkeypatch.setattr("harness_torch.products.product_of", lambda *matrices: calls.append(matrices))
+    monkeypatch.setattr("harness_torch.backend._cuda_missing", lambda _device: "no device")
+    context = Context(1, device="cpu")
+    rates({"blas": 1e11, "onednn": 2e11})
+    TorchBackend().matrix_products([(4, 3, 2)], context)()
+    assert [(a.shape, b.shape) for a, b in calls] == [((4, 3), (2, 3))]
+    assert TorchBackend().matrix_kernels() == {choice.described("blas").split()[0]: {TUNING_OFF: "1"}}
+    rates({"blas": 1e11, "onednn": 1e11})
+    TorchBackend().matrix_products([(4, 3, 2)], context)()
+    assert len(calls) == 1
+    assert TorchBackend().matrix_kernels() == {}

@@ -89,7 +89,7 @@ class TorchBackend:
         return TorchNetwork(resolve(context.device), spec, initial, optimizer, context)
 
     def matrix_products(self, products: Sequence[Product], context: Context) -> Callable[[], None]:
-        """Return a function that does each product once, by `torch.mm`."""
+        """Return a function that does each product once, by `torch.mm` or the library of linear layers."""
         import torch
 
         from harness_torch.products import repeatable
@@ -98,8 +98,16 @@ class TorchBackend:
         return repeatable(products, resolve(context.device), getattr(torch, context.precision))
 
     def matrix_kernels(self) -> Mapping[str, Mapping[str, str]]:
-        """Return none: torch's libraries choose by the processor."""
-        return {}
+        """Return torch's BLAS where linear layers have another library; none on a machine with CUDA, where it is moot.
+
+        Each library chooses its kernel by the processor.
+        """
+        from harness.machine.kernels import TUNING_OFF
+        from harness_torch.library import described, library
+
+        if not _cuda_missing("cuda") or library() == "blas":
+            return {}
+        return {described("blas").partition(" ")[0]: {TUNING_OFF: "1"}}
 
 
 def resolve(device: str) -> torch.device:
