@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from harness.cli.app import app
+from harness.cli.documents.catalogue import DOCUMENTS, document_schema
 from harness.metrics.catalogue import CATALOGUE
 from harness.suite.schema import suite_schema
 
@@ -48,6 +49,14 @@ class CommandHelp(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return it."""
         return self.parse_text_to_nodes(command_help(), allow_section_headings=True)
+
+
+class DocumentKeys(SphinxDirective):
+    """A table of keys for each document that a command prints as JSON, and for each of its parts."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return them."""
+        return self.parse_text_to_nodes(document_keys(), allow_section_headings=True)
 
 
 class MetricRecords(SphinxDirective):
@@ -92,6 +101,25 @@ def _table(title: str, table: Mapping[str, Any]) -> Iterator[str]:
     for key, value in table.get("properties", {}).items():
         default = "required" if key in table.get("required", ()) else _default(value)
         yield f"| `{key}` | {_kind(value)} | {default} |"
+    yield ""
+
+
+def document_keys() -> str:
+    """Return the tables, in Markdown, each below a heading; parts that several documents share are there once."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for command in DOCUMENTS:
+        schema = document_schema(command)
+        found |= {f"harness {command} -f json": schema, **schema.get("$defs", {})}
+    return "\n".join(line for title, part in found.items() for line in _part(title, part))
+
+
+def _part(title: str, part: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"### {title}", "", "| key | value | meaning |", "|---|---|---|")
+    for key, value in part["properties"].items():
+        lines = value.get("items", {}).get("properties")
+        kind = f"list of lines: {', '.join(f'`{name}`' for name in lines)}" if lines else _kind(value)
+        kind += " or `null`" if {"type": "null"} in value.get("anyOf", ()) else ""
+        yield f"| `{key}` | {kind} | {' '.join(value.get('description', '').split())} |"
     yield ""
 
 
@@ -165,6 +193,7 @@ def setup(sphinx: Sphinx) -> dict[str, Any]:
     """Register the directives and the hooks."""
     sphinx.add_directive("command-help", CommandHelp)
     sphinx.add_directive("suite-keys", SuiteKeys)
+    sphinx.add_directive("document-keys", DocumentKeys)
     sphinx.add_directive("metric-records", MetricRecords)
     sphinx.connect("source-read", complete)
     sphinx.connect("autodoc-process-docstring", escape_stars)

@@ -124,7 +124,7 @@ def test_every_command_and_option_has_its_line():
     page = "docs/reference/command-line.md"
     shared = {
         name: options(section(page, name.capitalize().replace("-", " ")))
-        for name in ("suite-options", "execution-options", "table-options")
+        for name in ("suite-options", "execution-options", "table-options", "documents")
     }
     headings = re.findall(r"^## (harness.*)", text(page), flags=re.MULTILINE)
     seen = {}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.documents.catalogue import DOCUMENTS
 from harness.metrics.catalogue import CATALOGUE
 from tests.test_documents import COMMANDS, walk
 
@@ -44,6 +45,8 @@ def test_every_command_every_table_and_every_metric_has_its_place(site):
     keys = page(site, "reference/generated-keys")
     for key in ("robustness", "early_stopping", "class_weights", "min_delta", "tolerance"):
         assert f">{key}</span>" in keys
+    documents = page(site, "reference/json")
+    assert all(f'id="harness-{name}-f-json"' in documents for name in DOCUMENTS)
     metrics = page(site, "reference/generated-metrics")
     assert all(f">{name}</span>" in metrics for name in CATALOGUE)
 

@@ -27,6 +27,14 @@ _OF_TESTS = [metric for metric in CATALOGUE.values() if metric.of_test]
 def trials(run: Run, settings: Sequence[str] = ()) -> pd.DataFrame:
     """Return a line for each planned trial; ``settings`` are further columns, such as ``"optimizer.learning_rate"``."""
     rows = list(run.rows())
+    frame = of_rows(rows)
+    for setting in settings:
+        frame[setting] = [_setting(row.settings, setting) for row in rows]
+    return frame
+
+
+def of_rows(rows: Sequence[TrialRow]) -> pd.DataFrame:
+    """Return a line for each row of a trial."""
     lines = [
         [
             row.experiment, row.seed, row.group, row.status, row.reason, row.backend, row.evaluation is not None,
@@ -35,10 +43,7 @@ def trials(run: Run, settings: Sequence[str] = ()) -> pd.DataFrame:
         ]
         for row in rows
     ]  # fmt: skip
-    frame = columns.framed(columns.TRIALS, lines)
-    for setting in settings:
-        frame[setting] = [_setting(row.settings, setting) for row in rows]
-    return frame
+    return columns.framed(columns.TRIALS, lines)
 
 
 def _setting(settings: Any, path: str) -> Any:

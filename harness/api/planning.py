@@ -39,16 +39,7 @@ class Plan:
 
     def trials(self) -> pd.DataFrame:
         """Return a line for each trial: its state, why, and its time in seconds."""
-        lines: list[list[Any]] = []
-        for trial in self._outlook.trials:
-            row, known = trial.row, trial.forecast
-            lines.append(
-                [
-                    row.experiment, row.seed, row.group, row.backend, row.parameters, trial.epochs, trial.state,
-                    known and known.seconds, bool(known and known.at_most), known and known.anonymous_bytes, trial.note,
-                ]
-            )  # fmt: skip
-        return columns.framed(columns.PLAN, lines)
+        return frame_of(self._outlook)
 
     def __repr__(self) -> str:
         """Return how many trials have which state, for a prompt."""
@@ -56,6 +47,20 @@ class Plan:
 
     def _repr_html_(self) -> str:
         return str(self.trials().to_html())
+
+
+def frame_of(outlook: Outlook) -> pd.DataFrame:
+    """Return a line for each trial of an outlook."""
+    lines: list[list[Any]] = []
+    for trial in outlook.trials:
+        row, known = trial.row, trial.forecast
+        lines.append(
+            [
+                row.experiment, row.seed, row.group, row.backend, row.parameters, trial.epochs, trial.state,
+                known and known.seconds, bool(known and known.at_most), known and known.anonymous_bytes, trial.note,
+            ]
+        )  # fmt: skip
+    return columns.framed(columns.PLAN, lines)
 
 
 def plan(

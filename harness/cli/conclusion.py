@@ -25,8 +25,8 @@ SHOWN = ("overview", "validation", "comparison", "corruption", "robust", "robust
 """The tables that a run ends with; `harness leaderboard` has the others too."""
 
 
-def conclude(directory: Path, ended: Sequence[Ended]) -> None:
-    """Show the tables of a run, or of the runs of several datasets, what failed and why, and where the results are."""
+def show_results(directory: Path, ended: Sequence[Ended]) -> None:
+    """Show the tables of a run, or of the runs of several datasets."""
     from harness.results.datasets import SeveralResults, in_brief
     from harness.results.datasets import tables as tables_over
     from harness.results.results import Results
@@ -40,6 +40,12 @@ def conclude(directory: Path, ended: Sequence[Ended]) -> None:
         results = [Results.of(one.run) for one in ended if one.run]
         shown = [table for each in results for table in _summary(each)]
     typer.echo(render_all(shown, "terminal", room=room()))
+
+
+def conclude(directory: Path, ended: Sequence[Ended]) -> None:
+    """Say, on standard error, what failed and why, and where the results are."""
+    from harness.results.results import Results
+
     for one in ended:
         before = f"{one.label}: " if one.label else ""
         for line in _remarks(one):

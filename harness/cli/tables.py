@@ -25,6 +25,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class Form(StrEnum):
+    """What a command prints that has more than tables: text, or one document."""
+
+    terminal = "terminal"
+    json = "json"
+
+
+FormOption = Annotated[Form, typer.Option("--format", "-f", help="terminal, or json: one document.")]
 _NEVER_RAW = {
     Format.terminal: "a terminal would obey raw text",
     Format.json: "JSON is never escaped",
@@ -63,10 +71,41 @@ def show(
     Raises:
         HarnessError: no table has a chosen key, or the format is never raw.
     """
-    from harness.errors import HarnessError, as_typed, nearest
-    from harness.results.tables import render_all
+    from harness.results.tables import by_key, render_all
 
-    if raw and form in {Format.terminal, Format.json}:
+    shown = chosen_of(tables, form, chosen, of=of, brief=brief, raw=raw)
+    if form is Format.json:
+        from harness.cli.documents.document import SCHEMA_VERSION, emit
+
+        emit({"schema_version": SCHEMA_VERSION, **by_key(shown)})
+        return
+    typer.echo(render_all(shown, form.value, room=room(), raw=raw))
+    keys = [table.key for table in shown]
+    others = [table.key for table in tables if table.key not in keys]
+    if not chosen and form is Format.csv and others:
+        note = (
+            f"CSV holds one table, here {shown[0].key}. -t NAME gives another: {', '.join(others)}. -t {ALL} gives all"
+        )
+        typer.echo(note, err=True)
+
+
+def chosen_of(
+    tables: Sequence[Table],
+    form: Format,
+    chosen: Sequence[str] | None,
+    *,
+    of: str,
+    brief: Sequence[str] = (),
+    raw: bool = False,
+) -> list[Table]:
+    """Return the tables that `show` prints.
+
+    Raises:
+        HarnessError: no table has a chosen key, or the format is never raw.
+    """
+    from harness.errors import HarnessError, as_typed, nearest
+
+    if raw and form in _NEVER_RAW:
         msg = f"--raw: does not go with -f {form.value}: {_NEVER_RAW[form]}"
         raise HarnessError(msg)
     known = [table.key for table in tables]
@@ -79,11 +118,7 @@ def show(
         wanted = next(([key] for key in known if key not in brief), known[:1])
     elif not chosen and form is Format.terminal and brief:
         wanted = brief
-    typer.echo(render_all([table for table in tables if table.key in wanted], form.value, room=room(), raw=raw))
-    others = [key for key in known if key not in wanted]
-    if not chosen and form is Format.csv and others:
-        note = f"CSV holds one table, here {wanted[0]}. -t NAME gives another: {', '.join(others)}. -t {ALL} gives all"
-        typer.echo(note, err=True)
+    return [table for table in tables if table.key in wanted]
 
 
 def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequence[str] = ()) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.ending import gate_code
-from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
+from harness.cli.tables import Format, FormatOption, RawOption, TableOption, chosen_of, show
 
 if TYPE_CHECKING:
     from harness.results.compare import Comparison
@@ -59,10 +59,11 @@ def compare(
     limits = [limit(text) for text in fail_on or ()]
     shown, lines, broken, unclear = [], [], [], []
     pages: dict[Path, Comparison] = {}
+    by_label: dict[str, Comparison] = {}
     pairs, missing = _pairs(first, second)
     for label, one, other in pairs:
         before = f"{label}: " if label else ""
-        comparison = compared(one, other)
+        comparison = by_label[label] = compared(one, other)
         shown += [of_dataset(label, table) if label else table for table in tables(comparison)]
         if html:
             page = html.with_name(f"{html.stem}-{one.directory.name}{html.suffix}") if label else html
@@ -72,7 +73,14 @@ def compare(
         unclear += [before + text for text in undecided(comparison, limits)]
     broken += [reason for reason in missing if limits]
     brief = [table.key for table in shown if table.key.rpartition("/")[2] in BRIEF]
-    show(shown, format, chosen, of="this comparison", brief=brief, raw=raw)
+    if format is Format.json:
+        from harness.cli.documents.document import emit
+        from harness.cli.documents.judging import CompareDocument, table_documents
+
+        kept = chosen_of(shown, format, chosen, of="this comparison", raw=raw)
+        emit(CompareDocument.of(by_label, missing, limits, table_documents(kept)))
+    else:
+        show(shown, format, chosen, of="this comparison", brief=brief, raw=raw)
     for page, comparison in pages.items():
         from harness.report import render_comparison, write_page
 

@@ -3,59 +3,92 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli.backends import backend_states
 from harness.cli.options import settle
-from harness.cli.tables import table
+from harness.cli.tables import Form, FormOption, table
 
 if TYPE_CHECKING:
     from harness.plugins.loading import Registry
 
 
-def doctor() -> None:
+def doctor(
+    *,
+    format: FormOption = Form.terminal,  # noqa: A002 - the option's name
+) -> None:
     """Show this machine and what works on it.
 
     Lists the installed libraries, and for each backend whether it works here or why not.
     """
-    from importlib.metadata import PackageNotFoundError
-
-    from packaging.requirements import Requirement
-
     from harness import __version__
     from harness.machine.cache import cache_root
     from harness.machine.host import host
-    from harness.machine.installed import find, survey, version
+    from harness.machine.installed import survey
     from harness.plugins.loading import GROUP, registry
     from harness.plugins.vetting import forget
 
-    kernel = _kernel()
-    typer.echo(f"harness {__version__}")
-    for key, value in host().items():
-        typer.echo(f"  {key}: {value}")
-    typer.echo(f"  kernel of NumPy's matrix products: {kernel}")
-    typer.echo(f"  cache: {cache_root()}\n")
-    lines = []
-    for text in find("nn-harness").requires or ():
-        requirement = Requirement(text)
-        try:
-            installed = version(requirement.name)
-        except PackageNotFoundError:
-            installed = "not installed"
-        extra = str(requirement.marker).partition("==")[2].strip(" \"'") if requirement.marker else ""
-        lines.append([requirement.name, installed, str(requirement.specifier), extra])
-    table("libraries", lines, ["name", "installed", "wanted", "extra"])
+    kernel, libraries = _kernel(), _libraries()
+    if format is Form.terminal:
+        typer.echo(f"harness {__version__}")
+        for key, value in host().items():
+            typer.echo(f"  {key}: {value}")
+        typer.echo(f"  kernel of NumPy's matrix products: {kernel}")
+        typer.echo(f"  cache: {cache_root()}\n")
+        lines = [[name, here or "not installed", wanted, extra] for name, here, wanted, extra in libraries]
+        table("libraries", lines, ["name", "installed", "wanted", "extra"])
     forget()
     plugins = registry()
-    for name, (here, environment) in backend_states(plugins).items():
+    states = backend_states(plugins)
+    left_over = survey(GROUP).left_over
+    if format is Form.json:
+        from harness.cli.documents.document import emit
+        from harness.cli.documents.installed import BackendAnswer, DoctorDocument, Library, quarantined
+
+        keys = ("name", "installed", "wanted", "extra")
+        emit(
+            DoctorDocument(
+                harness=__version__,
+                machine=host(),
+                kernel=kernel,
+                cache=str(cache_root()),
+                libraries=[Library(**dict(zip(keys, line, strict=True))) for line in libraries],
+                backends=[BackendAnswer.of(name, *state) for name, state in states.items()],
+                disabled=list(plugins.disabled),
+                quarantined=quarantined(plugins),
+                left_over=[str(place) for place in left_over],
+            )
+        )
+        return
+    for name, (here, environment) in states.items():
         typer.echo(f"backend {name}: {here}")
         for key, value in environment.items():
             typer.echo(f"  {key}: {value}")
     _say_absent(plugins)
-    for place in survey(GROUP).left_over:
+    for place in left_over:
         typer.echo(f"{place} is left over from another installation and is ignored. Remove it")
+
+
+def _libraries() -> list[tuple[str, str | None, str, str]]:
+    """Return the libraries that harness needs: name, version here if any, versions wanted, and extra."""
+    from importlib.metadata import PackageNotFoundError
+
+    from packaging.requirements import Requirement
+
+    from harness.machine.installed import find, version
+
+    lines = []
+    for text in find("nn-harness").requires or ():
+        requirement = Requirement(text)
+        installed: str | None = None
+        with suppress(PackageNotFoundError):
+            installed = version(requirement.name)
+        extra = str(requirement.marker).partition("==")[2].strip(" \"'") if requirement.marker else ""
+        lines.append((requirement.name, installed, str(requirement.specifier), extra))
+    return lines
 
 
 def _kernel() -> str:

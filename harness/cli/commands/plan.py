@@ -23,12 +23,15 @@ from harness.cli.options import (
     settle,
 )
 from harness.cli.printing import say
-from harness.cli.tables import table
+from harness.cli.tables import Form, FormOption, table
 
 if TYPE_CHECKING:
+    from harness.api.asking import Request
     from harness.api.foreseeing import Foreseen
+    from harness.cli.documents.running import PlannedRun
     from harness.execution.outlook import Outlook, Prospect
     from harness.execution.plan import Plan
+    from harness.plugins.loading import Registry
     from harness.suite import LoadedSuite
 
 
@@ -51,6 +54,7 @@ def plan(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Train one batch of each experiment on each backend, so mistakes surface.")
     ] = False,
+    format: FormOption = Form.terminal,  # noqa: A002 - the option's name
 ) -> None:
     """Show what would run, and for how long.
 
@@ -58,9 +62,7 @@ def plan(
     machine; --smoke finds mistakes before a long run.
     """
     settle(threads)
-    from harness.api.foreseeing import foreseen
     from harness.errors import HarnessError
-    from harness.execution.smoke import smoke as train_batches
     from harness.plugins.loading import registry
 
     plugins = registry()
@@ -78,31 +80,54 @@ def plan(
         cluster=cluster,
     )
     suites = asked.load_all(plugins)
-    problems, unusable = False, []
+    problems = False
+    unusable: dict[str, str] = {}
+    plans: list[PlannedRun] = []
     for loaded in suites.suites:
         try:
-            with foreseen(asked, loaded, plugins, probed=probe, said=partial(say, err=True)) as ahead:
-                problems |= bool(ahead.problems)
-                _show_plan(loaded, ahead)
-                if smoke:
-                    batches = train_batches(
-                        loaded, plugins, ahead.pool, only=only or (), threads=threads, device=device
-                    )
-                    lines = [[batch.experiment, batch.backend, batch.result] for batch in batches]
-                    typer.echo()
-                    table("smoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
-                    problems |= any(batch.failed for batch in batches)
+            problems |= _foresee(asked, loaded, plugins, plans if format is Form.json else None, probe, smoke)
         except HarnessError as error:
             if not loaded.member:
                 raise
-            unusable.append(str(error))
+            unusable[loaded.member] = str(error)
             say(f"{loaded.member}: cannot be used, and is left out: {error}", err=True)
-        if loaded is not suites.suites[-1]:
+        if loaded is not suites.suites[-1] and format is Form.terminal:
             typer.echo()
     if len(unusable) == len(suites.suites):
-        raise HarnessError(unusable[0])
+        raise HarnessError(next(iter(unusable.values())))
+    if format is Form.json:
+        from harness.cli.documents.document import emit
+        from harness.cli.documents.running import PlanDocument
+
+        emit(PlanDocument.of(suites.suites[0].suite.suite.name, plans, unusable, well=not (problems or unusable)))
     if problems or unusable:
         raise typer.Exit(1)
+
+
+def _foresee(
+    asked: Request, loaded: LoadedSuite, plugins: Registry, plans: list[PlannedRun] | None, probe: bool, smoke: bool
+) -> bool:
+    """Show what a run would do, or add it to ``plans``; return whether anything that was tried out failed."""
+    from harness.api.foreseeing import foreseen
+    from harness.execution.smoke import smoke as train_batches
+
+    with foreseen(asked, loaded, plugins, probed=probe, said=partial(say, err=True)) as ahead:
+        if plans is None:
+            _show_plan(loaded, ahead)
+        batches = None
+        if smoke:
+            batches = train_batches(
+                loaded, plugins, ahead.pool, only=asked.only, threads=asked.threads, device=asked.device
+            )
+        if plans is not None:
+            from harness.cli.documents.running import PlannedRun
+
+            plans.append(PlannedRun.of(loaded, ahead, batches))
+        elif batches is not None:
+            lines = [[batch.experiment, batch.backend, batch.result] for batch in batches]
+            typer.echo()
+            table("smoke test: one batch each", lines, ["Experiment", "Backend", "Result"])
+        return bool(ahead.problems) or any(batch.failed for batch in batches or ())
 
 
 def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:

@@ -25,6 +25,7 @@ from harness.cli.options import (
     settle,
 )
 from harness.cli.printing import say
+from harness.cli.tables import Form, FormOption
 from harness.errors import LostError, as_typed
 from harness.plugins.foreign import interrupt
 
@@ -57,6 +58,7 @@ def run(
     out: Out = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an existing run aside and start anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing until the end.")] = False,
+    format: FormOption = Form.terminal,  # noqa: A002 - the option's name
 ) -> None:
     """Run a suite and show its leaderboards.
 
@@ -66,7 +68,7 @@ def run(
     signal.signal(signal.SIGTERM, interrupt)  # the same clean end as after Ctrl+C
     from harness.api.carrying import Terms, carry_out
     from harness.api.several import Ended, carry_out_each
-    from harness.cli.conclusion import conclude
+    from harness.cli.conclusion import conclude, show_results
     from harness.cli.progress import display
     from harness.plugins.loading import registry
     from harness.plugins.observers import Observers
@@ -119,6 +121,13 @@ def run(
         raise typer.Exit(130) from None
     finally:
         _say_faults(plugins if quiet else None, observers)
+    if format is Form.json:
+        from harness.cli.documents.document import emit
+        from harness.cli.documents.running import RunDocument
+
+        emit(RunDocument.of(loaded.suite.suite.name, directory, ended, plugins, observers))
+    else:
+        show_results(directory, ended)
     conclude(directory, ended)
     if not all(one.all_well for one in ended):
         raise typer.Exit(1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.printing import say
-from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
+from harness.cli.tables import Format, FormatOption, RawOption, TableOption, chosen_of, show
+
+if TYPE_CHECKING:
+    from harness.results.results import Results
 
 
 def verify(
@@ -40,31 +43,34 @@ def verify(
     of_several = SeveralResults.of(run, several) if several else None
     each = of_several.results if of_several else {"": Results.of(Run.open(run))}
     shown, lines, unmet = [], [], False
+    verified: list[tuple[str, Results, list[str]]] = []
     for label, results in each.items():
         before = f"{label}: " if label else ""
         verification = judge(results)
         if not verification.figures and not verification.claims:
             lines.append(f"{before}{results.title}: nothing to verify, because the suite has no [[expect]]")
+            verified.append((label, results, []))
             continue
         found = tables(only_missed(verification) if missed else verification, results.title, results.data)
         shown += [of_dataset(label, one) if label else one for one in found]
-        lines += [f"{before}missing: {line}" for line in named(verification.missing)]
+        lacking = named(verification.missing)
+        verified.append((label, results, lacking))
+        lines += [f"{before}missing: {line}" for line in lacking]
         lines.append(before + spoken(verification))
         unmet |= bool(verification.missed or verification.unfinished or (strict and verification.undecided))
     for label, reason in of_several.missing.items() if of_several else ():
         lines.append(f"{label}: cannot be verified: {reason}")
         unmet = True
-    if shown:
+    if format is Format.json:
+        from harness.cli.documents.document import emit
+        from harness.cli.documents.judging import VerifyDocument, table_documents
+
+        kept = table_documents(chosen_of(shown, format, chosen if shown else None, of="this verification", raw=raw))
+        reasons = of_several.missing if of_several else {}
+        emit(VerifyDocument.of(verified, reasons, kept, met=not unmet, missed=missed))
+    elif shown:
         show(shown, format, chosen, of="this verification", raw=raw)
-    else:
-        _nothing(format)
     for line in lines:
         say(line, err=True)
     if unmet:
         raise typer.Exit(3)
-
-
-def _nothing(form: Format) -> None:
-    """Print an empty document, which JSON needs where there is no table."""
-    if form is Format.json:
-        typer.echo("{}")

@@ -19,6 +19,7 @@ from harness.cli.options import (
     settle_threads,
 )
 from harness.cli.printing import say
+from harness.cli.tables import Form, FormOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ def why(
     seeds: Seeds = None,
     device: Device = None,
     out: Out = None,
+    format: FormOption = Form.terminal,  # noqa: A002 - the option's name
 ) -> None:
     """Explain why a trial would run again.
 
@@ -62,22 +64,34 @@ def why(
         device=device,
         out=out,
     )
-    unusable = []
+    unusable: dict[str, HarnessError] = {}
+    answers: list[tuple[str, str, int, str]] = []
     suites = asked.load_all(plugins, [trial.partition("/")[0]]).suites
     for loaded in suites:
         before = f"{loaded.member}: " if loaded.member else ""
         try:
-            for line in _reasons(asked, loaded, plugins, trial):
-                say(before + line)
+            for name, seed, reason in _reasons(asked, loaded, plugins, trial):
+                answers.append((loaded.member, name, seed, reason))
+                if format is Form.terminal:
+                    say(f"{before}{name} seed {seed}: {reason}")
         except HarnessError as error:
-            unusable.append(error)
+            unusable[loaded.member] = error
             if len(unusable) == len(suites):
-                raise unusable[0] from None
+                raise next(iter(unusable.values())) from None
             say(f"{before}cannot be used: {error}", err=True)
+    if format is Form.json:
+        from harness.cli.documents.document import emit
+        from harness.cli.documents.running import WhyDocument, WhyTrial
+
+        trials = [
+            WhyTrial(dataset=label or None, experiment=name, seed=seed, reason=reason)
+            for label, name, seed, reason in answers
+        ]
+        emit(WhyDocument(trials=trials, unusable={label: str(error) for label, error in unusable.items()}))
 
 
-def _reasons(asked: Request, loaded: LoadedSuite, plugins: Registry, trial: str) -> Iterator[str]:
-    """Yield a line for each trial that is meant: what the next run would do with it, and why."""
+def _reasons(asked: Request, loaded: LoadedSuite, plugins: Registry, trial: str) -> Iterator[tuple[str, int, str]]:
+    """Yield the name and seed of each trial that is meant, and what the next run would do with it, and why."""
     from harness.api.asking import planned_run
     from harness.errors import HarnessError, nearest
     from harness.execution.ensembles import ensemble_reasons
@@ -106,11 +120,11 @@ def _reasons(asked: Request, loaded: LoadedSuite, plugins: Registry, trial: str)
             msg = f"{trial}: no such seed. Known: {', '.join(str(each.seed) for each, _ in known)}."
             raise HarnessError(msg)
         for each, reason in answers:
-            yield f"{each.name} seed {each.seed}: {reason}"
+            yield each.name, each.seed, reason
         return
     chosen = [planned for planned in made.trials if not seed or str(planned.row.seed) == seed]
     if not chosen:
         msg = f"{trial}: no such seed. Known: {', '.join(str(planned.row.seed) for planned in made.trials)}."
         raise HarnessError(msg)
     for planned, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
-        yield f"{planned.row.experiment} seed {planned.row.seed}: {reason}"
+        yield planned.row.experiment, planned.row.seed, reason

@@ -12,7 +12,7 @@ from harness.results.tables import escaping
 from harness.results.tables.drawing import PLAIN, ROUNDED, draw, wrapped
 from harness.results.tables.fitting import Cells, Frame, fit
 from harness.results.tables.model import Table
-from harness.results.tables.records import records
+from harness.results.tables.records import by_key, records
 from harness.results.tables.values import shown
 
 Escape = Callable[[str], str]
@@ -29,8 +29,7 @@ def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None
     spreadsheets.
     """
     if format_ == "json":
-        documents = {table.key: {"title": table.title, "note": table.note, "rows": records(table)} for table in tables}
-        return json.dumps(documents, indent=2, ensure_ascii=False)
+        return json.dumps(by_key(tables), indent=2, ensure_ascii=False)
     escape = escaping.of_format(format_, raw=raw)
     if format_ == "csv":
         return "\n".join(_csv(table, escape, titled=len(tables) > 1, raw=raw) for table in tables).rstrip("\n")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.tables.model import Column, Estimate, Marked, Place, Ranked, Table, Unavailable
+
+
+def by_key(tables: Iterable[Table]) -> dict[str, dict[str, Any]]:
+    """Return tables by their keys, each with its ``title``, its ``note``, and its `records` as ``rows``."""
+    return {table.key: {"title": table.title, "note": table.note, "rows": records(table)} for table in tables}
 
 
 def records(table: Table) -> list[dict[str, Any]]:
