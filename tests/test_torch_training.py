@@ -14,7 +14,15 @@ from harness.seeding import epoch_order
 from harness_torch.updates import AdamUpdate, GenericUpdate, SGDUpdate, update_for
 from tests import autograd
 from tests.networks import labelled_images, mlp, with_biases
-from tests.torch_networks import RULES, as_generic, assert_same_bits, float64_state, network, on_each_device
+from tests.torch_networks import (
+    RULES,
+    as_generic,
+    assert_same_bits,
+    float64_state,
+    network,
+    on_each_device,
+    rounding_of_beta,
+)
 
 pytestmark = pytest.mark.usefixtures("torch_threads")
 
@@ -137,7 +145,10 @@ def test_the_native_form_trains_as_the_generic_one(name):
 @pytest.mark.parametrize("weight_decay", [0.0, 0.02])
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_the_native_form_agrees_with_the_generic_one_within_float32(name, weight_decay, device):
-    """The same ten gradients in float32, of magnitudes from 1e-6 to 10: fused kernels differ by rounding alone."""
+    """The same ten gradients in float32, of magnitudes from 1e-6 to 10: fused kernels differ by rounding alone.
+
+    Those of CUDA round β to float32 first, from torch 2.11 on: 1 - 0.999 is then off by 1.3e-5, and v as much.
+    """
     generator = torch.Generator().manual_seed(1)
     start = [torch.randn(shape, generator=generator).to(device) for shape in ((40, 50), (40,), (2960,))]
     rules = (RULES[name], as_generic(RULES[name]))
@@ -157,7 +168,8 @@ def test_the_native_form_agrees_with_the_generic_one_within_float32(name, weight
         assert not torch.equal(moved, before)
         torch.testing.assert_close(moved, expected, rtol=3e-6, atol=3e-7)
     for key, value in updates[1].state().items():
-        torch.testing.assert_close(updates[0].state()[key], value, rtol=3e-6, atol=3e-7)
+        rtol = 3e-6 + (rounding_of_beta(RULES[name].betas[1]) if key == "v" and device != "cpu" else 0.0)
+        torch.testing.assert_close(updates[0].state()[key], value, rtol=rtol, atol=3e-7)
 
 
 @on_each_device

@@ -57,3 +57,8 @@ def assert_same_bits(one, other):
 def as_generic(rule):
     """Return the same rule under a type that no backend recognises."""
     return type("ThirdParty", (type(rule),), {})(**vars(rule))
+
+
+def rounding_of_beta(beta):
+    """Return by how much 1 - β is off, relatively, when β is rounded to float32."""
+    return abs((1.0 - float(np.float32(beta))) / (1.0 - beta) - 1.0)

@@ -62,7 +62,7 @@ class TorchBackend:
     def environment(self, device: str) -> Mapping[str, str]:
         """Return torch's version and the library of linear layers; on CUDA its version, the driver's, the device's.
 
-        The device's are its name and limits.
+        The device's are its name and limits; ``float32_matmul`` and ``float32_convolution`` say that TF32 is off.
         """
         import torch
 
@@ -72,12 +72,14 @@ class TorchBackend:
             from harness_torch.library import described, library
 
             return versions | {"device": "cpu", "blas": described(library())}
+        from harness_torch.precision import float32_precisions
+
         gpu = torch.cuda.get_device_properties(place)
         cuda = {
             "device": gpu.name,
             "cuda": torch.version.cuda,
             "cuda_driver": driver_version(),
-            "float32_matmul": torch.get_float32_matmul_precision(),  # "highest": no TF32
+            **float32_precisions(),
         }
         uuid = str(gpu.uuid).removeprefix("GPU-")
         return versions | {key: value for key, value in cuda.items() if value} | limits(f"GPU-{uuid}")

@@ -1,6 +1,7 @@
 """A network of torch's modules, trained by autograd."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,7 @@ from harness_torch.images import AttachedImages, to_tensor
 from harness_torch.loss import clip, loss_for
 from harness_torch.modules import build_modules, random_draws, statistics
 from harness_torch.parameters import Parameters, in_state
+from harness_torch.precision import full_float32
 from harness_torch.updates import update_for
 
 PREDICT_ROWS = {"cpu": 1024, "cuda": 4096}
@@ -26,7 +28,7 @@ class TorchNetwork:
     """`harness.interfaces.Network` on the CPU or a CUDA device.
 
     Of torch's global state it sets the number of threads, and on CUDA restarts the statistic of peak memory, so that
-    one trial's peak is not reported by the next. Precisions such as TF32 stay as torch has them: off, by default.
+    one trial's peak is not reported by the next. TF32 is off while it computes, and then what it was.
     """
 
     placement = "stream"
@@ -75,10 +77,11 @@ class TorchNetwork:
         if len(batch) < 2:  # too few for a batch norm
             return
         state, images = self.state(), self._attached()
-        self._modules.train()
-        self._masks.restart((self._context.seed, 0, 0))
-        labels = torch.zeros(len(batch), dtype=torch.int64, device=self._device)
-        self._step(images.gather(images.order(batch)), labels, 0.0)
+        with self._settings():
+            self._modules.train()
+            self._masks.restart((self._context.seed, 0, 0))
+            labels = torch.zeros(len(batch), dtype=torch.int64, device=self._device)
+            self._step(images.gather(images.order(batch)), labels, 0.0)
         self.predict(batch)
         self.load(state)
 
@@ -88,41 +91,41 @@ class TorchNetwork:
         Raises:
             ValueError: a batch of one row reaches a batch norm.
         """
-        self._use_threads()
-        self._modules.train()
-        images = self._attached()
-        edges = [*range(0, len(order), self._spec.batch_size), len(order)]
-        sizes = np.diff(edges)
-        rows = images.order(order)
-        labels = images.labels(order)
-        losses = torch.empty(len(sizes), dtype=torch.float64, device=self._device)
-        predicted = torch.empty_like(labels)
-        for step, (start, stop) in enumerate(pairwise(edges)):
-            if self._draws:
-                self._masks.restart((self._context.seed, epoch, step))
-            batch = slice(start, stop)
-            loss, logits = self._step(images.gather(rows[batch]), labels[batch], learning_rate)
-            losses[step] = loss
-            torch.argmax(logits, dim=1, out=predicted[batch])
-        return self._stats(losses, sizes, (predicted == labels).sum(dtype=torch.float64))
+        with self._settings():
+            self._modules.train()
+            images = self._attached()
+            edges = [*range(0, len(order), self._spec.batch_size), len(order)]
+            sizes = np.diff(edges)
+            rows = images.order(order)
+            labels = images.labels(order)
+            losses = torch.empty(len(sizes), dtype=torch.float64, device=self._device)
+            predicted = torch.empty_like(labels)
+            for step, (start, stop) in enumerate(pairwise(edges)):
+                if self._draws:
+                    self._masks.restart((self._context.seed, epoch, step))
+                batch = slice(start, stop)
+                loss, logits = self._step(images.gather(rows[batch]), labels[batch], learning_rate)
+                losses[step] = loss
+                torch.argmax(logits, dim=1, out=predicted[batch])
+            return self._stats(losses, sizes, (predicted == labels).sum(dtype=torch.float64))
 
     def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
         """Train on batches from the host; the rest as `train_epoch`."""
-        self._use_threads()
-        self._modules.train()
-        losses = torch.empty(len(batches), dtype=torch.float64, device=self._device)
-        correct = torch.zeros((), dtype=torch.float64, device=self._device)
-        sizes = []
-        for step, (features, labels) in enumerate(batches):
-            if self._draws:
-                self._masks.restart((self._context.seed, epoch, step))
-            # A copy each: torch warns of read-only memory, and labels may still be on their way to the device.
-            classes = torch.from_numpy(labels.copy()).to(self._device)
-            loss, logits = self._step(self._loaded(features), classes, learning_rate)
-            losses[step] = loss
-            correct += (logits.argmax(dim=1) == classes).sum()
-            sizes.append(len(labels))
-        return self._stats(losses, np.array(sizes), correct)
+        with self._settings():
+            self._modules.train()
+            losses = torch.empty(len(batches), dtype=torch.float64, device=self._device)
+            correct = torch.zeros((), dtype=torch.float64, device=self._device)
+            sizes = []
+            for step, (features, labels) in enumerate(batches):
+                if self._draws:
+                    self._masks.restart((self._context.seed, epoch, step))
+                # A copy each: torch warns of read-only memory, and labels may still be on their way to the device.
+                classes = torch.from_numpy(labels.copy()).to(self._device)
+                loss, logits = self._step(self._loaded(features), classes, learning_rate)
+                losses[step] = loss
+                correct += (logits.argmax(dim=1) == classes).sum()
+                sizes.append(len(labels))
+            return self._stats(losses, np.array(sizes), correct)
 
     def _loaded(self, features: NDArray[np.float32]) -> Tensor:
         """Return rows from the host (rows, *shape) as floats (rows, features) in the batch's buffer."""
@@ -176,27 +179,27 @@ class TorchNetwork:
         return self._predict(len(images), lambda part: self._loaded(images[part]))
 
     def _predict(self, count: int, load: Callable[[slice], Tensor]) -> NDArray[np.float32]:
-        self._use_threads()
-        self._modules.eval()
-        result = np.empty((count, self._spec.classes), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, count, self._predict_rows):
-                part = slice(start, min(start + self._predict_rows, count))
-                torch.from_numpy(result[part]).copy_(log_softmax(self._logits(load(part)), dim=1))
-        return result
+        with self._settings():
+            self._modules.eval()
+            result = np.empty((count, self._spec.classes), dtype=np.float32)
+            with torch.inference_mode():
+                for start in range(0, count, self._predict_rows):
+                    part = slice(start, min(start + self._predict_rows, count))
+                    torch.from_numpy(result[part]).copy_(log_softmax(self._logits(load(part)), dim=1))
+            return result
 
     def input_gradient(self, images: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the gradient of each row's cross-entropy by the row, in evaluation mode."""
-        self._use_threads()
-        self._modules.eval()
-        result = np.empty_like(images)
-        for start in range(0, len(images), self._predict_rows):
-            part = slice(start, start + self._predict_rows)
-            x = self._loaded(images[part]).clone().requires_grad_()
-            loss = cross_entropy(self._logits(x), to_tensor(labels[part], self._device), reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, x)  # of x alone: none of a parameter is formed
-            torch.from_numpy(result[part]).copy_(gradient.view(result[part].shape))
-        return result
+        with self._settings():
+            self._modules.eval()
+            result = np.empty_like(images)
+            for start in range(0, len(images), self._predict_rows):
+                part = slice(start, start + self._predict_rows)
+                x = self._loaded(images[part]).clone().requires_grad_()
+                loss = cross_entropy(self._logits(x), to_tensor(labels[part], self._device), reduction="sum")
+                (gradient,) = torch.autograd.grad(loss, x)  # of x alone: none of a parameter is formed
+                torch.from_numpy(result[part]).copy_(gradient.view(result[part].shape))
+            return result
 
     def state(self) -> State:
         """Return a copy of parameters, running statistics and optimizer state."""
@@ -234,6 +237,13 @@ class TorchNetwork:
         if self._images is None:
             raise RuntimeError("no images are attached: call attach() first")
         return self._images
+
+    @contextmanager
+    def _settings(self) -> Iterator[None]:
+        """Take the context's threads, and float32 in full."""
+        self._use_threads()
+        with full_float32(self._device):
+            yield
 
     def _use_threads(self) -> None:
         """Take the context's threads; several networks may take turns in one process."""

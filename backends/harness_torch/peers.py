@@ -117,16 +117,19 @@ class PlainNetwork:
         return nullcontext()
 
     def train_epoch(self) -> None:
-        """Train on every image once."""
+        """Train on every image once, on CUDA without TF32, as the backends do that are compared with it."""
         from torch.nn.functional import cross_entropy
 
+        from harness_torch.precision import full_float32
+
         self._model.train()
-        for x, y in self.batches():
-            self._optimizer.zero_grad(set_to_none=True)
-            with self.precision():
-                loss = cross_entropy(self._model(x), y)
-            loss.backward()  # type: ignore[no-untyped-call] # torch leaves it so
-            self._optimizer.step()
+        with full_float32(self._device):
+            for x, y in self.batches():
+                self._optimizer.zero_grad(set_to_none=True)
+                with self.precision():
+                    loss = cross_entropy(self._model(x), y)
+                loss.backward()  # type: ignore[no-untyped-call] # torch leaves it so
+                self._optimizer.step()
 
     def synchronize(self) -> None:
         """Wait for a CUDA device."""

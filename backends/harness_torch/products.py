@@ -8,6 +8,7 @@ import torch
 from harness.interfaces import Product
 from harness_torch.library import library
 from harness_torch.linear import product_of
+from harness_torch.precision import full_float32
 
 
 def repeatable(products: Sequence[Product], device: torch.device, dtype: torch.dtype) -> Callable[[], None]:
@@ -30,11 +31,12 @@ def repeatable(products: Sequence[Product], device: torch.device, dtype: torch.d
     operands = [make(product) for product in products]
 
     def run() -> None:
-        for left, right, out in operands:
-            if by_onednn:
-                product_of(left, right.t())  # it cannot write into memory that is there
-            else:
-                torch.mm(left, right, out=out)
+        with full_float32(device):
+            for left, right, out in operands:
+                if by_onednn:
+                    product_of(left, right.t())  # it cannot write into memory that is there
+                else:
+                    torch.mm(left, right, out=out)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
