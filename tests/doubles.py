@@ -1,5 +1,6 @@
 """The strict double of CuPy in CuPy's place."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import array_api_compat
 import pytest
 
 STRICT_CUPY = Path(__file__).parent / "strict_cupy"
-_NAMES = {"cupy", "cupyx", "cupy_backends"}
+_NAMES = {"cupy", "cupyx", "cupy_backends", "strict_cublas"}
+needs_compiler = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="g++ is not installed: it compiles kernels for the host"
+)
 
 
 def _loaded():

@@ -54,6 +54,7 @@ from cupy._functions import (
     zeros,
     zeros_like,
 )  # fmt: skip
+from cupy._raw import RawKernel, RawModule
 from cupy._ufuncs import LOOPS, ufunc
 
 __version__ = "14.2.0+double"
@@ -61,7 +62,8 @@ globals().update({name: ufunc(name) for name in LOOPS if "." not in name})
 __all__ = [  # noqa: PLE0604 - the ufuncs are defined by their table
     "bool_", "complex64", "complex128", "cuda", "dtype", "e", "finfo", "float16", "float32", "float64", "iinfo", "inf",
     "int8", "int16", "int32", "int64", "lib", "nan", "ndarray", "newaxis", "pi", "random", "uint8", "uint16", "uint32",
-    "uint64", "arange", "array", "asarray", "asnumpy", "concatenate", "count_nonzero", "einsum", "empty", "empty_like",
+    "uint64", "RawKernel", "RawModule",
+    "arange", "array", "asarray", "asnumpy", "concatenate", "count_nonzero", "einsum", "empty", "empty_like",
     "matmul", "max", "ones", "ones_like", "result_type", "sum", "take", "ufunc", "where", "zeros", "zeros_like",
     *(name for name in LOOPS if "." not in name),
 ]  # fmt: skip

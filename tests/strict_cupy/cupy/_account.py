@@ -24,7 +24,8 @@ class Host:
     """Pinned memory by its address, and the copies from it that have not been waited for."""
 
     pinned: dict[int, int] = {}  # noqa: RUF012 - the one account of a process, as the driver's is
-    copies: list[tuple[np.ndarray, np.ndarray]] = []  # noqa: RUF012 - as above
+    copies: list[tuple[np.ndarray, np.ndarray, tuple, int]] = []  # noqa: RUF012 - as above
+    """Source, its content, the stream's key and tick of the copy."""
     staged = 0
     """The most bytes that an implicit copy from pageable memory had pinned at once."""
 
@@ -36,16 +37,12 @@ def hooks():
     return HOOKS.active
 
 
-def allocated(array, device):
+def allocated(memory, pointer, size, device):
     """Note memory of the pool: hooks hear of it now, and again when it is freed."""
-    size = -(-array.nbytes // UNIT) * UNIT
-    if not size:
-        return
-    pointer = array.__array_interface__["data"][0]
-    common = {"device_id": device, "mem_size": size, "mem_ptr": pointer, "pmem_id": pointer}
+    common = {"device_id": device, "mem_size": -(-size // UNIT) * UNIT, "mem_ptr": pointer, "pmem_id": pointer}
     for hook in list(hooks().values()):
-        hook.malloc_postprocess(size=array.nbytes, **common)
-    weakref.finalize(array, _freed, common)
+        hook.malloc_postprocess(size=size, **common)
+    weakref.finalize(memory, _freed, common)
 
 
 def _freed(common):
@@ -60,12 +57,22 @@ def pin(array):
     weakref.finalize(array, Host.pinned.pop, start, None)
 
 
-def copied_from(array):
+def is_pinned(array):
+    """Return whether a host array is in pinned memory."""
+    start = array.__array_interface__["data"][0]
+    return any(first <= start < end for first, end in Host.pinned.items())
+
+
+def copied_from(array, stream, tick):
     """Begin a copy: from pinned memory it goes on until the stream, or an event after it, is waited for."""
     check()
-    start = array.__array_interface__["data"][0]
-    if any(first <= start < end for first, end in Host.pinned.items()):
-        Host.copies.append((array, array.copy()))
+    if is_pinned(array):
+        Host.copies.append((array, array.copy(), stream, tick))
+
+
+def copies_of(seen):
+    """Return the copies that are ordered before a mark: ticks by stream."""
+    return [copy for copy in Host.copies if copy[3] <= seen.get(copy[2], 0)]
 
 
 def waited(copies=None):
@@ -77,7 +84,7 @@ def waited(copies=None):
 
 def check():
     """Raise `RaceError` where the source of a copy has changed."""
-    for source, content in Host.copies:
+    for source, content, *_ in Host.copies:
         if not np.array_equal(source, content):
             Host.copies.clear()
             raise RaceError("pinned memory was written while an asynchronous copy from it was under way")

@@ -4,31 +4,56 @@ import operator
 
 import numpy as np
 
-from cupy import _account
+from cupy import _account, _memory, _order
 from cupy._ufuncs import operand, ufunc
 
 _SCALARS = (bool, int, float, np.generic)
+_KERNELS = "the double captures RawModule's kernels and cuBLAS alone"
+
+
+class MemoryPointer:
+    """Where an array's memory starts."""
+
+    def __init__(self, ptr, device):
+        self.ptr, self.device_id = ptr, device
+
+    def __int__(self):
+        return self.ptr
+
+
+def _view(host, key):
+    """Return the view that an index gives, None where it gives a copy of chosen elements."""
+    if any(isinstance(part, np.ndarray) for part in key):
+        return None
+    return host[key if Ellipsis in key else (*key, ...)]
 
 
 class ndarray:  # noqa: N801 - CuPy's name
     """An array on a device: ``_host`` has its content."""
 
     def __init__(self, shape, dtype=float, order="C"):
-        self._take(np.empty(shape, dtype, order), _account.Device.current)
-        if self.dtype.kind == "f":
-            self._host.fill(np.nan)  # memory of the pool holds whatever was there
-
-    def _take(self, host, device):
-        self._host, self._device = host, device
-        if host.base is None:
-            _account.allocated(host, device)
+        self._host, self._device = _memory.allocated(shape, dtype, order), _account.Device.current
 
     @classmethod
-    def of(cls, host, device=None):
-        """Return an array of that content, on the current device by default."""
-        made = cls.__new__(cls)
-        made._take(np.asarray(host), _account.Device.current if device is None else device)
+    def of(cls, host, device=None, name="kernel"):
+        """Return an array of that content, on the current device by default: a view, or what ``name`` has computed."""
+        made, host = cls.__new__(cls), np.asarray(host)
+        made._device = _account.Device.current if device is None else device
+        if _memory.on_device(host) or not host.size:
+            made._host = host
+            return made
+        _order.refuse_in_capture(_KERNELS, NotImplementedError)
+        fortran = host.flags.f_contiguous and not host.flags.c_contiguous
+        made._host = _memory.allocated(host.shape, host.dtype, "F" if fortran else "C")
+        _order.queued(name, (), (made._host,))
+        made._host[...] = host
         return made
+
+    def _write(self, name, content):
+        """Run an operation that writes here on the current stream."""
+        _order.refuse_in_capture(_KERNELS, NotImplementedError)
+        _order.queued(name, (), (operand(self)._host,))
+        self._host[...] = content
 
     shape = property(lambda self: self._host.shape)
     dtype = property(lambda self: self._host.dtype)
@@ -36,7 +61,13 @@ class ndarray:  # noqa: N801 - CuPy's name
     size = property(lambda self: self._host.size)
     nbytes = property(lambda self: self._host.nbytes)
     strides = property(lambda self: self._host.strides)
+    flags = property(lambda self: self._host.flags)
     T = property(lambda self: ndarray.of(self._host.T, self._device))
+
+    @property
+    def data(self):
+        """Return its address."""
+        return MemoryPointer(self._host.__array_interface__["data"][0], self._device)
 
     @property
     def device(self):
@@ -68,7 +99,11 @@ class ndarray:  # noqa: N801 - CuPy's name
         """Return a copy on the host, after all that was queued."""
         if stream is not None or out is not None or order != "C" or not blocking:
             raise NotImplementedError("the double's get() takes no arguments")
-        _account.waited()
+        _order.refuse_in_capture()
+        key = _order.current()
+        _order.queued("copy to the host", (self._host,), (), key)
+        _account.waited(_account.copies_of(_order.timeline(key).seen))
+        _order.waited(key)
         return np.array(self._host, order="C")
 
     def set(self, arr, stream=None):
@@ -85,16 +120,33 @@ class ndarray:  # noqa: N801 - CuPy's name
             raise ValueError(msg)
         if not self._host.flags.c_contiguous:
             raise RuntimeError("Cannot set to non-contiguous array")
-        _account.copied_from(np.ascontiguousarray(arr))
+        source = np.ascontiguousarray(arr)
+        if _account.is_pinned(source):
+            _order.refuse_in_capture("the double's graphs have no copies", NotImplementedError)
+        _order.refuse_in_capture()
+        key = _order.current()
+        _order.queued("copy from the host", (), (self._host,), key)
+        _account.copied_from(source, key, _order.timeline(key).seen[key])
         self._host[...] = arr
 
+    def fill(self, value):
+        """Fill it with a scalar."""
+        self[...] = value
+
     def __getitem__(self, key):
-        return ndarray.of(self._host[self._raw(key)], self._device)
+        raw = self._raw(key)
+        view = _view(self._host, raw)
+        return ndarray.of(operand(self)._host[raw] if view is None else view, self._device, "getitem")
 
     def __setitem__(self, key, value):
         if isinstance(value, np.ndarray):
             raise TypeError("Unsupported type <class 'numpy.ndarray'>")
-        self._host[self._raw(key)] = getattr(operand(value), "_host", value)
+        _order.refuse_in_capture(_KERNELS, NotImplementedError)
+        content = getattr(operand(value), "_host", value)
+        raw = self._raw(key)
+        view = _view(self._host, raw)
+        _order.queued("setitem", (), (self._host if view is None else view,))
+        self._host[raw] = content
 
     def _raw(self, key):
         keys = key if isinstance(key, tuple) else (key,)
@@ -120,7 +172,11 @@ class ndarray:  # noqa: N801 - CuPy's name
 
     def astype(self, dtype, order="K", casting=None, subok=None, copy=True):  # noqa: ARG002 - CuPy's signature
         """Return a copy in another dtype."""
-        return self if not copy and np.dtype(dtype) == self.dtype else ndarray.of(self._host.astype(dtype))
+        return (
+            self
+            if not copy and np.dtype(dtype) == self.dtype
+            else ndarray.of(operand(self)._host.astype(dtype), name="astype")
+        )
 
     def max(self, axis=None, out=None, keepdims=False):
         """Return the largest elements."""
@@ -144,7 +200,7 @@ class ndarray:  # noqa: N801 - CuPy's name
         if out is not None:
             raise NotImplementedError("the double's reductions have no out")
         with np.errstate(all="ignore"):
-            return ndarray.of(np.asarray(getattr(operand(self)._host, name)(**keys)))
+            return ndarray.of(np.asarray(getattr(operand(self)._host, name)(**keys)), name=name)
 
 
 def _operator(name, *, reverse=False, inplace=False):

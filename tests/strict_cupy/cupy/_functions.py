@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from cupy import _account
+from cupy import _account, _order
 from cupy._arrays import ndarray
 from cupy._ufuncs import operand
+
+_CUBLAS = "calling cuBLAS API during stream capture is currently unsupported"
 
 
 def empty(shape, dtype=float, order="C"):
@@ -14,17 +16,18 @@ def empty(shape, dtype=float, order="C"):
 
 def zeros(shape, dtype=float, order="C"):
     """Return zeros."""
-    return ndarray.of(np.zeros(shape, dtype, order))
+    return ndarray.of(np.zeros(shape, dtype, order), name="zeros")
 
 
 def ones(shape, dtype=float, order="C"):
     """Return ones."""
-    return ndarray.of(np.ones(shape, dtype, order))
+    return ndarray.of(np.ones(shape, dtype, order), name="ones")
 
 
 def empty_like(prototype, dtype=None, order="K", subok=None, shape=None):
     """Return an array of that form."""
-    return ndarray.of(np.empty_like(operand(prototype)._host, dtype, order, bool(subok), shape))
+    form = np.empty_like(operand(prototype)._host, dtype, order, bool(subok), shape)
+    return ndarray(form.shape, form.dtype, "C" if form.flags.c_contiguous else "F")
 
 
 def zeros_like(a, dtype=None, order="K", subok=None, shape=None):
@@ -49,7 +52,8 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocki
     host = np.array(obj, dtype)
     if host.ndim:
         _account.Host.staged = max(_account.Host.staged, 1 << (host.nbytes - 1).bit_length() if host.nbytes else 0)
-    return ndarray.of(host)
+    _order.refuse_in_capture()
+    return ndarray.of(host, name="copy from the host")
 
 
 def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
@@ -66,12 +70,12 @@ def take(a, indices, axis=None, out=None):
     """Gather, into ``out`` if given; there is no ``mode``."""
     found = np.take(operand(a)._host, operand(indices)._host, axis=axis, mode="wrap")
     if out is None:
-        return ndarray.of(found)
+        return ndarray.of(found, name="take")
     if out.dtype != a.dtype:
         raise TypeError("Output dtype mismatch")
     if out.shape != found.shape:
         raise ValueError("Output shape mismatch")
-    operand(out)._host[...] = found
+    out._write("take", found)
     return out
 
 
@@ -110,9 +114,10 @@ def einsum(*operands, **kwargs):
     if set(kwargs) - {"dtype", "optimize"}:
         msg = f"Did not understand the following kwargs: {sorted(kwargs)}"
         raise TypeError(msg)
+    _order.refuse_in_capture(_CUBLAS, NotImplementedError)
     if operands[0] != "ij,ij->j":
         raise NotImplementedError(operands[0])
-    return ndarray.of(np.einsum(operands[0], *(operand(value)._host for value in operands[1:])))
+    return ndarray.of(np.einsum(operands[0], *(operand(value)._host for value in operands[1:])), name="einsum")
 
 
 def matmul(
@@ -124,17 +129,18 @@ def matmul(
     if len(args) != 2 or not all(isinstance(value, ndarray) for value in args):
         msg = f"Argument has incorrect type (expected cupy.ndarray, got {[type(value).__name__ for value in args]})"
         raise TypeError(msg)
+    _order.refuse_in_capture(_CUBLAS, NotImplementedError)
     with np.errstate(all="ignore"):
         found = np.asarray(np.matmul(*(operand(value)._host for value in args)))
     if out is None:
-        return ndarray.of(found)
+        return ndarray.of(found, name="matmul")
     if not isinstance(out, ndarray):
         raise TypeError("`out` must be a tuple or `cupy.ndarray`")
     if out.dtype != found.dtype:
         raise ValueError("Not supported dtype combination.")
     if out.shape != found.shape:
         raise ValueError("Output array has an invalid size")
-    operand(out)._host[...] = found
+    out._write("matmul", found)
     return out
 
 

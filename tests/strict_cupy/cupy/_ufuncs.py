@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.special
 
-from cupy import _account
+from cupy import _account, _order
 
 _BOOL, _INTEGERS, _FLOATS, _COMPLEX = "?", "bBhHiIlLqQ", "efd", "FD"
 _MIXED = ("qQ", "Qq")
@@ -50,6 +50,8 @@ def operand(value):
         if value.device.id != _account.Device.current:
             msg = f"Array device must be same as the current device: {value.device.id}, {_account.Device.current}"
             raise ValueError(msg)
+        if _order.capture() is None:
+            _order.queued("", (value._host,), ())
         return value
     if type(value) in _WEAK or isinstance(value, np.generic):
         return value
@@ -85,14 +87,14 @@ class ufunc:  # noqa: N801 - CuPy's name
         with np.errstate(all="ignore"):
             result = np.asarray(function(*raw)).astype(kind, copy=False)
         if out is None:
-            return ndarray.of(result)
+            return ndarray.of(result, name=self.name)
         if not np.can_cast(kind, out.dtype, casting):
             msg = f"output (typecode {kind!r}) could not be coerced to {out.dtype} by the casting rule {casting!r}"
             raise TypeError(msg)
         if result.shape != operand(out).shape:
             msg = f"Out shape is mismatched: {out.shape}, not {result.shape}"
             raise ValueError(msg)
-        out._host[...] = result
+        out._write(self.name, result)
         return out
 
     def _resolve(self, inputs):

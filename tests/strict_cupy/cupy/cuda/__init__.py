@@ -1,6 +1,9 @@
 """Devices, events, streams and pools."""
 
-from cupy import _account
+from cupy import _account, _order
+from cupy.cuda._streams import Event, Graph, Stream, get_current_stream
+
+__all__ = ["Device", "Event", "Graph", "MemoryHook", "Pool", "Stream", "get_current_stream", "runtime"]
 
 
 class Device:
@@ -24,44 +27,20 @@ class Device:
     def __exit__(self, *_):
         _account.Device.current = self._before.pop()
 
+    def synchronize(self):
+        """Wait for all of its streams."""
+        for key in list(_order.Order.capturing):
+            if key[1] == self.id:
+                _order.refuse_in_capture(key=key)
+        _account.waited()
+        for key in [key for key in _order.Order.streams if key[1] == self.id]:
+            _order.waited(key)
+
     def __eq__(self, other):
         return isinstance(other, Device) and other.id == self.id
 
     def __hash__(self):
         return hash(self.id)
-
-
-class Event:
-    """A mark in the stream: waiting for it ends the copies before it."""
-
-    def __init__(self, block=False, disable_timing=False, interprocess=False):  # noqa: ARG002 - CuPy's signature
-        self._copies = []
-        self._device = _account.Device.current
-
-    def record(self, stream=None):
-        """Mark what has been queued so far."""
-        if stream is not None and not isinstance(stream, Stream):
-            raise TypeError("a stream is expected")
-        if self._device != _account.Device.current:
-            raise RuntimeError("cudaErrorInvalidResourceHandle: the event is another device's")
-        self._copies = list(_account.Host.copies)
-
-    def synchronize(self):
-        """Wait for it."""
-        _account.waited(self._copies)
-
-
-class Stream:
-    """The one stream of a device."""
-
-    def synchronize(self):
-        """Wait for all that was queued."""
-        _account.waited()
-
-
-def get_current_stream(device_id=-1):  # noqa: ARG001 - CuPy's signature
-    """Return the stream."""
-    return Stream()
 
 
 class MemoryHook:
