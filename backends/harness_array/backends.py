@@ -48,7 +48,9 @@ class NumpyBackend:
 
     def build(self, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context) -> ArrayNetwork:
         """Return a network in the host's memory."""
-        return ArrayNetwork(Host(), spec, initial, optimizer, context)
+        # A batch of images is blocks, enough for all threads; of vectors, one product that the BLAS divides.
+        host = Host(context.threads if len(spec.row_shape) > 1 else 1)
+        return ArrayNetwork(host, spec, initial, optimizer, context)
 
     def matrix_products(self, products: Sequence[Product], context: Context) -> Callable[[], None]:
         """Return a function that does each product once, by `numpy.matmul`."""

@@ -1,6 +1,5 @@
 """Batches of images in blocks that stay in a core's cache from one operation to the next."""
 
-from collections.abc import Iterator
 from math import prod
 
 from harness.interfaces import Array, Shape
@@ -13,9 +12,9 @@ def block_rows(site: Site, *shapes: Shape) -> int:
     return max(1, min(site.rows, site.device.block_bytes // largest))
 
 
-def blocks(rows: int, size: int) -> Iterator[slice]:
-    """Yield the blocks of a batch of ``rows``, each of ``size`` but for the last."""
-    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
+def blocks(rows: int, size: int) -> list[slice]:
+    """Return the blocks of a batch of ``rows``, each of ``size`` but for the last."""
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
 class ChannelVector:

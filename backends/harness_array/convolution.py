@@ -20,15 +20,24 @@ class ConvolutionLayer:
         self._bias, self._bias_gradient = site.parameters.get("bias"), site.gradients.get("bias")
         self._block = block_rows(site, (lines * columns, taps * channels), (height * width, taps * outputs))
         image = (height, width, channels)
-        self._patches = Patches(xp, self._block, image, layer.kernel, layer.stride, layer.padding, site.dtype)
+        self._crew = site.device.crew
+        self._patches = [
+            Patches(xp, self._block, image, layer.kernel, layer.stride, layer.padding, site.dtype)
+            for _ in range(site.device.crew.size)
+        ]
         self._out = xp.empty((site.rows, *shape), dtype=site.dtype)
         self._line = ChannelVector(site, columns, outputs)
         self._ones = xp.ones(self._block * lines * columns, dtype=site.dtype)
-        self._weight_part = xp.empty_like(self._weight)
-        self._bias_part = xp.empty(outputs, dtype=site.dtype)
+        # A thread alone adds each block's part at once; of several, the parts are kept, and added in the same order.
+        kept = 1 if site.device.crew.size == 1 else len(blocks(site.training_rows, self._block))
+        self._weight_parts = xp.empty((kept, *self._weight.shape), dtype=site.dtype)
+        self._bias_parts = xp.empty((kept, outputs), dtype=site.dtype)
         self._x: Array = None
         self._learns = not site.frozen
-        self._input_gradient = input_gradient(layer, site, self._block) if site.needs_input_gradient else None
+        self._input_gradients = [
+            input_gradient(layer, site, self._block)
+            for _ in range(site.device.crew.size if site.needs_input_gradient else 0)
+        ]
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return y (rows, lines, columns, outputs) of x (rows, height, width, inputs), kept for the backward pass."""
@@ -36,32 +45,46 @@ class ConvolutionLayer:
             self._x = x
         y = self._out[: len(x)]
         line = None if self._bias is None else self._line.of(self._bias)
-        for part in blocks(len(x), self._block):
+
+        def convolve(member: int, _index: int, part: slice) -> None:
             block = y[part].reshape(-1, self._weight.shape[1])
-            self._xp.matmul(self._patches.of(x[part]), self._weight, out=block)
+            self._xp.matmul(self._patches[member].of(x[part]), self._weight, out=block)
             if line is not None:
                 whole_lines = block.reshape(-1, len(line))
                 whole_lines += line
+
+        self._crew.each(convolve, blocks(len(x), self._block))
         return y
 
     def backward(self, gradient: Array) -> Array:
         """Write the gradients of W and b; return that of x, in x's place."""
-        x = self._x
-        if self._input_gradient:
-            self._input_gradient.begin()
-        for part in blocks(len(x), self._block):
+        x, parts = self._x, blocks(len(self._x), self._block)
+        for writer in self._input_gradients:
+            writer.begin()
+
+        def differentiate(member: int, index: int, part: slice) -> None:
             block = gradient[part].reshape(-1, self._weight.shape[1])
             if self._learns:
-                self._add(part.start, self._patches.of(x[part]).T, block, self._weight_gradient, self._weight_part)
+                patches = self._patches[member].of(x[part])
+                self._multiply(index, patches.T, block, self._weight_gradient, self._weight_parts)
             if self._learns and self._bias is not None:
-                self._add(part.start, self._ones[: len(block)], block, self._bias_gradient, self._bias_part)
-            if self._input_gradient:
-                self._input_gradient.write(gradient[part], x[part])
+                self._multiply(index, self._ones[: len(block)], block, self._bias_gradient, self._bias_parts)
+            if self._input_gradients:
+                self._input_gradients[member].write(gradient[part], x[part])
+
+        self._crew.each(differentiate, parts)
+        if self._learns and self._crew.size > 1:
+            for index in range(1, len(parts)):
+                self._weight_gradient += self._weight_parts[index]
+                if self._bias is not None:
+                    self._bias_gradient += self._bias_parts[index]
         return x
 
-    def _add(self, start: int, left: Array, right: Array, total: Array, part: Array) -> None:
-        """Add a product to a sum, which it begins where ``start`` is 0."""
-        if start == 0:
+    def _multiply(self, index: int, left: Array, right: Array, total: Array, parts: Array) -> None:
+        """Write a block's product where the sum is, if it is the first; else add it, or keep it to be added."""
+        if index == 0:
             self._xp.matmul(left, right, out=total)
+        elif self._crew.size > 1:
+            self._xp.matmul(left, right, out=parts[index])
         else:
-            total += self._xp.matmul(left, right, out=part)
+            total += self._xp.matmul(left, right, out=parts[0])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.interfaces import Array
+from harness_array.crew import Crew
 
 COPY_BYTES = 16 << 20
 """Bytes copied to the device at a time: the driver stages them itself, and no copy of a whole set is pinned."""
@@ -19,6 +20,7 @@ class Cuda:
 
     accelerated = True
     update_block = 0
+    crew = Crew(1)
     block_bytes = 256 << 20  # enough to keep the device busy, and little of its memory
     predict_rows = 8192  # as above: each batch waits for the device once
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.interfaces import Array
+from harness.machine.threads import limited
+from harness_array.crew import Crew
 
 
 class Device(Protocol):
@@ -37,6 +39,11 @@ class Device(Protocol):
     @property
     def predict_rows(self) -> int:
         """Vectors that a network predicts at a time, at least; its buffers are sized for them."""
+        ...
+
+    @property
+    def crew(self) -> Crew:
+        """The threads of layers that work block by block."""
         ...
 
     def current(self) -> AbstractContextManager[Any]:
@@ -111,7 +118,7 @@ def on_its_device(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concat
 
 
 class Host:
-    """NumPy: arrays in the host's memory."""
+    """NumPy: arrays in the host's memory; ``threads`` for networks of images, whose layers work block by block."""
 
     xp = np
     accelerated = False
@@ -119,9 +126,12 @@ class Host:
     block_bytes = 1 << 20  # as above
     predict_rows = 1024
 
+    def __init__(self, threads: int = 1) -> None:
+        self.crew = Crew(threads)
+
     def current(self) -> AbstractContextManager[Any]:
-        """Return a block that does nothing."""
-        return nullcontext()
+        """Return a block within which a product takes one thread, if there are several that each do their own."""
+        return limited(1) if self.crew.size > 1 else nullcontext()
 
     def erf(self, x: Array, out: Array) -> None:
         """Write the error function of ``x`` into ``out``."""

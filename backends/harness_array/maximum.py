@@ -17,7 +17,8 @@ class MaxPoolLayer:
         lines, columns, channels = layer.output_shape(site.input_shape)
         self._lines, self._columns = lines * size, columns * size  # of x: those left over are ignored
         self._block = block_rows(site, (self._lines, columns, channels))
-        self._narrow = xp.empty((self._block, self._lines, columns, channels), dtype=site.dtype)
+        self._crew = site.device.crew
+        self._narrow = xp.empty((site.device.crew.size, self._block, self._lines, columns, channels), dtype=site.dtype)
         self._out = xp.empty((site.rows, lines, columns, channels), dtype=site.dtype)
         marks = (size - 1, site.training_rows)
         self._along = xp.empty((*marks, self._lines, columns, channels), dtype=bool)
@@ -29,12 +30,15 @@ class MaxPoolLayer:
         if training:
             self._x = x
         y = self._out[: len(x)]
-        for part in blocks(len(x), self._block):
-            narrow = self._narrow[: part.stop - part.start]
+
+        def pool(member: int, _index: int, part: slice) -> None:
+            narrow = self._narrow[member, : part.stop - part.start]
             along = [x[part, : self._lines, j : self._columns : self._size] for j in range(self._size)]
             self._largest(along, narrow, self._along[:, part] if training else None)
             across = [narrow[:, i :: self._size] for i in range(self._size)]
             self._largest(across, y[part], self._across[:, part] if training else None)
+
+        self._crew.each(pool, blocks(len(x), self._block))
         return y
 
     def _largest(self, values: list[Array], out: Array, marks: Array) -> None:
@@ -49,11 +53,14 @@ class MaxPoolLayer:
     def backward(self, gradient: Array) -> Array:
         """Overwrite x with its gradient, and return it; that of the output is overwritten."""
         x, size = self._x, self._size
-        for part in blocks(len(x), self._block):
-            narrow = self._narrow[: part.stop - part.start]
+
+        def spread(member: int, _index: int, part: slice) -> None:
+            narrow = self._narrow[member, : part.stop - part.start]
             self._spread(gradient[part], [narrow[:, i::size] for i in range(size)], self._across[:, part])
             along = [x[part, : self._lines, j : self._columns : size] for j in range(size)]
             self._spread(narrow, along, self._along[:, part])
+
+        self._crew.each(spread, blocks(len(x), self._block))
         x[:, self._lines :] = 0.0
         x[:, :, self._columns :] = 0.0
         return x
