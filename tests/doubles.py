@@ -7,6 +7,8 @@ from pathlib import Path
 import array_api_compat
 import pytest
 
+from harness_array.kernels import cublas
+
 STRICT_CUPY = Path(__file__).parent / "strict_cupy"
 _NAMES = {"cupy", "cupyx", "cupy_backends", "strict_cublas"}
 needs_compiler = pytest.mark.skipif(
@@ -22,10 +24,14 @@ def _loaded():
 
 @pytest.fixture
 def strict_cupy(monkeypatch):
-    """Return the double, which is what ``import cupy`` finds here and in spawned processes; it has two devices."""
+    """Return the double, which is what ``import cupy`` finds here and in spawned processes; it has two devices.
+
+    So it is with cuBLAS.
+    """
     for name in _loaded():
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(STRICT_CUPY)
+    monkeypatch.setattr(cublas, "library", cublas.library)  # which the double replaces, here and in spawned processes
     import cupy
 
     yield cupy

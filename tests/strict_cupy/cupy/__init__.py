@@ -91,3 +91,8 @@ def __getattr__(name):
         raise NotImplementedError(msg)
 
     return missing
+
+
+import strict_cublas  # noqa: E402 - it needs the module as it is now
+
+strict_cublas.install()
