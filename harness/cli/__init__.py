@@ -1,5 +1,6 @@
 """The command line: the only place that prints or exits."""
 
+import gc
 import os
 import signal
 import sys
@@ -19,12 +20,15 @@ _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
 
 _NO_NUMBER = "Input should be a valid integer, unable to parse string as an integer"
 """What typer says of a text where a number is needed."""
+_COLLECTION = (20_000, 20, 20)
+"""Python's collector looks for cycles this rarely: plans of thousands of trials are objects that all stay."""
 _MOST = 1500
 """Characters of an error that are shown: some name a path that is longer than the system allows."""
 
 
 def main() -> None:
     """Run the command line, and end this process even if a plugin left threads behind."""
+    gc.set_threshold(*_COLLECTION)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     code: object = 1

@@ -7,7 +7,7 @@ from harness.execution.probe import Answer
 from harness.plugins.loading import Registry
 from harness.plugins.perturbations import is_attack
 from harness.suite import LoadedSuite, Suite
-from harness.suite.finalists import may_be_tested
+from harness.suite.finalists import testable
 from harness.suite.overrides import attributed
 from harness.suite.problems import problem
 from harness.trial.specs import TrialSpec
@@ -27,10 +27,11 @@ def unattackable(attacks: frozenset[str], answer: Answer) -> dict[str, str]:
 
 def unavailable_tests(suite: Suite, specs: Iterable[TrialSpec | None]) -> dict[str, str]:
     """Return of each experiment that cannot be tested under some perturbations, which they are and why, in words."""
+    possible = testable(suite)
     return {
         spec.experiment: f"not tested under {', '.join(spec.unavailable)}: {next(iter(spec.unavailable.values()))}"
         for spec in specs
-        if spec and spec.unavailable and may_be_tested(suite, [spec.experiment])
+        if spec and spec.unavailable and spec.experiment in possible
     }
 
 
@@ -40,8 +41,8 @@ def check_attacks(loaded: LoadedSuite, attacks: frozenset[str], answers: Mapping
     Raises:
         HarnessError: every experiment that may be tested, and can be trained here, is on a backend without gradients.
     """
-    suite = loaded.suite
-    able = {name: answer for name, answer in answers.items() if answer.backend and may_be_tested(suite, [name])}
+    suite, possible = loaded.suite, testable(loaded.suite)
+    able = {name: answer for name, answer in answers.items() if answer.backend and name in possible}
     if not able or any(answer.gradients for answer in able.values()):
         return
     backends = sorted({str(answer.backend) for answer in able.values()})

@@ -80,6 +80,8 @@ def why_due(run: Run, ensemble: Ensemble, rows: Mapping[Key, TrialRow]) -> str:
 
 def ensemble_reasons(run: Run) -> list[tuple[Ensemble, str]]:
     """Return, in words, what the next run would do with each ensemble, and why."""
+    if not run.suite.ensembles:
+        return []
     trials = list(run.rows(derive=False))
     rows = {(row.experiment, row.seed): row for row in trials}
     found = []

@@ -13,7 +13,7 @@ from harness.execution.fitting import check_perturbations, families, fitted_netw
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
 from harness.execution.recipes import loss_spec, optimizer_spec
-from harness.interfaces import Context, NetworkSpec
+from harness.interfaces import Context
 from harness.machine.cache import cache_root
 from harness.plugins.loading import Kind, Registry
 from harness.plugins.options import ComponentSpec
@@ -21,7 +21,7 @@ from harness.rows import TrialRow
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching, may_be_tested
 from harness.text import counted, seconds
-from harness.trial.fingerprints import INTERFACE, perturbation_components, stamped
+from harness.trial.fingerprints import INTERFACE, perturbation_components, stamped_for
 from harness.trial.jobs import split_of
 from harness.trial.specs import TrialSpec
 
@@ -127,7 +127,7 @@ def make_plan(
     trials = []
     for name, experiment in experiments.items():
         question, answer = questions.get(name), answers.get(name) or Answer(None, reason=refused.get(name, ""))
-        loss = loss_spec(loaded, name)
+        loss = question.loss if question else loss_spec(loaded, name)
         parts: list[tuple[Kind, str | None]] = [
             ("dataset", suite.dataset.name),
             ("optimizer", experiment.optimizer.name),
@@ -152,15 +152,16 @@ def make_plan(
             basis=basis | {"precision": experiment.precision},
             components=components,
         )
-        for seed in suite.suite.seeds:
-            row = stamped(replace(first, seed=seed))
-            spec = None
-            if question and answer.backend:
-                context = Context(seed, question.device, threads, experiment.precision, experiment.placement)
-                spec = _trial_spec(loaded, row, data, question.network, context, third_party=foreign)
-                spec = replace(spec, unavailable=unattackable(attacks, answer))
-            needs = (answer.needs,) if answer.needs else ()
-            trials.append(PlannedTrial(row, spec, answer.devices, needs))
+        needs = (answer.needs,) if answer.needs else ()
+        spec = None
+        if question and answer.backend:
+            spec = _trial_spec(loaded, first, data, question, threads, third_party=foreign)
+            spec = replace(spec, unavailable=unattackable(attacks, answer))
+        for row in stamped_for(first, suite.suite.seeds):
+            own = spec and replace(
+                spec, seed=row.seed, fingerprint=row.fingerprint, context=replace(spec.context, seed=row.seed)
+            )
+            trials.append(PlannedTrial(row, own, answer.devices, needs))
     tests = perturbation_components(tested.robustness, registry)
     return Plan(data, trials, tests, families(measured, registry), attacks, left_out)
 
@@ -227,13 +228,7 @@ def _check_device(device: str | None, questions: Sequence[Question], answers: Se
 
 
 def _trial_spec(
-    loaded: LoadedSuite,
-    row: TrialRow,
-    data: CachedDataset,
-    network: NetworkSpec,
-    context: Context,
-    *,
-    third_party: bool,
+    loaded: LoadedSuite, row: TrialRow, data: CachedDataset, question: Question, threads: int, *, third_party: bool
 ) -> TrialSpec:
     experiment = loaded.suite.experiments[row.experiment]
     return TrialSpec(
@@ -241,16 +236,16 @@ def _trial_spec(
         seed=row.seed,
         data=data,
         split=loaded.suite.dataset.split,
-        network=network,
+        network=question.network,
         backend=row.backend,
         backend_options=experiment.backend_options.get(row.backend, {}),
-        optimizer=optimizer_spec(loaded, row.experiment),
-        loss=loss_spec(loaded, row.experiment),
+        optimizer=question.optimizer,
+        loss=question.loss,
         learning_rate=experiment.optimizer.learning_rate,
         schedule=experiment.schedule,
         epochs=experiment.epochs,
         early_stopping=experiment.early_stopping or None,
-        context=context,
+        context=Context(row.seed, question.device, threads, experiment.precision, experiment.placement),
         fingerprint=row.fingerprint,
         augment=tuple(experiment.augment),
         components=row.components,

@@ -60,10 +60,12 @@ def probe(questions: Sequence[Question], registry: Registry, _report: Report) ->
 def ask(pool: Pool, registry: Registry, questions: Sequence[Question]) -> list[Answer]:
     """Answer questions by a job in a pool; on a cluster by one on each node."""
     # Many experiments ask the same. Questions are compared by their text, as their options cannot be hashed.
-    unique = list({repr(question): question for question in questions}.values())
-    answers = _on_nodes(pool, registry, unique) if implements(pool, Spread) else _answers(pool, registry, unique)
-    known = dict(zip(map(repr, unique), answers, strict=True))
-    return [known[repr(question)] for question in questions]
+    texts = [repr(question) for question in questions]
+    unique = dict(zip(texts, questions, strict=True))
+    asked = list(unique.values())
+    answers = _on_nodes(pool, registry, asked) if implements(pool, Spread) else _answers(pool, registry, asked)
+    known = dict(zip(unique, answers, strict=True))
+    return [known[text] for text in texts]
 
 
 def _answers(pool: Pool, registry: Registry, questions: list[Question]) -> list[Answer]:

@@ -110,6 +110,8 @@ def to_measure(
 
     ``lookups`` is what `look_up` returned of each. By experiment and seed.
     """
+    if not any(lookup.row for lookup in lookups):
+        return {}
     finalists = _finalists(run, lookups)
     measured = {}
     for planned, lookup in zip(trials, lookups, strict=True):

@@ -87,8 +87,7 @@ def checked(
     """
     factory = component.load()
     try:
-        with foreign():
-            keywords, model = _model(factory, frozenset(given))
+        keywords, model = _model(factory, frozenset(given))
     except Exception as error:
         msg = f"{_who(component)}: the keywords of its factory cannot be read: {one_line(error)}"
         raise HarnessError(msg) from error
@@ -125,15 +124,16 @@ def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
 @cache
 def _model(factory: Any, given: frozenset[str] = frozenset()) -> tuple[frozenset[str], type[BaseModel]]:
     """Return the names of a factory's keywords but for ``given``, and a model that checks them by their annotations."""
-    hints = get_type_hints(_annotated(factory), include_extras=True)  # Annotated[int, Field(ge=1)] says a range
-    fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(factory).parameters.items():
-        if name in given or parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
-            continue
-        default = Field(...) if parameter.default is parameter.empty else parameter.default
-        fields[name] = (hints.get(name, Any), default)
-    settings = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
-    return frozenset(fields), create_model("Options", __config__=settings, **fields)
+    with foreign():
+        hints = get_type_hints(_annotated(factory), include_extras=True)  # Annotated[int, Field(ge=1)] says a range
+        fields: dict[str, Any] = {}
+        for name, parameter in inspect.signature(factory).parameters.items():
+            if name in given or parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
+                continue
+            default = Field(...) if parameter.default is parameter.empty else parameter.default
+            fields[name] = (hints.get(name, Any), default)
+        settings = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+        return frozenset(fields), create_model("Options", __config__=settings, **fields)
 
 
 def _annotated(factory: Any) -> Any:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError
 from harness.machine.arrays import opened_arrays, read_arrays, write_arrays
-from harness.machine.files import sync_directory, version_of
+from harness.machine.files import missing, sync_directory, version_of
 from harness.rows import Status, TrialRow
 from harness.store.derived import derived
 from harness.store.foreign import as_described, described, staleness
@@ -85,7 +85,7 @@ class Run:
 
     def shelf(self, experiment: str, seed: int) -> Path:
         """Return where the trials are that were put aside."""
-        return self.directory / "superseded" / self._superseded[experiment] / f"seed-{seed}"
+        return self._superseded[experiment] / f"seed-{seed}"
 
     @cached_property
     def _folders(self) -> dict[str, str]:
@@ -102,8 +102,9 @@ class Run:
         }
 
     @cached_property
-    def _superseded(self) -> dict[str, str]:
-        return located(self.directory / "superseded", self._folders)
+    def _superseded(self) -> dict[str, Path]:
+        place = self.directory / "superseded"
+        return {name: place / folder for name, folder in located(place, self._folders).items()}
 
     @cached_property
     def _settings(self) -> dict[str, dict[str, Any]]:
@@ -149,12 +150,16 @@ class Run:
 
         A row that was read is read again only where its file has changed.
         """
-        place = self.trial_directory(experiment, seed)
-        version = version_of(place / "row.json")
+        path = (
+            f"{self._places[experiment]}/seed-{seed}/row.json"  # quicker than a Path: of ten thousand most are missing
+        )
+        if missing(path):
+            return None
+        version = version_of(path)
         known = self._read.get((experiment, seed))
         if version and known and known[0] == version:
             return known[1]
-        stored = read_stored(place, experiment, seed)
+        stored = read_stored(self.trial_directory(experiment, seed), experiment, seed)
         if version:
             self._read[experiment, seed] = version, stored
         return stored

@@ -40,11 +40,17 @@ def chosen(only: Iterable[str], names: Iterable[str]) -> list[str]:
     return [name for name in names if name in wanted] if patterns else names
 
 
-def may_be_tested(suite: Suite, names: Iterable[str]) -> bool:
-    """Return whether one of these experiments is, or may become, a finalist; without finalists, all are tested."""
+def testable(suite: Suite) -> frozenset[str]:
+    """Return the experiments that are, or may become, finalists; without finalists, all are tested."""
+    if not suite.finalists:
+        return frozenset(suite.experiments)
     patterns = [entry.best_of if isinstance(entry, BestOf) else entry for entry in suite.finalists.values()]
-    finalists = {name for pattern in patterns for name in matching(pattern, suite.experiments)}
-    return any(not suite.finalists or name in finalists for name in names)
+    return frozenset(name for pattern in patterns for name in matching(pattern, suite.experiments))
+
+
+def may_be_tested(suite: Suite, names: Iterable[str]) -> bool:
+    """Return whether one of these experiments is among the `testable`."""
+    return not testable(suite).isdisjoint(names)
 
 
 @dataclass(frozen=True)

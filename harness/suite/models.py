@@ -151,7 +151,8 @@ class Experiment(Table):
     @model_serializer(mode="wrap")
     def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        unset = {key for key in _NEWER if getattr(self, key) == type(self).model_fields[key].default}
+        fields = type(self).model_fields
+        unset = {key for key in _NEWER if getattr(self, key) == fields[key].default}
         return {key: value for key, value in values.items() if key not in unset}
 
 

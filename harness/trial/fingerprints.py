@@ -32,6 +32,12 @@ def stamped(row: TrialRow) -> TrialRow:
     return replace(row, fingerprint=checksum(_meaning(row)))
 
 
+def stamped_for(row: TrialRow, seeds: Iterable[int]) -> list[TrialRow]:
+    """Return a row for each seed, with its fingerprint."""
+    meaning = _meaning(row)
+    return [replace(row, seed=seed, fingerprint=checksum(meaning | {"seed": seed})) for seed in seeds]
+
+
 def _meaning(row: TrialRow) -> dict[str, Any]:
     settings = {
         key: value

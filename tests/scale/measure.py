@@ -145,6 +145,18 @@ def beside(folder: Path, trials: int = 2000) -> dict[str, tuple[float, float, st
     }
 
 
+def ten_thousand(folder: Path) -> dict[str, tuple[float, float, str]]:
+    """Measure ten thousand tiny trials: planned, and run by one driver."""
+    write_many(folder, 10_000)
+    plans = [run(folder, "plan", "many.toml") for _ in range(3)]
+    ran = run(folder, "run", "many.toml", "--jobs", "1", "--quiet")
+    return {
+        "seconds to plan 10,000 trials": (median(plan.seconds for plan in plans), 5.0, "at most"),
+        "seconds of the processor for that": (median(plan.processor_seconds for plan in plans), 4.0, "at most"),
+        "megabytes of the largest process that runs them": (ran.megabytes, 1000.0, "at most"),
+    }
+
+
 def throughput(folder: Path) -> dict[str, tuple[float, float, str]]:
     """Measure one process against two: the median ratio of three rounds, start and end included."""
     write_busy(folder)
@@ -164,7 +176,8 @@ def main() -> None:
     """Measure, print, and say by the exit code whether all is as it should be."""
     with tempfile.TemporaryDirectory() as name:
         (many := Path(name) / "results").mkdir()
-        figures = leaderboard(many) | beside(Path(name)) | throughput(Path(name))
+        (ten := Path(name) / "ten").mkdir()
+        figures = leaderboard(many) | beside(Path(name)) | ten_thousand(ten) | throughput(Path(name))
     met = []
     for what, (figure, bound, sense) in figures.items():
         met.append(figure <= bound if sense == "at most" else figure >= bound)

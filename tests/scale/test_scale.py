@@ -21,6 +21,21 @@ def test_two_thousand_trials_are_planned_run_and_resumed_in_little_memory(tmp_pa
 
 
 @pytest.mark.slow
+def test_ten_thousand_trials_are_planned_in_a_few_seconds(tmp_path):
+    """Of the processor, whatever else the machine does: about three, and a fraction of the memory that a run may take.
+
+    A glob among the finalists means each of five thousand experiments, which are not compared pair by pair.
+    """
+    write_many(tmp_path, 10_000)
+    suite = tmp_path / "many.toml"
+    suite.write_text(suite.read_text().replace("one = 'E0'", "one = { best_of = '*' }"))
+    planned = run(tmp_path, "plan", "many.toml")
+    assert "10,000 trials, 0 done, 10000 to run" in planned.told
+    assert planned.processor_seconds < 5
+    assert planned.megabytes < 300
+
+
+@pytest.mark.slow
 def test_the_frame_of_a_thousand_and_a_half_trials_takes_little_of_the_processor(tmp_path):
     """300 experiments with five seeds: under two seconds in a new process, whatever else the machine does."""
     made = write_results(tmp_path, 300, 5)
