@@ -3,13 +3,16 @@
     python -m tests.chaos.cluster --moments 20 --seed 1
 
 A job's process, a worker, the scheduler and the driver are killed, each at as many moments (a share of them where
-HARNESS_TEST_SHARE says so). No row that was finished may be lost or made again, no process of a job may outlive what
-it ran for, and in the end every row and every array has the bytes of a run with ``--jobs 2``.
+HARNESS_TEST_SHARE says so). The driver must go on, or end as it should and resume. No row that was finished may be lost
+or made again, no process of a job may outlive what it ran for, and each time every row and every array has in the end
+the bytes of a run with ``--jobs 2``.
 """
 
 import argparse
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,12 +21,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.chaos.contents import content, differences
-from tests.chaos.interrupt import environment, finished, run_to_the_end, wait_until_gone, write_suite
+from tests.chaos.interrupt import SUITE, environment, finished, rows, run_to_the_end, wait_until_gone, write_suite
 from tests.clusters import Nodes, children
 from tests.share import SHARE
 
+SHORT = SUITE.replace("epochs = 80", "epochs = 15").replace("seeds = [1, 2, 3]", "seeds = [1, 2]")
 VICTIMS = {"child": 0, "worker": 0, "scheduler": 130, "driver": -9}
-"""What is killed, and the exit code of the driver then, unless it was done before."""
+"""What is killed, and the exit code of the driver then, unless it had ended."""
 
 
 class Field:
@@ -61,22 +65,35 @@ class Field:
         return [pid for worker in self.nodes.workers.values() for pid in children(worker)]
 
 
-def killed(field: Field, folder: Path, victim: str, moment: float, draw: random.Random) -> None:
-    """Start the suite and kill a victim at a moment."""
+def begun(field: Field, folder: Path) -> subprocess.Popen:
+    """Return a driver, once a node has a process for its jobs."""
     field.complete()
-    before = finished(folder)
     driver = field.driver(folder)
     while not field.jobs() and driver.poll() is None:
         time.sleep(0.01)
+    return driver
+
+
+def undisturbed(field: Field, folder: Path) -> float:
+    """Run the suite, and return the seconds from the first process of its jobs to the end."""
+    driver = begun(field, folder)
+    started = time.monotonic()
+    assert driver.wait(600) == 0
+    return time.monotonic() - started
+
+
+def killed(field: Field, folder: Path, victim: str, moment: float, draw: random.Random) -> str:
+    """Start the suite, kill a victim at a moment, run the suite to its end; return how far it was at the moment."""
+    driver = begun(field, folder)
     with suppress(subprocess.TimeoutExpired):
         driver.wait(moment)
+    before, tested = finished(folder), sum(bool(row["evaluation"]) for row in rows(folder).values())
     jobs, worker = field.jobs(), draw.choice(list(field.nodes.workers.values()))
     done = driver.poll() is not None
     if victim == "child" and jobs:
         with suppress(ProcessLookupError):
-            subprocess.run(["kill", "-9", str(draw.choice(jobs))], check=False, stderr=subprocess.DEVNULL)
+            os.kill(draw.choice(jobs), signal.SIGKILL)
     elif victim == "worker":
-        jobs = children(worker)
         worker.kill()
         worker.wait()
     elif victim == "scheduler":
@@ -84,12 +101,16 @@ def killed(field: Field, folder: Path, victim: str, moment: float, draw: random.
     elif victim == "driver":
         driver.kill()
     code = driver.wait(600)
-    assert code == (0 if done else VICTIMS[victim]) or (victim == "scheduler" and code == 0), f"{victim}: {code}"
-    wait_until_gone(jobs, 20.0)
-    wait_until_gone(field.jobs(), 20.0)
+    # It may have ended by itself between the look and the kill.
+    assert code == (0 if done else VICTIMS[victim]) or code == 0, f"{victim}: {code}"
+    wait_until_gone([*jobs, *field.jobs()], 30.0)
+    if code != 0:
+        field.complete()
+        assert field.driver(folder).wait(600) == 0, "the same command resumes"
     after = finished(folder)
     lost = [place for place, row in before.items() if after.get(place) != row]
     assert not lost, f"finished rows were lost or made again: {lost}"
+    return f"{'ended' if done else f'{len(before)} trained, {tested} tested'} then, exit code {code}"
 
 
 def main() -> None:
@@ -102,22 +123,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="harness-chaos-") as place:
         root = Path(place)
         write_suite(root)
-        seconds = run_to_the_end(root / "undisturbed", 2)
+        (root / "chaos.toml").write_text(SHORT)
+        run_to_the_end(root / "undisturbed", 2)
         expected = content(root / "undisturbed")
         field, folder = Field(root), root / "disturbed"
         try:
-            for number in range(max(1, round(options.moments * SHARE))):
+            seconds = undisturbed(field, root / "spread")
+            assert not differences(expected, content(root / "spread"))
+            for number in range(1, max(1, round(options.moments * SHARE)) + 1):
                 for victim in VICTIMS:
                     moment = draw.uniform(0, seconds)
-                    killed(field, folder, victim, moment, draw)
-                    print(f"{number} {victim} after {moment:.2f} s: {len(finished(folder))} done", flush=True)
-                    if victim == "driver":
-                        field.complete()
-                        assert field.driver(folder).wait(600) == 0
-                        differ = differences(expected, content(folder))
-                        assert not differ, f"the disturbed run differs: {differ}"
-                    if draw.random() < 0.5 or victim == "driver":
-                        shutil.rmtree(folder)
+                    how = killed(field, folder, victim, moment, draw)
+                    differ = differences(expected, content(folder))
+                    assert not differ, f"the disturbed run differs: {differ}"
+                    print(f"{number} {victim} after {moment:.2f} s: {how}", flush=True)
+                    shutil.rmtree(folder)
         finally:
             field.nodes.stop()
             print((root / "driver.txt").read_text()[-3000:] if sys.exc_info()[0] else "", end="")

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from harness.execution.pools.cluster.blocks import SMALL_BYTES, piece
 from harness.execution.pools.cluster.lending import unpacked
-from harness.execution.pools.cluster.orders import Order, Piece, Returned
+from harness.execution.pools.cluster.orders import LOG, Order, Piece, Returned
 from harness.execution.pools.cluster.session import session_of
 from harness.trial.tasks import Failure, Task
 
-LOG = "log.txt"
 RESULT = "result.pickle"
 
 

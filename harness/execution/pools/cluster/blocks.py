@@ -13,6 +13,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.execution.pools.cluster.orders import Piece
+from harness.execution.pools.cluster.waiting import DASK_ERRORS, GoneError
 from harness.machine.files import content_digest
 
 if TYPE_CHECKING:
@@ -73,10 +74,6 @@ def removed(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-class GoneError(Exception):
-    """A node does not answer any more."""
-
-
 class Line:
     """The connection to one worker, through the scheduler."""
 
@@ -93,11 +90,11 @@ class Line:
         try:
             answers: Any = self._client.run(function, *arguments, workers=[self._address], on_error="return")
             answer = answers[self._address]
-        except Exception as error:
+        except DASK_ERRORS as error:
             raise GoneError(str(error)) from error
         if isinstance(answer, OSError):
             raise answer
-        if isinstance(answer, Exception):
+        if isinstance(answer, DASK_ERRORS):
             raise GoneError(str(answer)) from answer
         return answer  # type: ignore[no-any-return] # what the function returns
 

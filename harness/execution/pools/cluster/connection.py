@@ -85,7 +85,7 @@ def _client(scheduler: str, shown: str) -> "Client":
     from distributed import Client
 
     # What Dask logs of lost connections, harness says in one line.
-    for name in ("distributed", "tornado.application"):
+    for name in ("distributed", "distributed.client", "distributed.gc", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dask's, of versions: compared below

@@ -12,8 +12,8 @@ from harness.trial.tasks import Report
 Message = tuple[str, Any, Any]
 """Its kind, the number of the task that it is about, and the rest.
 
-Kinds: ``said`` (with pickled reports), ``report`` (with one), ``ended`` (with the result); ``line`` and ``joined``,
-about a text.
+Kinds: ``said`` (with pickled reports), ``report`` (with one), ``logged`` (with an offset and what was logged there),
+``ended`` (with the result); ``line`` and ``joined``, about a text.
 """
 
 

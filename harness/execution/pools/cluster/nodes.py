@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from harness.execution.pools.cluster.blocks import GoneError, Line
+from harness.execution.pools.cluster.blocks import Line
 from harness.execution.pools.cluster.orders import Settings, about_node
 from harness.execution.pools.cluster.session import open_session, session_key
+from harness.execution.pools.cluster.waiting import DASK_ERRORS, GoneError, await_future
 from harness.execution.pools.pool import Node
 from harness.plugins.components import OWN
 from harness.trial.tasks import Failure, Task
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _OPEN_SECONDS = 120.0
-_LOOK_SECONDS = 0.25
 _NAME_LENGTH = 100
 _OPTIONAL = ("backend ", "dataset ")
 """Kinds of components that a node may lack: its trials go elsewhere, its data are sent."""
@@ -48,14 +48,9 @@ class Member:
         Raises:
             GoneError: the node has gone.
         """
-        ended = threading.Event()
         future = client.submit(function, *arguments, workers=[self.address], pure=False, retries=0)
-        future.add_done_callback(lambda _future: ended.set())
-        while not ended.wait(_LOOK_SECONDS):
-            if self.gone.is_set():
-                future.cancel()
-                raise GoneError
-        if future.status != "finished" and not future.exception():
+        await_future(client, future, [self.gone])
+        if future.status not in {"finished", "error"}:
             raise GoneError
         return future.result()
 
@@ -84,9 +79,10 @@ def opened(client: "Client", address: str, about: Mapping[str, Any], settings: S
     _same_versions(line)
     key = session_key(settings)
     session = client.submit(open_session, settings, key=key, workers=[address], pure=False, retries=0)
+    await_future(client, session, seconds=_OPEN_SECONDS)
     try:
         folder = str(session.result(timeout=_OPEN_SECONDS))
-    except Exception as error:
+    except DASK_ERRORS as error:
         raise GoneError(str(error) or "it did not answer") from error
     node = Node(settings.node, max(1, int(about.get("nthreads", 1)) // threads))
     return Member(address, node, line, folder, session)

@@ -12,6 +12,9 @@ from harness.machine.identity import boot
 from harness.plugins.loading import KINDS, Registry
 from harness.trial.tasks import Report
 
+LOG = "log.txt"
+"""The log of a job, in its folder on the node."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -1,10 +1,8 @@
 """The pool of a Dask cluster, in the driver."""
 
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -19,18 +17,15 @@ from harness.execution.pools.cluster.nodes import Member
 from harness.execution.pools.cluster.one_node import OneNode
 from harness.execution.pools.cluster.roster import Roster
 from harness.execution.pools.cluster.shipping import Shipment, piece_of
+from harness.execution.pools.cluster.waiting import CONNECTED, patience
 from harness.execution.pools.pool import Abilities, Node, Pool
 from harness.plugins.options import ComponentSpec
-from harness.trial.tasks import Report, Task
+from harness.trial.tasks import Failure, Report, Task
 
 if TYPE_CHECKING:
     from distributed import Client
 
 T = TypeVar("T")
-PATIENCE = "HARNESS_CLUSTER_PATIENCE"
-"""The variable with the seconds that are waited, while nothing runs, for a node that can run what waits."""
-SECONDS = 60.0
-"""The seconds without it."""
 _LOOK_SECONDS = 0.25
 _STOP_SECONDS = 5.0
 
@@ -105,11 +100,14 @@ class Cluster:
         members = list(self._roster.ready.values())
         with ThreadPoolExecutor(max(1, len(members))) as executor:
             answers = executor.map(lambda member: ask(OneNode(member, self._perform)), members)
-            return {member.node.name: answer for member, answer in zip(members, answers, strict=True)}
+            by_node = {member.node.name: answer for member, answer in zip(members, answers, strict=True)}
+        self._need_scheduler()  # without it, they are no answers
+        return by_node
 
     def learn(self, abilities: Mapping[str, Abilities], ask: Callable[[Pool], Abilities]) -> None:
         """Take note of what nodes can do, and of how to find that out of nodes that join later."""
         self._roster.learn(abilities, lambda member: ask(OneNode(member, self._perform)))
+        self._need_scheduler()
         for line in self._roster.lines():
             self._say(line)
 
@@ -127,11 +125,12 @@ class Cluster:
 
     def submit_to(self, node: Node, task: Task, report: Report | None = None) -> Future[Any]:
         """Start a task on a node; its result is `Failure` ``lost`` if the node leaves before it has ended."""
-        member = self._roster.ready[node.name]
+        member = self._roster.ready.get(node.name)
         number, running = self._started(report)
 
         def run() -> None:
-            self._messages.put("ended", number, self._perform(member, task, number))
+            gone = Failure("lost", f"the node {node.name} was lost")
+            self._messages.put("ended", number, self._perform(member, task, number) if member else gone)
 
         threading.Thread(target=run, daemon=True).start()
         return running.future
@@ -150,7 +149,7 @@ class Cluster:
         Raises:
             LostError: no node is left, or the scheduler has gone.
         """
-        seconds = _patience()
+        seconds = patience()
         deadline, said = monotonic() + seconds, False
         while monotonic() < deadline:
             if self._take([]):
@@ -170,10 +169,15 @@ class Cluster:
         self._stopped.set()
         self._local.stop()
         self._updaters.shutdown(wait=False, cancel_futures=True)
-        if self._client.status == "running":
+        if self._client.status == CONNECTED:
             ending = threading.Thread(target=self._roster.dismiss, daemon=True)
             ending.start()
             ending.join(_STOP_SECONDS)
+
+    def _need_scheduler(self) -> None:
+        """Raise LostError where the scheduler has gone."""
+        if self._client.status != CONNECTED and not self._stopped.is_set():
+            raise LostError("the scheduler of the cluster was lost")
 
     def _started(self, report: Report | None) -> tuple[int, Running]:
         number = next(self._numbers)
@@ -182,6 +186,7 @@ class Cluster:
 
     def _perform(self, member: Member, task: Task, number: int | None = None) -> Any:
         """Have a task done on a node, in this thread."""
+        question = number is None
         number = next(self._numbers) if number is None else number
 
         def data(directory: Path) -> Path:
@@ -191,7 +196,8 @@ class Cluster:
         try:
             return shipment.result(self._client, self._stopped)
         finally:
-            self._shipments.pop(number, None)
+            if question:
+                del self._shipments[number]
 
     def _heard(self, event: Any) -> None:
         """Queue what an agent says: Dask's loop waits for nothing here."""
@@ -210,14 +216,17 @@ class Cluster:
             LostError: the scheduler has gone.
         """
         messages = self._messages.take(_LOOK_SECONDS)
-        if self._client.status != "running" and not self._stopped.is_set():
-            raise LostError("the scheduler of the cluster was lost")
+        self._need_scheduler()
         joined = False
         for kind, about, content in messages:
             if kind in {"line", "joined"}:
                 joined |= kind == "joined"
                 self._say(about)
+            elif kind == "logged":
+                if shipment := self._shipments.get(about):
+                    shipment.keep_log(*content)
             elif kind == "ended":
+                self._shipments.pop(about, None)
                 running = self._running.pop(about)
                 running.future.set_result(content)
                 ended.append(running.future)
@@ -231,7 +240,7 @@ class Cluster:
         Raises:
             HarnessError: none is.
         """
-        seconds = _patience()
+        seconds = patience()
         deadline = monotonic() + seconds
         if not self._roster.joining:
             self._say(f"waiting {seconds:g} s for a worker to join")
@@ -248,9 +257,3 @@ class Cluster:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in self._roster.refused.items())
             msg = f"--cluster: none of its nodes can take part: {printable(reasons)}"
             raise HarnessError(msg)
-
-
-def _patience() -> float:
-    with suppress(ValueError):
-        return max(float(os.environ.get(PATIENCE, "")), 0.0)
-    return SECONDS

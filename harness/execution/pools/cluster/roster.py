@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import one_line
-from harness.execution.pools.cluster.blocks import GoneError
 from harness.execution.pools.cluster.nodes import Member, UnfitError, examined, name_of, opened
 from harness.execution.pools.cluster.orders import Settings
 from harness.execution.pools.cluster.session import end_session
+from harness.execution.pools.cluster.waiting import DASK_ERRORS, GoneError
 from harness.execution.pools.pool import Abilities
 from harness.machine.host import host
 from harness.machine.kernels import TUNING_OFF, VARIABLE
@@ -90,7 +90,7 @@ class Roster:
     def dismiss(self) -> None:
         """End the sessions of all nodes; one that does not answer ends its own, once the scheduler has let go of it."""
         addresses = [member.address for member in self.members()]
-        with suppress(Exception):
+        with suppress(*DASK_ERRORS):
             self._client.run(end_session, self._topic, workers=addresses, on_error="ignore")
             self._client.run_on_scheduler(_forget, self._topic)
 
@@ -107,7 +107,7 @@ class Roster:
             self._removed(address)
 
     def _added(self, address: str) -> None:
-        with suppress(Exception):  # the scheduler has gone
+        with suppress(*DASK_ERRORS):  # the scheduler has gone
             scheduler: Any = self._client.scheduler  # asked now: what the client knows may be two seconds old
             found = self._client.sync(scheduler.identity, n_workers=-1)["workers"].get(address)
             if found is not None:
@@ -146,7 +146,7 @@ class Roster:
             why = str(error)
         except GoneError as error:
             why = f"it does not answer ({one_line(error)})" if str(error) else "it does not answer"
-        except Exception as error:  # noqa: BLE001 - one node's trouble, whatever it is, is not the run's
+        except DASK_ERRORS as error:  # one node's trouble, whatever it is, is not the run's
             why = one_line(error)
         with self._lock:
             self.joining -= 1

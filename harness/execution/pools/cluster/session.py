@@ -17,7 +17,8 @@ from weakref import WeakKeyDictionary
 
 from harness.execution.pools.cluster.blocks import piece
 from harness.execution.pools.cluster.lending import Lender
-from harness.execution.pools.cluster.orders import Order, Settings
+from harness.execution.pools.cluster.orders import LOG, Order, Settings
+from harness.execution.pools.logs import LIMIT
 from harness.machine.files import version_of
 from harness.machine.host import NODE, host
 from harness.machine.kernels import VARIABLE, best_kernel
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.25
 _REPORT_SECONDS = 0.1
+_LOG_BYTES = 1 << 16
+"""Bytes of a log that are passed on at a time: the scheduler keeps them until the driver ends."""
 _SESSIONS: "WeakKeyDictionary[Worker, dict[str, Session]]" = WeakKeyDictionary()
 """By worker and topic: Dask has no place for what several tasks of a worker share."""
 
@@ -95,6 +98,7 @@ class Session:
                     self.lender.end(key)
                 under.flush()
                 under.look()
+                under.look_at_log()
             # Those alone that have run: files of an order come before it does.
             for key in [key for key in list(self._left) if not _alive(tasks, key)]:
                 rmtree(self.folder / key, ignore_errors=True)
@@ -115,6 +119,7 @@ class _Under:
         self._sent = 0.0
         self._versions = {name: version_of(Path(order.folder) / name) for name in order.updates}
         self._serial = 0
+        self._logged = 0
 
     def say(self, said: Any) -> None:
         """Pass a report on, soon."""
@@ -148,6 +153,15 @@ class _Under:
                 self._versions[name] = now
                 announced = vars(piece(kept)) | {"content": None}
                 self._worker.log_event(self._order.topic, (self._order.number, "updated", [name, announced]))
+
+    def look_at_log(self) -> None:
+        """Pass on what the job has logged since the last look: where this node is lost, the driver has that much."""
+        with suppress(OSError), (Path(self._order.folder) / LOG).open("rb") as file:
+            file.seek(self._logged)
+            content = file.read(min(_LOG_BYTES, LIMIT - self._logged))  # what follows may yet be shortened
+            if content:
+                self._worker.log_event(self._order.topic, (self._order.number, "logged", (self._logged, content)))
+                self._logged += len(content)
 
 
 def session_key(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import one_line
 from harness.execution.pools import plain
 from harness.execution.pools.cluster.agent import perform_order
-from harness.execution.pools.cluster.blocks import GoneError, linked
+from harness.execution.pools.cluster.blocks import linked
 from harness.execution.pools.cluster.nodes import Member
 from harness.execution.pools.cluster.orders import Order, Piece, Returned
+from harness.execution.pools.cluster.waiting import DASK_ERRORS, GoneError, await_future
 from harness.execution.pools.logs import limit
 from harness.interfaces import implements
 from harness.machine.files import content_digest
@@ -22,7 +24,6 @@ from harness.trial.tasks import Failure, Movable, Task, Use
 if TYPE_CHECKING:
     from distributed import Client
 
-_LOOK_SECONDS = 0.25
 _RESULT_SECONDS = 300.0
 
 
@@ -41,6 +42,9 @@ class Shipment:
     _updates: dict[str, Path] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _over: bool = False
+    _logged: int = 0
+    """The bytes of the node's log that are in the task's."""
+    _log_ended: bool = False
 
     @property
     def key(self) -> str:
@@ -55,7 +59,9 @@ class Shipment:
             return self._received(returned)
         except GoneError:
             return Failure("lost", f"the node {name} was lost")
-        except OSError as error:
+        except CancelledError:  # by Dask, whose loop has ended
+            return Failure("lost", f"the node {name} was lost")
+        except Exception as error:  # noqa: BLE001 - no room for its files, a task that cannot be sent: this one's alone
             return Failure("failed", f"node {name}: {one_line(error)}")
         finally:
             with self._lock:
@@ -69,21 +75,30 @@ class Shipment:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self.member.line.fetch_to(piece, path)
 
+    def keep_log(self, offset: int, content: bytes) -> None:
+        """Add what the job has logged meanwhile; once it has ended, its whole log comes."""
+        with self._lock:
+            if not self._log_ended and offset == self._logged:
+                self._append(content)
+                self._logged += len(content)
+
+    def _append(self, content: bytes) -> None:
+        if self.task.log:
+            with suppress(OSError):
+                self.task.log.parent.mkdir(parents=True, exist_ok=True)
+                with self.task.log.open("ab") as file:
+                    file.write(content)
+
     def _done(self, client: "Client", stopped: threading.Event) -> Returned:
         order = self._order()
-        ended = threading.Event()
         future = client.submit(
             perform_order, order, key=self.key, workers=[self.member.address], pure=False, retries=0
         )  # fmt: skip
-        future.add_done_callback(lambda _future: ended.set())
-        while not ended.wait(_LOOK_SECONDS):
-            if self.member.gone.is_set() or stopped.is_set():
-                future.cancel()
-                raise GoneError
+        await_future(client, future, [self.member.gone, stopped])
         self._future = future  # its key keeps the files on the node
         try:
             returned: Returned = future.result(timeout=_RESULT_SECONDS)
-        except Exception as error:
+        except DASK_ERRORS as error:
             raise GoneError(one_line(error)) from error
         if returned.result is None:
             raise GoneError
@@ -119,11 +134,10 @@ class Shipment:
         line = self.member.line
         if self.task.log and returned.log:
             content = line.fetch(returned.log)
-            with suppress(OSError):
-                self.task.log.parent.mkdir(parents=True, exist_ok=True)
-                with self.task.log.open("ab") as file:
-                    file.write(content)
-                limit(self.task.log)
+            with self._lock:
+                self._log_ended = True
+                self._append(content[self._logged :])
+            limit(self.task.log)
         for name, piece in returned.files.items():
             with suppress(OSError):  # probabilities for ensembles: what cannot be written costs no evaluation
                 line.fetch_to(piece, self._writes[name])
