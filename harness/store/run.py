@@ -85,16 +85,12 @@ class Run:
 
     def shelf(self, experiment: str, seed: int) -> Path:
         """Return where the trials are that were put aside."""
-        return self._superseded[experiment] / f"seed-{seed}"
-
-    @cached_property
-    def _folders(self) -> dict[str, str]:
-        return folders(self.suite.experiments)
+        return self.directory / "superseded" / self._superseded[experiment] / f"seed-{seed}"
 
     @cached_property
     def _places(self) -> dict[str, Path]:
         """The folder of each experiment and each ensemble."""
-        kinds = {"trials": self._folders, "ensembles": folders(self.suite.ensembles)}
+        kinds = {"trials": folders(self.suite.experiments), "ensembles": folders(self.suite.ensembles)}
         return {
             name: self.directory / kind / folder
             for kind, names in kinds.items()
@@ -102,9 +98,8 @@ class Run:
         }
 
     @cached_property
-    def _superseded(self) -> dict[str, Path]:
-        place = self.directory / "superseded"
-        return {name: place / folder for name, folder in located(place, self._folders).items()}
+    def _superseded(self) -> dict[str, str]:
+        return located(self.directory / "superseded", folders(self.suite.experiments))
 
     @cached_property
     def _settings(self) -> dict[str, dict[str, Any]]:
