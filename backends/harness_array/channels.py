@@ -2,6 +2,7 @@
 
 from harness.interfaces import Array, BatchNorm
 from harness_array.blocks import ChannelVector, block_rows, blocks
+from harness_array.layers import require_rows
 from harness_array.site import Site
 
 
@@ -30,8 +31,7 @@ class ChannelNormLayer:
             scale = self._gamma / xp.sqrt(self._running_var + eps)
             self._scaled(x, x, scale, self._beta - self._running_mean * scale)
             return x
-        if len(x) < 2:
-            raise ValueError("batch norm: a training batch of one row has no variance; choose another batch_size")
+        require_rows(len(x))
         count = len(x) * self._pixels
         mean = sum(self._summed(x[part]) for part in blocks(len(x), self._block)) / count
         line, squares = self._first.of(mean), 0.0

@@ -18,7 +18,7 @@ COPY_BYTES = 16 << 20
 class Cuda:
     """A CUDA device, by its number."""
 
-    accelerated = True
+    accelerated = has_kernels = True
     update_block = 0
     crew = Crew(1)
     block_bytes = 256 << 20  # enough to keep the device busy, and little of its memory

@@ -27,6 +27,11 @@ class Device(Protocol):
         ...
 
     @property
+    def has_kernels(self) -> bool:
+        """Whether `harness_array.kernels` run on it."""
+        ...
+
+    @property
     def update_block(self) -> int:
         """Elements that an optimizer updates at a time; 0: all at once."""
         ...
@@ -121,7 +126,7 @@ class Host:
     """NumPy: arrays in the host's memory; ``threads`` for networks of images, whose layers work block by block."""
 
     xp = np
-    accelerated = False
+    accelerated = has_kernels = False
     update_block = 65_536  # of four vectors in float32: fits a core's second-level cache
     block_bytes = 1 << 20  # as above
     predict_rows = 1024

@@ -46,6 +46,17 @@ class AttachedImages:
         free = self._device.free_bytes()
         return "resident" if free is not None and size <= RESIDENT_SHARE * free else "stream"
 
+    @property
+    def gathered_from(self) -> Array:
+        """The array of the device (·, features) that has the rows: the whole set, or the batch that `stage` filled."""
+        return self._images if self.placement == "resident" else self._gathered
+
+    def stage(self, rows: NDArray[np.int64]) -> None:
+        """Queue the copy of some rows (n,) of the host's set into `gathered_from`."""
+        if self._staging is None:
+            raise RuntimeError("the set is not streamed to an accelerator")
+        self._staging.send(self._images, rows, self._gathered[: len(rows)])
+
     def order(self, rows: NDArray[np.int64]) -> Any:
         """Return row numbers where `gather` wants them: beside the images. One transfer an epoch."""
         return self._device.to_device(rows) if self.placement == "resident" else rows

@@ -67,8 +67,7 @@ class BatchNormLayer:
             x += self._beta - self._running_mean * scale
             return x
         rows = len(x)
-        if rows < 2:
-            raise ValueError("batch norm: a training batch of one row has no variance; choose another batch_size")
+        require_rows(rows)
         mean = xp.matmul(self._ones[:rows], x) / rows
         x -= mean
         variance = xp.einsum("ij,ij->j", x, x) / rows
@@ -98,6 +97,16 @@ class BatchNormLayer:
     def _move(self, running: Array, batch: Array) -> None:
         running *= 1.0 - self._layer.momentum
         running += self._layer.momentum * batch
+
+
+def require_rows(rows: int) -> None:
+    """Refuse a training batch of one row, which has no variance.
+
+    Raises:
+        ValueError: it has one row.
+    """
+    if rows < 2:
+        raise ValueError("batch norm: a training batch of one row has no variance; choose another batch_size")
 
 
 class DropoutLayer:

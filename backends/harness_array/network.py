@@ -1,13 +1,12 @@
 """A multilayer network from scratch: one flat parameter vector, layers as views into it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.descent import clip_factor
 from harness.interfaces import (
     Array,
     Batches,
@@ -23,10 +22,11 @@ from harness.interfaces import (
 from harness_array.devices import Device, on_its_device
 from harness_array.frozen import InputGradient
 from harness_array.images import AttachedImages
+from harness_array.kernels.step import FusedTraining, fused_training
 from harness_array.kinds import build_chain
 from harness_array.layers import LinearLayer
 from harness_array.loss import log_softmax, loss_for
-from harness_array.penalties import add_penalties
+from harness_array.penalties import add_penalties, clip
 from harness_array.site import Site, StepKey
 from harness_array.updates import update_for
 
@@ -68,6 +68,8 @@ class ArrayNetwork:
         self._site = self._placed(rows, dtype)
         self._layers = build_chain(spec.layers, self._site)
         self._frozen: InputGradient | None = None
+        self._fused: FusedTraining | None = None
+        self._update = update_for(device, self._optimizer, self._parameters)
         self.load(initial)
 
     def _placed(self, rows: int, dtype: Any) -> Site:
@@ -93,20 +95,30 @@ class ArrayNetwork:
         """Keep the set on the host or the device, as the context's placement says."""
         self._images = AttachedImages(self._device, images, labels, self._context.placement, self._batch)
         self.placement = self._images.placement
+        vectors = self._parameters, self._gradients
+        self._fused = fused_training(self._spec, self._context.seed, self._site, *vectors, self._update, self._images)
         if self._device.accelerated:
             self._warm_up(len(labels))
 
     def _warm_up(self, rows: int) -> None:
-        """Do once what an epoch does, and restore the state: CuPy compiles at first use, which is no epoch's time."""
+        """Do what an epoch does, and restore the state: CuPy compiles at first use, which is no epoch's time."""
         batch = np.arange(min(self._spec.batch_size, rows), dtype=np.int64)
         if len(batch) < 2:  # too few for a batch norm
             return
         state = self.state()
-        labels = self._attached().labels[self._device.to_device(batch)]
-        labels[...] = 0  # those of rows that are not for training are withheld, and no class
-        self._train(0, batch, labels, 0.0)
+        # With kernels, the second full batch is captured, and a smaller one is launched as the last will be.
+        for order in [np.tile(batch, 2), batch[:-1]] if self._fused and len(batch) > 2 else [batch]:
+            labels = self._attached().labels[self._device.to_device(order)]
+            labels[...] = 0  # those of rows that are not for training are withheld, and no class
+            self._train(0, order, labels, 0.0)
         self.predict(batch)
         self.load(state)
+
+    @property
+    def launch(self) -> str | None:
+        """How steps reach an accelerator, as `harness.interfaces.LaunchingNetwork` says."""
+        eager = "eager" if self._device.accelerated else None
+        return self._fused.launch if self._fused else eager
 
     @on_its_device
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
@@ -114,40 +126,34 @@ class ArrayNetwork:
         return self._train(epoch, order, self._attached().labels[self._device.to_device(order)], learning_rate)
 
     def _train(self, epoch: int, order: NDArray[np.int64], labels: Array, learning_rate: float) -> EpochStats:
-        xp, images, batch_size = self._xp, self._attached(), self._spec.batch_size
-        edges = [*range(0, len(order), batch_size), len(order)]
-        losses = xp.empty(len(edges) - 1, dtype=np.float64)
-        correct = xp.zeros((), dtype=np.int64)
+        images, size = self._attached(), self._spec.batch_size
         rows = images.order(order)
-        # A diverging network overflows: the core finds that in the losses, a warning a step would only be noise.
-        with np.errstate(all="ignore"):
-            for step, (start, stop) in enumerate(pairwise(edges)):
-                self._step_key.value = (self._context.seed, epoch, step)
-                x = self._gathered(images, rows[start:stop])
-                loss, right = self._step(x, labels[start:stop], learning_rate)
-                losses[step] = loss
-                correct += right
-        return EpochStats(
-            losses=self._device.to_host(losses),
-            sizes=np.diff(edges),
-            correct=int(correct),
-            peak_device_bytes=self._device.peak_bytes(),
-        )
+        if self._fused:
+            return self._fused.train_epoch(epoch, order, rows, labels, learning_rate)
+        parts = [slice(start, start + size) for start in range(0, len(order), size)]
+        batches = ((self._gathered(images, rows[part]), labels[part]) for part in parts)
+        return self._epoch(epoch, len(parts), batches, learning_rate)
 
     @on_its_device
     def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
         """Train on batches from the host; nothing leaves the device before the end."""
-        losses = self._xp.empty(len(batches), dtype=np.float64)
+        if self._fused:
+            return self._fused.train_batches(epoch, batches, learning_rate)
+        loaded = ((self._loaded(rows.reshape(len(rows), -1)), self._device.to_device(of)) for rows, of in batches)
+        return self._epoch(epoch, len(batches), loaded, learning_rate)
+
+    def _epoch(self, epoch: int, steps: int, batches: Iterator[tuple[Array, Array]], rate: float) -> EpochStats:
+        losses = self._xp.empty(steps, dtype=np.float64)
         correct, sizes = self._xp.zeros((), dtype=np.int64), []
-        with np.errstate(all="ignore"):  # as above
-            for step, (features, labels) in enumerate(batches):
+        # A diverging network overflows: the core finds that in the losses, a warning a step would only be noise.
+        with np.errstate(all="ignore"):
+            for step, (x, labels) in enumerate(batches):
                 self._step_key.value = (self._context.seed, epoch, step)
-                x = self._loaded(features.reshape(len(features), self._spec.features))
-                losses[step], right = self._step(x, self._device.to_device(labels), learning_rate)
+                losses[step], right = self._step(x, labels, rate)
                 correct += right
                 sizes.append(len(labels))
         to_host = self._device.to_host
-        return EpochStats(to_host(losses), np.array(sizes), int(correct), self._device.peak_bytes())
+        return EpochStats(to_host(losses), np.array(sizes, np.int64), int(correct), self._device.peak_bytes())
 
     def _loaded(self, flat: NDArray[np.float32]) -> Array:
         """Return rows from the host as the first layer takes them."""
@@ -171,9 +177,7 @@ class ArrayNetwork:
         loss, right, gradient = self._loss(logits, labels)
         for layer in reversed(self._layers):
             gradient = layer.backward(gradient)
-        if self._spec.clip_norm is not None:
-            squares = self._xp.matmul(self._gradients, self._gradients)
-            self._gradients *= clip_factor(self._xp, squares, self._spec.clip_norm)
+        clip(self._xp, self._spec, self._gradients)
         if self._scratch is not None:
             add_penalties(self._xp, self._spec, self._blocks, self._parameters, self._gradients, self._scratch)
         self._update.step(self._parameters, self._gradients, learning_rate)
@@ -189,7 +193,6 @@ class ArrayNetwork:
         """Return log-probabilities (rows, classes) of attached rows."""
         images = self._attached()
         placed = images.order(rows)
-
         return self._predict(len(rows), lambda start, stop: self._gathered(images, placed[start:stop]))
 
     @on_its_device
@@ -230,7 +233,7 @@ class ArrayNetwork:
             self._view(self._parameters, block)[...] = self._device.to_device(np.asarray(state[block.key]))
         for key, value in self._running.items():
             value[...] = self._device.to_device(np.asarray(state[key]))
-        self._update = update_for(self._device, self._optimizer, self._parameters)
+        self._update.reset()
         _, moments = split_state(state)
         if moments:
             self._update.load(moments)
@@ -243,7 +246,9 @@ class ArrayNetwork:
     @on_its_device
     def close(self) -> None:
         """Release the attached images and every other array, then the memory that the pools keep of them."""
-        self._images = None
+        if self._fused:
+            self._fused.close()
+        self._images = self._fused = None
         self._layers, self._running, self._frozen = [], {}, None
         self._parameters = self._gradients = self._scratch = self._batch = None
         del self._loss, self._update, self._site

@@ -1,9 +1,16 @@
-"""What is added to gradients beside those of the loss."""
+"""What happens to gradients between the loss and the update rule."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from harness.descent import clip_factor
 from harness.interfaces import Array, NetworkSpec, Parameter
+
+
+def clip(xp: Any, spec: NetworkSpec, gradients: Array) -> None:
+    """Shorten the gradient (n,) of all parameters to `NetworkSpec.clip_norm`, where there is one and it is longer."""
+    if spec.clip_norm is not None:
+        gradients *= clip_factor(xp, xp.matmul(gradients, gradients), spec.clip_norm)
 
 
 def add_penalties(

@@ -24,6 +24,10 @@ class Update(Protocol):
         """Take over such a state."""
         ...
 
+    def reset(self) -> None:
+        """Start anew, in the same memory where the rule is native."""
+        ...
+
 
 class GenericUpdate:
     """Any `Optimizer`, through its pure form."""
@@ -31,7 +35,12 @@ class GenericUpdate:
     def __init__(self, device: Device, optimizer: Optimizer, parameters: Array) -> None:
         self._device = device
         self._optimizer = optimizer
-        self._state = optimizer.init(parameters)
+        self._parameters = parameters
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew."""
+        self._state = self._optimizer.init(self._parameters)
 
     def step(self, parameters: Array, gradients: Array, learning_rate: float) -> None:
         """Move ``parameters``."""
@@ -52,18 +61,18 @@ class SGDUpdate:
 
     def __init__(self, device: Device, rule: SGD, parameters: Array) -> None:
         self._device = device
-        self._rule = rule
+        self.rule = rule
         self._block = device.update_block or parameters.size
-        self._velocity = device.xp.zeros_like(parameters) if rule.momentum else None
+        self.velocity = device.xp.zeros_like(parameters) if rule.momentum else None
 
     def step(self, parameters: Array, gradients: Array, learning_rate: float) -> None:
         """Move ``parameters``."""
-        rule = self._rule
+        rule = self.rule
         for start in range(0, parameters.size, self._block):
             part = slice(start, start + self._block)
             gradient = gradients[part]
-            if self._velocity is not None:
-                velocity = self._velocity[part]
+            if self.velocity is not None:
+                velocity = self.velocity[part]
                 velocity *= rule.momentum
                 velocity += gradient
                 if rule.nesterov:
@@ -75,12 +84,17 @@ class SGDUpdate:
 
     def state(self) -> dict[str, Array]:
         """Return the velocity, if the rule has momentum."""
-        return {} if self._velocity is None else {"velocity": self._velocity}
+        return {} if self.velocity is None else {"velocity": self.velocity}
 
     def load(self, state: dict[str, Array]) -> None:
         """Take over the velocity."""
-        if self._velocity is not None:
-            self._velocity[...] = self._device.to_device(np.asarray(state["velocity"]))
+        if self.velocity is not None:
+            self.velocity[...] = self._device.to_device(np.asarray(state["velocity"]))
+
+    def reset(self) -> None:
+        """Start at rest."""
+        if self.velocity is not None:
+            self.velocity[...] = 0.0
 
 
 class AdamUpdate:
@@ -89,24 +103,24 @@ class AdamUpdate:
     def __init__(self, device: Device, rule: Adam, parameters: Array) -> None:
         self._device = device
         self._xp = device.xp
-        self._rule = rule
+        self.rule = rule
         self._decay = rule.weight_decay if isinstance(rule, AdamW) else 0.0
         self._block = device.update_block or parameters.size
-        self._m = device.xp.zeros_like(parameters)
-        self._v = device.xp.zeros_like(parameters)
+        self.m = device.xp.zeros_like(parameters)
+        self.v = device.xp.zeros_like(parameters)
         self._scratch = device.xp.empty(min(self._block, parameters.size), dtype=parameters.dtype)
-        self._step = 0
+        self.steps = 0
 
     def step(self, parameters: Array, gradients: Array, learning_rate: float) -> None:
         """Move ``parameters``."""
-        xp, eps = self._xp, self._rule.eps
-        beta1, beta2 = self._rule.betas
-        self._step += 1
-        root_correction = (1.0 - beta2**self._step) ** 0.5
-        rate = learning_rate * root_correction / (1.0 - beta1**self._step)
+        xp, eps = self._xp, self.rule.eps
+        beta1, beta2 = self.rule.betas
+        self.steps += 1
+        root_correction = (1.0 - beta2**self.steps) ** 0.5
+        rate = learning_rate * root_correction / (1.0 - beta1**self.steps)
         for start in range(0, parameters.size, self._block):
             part = slice(start, start + self._block)
-            gradient, m, v = gradients[part], self._m[part], self._v[part]
+            gradient, m, v = gradients[part], self.m[part], self.v[part]
             scratch = self._scratch[: gradient.size]
             if self._decay:
                 parameters[part] *= 1.0 - learning_rate * self._decay
@@ -125,13 +139,19 @@ class AdamUpdate:
 
     def state(self) -> dict[str, Array]:
         """Return the moments and the step count."""
-        return {"m": self._m, "v": self._v, "step": self._xp.asarray(self._step, dtype=self._xp.int32)}
+        return {"m": self.m, "v": self.v, "step": self._xp.asarray(self.steps, dtype=self._xp.int32)}
 
     def load(self, state: dict[str, Array]) -> None:
         """Take over moments and step count."""
-        self._m[...] = self._device.to_device(np.asarray(state["m"]))
-        self._v[...] = self._device.to_device(np.asarray(state["v"]))
-        self._step = int(state["step"])
+        self.m[...] = self._device.to_device(np.asarray(state["m"]))
+        self.v[...] = self._device.to_device(np.asarray(state["v"]))
+        self.steps = int(state["step"])
+
+    def reset(self) -> None:
+        """Start from moments of zeros."""
+        self.m[...] = 0.0
+        self.v[...] = 0.0
+        self.steps = 0
 
 
 def update_for(device: Device, optimizer: Optimizer, parameters: Array) -> Update:

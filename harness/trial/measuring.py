@@ -35,7 +35,7 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
         albums = [Album(split.test) for _ in networks]
         without = [trial.unavailable for trial, *_ in spec.trials]
         about = (split.test, first.network.classes, perturbations, inputs.scaling)
-        tested = evaluate(networks, data.features, data.labels, *about, keepers, albums, without)
+        predicted = evaluate(networks, data.features, data.labels, *about, keepers, albums, without)
         for keeper in keepers:
             keeper.finish()
         seconds = (perf_counter() - started) / len(networks)
@@ -43,21 +43,14 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
             Evaluated(
                 EvaluationRow(
                     fingerprint="",
-                    measures=measures(
-                        one.predictions,
-                        spec.perturbations,
-                        first.network.classes,
-                        {*trial.unavailable, *one.lost},
-                        spec.attacks,
-                    ),
+                    measures=measures(predictions, spec.perturbations, first.network.classes, trial.unavailable),
                     seconds=seconds,
                     environment=environment_of(trial, registry),
-                    unavailable={**trial.unavailable, **one.lost},
                 ),
-                one.predictions,
-                confused(one.predictions, data.features, first.network.classes) | album.arrays(),
+                predictions,
+                confused(predictions, data.features, first.network.classes) | album.arrays(),
             )
-            for one, album, (trial, *_) in zip(tested, albums, spec.trials, strict=True)
+            for predictions, album, (trial, *_) in zip(predicted, albums, spec.trials, strict=True)
         ]
 
 

@@ -380,7 +380,7 @@ __device__ inline real penalised(real gradient, real theta, unsigned char is_wei
 }
 
 // Gradient descent: v <- momentum v + g; θ <- θ - η v, with `nesterov` θ - η (g + momentum v). Elementwise over (n,).
-// is_weight (n,) uint8, read where l2 is not 0; velocity (n,), where momentum is not 0.
+// is_weight (n,) uint8, read where l2 is not 0; velocity (n,), null where momentum is 0.
 extern "C" __global__ void sgd(real* __restrict__ theta, const real* __restrict__ gradient, real* __restrict__ velocity,
                                const unsigned char* __restrict__ is_weight, const Control* __restrict__ control, int n,
                                real momentum, int nesterov, real weight_decay, real l2) {
