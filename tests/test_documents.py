@@ -164,10 +164,11 @@ def test_every_key_of_a_suite_has_its_line():
 
 
 def test_every_environment_variable_has_its_line():
-    """Those that the package reads, but for one that it sets for its workers."""
+    """Those that the package and its backends read, but for one that it sets for its workers."""
     read = {
         name
-        for path in (ROOT / "harness").rglob("*.py")
+        for folder in ("harness", "backends")
+        for path in (ROOT / folder).rglob("*.py")
         for name in re.findall(r'"(HARNESS_[A-Z_]+)"', path.read_text(encoding="utf-8"))
     }
     assert cache.VARIABLE in read

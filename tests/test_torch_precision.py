@@ -88,7 +88,7 @@ def test_whatever_computes_does_so_with_tf32_off(monkeypatch):
         asked.append(device.type)
         yield
 
-    monkeypatch.setattr("harness_torch.network.full_float32", recorded)
+    monkeypatch.setattr("harness_torch.process.full_float32", recorded)
     images, labels = labelled_images(40, (1, 6), 3)
     built = network(mlp([6, 5, 3]), images=(images, labels), precision="float32")
     scaled = images.astype(np.float32) / 255
@@ -105,7 +105,7 @@ def test_whatever_computes_does_so_with_tf32_off(monkeypatch):
         assert asked == ["cpu"]
     asked.clear()
     built._warm_up(40)
-    assert asked == ["cpu", "cpu"]  # a step, and a prediction
+    assert asked == ["cpu"] * 3  # a step, a prediction, a capture
 
 
 @on_cuda

@@ -43,15 +43,20 @@ class DeviceMasks:
     """For a CUDA device: a generator of torch's that lives there."""
 
     def __init__(self, device: torch.device) -> None:
-        self._generator = torch.Generator(device)
+        self.generator = torch.Generator(device)
+        """A graph that is replayed finds its seed, and counts from there as eager draws do: the masks are the same."""
+
+    def renew(self) -> None:
+        """Take another generator."""
+        self.generator = torch.Generator(self.generator.device)
 
     def restart(self, key: tuple[int, int, int]) -> None:
         """Begin the draws of a key."""
-        self._generator.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        self.generator.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
     def fill(self, mask: Tensor, rate: float) -> None:
         """Draw from Bernoulli's distribution."""
-        mask.bernoulli_(1.0 - rate, generator=self._generator)
+        mask.bernoulli_(1.0 - rate, generator=self.generator)
 
 
 class KeyedDropout(nn.Module):

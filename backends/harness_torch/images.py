@@ -36,7 +36,7 @@ class AttachedImages:
         batch: Tensor,
     ) -> None:
         rows, features = batch.shape
-        self._device = batch.device
+        self.device = batch.device
         self._batch = batch  # (rows, features)
         # A tensor beside the batch: dividing by a Python number, CUDA would multiply by its rounded reciprocal.
         pixels = images.dtype == np.uint8
@@ -53,14 +53,14 @@ class AttachedImages:
     def _place(self, placement: Placement, size: int) -> Literal["stream", "resident"]:
         if placement != "auto":
             return placement
-        if self._device.type != "cuda":
+        if self.device.type != "cuda":
             return "stream"
-        free, _ = torch.cuda.mem_get_info(self._device)
+        free, _ = torch.cuda.mem_get_info(self.device)
         return "resident" if size <= RESIDENT_SHARE * free else "stream"
 
     def _copy_all(self) -> Tensor:
         """Return the set on the device; the host never has a second one."""
-        resident = torch.empty(self._host.shape, dtype=self._dtype, device=self._device)
+        resident = torch.empty(self._host.shape, dtype=self._dtype, device=self.device)
         for start in range(0, len(self._host), COPY_ROWS):
             part = slice(start, start + COPY_ROWS)
             resident[part].copy_(torch.from_numpy(np.array(self._host[part])))
@@ -68,26 +68,33 @@ class AttachedImages:
 
     def order(self, rows: NDArray[np.int64]) -> Any:
         """Return row numbers where `gather` wants them: beside the images. One transfer an epoch."""
-        return rows if self._resident is None else to_tensor(rows, self._device)
+        return rows if self._resident is None else to_tensor(rows, self.device)
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the labels of ``rows`` (n,) on the device."""
-        return self._labels.index_select(0, to_tensor(rows, self._device))
+        return self._labels.index_select(0, to_tensor(rows, self.device))
 
     def gather(self, rows: Any) -> Tensor:
         """Return the images of ``rows`` (n,), part of what `order` returned, as floats (n, features).
 
         The buffer is reused by the next call.
         """
-        count = len(rows)
-        gathered = self._gathered[:count]
+        self.fetch(rows)
+        return self.fetched(len(rows))
+
+    def fetch(self, rows: Any) -> None:
+        """Bring the images of ``rows`` (n,), part of what `order` returned, to the device as they are stored."""
+        gathered = self._gathered[: len(rows)]
         if self._resident is not None:
             torch.index_select(self._resident, 0, rows, out=gathered)
         elif self._staging is not None:
             next(self._staging).send(self._host, rows, gathered)
         else:
             _take(self._host, rows, gathered)
-        batch = self._batch[:count].copy_(gathered)
+
+    def fetched(self, count: int) -> Tensor:
+        """Return the images that `fetch` brought, as floats (count, features), in the buffer."""
+        batch = self._batch[:count].copy_(self._gathered[:count])
         return batch if self._scale is None else batch.div_(self._scale)
 
 

@@ -1,7 +1,7 @@
 """A network of torch's modules, trained by autograd."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from typing import Any
 
@@ -13,11 +13,13 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from harness.interfaces import Batches, Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
+from harness_torch.graph import StepGraph, captures
 from harness_torch.images import AttachedImages, to_tensor
-from harness_torch.loss import clip, loss_for
+from harness_torch.loss import loss_for
 from harness_torch.modules import build_modules, random_draws, statistics
 from harness_torch.parameters import Parameters, in_state
-from harness_torch.precision import full_float32
+from harness_torch.process import settings, use_threads
+from harness_torch.step import Step
 from harness_torch.updates import update_for
 
 PREDICT_ROWS = {"cpu": 1024, "cuda": 4096}
@@ -33,14 +35,18 @@ class TorchNetwork:
 
     placement = "stream"
 
+    @property
+    def launch(self) -> str | None:
+        """How full batches' steps reach a CUDA device: ``"graph"`` or ``"eager"``; None on the CPU."""
+        return None if self._device.type == "cpu" else "eager" if self._graph is None else "graph"
+
     def __init__(
         self, device: torch.device, spec: NetworkSpec, initial: State, optimizer: Optimizer, context: Context
     ) -> None:
         self._device = device
         self._spec = spec
         self._context = context
-        self._optimizer = optimizer
-        self._use_threads()
+        use_threads(context.threads)
         if device.type == "cuda":
             # Given a device with its number, torch's statistics do not initialise CUDA: as a process's first call to
             # it they would fail, "Invalid device argument".
@@ -52,6 +58,9 @@ class TorchNetwork:
         self._modules = build_modules(spec, self._masks, device, dtype, rounded=mixed)
         self._parameters = Parameters(spec, self._modules, dtype, device, rounded=mixed)
         self._loss = loss_for(spec, dtype, device)
+        update = update_for(optimizer, self._parameters.kept)
+        self._step = Step(spec, self._modules, self._parameters, self._loss, update)
+        self._graph: StepGraph | None = None
         self._draws = random_draws(self._modules)
         self._statistics = statistics(spec, self._modules)
         self._predict_rows = PREDICT_ROWS[device.type]
@@ -69,21 +78,36 @@ class TorchNetwork:
             self._warm_up(len(labels))
 
     def _warm_up(self, rows: int) -> None:
-        """Do a step and a prediction, and restore the state: CUDA's libraries are loaded at their first use.
+        """Do steps and a prediction, and restore the state: CUDA's libraries are loaded at their first use.
 
-        That takes a second in a process's first trial, which is not an epoch's.
+        That takes a second in a process's first trial, which is not an epoch's. Then capture a full batch's step.
         """
-        batch = np.arange(min(self._spec.batch_size, rows), dtype=np.int64)
+        size = self._spec.batch_size
+        batch = np.arange(min(size, rows), dtype=np.int64)
         if len(batch) < 2:  # too few for a batch norm
             return
         state, images = self.state(), self._attached()
+        placed = images.order(batch)
+        graph = self._step_graph() if len(batch) == size else None
         with self._settings():
             self._modules.train()
             self._masks.restart((self._context.seed, 0, 0))
             labels = torch.zeros(len(batch), dtype=torch.int64, device=self._device)
-            self._step(images.gather(images.order(batch)), labels, 0.0)
+            self._step(images.gather(placed), labels, 0.0)
+            if graph is not None:
+                graph.warm_up(placed)
         self.predict(batch)
         self.load(state)
+        with self._settings():
+            self._modules.train()
+            self._graph = graph if graph is not None and graph.ready(rows // size, 0.0) else None
+
+    def _step_graph(self) -> StepGraph | None:
+        """Return what captures the step; None where it is to be eager."""
+        if not (captures(self._device) and self._step.update.capturable):
+            return None
+        masks = self._masks if self._draws and isinstance(self._masks, DeviceMasks) else None
+        return StepGraph(self._step, self._attached(), masks, self._spec.batch_size)
 
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
         """Train on the attached rows ``order``; nothing leaves the device before the end.
@@ -100,14 +124,30 @@ class TorchNetwork:
             labels = images.labels(order)
             losses = torch.empty(len(sizes), dtype=torch.float64, device=self._device)
             predicted = torch.empty_like(labels)
-            for step, (start, stop) in enumerate(pairwise(edges)):
+            replayed = self._replay(epoch, rows, labels, learning_rate, losses)
+            for step, (start, stop) in enumerate(pairwise(edges[replayed:]), replayed):
                 if self._draws:
                     self._masks.restart((self._context.seed, epoch, step))
                 batch = slice(start, stop)
                 loss, logits = self._step(images.gather(rows[batch]), labels[batch], learning_rate)
                 losses[step] = loss
                 torch.argmax(logits, dim=1, out=predicted[batch])
-            return self._stats(losses, sizes, (predicted == labels).sum(dtype=torch.float64))
+            eager = slice(edges[replayed], None)
+            correct = (predicted[eager] == labels[eager]).sum(dtype=torch.float64)
+            if replayed and self._graph is not None:
+                correct += self._graph.correct
+            return self._stats(losses, sizes, correct)
+
+    def _replay(self, epoch: int, rows: Any, labels: Tensor, learning_rate: float, losses: Tensor) -> int:
+        """Train on an epoch's full batches by the graph, if there is one, and return their number."""
+        steps = len(labels) // self._spec.batch_size
+        if self._graph is None or not steps:
+            return 0
+        if not self._graph.ready(steps, learning_rate):
+            self._graph = None
+            return 0
+        self._graph.run(rows, labels, (self._context.seed, epoch), learning_rate, losses[:steps])
+        return steps
 
     def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
         """Train on batches from the host; the rest as `train_epoch`."""
@@ -142,32 +182,6 @@ class TorchNetwork:
             peak_device_bytes=torch.cuda.max_memory_allocated(self._device) if self._device.type == "cuda" else None,
         )
 
-    def _step(self, x: Tensor, labels: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
-        """Return the loss, a sum or a mean as `Backward.summed` says, and the logits, both from before the update."""
-        logits = self._logits(x)
-        learned, spec = self._parameters, self._spec
-        learned.forget_gradients()
-        loss = self._loss.backward(logits, labels)
-        with torch.no_grad():
-            gradients = learned.gradients()
-            if spec.clip_norm is not None:
-                clip(gradients, spec.clip_norm)
-            if spec.l2:
-                for index in learned.weights:
-                    gradients[index].add_(learned.kept[index], alpha=spec.l2)
-            self._update.step(learned.kept, gradients, learning_rate, spec.weight_decay)
-            learned.renew_copies()
-        return loss, logits.detach()
-
-    def _logits(self, x: Tensor) -> Tensor:
-        """Return the logits (rows, classes) of x (rows, features), in the precision of what is learned.
-
-        "bfloat16" is the products' alone.
-        """
-        if len(self._spec.row_shape) == 3:
-            x = x.view(len(x), *self._spec.row_shape).permute(0, 3, 1, 2)  # channels last in memory
-        return self._modules(x).to(self._parameters.kept[0].dtype)  # type: ignore[no-any-return] # modules of tensors
-
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of attached rows."""
         images = self._attached()
@@ -185,7 +199,7 @@ class TorchNetwork:
             with torch.inference_mode():
                 for start in range(0, count, self._predict_rows):
                     part = slice(start, min(start + self._predict_rows, count))
-                    torch.from_numpy(result[part]).copy_(log_softmax(self._logits(load(part)), dim=1))
+                    torch.from_numpy(result[part]).copy_(log_softmax(self._step.logits(load(part)), dim=1))
             return result
 
     def input_gradient(self, images: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -196,14 +210,14 @@ class TorchNetwork:
             for start in range(0, len(images), self._predict_rows):
                 part = slice(start, start + self._predict_rows)
                 x = self._loaded(images[part]).clone().requires_grad_()
-                loss = cross_entropy(self._logits(x), to_tensor(labels[part], self._device), reduction="sum")
+                loss = cross_entropy(self._step.logits(x), to_tensor(labels[part], self._device), reduction="sum")
                 (gradient,) = torch.autograd.grad(loss, x)  # of x alone: none of a parameter is formed
                 torch.from_numpy(result[part]).copy_(gradient.view(result[part].shape))
             return result
 
     def state(self) -> State:
         """Return a copy of parameters, running statistics and optimizer state."""
-        tensors = joined_state(self._tensors(), self._update.state())
+        tensors = joined_state(self._tensors(), self._step.update.state())
         return {key: np.array(value.cpu().numpy(), order="C") for key, value in tensors.items()}
 
     def load(self, state: State) -> None:
@@ -211,10 +225,10 @@ class TorchNetwork:
         for key, tensor in self._tensors().items():
             tensor.copy_(to_tensor(state[key], self._device))
         self._parameters.renew_copies()
-        self._update = update_for(self._optimizer, self._parameters.kept)
+        self._step.update.restart(self._parameters.kept)
         _, moments = split_state(state)
         if moments:
-            self._update.load(moments)
+            self._step.update.load(moments)
 
     def _tensors(self) -> dict[str, Tensor]:
         """Return parameters and running statistics by their key in a `State`, in its layout."""
@@ -229,7 +243,8 @@ class TorchNetwork:
     def close(self) -> None:
         """Release the attached images and every other tensor, then the memory that the device's cache keeps of them."""
         self._images = None
-        del self._modules, self._parameters, self._statistics, self._masks, self._update, self._batch
+        self._graph = None
+        del self._modules, self._parameters, self._statistics, self._masks, self._step, self._batch
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -238,14 +253,6 @@ class TorchNetwork:
             raise RuntimeError("no images are attached: call attach() first")
         return self._images
 
-    @contextmanager
-    def _settings(self) -> Iterator[None]:
-        """Take the context's threads, and float32 in full."""
-        self._use_threads()
-        with full_float32(self._device):
-            yield
-
-    def _use_threads(self) -> None:
-        """Take the context's threads; several networks may take turns in one process."""
-        if torch.get_num_threads() != self._context.threads:
-            torch.set_num_threads(self._context.threads)
+    def _settings(self) -> AbstractContextManager[None]:
+        """Return the block within which it computes; several networks may take turns in one process."""
+        return settings(self._device, self._context.threads)

@@ -27,8 +27,18 @@ Tensors = list[Tensor]
 class Update(Protocol):
     """An optimizer with its state, working in place; called without gradient tracking."""
 
-    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
-        """Move ``parameters``, after adding ``weight_decay`` times them to ``gradients``, which may be overwritten."""
+    capturable: bool
+    """Whether its steps can be captured in a CUDA graph: always the same kernels, on the same memory."""
+
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float | Tensor, weight_decay: float) -> None:
+        """Move ``parameters``, after adding ``weight_decay`` times them to ``gradients``, which may be overwritten.
+
+        A rate may be a tensor (), float32, beside them, where the steps are `capturable`.
+        """
+        ...
+
+    def restart(self, parameters: Tensors) -> None:
+        """Begin anew from ``parameters``, with the state before the first step."""
         ...
 
     def state(self) -> dict[str, Tensor]:
@@ -43,12 +53,18 @@ class Update(Protocol):
 class GenericUpdate:
     """Any `Optimizer`, through its pure form, on one vector."""
 
+    capturable = False
+
     def __init__(self, rule: Optimizer, parameters: Tensors) -> None:
         self._rule = rule
         self._device = parameters[0].device
         self._state: dict[str, Tensor] = rule.init(flatten(parameters))
 
-    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
+    def restart(self, parameters: Tensors) -> None:
+        """Begin anew."""
+        self._state = self._rule.init(flatten(parameters))
+
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float | Tensor, weight_decay: float) -> None:
         """Move ``parameters``."""
         vector, gradient = flatten(parameters), flatten(gradients)
         if weight_decay:
@@ -68,11 +84,18 @@ class GenericUpdate:
 class SGDUpdate:
     """`harness.optimizers.SGD` by the kernel of `torch.optim.SGD`."""
 
+    capturable = True
+
     def __init__(self, rule: SGD, parameters: Tensors) -> None:
         self._rule = rule
         self._velocity = [zeros_like(parameter) for parameter in parameters] if rule.momentum else []
 
-    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
+    def restart(self, _parameters: Tensors) -> None:
+        """Begin anew."""
+        for velocity in self._velocity:
+            velocity.zero_()
+
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float | Tensor, weight_decay: float) -> None:
         """Move ``parameters``."""
         torch._fused_sgd_(
             parameters,
@@ -100,6 +123,8 @@ class SGDUpdate:
 class AdamUpdate:
     """`harness.optimizers.Adam` and `AdamW` by the kernels of `torch.optim.Adam` and `AdamW`."""
 
+    capturable = True
+
     def __init__(self, rule: Adam, parameters: Tensors) -> None:
         self._rule = rule
         self._m = [zeros_like(parameter) for parameter in parameters]
@@ -107,7 +132,12 @@ class AdamUpdate:
         self._step = zeros((), dtype=float32, device=parameters[0].device)  # torch's: exact up to 16 million
         self._steps = [self._step] * len(parameters)
 
-    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float, weight_decay: float) -> None:
+    def restart(self, _parameters: Tensors) -> None:
+        """Begin anew."""
+        for tensor in (*self._m, *self._v, self._step):
+            tensor.zero_()
+
+    def step(self, parameters: Tensors, gradients: Tensors, learning_rate: float | Tensor, weight_decay: float) -> None:
         """Move ``parameters``."""
         apply, decay = torch._fused_adam_, weight_decay
         if isinstance(self._rule, AdamW):
