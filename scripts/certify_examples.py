@@ -1,6 +1,8 @@
 """Certify the examples, and what `harness new` writes, in fresh virtual environments.
 
-usage: python scripts/certify_examples.py [jax] [sklearn] [lamb] [lion] [occlusion] [new] [four-backends] (default: all)
+usage: python scripts/certify_examples.py [STEP…] (default: all)
+
+Steps: jax, sklearn, lamb, lion, occlusion, mlflow, tensorboard, new, four-backends.
 """
 
 import json
@@ -18,7 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 PINS = ("-c", str(ROOT / "constraints.txt"))
 KIT = ("pytest", "-q", "--pyargs", "harness.conformance")
-NEW = {"backend": "mine", "optimizer": "my-rule", "loss": "my-loss", "perturbation": "my-noise", "dataset": "my-bars"}
+NEW = {
+    "backend": "mine",
+    "optimizer": "my-rule",
+    "loss": "my-loss",
+    "model": "my-net",
+    "perturbation": "my-noise",
+    "dataset": "my-bars",
+    "observer": "my-lines",
+}
 STARTED = time.monotonic()
 
 
@@ -106,6 +116,8 @@ STEPS: dict[str, Callable[[Environment], None]] = {
     "lamb": lambda base: certify(base, "lamb", "--harness-optimizer=lamb"),
     "lion": lambda base: certify(base, "lion", "--harness-optimizer=lion"),
     "occlusion": lambda base: certify(base, "occlusion", "--harness-perturbation=grey_square"),
+    "mlflow": lambda base: certify(base, "mlflow", "--harness-observer=harness_mlflow"),
+    "tensorboard": lambda base: certify(base, "tensorboard", "--harness-observer=harness_tensorboard"),
     "new": start_new,
     "four-backends": run_four_backends,
 }

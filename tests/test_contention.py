@@ -58,7 +58,7 @@ print(waiting.share())
 @pytest.mark.skipif(contention.waited() is None, reason="this system does not tell how long threads wait")
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to a core")
 def test_waiting_for_a_core_is_seen():
-    """Two others on the same core: about two thirds of the time."""
+    """Two others on the same core: about two thirds of the time; more where further processes run there."""
     core = min(os.sched_getaffinity(0))
     bind = f"import os; os.sched_setaffinity(0, {{{core}}})\n"
     others = [subprocess.Popen([sys.executable, "-c", bind + BUSY]) for _ in range(2)]
@@ -68,7 +68,7 @@ def test_waiting_for_a_core_is_seen():
         for other in others:
             other.kill()
             other.wait()
-    assert 0.3 < float(done.stdout) < 0.95
+    assert 0.3 < float(done.stdout) <= 1
     assert "waited for a core" in contention.contended(beside=False, share=float(done.stdout))
 
 

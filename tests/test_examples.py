@@ -14,7 +14,7 @@ from tests.plugins_on_disk import distribution
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("harness-*"))
-NEEDS = {"harness-jax": "jax"}
+NEEDS = {"harness-jax": "jax", "harness-mlflow": "mlflow", "harness-tensorboard": "tensorboard"}
 
 
 def project(folder):

@@ -67,10 +67,9 @@ def test_members_are_not_looked_up_statically():
     """`isinstance` misses what a wrapper delegates, from Python 3.12 on: a protocol is asked for with `implements`."""
     protocols = {name for name, kind in vars(interfaces).items() if getattr(kind, "_is_protocol", False)}
     assert "BatchTraining" in protocols
-    for path in [*OURS, *sorted((ROOT / "examples").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"isinstance", "issubclass"}:
-                assert not set(re.findall(r"\w+", ast.unparse(node.args[1]))) & protocols, f"{path}:{node.lineno}"
+    call = re.compile(rf"(isinstance|issubclass)\([^()]*(\([^()]*\)[^()]*)*\b({'|'.join(protocols)})\b")
+    for path in [*OURS, *(ROOT / "examples").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        assert not call.search(path.read_text()), path
 
 
 def test_loose_modules_are_public_or_ground():
