@@ -54,7 +54,24 @@ def test_errors_are_those_of_the_command_line(typed, call, options, command):
 @pytest.mark.parametrize(
     ("suite", "why"),
     [
-        (SUITE | {"sweet": 1}, "mapping: sweet: unknown key 'sweet'"),
+        (SUITE | {"sweet": 1}, "mapping: sweet: unknown key 'sweet'. Known: "),
+        (
+            {"sweet": {"name": "x"}, "experiments": SUITE["experiments"], "defaults": SUITE["defaults"]},
+            "mapping: sweet: unknown key 'sweet'. Did you mean 'suite', which is missing? Known: ",
+        ),
+        (
+            SUITE | {"suite": {"name": "x", "seeds": [1, "2"]}},
+            "suite.seeds[1]: '2' is not a whole number. Write seeds = [2]",
+        ),
+        (SUITE | {"suite": {"name": 5}}, "mapping: suite.name: 5 is not text. Write name = '5'"),
+        (
+            SUITE | {"defaults": SUITE["defaults"] | {"epochs": 2.5}},
+            "mapping: defaults.epochs: 2.5 is not a whole number. Write epochs = 2",
+        ),
+        (
+            SUITE | {"defaults": SUITE["defaults"] | {"batch_norm": "yes"}},
+            "mapping: defaults.batch_norm: 'yes' is not true or false. Write batch_norm = true",
+        ),
         (SUITE | {"experiments": {"A": {"hiden_layers": [4]}}}, "mapping: experiments.A.hiden_layers: unknown key"),
         (SUITE | {"suite": {"name": None}}, "mapping: suite.name: None is not a value of a suite: leave the key out"),
         (SUITE | {"suite": {"name": object()}}, "mapping: suite.name: a value of type object. Use text, numbers"),
@@ -86,6 +103,28 @@ def test_an_argument_of_another_type_is_refused(here, argument, why):
     with pytest.raises(harness.HarnessError, match=why):
         harness.run("tiny.toml", **argument)
     assert not (here / "runs").exists()
+
+
+def test_what_is_in_the_place_of_a_run_is_named(here):
+    """Nothing, a file, an empty folder, one of runs, and one of other things."""
+    for folder in ("empty", "runs/quick", "runs/quack", "other"):
+        (here / folder).mkdir(parents=True)
+    for name in ("quick", "quack"):
+        (here / "runs" / name / "run.json").write_text("{")
+    (here / "other" / "notes.txt").write_text("")
+    (here / "run.zip").write_text("")
+    for place, why in [
+        ("runs/quik", "runs/quik: no such folder. Did you mean 'runs/quick'? 'harness run SUITE' makes a run"),
+        ("nowhere", "nowhere: no such folder. 'harness run SUITE' makes a run"),
+        ("tiny.toml", "tiny.toml: it is a file, and a run is a folder. 'harness run SUITE' makes one of a suite"),
+        ("run.zip", "run.zip: it is a file, and a run is a folder. 'harness import FILE' unpacks an archive"),
+        ("empty", "empty: the folder is empty. 'harness run SUITE --out DIR' makes a run there"),
+        ("runs", "runs: there is no run here, but in folders of it: quack, quick. Name one"),
+        ("other", "other: there is no run here: run.json is missing. 'harness run SUITE' makes one"),
+    ]:
+        with pytest.raises(harness.HarnessError) as error:
+            harness.open_run(place)
+        assert str(error.value) == why
 
 
 def test_a_run_of_another_format_is_refused(here):

@@ -32,12 +32,15 @@ BAD = {
     "no such command": (["rnu"], "No such command 'rnu'. Did you mean 'run'? See 'harness -h'"),
     "an option that is no number": (["run", "tiny.toml", "--jobs", "two"], "Invalid value for '--jobs' / '-j'"),
     "a missing argument": (["why", "tiny.toml"], "Missing argument 'TRIAL'. See 'harness why -h'"),
-    "a suite in place of a run": (["leaderboard", "tiny.toml"], "tiny.toml: there is no run here: run.json is missing"),
+    "a suite in place of a run": (
+        ["leaderboard", "tiny.toml"],
+        "tiny.toml: it is a file, and a run is a folder. 'harness run SUITE' makes one of a suite",
+    ),
     "a file in place of a run's directory": (
         ["plan", "tiny.toml", "--out", "tiny.toml"],
         "tiny.toml: cannot be looked into: Not a directory. Name another directory with --out",
     ),
-    "no run": (["leaderboard", "runs/none"], "runs/none: there is no run here: run.json is missing"),
+    "no run": (["leaderboard", "runs/none"], "runs/none: no such folder. 'harness run SUITE' makes a run"),
     "files that are missing": (
         ["run", "tiny.toml", "--set", 'dataset={name="files", images="x.npy", labels="y.npy"}'],
         "x.npy: no such file",

@@ -138,7 +138,7 @@ def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, com
     known = "counts, degradation, fractions, losses, overview, settings, unmatched"
     said = "error: --table los: no such table in this comparison. Did you mean 'losses'? Known: "
     assert told.err == f"{said}{known}.\n"
-    assert "there is no run here" in command("compare", first, Path(second) / "nowhere", code=2).err
+    assert "no such folder" in command("compare", first, Path(second) / "nowhere", code=2).err
     command("compare", first, first, "--fail-on", "val_accuracy:-0")
 
 

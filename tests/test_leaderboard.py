@@ -232,7 +232,7 @@ def test_names_are_escaped_in_every_format():
     widths = {len(re.split(r"(?<!\\)\|", line)) for line in markdown if line[:1] == "|"}
     assert len(widths) == 1
     latex = render_all(found[:1], "latex")
-    assert r"a|b\_\%\&\#\{\$\}\textbackslash{}\textasciitilde{}\textasciicircum{}" in latex
+    assert r"a\textbar{}b\_\%\&\#\{\$\}\textbackslash{}\textasciitilde{}\textasciicircum{}" in latex
     assert lines(found, "overview")[0]["experiment"] == EVIL
     assert lines(found, "overview")[0]["group"] == "g,\nh"
     assert json.loads(render_all(found, "json"))["overview"]["rows"][0]["experiment"] == EVIL

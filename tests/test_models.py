@@ -105,7 +105,7 @@ def planned(folder, experiment, defaults="", **options):
 MISTAKES = {
     'model = "cn"': "experiments.A.model: unknown model 'cn'. Did you mean 'cnn'? Known: cnn, mlp, resnet.",
     'model = { name = "cnn", kernal = 3 }': "experiments.A.model.kernal: model 'cnn' has no such option. Did you",
-    'model = { name = "cnn", kernel = "3" }': "experiments.A.model.kernel: '3': input should be a valid integer",
+    'model = { name = "cnn", kernel = "3" }': "experiments.A.model.kernel: '3' is not a whole number",
     'model = { name = "cnn", pooling = "min" }': "experiments.A.model.pooling: 'min': input should be 'max', 'av",
     'model = { name = "cnn", kernel = 9 }': "experiments.A.model.kernel: 9 is larger than the input of convolution",
     'model = { name = "cnn", channels = [1, 1, 1, 1] }': "model.kernel: 3 is larger than the input of convolution 3",

@@ -126,7 +126,7 @@ def test_mistakes_are_one_line(typed, runs, tmp_path):
     """No run, no folder to write to, nothing named: exit code 2, and nothing is written."""
     (tmp_path / "file").write_text("")
     for arguments, text in (
-        ([tmp_path / "nowhere", "--to", tmp_path / "site"], "nowhere: there is no run here"),
+        ([tmp_path / "nowhere", "--to", tmp_path / "site"], "nowhere: no such folder"),
         ([runs[0], "--to", tmp_path / "file"], "is there already, and no site of harness"),
         ([runs[0], "--to", tmp_path / "file" / "site"], "cannot be written to: Not a directory"),
         (["--to", tmp_path / "site"], "Missing argument 'RUN...'"),

@@ -103,7 +103,7 @@ BAD = {
         "experiments.A.loss.label_smoothing: 1.0 is not in [0, 1)"
     ),
     'loss = { name = "cross_entropy", label_smoothing = "some" }': (
-        "experiments.A.loss.label_smoothing: 'some': input should be a valid number"
+        "experiments.A.loss.label_smoothing: 'some' is not a number"
     ),
     "loss = { gamma = 1.0 }": "experiments.A.loss.name: is missing",
     "loss = 3": "experiments.A.loss: 3 is not a table",
@@ -121,7 +121,7 @@ BAD = {
     'backend = { name = "mine", worker = 2 }': (
         "experiments.A.backend.worker: backend 'mine' has no such option. Did you mean 'workers'?"
     ),
-    'backend = { name = "mine", workers = "two" }': "experiments.A.backend.workers: 'two': input should be a valid int",
+    'backend = { name = "mine", workers = "two" }': "experiments.A.backend.workers: 'two' is not a whole number",
     'backend = ["numpy", { name = "mine", workers = 0 }]': ("experiments.A.backend[1].workers: 0 is not at least 1"),
     'backend = { name = "numpy", fast = true }': "experiments.A.backend.fast: backend 'numpy' has no such option",
     'backend = ["mine", { name = "mine", workers = 2 }]': "experiments.A.backend[1]: 'mine' is there twice",
@@ -129,7 +129,7 @@ BAD = {
         "robustness[0].flor: perturbation 'dim' has no such option. Did you mean 'floor'?"
     ),
     '[[robustness]]\nperturbation = "dim"\nseverities = [0.1]\nfloor = "low"': (
-        "robustness[0].floor: 'low': input should be a valid number"
+        "robustness[0].floor: 'low' is not a number"
     ),
     '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.1]\nsed = 1': (
         "robustness[0].sed: perturbation 'gaussian_noise' has no such option. Did you mean 'seed'?"

@@ -229,7 +229,7 @@ def test_the_command_writes_beside_the_run_and_over_its_own_page_alone(tmp_path,
     assert error == "error: mine.html: is there already, and no report. Name another file with --html\n"
     error = command("report", "run", "--out", "mine.html/x.html", code=2).err
     assert error.startswith("error: mine.html/x.html: cannot be written to: Not a directory.")
-    assert "there is no run here" in command("report", "nowhere", code=2).err
+    assert "no such folder" in command("report", "nowhere", code=2).err
 
 
 @pytest.mark.parametrize(

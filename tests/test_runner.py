@@ -289,7 +289,7 @@ def test_a_run_is_put_aside_with_its_lock_free(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "there is no run here: run.json is missing"),
+        (None, "the folder is empty. 'harness run SUITE --out DIR' makes a run there"),
         ("{", "cannot be read"),
         ('{"format": 99}', "format 99; this harness reads formats 1 and 2"),
         ('{"format": 1}', "damaged: 'suite'"),

@@ -75,7 +75,7 @@ def test_a_schedule_without_a_warmup_is_written_as_before():
             "experiments.A.schedule.warmup: a warm-up of 31 epochs is longer than the 30 epochs of training. Shorten",
         ),
         ("{ warmup = -1 }", "experiments.A.schedule.warmup: -1 is out of range. It must be at least 0"),
-        ("{ warmup = 2.5 }", "experiments.A.schedule.warmup: 2.5: input should be a valid integer"),
+        ("{ warmup = 2.5 }", "experiments.A.schedule.warmup: 2.5 is not a whole number"),
     ],
 )
 def test_an_impossible_warmup_is_refused(load, schedule, message):

@@ -93,7 +93,7 @@ BAD = {
     ),
     "optimizer option of a wrong type": (
         changed("eps = 1e-7", 'eps = "1e-7"'),
-        "mine.toml: defaults.optimizer.eps: '1e-7': input should be a valid number",
+        "mine.toml: defaults.optimizer.eps: '1e-7' is not a number",
     ),
     "optimizer option out of range": (
         changed("learning_rate = 0.5", "learning_rate = 0.5, momentum = 1.5"),
@@ -147,11 +147,11 @@ BAD = {
     ),
     "learning rate that is text": (
         changed("learning_rate = 0.01", 'learning_rate = "0.01"'),
-        "mine.toml: experiments.A.optimizer.learning_rate: '0.01': input should be a valid number",
+        "mine.toml: experiments.A.optimizer.learning_rate: '0.01' is not a number",
     ),
     "epochs of a wrong type": (
         changed("[experiments.A]", "[experiments.A]\nepochs = 2.5"),
-        "mine.toml: experiments.A.epochs: 2.5: input should be a valid integer",
+        "mine.toml: experiments.A.epochs: 2.5 is not a whole number",
     ),
     "split that does not sum to one": (
         GOOD + "[dataset]\nname = 'digits'\nsplit = { train = 0.7, val = 0.2, test = 0.2 }\n",

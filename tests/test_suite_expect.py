@@ -197,7 +197,7 @@ BAD = {
         "expect[0].tolerance: -1.0 is out of range. It must be at least 0",
     ),
     "value that is no number": (changed(FIGURE, "0.9", "nan"), "expect[0].value: nan"),
-    "value that is text": (changed(FIGURE, "0.9", '"0.9"'), "expect[0].value: '0.9': input should be a valid number"),
+    "value that is text": (changed(FIGURE, "0.9", '"0.9"'), "expect[0].value: '0.9' is not a number"),
     "no values": (changed(FIGURE, "0.9", "[]"), "expect[0].value: []"),
     "lists of two lengths": (
         changed(ROW, "[0.9, 0.3]", "[0.9, 0.3, 0.1]"),

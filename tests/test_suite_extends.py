@@ -111,7 +111,7 @@ BAD = {
     ),
     "wrong type": (
         {"child": CHILD.replace('"base.toml"', "3")},
-        "child.toml: suite.extends: 3: input should be a valid string",
+        "child.toml: suite.extends: 3 is not text",
     ),
     "a mistake in the base has the base's name": (
         {"base": BASE.replace("epochs = 3", "epoch = 3"), "child": CHILD},

@@ -230,7 +230,7 @@ def test_a_suite_that_expects_nothing_says_so(tmp_path, typed):
     run_suite(tmp_path, only=["A"])
     told = typed("verify", "run")
     assert (told.out, told.err) == ("", "tiny: nothing to verify, because the suite has no [[expect]]\n")
-    assert typed("verify", "nowhere", code=2).err.startswith("error: nowhere: there is no run here")
+    assert typed("verify", "nowhere", code=2).err.startswith("error: nowhere: no such folder")
 
 
 @pytest.mark.slow

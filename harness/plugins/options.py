@@ -14,7 +14,7 @@ from harness.errors import HarnessError, nearest, one_line, printable
 from harness.machine.paths import absolute
 from harness.plugins.foreign import foreign
 from harness.plugins.loading import Component
-from harness.text import in_toml
+from harness.settings import misfit
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ def checked(
             what = f"is missing, and {component.kind} {component.name!r} needs it"
         else:
             # JSON has dates and other values of TOML as text.
-            value = item["input"] if len(item["loc"]) > 1 else options[str(item["loc"][0])]
-            what = f"{in_toml(value)}: {item['msg'][0].lower()}{item['msg'][1:]}"
+            given_as_is = {} if len(item["loc"]) > 1 else {"input": options[str(item["loc"][0])]}
+            what = misfit({**item, **given_as_is}, str(item["loc"][0]), listed=len(item["loc"]) > 1)
         raise OptionError(str(item["loc"][0]), what) from None
     return {key: _resolve(key, getattr(values, key), directory) for key in options}
 

@@ -13,6 +13,7 @@ from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, not_json, read_regular, write_bytes
+from harness.store.absent import no_run
 from harness.store.stored import FORMAT, READ
 from harness.suite import Suite
 from harness.suite.expectations import claims, figures
@@ -66,8 +67,7 @@ def read_header(directory: Path) -> Header:
                 f"{directory}: holds a run of each of several datasets, and one is needed here. Name one of its folders"
             )
             raise HarnessError(msg) from None
-        msg = f"{directory}: there is no run here: run.json is missing. 'harness run SUITE' makes one"
-        raise HarnessError(msg) from None
+        raise no_run(directory) from None
     except OSError as error:
         msg = f"{path}: cannot be read: {error.strerror}. Restore it, or start anew with 'harness run --fresh'"
         raise HarnessError(msg) from None

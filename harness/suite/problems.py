@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, as_typed, nearest, printable, shown
+from harness.settings import misfit
 from harness.suite.schema import known_keys, named_keys, suite_schema
 from harness.text import counted, in_toml
 
@@ -82,7 +83,10 @@ def from_validation(
     more = f" (and {counted(len(deepest) - 1, 'more mistake')})" if len(deepest) > 1 else ""
     place = placed(path)
     in_schema = place if place[:1] == ("defaults",) else prefix + path
-    return problem(suite, place, _wording(item, in_schema, _name(data, path)) + more)
+    # A key that nothing is like may be meant for the one that is missing beside it.
+    missing = [str(other[-1]) for other, each in deepest.values() if each["type"] == "missing" and len(other) == 1]
+    meant = missing[0] if len(missing) == 1 == len(path) else None
+    return problem(suite, place, _wording(item, in_schema, _name(data, path), meant) + more)
 
 
 def _name(data: Any, path: Path_) -> str | None:
@@ -107,11 +111,12 @@ def _path_in_data(loc: Sequence[str | int], data: Any) -> Path_:
     return tuple(path)
 
 
-def _wording(item: Any, path: Path_, name: str | None) -> str:
+def _wording(item: Any, path: Path_, name: str | None, meant: str | None) -> str:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
-    wording = f"{in_toml(value)}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    keys = [part for part in path if isinstance(part, str)]
+    wording = misfit(item, keys[-1] if keys else "", listed=not isinstance(path[-1], str))
     if kind == "extra_forbidden":
-        wording = _unknown_key(path, name)
+        wording = _unknown_key(path, name, meant)
     elif kind in _SHAPES:
         wording = _other_shape(kind, value, path, wording)
     elif kind == "missing":
@@ -154,11 +159,13 @@ def _other_shape(kind: str, value: Any, path: Path_, wording: str) -> str:
     return wording
 
 
-def _unknown_key(path: Path_, name: str | None) -> str:
+def _unknown_key(path: Path_, name: str | None, meant: str | None) -> str:
     key, schema = str(path[-1]), suite_schema()
     variants = {} if name is None else named_keys(schema, path[:-1])
     if name not in variants:
-        return f"unknown key {shown(key)}. {nearest(key, known_keys(schema, path[:-1]))}"
+        known = nearest(key, known_keys(schema, path[:-1]))
+        guess = f"Did you mean {shown(meant)}, which is missing? " if meant and not known.startswith("Did") else ""
+        return f"unknown key {shown(key)}. {guess}{known}"
     others = [other for other, keys in variants.items() if key in keys]
     belongs = f", which belongs to {' and '.join(others)}" if others else ""
     return f"{path[-2]} {shown(name)} has no option {shown(key)}{belongs}. {nearest(key, variants[name])}"

@@ -1,0 +1,40 @@
+"""Says what is in the place of a run that is asked for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+
+from harness.errors import HarnessError, as_typed, shown
+from harness.text import some
+
+_HEADERS = ("run.json", "datasets.json")
+
+
+def no_run(directory: Path) -> HarnessError:
+    """Return the error of a directory that has no run: it is missing, a file, empty, a folder of runs, or another."""
+    place = as_typed(directory)
+    if not directory.exists():
+        return HarnessError(f"{place}: no such folder. {_guess(directory)}'harness run SUITE' makes a run")
+    if not directory.is_dir():
+        fix = {".toml": "'harness run SUITE' makes one of a suite", ".zip": "'harness import FILE' unpacks an archive"}
+        why = fix.get(directory.suffix, "Name the folder that has run.json")
+        return HarnessError(f"{place}: it is a file, and a run is a folder. {why}")
+    if below := _runs_in(directory):
+        return HarnessError(f"{place}: there is no run here, but in folders of it: {some(below)}. Name one")
+    with suppress(OSError):
+        if not any(directory.iterdir()):
+            return HarnessError(f"{place}: the folder is empty. 'harness run SUITE --out DIR' makes a run there")
+    return HarnessError(f"{place}: there is no run here: run.json is missing. 'harness run SUITE' makes one")
+
+
+def _runs_in(folder: Path) -> list[str]:
+    with suppress(OSError):
+        return sorted({path.parent.name for name in _HEADERS for path in folder.glob(f"*/{name}")})
+    return []
+
+
+def _guess(directory: Path) -> str:
+    close = get_close_matches(directory.name[:200], _runs_in(directory.parent), n=1)
+    return f"Did you mean {shown(str(directory.parent / close[0]))}? " if close else ""
