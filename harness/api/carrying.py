@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from harness.api.asking import Request, planned_run
+from harness.errors import HarnessError
 from harness.execution.forecast import timings_of
 from harness.execution.plan import Plan, make_plan
 from harness.execution.pools import Pool
@@ -100,11 +101,38 @@ def carried(
     with locked(planned.directory):
         here = take_up(planned)
         notes = _notes(request, loaded, made, plugins, command)
-        here.write_header(notes)
-        with _observed(plugins, watching):
-            outcome = execute(here, made, plugins, pool, conditions, timings_of(pool), observers)
-        here.write_header(notes | {"last_ended": now()})
+        worked = _worked(here)
+        here.write_header(notes | worked)
+        before = _progress(observers)
+        try:
+            with _observed(plugins, watching):
+                outcome = execute(here, made, plugins, pool, conditions, timings_of(pool), observers)
+        finally:
+            if _progress(observers) > before:
+                worked = {"trials_ended": now(), "trials_commit": notes["git_commit"]}
+                here.write_header(notes | worked)
+        here.write_header(notes | worked | {"last_ended": now()})
     return here, outcome
+
+
+def _worked(run: Run) -> dict[str, object]:
+    """Return when the run's trials last ran, and at which commit, as its notes have it; nothing of a new run.
+
+    Earlier versions noted only the last command: it is taken for the one that ran them.
+    """
+    try:
+        notes = run.notes()
+    except HarnessError:
+        return {}
+    ended = notes.get("trials_ended") or notes.get("last_ended") or notes.get("last_started")
+    return (
+        {"trials_ended": ended, "trials_commit": notes.get("trials_commit", notes.get("git_commit"))} if ended else {}
+    )
+
+
+def _progress(observers: Observers) -> int:
+    """Return how many trials and tests have ended."""
+    return observers.calls["trial_finished"] + observers.calls["trial_evaluated"]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Calls the observers of a run, each in a thread; one that raises, is slow or hangs is reported and delays nothing."""
 
+from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -29,13 +30,14 @@ class Observers:
 
     Each plugin has a thread, and calls that wait for it, in the order in which they happened. `close` waits for them.
     ``faulty`` says what each hook did that raised, was slow or never returned, by plugin and hook; ``tracebacks`` has
-    the tracebacks.
+    the tracebacks. ``calls`` counts what there was to observe, by hook, whether or not anything observes it.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
         self.faulty: dict[str, str] = {}
         self.tracebacks: dict[str, str] = {}
+        self.calls: Counter[str] = Counter()
         self._observers: dict[str, Observer] = {}
         for name in OBSERVED:
             setattr(self, name, self._caller(name))
@@ -68,6 +70,7 @@ class Observers:
         hook = getattr(self._manager.hook, name)
 
         def call(**arguments: Any) -> None:
+            self.calls[name] += 1
             for implementation in hook.get_hookimpls():
                 plugin = implementation.plugin_name
                 if plugin not in self._observers:

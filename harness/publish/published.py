@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.metrics.statistic import Statistic
@@ -36,6 +37,7 @@ class PublishedRun:
     dataset: tuple[str, str]
     """The digests of the dataset and of its split: runs of equal ones are tested on the same rows."""
     when: datetime | None
+    """When its trials last ran: a later command that ran none does not count."""
     commit: str
     """Of the suite's repository; empty where it is unknown."""
     version: str
@@ -52,14 +54,14 @@ class PublishedRun:
         results, notes = material.results, material.notes
         tested = [one for one in results.experiments if one.tested]
         counts = results.counts
-        commit = str(notes.get("git_commit") or "")
+        when, commit = _made(notes)
         return cls(
             directory=material.run.directory,
             folder=folder,
             suite=results.title,
             data=results.data,
             dataset=(material.run.dataset.digest, material.run.dataset.split),
-            when=moment(notes.get("last_started")),
+            when=when,
             commit="" if commit.startswith(UNKNOWN) else commit,
             version=str(notes.get("harness") or ""),
             state=f"{counts['done']} of {counted(counts['planned'], 'trial')}",
@@ -73,6 +75,21 @@ class PublishedRun:
         """How columns and axes name it: its day, with the first signs of its commit where that is known."""
         day = f"{self.when:%Y-%m-%d %H:%M}" if self.when else self.folder
         return f"{day} {self.commit[:8]}" if self.commit else day
+
+
+def _made(notes: Mapping[str, Any]) -> tuple[datetime | None, str]:
+    """Return when a run's trials ran, and at which commit; of a merged run, the last of those that it was made of.
+
+    Earlier versions noted only when a command last started.
+    """
+    merged = notes.get("merged")
+    if isinstance(merged, list):
+        made = [_made(each) for each in merged if isinstance(each, Mapping)]
+        known = [(when, commit) for when, commit in made if when]
+        if known:
+            return max(known)
+    when = moment(notes.get("trials_ended")) or moment(notes.get("last_started"))
+    return when, str(notes.get("trials_commit", notes.get("git_commit")) or "")
 
 
 def series(runs: Iterable[PublishedRun]) -> list[list[PublishedRun]]:
