@@ -24,7 +24,7 @@ from harness.plugins.loading import registry
 from harness.seeding import initial_state
 
 SUITE = Path(__file__).parent.parent / "suites" / "future-work.toml"
-RATIOS = (("numpy", "torch-eager"), ("torch", "torch-dataloader"))
+RATIOS = (("numpy", "torch-eager"), ("torch", "torch-eager"), ("torch", "torch-dataloader"))
 
 
 def epochs(name: str, rows: int) -> dict[str, Callable[[], object]]:
@@ -33,7 +33,7 @@ def epochs(name: str, rows: int) -> dict[str, Callable[[], object]]:
     (network,) = load_networks(plugins, SUITE).named([name])
     context = Context(SEED, device="cpu", threads=1)
     found: dict[str, Callable[[], object]] = {}
-    for backend, peer in RATIOS:
+    for backend in dict.fromkeys(mine for mine, _ in RATIOS):
         built = (
             plugins.find("backend", backend)
             .load()()
@@ -41,6 +41,7 @@ def epochs(name: str, rows: int) -> dict[str, Callable[[], object]]:
         )
         built.attach(data.features, data.labels)
         found[backend] = lambda built=built: built.train_epoch(0, order, LEARNING_RATE)  # type: ignore[misc]
+    for peer in dict.fromkeys(other for _, other in RATIOS):
         plain = plugins.find("peer", peer).load()().build(network.spec, LEARNING_RATE, context)
         plain.attach(data.features, data.labels)
         found[peer] = plain.train_epoch

@@ -40,10 +40,11 @@ def test_it_explains_itself():
 
 
 def test_processor_time_has_backends_and_peers():
-    """Four lines of rates, two of ratios."""
+    """Four lines of rates, three of ratios."""
     pytest.importorskip("torch")
     command = [sys.executable, SCRIPT.with_name("processor_time.py"), "M4a", "128", "1"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        "numpy", "torch-eager", "torch", "torch-dataloader", "numpy ÷ torch-eager", "torch ÷ torch-dataloader",
+        "numpy", "torch", "torch-eager", "torch-dataloader",
+        "numpy ÷ torch-eager", "torch ÷ torch-eager", "torch ÷ torch-dataloader",
     ]  # fmt: skip
