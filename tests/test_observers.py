@@ -201,10 +201,11 @@ def test_the_command_says_it_once_and_shows_a_traceback_for_debug(installed, typ
     assert 'moody.py", line 7, in epoch_finished' in output
 
 
-@pytest.mark.parametrize("options", [[], ["--quiet"]])
+@pytest.mark.parametrize("options", [[], ["--quiet"], ["--debug"]])
 def test_a_quarantined_observer_is_mentioned(installed, typed, options):
-    """It observes nothing, and would not be missed."""
+    """It observes nothing, and would not be missed; ``--debug`` shows where it failed."""
     installed(absent="no_such_module", error="ValueError")
     output = typed("run", "tiny.toml", "--only", "A", "--jobs", "0", *options).err
     line = "plugin moody (harness-moody 0.1) is quarantined: ModuleNotFoundError: No module named 'no_such_module'"
     assert output.count(line) == 1
+    assert ('moody.py", line 3, in <module>' in output) == ("--debug" in options)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Quarantined:
     distribution: str
     version: str
     error: str
+    traceback: str = field(default="", repr=False)
+    """Where it was raised; empty of a plugin that was not tried."""
 
     def __str__(self) -> str:
         """Return it in words, as commands and warnings name it."""
@@ -151,7 +154,8 @@ def load(
             with foreign():
                 components += _load_one(manager, point, components)
         except Exception as error:  # noqa: BLE001 - a foreign plugin may raise anything, and must not stop the others
-            quarantined.append(Quarantined(*_place(point), error=one_line(error)))
+            trace = "".join(traceback.format_exception(error))
+            quarantined.append(Quarantined(*_place(point), error=one_line(error), traceback=trace))
     disabled = ("{} ({} {})".format(*_place(point)) for point in sorted(off, key=_place))
     return Registry(manager, tuple(components), tuple(quarantined), tuple(disabled))
 

@@ -135,9 +135,12 @@ def run(
 
 def _say_faults(plugins: Registry | None, observers: Observers) -> None:
     """Print which plugins are quarantined, as one may be an observer, and which observers had faults."""
+    debug = "--debug" in sys.argv
     for entry in plugins.quarantined if plugins else ():
         say(str(entry), err=True)
+        if debug:
+            typer.echo(entry.traceback, err=True)
     for place, what in observers.faulty.items():
         say(f"observer {place} {what}", err=True)
-        if "--debug" in sys.argv:
+        if debug:
             typer.echo(observers.tracebacks.get(place, ""), err=True)

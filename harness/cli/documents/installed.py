@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from harness.api import columns
@@ -61,7 +60,12 @@ class QuarantinedPlugin(Part):
 
 def quarantined(plugins: Registry) -> list[QuarantinedPlugin]:
     """Return the plugins that were not loaded."""
-    return [QuarantinedPlugin(**asdict(entry)) for entry in plugins.quarantined]
+    return [
+        QuarantinedPlugin(
+            plugin=entry.plugin, distribution=entry.distribution, version=entry.version, error=entry.error
+        )
+        for entry in plugins.quarantined
+    ]
 
 
 class DoctorDocument(Document):
