@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import array_api_compat
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from harness_array.kernels import cublas
 
 STRICT_CUPY = Path(__file__).parent / "strict_cupy"
+_KEPT: dict[str, ModuleType] = {}
 _NAMES = {"cupy", "cupyx", "cupy_backends", "strict_cublas"}
 needs_compiler = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: it compiles kernels for the host"
@@ -26,16 +28,22 @@ def _loaded():
 def strict_cupy(monkeypatch):
     """Return the double, which is what ``import cupy`` finds here and in spawned processes; it has two devices.
 
-    So it is with cuBLAS.
+    So it is with cuBLAS. Its modules stay loaded from test to test; what they know of a device does not.
     """
     for name in _loaded():
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(STRICT_CUPY)
-    monkeypatch.setattr(cublas, "library", cublas.library)  # which the double replaces, here and in spawned processes
+    sys.modules.update(_KEPT)
+    if "array_api_compat.cupy" in _KEPT:
+        array_api_compat.cupy = _KEPT["array_api_compat.cupy"]
+    monkeypatch.setattr(cublas, "library", cublas.library)
     import cupy
+    import strict_cublas
 
+    strict_cublas.install()
+    cupy.reset()
     yield cupy
     for name in _loaded():
-        del sys.modules[name]
-    if hasattr(array_api_compat, "cupy"):  # the next test's double has other classes
+        _KEPT[name] = sys.modules.pop(name)
+    if hasattr(array_api_compat, "cupy"):
         del array_api_compat.cupy

@@ -31,7 +31,7 @@ from numpy import (
     uint64,
 )  # fmt: skip
 
-from cupy import cuda, lib, random
+from cupy import _order, cuda, lib, random
 from cupy._arrays import ndarray
 from cupy._functions import (
     arange,
@@ -79,6 +79,13 @@ def get_default_memory_pool():
 def get_default_pinned_memory_pool():
     """Return the pool of pinned memory."""
     return _POOLS[1]
+
+
+def reset():
+    """Forget all but the arrays that are alive: a new test begins, with device 0 as the current one."""
+    _order.reset()
+    for pool in _POOLS:
+        pool.freed = 0
 
 
 def __getattr__(name):

@@ -30,6 +30,13 @@ class Host:
     """The most bytes that an implicit copy from pageable memory had pinned at once."""
 
 
+def reset():
+    """Forget copies, pinned memory and hooks."""
+    Device.current, Host.staged = 0, 0
+    for known in (Host.pinned, Host.copies, hooks()):
+        known.clear()
+
+
 def hooks():
     """Return the memory hooks of this thread, by name."""
     if not hasattr(HOOKS, "active"):

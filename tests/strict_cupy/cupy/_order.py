@@ -54,6 +54,14 @@ def current():
     return (stream.ptr if stream is not None else NULL, device)
 
 
+def reset():
+    """Forget streams, captures, launches, copies and hooks."""
+    Order.host = Timeline()
+    for known in (Order.streams, Order.handles, Order.blocking, Order.capturing, Order.launched, currents()):
+        known.clear()
+    _account.reset()
+
+
 def timeline(key):
     """Return a stream's timeline: the null stream and blocking streams of a device wait for each other."""
     line = Order.streams.setdefault(key, Timeline())

@@ -1,0 +1,187 @@
+"""The captured step of cupy on the double: graph, kernel by kernel, and NumPy agree; and how a step is launched."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.builtin.losses import CrossEntropy
+from harness.interfaces import Context
+from harness.optimizers import SGD, Adam, AdamW
+from harness.seeding import epoch_order, initial_state
+from harness_array.backends import CupyBackend, NumpyBackend
+from tests.doubles import needs_compiler, strict_cupy
+from tests.networks import labelled_images, mlp, with_biases
+from tests.parity import built, orders
+
+__all__ = ["strict_cupy"]
+
+pytestmark = [needs_compiler, pytest.mark.usefixtures("strict_cupy")]
+PLACEMENTS = ["stream", "resident"]
+WEIGHTS = (0.5, 1.0, 2.0, 0.25)
+CASES = {
+    "momentum": ({}, SGD(momentum=0.9)),
+    "nesterov": ({"activation": "silu", "weight_decay": 1e-2}, SGD(momentum=0.9, nesterov=True)),
+    "adam": ({"activation": "gelu", "batch_norm": True, "l2": 0.1}, Adam()),
+    "adamw": ({"activation": "tanh", "clip_norm": 0.1}, AdamW()),
+    "smoothed": ({"activation": "leaky_relu", "loss": CrossEntropy(label_smoothing=0.1)}, SGD()),
+    "weighted": ({"class_weights": WEIGHTS, "batch_norm": True}, Adam()),
+    "sum": ({"gradient": "sum", "class_weights": WEIGHTS, "clip_norm": 2.0, "weight_decay": 0.1, "l2": 0.1}, Adam()),
+}
+
+
+def network(spec, optimizer, images, *, backend=None, precision="float64", **context):
+    context = Context(3, precision=precision, **context)
+    made = (backend or CupyBackend()).build(spec, with_biases(initial_state(spec, 0), 1), optimizer, context)
+    made.attach(*images)
+    return made
+
+
+def assert_alike(found, expected):
+    """Compare states; a bias before a batch norm has a gradient of rounding errors, of which Adam makes steps."""
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-9, atol=1e-7, err_msg=key)
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("name", CASES)
+def test_epochs_are_numpys(name, placement):
+    """Two epochs of five steps, the last one smaller, at two rates: losses, counts and state."""
+    keys, optimizer = CASES[name]
+    spec, images = mlp([12, 9, 7, 4], shape=(3, 4), batch_size=8, **keys), labelled_images(60, (3, 4), 4)
+    ours = network(spec, optimizer, images, placement=placement)
+    theirs = network(spec, optimizer, images, backend=NumpyBackend())
+    for epoch, rate in enumerate((0.01, 0.003)):
+        order = epoch_order(0, epoch, np.arange(60))[:37]
+        found, expected = (built.train_epoch(epoch, order, rate) for built in (ours, theirs))
+        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
+        np.testing.assert_array_equal(found.sizes, [8, 8, 8, 8, 5])
+        assert found.correct == expected.correct
+    assert ours.launch == "graph"
+    assert_alike(ours.state(), theirs.state())
+    ours.close()
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_graph_has_the_bits_of_its_launches(monkeypatch, placement):
+    """With dropout and batch norm, in float32: masks differ from step to step, and from epoch to epoch."""
+    spec = mlp([12, 9, 7, 4], shape=(3, 4), batch_size=8, batch_norm=True, dropout=0.4)
+    images = labelled_images(60, (3, 4), 4)
+    captured = network(spec, Adam(), images, placement=placement, precision="float32")
+    monkeypatch.setenv("HARNESS_NO_GRAPH", "1")
+    eager = network(spec, Adam(), images, placement=placement, precision="float32")
+    assert (captured.launch, eager.launch) == ("graph", "eager")
+    for epoch in range(2):
+        order = np.tile(epoch_order(0, epoch, np.arange(60))[:8], 4)
+        found, expected = (built.train_epoch(epoch, order, 0.0) for built in (captured, eager))
+        np.testing.assert_array_equal(found.losses, expected.losses)
+        assert len(set(found.losses)) == 4  # the same rows and parameters, other masks
+        assert found.correct == expected.correct
+    found, expected = (built.train_epoch(2, np.arange(37), 0.01) for built in (captured, eager))
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    for key, value in eager.state().items():
+        np.testing.assert_array_equal(captured.state()[key], value, err_msg=key)
+
+
+def test_an_epoch_draws_the_same_masks_after_a_resumption():
+    """They are a function of the seed, the epoch, the step, the layer and the element: of nothing that came before."""
+    spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8, dropout=0.4), labelled_images(60, (3, 4), 4)
+    first, second = (network(spec, Adam(), images, precision="float32") for _ in range(2))
+    first.train_epoch(0, np.arange(40), 0.01)
+    second.load(first.state())
+    found, expected = (built.train_epoch(1, np.arange(40), 0.01) for built in (second, first))
+    np.testing.assert_array_equal(found.losses, expected.losses)
+
+
+def test_batches_from_the_host_are_numpys():
+    """More of them than the attached rows make room for; then rows again, whose graph is of new addresses."""
+    keys, optimizer = CASES["adam"]
+    spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8, **keys), labelled_images(20, (3, 4), 4)
+    rng = np.random.default_rng(0)
+    batches = [(rng.random((count, 3, 4), dtype=np.float32), rng.integers(0, 4, count)) for count in (*(8,) * 9, 3)]
+    pair = [network(spec, optimizer, images, backend=backend) for backend in (CupyBackend(), NumpyBackend())]
+    for epoch in range(2):
+        found, expected = (built.train_batches(epoch, batches, 0.01) for built in pair)
+        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
+        found, expected = (built.train_epoch(epoch, np.arange(20), 0.01) for built in pair)
+        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
+    assert_alike(*(built.state() for built in pair))
+
+
+@pytest.mark.parametrize(("name", "most"), [("M0", 20), ("M1g", 26), pytest.param("M3b", 30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_launches_of_a_step(monkeypatch, name, most, placement):
+    """Kernels, products and copies: what a second step adds to an epoch, without a graph and with one."""
+    for no_graph in ("1", "0"):
+        monkeypatch.setenv("HARNESS_NO_GRAPH", no_graph)
+        backend = Placed()
+        backend.placement = placement
+        made, rate = built(backend, name, "float32")
+        counts = [launches(made, orders(steps).ravel(), rate) for steps in (1, 2)]
+        copies = int(placement == "stream")
+        step = counts[1] - counts[0]
+        assert 4 <= step <= most if no_graph == "1" else step == 1 + copies
+
+
+class Placed(CupyBackend):
+    """The backend with its images where a test says."""
+
+    placement = "auto"
+
+    def build(self, spec, initial, optimizer, context):
+        """Return a network of that placement."""
+        return super().build(spec, initial, optimizer, replace(context, placement=self.placement))
+
+
+def launches(made, order, rate):
+    """Return how many launches an epoch has."""
+    from cupy import _order
+
+    _order.Order.launched.clear()
+    made.train_epoch(0, order, rate)
+    return sum(_order.Order.launched.values())
+
+
+def test_a_capture_that_fails_leaves_the_launches(strict_cupy, monkeypatch):
+    """The reason is kept, the epoch is that of a graph, and nothing is captured again."""
+    spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8), labelled_images(60, (3, 4), 4)
+    expected = network(spec, Adam(), images).train_epoch(0, np.arange(40), 0.01)
+    captures = []
+
+    def refuses(self):
+        captures.append(self.ptr)
+        self.is_capturing()
+        raise RuntimeError("cudaErrorNotSupported: a driver\nof another age")
+
+    monkeypatch.setattr(strict_cupy.cuda.Stream, "begin_capture", refuses)
+    made = network(spec, Adam(), images)
+    found = made.train_epoch(0, np.arange(40), 0.01)
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    assert made.launch == "eager"
+    assert "a driver of another age" in made._fused.failure
+    assert len(captures) == 1
+
+
+class Halving:
+    """A third party's rule: descent at half the rate."""
+
+    def init(self, _parameters):
+        """Return no state."""
+        return {}
+
+    def update(self, parameters, gradients, state, learning_rate):
+        """Descend."""
+        return parameters - 0.5 * learning_rate * gradients, state
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_another_partys_optimizer_trains_without_kernels(placement):
+    """Layer by layer, as NumPy."""
+    spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8), labelled_images(60, (3, 4), 4)
+    ours = network(spec, Halving(), images, placement=placement)
+    theirs = network(spec, Halving(), images, backend=NumpyBackend())
+    found, expected = (made.train_epoch(0, np.arange(37), 0.1) for made in (ours, theirs))
+    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
+    assert ours.launch == "eager"
+    assert ours._fused is None
