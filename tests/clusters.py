@@ -33,14 +33,14 @@ class Nodes:
         self.scheduler = None
         self.address = ""
 
-    def start_scheduler(self, port=0):
+    def start_scheduler(self, port=0, **variables):
         """Start a scheduler."""
         about = self.folder / "scheduler.json"
         about.unlink(missing_ok=True)
         options = ["--scheduler-file", str(about), "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
         with (self.folder / "scheduler.txt").open("ab") as log:
             program = ["-m", "distributed.cli.dask_scheduler", *options, "--no-show"]
-            self.scheduler = start(*program, stdout=log, stderr=log, env=environment(), cwd=self.folder)
+            self.scheduler = start(*program, stdout=log, stderr=log, env=environment(**variables), cwd=self.folder)
         deadline = time.monotonic() + START_SECONDS
         while not about.exists() or not about.read_text().strip().endswith("}"):
             assert self.scheduler.poll() is None

@@ -1,5 +1,6 @@
 """The command as it is typed, in this process: starting one takes longer than most of what it is asked."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ def typed(monkeypatch, capsys, tmp_path):
     # The command sets what the numeric libraries read, and who may end it; neither must outlive the test.
     for name in VARIABLES:
         monkeypatch.setenv(name, "1")
+    threshold = gc.get_threshold()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     # This process goes on.
     monkeypatch.setattr(cli, "leave", lambda code: None)  # noqa: ARG005 - its signature
@@ -33,6 +35,7 @@ def typed(monkeypatch, capsys, tmp_path):
         return output
 
     yield run
+    gc.set_threshold(*threshold)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

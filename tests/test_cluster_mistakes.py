@@ -1,5 +1,9 @@
 """Mistakes of ``--cluster``: one line each, and exit code 2."""
 
+import socket
+import threading
+from contextlib import suppress
+
 import pytest
 
 from harness.api.asking import Request
@@ -62,6 +66,25 @@ def test_an_address_that_is_none_is_said(monkeypatch):
     assert refusal("smtp://127.0.0.1:1").startswith(
         "--cluster smtp://127.0.0.1:1: no Dask scheduler can be reached there: ValueError: unknown address scheme"
     )
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silence", "another protocol"])
+def test_what_listens_there_and_is_no_scheduler_is_said(monkeypatch, answer):
+    """It may say nothing, or speak another protocol."""
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen():
+            with suppress(OSError):  # closed: the test has ended
+                while True:
+                    server.accept()[0].sendall(answer)
+
+        threading.Thread(target=listen, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert refusal(address) == (
+            f"--cluster {address}: no Dask scheduler answered within 0.3 s. "
+            "'dask scheduler' starts one and prints its address"
+        )
 
 
 def test_jobs_beside_a_cluster_are_refused():

@@ -55,8 +55,10 @@ class Request:
             raise HarnessError(msg)
 
     @contextmanager
-    def pool(self, loaded: LoadedSuite, plugins: Registry, say: Callable[[str], None]) -> Iterator[Pool]:
-        """Yield where its trials run; what it has started ends with the block. ``say`` takes lines about a cluster.
+    def pool(self, suites: Sequence[LoadedSuite], plugins: Registry, say: Callable[[str], None]) -> Iterator[Pool]:
+        """Yield where the trials of its suites run; what it has started ends with the block.
+
+        ``say`` takes lines about a cluster.
 
         Raises:
             HarnessError: the cluster cannot be used.
@@ -65,7 +67,7 @@ class Request:
             if self.cluster is None:
                 yield stack.enter_context(pool_of(self.jobs, self.threads, plugins))
             else:
-                yield stack.enter_context(cluster_of(self.cluster, self.threads, plugins, loaded, say))
+                yield stack.enter_context(cluster_of(self.cluster, self.threads, plugins, suites, say))
 
     def load(self, plugins: Registry, only: Sequence[str] | None = None) -> LoadedSuite:
         """Return the suite, changed; what the ``only`` experiments need must be installed.

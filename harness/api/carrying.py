@@ -72,7 +72,7 @@ def carry_out(
         HarnessError: the request cannot be carried out; nothing is overwritten.
     """
     terms.conditions(loaded)  # a mistake in them is found before anything is planned
-    with request.pool(loaded, plugins, said) as pool:
+    with request.pool([loaded], plugins, said) as pool:
         made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
         if terms.fresh and (aside := set_aside(request.directory(loaded))):
             moved(aside)

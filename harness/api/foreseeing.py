@@ -47,7 +47,7 @@ def foreseen(
     Raises:
         HarnessError: the request cannot be carried out.
     """
-    with request.pool(loaded, plugins, said) as pool:
+    with request.pool([loaded], plugins, said) as pool:
         made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
         here = planned_run(request.directory(loaded), loaded, made)
         if status_of(here.directory):

@@ -15,6 +15,7 @@ from harness.api.asking import SuiteSource
 from harness.api.carrying import CHECKPOINTS, Terms, carry_out
 from harness.api.handle import Run
 from harness.api.progress import Progress, in_notebook
+from harness.api.several import carry_out_each
 from harness.api.surroundings import settled
 from harness.errors import HarnessError, LostError, as_typed, shown
 from harness.machine.paths import is_folder
@@ -112,17 +113,20 @@ def run(
         watching.append(Progress())
     terms = Terms(None if timeout is None else str(timeout), checkpoint, fail_fast, fresh)
     with settled(threads):
-        loaded = request.load(plugins)
+        suites = request.load_all(plugins)
+        loaded = suites.suites[0] if len(suites.suites) == 1 else request.load(plugins)  # which refuses several
+        observing = Observers(plugins.manager)
         try:
-            here, outcome = carry_out(
-                request,
-                loaded,
-                plugins,
-                terms,
-                Observers(plugins.manager),
-                watching=watching,
-                command=request.command,
-            )
+            if suites.labels:
+                ended = carry_out_each(
+                    request, suites, plugins, terms, observing, watching=lambda _label: watching,
+                    command=request.command,
+                )  # fmt: skip
+                [(here, outcome)] = [(one.run, one.outcome) for one in ended if one.run and one.outcome]
+            else:
+                here, outcome = carry_out(
+                    request, loaded, plugins, terms, observing, watching=watching, command=request.command
+                )
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(f"finished trials are in {request.directory(loaded)}; the same call resumes")
             raise

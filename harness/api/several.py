@@ -59,7 +59,7 @@ def carry_out_each(
     root = request.root(first)
     for loaded in suites.suites:
         terms.conditions(loaded)
-    with request.pool(first, plugins, said) as pool:
+    with request.pool(suites.suites, plugins, said) as pool:
         plans, reasons = plan_each(request, suites, plugins, pool)
         for label, reason in reasons.items():
             declined(label, reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -33,9 +33,9 @@ def pool_of(jobs: int | None, threads: int, registry: Registry) -> Iterator[Pool
 
 @contextmanager
 def cluster_of(
-    address: str, threads: int, registry: Registry, loaded: LoadedSuite, say: Callable[[str], None]
+    address: str, threads: int, registry: Registry, suites: Sequence[LoadedSuite], say: Callable[[str], None]
 ) -> Iterator[Pool]:
-    """Yield the pool of a cluster for a suite; what it has started on nodes ends with the block.
+    """Yield the pool of a cluster for some suites; what it has started on nodes ends with the block.
 
     ``say`` takes lines about nodes.
 
@@ -45,7 +45,7 @@ def cluster_of(
     from harness.execution.pools.cluster.connection import connected
     from harness.execution.pools.cluster.pool import Cluster
 
-    parts = components_of(loaded, registry)
+    parts = {part: component for loaded in suites for part, component in components_of(loaded, registry).items()}
     identities = {part: component.identity for part, component in parts.items()}
     third_party = not all(component.own for component in parts.values())
     with connected(address, say) as client:

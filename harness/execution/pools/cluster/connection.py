@@ -95,7 +95,8 @@ def _client(scheduler: str, shown: str) -> "Client":
             msg = f"--cluster {shown}: {one_line(error)}"
             raise HarnessError(msg) from None
         except Exception as error:  # whatever Dask raises for an address that is none, or no scheduler's
-            if not isinstance(error, OSError | TimeoutError):
+            # MemoryError: Dask takes what another protocol says for a length.
+            if not isinstance(error, OSError | TimeoutError | MemoryError):
                 msg = f"--cluster {shown}: no Dask scheduler can be reached there: {one_line(error)}"
                 raise HarnessError(msg) from error
             msg = (
