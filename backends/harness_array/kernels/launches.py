@@ -1,4 +1,4 @@
-"""A training step as a list of launches, in the order of one stream."""
+"""A training step as a list of launches, in the order of the main stream."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.interfaces import Array
 from harness.optimizers import AdamW
+from harness_array.kernels.aside import Aside
 from harness_array.kernels.buffers import PARTS, EpochBuffers, Learned, StepBuffers
 from harness_array.kernels.cublas import Cublas
 from harness_array.kernels.module import Kernels
@@ -35,24 +36,27 @@ class Step:
         self,
         kernels: Kernels,
         blas: Cublas,
+        aside: Aside,
         learned: Learned,
         stages: Sequence[Stage],
         buffers: StepBuffers,
         epoch: EpochBuffers,
     ) -> None:
-        self._kernels, self._blas, self._learned = kernels, blas, learned
+        self._kernels, self._blas, self._aside, self._learned = kernels, blas, aside, learned
         self._stages, self._buffers, self._epoch = stages, buffers, epoch
         smoothing = getattr(learned.spec.loss, "label_smoothing", 0.0)
         self._loss = np.float64(smoothing), np.int32(learned.spec.class_weights is not None)
 
     def launches(self, source: Source, rows: int) -> list[Launch]:
         """Return the launches of a step on ``rows`` rows: gather, forward, loss, backward, update, bookkeeping."""
+        first, *update = self._update()  # needs every gradient
         return [
             self._gather(source, rows),
             *self._forward(rows),
             self._softmax(rows),
             *self._backward(rows),
-            *self._update(),
+            self._aside.awaited(first),
+            *update,
             self._finish(rows),
         ]
 
@@ -143,7 +147,7 @@ class Step:
                     *(own.z_gradient, bias_gradient, np.int32(rows), np.int32(stage.outputs)),
                 )
             )
-            launches.append(self._blas.product(self._inputs(index, rows), gradient, weight_gradient, a_t=True))
+            launches.append(self._aside.product(self._inputs(index, rows), gradient, weight_gradient))
             if index:
                 below = self._buffers.stages[index - 1].y_gradient[:rows]
                 launches.append(self._blas.product(gradient, weight, below, b_t=True))

@@ -14,6 +14,7 @@ from harness.interfaces import Array, Batches, EpochStats, NetworkSpec
 from harness.optimizers import AdamW
 from harness_array.devices import Device
 from harness_array.images import AttachedImages
+from harness_array.kernels.aside import Aside
 from harness_array.kernels.buffers import CONTROL, EpochBuffers, Learned, StepBuffers
 from harness_array.kernels.cublas import Cublas
 from harness_array.kernels.launches import Launch, Source, Step
@@ -47,6 +48,7 @@ class FusedTraining:
         self._before, self._after = (cuda.Event(disable_timing=True) for _ in range(2))
         self._kernels = Kernels(self._xp, learned.dtype)
         self._blas = Cublas(self._xp, self._stream, learned.dtype)
+        self._aside = Aside(self._xp, self._stream, learned.dtype)
         self._buffers = StepBuffers(self._xp, learned, stages)
         self._attached = Source("attached", images.gathered_from, images.placement == "resident")
         self._host: Source | None = None
@@ -69,7 +71,9 @@ class FusedTraining:
         self._warm.clear()
         self._lists: dict[tuple[str, int], list[Launch]] = {}
         self._epoch = EpochBuffers(self._xp, rows, steps)
-        self._step = Step(self._kernels, self._blas, self._learned, self._stages, self._buffers, self._epoch)
+        self._step = Step(
+            self._kernels, self._blas, self._aside, self._learned, self._stages, self._buffers, self._epoch
+        )
 
     def launches(self, source: Source, rows: int) -> list[Launch]:
         """Return the launches of a step, made once."""
@@ -187,6 +191,7 @@ class FusedTraining:
         self._graphs.clear()
         self._lists.clear()
         self._blas.close()
+        self._aside.close()
         self._host = self._attached = None  # type: ignore[assignment] # it is not used afterwards
         del self._step, self._epoch, self._buffers, self._learned, self._images
 

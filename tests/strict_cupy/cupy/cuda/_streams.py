@@ -3,9 +3,9 @@
 import itertools
 
 from cupy import _account, _memory, _order
+from cupy.cuda._capture import ISOLATED, MERGED, Capture
 
 _HANDLES = itertools.count(0x7000, 0x10)
-_INVALID = "cudaErrorStreamCaptureInvalidated: operation failed due to a previous error during capture"
 
 
 class Event:
@@ -15,6 +15,7 @@ class Event:
         self.ptr = next(_HANDLES)
         self._copies = []
         self._seen = {}
+        self._captured = None  # the capture that it was recorded in, and its mark
         self._device = _account.Device.current
 
     def record(self, stream=None):
@@ -24,8 +25,10 @@ class Event:
         key = _order.current() if stream is None else stream.key
         if self._device != _account.Device.current or self._device != key[1]:
             raise RuntimeError("cudaErrorInvalidResourceHandle: the event is another device's")
-        if key in _order.Order.capturing:
-            raise NotImplementedError("the double captures no events: its graphs have one stream")
+        capture = _order.Order.capturing.get(key)
+        self._captured = None if capture is None else (capture, capture.record(key))
+        if capture is not None:
+            return
         line = _order.timeline(key)
         self._seen = dict(line.seen)
         self._copies = _account.copies_of(self._seen)
@@ -33,6 +36,8 @@ class Event:
     def synchronize(self):
         """Wait for it."""
         _order.refuse_in_capture()
+        if self._captured:
+            raise RuntimeError("cudaErrorCapturedEvent: operation not permitted on an event last recorded in a capture")
         _account.waited(self._copies)
         _order.Order.host.joins(self._seen)
 
@@ -106,9 +111,16 @@ class Stream:
 
     def wait_event(self, event):
         """Let what is queued from here on come after an event."""
-        if self.key in _order.Order.capturing:
-            raise NotImplementedError("the double captures no events: its graphs have one stream")
-        _order.timeline(self.key).joins(event._seen)
+        own = _order.Order.capturing.get(self.key)
+        capture, mark = event._captured or (None, None)
+        if capture is None and own is None:
+            _order.timeline(self.key).joins(event._seen)
+            return
+        if capture is None or capture not in _order.Order.capturing.values() or own not in (None, capture):
+            if own is not None:
+                own.append(None)
+            raise RuntimeError(ISOLATED if capture is None else MERGED)
+        capture.wait(self.key, mark)
 
     def begin_capture(self, mode=None):
         """Capture what is queued from here on, instead of running it."""
@@ -118,16 +130,15 @@ class Stream:
             raise RuntimeError("cannot capture on the default (legacy) stream")
         if self.key in _order.Order.capturing:
             raise RuntimeError("cudaErrorIllegalState: the operation cannot be performed in the present state")
-        _order.Order.capturing[self.key] = []
+        _order.Order.capturing[self.key] = Capture(self.key)
 
     def end_capture(self):
         """Return the graph of what was captured."""
         if self.key not in _order.Order.capturing:
             raise RuntimeError("cudaErrorIllegalState: the stream does not capture")
-        nodes = _order.Order.capturing.pop(self.key)
-        if None in nodes:
-            raise RuntimeError(_INVALID)
-        return Graph._of(nodes)
+        capture = _order.Order.capturing[self.key]
+        capture.end(self.key)
+        return Graph._of(capture)
 
     def is_capturing(self):
         """Return whether it captures."""
@@ -159,7 +170,7 @@ class Operation:
         if captured is None:
             self.launch(key)
         else:
-            captured.append(self)
+            captured.append(self, key)
 
     def launch(self, key):
         """Run it now."""
@@ -179,9 +190,9 @@ class Graph:
         raise NotImplementedError("this class cannot be initiated by the user and must be created via stream capture")
 
     @classmethod
-    def _of(cls, nodes):
+    def _of(cls, capture):
         made = cls.__new__(cls)
-        made.nodes, made._device = nodes, _account.Device.current
+        made._capture, made._device = capture, _account.Device.current
         return made
 
     def launch(self, stream=None):
@@ -192,8 +203,9 @@ class Graph:
         if self._device != _account.Device.current:
             raise RuntimeError("cudaErrorInvalidResourceHandle: the graph is another device's")
         before = _order.Order.launched.copy()
-        for node in self.nodes:
-            node.launch(key)
+        keys, marks = self._capture.keys(key), {}
+        for node in self._capture.nodes:
+            node(keys, marks)
         _order.Order.launched = before
         _order.Order.launched["graph"] += 1
 

@@ -1,0 +1,47 @@
+"""Products beside the main stream: a layer's weight gradient needs nothing of the layers below, nor they of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.interfaces import Array
+from harness_array.kernels.cublas import Cublas
+
+
+class Aside:
+    """A second stream, within a step: it begins a product when the main stream has come that far.
+
+    A capture of the main stream takes it in by its events. Its cuBLAS has a workspace of its own, as both multiply at
+    once.
+    """
+
+    def __init__(self, xp: Any, stream: Any, dtype: Any) -> None:
+        self._main, self._event = stream, xp.cuda.Event
+        self._side = xp.cuda.Stream(non_blocking=True)
+        self._ended = self._event(disable_timing=True)
+        self._blas = Cublas(xp, self._side, dtype)
+
+    def product(self, a: Array, b: Array, out: Array) -> Callable[[], None]:
+        """Return a function that queues out = aᵀ b after what is on the main stream so far; C-contiguous."""
+        multiply, begun = self._blas.product(a, b, out, a_t=True), self._event(disable_timing=True)
+
+        def launch() -> None:
+            begun.record(self._main)
+            self._side.wait_event(begun)
+            multiply()
+
+        return launch
+
+    def awaited(self, launch: Callable[[], None]) -> Callable[[], None]:
+        """Return a launch on the main stream that comes after all products."""
+
+        def after() -> None:
+            self._ended.record(self._side)
+            self._main.wait_event(self._ended)
+            launch()
+
+        return after
+
+    def close(self) -> None:
+        """Release its cuBLAS."""
+        self._side.synchronize()
+        self._blas.close()
