@@ -10,7 +10,7 @@ from harness_array.kernels.cublas import Cublas
 class Aside:
     """A second stream, within a step: it begins a product when the main stream has come that far.
 
-    A capture of the main stream takes it in by its events. Its cuBLAS has a workspace of its own, as both multiply at
+    A capture of the main stream takes it in by its events. Its cuBLAS has another workspace, as both multiply at
     once.
     """
 

@@ -56,8 +56,8 @@ class FusedTraining:
         self._warm: set[str] = set()
         self.failure: str | None = f"{NO_GRAPH} is set" if os.environ.get(NO_GRAPH) == "1" else None
         """Why no graph is captured, None while there is no reason."""
-        rows = max(len(images.labels), 2 * learned.spec.batch_size)
-        self._room(rows, -(-rows // learned.spec.batch_size))
+        steps = max(2, -(-len(images.labels) // learned.spec.batch_size))
+        self._room(steps * learned.spec.batch_size, steps)
         self.launches(self._attached, learned.spec.batch_size)  # compiles
 
     @property

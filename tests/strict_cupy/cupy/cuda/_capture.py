@@ -19,6 +19,7 @@ class Capture:
         self.origin = origin
         self.nodes = []
         """Functions of the streams' keys at a launch, and of the events' marks."""
+        self._own = {}  # keys of its streams
         self._broken = False
         self._done = {origin: 0}  # operations by stream
         self._seen = {origin: {}}  # by stream, how many of each other's come before its next one
@@ -60,5 +61,7 @@ class Capture:
         return self.nodes
 
     def keys(self, launched):
-        """Return the streams' keys at a launch: those of the others are the graph's own."""
-        return {stream: launched if stream == self.origin else (next(_KEYS), launched[1]) for stream in self._done}
+        """Return the streams' keys at a launch on a stream: those of the others are the graph's own."""
+        for stream in self._done:
+            self._own.setdefault(stream, (next(_KEYS), launched[1]))
+        return self._own | {self.origin: launched}
