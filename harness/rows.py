@@ -1,5 +1,6 @@
 """The row of a trial: what a run keeps of it, done or not."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -143,3 +144,20 @@ def measure_of(row: TrialRow, condition: Condition) -> Measure | None:
         if measure.severity == severity and measure.perturbation == perturbation:
             return measure
     return None
+
+
+def families_of(rows: Iterable[TrialRow]) -> dict[str, str]:
+    """Return the family of each perturbation that has one, as tested trials have it."""
+    return {name: family for row in rows if row.evaluation for name, family in row.evaluation.families.items()}
+
+
+def by_family(names: Iterable[str], families: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the perturbations of each family, those without one under ``"other"``.
+
+    >>> by_family(["fog", "mine", "stripes"], {"fog": "occlusion", "stripes": "occlusion"})
+    {'occlusion': ['fog', 'stripes'], 'other': ['mine']}
+    """
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(families.get(name, "other"), []).append(name)
+    return found

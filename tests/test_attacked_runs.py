@@ -79,6 +79,16 @@ def test_a_severity_of_0_is_clean_and_pgd_is_never_above_it(finished):
         assert found["fgsm", 0.0] == found["pgd", 0.0] == found[None, 0.0]
         assert found["pgd", 0.1] < found[None, 0.0]
         assert found["pgd", 0.1] <= found["fgsm", 0.1] + 0.02
+    for row in outcome.rows:
+        values = {tuple(measure.condition): measure.values for measure in row.evaluation.measures}
+        clean = values[None, 0.0]["test_accuracy"]
+        assert {condition for condition in values if "robust_accuracy" in values[condition]} == {
+            (name, epsilon) for name in ("fgsm", "pgd") for epsilon in (0.0, 0.1)
+        }
+        for name in ("fgsm", "pgd"):
+            assert values[name, 0.0]["robust_accuracy"] == clean
+            assert values[name, 0.1]["robust_accuracy"] <= min(clean, values[name, 0.1]["test_accuracy"])
+        assert values["pgd", 0.1]["robust_accuracy"] == values["pgd", 0.1]["test_accuracy"]
     row = outcome.rows[0].evaluation
     assert row.families["fgsm"] == row.families["pgd"] == "adversarial"
     assert row.options == {"pgd": [{"steps": 3, "restarts": 2}]}

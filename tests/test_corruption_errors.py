@@ -54,14 +54,17 @@ def test_each_seed_is_relative_to_the_baselines_network_of_that_seed(tmp_path):
 
 
 def test_images_values_have_the_metric_as_mean(tmp_path):
-    """Of every corruption error, every network."""
+    """Of every corruption error, every network; of the mean over the two perturbations of a family, too."""
     found = results(tmp_path)
     sums = read_sums(found.run, found.rows)
     named = {q for q in sums if q.metric in {MEAN, RELATIVE, "corruption_error", "relative_corruption_error"}}
-    assert len(named) == 8
+    assert len(named) == 9
+    assert [q for q in named if len(q.conditions) > 1] == [
+        Quantity("corruption_error", (TURNED, Condition("translation", ALL)))
+    ]
     for quantity in named:
         for place, name in enumerate(sums[quantity].experiments):
-            expected = value(found, name, quantity.metric, quantity.conditions[0])
+            expected = np.mean([value(found, name, quantity.metric, condition) for condition in quantity.conditions])
             assert sums[quantity].sums.means[place, 0] == pytest.approx(expected, rel=1e-12)
 
 
@@ -212,15 +215,15 @@ MISTAKES = {
 
 @pytest.mark.parametrize("text", MISTAKES)
 def test_a_mistake_is_one_line(tmp_path, text):
-    assert _refused(tmp_path, SUITE + text) == f"expect[0].{MISTAKES[text]}"
+    assert refused(tmp_path, SUITE + text) == f"expect[0].{MISTAKES[text]}"
 
 
 def test_without_a_baseline_nothing_is_expected_of_them(tmp_path):
     what = "expect[0].relation: 'mean_corruption_error' is relative to the baseline. Name one as leaderboard.baseline"
-    assert _refused(tmp_path, SUITE.replace('baseline = "A"', "") + MEAN_OF_ALL) == what
+    assert refused(tmp_path, SUITE.replace('baseline = "A"', "") + MEAN_OF_ALL) == what
 
 
-def _refused(folder, text):
+def refused(folder, text):
     path = folder / "s.toml"
     path.write_text(text)
     with pytest.raises(HarnessError) as raised:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from harness.metrics.catalogue import computed_names, of_predictions, value_of
+from harness.metrics.catalogue import value_of
+from harness.metrics.computed import computed_names, of_predictions
 from harness.metrics.predictions import Predictions
 from harness.store import Run, Stored
 from harness.store.derived import derived

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from harness.errors import TrialError
 from harness.seeding import generator
-from harness.trial.evaluation import BLOCK, NamedPerturb, evaluate, measures
+from harness.trial.evaluation import BLOCK, evaluate, measures
+from harness.trial.perturbed import NamedPerturb
 from harness.trial.robustness import Robustness, conditions
 from harness_noise.gaussian import gaussian_noise
 
@@ -92,7 +93,7 @@ def test_clean_images_are_the_sets_and_so_are_those_of_severity_0():
 def test_predictions_follow_from_what_the_network_said():
     """Class, log-probability of the truth and confidence, a row for each condition."""
     network = Recorder()
-    (found,) = run([network])
+    found = run([network])[0].predictions
     assert conditions([NOISE]) == [(None, 0.0), *(("gaussian_noise", s) for s in SEVERITIES)]
     truth = LABELS[TEST_ROWS]
     assert np.array_equal(found["rows"], TEST_ROWS)
@@ -119,15 +120,17 @@ def test_predictions_follow_from_what_the_network_said():
     ],
 )
 def test_a_perturbation_that_breaks_its_contract_is_named(change, told):
-    """With the severity, what came, and what the contract says; in a single call as in a sweep."""
+    """With the severity, what came, and what the contract says; in a single call as in a sweep. It costs its cells."""
 
     def called(images, severity, _rng):
         return change(images) if severity == 0.5 else images
 
     for perturb in (called, Sweep(lambda images, severities: [called(images, one, None) for one in severities])):
-        with pytest.raises(TrialError) as caught:
-            run([Recorder()], perturb)
-        assert str(caught.value) == f"perturbation 'gaussian_noise' at severity 0.5 returned {told}"
+        (found,) = run([Recorder()], perturb)
+        assert found.lost == {"gaussian_noise": f"perturbation 'gaussian_noise' at severity 0.5 returned {told}"}
+        assert found.predictions["predicted"].shape == (1, ROWS)
+        with pytest.raises(TrialError, match=r"^perturbation 'gaussian_noise' at severity 0\.5 returned"):
+            found.whole()
 
 
 @pytest.mark.parametrize(
@@ -141,12 +144,12 @@ def test_a_perturbation_that_breaks_its_contract_is_named(change, told):
 )
 def test_a_sweep_that_does_not_yield_one_result_for_each_severity_is_named(sweep, told):
     """Otherwise a measure would be of nobody's images, or of another severity's."""
-    with pytest.raises(TrialError) as caught:
-        run([Recorder()], Sweep(sweep))
-    assert str(caught.value) == (
+    (found,) = run([Recorder()], Sweep(sweep))
+    assert found.lost["gaussian_noise"] == (
         f"perturbation 'gaussian_noise': its sweep over the severities [0.0, 0.1, 0.5] {told}; the contract says one "
         "for each"
     )
+    assert found.predictions["predicted"].shape == (1, ROWS)
 
 
 def test_a_sweep_that_changes_its_input_harms_no_other_perturbation():

@@ -10,8 +10,9 @@ from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SplitTable, partition
 from harness.errors import HarnessError, TrialError
 from harness.interfaces import Labelled, LabelledStream
-from harness.trial.evaluation import NamedPerturb, evaluate
+from harness.trial.evaluation import evaluate
 from harness.trial.jobs import open_inputs, split_of
+from harness.trial.perturbed import NamedPerturb
 from harness.trial.perturbing import refusal
 from harness.trial.robustness import Robustness
 from harness.trial.scaling import Scaling
@@ -200,7 +201,7 @@ def test_a_perturbation_of_vectors_may_return_no_infinity():
     named = NamedPerturb(Robustness(perturbation="explode", severities=[1.0]), explode)
     features = np.ones((ROWS, 2), np.float32)
     with np.errstate(divide="ignore"), pytest.raises(TrialError, match="returned the value inf; the contract says fin"):
-        evaluate([Seen()], features, LABELS, np.arange(ROWS), 3, [named])
+        evaluate([Seen()], features, LABELS, np.arange(ROWS), 3, [named])[0].whole()
 
 
 class Choosy:

@@ -35,13 +35,17 @@ def assert_same_rows(one, other):
 
 
 def test_what_could_not_be_measured_is_measured_again(tmp_path, watcher, monkeypatch):
-    """A perturbation that fails once costs its measurement alone; nothing calls the trial done meanwhile."""
+    """Too little memory costs the measurement alone; nothing calls the trial done meanwhile."""
+
+    def starves(*_):
+        raise MemoryError
+
     with monkeypatch.context() as broken:
-        broken.setattr(GaussianNoise, "sweep", lambda *_: 1 / 0)
+        broken.setattr(GaussianNoise, "sweep", starves)
         outcome, run = run_suite(tmp_path, only=["A"])
     assert [row.status for row in outcome.rows] == ["failed"]
     assert [row.status for row in run.rows()] == ["failed"]
-    assert "it will be measured, because it failed: ZeroDivisionError" in why(tmp_path, run, "A")
+    assert "it will be measured, because it failed: MemoryError" in why(tmp_path, run, "A")
     outcome, run = run_suite(tmp_path, only=["A"])
     assert outcome.all_well
     assert watcher.trained == ["A"]

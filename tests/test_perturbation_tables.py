@@ -88,7 +88,7 @@ def test_what_is_unavailable_has_a_mark_a_reason_and_a_note(lacking):
     """In every table that would have it; it is no dash, which is of something not measured yet."""
     table = by_key(lacking)["corruption-errors"]
     assert " n/a │" in render_all([table], "terminal")
-    assert table.note.startswith("Unavailable: rotation of bad (takes images of 3 channels).")
+    assert " Unavailable: rotation of bad (takes images of 3 channels)." in table.note
     bad = lines(lacking, "corruption-errors")["bad"]
     assert (bad["rotation"], bad["rotation_unavailable"]) == (None, "rotation: takes images of 3 channels")
     assert lines(lacking, "degradations")["bad"]["rotation"] is None

@@ -108,8 +108,8 @@ def answer_all(run: Run, plan: Plan, registry: Registry, pool: Pool, conditions:
         ready = [each for key, each in mine.items() if not current[key].reason or current[key].status == "failed"]
         due = [each for each in ready if all(_kept(run, rows[key]) for key in each.members)]
         due = [each for each in due if why_due(run, each, rows)]
-        for ensemble, spec, result in _answered(run, plan, due, rows, registry, pool, conditions):
-            _write(run, planned_row(run, ensemble, rows), result, plan.families, spec.unavailable)
+        for ensemble, result in _answered(run, plan, due, rows, registry, pool, conditions):
+            _write(run, planned_row(run, ensemble, rows), result, plan.families)
     discard_probabilities(run)
     if not mine:
         return []
@@ -125,19 +125,20 @@ def _answered(
     registry: Registry,
     pool: Pool,
     conditions: Conditions,
-) -> Iterator[tuple[Ensemble, EnsembleSpec, Evaluated | Failure]]:
+) -> Iterator[tuple[Ensemble, Evaluated | Failure]]:
     planned = {(trial.row.experiment, trial.row.seed): trial for trial in plan.trials}
     works, specs = [], []
     for ensemble in due:
         members = [planned[key] for key in ensemble.members]
         kept = tuple(_place(run, rows[key]).absolute() for key in ensemble.members)
         spec = EnsembleSpec(plan.data, run.suite.dataset.split, kept, tuple(run.suite.robustness))
-        unavailable = _unattackable(plan.attacks, members)
+        barred = _unattackable(plan.attacks, members)
+        unavailable = _unmeasured(plan.attacks, [rows[key] for key in ensemble.members]) | barred
         spec = replace(spec, attacks=plan.attacks, unavailable=unavailable, components=plan.perturbations)
         devices: tuple[str, ...] = ("cpu",)
         needs: tuple[str, ...] = ()
         isolated = False
-        if plan.attacks and not unavailable:
+        if plan.attacks and not barred:
             trials = [(each.spec.on(each.devices[0]), *state_file(run, each.row)) for each in members if each.spec]
             spec = replace(spec, attacked=tuple(trials))
             devices = next((each.devices for each in members if each.devices[0] != "cpu"), devices)
@@ -150,7 +151,7 @@ def _answered(
         works.append(Work(task, devices, needs=needs, share=run.suite.suite.share_device))
         specs.append(spec)
     for index, result in together(pool, works):
-        yield due[index], specs[index], received.answered(result, specs[index], run.dataset.sizes["test"])
+        yield due[index], received.answered(result, specs[index], run.dataset.sizes["test"])
 
 
 def _unattackable(attacks: frozenset[str], members: Sequence[PlannedTrial]) -> dict[str, str]:
@@ -166,9 +167,20 @@ def _unattackable(attacks: frozenset[str], members: Sequence[PlannedTrial]) -> d
     return dict(sorted(reasons.items()))
 
 
-def _write(
-    run: Run, row: TrialRow, result: Evaluated | Failure, families: dict[str, str], unavailable: Mapping[str, str]
-) -> None:
+def _unmeasured(attacks: frozenset[str], members: Sequence[TrialRow]) -> dict[str, str]:
+    """Return the other perturbations that an ensemble has no answers under: those that failed for one of its members.
+
+    An attack is made again, against all of them together.
+    """
+    reasons: dict[str, str] = {}
+    for row in members:
+        for name, why in (row.evaluation.unavailable if row.evaluation else {}).items():
+            if name not in attacks:
+                reasons.setdefault(name, f"its member {row.experiment} seed {row.seed}: {why}")
+    return reasons
+
+
+def _write(run: Run, row: TrialRow, result: Evaluated | Failure, families: dict[str, str]) -> None:
     if isinstance(result, Failure):
         run.write(replace(row, status=result.of_row, reason=result.reason))
         return
@@ -180,7 +192,6 @@ def _write(
         seeds=seeds_of(run.suite.robustness),
         options=options_of(run.suite.robustness),
         families=families,
-        unavailable=dict(unavailable),
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     run.write(replace(row, status="done", environment=evaluation.environment, evaluation=evaluation), arrays)

@@ -9,6 +9,7 @@ from harness.execution.ensembles import needed
 from harness.execution.plan import Plan, PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.pools.pool import Spread
+from harness.execution.resume import failures
 from harness.execution.states import state_file
 from harness.execution.training import Conditions
 from harness.interfaces import implements
@@ -58,8 +59,8 @@ def evaluate_all(
                 alone += [[member] for member in group]
                 continue
             results: Sequence[Evaluated | Failure] = [result] if isinstance(result, Failure) else result
-            for (planned, spec), evaluated in zip(group, results, strict=True):
-                row = _written(run, plan, planned.row, evaluated, spec.unavailable)
+            for (planned, _), evaluated in zip(group, results, strict=True):
+                row = _written(run, plan, planned.row, evaluated)
                 observers.trial_evaluated(row=plain(row))
                 yield row
                 if conditions.fail_fast and row.status != "done":
@@ -73,7 +74,11 @@ def _due(run: Run, plan: Plan, asked: Sequence[TrialRow]) -> tuple[list[_Member]
     finalists = {(row.experiment, row.seed) for row in tested(run.suite, list(run.rows()))}
     rows = {key: row for row in asked if (key := (row.experiment, row.seed)) in finalists}
     able = {key for key in rows if planned[key].spec}
-    due = {key for key in able if _stored_fingerprint(rows[key]) != _fingerprint(run, plan, rows[key])}
+    due = {
+        key
+        for key in able
+        if _stored_fingerprint(rows[key]) != _fingerprint(run, plan, rows[key]) or failures(rows[key], planned[key])
+    }
     ensembles = needed(run, rows, due, able)
     due |= ensembles.again.keys()
     members = [
@@ -148,9 +153,7 @@ def _task(
     )
 
 
-def _written(
-    run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure, unavailable: Mapping[str, str]
-) -> TrialRow:
+def _written(run: Run, plan: Plan, row: TrialRow, result: Evaluated | Failure) -> TrialRow:
     """Write a trained row with what measuring it gave; return it."""
     if isinstance(result, Failure):
         return run.write(replace(row, status=result.of_row, reason=result.reason, evaluation=None)).row
@@ -161,7 +164,6 @@ def _written(
         seeds=seeds_of(run.suite.robustness),
         options=options_of(run.suite.robustness),
         families=plan.families,
-        unavailable=dict(unavailable),
     )
     arrays: Mapping[str, Any] = {"evaluation.npz": result.predictions, "examples.npz": result.examples}
     return run.write(replace(row, evaluation=evaluation), arrays).row

@@ -118,7 +118,7 @@ def to_measure(
         key = _key(planned.row)
         if not lookup.row or not planned.spec or key not in finalists:
             continue
-        if why := _why_measured(run, lookup, lookup.row, registry):
+        if why := _why_measured(run, planned, lookup, lookup.row, registry):
             measured[key] = why
     return _for_ensembles(run, trials, lookups, finalists, set(measured)) | measured
 
@@ -173,7 +173,7 @@ def _reason(run: Run, planned: PlannedTrial, lookup: Lookup, registry: Registry,
 
 def _test_results(run: Run, planned: PlannedTrial, lookup: Lookup, row: TrialRow, registry: Registry) -> str:
     """Say what becomes of the test results of a finalist whose row serves."""
-    why = _why_measured(run, lookup, row, registry)
+    why = _why_measured(run, planned, lookup, row, registry)
     if not why:
         return ", and so do its test results"
     again = " again" if row.evaluation else ""
@@ -182,7 +182,13 @@ def _test_results(run: Run, planned: PlannedTrial, lookup: Lookup, row: TrialRow
     return f"; it will be measured{again}, because {why}"
 
 
-def _why_measured(run: Run, lookup: Lookup, row: TrialRow, registry: Registry) -> str:
+def failures(row: TrialRow, planned: PlannedTrial) -> list[str]:
+    """Return why perturbations failed when a trial was measured: not those that it cannot be tested under at all."""
+    known = planned.spec.unavailable if planned.spec else {}
+    return [why for name, why in (row.evaluation.unavailable if row.evaluation else {}).items() if name not in known]
+
+
+def _why_measured(run: Run, planned: PlannedTrial, lookup: Lookup, row: TrialRow, registry: Registry) -> str:
     """Say why a finalist whose row serves is measured, empty where it is not."""
     if lookup.damage:
         return f"of damage: {lookup.damage}"
@@ -192,7 +198,7 @@ def _why_measured(run: Run, lookup: Lookup, row: TrialRow, registry: Registry) -
     perturbations = run.suite.robustness
     components = perturbation_components(perturbations, registry)
     if row.evaluation.fingerprint == evaluation_fingerprint(row.fingerprint, perturbations, components):
-        return ""
+        return next((f"it failed: {why}" for why in failures(row, planned)), "") if planned.spec else ""
     changed = evaluation_changes(row.evaluation, perturbations, components)
     words = "; ".join(f"{name}: {what}" for name, what in changed.items())
     return words or "perturbations, their seeds, their versions or their severities differ"

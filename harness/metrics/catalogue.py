@@ -19,7 +19,7 @@ from harness.metrics.units import CORRUPTION, COUNT, DEGRADATION, FRACTION, LOSS
 from harness.rows import CLEAN, Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ Rows = Literal["train", "val", "test", "trial", "machine"]
 Shown = Literal["validation", "leaderboards", "pairs", "comparison"]
 Compute = Callable[[Predictions], float]
 PerImage = Callable[[Predictions], "NDArray[np.floating | np.bool_]"]
-PerImageOver = Callable[[Predictions, "Sequence[Predictions]"], "NDArray[np.floating]"]
+PerImageOver = Callable[[Predictions, "Sequence[Predictions]"], "NDArray[np.floating | np.bool_]"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Metric:
     it, by default as its unit says. ``shown`` names the tables of a few chosen metrics that it has a column in; the
     others have every metric. ``minor``: on a narrow terminal such a column is left out first, the highest number before
     others; 0: it is not. ``timed``: other trials beside it change it. ``certain``: no seed changes it.
-    ``perturbed``: it is of perturbed images alone.
+    ``perturbed``: it is of perturbed images alone; ``attacked``: of images under attack alone.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Metric:
     timed: bool = False
     certain: bool = False
     perturbed: bool = False
+    attacked: bool = False
 
     def __post_init__(self) -> None:
         """Take the unit's kind where no other is given."""
@@ -81,11 +82,16 @@ class Metric:
         """Return a done trial's value, None where it has none; the condition is of test rows."""
         return (self.from_row or of_values(self.name, test=self.of_test))(row, condition)
 
-    def of(self, predictions: Predictions) -> float | None:
-        """Return its value for some predictions, None where they lack what it takes."""
+    def of(self, predictions: Predictions, clean: Predictions | None = None) -> float | None:
+        """Return its value for some predictions, None where they lack what it takes.
+
+        ``clean``: the network's predictions of the clean images, where it takes them, too.
+        """
         try:
             if self.compute:
                 return self.compute(predictions)
+            if self.per_image_over:
+                return float(self.per_image_over(clean, [predictions]).mean()) if clean else None
             return float(self.per_image(predictions).mean()) if self.per_image else None
         except NotStoredError:
             return None
@@ -189,6 +195,11 @@ _RECORDS = (
         per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [one.correct for one in noisy]),
     ),
     Metric(
+        "robust_accuracy", "Robust", FRACTION, "test", True,
+        per_image_over=lambda clean, attacked: classification.robust(clean.correct, [one.correct for one in attacked]),
+        perturbed=True, attacked=True,
+    ),
+    Metric(
         "corruption_error", "Corr. err.", CORRUPTION, "test", False,
         from_row=nothing, ratio=Ratio(above_clean=False, of_all=False), perturbed=True,
     ),
@@ -232,18 +243,3 @@ baseline's, ``seconds`` of training and validation.
 def value_of(row: TrialRow, metric: str, condition: Condition = CLEAN) -> float | None:
     """Return a done trial's metric, None where it has none; the condition is of test rows."""
     return CATALOGUE[metric].read(row, condition)
-
-
-def computed_names(rows: Rows) -> list[str]:
-    """Return the names of the metrics of some rows that are computed from predictions, in the catalogue's order."""
-    return [name for name, metric in CATALOGUE.items() if metric.rows == rows and metric.from_row is None]
-
-
-def of_predictions(names: Iterable[str], predictions: Predictions) -> dict[str, float | None]:
-    """Return the values of metrics that are computed from predictions, by name; None where these lack what it takes."""
-    return {name: CATALOGUE[name].of(predictions) for name in names}
-
-
-def lacking(rows: Rows, values: Mapping[str, float | None]) -> list[str]:
-    """Return which of the `computed_names` of some rows are not among stored values."""
-    return [name for name in computed_names(rows) if name not in values]

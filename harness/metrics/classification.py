@@ -1,5 +1,6 @@
 """Classification metrics: plain functions of NumPy arrays, with float64 sums."""
 
+from collections.abc import Sequence
 from math import exp, floor, lgamma, log, log1p, sqrt
 from typing import Any, NamedTuple
 
@@ -186,6 +187,19 @@ def degradation(clean_accuracy: float, accuracy: float) -> float:
     25.000000000000007
     """
     return 100.0 * (clean_accuracy - accuracy) / clean_accuracy if clean_accuracy else 0.0
+
+
+def robust(clean: NDArray[np.bool_], attacked: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Return which images (images,) are right as they are and under each attack: their share is robust accuracy.
+
+    An image that a network misclassifies as it is needs no attack (Croce et al., 2021, RobustBench, section 3), so that
+    the share is never above clean accuracy.
+
+    >>> robust(np.array([True, True, False]), [np.array([True, False, True])])
+    array([ True, False, False])
+    """
+    right: NDArray[np.bool_] = np.logical_and.reduce([clean, *attacked])
+    return right
 
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,19 +6,24 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.corruption import NO_CORRUPTIONS, Corruptions
 from harness.metrics.predictions import NotStoredError, Predictions
-from harness.rows import CLEAN, Condition
+from harness.rows import ADVERSARIAL, CLEAN, Condition, by_family
+
+BY_FAMILY = "corruption_error"
+"""The metric whose mean over each family's perturbations is compared, too."""
 
 
 @dataclass(frozen=True)
 class Quantity:
     """A metric of test rows under a condition, or its mean over several: a degradation over severities.
 
-    Of a corruption error it is one of `harness.metrics.corruption.Corruptions.named`.
+    Of a corruption error each condition is one of `harness.metrics.corruption.Corruptions.named`; of several, those of
+    a family's perturbations, it is their mean.
     """
 
     metric: str
@@ -27,7 +32,9 @@ class Quantity:
     def needed(self, corruptions: Corruptions = NO_CORRUPTIONS) -> tuple[Condition, ...]:
         """Return the conditions besides CLEAN that a trial must have predictions under."""
         ratio = CATALOGUE[self.metric].ratio
-        return corruptions.conditions(ratio, self.conditions[0]) if ratio else self.conditions
+        if ratio is None:
+            return self.conditions
+        return tuple(each for condition in self.conditions for each in corruptions.conditions(ratio, condition))
 
     def values(
         self,
@@ -43,7 +50,9 @@ class Quantity:
         record = CATALOGUE[self.metric]
         try:
             if record.ratio:
-                return corruptions.values(record.ratio, self.conditions[0], predictions, reference or {})
+                about = (predictions, reference or {})
+                each = [corruptions.values(record.ratio, condition, *about) for condition in self.conditions]
+                return each[0] if len(each) == 1 else np.mean(each, axis=0)
             if record.per_image_over:
                 return record.per_image_over(predictions[CLEAN], [predictions[each] for each in self.conditions])
             return record.per_image(predictions[self.conditions[0]]) if record.per_image else None
@@ -51,8 +60,22 @@ class Quantity:
             return None
 
 
-def quantities(severities: Mapping[str, Iterable[float]], corruptions: Corruptions = NO_CORRUPTIONS) -> list[Quantity]:
-    """Return every quantity of a run with these severities by perturbation; 0 is the clean images once more."""
+def of_families(conditions: Iterable[Condition], families: Mapping[str, str]) -> list[tuple[Condition, ...]]:
+    """Return conditions of one severity a perturbation, those of a family's perturbations together."""
+    known = {condition.perturbation or "": condition for condition in conditions}
+    return [tuple(known[name] for name in names) for names in by_family(known, families).values()]
+
+
+def quantities(
+    severities: Mapping[str, Iterable[float]],
+    corruptions: Corruptions = NO_CORRUPTIONS,
+    families: Mapping[str, str] | None = None,
+) -> list[Quantity]:
+    """Return every quantity of a run with these severities by perturbation; 0 is the clean images once more.
+
+    ``families``: of each perturbation that has one.
+    """
+    families = families or {}
     noisy = {
         name: tuple(Condition(name, severity) for severity in sorted(set(asked)) if severity > 0)
         for name, asked in severities.items()
@@ -61,7 +84,13 @@ def quantities(severities: Mapping[str, Iterable[float]], corruptions: Corruptio
     found = []
     for name, record in CATALOGUE.items():
         if record.ratio:
-            found += [Quantity(name, (condition,)) for condition in corruptions.named(record.ratio)]
+            named = corruptions.named(record.ratio)
+            found += [Quantity(name, (condition,)) for condition in named]
+            if name == BY_FAMILY and len(named) > 1:
+                found += [Quantity(name, each) for each in of_families(named, families) if len(each) > 1]
+        elif record.attacked:
+            attacked = [each for each in single[1:] if families.get(each.perturbation or "") == ADVERSARIAL]
+            found += [Quantity(name, (condition,)) for condition in attacked]
         elif record.per_image_over:
             found += [Quantity(name, (condition,)) for condition in single[1:]]
             found += [Quantity(name, conditions) for conditions in noisy.values() if len(conditions) > 1]

@@ -61,6 +61,14 @@ def is_attack(perturb: object) -> bool:
     return implements(perturb, Attack)
 
 
+def is_named_attack(registry: Registry, name: str) -> bool:
+    """Return whether the perturbation of a name needs the network that is tested; one that cannot be loaded may."""
+    try:
+        return is_attack(registry.find("perturbation", name).load())
+    except HarnessError:
+        return True
+
+
 def levels_of(component: Component) -> list[float]:
     """Return the severities that a perturbation recommends, empty where it recommends none.
 

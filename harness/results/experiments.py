@@ -10,7 +10,7 @@ from statistics import fmean
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.corruption import NO_CORRUPTIONS, Corruptions
 from harness.metrics.statistic import Statistic
-from harness.rows import CLEAN, Condition, Measure, TrialRow
+from harness.rows import CLEAN, Condition, Measure, TrialRow, families_of
 
 FORMER = "no longer a finalist"
 """The status of an experiment that was tested when it was a finalist; its test results do not count."""
@@ -74,9 +74,7 @@ class ExperimentRows:
     @cached_property
     def families(self) -> dict[str, str]:
         """The family of each perturbation that has one, as tested trials have it."""
-        return {
-            name: family for row in self.tested if row.evaluation for name, family in row.evaluation.families.items()
-        }
+        return families_of(self.tested)
 
     def values(self, metric: str, condition: Condition = CLEAN) -> dict[int, float]:
         """Return the trials' values of a metric, by seed, of those that have one; the condition is of test rows.

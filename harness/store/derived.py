@@ -1,15 +1,15 @@
 """Metrics that a row lacks, because it is older than they are, computed from its stored predictions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from harness.metrics.catalogue import Rows, lacking, of_predictions
+from harness.metrics.computed import lacking, of_predictions
 from harness.metrics.predictions import Predictions, of_conditions
-from harness.rows import EvaluationRow, Measure, TrialMetrics, TrialRow
+from harness.rows import ADVERSARIAL, EvaluationRow, Measure, TrialMetrics, TrialRow
 
 Record = TypeVar("Record", Measure, TrialMetrics)
 Opened = Callable[[str], AbstractContextManager[Mapping[str, NDArray[Any]]]]
@@ -35,17 +35,29 @@ def _of_validation(metrics: TrialMetrics | None, opened: Opened, classes: int) -
     if metrics is None or not lacking("val", metrics.values):
         return metrics
     with opened("validation.npz") as arrays:
-        return _completed(metrics, "val", Predictions(arrays, classes))
+        return _completed(metrics, lacking("val", metrics.values), Predictions(arrays, classes))
 
 
 def _of_test(evaluation: EvaluationRow | None, opened: Opened, classes: int) -> EvaluationRow | None:
-    if evaluation is None or not any(lacking("test", each.values) for each in evaluation.measures):
+    if evaluation is None:
+        return None
+    missing = [
+        lacking("test", each.values, attacked=evaluation.families.get(each.perturbation or "") == ADVERSARIAL)
+        for each in evaluation.measures
+    ]
+    if not any(missing):
         return evaluation
     with opened("evaluation.npz") as arrays:
-        conditions = zip(evaluation.measures, of_conditions(arrays, classes), strict=True)
-        return replace(evaluation, measures=[_completed(each, "test", predictions) for each, predictions in conditions])
+        found = of_conditions(arrays, classes)
+        conditions = zip(evaluation.measures, missing, found, strict=True)
+        return replace(
+            evaluation,
+            measures=[_completed(each, names, predictions, found[0]) for each, names, predictions in conditions],
+        )
 
 
-def _completed(record: Record, rows: Rows, predictions: Predictions) -> Record:
+def _completed(
+    record: Record, missing: Sequence[str], predictions: Predictions, clean: Predictions | None = None
+) -> Record:
     # What is stored stays: another machine may have added in another order.
-    return replace(record, values=of_predictions(lacking(rows, record.values), predictions) | record.values)
+    return replace(record, values=of_predictions(missing, predictions, clean) | record.values)

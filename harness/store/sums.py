@@ -20,7 +20,7 @@ from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.corruption import Corruptions
 from harness.metrics.crossed import Sums
 from harness.metrics.quantities import Quantity, quantities
-from harness.rows import Condition, TrialRow
+from harness.rows import Condition, TrialRow, families_of
 from harness.store.crossing import Crossed, crossed_sums, having
 from harness.store.run import Run
 from harness.store.sealed import read_sealed, write_sealed
@@ -45,7 +45,7 @@ def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
     found = None if stored is None else _unpacked(stored)
     if found is None:
         places = {row.experiment: (run, row.experiment) for row in trials}
-        asked = {each: having(trials, each, relative) for each in _quantities(run, relative)}
+        asked = {each: having(trials, each, relative) for each in _quantities(run, relative, trials)}
         found = crossed_sums(places, asked, dict.fromkeys(places, relative))
         if found:
             with suppress(OSError):  # a run that may be read alone has tables too
@@ -82,13 +82,14 @@ def _owner(run: Run, trials: Sequence[TrialRow], relative: Corruptions) -> str:
         for row in trials
         if (evaluation := row.evaluation)
     ]
-    conditions = [severities_of(run.suite.robustness), relative.baseline, relative.errors, relative.falls]
+    asked = severities_of(run.suite.robustness)
+    conditions = [asked, relative.baseline, relative.errors, relative.falls, families_of(trials)]
     return checksum([_FORMAT, sorted(CATALOGUE), to_jsonable_python(conditions), to_jsonable_python(measured)])
 
 
-def _quantities(run: Run, relative: Corruptions) -> list[Quantity]:
+def _quantities(run: Run, relative: Corruptions, trials: Sequence[TrialRow]) -> list[Quantity]:
     """Return what a run's experiments are compared by, under the conditions that its suite asks for."""
-    return quantities(severities_of(run.suite.robustness), relative)
+    return quantities(severities_of(run.suite.robustness), relative, families_of(trials))
 
 
 def pair_sums(
@@ -108,7 +109,7 @@ def pair_sums(
     if digests[0] == digests[1]:
         return {}
     places = {"first": (first, experiment), "second": (second, experiment)}
-    asked = {each: having(rows, each, relative[0]) for each in _quantities(first, relative[0])}
+    asked = {each: having(rows, each, relative[0]) for each in _quantities(first, relative[0], rows)}
     return crossed_sums(places, asked, dict(zip(places, relative, strict=True)))
 
 

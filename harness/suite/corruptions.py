@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.metrics.corruption import Conditions, Corruptions, errors
-from harness.rows import ADVERSARIAL, Condition, TrialRow
+from harness.rows import ADVERSARIAL, Condition, TrialRow, families_of
 from harness.suite.finalists import finalists, tested
 from harness.suite.models import Suite
 from harness.trial.robustness import severities_of
@@ -16,7 +16,7 @@ def corruptions(suite: Suite, rows: Sequence[TrialRow]) -> Corruptions:
     seeds; of relative errors, where it loses nothing in one of its seeds.
     """
     trials = [row for row in tested(suite, rows) if row.evaluation]
-    families = {name: family for row in trials if row.evaluation for name, family in row.evaluation.families.items()}
+    families = families_of(trials)
     asked = {
         name: tuple(Condition(name, severity) for severity in sorted(set(severities)) if severity > 0)
         for name, severities in severities_of(suite.robustness).items()

@@ -1,6 +1,6 @@
 """Checks that a run could be verified against a suite's expectations."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from harness.errors import nearest, shown
@@ -16,12 +16,15 @@ _FIGURE = ("experiment", "metric", "value", "source")
 _FIGURES_ALONE = ("experiment", "minus", "metric", "value", "tolerance", "dataset", "images")
 
 
-def check_expectations(path: Path, suite: Suite, perturbations: Collection[str]) -> None:
+def check_expectations(
+    path: Path, suite: Suite, perturbations: Collection[str], attacks: Callable[[str], bool]
+) -> None:
     """Refuse an ``[[expect]]`` that no run could meet or miss.
 
     Raises:
-        HarnessError: it is neither a figure nor a relation, its lists differ in length, or it names an unknown
-            experiment, metric or perturbation (of those installed).
+        HarnessError: it is neither a figure nor a relation, its lists differ in length, it names an unknown
+            experiment, metric or perturbation (of those installed), or expects a robust accuracy under a perturbation
+            that is not an attack, as ``attacks`` says.
     """
     for index, expect in enumerate(suite.expect):
         place: Place = ("expect", index)
@@ -29,6 +32,10 @@ def check_expectations(path: Path, suite: Suite, perturbations: Collection[str])
         names = check(path, place, suite, expect)
         _check_baseline(path, (*place, "metric" if expect.relation is None else "relation"), suite, names)
         _condition(path, place, expect, names, perturbations)
+        attacked = next((name for name in names if CATALOGUE[name].attacked), None)
+        if attacked and expect.perturbation and not attacks(expect.perturbation):
+            what = f"{shown(expect.perturbation)} is not an attack, and {attacked!r} is of attacked images"
+            raise problem(path, (*place, "perturbation"), f"{what}. Name an attack, or expect test_accuracy")
 
 
 def _figure(path: Path, place: Place, suite: Suite, expect: Expect) -> list[str]:

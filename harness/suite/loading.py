@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.errors import HarnessError, shown
 from harness.interfaces import Dataset
 from harness.plugins.loading import Registry
+from harness.plugins.perturbations import is_named_attack
 from harness.suite.checks import check_conditions, check_ensembles, check_leaderboard, check_references, check_training
 from harness.suite.components import check_components, check_optimizer_name, check_perturbation_name
 from harness.suite.expecting import check_expectations
@@ -176,7 +178,7 @@ def load_table(
         # A perturbation of a table is checked there, if it is needed.
         perturbations = {*registry.named("perturbation"), *(table.perturbation for table in suite.robustness)}
         check_leaderboard(path, suite, perturbations)
-        check_expectations(path, suite, perturbations)
+        check_expectations(path, suite, perturbations, partial(is_named_attack, registry))
         built, lacking = check_components(path, suite, registry, expanded, tests.sources, only)
     except SuiteError as error:
         raise attributed(error, changes, own) from None

@@ -18,12 +18,13 @@ from harness.machine.threads import limited
 from harness.plugins.loading import Registry
 from harness.rows import EvaluationRow
 from harness.trial.attacks import TestedEnsemble, TestedNetwork
-from harness.trial.evaluation import BLOCK, NamedPerturb, as_given, attacked, gathered, measures
+from harness.trial.evaluation import BLOCK, gathered, kept, measures
 from harness.trial.gallery import Album, confused
 from harness.trial.jobs import build_network, named_perturbs, refuse_edited, split_of
 from harness.trial.measuring import trained_state
 from harness.trial.outputs import read_predictions
-from harness.trial.probabilities import mean_log_probabilities
+from harness.trial.perturbed import Lost, NamedPerturb, as_given, attacked
+from harness.trial.probabilities import equally_likely, mean_log_probabilities
 from harness.trial.robustness import Robustness, conditions
 from harness.trial.specs import Evaluated, TrialSpec
 from harness.trial.tasks import Report
@@ -42,7 +43,7 @@ class EnsembleSpec:
     attacked: tuple[tuple[TrialSpec, Path, str], ...] = ()
     """The members as `harness.trial.specs.EvaluationSpec` has them, each on its device: where there are attacks."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
-    """The attacks that it cannot be tested under, and why."""
+    """The perturbations that it has no answers under, and why."""
     components: Mapping[str, str] = field(default_factory=dict)
     """What the perturbations' plugins were when the run began, as rows name them."""
 
@@ -60,36 +61,43 @@ def answer_together(spec: EnsembleSpec, registry: Registry, _report: Report) -> 
     """Return the predictions and metrics of an ensemble: a job.
 
     Its probabilities are the means of those that its members' evaluations kept. Under attack its members are built
-    again, as the images are made against all of them together; only then has a plugin a part in it. ``seconds`` of the
-    evaluation do not have those of the members' evaluations.
+    again, as the images are made against all of them together; only then has a plugin a part in it. An attack that
+    fails costs its own measures. ``seconds`` of the evaluation do not have those of the members' evaluations.
 
     Raises:
-        TrialError: a member's probabilities or state cannot be read, or are none; or a backend or an attack returned
-            what its contract does not allow.
+        TrialError: a member's probabilities or state cannot be read, or are none; or a backend returned what its
+            contract does not allow.
     """
     started = perf_counter()
     data = spec.data.open()
     rows = split_of(spec.data, spec.split).test
     truth, classes = data.labels[rows], len(spec.data.info.class_names)
-    count = len(conditions(spec.perturbations, spec.unavailable))
+    asked = conditions(spec.perturbations, spec.unavailable)
     sizes = [
         min(BLOCK, len(rows) - start)
         for start in range(0, len(rows), BLOCK)
-        for _ in conditions(spec.perturbations, {*spec.attacks, *spec.unavailable})
+        for _ in conditions(spec.perturbations, spec.attacks)
     ]
     album = Album(rows)
+    lost: dict[str, str] = {}
     with ExitStack() as stack:
         blocks = mean_log_probabilities(spec.members, sizes, classes)
+        attacks = None
         if spec.attacked:
-            victim = _victim(spec, registry, stack)
-            perturbations = named_perturbs(spec.perturbations, registry, spec.attacked[0][0].optimizer.directory)
-            blocks = _with_attacks(spec, blocks, victim, perturbations, data.features[rows], truth, classes, album)
-        predictions = gathered(blocks, truth, rows, classes, count)
+            directory = spec.attacked[0][0].optimizer.directory
+            attacks = _victim(spec, registry, stack), named_perturbs(spec.perturbations, registry, directory)
+        answers = _answers(spec, blocks, attacks, data.features[rows], truth, album, lost)
+        predictions = gathered(answers, truth, rows, classes, len(asked))
+    measured = [condition.perturbation not in lost for condition in asked]
+    predictions = kept(predictions, measured)
+    album.keep(measured)
+    unavailable = {**spec.unavailable, **lost}
     evaluation = EvaluationRow(
         fingerprint="",
-        measures=measures(predictions, spec.perturbations, classes, spec.unavailable),
+        measures=measures(predictions, spec.perturbations, classes, unavailable, spec.attacks),
         seconds=perf_counter() - started,
         environment=host(),
+        unavailable=unavailable,
     )
     return Evaluated(evaluation, predictions, confused(predictions, data.features, classes) | album.arrays())
 
@@ -106,37 +114,45 @@ def _victim(spec: EnsembleSpec, registry: Registry, stack: ExitStack) -> Victim:
     return TestedEnsemble(members)
 
 
-def _with_attacks(
+def _answers(
     spec: EnsembleSpec,
-    kept: Iterator[NDArray[np.float32]],
-    victim: Victim,
-    perturbations: list[NamedPerturb],
+    stored: Iterator[NDArray[np.float32]],
+    attacks: tuple[Victim, list[NamedPerturb]] | None,
     features: NDArray[Any],
     truth: NDArray[np.int64],
-    classes: int,
     album: Album,
+    lost: Lost,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield log-probabilities of each block under each condition: those that are kept, and those under attack."""
+    """Yield log-probabilities of each block under each condition that the ensemble answers under.
+
+    ``stored``: those of its members under all conditions but attacks. Where an attack is ``lost``, all classes are
+    equally likely.
+    """
+    classes = len(spec.data.info.class_names)
     for block, start in enumerate(range(0, len(truth), BLOCK)):
         part = slice(start, start + BLOCK)
-        clean = as_given(features[part])
+        clean, labels = as_given(features[part]), truth[part]
 
-        def seen(
-            values: NDArray[np.float32],
-            images: NDArray[np.float32],
-            *,
-            under: bool,
-            part: slice = part,
-        ) -> NDArray[np.float32]:
-            predictions = read_predictions(values, truth[part], classes, "of the ensemble")
-            album.see(part.start, images, predictions, attacked=under)
-            return values
+        def see(
+            place: int, images: NDArray[np.float32], values: NDArray[np.float32], labels: NDArray[np.int64] = labels
+        ) -> None:
+            album.see(place, images, read_predictions(values, labels, classes, "of the ensemble"))
 
-        yield seen(next(kept), clean, under=False)
-        for named in perturbations:
-            for severity in named.table.severities:
-                if named.table.perturbation not in spec.attacks:
-                    yield seen(next(kept), clean, under=False)
+        values, place = next(stored), 0
+        if not start:
+            see(0, clean, values)
+        yield values
+        for number, table in enumerate(spec.perturbations):
+            for severity in table.severities:
+                if table.perturbation not in spec.attacks:
+                    values = next(stored)
+                if table.perturbation in spec.unavailable:
                     continue
-                images = attacked(clean, truth[part], block, named, severity, victim)
-                yield seen(victim.predict_images(images), images, under=True)
+                place += 1
+                if attacks and table.perturbation in spec.attacks:
+                    victim, named = attacks
+                    images = attacked(clean, labels, block, named[number], severity, victim, lost)
+                    values = equally_likely(len(labels), classes) if images is None else victim.predict_images(images)
+                    if images is not None and not start:
+                        see(place, images, values)
+                yield values

@@ -1,27 +1,24 @@
 """Trained networks on the test rows, clean and perturbed: every network sees the same bits."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain, count, repeat
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import TrialError
-from harness.interfaces import DataKind, Network, Perturb, SweepingPerturb, Victim, implements
-from harness.metrics.catalogue import computed_names, of_predictions
+from harness.interfaces import Network
+from harness.metrics.computed import computed_names, of_predictions
 from harness.metrics.predictions import OF_IMAGES, TOP, Predictions, has_likeliest, of_conditions
-from harness.plugins.perturbations import is_attack
 from harness.rows import Condition, Measure
-from harness.seeding import generator
 from harness.trial.attacks import TestedNetwork
 from harness.trial.gallery import Album
 from harness.trial.inputs import read_only
 from harness.trial.outputs import read_predictions
-from harness.trial.perturbing import Features, check_returned, keywords, kind_of
-from harness.trial.probabilities import Keeper
+from harness.trial.perturbed import NamedPerturb, perturbed
+from harness.trial.probabilities import Keeper, equally_likely
 from harness.trial.robustness import Robustness, conditions
 from harness.trial.scaling import Scaling
 
@@ -30,17 +27,24 @@ BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class NamedPerturb:
-    """A perturbation with what the suite says of it."""
+class Tested:
+    """A network's predictions of the test rows, as `harness.trial.specs.Evaluated.predictions` describes them.
 
-    table: Robustness
-    perturb: Perturb
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Those of the table, as the perturbation takes them."""
+    ``lost``: the perturbations that failed, each with the reason; the predictions have no condition of theirs.
+    """
 
+    predictions: dict[str, NDArray[Any]]
+    lost: dict[str, str]
 
-Attacked = Callable[[Victim], Features]
-"""Makes the images of an attack's severity on a network or an ensemble."""
+    def whole(self) -> dict[str, NDArray[Any]]:
+        """Return the predictions.
+
+        Raises:
+            TrialError: a perturbation failed.
+        """
+        for reason in self.lost.values():
+            raise TrialError(reason)
+        return self.predictions
 
 
 def evaluate(
@@ -54,45 +58,75 @@ def evaluate(
     keepers: Sequence[Keeper] = (),
     albums: Sequence[Album] = (),
     without: Sequence[Collection[str]] = (),
-) -> list[dict[str, NDArray[Any]]]:
-    """Return each network's predictions of the test rows, as `Evaluated.predictions` describes them.
+) -> list[Tested]:
+    """Return each network's predictions of the test rows.
 
     ``features`` are those that the networks were trained on: uint8 images, or float32 vectors. ``scaling``: of vectors
     that are not standardised; perturbations work on them as if they were. Each block of rows is read, and each
     condition's copy of it made, once for all networks; an attack makes one for each network. ``keepers``, one for each
     network or none, get the log-probabilities but for those under attack, block by block, and of each block condition
-    by condition; ``albums`` get what is seen of attacks. ``without``: the perturbations that each network is not tested
-    under; its predictions have no such condition.
+    by condition: equal probabilities where the perturbation failed. ``albums`` get what is seen of attacks.
+    ``without``: the perturbations that each network is not tested under; its predictions have no such condition.
 
     Raises:
-        TrialError: a backend or a perturbation returned what its contract does not allow.
+        TrialError: a backend returned what its contract does not allow.
     """
     tables = [named.table for named in perturbations]
     asked = conditions(tables)
     lacking = without or [frozenset[str]()] * len(networks)
     truth = labels[rows]
     results = [_empty(rows, truth, len(conditions(tables, missing)), classes) for missing in lacking]
+    lost_to_all: dict[str, str] = {}
+    lost: list[dict[str, str]] = [{} for _ in networks]
     for block, start in enumerate(range(0, len(rows), BLOCK)):
         part = slice(start, start + BLOCK)
         places = [count() for _ in networks]
-        for condition, made in zip(
-            asked, _perturbed(features[rows[part]], truth[part], block, perturbations, scaling), strict=True
-        ):
+        copies = perturbed(features[rows[part]], truth[part], block, perturbations, scaling, lost_to_all)
+        for condition, made in zip(asked, copies, strict=True):
             when = _spoken(condition)
-            shared = isinstance(made, np.ndarray)
+            shared = made is None or isinstance(made, np.ndarray)
             for index, (network, result) in enumerate(zip(networks, results, strict=True)):
                 if condition.perturbation in lacking[index]:
                     continue
+                place = next(places[index])
+                images = made(TestedNetwork(network), lost[index]) if callable(made) else made
+                if images is None:
+                    if keepers and shared:
+                        keepers[index].add(equally_likely(len(truth[part]), classes))
+                    continue
                 # All networks share what is not an attack's, and all perturbations the clean rows: none may write.
-                given = read_only(made if isinstance(made, np.ndarray) else made(TestedNetwork(network)))
+                given = read_only(images)
                 returned = network.predict_images(given)
                 predictions = read_predictions(returned, truth[part], classes, when, likeliest=True)
                 if keepers and shared:
                     keepers[index].add(returned)
-                if albums:
-                    albums[index].see(start, given, predictions, attacked=not shared)
-                _fill(result, next(places[index]), part, predictions)
-    return results
+                if albums and not start and (not place or not shared):
+                    albums[index].see(place, given, predictions)
+                _fill(result, place, part, predictions)
+    return [
+        _tested(result, lost_to_all | lost[index], conditions(tables, lacking[index]), albums[index : index + 1])
+        for index, result in enumerate(results)
+    ]
+
+
+def _tested(
+    predictions: dict[str, NDArray[Any]], lost: dict[str, str], asked: Sequence[Condition], albums: Sequence[Album]
+) -> Tested:
+    """Return predictions without the conditions of perturbations that are lost; an album is without them, too."""
+    names = {condition.perturbation for condition in asked}
+    lost = {name: why for name, why in lost.items() if name in names}
+    measured = [condition.perturbation not in lost for condition in asked]
+    for album in albums:
+        album.keep(measured)
+    return Tested(kept(predictions, measured), lost)
+
+
+def kept(predictions: dict[str, NDArray[Any]], measured: Sequence[bool]) -> dict[str, NDArray[Any]]:
+    """Return predictions under the conditions that were measured."""
+    if all(measured):
+        return predictions
+    mask = np.array(measured)
+    return {name: each if name in OF_IMAGES else each[mask] for name, each in predictions.items()}
 
 
 def gathered(
@@ -138,85 +172,21 @@ def measures(
     perturbations: Sequence[Robustness],
     classes: int,
     without: Collection[str] = (),
+    attacks: Collection[str] = (),
 ) -> list[Measure]:
-    """Return the metrics of each condition, but for those of the perturbations that ``without`` names."""
-    pairs = zip(conditions(perturbations, without), of_conditions(predictions, classes), strict=True)
-    names = computed_names("test")
-    return [Measure(*condition, of_predictions(names, under)) for condition, under in pairs]
+    """Return the metrics of each condition, but for those of the perturbations that ``without`` names.
+
+    ``attacks``: the perturbations under which networks have metrics of attacked images, too.
+    """
+    found = of_conditions(predictions, classes)
+    return [
+        Measure(
+            *condition,
+            of_predictions(computed_names("test", attacked=condition.perturbation in attacks), under, found[0]),
+        )
+        for condition, under in zip(conditions(perturbations, without), found, strict=True)
+    ]
 
 
 def _spoken(condition: Condition) -> str:
     return f"under {condition.perturbation or 'no perturbation'} at severity {condition.severity}"
-
-
-def as_given(features: NDArray[Any]) -> Features:
-    """Return rows as networks are given them: images in [0, 1]."""
-    given = features.astype(np.float32)
-    if kind_of(features) == "image":
-        given /= np.float32(255)
-    return given
-
-
-def _perturbed(
-    features: NDArray[Any],
-    labels: NDArray[np.int64],
-    block: int,
-    perturbations: Sequence[NamedPerturb],
-    scaling: Scaling | None,
-) -> Iterator[Features | Attacked]:
-    """Yield the block's rows, as networks are given them, under each of `conditions`, or what makes them."""
-    kind, given = kind_of(features), as_given(features)
-    yield given
-    clean = scaling.standardised(given) if scaling else given
-    for named in perturbations:
-        if is_attack(named.perturb):
-            for severity in named.table.severities:
-                yield partial(attacked, clean, labels, block, named, severity)
-            continue
-        for severity, perturbed in _severities(clean, block, named, kind):
-            check_returned(perturbed, clean, kind, f"perturbation {named.table.perturbation!r} at severity {severity}")
-            yield scaling.moved(given, clean, perturbed) if scaling else perturbed
-
-
-def attacked(
-    clean: Features, labels: NDArray[np.int64], block: int, named: NamedPerturb, severity: float, victim: Victim
-) -> Features:
-    """Return the images of an attack on a network or an ensemble; every one is attacked with the same draws.
-
-    Raises:
-        TrialError: the attack or the network returned what its contract does not allow.
-    """
-    name, seed = named.table.perturbation, named.table.seed
-    about = {"victim": victim, "labels": labels.copy()} | dict(named.options)
-    perturbed = named.perturb(clean.copy(), severity, generator(seed, name, block), **about)
-    check_returned(perturbed, clean, "image", f"perturbation {name!r} at severity {severity}")
-    return perturbed
-
-
-def _severities(clean: Features, block: int, named: NamedPerturb, kind: DataKind) -> Iterator[tuple[float, Any]]:
-    """Yield each severity with its rows; all share their draws, because each starts from the block's generator.
-
-    Raises:
-        TrialError: a sweep has more results than severities, or fewer.
-    """
-    table = named.table
-    perturb: object = named.perturb
-    name, severities, about = table.perturbation, tuple(table.severities), keywords(kind) | dict(named.options)
-    if not implements(perturb, SweepingPerturb):
-        for severity in severities:
-            yield severity, named.perturb(clean.copy(), severity, generator(table.seed, name, block), **about)
-        return
-    # A copy here too: a sweep that writes into its input would harm the perturbations after it.
-    swept = perturb.sweep(clean.copy(), severities, generator(table.seed, name, block), **about)
-    missing = object()
-    for position, perturbed in enumerate(chain(swept, repeat(missing))):
-        done = position == len(severities)
-        if done and perturbed is missing:
-            return
-        if done or perturbed is missing:
-            msg = (
-                f"perturbation {name!r}: its sweep over the severities {list(severities)} yielded "
-                f"{f'more than {position}' if done else position}; the contract says one for each"
-            )
-            raise TrialError(msg)
-        yield severities[position], perturbed

@@ -1,5 +1,6 @@
 """What a run keeps to be looked at: its classes in images and numbers, and images of what a network confuses."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,23 +75,20 @@ class Album:
     def __init__(self, rows: NDArray[np.int64]) -> None:
         self._rows = rows
         self._chosen: NDArray[np.intp] = np.empty(0, dtype=np.intp)
-        self._seen: list[tuple[NDArray[np.uint8], Predictions]] = []
-        self._count = 0
-        self._conditions = [0]
+        self._seen: dict[int, tuple[NDArray[np.uint8], Predictions]] = {}
 
-    def see(self, start: int, images: NDArray[np.float32], predictions: Predictions, *, attacked: bool) -> None:
-        """Take what it needs of a block that begins at test row ``start``; of each, the clean images come first."""
-        if start:
-            return
-        if not self._seen:
+    def see(self, place: int, images: NDArray[np.float32], predictions: Predictions) -> None:
+        """Take what it needs of the first test rows, at a place among the conditions; 0, the clean images, is first."""
+        if not place:
             right = np.flatnonzero(predictions.correct)
             _, first = np.unique(predictions.labels[right], return_index=True)
             self._chosen = right[first[:ATTACKED]]
-        elif attacked:
-            self._conditions.append(self._count)
-        if attacked or not self._seen:
-            self._seen.append((np.rint(images[self._chosen] * 255).astype(np.uint8), predictions))
-        self._count += 1
+        self._seen[place] = np.rint(images[self._chosen] * 255).astype(np.uint8), predictions
+
+    def keep(self, measured: Sequence[bool]) -> None:
+        """Leave out the conditions that were not ``measured`` after all: the places of the others move up."""
+        places = np.cumsum(measured) - 1
+        self._seen = {int(places[place]): seen for place, seen in self._seen.items() if measured[place]}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what was seen, nothing where there was no attack.
@@ -104,8 +102,8 @@ class Album:
             return {}
         return {
             "attacked_rows": self._rows[self._chosen],
-            "attacked_conditions": np.array(self._conditions, dtype=np.int64),
-            "attacked_images": np.stack([images for images, _ in self._seen]),
-            "attacked_predicted": np.stack([seen.predicted[self._chosen] for _, seen in self._seen]),
-            "attacked_confidence": np.stack([seen.confidence[self._chosen] for _, seen in self._seen]),
+            "attacked_conditions": np.array(list(self._seen), dtype=np.int64),
+            "attacked_images": np.stack([images for images, _ in self._seen.values()]),
+            "attacked_predicted": np.stack([seen.predicted[self._chosen] for _, seen in self._seen.values()]),
+            "attacked_confidence": np.stack([seen.confidence[self._chosen] for _, seen in self._seen.values()]),
         }

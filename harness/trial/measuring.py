@@ -35,7 +35,7 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
         albums = [Album(split.test) for _ in networks]
         without = [trial.unavailable for trial, *_ in spec.trials]
         about = (split.test, first.network.classes, perturbations, inputs.scaling)
-        predicted = evaluate(networks, data.features, data.labels, *about, keepers, albums, without)
+        tested = evaluate(networks, data.features, data.labels, *about, keepers, albums, without)
         for keeper in keepers:
             keeper.finish()
         seconds = (perf_counter() - started) / len(networks)
@@ -43,14 +43,21 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
             Evaluated(
                 EvaluationRow(
                     fingerprint="",
-                    measures=measures(predictions, spec.perturbations, first.network.classes, trial.unavailable),
+                    measures=measures(
+                        one.predictions,
+                        spec.perturbations,
+                        first.network.classes,
+                        {*trial.unavailable, *one.lost},
+                        spec.attacks,
+                    ),
                     seconds=seconds,
                     environment=environment_of(trial, registry),
+                    unavailable={**trial.unavailable, **one.lost},
                 ),
-                predictions,
-                confused(predictions, data.features, first.network.classes) | album.arrays(),
+                one.predictions,
+                confused(one.predictions, data.features, first.network.classes) | album.arrays(),
             )
-            for predictions, album, (trial, *_) in zip(predicted, albums, spec.trials, strict=True)
+            for one, album, (trial, *_) in zip(tested, albums, spec.trials, strict=True)
         ]
 
 

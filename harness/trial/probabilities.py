@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from math import log
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, BinaryIO
@@ -67,6 +68,11 @@ class Keeper:
                 file.close()
             if self._temporary is not None:
                 self._temporary.unlink(missing_ok=True)
+
+
+def equally_likely(rows: int, classes: int) -> NDArray[np.float32]:
+    """Return log-probabilities (rows, classes) of a network that knows nothing: in the place of those that are lost."""
+    return np.full((rows, classes), -log(classes), dtype=np.float32)
 
 
 def mean_log_probabilities(paths: Sequence[Path], rows: Sequence[int], classes: int) -> Iterator[NDArray[np.float32]]:

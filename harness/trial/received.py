@@ -3,7 +3,8 @@
 The jobs verify what a plugin returns; a plugin has the run of their process all the same, and may have changed them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from math import isfinite
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets.info import DatasetInfo
-from harness.errors import TrialError, printable, shown
-from harness.metrics.catalogue import Rows, computed_names
+from harness.errors import REASON_LIMIT, TrialError, printable, shown
+from harness.metrics.catalogue import Rows
+from harness.metrics.computed import computed_names
 from harness.metrics.predictions import TOP, has_likeliest
 from harness.rows import EpochRecord, EvaluationRow, Measure, TrialMetrics
 from harness.trial.ensemble import EnsembleSpec
@@ -88,25 +90,36 @@ def _trained(result: Any, spec: TrialSpec) -> Trained:
 def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated]:
     _require(type(result) is list and len(result) == len(spec.trials), "a result for each trial", result)
     for measured, (trial, *_) in zip(result, spec.trials, strict=True):
-        asked = conditions(spec.perturbations, trial.unavailable)
-        _measured(measured, trial.data.info, [each.perturbation in spec.attacks for each in asked], test_rows)
+        _measured(measured, trial.data.info, spec, trial.unavailable, test_rows)
     return result  # type: ignore[no-any-return] # as was verified
 
 
 def _answered(result: Any, spec: EnsembleSpec, test_rows: int) -> Evaluated:
-    asked = conditions(spec.perturbations, spec.unavailable)
-    return _measured(result, spec.data.info, [each.perturbation in spec.attacks for each in asked], test_rows)
+    return _measured(result, spec.data.info, spec, spec.unavailable, test_rows)
 
 
-def _measured(measured: Any, info: DatasetInfo, attacked: list[bool], test_rows: int) -> Evaluated:
-    """Require what one network or ensemble was measured to; ``attacked``: whether each condition is an attack's."""
+def _measured(
+    measured: Any,
+    info: DatasetInfo,
+    spec: EvaluationSpec | EnsembleSpec,
+    unavailable: Mapping[str, str],
+    test_rows: int,
+) -> Evaluated:
+    """Require what one network or ensemble was measured to.
+
+    ``unavailable``: the perturbations that it was not to be measured under; others may have failed.
+    """
     row: Any = measured.evaluation if type(measured) is Evaluated else None
     _require(type(row) is EvaluationRow, "a result", measured)
-    count, classes = len(attacked), len(info.class_names)
+    _lost(row.unavailable, unavailable, {each.perturbation for each in spec.perturbations})
+    asked = conditions(spec.perturbations, row.unavailable)
+    attacked = [each.perturbation in spec.attacks for each in asked]
+    count, classes = len(asked), len(info.class_names)
     _require(type(row.measures) is list and len(row.measures) == count, "measures", row.measures)
-    for measure in row.measures:
+    for measure, condition, under in zip(row.measures, asked, attacked, strict=True):
         _fields(measure, Measure)
-        _computed(measure, "test")
+        _require(measure.condition == condition, "the condition that was asked for", measure.condition)
+        _computed(measure, "test", attacked=under)
     table = (count, test_rows)
     arrays: dict[str, tuple[Any, Shape, float, float]] = {
         "rows": (np.int64, (test_rows,), 0, info.rows - 1),
@@ -125,6 +138,13 @@ def _measured(measured: Any, info: DatasetInfo, attacked: list[bool], test_rows:
     _require(_real(row.seconds), "seconds", row.seconds)
     _facts(row.environment)
     return measured  # type: ignore[no-any-return] # as was verified
+
+
+def _lost(lost: Any, unavailable: Mapping[str, str], asked: AbstractSet[str]) -> None:
+    """Require the reasons for which perturbations have no measures, those that were known among them."""
+    _require(type(lost) is dict and unavailable.items() <= lost.items() and lost.keys() <= asked, "reasons", lost)
+    for reason in lost.values():
+        _require(type(reason) is str and 0 < len(reason) <= REASON_LIMIT and reason.isprintable(), "a reason", reason)
 
 
 def _examples(examples: Any, info: DatasetInfo, attacked: list[bool]) -> None:
@@ -171,9 +191,9 @@ def _real(value: object) -> bool:
     return type(value) in {int, float} and isfinite(value)  # type: ignore[arg-type] # a number, by its type
 
 
-def _computed(record: TrialMetrics | Measure, rows: Rows) -> None:
+def _computed(record: TrialMetrics | Measure, rows: Rows, *, attacked: bool = False) -> None:
     """Require the values of the catalogue's metrics of some rows, finite or None."""
-    names = computed_names(rows)
+    names = computed_names(rows, attacked=attacked)
     _require(type(record.values) is dict and list(record.values) == names, f"the metrics {names}", record.values)
     for name, value in record.values.items():
         _require(value is None or _real(value), name, value)

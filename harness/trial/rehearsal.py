@@ -67,8 +67,8 @@ def rehearse(spec: RehearsalSpec, registry: Registry, _report: Report) -> Rehear
             trained = fit(network, trial, few, data.labels, _unreported, augmenter=augmenter)
             perturbs = named_perturbs(spec.perturbations, registry, trial.optimizer.directory)
             about = (few.test, trial.network.classes, perturbs, inputs.scaling)
-            predictions = evaluate([network], data.features, data.labels, *about, without=[trial.unavailable])
-            measures(predictions[0], spec.perturbations, trial.network.classes, trial.unavailable)
+            (tested,) = evaluate([network], data.features, data.labels, *about, without=[trial.unavailable])
+            measures(tested.whole(), spec.perturbations, trial.network.classes, trial.unavailable)
         finally:
             network.close()
     return Rehearsed(trained.metrics.seconds / rows, anonymous_bytes(), host()["processor"])

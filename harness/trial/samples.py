@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.plugins.loading import Registry
-from harness.trial.evaluation import evaluate
 from harness.trial.jobs import named_perturbs, refuse_edited
-from harness.trial.robustness import Robustness
+from harness.trial.perturbed import perturbed
+from harness.trial.robustness import Robustness, conditions
 from harness.trial.tasks import Report
 
 
@@ -30,30 +29,22 @@ class SampleSpec:
         return self
 
 
-class _Onlooker:
-    """A network that keeps what it is shown, and takes every class for equally likely."""
-
-    def __init__(self, classes: int) -> None:
-        self._classes = classes
-        self.seen: list[NDArray[np.float32]] = []
-
-    def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        self.seen.append(np.array(images))
-        return np.full((len(images), self._classes), -np.log(self._classes), dtype=np.float32)
-
-
-def perturb_samples(spec: SampleSpec, registry: Registry, _report: Report) -> NDArray[np.uint8]:
+def perturb_samples(spec: SampleSpec, registry: Registry, _report: Report) -> tuple[NDArray[np.uint8], list[str]]:
     """Return the images under each of the conditions, (conditions, classes, *shape), the clean ones first: a job.
 
-    They are perturbed as test images are; another image of the same class gets other draws.
+    They are perturbed as test images are; another image of the same class gets other draws. Also return the names of
+    the perturbations that failed, which have no images.
 
     Raises:
-        TrialError: a perturbation returns what its contract does not allow, or was edited.
+        TrialError: a perturbation was edited.
     """
     perturbations = named_perturbs(spec.perturbations, registry, spec.directory)
     refuse_edited(spec.components, registry)
-    count = len(spec.glyphs)
-    onlooker: Any = _Onlooker(max(2, count))
-    every = np.arange(count)
-    evaluate([onlooker], spec.glyphs, every, every, max(2, count), perturbations)
-    return np.stack([np.rint(255 * images).astype(np.uint8) for images in onlooker.seen])
+    lost: dict[str, str] = {}
+    copies = perturbed(spec.glyphs, np.arange(len(spec.glyphs)), 0, perturbations, None, lost)
+    images = [  # each is rounded before the next is made: a perturbation may write into what it has returned
+        (condition.perturbation, np.rint(255 * copy).astype(np.uint8))
+        for condition, copy in zip(conditions(spec.perturbations), copies, strict=True)
+        if isinstance(copy, np.ndarray)
+    ]
+    return np.stack([image for name, image in images if name not in lost]), list(lost)

@@ -11,7 +11,7 @@ from harness import metrics
 from harness.datasets.splits import Split
 from harness.errors import TrialError
 from harness.interfaces import BatchTraining, EpochStats, Network, State, implements
-from harness.metrics.catalogue import computed_names, of_predictions
+from harness.metrics.computed import computed_names, of_predictions
 from harness.metrics.predictions import Predictions
 from harness.rows import EpochRecord, TrialMetrics
 from harness.seeding import epoch_order

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE, Metric
-from harness.metrics.quantities import Quantity
+from harness.metrics.quantities import BY_FAMILY, Quantity
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import ExperimentRows
 from harness.results.inference import values_of
@@ -16,12 +16,11 @@ from harness.results.leaderboard.rankings import many
 from harness.results.results import Results
 from harness.results.tables.model import Column, Marked, Table, Unavailable
 from harness.results.tables.notes import brief
-from harness.rows import ADVERSARIAL, ALL, Condition
+from harness.rows import ADVERSARIAL, ALL, Condition, by_family
 
 FAMILIES = "-families"
 """What a key ends with where the columns are means over the perturbations of a family."""
 _MEANS = ("mean_corruption_error", "relative_mean_corruption_error")
-_OTHER = "other"
 Cell = Statistic | Marked | Unavailable | None
 _Cell = Callable[[ExperimentRows, Sequence[str]], Cell]
 
@@ -45,14 +44,14 @@ def _corruption_errors(results: Results, asked: Sequence[str]) -> list[Table]:
         return []
 
     def cell(one: ExperimentRows, names: Sequence[str]) -> Cell:
-        quantities = [Quantity("corruption_error", (Condition(name, ALL),)) for name in names]
-        value = _mean(one, names, quantities)
-        return _judged(results, one, value, *quantities) if len(names) == 1 and isinstance(value, Statistic) else value
+        conditions = tuple(Condition(name, ALL) for name in names)
+        value = _mean(one, names, [Quantity(BY_FAMILY, (condition,)) for condition in conditions])
+        return _judged(results, one, value, Quantity(BY_FAMILY, conditions)) if isinstance(value, Statistic) else value
 
     note = brief(
         notes.unmeasured(results),
-        notes.unavailable(results, asked),
         notes.corruptions(results),
+        notes.unavailable(results, asked),
         _legend(results),
     )
     means = [CATALOGUE[name] for name in _MEANS]
@@ -60,7 +59,7 @@ def _corruption_errors(results: Results, asked: Sequence[str]) -> list[Table]:
 
 
 def _judged(results: Results, one: ExperimentRows, value: Statistic | None, quantity: Quantity) -> Cell:
-    """Return a corruption error with its interval, and the mark of its difference to the baseline's 100."""
+    """Return a corruption error, or a mean of some, with its interval and the mark of its difference to 100."""
     base = results.baseline
     if value is None or base is None or base is one:
         return value and Marked(value, None, None, brief=True)
@@ -104,9 +103,7 @@ def _both(
 ) -> list[Table]:
     """Return a table with a column for each perturbation; before it, of many, one with a column for each family."""
     each = {name: [name] for name in names}
-    families: dict[str, list[str]] = {}
-    for name in names:
-        families.setdefault(results.families.get(name, _OTHER), []).append(name)
+    families = by_family(names, results.families)
     made = [_table(results, key, f"{title} by perturbation", each, cell, note, means)]
     if many(results) and 1 < len(families) < len(names):
         # A mean over fewer perturbations than a family has is none of that family.
@@ -149,7 +146,7 @@ def _table(
 
 
 def _attacked(results: Results, attacks: Sequence[str]) -> Table:
-    """Return the accuracies under each attack: severities are distances in units of the pixels' range."""
+    """Return robust accuracies under each attack: severities are distances in units of the pixels' range."""
     conditions = [condition for name in attacks for condition in _noisy(results, name)]
     columns = [Column("experiment", "Experiment"), Column("clean", "Clean", Kind.percent)]
     columns += [Column(_key(each), f"{each.perturbation} {each.severity:g}", Kind.percent) for each in conditions]
@@ -160,14 +157,27 @@ def _attacked(results: Results, attacks: Sequence[str]) -> Table:
         line: dict[str, Any] = {"experiment": one.name, "clean": one.statistic("test_accuracy")}
         for each in conditions:
             why = one.unavailable.get(each.perturbation or "")
-            line[_key(each)] = Unavailable(why) if why else one.statistic("test_accuracy", each)
+            line[_key(each)] = Unavailable(why) if why else _robust(results, one, each)
         lines.append(line)
     note = brief(
         notes.unavailable(results, attacks),
-        "The attacked images differ between networks.",
-        "The attacks give upper bounds: a stronger one may find more.",
+        _legend(results),
+        "Right as it is and under the attack: an upper bound, as a stronger attack may find more.",
     )
     return Table("robust-accuracy", f"Robust accuracy % under attack, by ε · {results.data}", columns, lines, note)
+
+
+def _robust(results: Results, one: ExperimentRows, condition: Condition) -> Cell:
+    """Return a robust accuracy with its interval, and the mark of its difference to the baseline's."""
+    value = one.statistic("robust_accuracy", condition)
+    if value is None:
+        return None
+    level = results.analysis("robust_accuracy", (condition,)).level(one.name)
+    ends = None if level is None or level.low is None or level.high is None else (level.low, level.high)
+    base = results.baseline
+    found = None if base is None or base is one else results.over(one, base, "robust_accuracy", (condition,))
+    p, p_holm = (found.pair.p, found.pair.p_holm) if found and found.pair else (None, None)
+    return Marked(value, ends, found.mark if found else None, brief=True, p=p, p_holm=p_holm)
 
 
 def _key(condition: Condition) -> str:
