@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,20 @@ RawOption = Annotated[
     bool,
     typer.Option("--raw", help="Do not escape names and titles: Markdown, LaTeX and formulas in them take effect."),
 ]
+ColumnsOption = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="NAME", help="Only this column, by heading or JSON's key. Repeatable, in order."),
+]
+RowsOption = Annotated[
+    list[str] | None,
+    typer.Option("--row", metavar="NAME", help="Only the rows of this name or glob: 'M1*'. Repeatable."),
+]
+CaptionOption = Annotated[
+    str | None, typer.Option("--caption", metavar="LATEX", help="The caption of a LaTeX table, instead of its title.")
+]
+LabelOption = Annotated[
+    str | None, typer.Option("--label", metavar="NAME", help="The label of a LaTeX table. Default: tab:TABLE.")
+]
 
 
 def room() -> int | None:
@@ -54,71 +69,80 @@ def room() -> int | None:
     return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def show(
-    tables: Sequence[Table],
-    form: Format,
-    chosen: Sequence[str] | None,
-    *,
-    of: str,
-    brief: Sequence[str] = (),
-    raw: bool = False,
-) -> None:
-    """Print tables: those with the ``chosen`` keys, or all.
+@dataclass(frozen=True)
+class Choice:
+    """What of some tables is printed, and how: a command's options of these names."""
 
-    Without a choice, a terminal shows the ``brief`` ones, if there are any, and CSV shows the first of the others.
-    ``of`` says what the tables are of, for the message about an unknown key. ``raw``: texts are not escaped.
+    tables: Sequence[str] | None = None
+    columns: Sequence[str] | None = None
+    rows: Sequence[str] | None = None
+    raw: bool = False
+    caption: str | None = None
+    label: str | None = None
+
+    def of(self, tables: Sequence[Table], form: Format, *, of: str, brief: Sequence[str] = ()) -> list[Table]:
+        """Return what is printed of tables.
+
+        Without a choice, a terminal shows the ``brief`` ones, if there are any, and CSV shows the first of the others.
+        ``of`` says what the tables are of, for the message about an unknown key.
+
+        Raises:
+            HarnessError: nothing has a chosen name, or an option does not go with the format.
+        """
+        from harness.errors import HarnessError, as_typed, nearest
+        from harness.results.tables import only
+
+        self._check(form)
+        known = [table.key for table in tables]
+        for key in self.tables or ():
+            if key not in {*known, ALL}:
+                msg = f"--table {as_typed(key, 80)}: no such table in {of}. {nearest(key, known)}"
+                raise HarnessError(msg)
+        wanted = known if not self.tables or ALL in self.tables else self.tables
+        if not self.tables and form is Format.csv:
+            wanted = next(([key] for key in known if key not in brief), known[:1])
+        elif not self.tables and form is Format.terminal and brief:
+            wanted = brief
+        shown = only([table for table in tables if table.key in wanted], self.columns or (), self.rows or ())
+        if len(shown) > 1 and {self.caption, self.label} != {None}:
+            keys = ", ".join(table.key for table in shown)
+            msg = f"--caption and --label: are of one table, and here are {keys}. Add -t NAME"
+            raise HarnessError(msg)
+        return shown
+
+    def _check(self, form: Format) -> None:
+        from harness.errors import HarnessError
+
+        if self.raw and form in _NEVER_RAW:
+            msg = f"--raw: does not go with -f {form.value}: {_NEVER_RAW[form]}"
+            raise HarnessError(msg)
+        for name, value in (("caption", self.caption), ("label", self.label)):
+            if value is not None and form is not Format.latex:
+                msg = f"--{name}: does not go with -f {form.value}: only LaTeX has one. Add -f latex"
+                raise HarnessError(msg)
+
+
+def show(tables: Sequence[Table], form: Format, choice: Choice, *, of: str, brief: Sequence[str] = ()) -> None:
+    """Print what is chosen of tables, as `Choice.of` says.
 
     Raises:
-        HarnessError: no table has a chosen key, or the format is never raw.
+        HarnessError: as there.
     """
-    from harness.results.tables import by_key, render_all
+    from harness.results.tables import Float, by_key, render_all
 
-    shown = chosen_of(tables, form, chosen, of=of, brief=brief, raw=raw)
+    shown = choice.of(tables, form, of=of, brief=brief)
     if form is Format.json:
         from harness.cli.documents.document import SCHEMA_VERSION, emit
 
         emit({"schema_version": SCHEMA_VERSION, **by_key(shown)})
         return
-    typer.echo(render_all(shown, form.value, room=room(), raw=raw))
+    around = Float(choice.caption, choice.label)
+    typer.echo(render_all(shown, form.value, room=room(), raw=choice.raw, around=around))
     keys = [table.key for table in shown]
     others = [table.key for table in tables if table.key not in keys]
-    if not chosen and form is Format.csv and others:
-        note = (
-            f"CSV holds one table, here {shown[0].key}. -t NAME gives another: {', '.join(others)}. -t {ALL} gives all"
-        )
-        typer.echo(note, err=True)
-
-
-def chosen_of(
-    tables: Sequence[Table],
-    form: Format,
-    chosen: Sequence[str] | None,
-    *,
-    of: str,
-    brief: Sequence[str] = (),
-    raw: bool = False,
-) -> list[Table]:
-    """Return the tables that `show` prints.
-
-    Raises:
-        HarnessError: no table has a chosen key, or the format is never raw.
-    """
-    from harness.errors import HarnessError, as_typed, nearest
-
-    if raw and form in _NEVER_RAW:
-        msg = f"--raw: does not go with -f {form.value}: {_NEVER_RAW[form]}"
-        raise HarnessError(msg)
-    known = [table.key for table in tables]
-    for key in chosen or ():
-        if key not in {*known, ALL}:
-            msg = f"--table {as_typed(key, 80)}: no such table in {of}. {nearest(key, known)}"
-            raise HarnessError(msg)
-    wanted = known if not chosen or ALL in chosen else chosen
-    if not chosen and form is Format.csv:
-        wanted = next(([key] for key in known if key not in brief), known[:1])
-    elif not chosen and form is Format.terminal and brief:
-        wanted = brief
-    return [table for table in tables if table.key in wanted]
+    if not choice.tables and form is Format.csv and others:
+        other = f"-t NAME gives another: {', '.join(others)}. -t {ALL} gives all"
+        typer.echo(f"CSV holds one table, here {', '.join(keys)}. {other}", err=True)
 
 
 def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequence[str] = ()) -> None:

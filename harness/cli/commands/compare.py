@@ -9,7 +9,18 @@ import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.ending import gate_code
-from harness.cli.tables import Format, FormatOption, RawOption, TableOption, chosen_of, show
+from harness.cli.tables import (
+    CaptionOption,
+    Choice,
+    ColumnsOption,
+    Format,
+    FormatOption,
+    LabelOption,
+    RawOption,
+    RowsOption,
+    TableOption,
+    show,
+)
 
 if TYPE_CHECKING:
     from harness.results.compare import Comparison
@@ -24,6 +35,10 @@ def compare(
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     chosen: TableOption = None,
+    columns: ColumnsOption = None,
+    rows: RowsOption = None,
+    caption: CaptionOption = None,
+    label: LabelOption = None,
     raw: RawOption = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help='Also write an HTML page. Needs the extra "report".')
@@ -56,17 +71,18 @@ def compare(
     if require_verdict and not fail_on:
         msg = "--require-verdict: has no effect without --fail-on"
         raise HarnessError(msg)
+    choice = Choice(chosen, columns, rows, raw, caption, label)
     limits = [limit(text) for text in fail_on or ()]
     shown, lines, broken, unclear = [], [], [], []
     pages: dict[Path, Comparison] = {}
     by_label: dict[str, Comparison] = {}
     pairs, missing = _pairs(first, second)
-    for label, one, other in pairs:
-        before = f"{label}: " if label else ""
-        comparison = by_label[label] = compared(one, other)
-        shown += [of_dataset(label, table) if label else table for table in tables(comparison)]
+    for member, one, other in pairs:
+        before = f"{member}: " if member else ""
+        comparison = by_label[member] = compared(one, other)
+        shown += [of_dataset(member, table) if member else table for table in tables(comparison)]
         if html:
-            page = html.with_name(f"{html.stem}-{one.directory.name}{html.suffix}") if label else html
+            page = html.with_name(f"{html.stem}-{one.directory.name}{html.suffix}") if member else html
             pages[page] = comparison
         lines.append(before + spoken(comparison))
         broken += [before + text for text in violations(comparison, limits)]
@@ -77,10 +93,10 @@ def compare(
         from harness.cli.documents.document import emit
         from harness.cli.documents.judging import CompareDocument, table_documents
 
-        kept = chosen_of(shown, format, chosen, of="this comparison", raw=raw)
+        kept = choice.of(shown, format, of="this comparison")
         emit(CompareDocument.of(by_label, missing, limits, table_documents(kept)))
     else:
-        show(shown, format, chosen, of="this comparison", brief=brief, raw=raw)
+        show(shown, format, choice, of="this comparison", brief=brief)
     for page, comparison in pages.items():
         from harness.report import render_comparison, write_page
 

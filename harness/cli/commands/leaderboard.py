@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.tables import Format, FormatOption, RawOption, TableOption, show
+from harness.cli.tables import (
+    CaptionOption,
+    Choice,
+    ColumnsOption,
+    Format,
+    FormatOption,
+    LabelOption,
+    RawOption,
+    RowsOption,
+    TableOption,
+    show,
+)
 
 if TYPE_CHECKING:
     from harness.results.datasets import SeveralResults
@@ -32,6 +43,10 @@ def leaderboard(
             "--by", metavar="METRIC", help=r"Order the overview by it. The suite's \[leaderboard] by otherwise."
         ),
     ] = None,
+    columns: ColumnsOption = None,
+    rows: RowsOption = None,
+    caption: CaptionOption = None,
+    label: LabelOption = None,
     raw: RawOption = False,
 ) -> None:
     """Show a run's leaderboards and other tables.
@@ -51,15 +66,16 @@ def leaderboard(
     if per_class is not None and tables:
         msg = "--per-class: does not go with --table: it shows its one table instead of the others"
         raise HarnessError(msg)
+    choice = Choice(tables, columns, rows, raw, caption, label)
     detailed = bool(tables) or format is Format.json
     if several := read_several(run):
         results = SeveralResults.of(run, several, by)
         if per_class is None:
             found = tables_over(results, detailed=detailed)
             keys = [table.key for table in found if in_brief(table.key)] if format is Format.terminal else []
-            show(found, format, tables, of="these runs", brief=keys, raw=raw)
+            show(found, format, choice, of="these runs", brief=keys)
             return
-        show(_per_class(results, per_class), format, tables, of="these runs", raw=raw)
+        show(_per_class(results, per_class), format, choice, of="these runs")
         return
     opened = Run.open(run)
     of_one = ordered_by(Results.of(opened), by)
@@ -67,7 +83,7 @@ def leaderboard(
     if per_class is None and detailed:  # they have a line for each pair of experiments
         found += differences(of_one)
     brief = summaries(of_one, found) if format is Format.terminal and per_class is None else ()
-    show(found, format, tables, of="this run", brief=brief, raw=raw)
+    show(found, format, choice, of="this run", brief=brief)
 
 
 def _per_class(several: SeveralResults, name: str) -> list[Table]:

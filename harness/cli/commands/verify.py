@@ -9,7 +9,18 @@ import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.printing import say
-from harness.cli.tables import Format, FormatOption, RawOption, TableOption, chosen_of, show
+from harness.cli.tables import (
+    CaptionOption,
+    Choice,
+    ColumnsOption,
+    Format,
+    FormatOption,
+    LabelOption,
+    RawOption,
+    RowsOption,
+    TableOption,
+    show,
+)
 
 if TYPE_CHECKING:
     from harness.results.results import Results
@@ -20,6 +31,10 @@ def verify(
     *,
     format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
     chosen: TableOption = None,
+    columns: ColumnsOption = None,
+    rows: RowsOption = None,
+    caption: CaptionOption = None,
+    label: LabelOption = None,
     raw: RawOption = False,
     missed: Annotated[bool, typer.Option("--missed", help="Show only the expectations that are missed.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 3 if a relation is undecided, too.")] = False,
@@ -39,37 +54,38 @@ def verify(
     from harness.results.verify.verification import verify as judge
     from harness.store import Run, read_several
 
+    choice = Choice(chosen, columns, rows, raw, caption, label)
     several = read_several(run)
     of_several = SeveralResults.of(run, several) if several else None
     each = of_several.results if of_several else {"": Results.of(Run.open(run))}
     shown, lines, unmet = [], [], False
     verified: list[tuple[str, Results, list[str]]] = []
-    for label, results in each.items():
-        before = f"{label}: " if label else ""
+    for member, results in each.items():
+        before = f"{member}: " if member else ""
         verification = judge(results)
         if not verification.figures and not verification.claims:
             lines.append(f"{before}{results.title}: nothing to verify, because the suite has no [[expect]]")
-            verified.append((label, results, []))
+            verified.append((member, results, []))
             continue
         found = tables(only_missed(verification) if missed else verification, results.title, results.data)
-        shown += [of_dataset(label, one) if label else one for one in found]
+        shown += [of_dataset(member, one) if member else one for one in found]
         lacking = named(verification.missing)
-        verified.append((label, results, lacking))
+        verified.append((member, results, lacking))
         lines += [f"{before}missing: {line}" for line in lacking]
         lines.append(before + spoken(verification))
         unmet |= bool(verification.missed or verification.unfinished or (strict and verification.undecided))
-    for label, reason in of_several.missing.items() if of_several else ():
-        lines.append(f"{label}: cannot be verified: {reason}")
+    for member, reason in of_several.missing.items() if of_several else ():
+        lines.append(f"{member}: cannot be verified: {reason}")
         unmet = True
     if format is Format.json:
         from harness.cli.documents.document import emit
         from harness.cli.documents.judging import VerifyDocument, table_documents
 
-        kept = table_documents(chosen_of(shown, format, chosen if shown else None, of="this verification", raw=raw))
+        kept = table_documents(choice.of(shown, format, of="this verification") if shown else [])
         reasons = of_several.missing if of_several else {}
         emit(VerifyDocument.of(verified, reasons, kept, met=not unmet, missed=missed))
     elif shown:
-        show(shown, format, chosen, of="this verification", raw=raw)
+        show(shown, format, choice, of="this verification")
     for line in lines:
         say(line, err=True)
     if unmet:

@@ -12,7 +12,17 @@ _LATEX = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "±": r"$\pm$", "≥": r"$\geq$",
     "≤": r"$\leq$", "×": r"$\times$", "Δ": r"$\Delta$", "σ": r"$\sigma$", "–": "--", "−": "$-$", "·": r"$\cdot$",
     "▲": r"$\bigtriangleup$", "▼": r"$\bigtriangledown$", "≈": r"$\approx$", "…": r"\ldots{}",
+    "|": r"\textbar{}", "∞": r"$\infty$", "ε": r"$\epsilon$", "→": r"$\to$", "‖": r"$\|$", "₂": "$_2$", "²": "$^2$",
+    "√": r"$\surd$",
 }  # fmt: skip
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ζ": "zeta", "η": "eta", "θ": "theta", "κ": "kappa",
+    "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "τ": "tau", "φ": "phi", "χ": "chi",
+    "ψ": "psi", "ω": "omega", "Σ": "Sigma", "Ω": "Omega",
+}  # fmt: skip
+_LATEX |= {letter: f"$\\{name}$" for letter, name in _GREEK.items()}
+_LATEX_JOINED = re.compile(r"--|\?`|!`|<<|>>|,,")
+"""What TeX's fonts draw as one sign."""
 _MARKDOWN = re.compile(r"[\\|`*~]|(?<!\w)_|_(?!\w)|\](?=[(\[:])")
 """What would be read as a column's end, code, emphasis, or a link; an underscore within a word is none."""
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -49,12 +59,15 @@ def markdown(text: str) -> str:
 
 
 def latex(text: str) -> str:
-    r"""Return a text as LaTeX shows it.
+    r"""Return a text as LaTeX shows it, also where a line of a table begins with it.
 
-    >>> print(latex("50 % ± 1"))
-    50 \% $\pm$ 1
+    >>> print(latex("50 % ± 1"), latex("[a|b--c]"))
+    50 \% $\pm$ 1 {}[a\textbar{}b-{}-c]
     """
-    return "".join(_LATEX.get(sign, sign) for sign in _one_line(text))
+    apart = _LATEX_JOINED.sub(lambda found: f"{found[0][0]}\0{found[0][1]}", _one_line(text))
+    plain = "".join(_LATEX.get(sign, sign) for sign in apart).replace("\0", "{}")
+    # A bracket or a star behind the end of a line would be an option of that.
+    return f"{{}}{plain}" if plain.startswith(("[", "*")) else plain
 
 
 def cell(text: str) -> str:

@@ -11,6 +11,7 @@ from harness.metrics.statistic import Kind
 from harness.results.tables import escaping
 from harness.results.tables.drawing import PLAIN, ROUNDED, draw, wrapped
 from harness.results.tables.fitting import Cells, Frame, fit
+from harness.results.tables.latex import Float, in_float
 from harness.results.tables.model import Table
 from harness.results.tables.records import by_key, records
 from harness.results.tables.values import shown
@@ -18,7 +19,9 @@ from harness.results.tables.values import shown
 Escape = Callable[[str], str]
 
 
-def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None, raw: bool = False) -> str:
+def render_all(
+    tables: Sequence[Table], format_: str, *, room: int | None = None, raw: bool = False, around: Float | None = None
+) -> str:
     """Return tables as ``"terminal"``, ``"markdown"``, ``"latex"``, ``"csv"`` or ``"json"`` text.
 
     CSV and JSON have raw numbers: fractions, nats, a ``…_std`` and ``…_n`` beside each mean over several seeds, the
@@ -26,7 +29,7 @@ def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None
     confidence set ``rank_low`` and ``rank_high`` beside a rank, a ``…_doubt`` beside what is not to be compared. CSV of
     several tables has a ``# key: title`` line before each; JSON is one object by key. ``room``: the columns of a
     terminal, if it is one: tables are fitted into it. ``raw``: texts are not escaped for Markdown, LaTeX and
-    spreadsheets.
+    spreadsheets. ``around``: caption and label of LaTeX.
     """
     if format_ == "json":
         return json.dumps(by_key(tables), indent=2, ensure_ascii=False)
@@ -35,8 +38,9 @@ def render_all(tables: Sequence[Table], format_: str, *, room: int | None = None
         return "\n".join(_csv(table, escape, titled=len(tables) > 1, raw=raw) for table in tables).rstrip("\n")
     if format_ == "terminal":
         return "\n\n".join(_terminal(table, escape, ROUNDED, room) for table in tables)
-    render = {"markdown": _markdown, "latex": _latex}[format_]
-    return "\n\n".join(render(table, escape) for table in tables)
+    if format_ == "latex":
+        return "\n\n".join(_latex(table, escape, around or Float()) for table in tables)
+    return "\n\n".join(_markdown(table, escape) for table in tables)
 
 
 def listing(table: Table, room: int | None) -> str:
@@ -58,18 +62,9 @@ def _markdown(table: Table, escape: Escape) -> str:
     )
 
 
-def _latex(table: Table, escape: Escape) -> str:
-    """Return a table in the rules of booktabs, made narrower by adjustbox where it is wider than the text."""
-    # The rules, on raw text: tabulate's own booktabs format would escape a second time.
-    body = _tabulated(_cells(table, escape), "latex_raw").replace("\\hline", "\\midrule")
-    body = body.replace("\\midrule", "\\toprule", 1)
-    head, _, tail = body.rpartition("\\midrule")
-    caption = " ".join(filter(None, [escape(table.title) + ".", escape(table.note)]))
-    return (
-        "% needs \\usepackage{booktabs, adjustbox}\n"
-        f"\\begin{{table}}\n\\caption{{{caption}}}\n\\begin{{adjustbox}}{{max width=\\linewidth}}\n"
-        f"{head}\\bottomrule{tail}\n\\end{{adjustbox}}\n\\end{{table}}"
-    )
+def _latex(table: Table, escape: Escape, around: Float) -> str:
+    # On raw text: tabulate's own booktabs format would escape a second time.
+    return in_float(table, _tabulated(_cells(table, escape), "latex_raw"), escape, around)
 
 
 def _csv(table: Table, escape: Escape, *, titled: bool, raw: bool) -> str:
