@@ -33,8 +33,11 @@ class SoftmaxCrossEntropy:
         """
         xp, rows = self._xp, len(logits)
         index = self._rows[:rows]
-        right = xp.count_nonzero(logits.argmax(axis=1) == labels)
-        logits -= logits.max(axis=1, keepdims=True)
+        predicted = logits.argmax(axis=1)
+        right = xp.count_nonzero(predicted == labels)
+        logits -= logits[index, predicted][
+            :, None
+        ]  # the largest, found already: a second search takes a quarter of this
         gradient = xp.exp(logits, out=self._probabilities[:rows])
         total = gradient.sum(axis=1, keepdims=True)
         loss = (xp.log(total[:, 0]) - logits[index, labels]).mean(dtype=xp.float64)
