@@ -2,9 +2,10 @@
 
     python scripts/gpu_step.py [--device cuda:0] [--network M1g ...] [--rounds 3] [--seconds 0.5] [--limit 60]
 
-Networks of `suites/full.toml`, batch 512, Adam, images that stay on the device. A network after the other,
-the contenders take turns in each round, after a spin-up of 0.2 s each, for at least ``--seconds``; its table, of the
-medians of the rounds, is printed at once. Nothing begins later than ``--limit`` seconds, which include compilation.
+Networks of `suites/full.toml`, batch 512, Adam, images that stay on the device. Each contender has a process; all get
+ready at once. Then, a network after the other, they take turns in each round, each for at least ``--seconds`` after a
+spin-up of 0.2 s. A network's table, of the medians of the rounds, is printed at once. Nothing is measured later than
+``--limit`` seconds after the start.
 
 cupy             kernels in a captured graph: `HARNESS_NO_GRAPH` is not set
 cupy, no graph   the same kernels, launched one by one: HARNESS_NO_GRAPH=1
@@ -19,9 +20,12 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from time import perf_counter
 from typing import Any
 
@@ -42,6 +46,7 @@ ROWS = 51_200
 """Images on the device."""
 EPOCH = 512_000
 """Rows of an epoch: 1,000 steps, so that what an epoch costs beside its steps is as small as in a real one."""
+STEPS = EPOCH // 512
 RATE = 1e-3
 SPIN_UP = 0.2
 """Seconds: a GPU's clock takes that long to rise."""
@@ -52,16 +57,23 @@ Train = Callable[[int], None]
 
 
 @dataclass
-class Contender:
-    """What is measured on one network: how it trains, or why it cannot."""
+class Ready:
+    """What a process says of its contender: how it trains, or why it cannot."""
 
-    title: str
-    train: Train | None = None
     launch: str = ""
     prepared: float = 0.0
     """Seconds until it was ready: captured, compiled."""
     reason: str = ""
-    close: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Contender:
+    """One of what is measured on a network, in a process that nothing else works in."""
+
+    title: str
+    channel: Connection
+    process: SpawnProcess
+    ready: Ready = field(default_factory=Ready)
     steps_a_second: list[float] = field(default_factory=list)
 
 
@@ -79,23 +91,21 @@ def main() -> int:
         print(f"gpu_step.py: {why}; it measures a GPU alone", file=sys.stderr)
         return 2
     end = perf_counter() + given.limit
-    data = synthetic(ROWS)
     networks = load_networks(registry()).named(given.network or ["M0", "M1g", "M3b"])
     for name in ("cupy", "torch"):
         print(f"{name}: {environment(name, given.device)}")
-    for network in networks:
-        ready = contenders(network.spec, data, given.device, end)
+    fields = {network.name: [begun(title, network.name, given.device) for title in MAKERS] for network in networks}
+    for contenders in fields.values():
+        for contender in contenders:
+            await_ready(contender)
+    for network, contenders in fields.items():
         for _ in range(given.rounds):
-            measure(ready, network_steps(), given.seconds, end)
-        print(table({network.name: ready}), flush=True)
-        for contender in ready:
-            contender.close()
+            for contender in contenders:
+                measure(contender, given.seconds, end)
+        print(table(network, contenders), flush=True)
+        for contender in contenders:
+            contender.process.kill()
     return 0
-
-
-def network_steps() -> int:
-    """Return the steps of an epoch."""
-    return EPOCH // 512
 
 
 def environment(name: str, device: str) -> str:
@@ -108,68 +118,65 @@ def environment(name: str, device: str) -> str:
     return facts if isinstance(facts, str) else ", ".join(f"{key} {value}" for key, value in facts.items())
 
 
-def contenders(spec: NetworkSpec, data: Labelled, device: str, end: float) -> list[Contender]:
-    """Return all that can train a network here, ready, and the others with their reasons; none begins after ``end``."""
-    makers: dict[str, Callable[[Contender], None]] = {
-        "cupy": lambda made: _backend(made, "cupy", spec, data, device),
-        "cupy, no graph": lambda made: _backend(made, "cupy", spec, data, device, no_graph=True),
-        "torch": lambda made: _backend(made, "torch", spec, data, device),
-        "torch, no graph": lambda made: _backend(made, "torch", spec, data, device, no_graph=True),
-        "torch.compile": lambda made: _compiled(made, spec, data, device),
-    }
-    found = []
-    for title, make in makers.items():
-        contender, start = Contender(title), perf_counter()
-        try:
-            if start >= end:
-                raise TimeoutError("the time was up")  # noqa: TRY301 - a reason like any other
-            make(contender)
-        except Exception as error:  # noqa: BLE001 - as above
-            contender.train, contender.reason = None, one_line(error)
-        contender.prepared = perf_counter() - start
-        print(f"{title}: {contender.reason or f'ready in {contender.prepared:.1f} s'}", flush=True)
-        found.append(contender)
-    return found
+def begun(title: str, network: str, device: str) -> Contender:
+    """Start a contender's process."""
+    context = get_context("spawn")
+    channel, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, title, network, device), daemon=True)
+    process.start()
+    theirs.close()
+    return Contender(title, channel, process)
 
 
-@contextmanager
-def _environment_variable(name: str, value: str | None) -> Iterator[None]:
-    before = os.environ.pop(name, None)
-    if value is not None:
-        os.environ[name] = value
+def await_ready(contender: Contender) -> None:
+    """Wait until a contender is ready, or says why it cannot be."""
     try:
-        yield
-    finally:
-        os.environ.pop(name, None)
-        if before is not None:
-            os.environ[name] = before
+        contender.ready = contender.channel.recv()
+    except EOFError:
+        contender.ready.reason = ended(contender)
 
 
-def _backend(
-    made: Contender, name: str, spec: NetworkSpec, data: Labelled, device: str, *, no_graph: bool = False
-) -> None:
+def ended(contender: Contender) -> str:
+    """Return what became of a process that does not answer."""
+    contender.process.join()
+    return f"its process ended with exit code {contender.process.exitcode}"
+
+
+def serve(channel: Connection, title: str, network: str, device: str) -> None:
+    """Get a contender ready and say so; then measure each time that a number of seconds arrives."""
+    spec, start = load_networks(registry()).named([network])[0].spec, perf_counter()
+    try:
+        train, launch = MAKERS[title](spec, synthetic(ROWS), device)
+    except Exception as error:  # noqa: BLE001 - whatever is missing, the others are measured
+        channel.send(Ready(reason=one_line(error)))
+        return
+    channel.send(Ready(launch, perf_counter() - start))
+    while True:
+        seconds = channel.recv()
+        channel.send(rate(train, seconds))
+
+
+def _backend(name: str, spec: NetworkSpec, data: Labelled, device: str, *, no_graph: bool = False) -> tuple[Train, str]:
     """Build a backend's network, attach the images and train for an epoch."""
+    os.environ[NO_GRAPH] = "1" if no_graph else "0"
     backend = load_backend(registry().find("backend", name))
     reason = backend.unavailable(device)
     if reason is not None:
-        made.reason = reason
-        return
+        raise RuntimeError(reason)
     order = np.tile(np.random.default_rng(0).permutation(ROWS), -(-EPOCH // ROWS))[:EPOCH].astype(np.int64)
-    with _environment_variable(NO_GRAPH, "1" if no_graph else None):
-        network = backend.build(spec, initial_state(spec, 0), Adam(), Context(0, device=device, placement="resident"))
-        network.attach(data.features, data.labels)
+    network = backend.build(spec, initial_state(spec, 0), Adam(), Context(0, device=device, placement="resident"))
+    network.attach(data.features, data.labels)
 
-        def train(epochs: int) -> None:
-            for epoch in range(epochs):
-                network.train_epoch(epoch, order, RATE)
-            network.synchronize()
+    def train(epochs: int) -> None:
+        for epoch in range(epochs):
+            network.train_epoch(epoch, order, RATE)
+        network.synchronize()
 
-        train(1)
-    made.train, made.close = train, network.close
-    made.launch = str(getattr(network, "launch", ""))
+    train(1)
+    return train, str(getattr(network, "launch", ""))
 
 
-def _compiled(made: Contender, spec: NetworkSpec, data: Labelled, device: str) -> None:
+def _compiled(spec: NetworkSpec, data: Labelled, device: str) -> tuple[Train, str]:
     """Build plain PyTorch with torch.compile, and train for a few steps, which compile."""
     import torch
     from torch.nn.functional import cross_entropy
@@ -204,37 +211,52 @@ def _compiled(made: Contender, spec: NetworkSpec, data: Labelled, device: str) -
             torch.cuda.synchronize(place)
 
     steps(10)
-    made.train, made.launch = lambda epochs: steps(epochs * network_steps()), "compiled"
+    return lambda epochs: steps(epochs * STEPS), "compiled"
 
 
-def measure(ready: Sequence[Contender], steps: int, seconds: float, end: float) -> None:
-    """Let contenders take turns, each for at least ``seconds``; none begins after ``end``, on `perf_counter`."""
-    for contender in ready:
-        if contender.train is None or perf_counter() >= end:
-            continue
-        start = perf_counter()
-        while perf_counter() - start < SPIN_UP:
-            contender.train(1)
-        start, epochs = perf_counter(), 0
-        while (taken := perf_counter() - start) < seconds:
-            contender.train(1)
-            epochs += 1
-        contender.steps_a_second.append(epochs * steps / taken)
+MAKERS: dict[str, Callable[[NetworkSpec, Labelled, str], tuple[Train, str]]] = {
+    "cupy": partial(_backend, "cupy"),
+    "cupy, no graph": partial(_backend, "cupy", no_graph=True),
+    "torch": partial(_backend, "torch"),
+    "torch, no graph": partial(_backend, "torch", no_graph=True),
+    "torch.compile": _compiled,
+}
 
 
-def table(prepared: dict[str, list[Contender]]) -> str:
+def rate(train: Train, seconds: float) -> float:
+    """Return the steps a second of at least ``seconds`` of training, after a spin-up."""
+    start = perf_counter()
+    while perf_counter() - start < SPIN_UP:
+        train(1)
+    start, epochs = perf_counter(), 0
+    while (taken := perf_counter() - start) < seconds:
+        train(1)
+        epochs += 1
+    return epochs * STEPS / taken
+
+
+def measure(contender: Contender, seconds: float, end: float) -> None:
+    """Let a contender that is ready train for at least ``seconds``; none begins after ``end``, on `perf_counter`."""
+    if contender.ready.reason or perf_counter() >= end:
+        return
+    try:
+        contender.channel.send(seconds)
+        contender.steps_a_second.append(contender.channel.recv())
+    except (EOFError, OSError):
+        contender.ready.reason = ended(contender)
+
+
+def table(network: str, contenders: Sequence[Contender]) -> str:
     """Return the medians as Markdown."""
     lines = []
-    for network, ready in prepared.items():
-        medians = {one.title: statistics.median(one.steps_a_second) for one in ready if one.steps_a_second}
-        reference = medians.get("torch.compile")
-        for contender in ready:
-            rate = medians.get(contender.title)
-            spread = max(contender.steps_a_second) / min(contender.steps_a_second) - 1 if rate else 0.0
-            figures = (f"{rate:,.0f}", f"{1e6 / rate:.1f}", f"{spread:.1%}") if rate else ("", "", "")
-            ratio = f"{rate / reference:.2f}" if rate and reference else ""
-            note = contender.reason or contender.launch
-            lines.append((network, contender.title, *figures, ratio, f"{contender.prepared:.1f}", note))
+    medians = {one.title: statistics.median(one.steps_a_second) for one in contenders if one.steps_a_second}
+    reference = medians.get("torch.compile")
+    for contender in contenders:
+        median, ready = medians.get(contender.title), contender.ready
+        spread = max(contender.steps_a_second) / min(contender.steps_a_second) - 1 if median else 0.0
+        figures = (f"{median:,.0f}", f"{1e6 / median:.1f}", f"{spread:.1%}") if median else ("", "", "")
+        ratio = f"{median / reference:.2f}" if median and reference else ""
+        lines.append((network, contender.title, *figures, ratio, f"{ready.prepared:.1f}", ready.reason or ready.launch))
     heads = ["network", "", "steps/s", "µs a step", "spread", "÷ torch.compile", "ready in, s", "launch"]
     return tabulate(lines, heads, tablefmt="pipe", disable_numparse=True)
 

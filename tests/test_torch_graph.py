@@ -2,6 +2,8 @@
 
 # ruff: noqa: E402 - what follows the check for torch imports it
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -190,3 +192,12 @@ def test_the_environment_turns_it_off(monkeypatch, device, value, expected):
 def test_a_network_on_the_cpu_launches_nothing():
     """Its rows have no entry for it."""
     assert network(SPECS["sum, no dropout"], images=IMAGES).launch is None
+
+
+def test_a_capture_has_workspaces_of_its_own(cuda, monkeypatch):
+    """What cuBLAS allocated before is given back first: a captured product must not write to it."""
+    clear = partial(cuda.events.append, "workspaces are cleared")
+    monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", clear, raising=False)
+    pair(SPECS["batch norm, dropout, clipping"])
+    there, back = "other waits for default", "default waits for other"
+    assert cuda.events == [there, back, there, "workspaces are cleared", "capture on other", back]

@@ -66,3 +66,19 @@ def test_where_the_capture_fails_on_cuda_steps_are_eager(device):
     losses = [built.train_epoch(0, orders()[0], 0.01).losses for built in (failed, expected)]
     np.testing.assert_allclose(*losses, rtol=1e-9)
     assert network(SPECS["sum, no dropout"], images=IMAGES, device=device).launch == "graph"
+
+
+@on_cuda
+def test_a_graph_survives_workspaces_that_are_cleared(device):
+    """As torch.compile's own graphs do: a captured product has its workspace in the graph's memory."""
+    spec = mlp([784, 400, 240, 10], batch_size=512)
+    keys = {"images": labelled_images(2048, (1, 784), 10), "precision": "float32", "device": device}
+    built, expected = (network(spec, **keys) for _ in range(2))
+    assert built.launch == "graph"
+    torch._C._cuda_clearCublasWorkspaces()
+    torch.cuda.empty_cache()
+    others = [torch.full((1 << 20,), float("nan"), device=device) for _ in range(64)]  # where the workspaces were
+    order = np.arange(2048)
+    losses = [each.train_epoch(0, order, 0.01).losses for each in (built, expected)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert all(bool(torch.isnan(other).all()) for other in others)

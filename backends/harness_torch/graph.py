@@ -25,6 +25,17 @@ def captures(device: torch.device) -> bool:
     return device.type == "cuda" and os.environ.get(NO_GRAPH) != "1"
 
 
+def _renew_workspaces() -> None:
+    """Have cuBLAS allocate its workspaces anew, which a capture then takes from the graph's own memory.
+
+    Those from before belong to the process. Whatever clears them, as torch.compile's own graphs do, would free them
+    under a captured product: on an H100 its replay then wrote to an illegal address.
+    """
+    clear = getattr(torch._C, "_cuda_clearCublasWorkspaces", None)  # noqa: SLF001 - as torch.compile does; CUDA builds have it
+    if clear is not None:
+        clear()
+
+
 class StepGraph:
     """A network's step over full batches of its attached images, on a stream that can be captured.
 
@@ -121,6 +132,7 @@ class StepGraph:
                 graph = torch.cuda.CUDAGraph()
                 if self._masks is not None:
                     graph.register_generator_state(self._masks.generator)
+                _renew_workspaces()
                 with torch.cuda.graph(graph, stream=self._stream):
                     self._once()
         except RuntimeError:  # of what waits for the device; an error that the step itself has comes again without
