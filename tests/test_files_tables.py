@@ -122,6 +122,8 @@ BAD = {
     ),
     "no such label": (FLOWERS, {"label": "specis"}, "label 'specis': no such column. Did you mean 'species'?"),
     "no such column": (FLOWERS, {"drop": ["widht"]}, "drop 'widht': no such column. Did you mean 'width'?"),
+    "a repeated column": ("x,y,x,species\n1,2,3,a\n", {}, "columns 1 and 3 are both 'x': rename one of them"),
+    "a repeated label": ("species,x, species\na,2,b\n", {}, "columns 1 and 3 are both 'species': rename one of them"),
     "the label alone": ("species\na\nb\n", {}, "has no column beside the label 'species'"),
     "no rows": ("x,species\n", {}, "has a header and no rows"),
     "nothing": ("", {}, "neither CSV nor Parquet: EmptyDataError: No columns to parse from file"),

@@ -26,8 +26,8 @@ def read_table(path: Path, label: str, drop: Sequence[str]) -> LabelledTable:
     """Return a table; rows are counted from 1, the first behind the header, in errors.
 
     Raises:
-        HarnessError: the file cannot be read, lacks a column or a value, or has a column that is no number; it names
-            the column and the row.
+        HarnessError: the file cannot be read, lacks a column or a value, has two columns of one name, or a column that
+            is no number; it names the column and the row.
     """
     frame = _frame(path, label)
     names = [str(name) for name in frame.columns]
@@ -68,9 +68,16 @@ def _frame(path: Path, label: str) -> Any:
     try:
         with open_regular(path) as file:
             if file.peek(4)[:4] == b"PAR1":
-                return pd.read_parquet(file)
-            about: Any = {"dtype": {label: str}, "keep_default_na": False, "na_values": [""]}
-            return pd.read_csv(file, encoding="utf-8-sig", low_memory=False, skipinitialspace=True, **about)
+                frame = pd.read_parquet(file)
+                _check_names(path, [str(name) for name in frame.columns])
+                return frame
+            how: Any = {"encoding": "utf-8-sig", "skipinitialspace": True, "keep_default_na": False}
+            header = pd.read_csv(file, header=None, nrows=1, dtype=str, **how)  # without new names for repeated ones
+            _check_names(path, [str(name) for name in header.iloc[0]])
+            file.seek(0)
+            return pd.read_csv(file, low_memory=False, dtype={label: str}, na_values=[""], **how)
+    except HarnessError:
+        raise
     except FileNotFoundError:
         msg = f"{path}: no such file"
     except ImportError:
@@ -82,6 +89,14 @@ def _frame(path: Path, label: str) -> Any:
         msg = f"{path}: neither CSV nor Parquet: {one_line(error, 200)}"
         raise HarnessError(msg) from error
     raise HarnessError(msg)
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse two columns of one name: a suite that names it would mean either."""
+    for place, name in enumerate(names):
+        if name and (first := names.index(name)) < place:
+            msg = f"{path}: columns {first + 1} and {place + 1} are both {shown(name)}: rename one of them"
+            raise HarnessError(msg)
 
 
 def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
