@@ -22,6 +22,7 @@ from harness.plugins.loading import registry
 from harness.plugins.scaffold import SCAFFOLDS, create
 from harness.seeding import initial_state
 from harness.suite import load_suite
+from harness.trial.attacks import gives_gradients
 from tests.command_line import module as command
 from tests.networks import labelled_images, mlp
 from tests.plugins_on_disk import distribution
@@ -55,6 +56,7 @@ def trained(backend):
     images, labels = labelled_images(30, (4, 3), 5)
     spec = mlp([12, 7, 5], shape=(4, 3), batch_size=10)
     full = mlp([12, 7, 5], shape=(4, 3), activation="silu", batch_norm=True, dropout=0.5)
+    assert gives_gradients(backend)
     assert backend.unsupported(spec, SGD()) == []
     assert backend.unsupported(full, SGD()) == ["activation"]
     assert missing_layers(backend, "backend mine", full) == (

@@ -112,7 +112,15 @@ def test_attacked_images_are_shown_with_what_the_network_takes_them_for(tmp_path
     made.write(made.read("good", 1).row, given)
     (found,) = samples.attacked(read(made.directory))
     assert found.title == "good seed 1"
-    assert [(strip.label, taken) for strip, taken in found.lines] == [
-        ("clean", "taken for a (90%), b (80%)"),
-        ("rotation 10", "taken for c (70%), b (60%)"),
+    assert [(line.strip.label, line.note) for line in found.lines] == [
+        ("clean", "2 of 2 right."),
+        ("rotation 10", "1 of 2 right: a taken for c (70%)."),
     ]
+    assert [[(guess.text, guess.right) for guess in line.guesses] for line in found.lines] == [
+        [("a", True), ("b", True)],
+        [("c", False), ("b", True)],
+    ]
+    assert found.lines[1].strip.alternative == "2 images, rotation 10, taken for c (70%), b (60%)"
+    page = render(read(made.directory))
+    assert '<span class="bad" title="c (70%)">c</span>' in page
+    assert "1 of 2 right: a taken for c (70%)." in page

@@ -87,7 +87,10 @@ def _figure(
     names = [one.name for one in part]
     frame = pd.DataFrame([line for one in part for line in curve(one, metric, perturbation, severities)])
     choice, opacity, faint = chosen()
-    base = alt.Chart(source()).encode(x=alt.X("severity:Q", title="severity"), color=coloured(names, colour))
+    tested = alt.Axis(values=sorted(set(frame["severity"])), format="~g", labelOverlap="parity")
+    base = alt.Chart(source()).encode(
+        x=alt.X("severity:Q", title="severity", axis=tested), color=coloured(names, colour)
+    )
     scale = within(frame, fractions=measure == "accuracy")
     y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks), scale=scale)
     tips = [

@@ -86,11 +86,29 @@ def beside(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
+class Guess:
+    """What a network takes an image for, and whether it is right; ``sure``: its confidence in words."""
+
+    text: str
+    right: bool
+    sure: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """Images side by side, what a network takes each for, and its errors in words."""
+
+    strip: Strip
+    guesses: list[Guess]
+    note: str
+
+
+@dataclass(frozen=True)
 class Attacked:
     """The same images clean and under each severity of the attacks on one network, with what it takes them for."""
 
     title: str
-    lines: list[tuple[Strip, str]]
+    lines: list[Line]
 
 
 def attacked(material: Material) -> list[Attacked]:
@@ -118,16 +136,23 @@ def _attacked(
     material: Material, title: str, arrays: Mapping[str, NDArray[Any]], measures: Sequence[Measure]
 ) -> Attacked:
     lines = []
+    truth = arrays["attacked_predicted"][0]  # the clean images, which are those that it has right
     for at, images, predicted, confidence in zip(
         *(arrays[f"attacked_{name}"] for name in ("conditions", "images", "predicted", "confidence")), strict=True
     ):
         condition = measures[int(at)].condition
         name = "clean" if condition == CLEAN else f"{condition.perturbation} {condition.severity:g}"
-        taken = [
-            f"{material.labels[int(label)]} ({share:.0%})" for label, share in zip(predicted, confidence, strict=True)
+        guesses = [
+            Guess(material.labels[int(label)], bool(label == true), f"{share:.0%}")
+            for label, true, share in zip(predicted, truth, confidence, strict=True)
         ]
-        strip = Strip(
-            name, f"{len(images)} images, {name}, taken for {', '.join(taken)}", data_uri(beside(list(images)))
-        )
-        lines.append((strip, "taken for " + ", ".join(taken)))
+        wrong = [
+            f"{material.labels[int(true)]} taken for {guess.text} ({guess.sure})"
+            for guess, true in zip(guesses, truth, strict=True)
+            if not guess.right
+        ]
+        right = f"{len(guesses) - len(wrong)} of {len(guesses)} right"
+        taken = ", ".join(f"{guess.text} ({guess.sure})" for guess in guesses)
+        strip = Strip(name, f"{len(images)} images, {name}, taken for {taken}", data_uri(beside(list(images))))
+        lines.append(Line(strip, guesses, f"{right}: {', '.join(wrong)}." if wrong else f"{right}."))
     return Attacked(title, lines)
