@@ -20,6 +20,8 @@ from harness.plugins.observers import OBSERVED, Observers
 _QUICK = 0.5
 """Seconds that half of its calls for epochs may take: where epochs are quicker than the observer, some are left out."""
 _EPOCHS = 30
+_PATIENCE = 120.0
+"""Seconds for all calls of a run, whose limit is each call's: the first may load a library."""
 
 
 class ObserverConformance(Conformance):
@@ -95,7 +97,7 @@ def _play(plugin: Any, calls: Sequence[Recorded], seconds: list[float] | None = 
     observers = Observers(manager)
     for call in calls:
         getattr(observers, call.hook)(**call.arguments)
-    observers.close()
+    observers.close(_PATIENCE)
     for place, what in observers.faulty.items():
         hook = place.partition(".")[2]
         trace = f"\n{observers.tracebacks[place]}" if place in observers.tracebacks else ""
