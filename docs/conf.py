@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # of `site_pages`
+sys.path.insert(0, str(Path(__file__).parent))  # of `site_pages` and `notebook_page`
 
 project = "harness"
 author = copyright = "The harness authors"  # noqa: A001 - Sphinx's name
@@ -15,6 +15,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",  # docstrings are in Google's style
+    "notebook_page",  # the example notebook with its outputs
     "site_pages",  # commands, suite keys, metrics, the menu, links into the repository
 ]
 root_doc = "index"

@@ -60,6 +60,14 @@ def test_docstrings_are_pages_and_files_of_the_repository_are_named(site):
     assert 'href="../../CONTRIBUTING' not in guide
 
 
+def test_the_example_notebook_has_its_outputs(site):
+    """Executed as the site was built: progress, leaderboard, chart, frame, comparison."""
+    notebook = page(site, "how-to/work-in-a-notebook").partition('id="the-example-with-what-it-shows"')[2]
+    assert notebook.count('class="cell-output"') >= 5
+    for part in ("</progress>", "<table><caption", "<svg", 'class="dataframe"', "M1b"):
+        assert part in notebook, part
+
+
 def test_nothing_is_loaded_from_elsewhere(site):
     """It can be read offline, and no other server learns of its readers."""
     for document in site.rglob("*.html"):
