@@ -3,6 +3,7 @@
 import json
 import stat
 from hashlib import sha256
+from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 import pytest
@@ -11,6 +12,7 @@ from harness.errors import HarnessError
 from harness.machine.files import checksum
 from harness.store import Run, archives
 from harness.store.archives import export_run, import_run
+from harness.store.packing import packed_files
 from tests.tiny import TINY, run_suite
 
 TWO = TINY.replace("epochs = 3", "epochs = 1").replace('two = { best_of = "[BC]" }', "two = 'B'")
@@ -172,8 +174,17 @@ def test_the_commands_say_what_they_wrote_and_overwrite_nothing(run, archive, ty
         error = typed(*arguments, code=2).err
         assert error == f"error: {target}: is there already, and nothing is overwritten. Name a new one with --out\n"
     assert typed("import", archive, "--out", "x/y").out.startswith("x/y: 3 of 3")
-    assert "no run here" in typed("export", "nowhere", "-o", "y.zip", code=2).err
+    assert "nowhere: no such folder" in typed("export", "nowhere", "-o", "y.zip", code=2).err
     assert "nofile.zip: cannot be read: No such file" in typed("import", "nofile.zip", code=2).err
+
+
+def test_arrays_are_packed_from_where_they_are(run):
+    """Block by block: none is read whole, as texts are."""
+    packed = dict(packed_files(Run.open(run)))
+    assert len(packed) > 9
+    for name, content in packed.items():
+        assert isinstance(content, Path if name.endswith(".npz") else bytes)
+        assert not isinstance(content, Path) or content == run / name
 
 
 def test_a_damaged_run_is_not_exported(run, tmp_path):

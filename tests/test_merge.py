@@ -1,4 +1,7 @@
-"""Runs of one suite are merged: two halves equal the whole, conflicts are named, and nothing is overwritten."""
+"""Runs of one suite are merged: two halves equal the whole, conflicts are named, and nothing is overwritten.
+
+The halves of severities have samples and images of attacks each, which the merged run has all of, in its order.
+"""
 
 import json
 import re
@@ -18,6 +21,8 @@ from tests.tiny import TINY, run_suite, without_times
 SUITE = TINY.replace("seeds = [1]", "seeds = [1, 2]").replace("epochs = 3", "epochs = 1").replace(
     'two = { best_of = "[BC]" }', "two = 'C'"
 ).replace("severities = [0.0, 0.3]", "severities = [0.1, 0.2, 0.3]")  # fmt: skip
+ATTACK = "[[robustness]]\nperturbation = 'fgsm'\nseverities = [0.1, 0.2, 0.3]\n"
+SUITE += ATTACK
 OF_RUN = ("state.npz", "validation.npz", "evaluation.npz", "examples.npz")
 
 
@@ -52,7 +57,7 @@ def content(directory):
     files = {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in sorted(directory.rglob("*.npz"))
-        if path.name not in {"sums.npz", "samples.npz"}  # the next command makes the samples anew
+        if path.name != "sums.npz"
     }
     sums = read_arrays(directory / "sums.npz")
     header = (run.suite, run.dataset, run.planned, run.components)
@@ -140,7 +145,7 @@ def test_the_same_trial_with_other_bytes_is_a_conflict(runs, tmp_path, change, t
     [
         (SUITE.replace("hidden_layers = [16]", "hidden_layers = [8]"), "experiments.A.hidden_layers is [8]"),
         (SUITE.replace('name = "tiny"', 'name = "other"'), "suite is 'other', in "),
-        (SUITE + "[dataset]\nname = 'wine'\n[unused]", "dataset is 'wine'"),
+        (SUITE.replace(ATTACK, "") + "[dataset]\nname = 'wine'\n[unused]", "dataset is 'wine'"),
         (SUITE.replace('baseline = "A"', 'baseline = "B"'), "leaderboard.baseline is 'B'"),
         (SUITE.replace('one = "A"', 'one = "B"'), "finalists.one is 'B'"),
     ],

@@ -6,12 +6,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from harness.errors import HarnessError, as_typed, one_line, shown
-from harness.machine.files import checksum
+from harness.machine.files import checksum, open_regular
 from harness.store.arriving import arriving, refuse_existing
 from harness.store.header import unwritable
 from harness.store.manifest import MANIFEST, MOST_BYTES, Manifest, read_manifest
@@ -47,8 +48,7 @@ def export_run(directory: Path, target: Path) -> Exported:
         with ZipFile(temporary, "w") as archive:
             files: dict[str, dict[str, Any]] = {}
             for name, content in packed_files(run):
-                files[name] = {"bytes": len(content), "sha256": sha256(content).hexdigest()}
-                _add(archive, name, content)
+                files[name] = _add(archive, name, content)
             body = {"run": safe_name(directory.resolve().name), "files": files}
             _add(archive, MANIFEST, json.dumps({"format": 1, "checksum": checksum(body), **body}, indent=1).encode())
         size = temporary.stat().st_size
@@ -60,12 +60,23 @@ def export_run(directory: Path, target: Path) -> Exported:
     return Exported(len(files), size)
 
 
-def _add(archive: ZipFile, name: str, content: bytes) -> None:
+def _add(archive: ZipFile, name: str, content: bytes | Path) -> dict[str, Any]:
+    """Write a file, block by block; return its entry in the manifest."""
     member = ZipInfo(name, _EPOCH)
     # Arrays too: an array file is an archive itself, whose end would be taken for this one's where this is cut short.
     member.compress_type = ZIP_DEFLATED
     member.external_attr = 0o644 << 16
-    archive.writestr(member, content, compresslevel=1)
+    member._compresslevel = 1  # type: ignore[attr-defined]  # noqa: SLF001 - `writestr` alone takes it, and whole files
+    hasher, size = sha256(), 0
+    with BytesIO(content) if isinstance(content, bytes) else open_regular(content) as source:
+        member.file_size = source.seek(0, SEEK_END)  # by which it is decided how sizes are written
+        source.seek(0)
+        with archive.open(member, "w") as file:
+            while block := source.read(_BLOCK):
+                hasher.update(block)
+                size += len(block)
+                file.write(block)
+    return {"bytes": size, "sha256": hasher.hexdigest()}
 
 
 def import_run(path: Path, out: Path | None = None) -> Path:

@@ -16,6 +16,9 @@ from harness.trial.fingerprints import evaluation_fingerprint
 from harness.trial.robustness import Robustness, conditions, options_of, seeds_of
 
 Arrays = Mapping[str, NDArray[Any]]
+_ATTACKED = "attacked_"
+_BY_CONDITION = ("attacked_images", "attacked_predicted", "attacked_confidence")
+"""Arrays of ``examples.npz`` with an entry a condition; `harness.trial.gallery.Album.arrays` says what they are."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,25 @@ class Trained:
         arrays = self.run.arrays(row.experiment, row.seed, "evaluation.npz")
         return {name: array for name, array in arrays.items() if name != "confusion"}  # which an earlier version stored
 
+    @cached_property
+    def examples(self) -> dict[str, NDArray[Any]]:
+        """What is kept of its test rows in images."""
+        row = self.stored.row
+        there = "examples.npz" in self.stored.files
+        return self.run.arrays(row.experiment, row.seed, "examples.npz") if there else {}
 
-def joined(merged: Run, sources: Sequence[Trained]) -> tuple[TrialRow, Arrays] | None:
-    """Return a trial's row with what it was measured under in several runs, and its predictions.
+    @cached_property
+    def attacked(self) -> dict[Condition, list[NDArray[Any]]]:
+        """The entries of the examples of attacks, by condition."""
+        evaluation = self.stored.row.evaluation
+        if evaluation is None or f"{_ATTACKED}rows" not in self.examples:
+            return {}
+        of = [evaluation.measures[index].condition for index in self.examples[f"{_ATTACKED}conditions"]]
+        return {each: [self.examples[name][place] for name in _BY_CONDITION] for place, each in enumerate(of)}
+
+
+def joined(merged: Run, sources: Sequence[Trained]) -> tuple[TrialRow, dict[str, Arrays]] | None:
+    """Return a trial's row with what it was measured under in several runs, and the files of that.
 
     None where the first one has it all. The order is that of the merged run's suite.
     """
@@ -104,7 +123,28 @@ def joined(merged: Run, sources: Sequence[Trained]) -> tuple[TrialRow, Arrays] |
         name: array if name in OF_IMAGES else np.stack([part[name] for part in parts])
         for name, array in parts[0].items()
     }
-    return replace(first, evaluation=evaluation), arrays
+    files: dict[str, Arrays] = {"evaluation.npz": arrays}
+    if examples := _examples(order, sources):
+        files["examples.npz"] = examples
+    return replace(first, evaluation=evaluation), files
+
+
+def _examples(order: Sequence[Condition], sources: Sequence[Trained]) -> dict[str, NDArray[Any]]:
+    """Return the examples of a trial's test rows, with those of the attacks of all its sources, by their new order."""
+    found = {name: array for name, array in sources[0].examples.items() if not name.startswith(_ATTACKED)}
+    attacked = [source for source in sources if source.attacked]
+    if not attacked:
+        return found
+    rows = attacked[0].examples[f"{_ATTACKED}rows"]
+    seen: dict[Condition, list[NDArray[Any]]] = {}
+    for source in attacked:
+        if np.array_equal(source.examples[f"{_ATTACKED}rows"], rows):
+            seen = source.attacked | seen
+    kept = [(place, condition) for place, condition in enumerate(order) if condition in seen]
+    places = np.array([place for place, _ in kept], dtype=np.int64)
+    found |= {f"{_ATTACKED}rows": rows, f"{_ATTACKED}conditions": places}
+    parts = zip(*(seen[condition] for _, condition in kept), strict=True)
+    return found | {name: np.stack(part) for name, part in zip(_BY_CONDITION, parts, strict=True)}
 
 
 def _measured(tables: Sequence[Robustness], whose: Mapping[Condition, Trained]) -> list[Robustness]:

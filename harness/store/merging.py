@@ -15,6 +15,7 @@ from harness.store.ensembles import ensemble_rows, ensembles, planned_row
 from harness.store.joining import Trained, joined
 from harness.store.listing import held
 from harness.store.run import Run
+from harness.store.samples import join_samples
 from harness.store.stored import Damaged, Stored, damaged_files
 from harness.store.sums import read_sums
 from harness.store.uniting import united
@@ -62,6 +63,7 @@ def merge(directories: Sequence[Path], into: Path, notes: Mapping[str, Any]) -> 
             msg = f"{some(conflicts, between='; ')}. Nothing was merged: leave one of the runs out, or run it again"
             raise HarnessError(msg)
         _classes(merged, runs)
+        join_samples(merged, runs)
         merged.write_header({**notes, "merged": [_about(run) for run in runs]})
         rows = list(merged.rows(derive=False))
         _ensembles(merged, runs, rows)
@@ -105,8 +107,7 @@ def _put(merged: Run, key: Key, sources: Sequence[tuple[Run, Stored]]) -> str:
     _copy(run, merged, key, stored)
     together = joined(merged, [each for each in trained if each.stored.row.evaluation])
     if together:
-        row, arrays = together
-        merged.write(row, {"evaluation.npz": arrays})
+        merged.write(*together)
     return ""
 
 

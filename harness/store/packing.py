@@ -25,8 +25,8 @@ _PATH = re.compile(rf"(?<![\w.~/-])(?:[A-Za-z]:)?(?:{_SEPARATOR}{_PART})*{_SEPAR
 _SHORT = r"…/\1"
 
 
-def packed_files(run: Run) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of each file of a run, as another machine needs them.
+def packed_files(run: Run) -> Iterator[tuple[str, bytes | Path]]:
+    """Yield the name of each file of a run as another machine needs it, and its content or where that is.
 
     Raises:
         HarnessError: a row or a file of a trial is damaged.
@@ -40,7 +40,7 @@ def packed_files(run: Run) -> Iterator[tuple[str, bytes]]:
     for name, serves in caches.items():
         path = run.directory / name
         if serves and path.is_file():
-            yield name, _content(path)
+            yield name, path
     for experiment, seed in [*run.planned, *((each.name, each.seed) for each in ensembles(run))]:
         place = run.trial_directory(experiment, seed)
         stored = run.read(experiment, seed)
@@ -53,7 +53,7 @@ def packed_files(run: Run) -> Iterator[tuple[str, bytes]]:
         folder = place.relative_to(run.directory).as_posix()
         yield f"{folder}/row.json", encoded_row(_portable(stored.row), stored.files)
         for name in stored.files:
-            yield f"{folder}/{name}", _content(place / name)
+            yield f"{folder}/{name}", place / name
         if (place / "log.txt").is_file():
             log = _content(place / "log.txt").decode("utf-8", "backslashreplace")
             yield f"{folder}/log.txt", without_paths(log).encode()

@@ -58,6 +58,27 @@ def read_samples(run: Run, components: Mapping[str, str] | None = None) -> dict[
         return None
 
 
+def join_samples(merged: Run, runs: Sequence[Run]) -> None:
+    """Write the samples of several runs as those of the run that they are merged into: of perturbations that they have.
+
+    Raises:
+        HarnessError: the directory cannot be written to.
+    """
+    found: dict[Condition, NDArray[np.uint8]] = {}
+    for run in runs:
+        found = (read_samples(run, _components(run)) or {}) | found
+    tables = [table for table in merged.suite.robustness if set(conditions([table])) <= found.keys()]
+    if tables:
+        images = np.stack([found[condition] for condition in conditions(tables)])
+        write_samples(merged, tables, images, _components(merged))
+
+
+def _components(run: Run) -> dict[str, str]:
+    """Return what the perturbations of a run's tests are."""
+    names = [f"perturbation {table.perturbation}" for table in run.suite.robustness]
+    return {name: run.components[name] for name in names if name in run.components}
+
+
 def _digest(components: Mapping[str, str]) -> str:
     return checksum(dict(components))
 
