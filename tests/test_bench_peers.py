@@ -118,6 +118,7 @@ class RecordingDevice(Host):
     """NumPy's host, which counts how often it is waited for."""
 
     def __init__(self, *, accelerated=False):
+        super().__init__()
         self.waited = 0
         self.accelerated = accelerated
 
