@@ -5,6 +5,7 @@ import pytest
 
 from harness.interfaces import (
     Activation,
+    BatchNorm,
     Context,
     Conv2d,
     Flatten,
@@ -34,7 +35,8 @@ NETWORKS = {
     ),
     "a residual one": (
         Conv2d(2, 6, kernel=3, padding=1, bias=False),
-        Residual((Conv2d(6, 6, kernel=3, padding=1), Activation("silu"), Conv2d(6, 6, kernel=1))),
+        BatchNorm(6),
+        Residual((Conv2d(6, 6, kernel=3, padding=1), BatchNorm(6), Activation("silu"), Conv2d(6, 6, kernel=1))),
         GlobalAveragePool(),
         Linear(6, CLASSES),
     ),

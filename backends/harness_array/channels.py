@@ -19,7 +19,8 @@ class ChannelNormLayer:
         self._running_mean, self._running_var = site.buffers["running_mean"], site.buffers["running_var"]
         self._block = block_rows(site, site.input_shape)
         self._normalised = xp.empty((site.training_rows, *site.input_shape), dtype=site.dtype)
-        self._products = xp.empty((self._block, *site.input_shape), dtype=site.dtype)
+        self._crew = site.device.crew
+        self._products = xp.empty((self._crew.size, self._block, *site.input_shape), dtype=site.dtype)
         self._ones = xp.ones(self._block * self._pixels, dtype=site.dtype)
         self._first, self._second, self._third = (ChannelVector(site, width, channels) for _ in range(3))
         self._inverse: Array = None  # 1 / √(variance + eps) of the batch, (channels,)
@@ -33,13 +34,16 @@ class ChannelNormLayer:
             return x
         require_rows(len(x))
         count = len(x) * self._pixels
-        mean = sum(self._summed(x[part]) for part in blocks(len(x), self._block)) / count
-        line, squares = self._first.of(mean), 0.0
-        for part in blocks(len(x), self._block):
+        parts = blocks(len(x), self._block)
+        mean = sum(self._crew.each(lambda _member, _index, part: self._summed(x[part]), parts)) / count
+        line = self._first.of(mean)
+
+        def centred(member: int, _index: int, part: slice) -> Array:
             block = _lines(x[part], line)
             block -= line
-            squares = squares + self._summed(x[part], x[part])
-        variance = squares / count
+            return self._summed(x[part], x[part], self._products[member])
+
+        variance = sum(self._crew.each(centred, parts)) / count
         self._move(self._running_mean, mean)
         self._move(self._running_var, variance * (count / (count - 1)))
         self._inverse = 1.0 / xp.sqrt(variance + eps)
@@ -49,30 +53,38 @@ class ChannelNormLayer:
                 (self._first, self._second, self._third), (self._inverse, self._gamma, self._beta), strict=True
             )
         )
-        for part in blocks(len(x), self._block):
+
+        def normalise(_member: int, _index: int, part: slice) -> None:
             block, normalised = _lines(x[part], line), _lines(self._normalised[part], line)
             xp.multiply(block, inverse, out=normalised)
             xp.multiply(normalised, gamma, out=block)
             block += beta
+
+        self._crew.each(normalise, parts)
         return x
 
     def backward(self, gradient: Array) -> Array:
         """Write the gradients of γ and β; overwrite that of y with that of x, and return it, as `BatchNormLayer`."""
-        count = len(gradient) * self._pixels
-        beta, gamma = 0.0, 0.0
-        for part in blocks(len(gradient), self._block):
-            beta = beta + self._summed(gradient[part])
-            gamma = gamma + self._summed(gradient[part], self._normalised[part])
-        self._beta_gradient[...] = beta
-        self._gamma_gradient[...] = gamma
+        count, parts = len(gradient) * self._pixels, blocks(len(gradient), self._block)
+
+        def sums(member: int, _index: int, part: slice) -> tuple[Array, Array]:
+            times = self._summed(gradient[part], self._normalised[part], self._products[member])
+            return self._summed(gradient[part]), times
+
+        betas, gammas = zip(*self._crew.each(sums, parts), strict=True)
+        self._beta_gradient[...] = sum(betas)
+        self._gamma_gradient[...] = sum(gammas)
         along, shift = self._first.of(self._gamma_gradient / count), self._second.of(self._beta_gradient / count)
         scale = self._third.of(self._gamma * self._inverse)
-        for part in blocks(len(gradient), self._block):
+
+        def write(_member: int, _index: int, part: slice) -> None:
             block, normalised = _lines(gradient[part], along), _lines(self._normalised[part], along)
             normalised *= along
             block -= normalised
             block -= shift
             block *= scale
+
+        self._crew.each(write, parts)
         return gradient
 
     def _scaled(self, x: Array, out: Array, scale: Array, shift: Array) -> None:
@@ -82,10 +94,10 @@ class ChannelNormLayer:
             block = self._xp.multiply(_lines(x[part], factors), factors, out=_lines(out[part], factors))
             block += terms
 
-    def _summed(self, values: Array, times: Array = None) -> Array:
-        """Return the sums (channels,) of a block's values, or of their products with others."""
+    def _summed(self, values: Array, times: Array = None, products: Array = None) -> Array:
+        """Return the sums (channels,) of a block's values, or of their products with others, which are written."""
         if times is not None:
-            values = self._xp.multiply(values, times, out=self._products[: len(values)])
+            values = self._xp.multiply(values, times, out=products[: len(values)])
         pixels = values.reshape(-1, values.shape[-1])
         return self._xp.matmul(self._ones[: len(pixels)], pixels)
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
+
+R = TypeVar("R")
 
 
 class Crew:
@@ -18,18 +21,15 @@ class Crew:
         """Blocks that are worked on at a time."""
         self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
-    def each(self, work: Callable[[int, int, slice], None], parts: Sequence[slice]) -> None:
-        """Call ``work(member, index, part)`` for each part: calls with the same member, below `size`, never overlap."""
+    def each(self, work: Callable[[int, int, slice], R], parts: Sequence[slice]) -> list[R]:
+        """Return ``work(member, index, part)`` for each part: calls with one member, below `size`, never overlap."""
         if self._pool is None:
-            _share(work, 0, 1, parts)
-            return
+            return [work(0, index, part) for index, part in enumerate(parts)]
         futures = [self._pool.submit(_share, work, member, self.size, parts) for member in range(1, self.size)]
-        _share(work, 0, self.size, parts)
-        for future in futures:
-            future.result()
+        shares = [_share(work, 0, self.size, parts), *(future.result() for future in futures)]
+        return [shares[index % self.size][index // self.size] for index in range(len(parts))]
 
 
-def _share(work: Callable[[int, int, slice], None], member: int, members: int, parts: Sequence[slice]) -> None:
+def _share(work: Callable[[int, int, slice], R], member: int, members: int, parts: Sequence[slice]) -> list[R]:
     with np.errstate(all="ignore"):  # as in the thread that trains
-        for index in range(member, len(parts), members):
-            work(member, index, parts[index])
+        return [work(member, index, parts[index]) for index in range(member, len(parts), members)]

@@ -27,11 +27,17 @@ from harness_array.layers import BatchNormLayer, DropoutLayer, LinearLayer
 from harness_array.maximum import MaxPoolLayer
 from harness_array.pooling import AveragePoolLayer, FlattenLayer, GlobalAveragePoolLayer
 from harness_array.residual import ResidualLayer
+from harness_array.shared import Shared
 from harness_array.site import ArrayLayer, Site
 
 
 def _activation(layer: Activation, site: Site) -> ArrayLayer:
-    return ACTIVATIONS[layer.name](site.device, (site.rows, *site.input_shape), site.dtype)
+    kind, device = ACTIVATIONS[layer.name], site.device
+
+    def made(rows: int) -> ArrayLayer:
+        return kind(device, (rows, *site.input_shape), site.dtype)
+
+    return made(site.rows) if device.crew.size == 1 else Shared(made, site)
 
 
 def _batch_norm(layer: BatchNorm, site: Site) -> ArrayLayer:
