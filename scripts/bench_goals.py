@@ -3,8 +3,8 @@
 python scripts/bench_goals.py [FILE… | OPTIONS]
 
 FILE: of `harness bench --save`; a figure is from the first that has what it needs, and never from two. Without a file,
-everything that the table needs is measured now, in ten minutes, on two of the machine's cores and then on one, with
-further options of `harness bench`, such as --rounds 3. Put `--save-in FOLDER` first to keep both files.
+everything that the table needs is measured now, in a quarter of an hour or so, on two of the machine's cores and then
+on one, with further options of `harness bench`, such as --rounds 3. Put `--save-in FOLDER` first to keep both files.
 
 The limit is the fastest float32 product of any library and kernel on the machine, in as many processes and threads.
 What is required depends on the machine: where torch's own BLAS reaches less than 0.6 of the limit, plain PyTorch is
