@@ -1,9 +1,11 @@
 """Measure what comparisons cost at the paper's sizes: the sums when a run ends, and the tables afterwards.
 
     python scripts/sums_cost.py /tmp/cost
+    python scripts/sums_cost.py /tmp/cost --experiments 4 --seeds 3 --images 43277 --perturbations 21
 
 Writes a run of 12 experiments with 5 seeds each, measured on 161,955 made images, clean and under 5 severities: 1 GB,
-and removes it. Times are of the wall clock and of the processor.
+and removes it. The second command is of a whole suite of corruptions, 106 conditions. Times are of the wall clock and
+of the processor.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import numpy as np
 
 from harness.datasets.info import DatasetInfo
 from harness.plugins.loading import registry
+from harness.plugins.perturbations import suites_of, usable
 from harness.results.leaderboard import differences, tables
 from harness.results.results import Results
 from harness.rows import EvaluationRow, TrialMetrics, TrialRow
@@ -29,18 +32,22 @@ SEVERITIES = (0.1, 0.2, 0.3, 0.4, 0.5)
 CLASSES = 47
 
 
-def made(place: Path, experiments: int, seeds: int, images: int) -> Run:
-    """Write a run whose networks find the same images hard."""
+def made(place: Path, experiments: int, seeds: int, images: int, perturbations: int) -> Run:
+    """Write a run whose networks find the same images hard, under some of the corruptions, noise the first of them."""
+    plugins = registry()
+    chosen = list(dict.fromkeys(["gaussian_noise", *suites_of(plugins)["corruptions"]]))[:perturbations]
+    asked = tuple(Robustness(perturbation=name, severities=list(SEVERITIES)) for name in chosen)
+    families = {name: family for name, family in usable(plugins).items() if name in chosen and family}
+    tests = "".join(f'[[robustness]]\nperturbation = "{name}"\nseverities = {list(SEVERITIES)}\n' for name in chosen)
     names = [f"M{number}" for number in range(experiments)]
     suite = place / "suite.toml"
     tables_ = "\n".join(f"[experiments.{name}]" for name in names)
     suite.write_text(
         f'[suite]\nname = "cost"\nseeds = {list(range(1, seeds + 1))}\n[defaults]\nhidden_layers = [8]\n'
         f'optimizer = {{ name = "sgd", learning_rate = 0.1 }}\n{tables_}\n'
-        f'[[robustness]]\nperturbation = "gaussian_noise"\nseverities = {list(SEVERITIES)}\n'
-        '[leaderboard]\nbaseline = "M0"\n'
+        f'{tests}[leaderboard]\nbaseline = "M0"\n'
     )
-    loaded = load_suite(suite, registry()).suite
+    loaded = load_suite(suite, plugins).suite
     sizes = {"train": 1, "val": 1, "test": images}
     about = DatasetInfo("digits", "d" * 64, images + 2, tuple(map(str, range(CLASSES))), sizes, title="made")
     run = Run(place / "run", loaded, about, [(name, seed) for name in names for seed in range(1, seeds + 1)])
@@ -50,7 +57,7 @@ def made(place: Path, experiments: int, seeds: int, images: int) -> Run:
     hard, labels = rng.normal(size=images), rng.integers(0, CLASSES, images)
     for number, (name, seed) in enumerate(run.planned):
         skill = 1.2 + 0.01 * names.index(name) + 0.01 * rng.normal()
-        noise = np.array([0.0, *SEVERITIES])[:, None]
+        noise = np.array([0.0, *SEVERITIES * len(chosen)])[:, None]
         right = skill - 2 * noise + hard + 0.5 * rng.normal(size=(len(noise), images)) > 0
         predicted = np.where(right, labels, (labels + 1) % CLASSES)
         confidence = rng.uniform(0.3, 1.0, right.shape).astype(np.float32)
@@ -59,7 +66,7 @@ def made(place: Path, experiments: int, seeds: int, images: int) -> Run:
             "log_probability": np.log(confidence), "confidence": confidence,
             "likeliest": np.zeros((*right.shape, 5), dtype=np.uint16),
         }  # fmt: skip
-        found = measures(arrays, (Robustness(perturbation="gaussian_noise", severities=list(SEVERITIES)),), CLASSES)
+        found = measures(arrays, asked, CLASSES)
         table = loaded.experiments[name]
         trained = TrialMetrics(
             0.1, 0.9, 0.1, 0.9, 1, 1, stopped_early=False, seconds=1.0, samples_per_second=1.0,
@@ -67,7 +74,7 @@ def made(place: Path, experiments: int, seeds: int, images: int) -> Run:
         )  # fmt: skip
         row = TrialRow(
             name, seed, "", "", "done", f"{number:064d}", "numpy", table.model_dump(mode="json"), 100, metrics=trained,
-            evaluation=EvaluationRow("", found, 1.0),
+            evaluation=EvaluationRow("", found, 1.0, families=families),
         )  # fmt: skip
         run.write(row, {"evaluation.npz": arrays})
     return run
@@ -88,10 +95,12 @@ def main() -> None:
     parser.add_argument("--experiments", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--images", type=int, default=161_955)
+    parser.add_argument("--perturbations", type=int, default=1, help="each at 5 severities")
     arguments = parser.parse_args()
     arguments.place.mkdir(parents=True)
     try:
-        run = made(arguments.place, arguments.experiments, arguments.seeds, arguments.images)
+        size = (arguments.experiments, arguments.seeds, arguments.images, arguments.perturbations)
+        run = made(arguments.place, *size)
         found = timed("rows and sums when the run ends", lambda: read_sums(run, list(run.rows())))
         results = timed("rows of a later command", lambda: Results.of(run))
         timed(f"all tables of {len(found)} quantities' sums", lambda: tables(results))

@@ -139,7 +139,10 @@ def test_pixelate_is_the_block_means_of_scikit_image(images):
 
 @pytest.mark.parametrize("images", [grey(), photographs(), photographs()[..., :2]], ids=["grey", "RGB", "two"])
 def test_jpeg_is_what_imageio_writes_and_reads(images):
-    """Images of three channels in colour, all others channel by channel; the codec below is libjpeg for both."""
+    """Images of three channels in colour, all others channel by channel.
+
+    The codec below is libjpeg for both; `test_jpeg_oracle` compares with the standard.
+    """
     imageio = pytest.importorskip("imageio.v3")
 
     def through(pixels):
