@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.builtin.losses import CrossEntropy, Focal
+from harness.builtin.losses import Focal
 from harness.interfaces import WITHHELD, Activation, Context, Conv2d, Flatten, Linear
 from harness.optimizers import SGD, Adam, AdamW
 from harness.seeding import initial_state
 from harness_array.backends import CupyBackend, NumpyBackend
 from harness_array.kernels import cublas
 from harness_array.kernels.aside import Aside
-from harness_array.kernels.plan import stages_of
+from harness_array.kernels.plan import has_kernels, stages_of
 from tests.doubles import needs_compiler, strict_cupy
 from tests.networks import labelled_images, mlp
 
@@ -57,36 +57,6 @@ def test_a_full_batch_is_one_graph_and_the_last_one_the_same_launches():
         **dict.fromkeys(["gather_bytes", "bias_activation", "softmax_cross_entropy", "column_sums"], 1),
         **dict.fromkeys(["activation_backward", "adam", "finish"], 1),
     }
-
-
-@pytest.mark.parametrize(
-    ("widths", "options", "most"),
-    [
-        ([6, 5, 4, 3], {}, 20),  # M0
-        ([6, 5, 4, 4, 3], {}, 26),  # M1g
-        ([6, 5, 4, 3], {"activation": "silu", "batch_norm": True, "dropout": 0.3, "weight_decay": 1e-4}, 30),  # M3b
-    ],
-)
-def test_a_step_has_few_launches(monkeypatch, widths, options, most):
-    """Kernels and products of one step, without a graph, of the paper's networks, whose layers these are."""
-    monkeypatch.setenv("HARNESS_NO_GRAPH", "1")
-    network = attached(mlp(widths, shape=(2, 3), batch_size=8, **options))
-    more, fewer = (sum(launched(network, ORDER[: 8 * steps]).values()) for steps in (3, 1))
-    assert (more - fewer) / 2 == {20: 17, 26: 22, 30: 17}[most] <= most
-
-
-def test_without_the_graph_every_bit_is_the_same(monkeypatch):
-    """``HARNESS_NO_GRAPH=1`` leaves the kernels: dropout draws the same too."""
-    spec = mlp([6, 5, 3], shape=(2, 3), batch_size=8, dropout=0.4)
-    graph = attached(spec)
-    monkeypatch.setenv("HARNESS_NO_GRAPH", "1")
-    eager = attached(spec)
-    assert (graph.launch, eager.launch) == ("graph", "eager")
-    found, expected = (one.train_epoch(3, ORDER, 0.01) for one in (graph, eager))
-    np.testing.assert_array_equal(found.losses, expected.losses)
-    for key, value in eager.state().items():
-        np.testing.assert_array_equal(graph.state()[key], value, err_msg=key)
-    assert "graph" not in launched(eager)
 
 
 @pytest.mark.parametrize("function", ["begin_capture", "end_capture"])
@@ -172,29 +142,6 @@ def test_a_checkpoint_goes_from_one_way_of_training_to_the_other(monkeypatch, op
         np.testing.assert_allclose(*losses, rtol=1e-10)
 
 
-def test_batches_of_the_host_train_as_attached_rows_do():
-    """Augmentation's batches: the same losses, in another graph from the second full one on."""
-    images, labels = IMAGES[0].reshape(44, 6).astype(np.float32) / np.float32(255), IMAGES[1]
-    parts = [ORDER[start : start + 8] for start in range(0, 44, 8)]
-    batches = [(images[part].reshape(-1, 2, 3), labels[part]) for part in parts]
-    one, other = attached(), attached()
-    for epoch in range(2):
-        found, expected = one.train_batches(epoch, batches, 0.01), other.train_epoch(epoch, ORDER, 0.01)
-        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-6)
-        np.testing.assert_array_equal(found.sizes, expected.sizes)
-    assert sorted(one._fused._graphs) == ["attached", "host"]
-
-
-@pytest.mark.slow
-def test_a_longer_order_than_any_before_has_room():
-    """The graph of the earlier addresses is dropped, and captured anew."""
-    long = np.tile(ORDER, 3)
-    networks = [attached(backend=backend) for backend in (CupyBackend(), NumpyBackend())]
-    losses = [network.train_epoch(0, long, 0.01).losses for network in networks]
-    np.testing.assert_allclose(*losses, rtol=1e-10)
-    assert networks[0].launch == "graph"
-
-
 def test_a_withheld_label_is_a_loss_that_is_not_finite():
     """It indexes nothing, and the core ends the trial."""
     network = attached(images=(IMAGES[0], np.where(np.arange(44) == ORDER[9], WITHHELD, IMAGES[1])))
@@ -240,16 +187,6 @@ def test_a_last_batch_of_one_row_has_no_batch_norm():
     network.train_epoch(0, ORDER, 0.01)
 
 
-@pytest.mark.slow
-def test_label_smoothing_is_a_kernels():
-    """A loss that the core writes for every library has a kernel where it is the built-in one."""
-    spec = replace(PLAIN, loss=CrossEntropy(0.1), class_weights=(1.0, 2.0, 0.5), clip_norm=0.05)
-    networks = [attached(spec, backend) for backend in (CupyBackend(), NumpyBackend())]
-    assert networks[0].launch == "graph"
-    losses = [network.train_epoch(0, ORDER, 0.01).losses for network in networks]
-    np.testing.assert_allclose(*losses, rtol=1e-10)
-
-
 def test_closing_destroys_every_handle(strict_cupy, monkeypatch):
     """Both cuBLAS handles, and the graphs with them."""
     library = cublas.library()
@@ -264,3 +201,9 @@ def test_closing_destroys_every_handle(strict_cupy, monkeypatch):
 def test_stages_need_a_linear_layer_at_the_end():
     assert stages_of((Linear(6, 3), Activation("relu"))) is None
     assert stages_of(()) is None
+
+
+def test_a_batch_that_indices_of_32_bits_cannot_count_has_no_kernels():
+    assert has_kernels(PLAIN, np.dtype(np.uint8))
+    assert not has_kernels(replace(PLAIN, batch_size=1 << 28), np.dtype(np.uint8))
+    assert not has_kernels(PLAIN, np.dtype(np.float64))

@@ -63,6 +63,7 @@ def test_the_wheel_has_suites_kit_and_benchmarks(built):
     names = content(built[1])
     assert {f"harness/suites/{name}.toml" for name in shipped()} <= names.keys()
     assert {"harness/conformance/plugin.py", "harness/benchmarks/speed.py", "harness/py.typed"} <= names.keys()
+    assert "harness_array/kernels/kernels.cu" in names
     assert not [name for name in names if name.startswith(("tests/", "runs/"))]
 
 

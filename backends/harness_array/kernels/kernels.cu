@@ -5,7 +5,8 @@
 //
 // Matrices are row-major and dense. `real` is the network's precision, sums over a batch's losses are in double. What
 // varies from step to step is in device memory (Control), so that one captured graph serves every step of an epoch; what
-// is a parameter by value is the same in all of them. `rows` is the number of rows in the batch, at most `batch`.
+// is a parameter by value is the same in all of them. `rows` is the number of rows in the batch, at most `batch`. A batch's
+// matrices and the flat vectors have fewer than 2³⁰ elements, so that an index is an int; the whole set may have more.
 //
 // Blocks: an elementwise kernel has a thread for each element, (ceil(n / 256)) blocks of (256). A kernel by columns has
 // blocks of (COLUMNS, LANES), ceil(width / COLUMNS) of them: thread (x, y) has rows y, y + LANES, … of its column. LANES
@@ -116,9 +117,9 @@ extern "C" __global__ void gather_bytes(const unsigned char* __restrict__ images
                                         const long long* __restrict__ labels, real* __restrict__ out,
                                         int* __restrict__ label_out, const Control* __restrict__ control, int rows,
                                         int batch, int width, real divisor, int resident) {
-  long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= (long long)rows * width) return;
-  int row = (int)(i / width), column = (int)(i - (long long)row * width);
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= rows * width) return;
+  int row = i / width, column = i - row * width;
   long long place = control->epoch_step * batch + row, source = resident ? order[place] : row;
   if (column == 0) label_out[row] = (int)labels[place];
   out[i] = (real)images[source * width + column] / divisor;
@@ -129,9 +130,9 @@ extern "C" __global__ void gather_floats(const float* __restrict__ vectors, cons
                                          const long long* __restrict__ labels, real* __restrict__ out,
                                          int* __restrict__ label_out, const Control* __restrict__ control, int rows,
                                          int batch, int width, int resident) {
-  long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= (long long)rows * width) return;
-  int row = (int)(i / width), column = (int)(i - (long long)row * width);
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= rows * width) return;
+  int row = i / width, column = i - row * width;
   long long place = control->epoch_step * batch + row, source = resident ? order[place] : row;
   if (column == 0) label_out[row] = (int)labels[place];
   out[i] = (real)vectors[source * width + column];
@@ -144,8 +145,8 @@ extern "C" __global__ void bias_activation(const real* __restrict__ z, const rea
                                            real* __restrict__ y, real* __restrict__ slope,
                                            const Control* __restrict__ control, int rows, int width, int activation,
                                            unsigned layer, unsigned threshold, real scale) {
-  long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= (long long)rows * width) return;
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= rows * width) return;
   real derivative, value = activated(activation, z[i] + bias[i % width], &derivative);
   if (threshold != 0) {
     bool keep = kept(control, i, layer, threshold);

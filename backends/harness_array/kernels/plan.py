@@ -13,6 +13,10 @@ ACTIVATION_CODES: dict[ActivationName, int] = {"relu": 1, "leaky_relu": 2, "gelu
 """The numbers of `kernels.cu`; 0 is none."""
 
 
+MOST_ELEMENTS = 1 << 30
+"""Of a batch's matrix and of the parameters: the kernels' indices are of 32 bits."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """x W + b, then batch norm, an activation and dropout, each where it is there; positions are those of layers."""
@@ -63,8 +67,12 @@ def stages_of(layers: Sequence[Layer]) -> tuple[Stage, ...] | None:
 
 def has_kernels(spec: NetworkSpec, features: Any) -> bool:
     """Return whether a training step has kernels up to its update; ``features`` is the dtype of the attached rows."""
+    stages = stages_of(spec.layers)
+    if stages is None:
+        return False
+    widest = max(spec.features, *(stage.outputs for stage in stages))
     return (
-        stages_of(spec.layers) is not None
+        max(spec.batch_size * widest, spec.parameter_count()) < MOST_ELEMENTS
         and (spec.loss is None or type(spec.loss) is CrossEntropy)
         and features in {np.dtype(np.uint8), np.dtype(np.float32)}
     )
