@@ -18,7 +18,7 @@ from harness_torch.images import AttachedImages, to_tensor
 from harness_torch.loss import loss_for
 from harness_torch.modules import build_modules, random_draws, statistics
 from harness_torch.parameters import Parameters, in_state
-from harness_torch.process import settings, use_threads
+from harness_torch.process import keep_freed_memory, settings, use_threads
 from harness_torch.step import Step
 from harness_torch.updates import update_for
 
@@ -47,6 +47,7 @@ class TorchNetwork:
         self._spec = spec
         self._context = context
         use_threads(context.threads)
+        keep_freed_memory()
         if device.type == "cuda":
             # Given a device with its number, torch's statistics do not initialise CUDA: as a process's first call to
             # it they would fail, "Invalid device argument".
