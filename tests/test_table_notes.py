@@ -1,4 +1,4 @@
-"""Notes below tables are two short lines at most, whatever there is to say."""
+"""Notes below tables are two short lines at most, whatever there is to say, and what the signs in the table mean."""
 
 import textwrap
 from dataclasses import replace
@@ -50,9 +50,20 @@ def notes():
 
 
 @pytest.mark.parametrize("key", sorted(table.key for table in tables(everything())))
-def test_a_note_is_two_lines_of_a_hundred_columns_at_most(notes, key):
-    """And there is one, as there is something to say."""
-    assert 1 <= len(textwrap.wrap(notes[key], 100)) <= 2
+def test_a_note_is_a_few_lines_of_a_hundred_columns_at_most(notes, key):
+    """And there is one, as there is something to say: two lines, and up to two more of signs."""
+    assert 1 <= len(textwrap.wrap(notes[key], 100)) <= 4
+
+
+def test_signs_are_explained_however_much_there_is_to_say(notes):
+    """A rank's confidence set, spreads and degradations: a reader cannot guess what they mean."""
+    for sentence in (
+        "[low–high]: 95 % confidence set of the rank",
+        "±: SD over seeds.",
+        "Degr.: the share of the clean",
+    ):
+        assert sentence in notes["overview"]
+    assert "Δ, the second less the first: = equal, ? undecided (5 %, Holm). ±: SD over seeds." in notes["comparison"]
 
 
 def test_what_is_excluded_is_said_before_what_is_explained(notes):

@@ -68,6 +68,20 @@ def test_no_line_is_wider_than_the_terminal(frame, data):
     assert fit(cells, frame, None) == ([cells], [])
 
 
+def test_columns_that_belong_together_stay_beside_each_other():
+    """Where a table goes on below: in as few parts as before, about as wide as one another."""
+    headings = ["Name", *(f"{what} {number}" for number in range(4) for what in ("value", "Δ"))]
+    cells = Cells(headings, [["A", *["1.234567"] * 8]], [False, *[True] * 8], joined=frozenset({2, 4, 6, 8}))
+    for room in range(36, 110):
+        parts, _ = fit(cells, ROUNDED, room)
+        assert [heading for part in parts for heading in part.headings[1:]] == headings[1:]
+        assert all(part.headings[1].startswith("value") for part in parts)
+        assert all(ROUNDED.width(part.widths) <= room for part in parts)
+        assert max(len(part.headings) for part in parts) - min(len(part.headings) for part in parts) <= 4
+    (first, *_), _ = fit(cells, ROUNDED, 20)
+    assert first.headings == ["Name", "value 0"], "what has no room together is divided"
+
+
 def board(values, **changed):
     """Return the tables of experiments with these test accuracies."""
     rows = [

@@ -2,11 +2,14 @@
 
 import pytest
 
-import harness
-from harness.api import carrying
-from harness.publish.published import _made
-from harness.store import Run
-from tests.tiny import TINY
+for library in ("altair", "jinja2", "vl_convert", "PIL"):
+    pytest.importorskip(library)
+
+import harness  # noqa: E402 - after the reason to skip
+from harness.api import carrying  # noqa: E402
+from harness.publish.published import _made  # noqa: E402
+from harness.store import Run  # noqa: E402
+from tests.tiny import TINY  # noqa: E402
 
 
 @pytest.fixture

@@ -131,11 +131,13 @@ def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
     signs = legend({one.mark for one in comparison.differences})
     return brief(
         *_left_out(comparison),
-        f"{signs} (5 %, Holm)." if signs else "",
         "One seed: about these networks, not about their recipes." if single else "",
-        f"[low, high]: 95 % CI over seeds and test {comparison.dataset.noun}." if intervals else "",
         "Changed: neither way is better." if any(one.mark is Mark.changed for one in comparison.differences) else "",
-        "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
+        signs=[
+            f"{signs} (5 %, Holm)." if signs else "",
+            f"[low, high]: 95 % CI over seeds and test {comparison.dataset.noun}." if intervals else "",
+            "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
+        ],
     )
 
 

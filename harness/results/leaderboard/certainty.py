@@ -12,10 +12,10 @@ from harness.results.tables.values import shown
 from harness.text import command, some
 
 
-def sentences(results: Results, ranking: Ranking) -> list[str]:
-    """Return what would settle the ranks of a ranking, and what they mean: short sentences, the most useful first."""
+def signs(results: Results, ranking: Ranking) -> list[str]:
+    """Return what the ranks and spreads of a ranking mean: short sentences."""
     analysis = ranking.analysis(results)
-    found = settling(results, ranking)
+    found = []
     if len(analysis.names) > 1 and analysis.target == "recipes":
         found.append(f"[low–high]: 95 % confidence set of the rank, over {_basis(results, analysis)}.")
     spread = any(value.std is not None for value in _values(results, ranking))

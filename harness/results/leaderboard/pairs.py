@@ -42,7 +42,7 @@ class _Shown:
     def change(self) -> Column:
         """The column of the differences."""
         kind = Kind.relative if self.relative or self.metric.kind is Kind.degradation else Kind.points
-        return Column(f"{self.key}_change", "Δ, %" if self.relative else "Δ, pp", kind)
+        return Column(f"{self.key}_change", "Δ, %" if self.relative else "Δ, pp", kind, joined=True)
 
 
 def comparison(results: Results) -> list[Table]:
@@ -69,9 +69,11 @@ def comparison(results: Results) -> list[Table]:
     note = brief(
         notes.lost(results),
         notes.seeds([one for one in results.trained if any(one in pair for pair in pairs)]),
-        notes.marks("Δ, the second less the first", cells),
-        "[low, high]: 95 % CI." if intervals else "",
-        "±: SD over seeds." if spread else "",
+        signs=[
+            notes.marks("Δ, the second less the first", cells),
+            "[low, high]: 95 % CI." if intervals else "",
+            "±: SD over seeds." if spread else "",
+        ],
     )
     return [Table("comparison", f"Side by side · {results.data}", columns, lines, note)]
 

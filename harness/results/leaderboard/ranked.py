@@ -31,7 +31,7 @@ def overview(results: Results) -> Table:
     columns += [Column(_name(ranking), ranking.heading, ranking.metric.kind) for ranking in found]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
-    columns += [Column.of(CATALOGUE["val_accuracy"]), Column("status", "Status")]
+    columns += [Column.of(CATALOGUE["val_accuracy"]), Column("status", "Status", joined=True)]
     ranks = {ranking.key: places(results, ranking) for ranking in found}
     lines = []
     for one in ordered(results, order):
@@ -51,9 +51,12 @@ def overview(results: Results) -> Table:
         _not_leading(results, order),
         notes.seeds(results.trained),
         marks_over(base, lines),
-        *certainty.sentences(results, order),
+        *certainty.settling(results, order),
         notes.corruptions(results) if any(ranking.metric.ratio for ranking in found) else "",
-        notes.DEGRADATION if any(ranking.perturbation for ranking in found) else "",
+        signs=[
+            *certainty.signs(results, order),
+            notes.DEGRADATION if any(ranking.perturbation for ranking in found) else "",
+        ],
     )
     return Table("overview", title, columns, lines, note)
 
@@ -81,7 +84,7 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         columns.append(Column("perturbations", "Perturbations"))
     if ranking.validation:
         columns.append(Column("validation", f"Validation{unit}", ranking.metric.kind))
-    columns.append(Column("status", "Status"))
+    columns.append(Column("status", "Status", joined=True))
     ranks, tied = places(results, ranking), ranking.analysis(results).ranks
     lines = []
     for one in ordered(results, ranking):
@@ -101,8 +104,8 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         notes.unavailable(results, _perturbations(results, ranking)),
         notes.seeds(results.trained),
         marks_over(base, lines),
-        *certainty.sentences(results, ranking),
-        notes.DEGRADATION if ranking.perturbation else "",
+        *certainty.settling(results, ranking),
+        signs=[*certainty.signs(results, ranking), notes.DEGRADATION if ranking.perturbation else ""],
     )
     return Table(ranking.key, _title(results, ranking.title), columns, lines, note)
 

@@ -25,7 +25,7 @@ def speed(results: Results) -> Table:
         Column("epochs", "Epochs", Kind.number),
         Column("augmentation_share", "Augm. %", Kind.percent),
         Column("peak_device_bytes", "Peak device bytes", Kind.number, minor=1),
-        Column("contended", "Contended"),
+        Column("contended", "Contended", minor=4),
     ]
     lines = [
         {

@@ -26,6 +26,8 @@ class Cells:
     right: list[bool]
     """Whether a column's texts are set to the right, as numbers are: those are never shortened."""
     minor: tuple[int, ...] = ()
+    joined: frozenset[int] = frozenset()
+    """The columns that stay beside the one before them."""
 
     @property
     def widths(self) -> list[int]:
@@ -85,7 +87,7 @@ def fit(cells: Cells, frame: Frame, room: int | None) -> tuple[list[Cells], list
     floors = _floors(cells, frame, room)
     return [
         _shortened(cells.only(part), frame, room, [floors[index] for index in part])
-        for part in _parts(floors, frame, room)
+        for part in _even(floors, frame, room, cells.joined)
     ], []
 
 
@@ -118,12 +120,38 @@ def _shortened(cells: Cells, frame: Frame, room: int, floors: list[int]) -> Cell
     return replace(cells, lines=[list(line) for line in zip(*columns, strict=True)])
 
 
-def _parts(widths: list[int], frame: Frame, room: int) -> list[list[int]]:
+def _even(widths: list[int], frame: Frame, room: int, joined: frozenset[int]) -> list[list[int]]:
+    """Return the parts of a table, as few as there may be, and about as wide as one another."""
+    fewest = _parts(widths, frame, room, joined)
+    for tighter in range(max(widths), room):
+        parts = _parts(widths, frame, tighter, joined)
+        if len(parts) == len(fewest) and all(frame.width([widths[one] for one in part]) <= room for part in parts):
+            return parts
+    return fewest
+
+
+def _parts(widths: list[int], frame: Frame, room: int, joined: frozenset[int]) -> list[list[int]]:
     """Return which columns stand beside one another; each part begins with the first, which names the lines."""
+
+    def fits(columns: list[int]) -> bool:
+        return frame.width([widths[one] for one in columns]) <= room
+
     parts, part = [], [0]
-    for index in range(1, len(widths)):
-        if len(part) > 1 and frame.width([widths[one] for one in [*part, index]]) > room:
-            parts.append(part)
-            part = [0]
-        part.append(index)
+    for group in _groups(len(widths), joined):
+        for columns in [group] if fits([0, *group]) else [[index] for index in group]:
+            if len(part) > 1 and not fits([*part, *columns]):
+                parts.append(part)
+                part = [0]
+            part.extend(columns)
     return [*parts, part]
+
+
+def _groups(count: int, joined: frozenset[int]) -> list[list[int]]:
+    """Return the columns behind the first, those that stay together in a list each."""
+    groups: list[list[int]] = []
+    for index in range(1, count):
+        if index in joined and groups:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups

@@ -95,6 +95,7 @@ def _cells(table: Table, escape: Escape) -> Cells:
         [[escape(shown(line.get(column.key), column.kind)) for column in columns] for line in table.lines],
         [column.kind is not Kind.text for column in columns],
         tuple(index for _, index in minor),
+        frozenset(index for index, column in enumerate(columns) if column.joined),
     )
 
 

@@ -92,6 +92,8 @@ class Column:
     heading: str
     kind: Kind = Kind.text
     minor: int = 0
+    joined: bool = False
+    """Whether it is of the column before it, beside which it stays where a table goes on below."""
 
     @classmethod
     def of(cls, metric: Metric) -> Column:
