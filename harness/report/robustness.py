@@ -87,7 +87,9 @@ def _figure(
     names = [one.name for one in part]
     frame = pd.DataFrame([line for one in part for line in curve(one, metric, perturbation, severities)])
     choice, opacity, faint = chosen()
-    tested = alt.Axis(values=sorted(set(frame["severity"])), format="~g", labelOverlap="parity")
+    # Not by format=: that of an axis rounds to the distance between ticks, and these are not evenly apart.
+    spelled = {"labelExpr": "format(datum.value, '~g')", "labelOverlap": "parity"}
+    tested = alt.Axis(values=sorted(set(frame["severity"])), **spelled)
     base = alt.Chart(source()).encode(
         x=alt.X("severity:Q", title="severity", axis=tested), color=coloured(names, colour)
     )
