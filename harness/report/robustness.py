@@ -88,11 +88,10 @@ def _figure(
     frame = pd.DataFrame([line for one in part for line in curve(one, metric, perturbation, severities)])
     choice, opacity, faint = chosen()
     # Not by format=: that of an axis rounds to the distance between ticks, and these are not evenly apart.
-    spelled = {"labelExpr": "format(datum.value, '~g')", "labelOverlap": "parity"}
-    tested = alt.Axis(values=sorted(set(frame["severity"])), **spelled)
-    base = alt.Chart(source()).encode(
-        x=alt.X("severity:Q", title="severity", axis=tested), color=coloured(names, colour)
-    )
+    spelled = "format(datum.value, '~g')"
+    tested = alt.Axis(values=sorted(set(frame["severity"])), labelExpr=spelled, labelOverlap="parity")
+    x = alt.X("severity:Q", title="severity", axis=tested)
+    base = alt.Chart(source()).encode(x=x, color=coloured(names, colour))
     scale = within(frame, fractions=measure == "accuracy")
     y = alt.Y("mean:Q", title=axis, axis=alt.Axis(format=ticks), scale=scale)
     tips = [
