@@ -52,7 +52,7 @@ def oracle():
     class Logits(nn.Module):
         def __init__(self, network):
             super().__init__()
-            self.layers, self.logits = network._modules, network._logits
+            self.layers, self.logits = network._modules, network._step.logits
 
         def forward(self, x):
             return self.logits(x.flatten(1))
