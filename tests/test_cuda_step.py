@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.builtin.losses import Focal
-from harness.interfaces import WITHHELD, Activation, Context, Conv2d, Flatten, Linear
+from harness.interfaces import WITHHELD, Activation, Context, Conv2d, Dropout, Flatten, Linear
 from harness.optimizers import SGD, Adam, AdamW
 from harness.seeding import initial_state
 from harness_array.backends import CupyBackend, NumpyBackend
@@ -207,3 +207,12 @@ def test_a_batch_that_indices_of_32_bits_cannot_count_has_no_kernels():
     assert has_kernels(PLAIN, np.dtype(np.uint8))
     assert not has_kernels(replace(PLAIN, batch_size=1 << 28), np.dtype(np.uint8))
     assert not has_kernels(PLAIN, np.dtype(np.float64))
+
+
+@pytest.mark.parametrize("layers", [(Linear(6, 3),), (Flatten(), Linear(6, 4), Dropout(0.0), Linear(4, 3))], ids=repr)
+def test_a_network_without_activations_has_kernels(layers):
+    """A linear model, and one whose rows are flattened first."""
+    networks = [attached(replace(PLAIN, layers=layers), backend) for backend in (CupyBackend(), NumpyBackend())]
+    assert networks[0].launch == "graph"
+    losses = [network.train_epoch(0, ORDER, 0.01).losses for network in networks]
+    np.testing.assert_allclose(*losses, rtol=1e-10)

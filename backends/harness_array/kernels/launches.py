@@ -136,22 +136,22 @@ class Step:
         launches = []
         for index in reversed(range(len(self._stages))):
             stage, own = self._stages[index], self._buffers.stages[index]
-            weight, _, weight_gradient, bias_gradient = self._weight(stage)
+            weight, _, weight_gradient, _ = self._weight(stage)
             gradient = own.z_gradient[:rows]
-            launches.append(
-                self._back(index, stage, rows)
-                if index + 1 < len(self._stages)
-                else self._kernels.by_columns(
-                    "column_sums",
-                    stage.outputs,
-                    *(own.z_gradient, bias_gradient, np.int32(rows), np.int32(stage.outputs)),
-                )
-            )
+            if index + 1 < len(self._stages):
+                launches.append(self._back(index, stage, rows))
             launches.append(self._aside.product(self._inputs(index, rows), gradient, weight_gradient))
             if index:
                 below = self._buffers.stages[index - 1].y_gradient[:rows]
                 launches.append(self._blas.product(gradient, weight, below, b_t=True))
-        return launches
+        # Nothing waits for the last bias's gradient but the update, which waits for the first weight's too.
+        stage, own = self._stages[-1], self._buffers.stages[-1]
+        _, _, _, bias_gradient = self._weight(stage)
+        size = np.int32(rows), np.int32(stage.outputs)
+        return [
+            *launches,
+            self._kernels.by_columns("column_sums", stage.outputs, own.z_gradient, bias_gradient, *size),
+        ]
 
     def _back(self, index: int, stage: Stage, rows: int) -> Launch:
         own = self._buffers.stages[index]
