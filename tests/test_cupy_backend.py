@@ -101,7 +101,7 @@ def test_fifty_steps_agree_in_float64(name, placement):
         assert mine.correct == other.correct
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("placement", ["stream", pytest.param("resident", marks=pytest.mark.slow)])
 def test_restarted_steps_agree_in_float32(placement):
     """Loss and gradient of each step within 1e-5 of float64's."""
     backend = Placed()

@@ -1,6 +1,7 @@
 """The captured step of cupy on the double: graph, kernel by kernel, and NumPy agree; and how a step is launched."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -30,6 +31,14 @@ CASES = {
 }
 
 
+def sometimes(cases, *fast):
+    """Return the parameters of a test, of which only some are not slow."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else [case]), marks=[pytest.mark.slow] * (case not in fast))
+        for case in cases
+    ]
+
+
 def network(spec, optimizer, images, *, backend=None, precision="float64", **context):
     context = Context(3, precision=precision, **context)
     made = (backend or CupyBackend()).build(spec, with_biases(initial_state(spec, 0), 1), optimizer, context)
@@ -44,8 +53,9 @@ def assert_alike(found, expected):
         np.testing.assert_allclose(found[key], value, rtol=1e-9, atol=1e-7, err_msg=key)
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "placement"), sometimes(product(CASES, PLACEMENTS), ("adam", "stream"), ("sum", "resident"))
+)
 def test_epochs_are_numpys(name, placement):
     """Two epochs of five steps, the last one smaller, at two rates: losses, counts and state."""
     keys, optimizer = CASES[name]
@@ -63,7 +73,7 @@ def test_epochs_are_numpys(name, placement):
     ours.close()
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("placement", sometimes(PLACEMENTS, "stream"))
 def test_a_graph_has_the_bits_of_its_launches(monkeypatch, placement):
     """With dropout and batch norm, in float32: masks differ from step to step, and from epoch to epoch."""
     spec = mlp([12, 9, 7, 4], shape=(3, 4), batch_size=8, batch_norm=True, dropout=0.4)
@@ -94,6 +104,7 @@ def test_an_epoch_draws_the_same_masks_after_a_resumption():
     np.testing.assert_array_equal(found.losses, expected.losses)
 
 
+@pytest.mark.slow
 def test_batches_from_the_host_are_numpys():
     """More of them than the attached rows make room for; then rows again, whose graph is of new addresses."""
     keys, optimizer = CASES["adam"]
@@ -109,8 +120,8 @@ def test_batches_from_the_host_are_numpys():
     assert_alike(*(built.state() for built in pair))
 
 
-@pytest.mark.parametrize(("name", "most"), [("M0", 20), ("M1g", 26), pytest.param("M3b", 30, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize(("name", "most"), sometimes([("M0", 20), ("M1g", 26), ("M3b", 30)], ("M0", 20)))
+@pytest.mark.parametrize("placement", sometimes(PLACEMENTS, "resident"))
 def test_launches_of_a_step(monkeypatch, name, most, placement):
     """Kernels, products and copies: what a second step adds to an epoch, without a graph and with one."""
     for no_graph in ("1", "0"):
@@ -175,7 +186,7 @@ class Halving:
         return parameters - 0.5 * learning_rate * gradients, state
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("placement", sometimes(PLACEMENTS, "stream"))
 def test_another_partys_optimizer_trains_without_kernels(placement):
     """Layer by layer, as NumPy."""
     spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8), labelled_images(60, (3, 4), 4)
