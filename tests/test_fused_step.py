@@ -94,6 +94,19 @@ def test_a_graph_has_the_bits_of_its_launches(monkeypatch, placement):
         np.testing.assert_array_equal(captured.state()[key], value, err_msg=key)
 
 
+def test_layers_have_masks_of_their_own():
+    """Two layers of one width, in one step."""
+    spec, images = (
+        mlp([12, 9, 9, 4], shape=(3, 4), batch_size=8, dropout=0.4, activation="tanh"),
+        labelled_images(60, (3, 4), 4),
+    )
+    made = network(spec, SGD(), images)
+    made.train_epoch(0, np.arange(8), 0.01)
+    first, second = (stage.slope.get() != 0 for stage in made._fused._buffers.stages[:2])
+    assert 0 < first.mean() < 1
+    assert (first != second).any()
+
+
 def test_an_epoch_draws_the_same_masks_after_a_resumption():
     """They are a function of the seed, the epoch, the step, the layer and the element: of nothing that came before."""
     spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8, dropout=0.4), labelled_images(60, (3, 4), 4)
@@ -152,47 +165,3 @@ def launches(made, order, rate):
     _order.Order.launched.clear()
     made.train_epoch(0, order, rate)
     return sum(_order.Order.launched.values())
-
-
-def test_a_capture_that_fails_leaves_the_launches(strict_cupy, monkeypatch):
-    """The reason is kept, the epoch is that of a graph, and nothing is captured again."""
-    spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8), labelled_images(60, (3, 4), 4)
-    expected = network(spec, Adam(), images).train_epoch(0, np.arange(40), 0.01)
-    captures = []
-
-    def refuses(self):
-        captures.append(self.ptr)
-        self.is_capturing()
-        raise RuntimeError("cudaErrorNotSupported: a driver\nof another age")
-
-    monkeypatch.setattr(strict_cupy.cuda.Stream, "begin_capture", refuses)
-    made = network(spec, Adam(), images)
-    found = made.train_epoch(0, np.arange(40), 0.01)
-    np.testing.assert_array_equal(found.losses, expected.losses)
-    assert made.launch == "eager"
-    assert "a driver of another age" in made._fused.failure
-    assert len(captures) == 1
-
-
-class Halving:
-    """A third party's rule: descent at half the rate."""
-
-    def init(self, _parameters):
-        """Return no state."""
-        return {}
-
-    def update(self, parameters, gradients, state, learning_rate):
-        """Descend."""
-        return parameters - 0.5 * learning_rate * gradients, state
-
-
-@pytest.mark.parametrize("placement", sometimes(PLACEMENTS, "stream"))
-def test_another_partys_optimizer_trains_without_kernels(placement):
-    """Layer by layer, as NumPy."""
-    spec, images = mlp([12, 9, 4], shape=(3, 4), batch_size=8), labelled_images(60, (3, 4), 4)
-    ours = network(spec, Halving(), images, placement=placement)
-    theirs = network(spec, Halving(), images, backend=NumpyBackend())
-    found, expected = (made.train_epoch(0, np.arange(37), 0.1) for made in (ours, theirs))
-    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
-    assert ours.launch == "eager"
-    assert ours._fused is None

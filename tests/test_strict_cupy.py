@@ -17,12 +17,13 @@ FUNCTIONS = [
     "arange", "array", "asarray", "asnumpy", "concatenate", "count_nonzero", "einsum", "empty", "empty_like", "matmul",
     "max", "ones", "ones_like", "sum", "take", "where", "zeros", "zeros_like",
 ]  # fmt: skip
-METHODS = ["argmax", "astype", "get", "max", "mean", "reshape", "set", "sum", "transpose"]
+STREAMS = ["begin_capture", "end_capture", "is_capturing", "record", "synchronize", "use", "wait_event"]
+METHODS = ["argmax", "astype", "fill", "get", "max", "mean", "reshape", "set", "sum", "transpose"]
 _REAL = """
-import inspect, json, sys, warnings
+import inspect, json, re, sys, warnings
 warnings.simplefilter("ignore")
 import cupy, cupyx, cupyx.scipy.special
-functions, methods, ufuncs = (names.split() for names in sys.argv[1:])
+functions, methods, streams, ufuncs = (names.split() for names in sys.argv[1:])
 
 def parameters(function):
     return [[one.name, one.kind.name] for one in inspect.signature(function).parameters.values()]
@@ -30,7 +31,8 @@ def parameters(function):
 def documented(method):
     scope = {}
     line = method.__doc__.strip().splitlines()[0].partition(" -> ")[0]
-    exec(f"def f{line[line.index('('):]}: pass", scope)
+    untyped = re.sub(r"\\b(str|tuple|bool|int|size_t) (?=\\w)", "", line[line.index("("):])
+    exec(f"def f{untyped}: pass", scope)
     return parameters(scope["f"])
 
 def ufunc(name):
@@ -42,7 +44,14 @@ print(json.dumps({
     "loops": {name: list(ufunc(name).types) for name in ufuncs},
     "empty_pinned": parameters(cupyx.empty_pinned),
     "Philox4x3210": parameters(cupy.random.Philox4x3210),
+    "Event": parameters(cupy.cuda.Event),
     "Event.record": documented(cupy.cuda.Event.record),
+    "Stream": parameters(cupy.cuda.Stream),
+    "Stream.": {name: parameters(getattr(cupy.cuda.Stream, name)) for name in streams},
+    "Graph.": {name: documented(getattr(cupy.cuda.Graph, name)) for name in ("launch", "upload")},
+    "RawModule": documented(cupy.RawModule),
+    "get_function": documented(cupy.RawModule.get_function),
+    "CompileException": parameters(cupy.cuda.compiler.CompileException),
     "as_strided": parameters(cupy.lib.stride_tricks.as_strided),
     "names": [hasattr(cupy.cuda, name) for name in ("Device", "Event", "MemoryHook", "get_current_stream", "runtime")],
 }))
@@ -59,7 +68,7 @@ def test_signatures_and_loops_are_the_real_packages(request):
     names = " ".join(request.getfixturevalue("strict_cupy")._ufuncs.LOOPS)
     path = [place for place in sys.path if "strict_cupy" not in place]
     script = f"import sys\nsys.path[:] = {path!r}\n{_REAL}"
-    command = [sys.executable, "-c", script, *map(" ".join, (FUNCTIONS, METHODS)), names]
+    command = [sys.executable, "-c", script, *map(" ".join, (FUNCTIONS, METHODS, STREAMS)), names]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     real = json.loads(done.stdout)
     import cupy
@@ -71,6 +80,13 @@ def test_signatures_and_loops_are_the_real_packages(request):
     assert parameters(cupyx.empty_pinned) == real["empty_pinned"]
     assert parameters(cupy.random.Philox4x3210) == real["Philox4x3210"]
     assert parameters(cupy.cuda.Event.record) == real["Event.record"]
+    assert parameters(cupy.cuda.Event) == real["Event"]
+    assert parameters(cupy.cuda.Stream) == real["Stream"]
+    assert {name: parameters(getattr(cupy.cuda.Stream, name)) for name in STREAMS} == real["Stream."]
+    assert {name: parameters(getattr(cupy.cuda.Graph, name)) for name in ("launch", "upload")} == real["Graph."]
+    assert parameters(cupy.RawModule) == real["RawModule"]
+    assert parameters(cupy.RawModule.get_function) == real["get_function"]
+    assert parameters(cupy.cuda.compiler.CompileException) == real["CompileException"]
     assert parameters(cupy.lib.stride_tricks.as_strided) == real["as_strided"]
     assert all(real["names"])
 

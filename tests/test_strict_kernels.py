@@ -145,6 +145,18 @@ def test_a_write_past_the_end_is_found(kernels, arrays):
         scale(kernels["scale"], x, y, count=1001)
 
 
+def test_a_wild_address_is_an_error_of_the_launch(strict_cupy, kernels, arrays):
+    """As on a device; the next launch is well."""
+    x, y = arrays
+    wild = strict_cupy.RawModule(
+        code='extern "C" __global__ void wild(float* x) { __syncthreads(); x[1ll << 40] = 1; }'
+    ).get_function("wild")
+    with pytest.raises(AssertionError, match=r"wild: thread 0 of block \(0, 0, 0\) used memory that is not there"):
+        wild((1,), (64,), (x,))
+    scale(kernels["scale"], x, y)
+    np.testing.assert_array_equal(y.get(), 2 * x.get())
+
+
 def test_a_source_that_does_not_compile_raises_cupys_error(strict_cupy):
     from cupy.cuda.compiler import CompileException
 

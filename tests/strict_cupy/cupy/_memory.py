@@ -9,9 +9,12 @@ import numpy as np
 from cupy import _account
 
 GUARD = 512
-"""Bytes on both sides of a block, which starts at a multiple: reads past it give NaN, writes past it are found."""
-_MARKS = itertools.cycle(range(0xFFFFFF00, 0xFFFFFFFF))
-"""What guards are filled with: NaN as two float32 and as a float64, another one in each block."""
+"""Bytes on both sides of a block, which starts at a multiple; writes into them are found."""
+_MARKS = itertools.cycle(range(0xFFA00001, 0xFFA00100))
+"""What guards are filled with, another one in each block: a signalling NaN as float32, about -1e306 as float64.
+
+Results of reads past a block show it; and arithmetic changes both, so that an update past a block writes other bits.
+"""
 
 
 class DeviceMemoryError(AssertionError):

@@ -4,6 +4,7 @@
 // barriers never switches. A barrier lets go when all its threads have reached it; one that some never reach is an error.
 #pragma once
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <ucontext.h>
 
@@ -162,7 +163,7 @@ static unsigned permuted(unsigned i, unsigned n) {
     return (unsigned)(((unsigned long long)i * 7919 + order) % n);  // 7919 is prime: where it divides n, ascending
 }
 
-static int run(void (*kernel)(void**), void** arguments, const unsigned* grid, const unsigned* block) {
+static int run_grid(void (*kernel)(void**), void** arguments, const unsigned* grid, const unsigned* block) {
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {block[0], block[1], block[2]};
     total = block[0] * block[1] * block[2];
@@ -176,6 +177,29 @@ static int run(void (*kernel)(void**), void** arguments, const unsigned* grid, c
         if (run_block()) return 1;
     }
     return 0;
+}
+
+// A wild address ends the launch, not the process: the handler jumps back from the fiber, which is abandoned.
+static sigjmp_buf before_fault;
+static void fault(int) { siglongjmp(before_fault, 1); }
+
+static int run(void (*kernel)(void**), void** arguments, const unsigned* grid, const unsigned* block) {
+    struct sigaction ours = {}, segment, bus;
+    ours.sa_handler = fault;
+    sigaction(SIGSEGV, &ours, &segment);
+    sigaction(SIGBUS, &ours, &bus);
+    int failed;
+    if (sigsetjmp(before_fault, 1)) {
+        fibers.clear();
+        idle.clear();
+        failed = fail("used memory that is not there", current);
+    } else {
+        failed = run_grid(kernel, arguments, grid, block);
+        if (failed) fibers.clear(), idle.clear();  // some wait for ever
+    }
+    sigaction(SIGSEGV, &segment, nullptr);
+    sigaction(SIGBUS, &bus, nullptr);
+    return failed;
 }
 
 // Another lane's value. Two boards in turn: a lane can be at most one exchange ahead of its warp.

@@ -1,9 +1,10 @@
 """Devices, events, streams and pools."""
 
 from cupy import _account, _order
+from cupy.cuda import compiler
 from cupy.cuda._streams import Event, Graph, Stream, get_current_stream
 
-__all__ = ["Device", "Event", "Graph", "MemoryHook", "Pool", "Stream", "get_current_stream", "runtime"]
+__all__ = ["Device", "Event", "Graph", "MemoryHook", "Pool", "Stream", "compiler", "get_current_stream", "runtime"]
 
 
 class Device:
