@@ -106,6 +106,7 @@ def main() -> None:
         page.write_text(render(read(asked.run)), encoding="utf-8")
         with browser(1280, 1000) as driver:
             driver.get(page.as_uri())
+            drawn(driver, "#significance")
             drawn(driver, "#curves")
             drawn(driver, "#confusion")
             end = driver.execute_script(
