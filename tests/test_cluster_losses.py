@@ -11,13 +11,15 @@ import pytest
 pytest.importorskip("distributed")
 
 from tests.chaos.contents import content, differences
-from tests.clusters import ROOT, Nodes, cluster, environment, harness
+from tests.chaos.interrupt import wait_until_gone
+from tests.clusters import ROOT, Nodes, children, cluster, environment, harness
 from tests.test_cluster import plugins
 from tests.tiny import TINY
 
 pytestmark = pytest.mark.slow
 
 WAITS = """
+import itertools
 import pathlib
 import time
 import harness
@@ -29,13 +31,19 @@ def register_backends(register):
 
 class Waits(NumpyBackend):
     def build(self, spec, state, optimizer, context):
-        print("it builds", flush=True)
-        place = pathlib.Path(HERE)
-        with (place / "builds").open("a") as file:
-            file.write("x")
-        while not (place / "go").exists():
-            time.sleep(0.05)
-        return super().build(spec, state, optimizer, context)
+        network = super().build(spec, state, optimizer, context)
+        train, calls, place = network.train_epoch, itertools.count(), pathlib.Path(HERE)
+
+        def waiting(*arguments):
+            time.sleep(0.05)  # longer than the time between checkpoints
+            if next(calls) == 1:
+                print("it waits", flush=True)
+                while not (place / "go").exists():
+                    time.sleep(0.05)
+            return train(*arguments)
+
+        network.train_epoch = waiting
+        return network
 """
 SUITE = """
 [suite]
@@ -98,13 +106,15 @@ def waiting(tmp_path):
     path = plugins(tmp_path / "plugins", "waiting-backend", "1.0", WAITS.replace("HERE", repr(str(tmp_path))))
     (tmp_path / "s.toml").write_text(SUITE)
     with cluster(tmp_path / "nodes", "one", "two", PYTHONPATH=path) as nodes:
-        command = [sys.executable, "-m", "harness", "run", "s.toml", "--cluster", nodes.address, "--out", "run"]
+        options = ["--cluster", nodes.address, "--checkpoint", "0.01s", "--out", "run"]
         driver = subprocess.Popen(
-            command, cwd=tmp_path, env=environment(PYTHONPATH=path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True,
+            [sys.executable, "-m", "harness", "run", "s.toml", *options],
+            cwd=tmp_path, env=environment(PYTHONPATH=path, HARNESS_CLUSTER_PATIENCE="20"), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         try:
-            until(lambda: (tmp_path / "builds").exists() and len((tmp_path / "builds").read_text()) == 2, driver)
+            places = [tmp_path / "run" / "trials" / "A" / f"seed-{seed}" / "checkpoint.npz" for seed in (1, 2)]
+            until(lambda: all(place.exists() and "it waits" in log_of(place) for place in places), driver)
             yield nodes, driver, tmp_path
         finally:
             driver.kill()
@@ -120,17 +130,16 @@ def until(reached, driver, seconds=120):
         time.sleep(0.05)
 
 
-def log_of(folder, seed):
-    """Return a trial's log."""
-    path = folder / "run" / "trials" / "A" / f"seed-{seed}" / "log.txt"
+def log_of(file):
+    """Return the log of the trial that has a file."""
+    path = file.with_name("log.txt")
     return path.read_text() if path.exists() else ""
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 def test_a_worker_that_leaves_has_its_trial_run_once_more_elsewhere(waiting, how):
-    """The log has what came of the first attempt, and which node was lost."""
+    """From its checkpoint; the log has what came of the first attempt, and which node was lost."""
     nodes, driver, folder = waiting
-    until(lambda: all("it builds" in log_of(folder, seed) for seed in (1, 2)), driver)
     nodes.workers["one"].send_signal(how)
     nodes.workers["one"].wait()
     (folder / "go").touch()
@@ -138,12 +147,37 @@ def test_a_worker_that_leaves_has_its_trial_run_once_more_elsewhere(waiting, how
     assert driver.returncode == 0, said
     assert said.count("node one has left") == 1
     assert said.count("the node one was lost; the trial will run once more") == 1
-    [log] = [text for text in (log_of(folder, 1), log_of(folder, 2)) if "lost" in text]
+    [log] = [text for path in folder.glob("run/trials/A/*/row.json") if "lost" in (text := log_of(path))]
     before, line, after = log.partition("the node one was lost: the trial will run once more, elsewhere\n")
     assert line
     assert "train A seed" in before
-    assert before.count("it builds") == after.partition("evaluate")[0].count("it builds") == 1
-    assert (folder / "builds").read_text() == "x" * 5  # twice for the lost one, once for the other, once a test
+    assert (before.count("it waits"), after.count("it waits")) == (1, 0)
+    assert "goes on from its checkpoint after epoch 1" in after
+
+
+def test_without_a_node_the_run_waits_a_while_and_is_interrupted(waiting):
+    """A line says how long."""
+    nodes, driver, _ = waiting
+    for worker in nodes.workers.values():
+        worker.kill()
+    said, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 130, said
+    assert said.count("no node is left: waiting 20 s for one to join") == 1
+    assert refused(said).startswith("interrupted: no node of the cluster has been left for 20 s. Finished trials are")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_driver_that_is_ended_leaves_no_process_on_a_node(waiting, how):
+    """However it ends; the workers stay."""
+    nodes, driver, _ = waiting
+    jobs = [pid for worker in nodes.workers.values() for pid in children(worker)]
+    assert len(jobs) == 2
+    driver.send_signal(how)
+    said, _ = driver.communicate(timeout=120)
+    assert driver.returncode == (-9 if how == signal.SIGKILL else 130), said
+    assert "Traceback" not in said
+    wait_until_gone(jobs, 60.0)
+    assert all(worker.poll() is None for worker in nodes.workers.values())
 
 
 def test_a_lost_scheduler_interrupts_the_run_with_one_line(waiting):

@@ -27,6 +27,7 @@ def test_the_script_says_what_was_asked_and_is_sound(typed, tmp_path):
         "#SBATCH --gpus-per-node=4", "#SBATCH --partition=gpu", "#SBATCH --mem=64G", "module load python",
     ):  # fmt: skip
         assert line in text.splitlines()
+    assert "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL=500ms" in text
     assert """harness run 'a tiny suite.toml' --seeds 1,2 --out 'my runs/it'"'"'s' --cluster "$address" &""" in text
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
     if shutil.which("shellcheck"):

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
+from harness.execution.pools.cluster.local import QUIET
+
 _SCRIPT = r"""
 set -euo pipefail
 {setup}
+export {quiet}
 scratch=$(mktemp -d)
 stopped=""
 # SLURM sends SIGTERM before the time limit and at preemption: the driver ends cleanly, and this script resumes.
@@ -71,6 +74,7 @@ def job_script(name: str, suite: str, options: Sequence[str], allocation: Alloca
         *allocation.directives,
     ]
     setup = "".join(f"{line}\n" for line in allocation.setup)
+    quiet = " ".join(f"{name}={value}" for name, value in QUIET.items())
     command = " ".join(["harness", "run", quote(suite), *map(quote, options)])
     lines = ["#!/bin/bash", *(f"#SBATCH {directive}" for directive in directives)]
-    return "\n".join([*lines, _SCRIPT.format(setup=setup, command=command)])
+    return "\n".join([*lines, _SCRIPT.format(setup=setup, quiet=quiet, command=command)])
