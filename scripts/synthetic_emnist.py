@@ -3,8 +3,9 @@
 python scripts/synthetic_emnist.py DIRECTORY [IMAGES]
 
 Writes the four files of EMNIST ByMerge that `--data-dir DIRECTORY` reads, with `--set dataset.partial=true`: IMAGES
-(814,255) images of 28 × 28 pixels in 47 classes, a seventh of them for the test. A class has three strokes, of which an
-image shows one, shifted, brighter or darker, and noisy. No figure of a network on these images says how good it is.
+(814,255) images of 28 × 28 pixels in 47 classes, a seventh of them, rounded up, for the test. A class has three
+strokes, of which an image shows one, shifted, brighter or darker, and noisy. No figure of a network on these images
+says how good it is.
 """
 
 import sys
@@ -51,7 +52,7 @@ def write(directory: Path, count: int) -> None:
     """Write the training part, then the test part."""
     directory.mkdir(parents=True, exist_ok=True)
     draw = np.random.default_rng(0)
-    shapes, test = strokes(draw), count // 7
+    shapes, test = strokes(draw), -(-count // 7)
     for part, size in (("train", count - test), ("test", test)):
         labels = draw.integers(0, CLASSES, size).astype(np.uint8)
         name = f"emnist-bymerge-{part}"
