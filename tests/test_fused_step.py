@@ -133,8 +133,9 @@ def test_batches_from_the_host_are_numpys():
     assert_alike(*(built.state() for built in pair))
 
 
-@pytest.mark.parametrize(("name", "most"), sometimes([("M0", 20), ("M1g", 26), ("M3b", 30)], ("M0", 20)))
-@pytest.mark.parametrize("placement", sometimes(PLACEMENTS, "resident"))
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "most"), [("M0", 20), ("M1g", 26), ("M3b", 30)])
+@pytest.mark.parametrize("placement", PLACEMENTS)
 def test_launches_of_a_step(monkeypatch, name, most, placement):
     """Kernels, products and copies: what a second step adds to an epoch, without a graph and with one."""
     for no_graph in ("1", "0"):

@@ -55,8 +55,8 @@ MUTANTS = [
     Mutant("no bias", "activated(activation, z[i] + bias[i % width], &derivative)",
            "activated(activation, z[i], &derivative)", BIAS, of("relu")),
     Mutant("bias of a row", "bias[i % width]", "bias[i / width % width]", BIAS, of(None)),
-    Mutant("one element too many", "  if (i >= (long long)rows * width) return;\n  real derivative",
-           "  if (i > (long long)rows * width) return;\n  real derivative", BIAS, of(None)),
+    Mutant("one element too many", "  if (i >= rows * width) return;\n  real derivative",
+           "  if (i > rows * width) return;\n  real derivative", BIAS, of(None)),
     Mutant("scale of the mask is missing", "    value = keep ? value * scale : (real)0;\n"
            "    derivative = keep ? derivative * scale : (real)0;\n  }\n  y[i]",
            "    value = keep ? value : (real)0;\n    derivative = keep ? derivative * scale : (real)0;\n  }\n  y[i]",

@@ -130,6 +130,7 @@ def test_norm_backward(launch, rows, width):
     launch.agrees(bias, expected.sum(axis=0), rows * scale)
 
 
+@pytest.mark.slow
 def test_norm_backward_is_the_slope_of_batch_norm(strict_cupy):
     """Against central differences: an oracle that knows no formula of the gradient."""
     from tests.step_kernels import Launcher
