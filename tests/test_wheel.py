@@ -116,6 +116,8 @@ import harness
 
 suite = harness.load_suite("quick", seeds=[1], overrides={"defaults.epochs": 2})
 run: harness.Run = harness.run(suite, only=["M0"], jobs=0, out="run", observers=())
+if harness.plan(suite, cluster="local:2").counts["run"]:
+    run = harness.run(suite, cluster="local:2", timeout=60.0, progress=False)
 columns = list(run.trials().columns) + list(run.leaderboard("val_loss").columns)
 network: harness.TrainedNetwork = run.network("M0", 1)
 names: tuple[str, ...] = network.class_names
