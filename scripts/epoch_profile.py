@@ -30,7 +30,7 @@ NUMPY = {
     "loss": "loss",
     "updates": "update",
     "images": "images",
-    "_add_penalties": "update",
+    "penalties": "update",
 }
 TORCH = (
     (r"aten::(mm|addmm|linear|t|transpose)$", "products"),
