@@ -122,14 +122,14 @@ BAD = {
         '{ "optimizer.learning_rate" = [0.1, -0.1] }',
         "grid.'optimizer.learning_rate'[1]: -0.1 is out of range. It must be greater than 0",
     ),
-    "a value of a wrong type": ('{ epochs = [1, "2"] }', "grid.epochs[1]: '2': input should be a valid integer"),
+    "a value of a wrong type": ('{ epochs = [1, "2"] }', "grid.epochs[1]: '2' is not a whole number. Write epochs = 2"),
     "an element that is refused": (
         "{ hidden_layers = [[4], [4, 0]] }",
         "grid.hidden_layers[1][1]: 0 is out of range. It must be at least 1",
     ),
     "a setting below a number": (
         '{ "epochs.x" = [1] }',
-        "grid.'epochs.x'[0]: {'x': 1}: input should be a valid integer",
+        "grid.'epochs.x'[0]: {'x': 1} is not a whole number. Write epochs = 10",
     ),
     "settings that exclude each other": (
         "{ batch_norm = [true], batch_size = [64, 1] }",
