@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from jsonschema import ValidationError
 
 from harness.report import read, render
 from harness.report.colours import PALETTE, together
@@ -52,6 +53,21 @@ def test_an_experiment_has_one_colour_in_every_figure_and_shares_it_with_none_th
     assert drawn == {"loss", "accuracy", "rate", "degradation", "reliability", "samples", "seconds"}
     assert set(found) == set(names)
     assert all(len(colours) == 1 for colours in found.values())
+
+
+@pytest.mark.slow
+def test_every_specification_is_valid_vega_lite(tmp_path):
+    """Altair's schema says so of the whole: figures are made without a check of their parts."""
+    from altair.utils.schemapi import validate_jsonschema
+    from altair.vegalite.v6.schema import load_schema
+
+    drawn = figures(read(make_run(tmp_path, {"A": "one", "B": ""}).directory))
+    assert len(drawn) > 8
+    for figure in drawn:
+        validate_jsonschema(figure.spec(), load_schema())
+    broken = drawn[0].spec() | {"width": "wide"}
+    with pytest.raises(ValidationError):
+        validate_jsonschema(broken, load_schema())
 
 
 def test_names_that_are_too_long_are_shortened_and_stay_apart(tmp_path):

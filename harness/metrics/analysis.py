@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.metrics.components import Components, components
 from harness.metrics.crossed import Floats, Sums
 from harness.metrics.pairs import Pair, Pairs, Target
-from harness.metrics.power import detectable, detectable_at_best
+from harness.metrics.power import median_detectable, median_detectable_at_best
 from harness.metrics.ranking import rank_sets, ranks
 
 Basis = Literal["seeds and images", "seeds", "images", "nothing"]
@@ -137,16 +137,16 @@ class Analysis:
     @cached_property
     def detectable(self) -> float | None:
         """The smallest difference that is detected with 80 % power, of the median pair; None where nothing is known."""
-        return self._median(detectable(self.parts, self.undecided))
+        return median_detectable(self.parts, self.undecided)
 
     @cached_property
     def detectable_at_best(self) -> float | None:
         """The same with any number of seeds: what these images can never show. None where only seeds are known."""
-        return self._median(detectable_at_best(self.parts, self.undecided)) if self.images else None
+        return median_detectable_at_best(self.parts, self.undecided) if self.images else None
 
     def detectable_with(self, seeds: int) -> float | None:
         """Return the same with a number of seeds."""
-        return self._median(detectable(self.parts, self.undecided, seeds))
+        return median_detectable(self.parts, self.undecided, seeds)
 
     @cached_property
     def undecided(self) -> int:
@@ -180,10 +180,6 @@ class Analysis:
     @property
     def _goodness(self) -> Floats:
         return self.means if self.higher_is_better is not False else -self.means
-
-    def _median(self, differences: Floats) -> float | None:
-        known = differences[self.parts.known & (differences > 0)]
-        return float(np.median(known)) if len(known) else None
 
 
 def analyse(

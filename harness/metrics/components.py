@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,11 @@ class Components:
     known: NDArray[np.bool_]
     n: int
 
+    def of(self, pairs: NDArray[np.bool_]) -> Components:
+        """Return the components of some of the pairs."""
+        arrays = ("first", "second", "difference", "seeds", "images", "prior", "known")
+        return replace(self, **{name: getattr(self, name)[pairs] for name in arrays})
+
     def variance(self, n: int | NDArray[np.int64]) -> Floats:
         """Return the variances of the differences at a number of seeds."""
         return np.asarray(self.seeds / n + self.images)
@@ -68,8 +73,10 @@ def student_p(t: Floats, freedom: Floats) -> Floats:
 
 def student_quantile(probability: float | Floats, freedom: Floats) -> Floats:
     """Return Student's quantiles; infinite degrees of freedom are the normal distribution's."""
-    quantiles = stdtrit(np.minimum(freedom, _NORMAL), probability)
-    return np.asarray(np.where(freedom < _NORMAL, quantiles, ndtri(probability)))
+    finite = freedom < _NORMAL
+    # Found by iteration: no other function here takes as long, and the largest degrees of freedom take longest.
+    quantiles = stdtrit(np.where(finite, freedom, 1.0), probability)
+    return np.asarray(np.where(finite, quantiles, ndtri(probability)))
 
 
 def components(sums: Sums) -> Components:

@@ -14,6 +14,9 @@ POWER = 0.8
 MOST_SEEDS = 100
 """Advice never asks for more seeds than this."""
 _WITHOUT_END = 10**6
+_KNOTS = 128
+_ROUNDING = 1e-9
+"""More than quantiles are off by."""
 
 
 def detectable(parts: Components, undecided: int, n: int | NDArray[np.int64] | None = None) -> Floats:
@@ -22,15 +25,42 @@ def detectable(parts: Components, undecided: int, n: int | NDArray[np.int64] | N
     (t_{1-α/2} + t_{0.8}) √V(n), α the level of 5 % divided among the undecided pairs of the table.
     """
     seeds = parts.n if n is None else n
+    return _factor(parts.freedom(seeds), undecided) * np.sqrt(parts.variance(seeds))
+
+
+def _factor(freedom: Floats, undecided: int) -> Floats:
+    """Return how many standard errors a detectable difference is, by its degrees of freedom."""
     alpha = LEVEL / max(undecided, 1)
-    freedom = parts.freedom(seeds)
-    quantiles = student_quantile(1 - alpha / 2, freedom) + student_quantile(POWER, freedom)
-    return np.asarray(quantiles * np.sqrt(parts.variance(seeds)))
+    return np.asarray(student_quantile(1 - alpha / 2, freedom) + student_quantile(POWER, freedom))
 
 
-def detectable_at_best(parts: Components, undecided: int) -> Floats:
-    """Return each pair's smallest difference that these images detect, however many seeds there are."""
-    return detectable(parts, undecided, _WITHOUT_END)
+def median_detectable(parts: Components, undecided: int, n: int | None = None) -> float | None:
+    """Return the median of `detectable` over the pairs whose variance is known and not 0, None where there are none.
+
+    To the last bit, but with Student's quantiles of few pairs. They decrease with the degrees of freedom, so those of
+    some degrees of freedom bound all others; a pair whose bounds are both below, or both above, those of the median
+    need not be known better.
+    """
+    seeds = parts.n if n is None else n
+    parts = parts.of(parts.known & (parts.variance(seeds) > 0))
+    freedom, error = parts.freedom(seeds), np.sqrt(parts.variance(seeds))
+    if not len(error):
+        return None
+    knots = np.append(np.geomspace(min(freedom.min(), 1e9), 1e9, _KNOTS), np.inf)
+    factors = _factor(knots, undecided)
+    place = np.clip(np.searchsorted(knots, freedom, side="right") - 1, 0, _KNOTS - 1)
+    low, high = factors[place + 1] * error * (1 - _ROUNDING), factors[place] * error * (1 + _ROUNDING)
+    middle = [(len(error) - 1) // 2, len(error) // 2]
+    least, most = np.partition(low, middle)[middle[0]], np.partition(high, middle)[middle[1]]
+    differences = np.where(high < least, high, low)
+    near = (high >= least) & (low <= most)
+    differences[near] = detectable(parts.of(near), undecided, seeds)
+    return float(np.median(differences))
+
+
+def median_detectable_at_best(parts: Components, undecided: int) -> float | None:
+    """Return the median of what these images detect, however many seeds there are."""
+    return median_detectable(parts, undecided, _WITHOUT_END)
 
 
 def seeds_needed(parts: Components, undecided: int) -> NDArray[np.int64]:
@@ -40,12 +70,17 @@ def seeds_needed(parts: Components, undecided: int) -> NDArray[np.int64]:
     always detect smaller differences.
     """
     size = np.abs(parts.difference)
+    possible = parts.known & (size > 0)
+    most = max(MOST_SEEDS, parts.n)
+    possible[possible] = detectable(parts.of(possible), undecided, most) <= size[possible]
+    parts, size = parts.of(possible), size[possible]  # of thousands of pairs, few
     low = np.full(len(size), parts.n)  # it may be enough
-    high = np.full(len(size), max(MOST_SEEDS, parts.n))
-    possible = parts.known & (size > 0) & (detectable(parts, undecided, high) <= size)
+    high = np.full(len(size), most)
     while (low < high).any():
         middle = (low + high) // 2
         enough = detectable(parts, undecided, middle) <= size
         low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
         low = np.minimum(low, high)
-    return np.where(possible, low, 0)
+    needed = np.zeros(len(possible), dtype=low.dtype)
+    needed[possible] = low
+    return needed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.metrics.statistic import Kind
 from harness.publish.published import METRICS, PublishedRun
 from harness.report.colours import PALETTE, TOGETHER
-from harness.report.figure import Figure, chosen, sized, source
+from harness.report.figure import Figure, chosen, layered, source
 from harness.report.sheets import Sheet, sheet
 from harness.results.tables.model import Column, Table
 
@@ -93,7 +93,7 @@ def _figure(lines: Sequence[dict[str, Any]], metric: Metric, key: str) -> Figure
     numbers = [alt.Tooltip(f"{end}:Q", format=form) for end in ("mean", "low", "high")]
     tips = [alt.Tooltip("run:O"), alt.Tooltip("experiment:N"), *numbers, alt.Tooltip("seeds:Q")]
     base = alt.Chart(source()).encode(x=x, color=colour, opacity=opacity, tooltip=tips)
-    spans = base.mark_rule().encode(y=alt.Y("low:Q", title=metric.title), y2="high:Q")
+    spans = base.mark_rule().encode(y=alt.Y("low:Q", title=metric.title), y2=alt.Y2("high:Q"))
     points = base.mark_line(point=True).encode(y=y)
     first, last = (frame[frame["run"] == run].set_index("experiment")["mean"] for run in (order[0], order[-1]))
     both = [name for name in names if name in first and name in last]
@@ -103,6 +103,6 @@ def _figure(lines: Sequence[dict[str, Any]], metric: Metric, key: str) -> Figure
         title=f"{metric.title} over time",
         alternative=f"{len(order)} runs, from {order[0]} to {order[-1]}: {moved or 'no experiment is in both'}.",
         frame=frame,
-        chart=sized(alt.layer(spans, points)).add_params(choice),
+        chart=layered(spans, points, params=[choice]),
         note="Point: mean over seeds; line across it: ± one standard deviation.",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.report.colours import apart, coloured, colours
-from harness.report.figure import Figure, chosen, listed, sized, source
+from harness.report.figure import Figure, chosen, layered, listed, source
 from harness.report.reading import Material, Tested
 
 NOTE = "ECE if calibrated: expected of a perfectly calibrated network with the same confidences, on as many test rows."
@@ -51,7 +51,7 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str], noun: st
     line = alt.Chart(source("ideal")).mark_line(strokeDash=[5, 4], color="#8A8A8A", strokeWidth=1).encode(x=x, y=y)
     base = alt.Chart(source()).encode(x=x, y=y, color=coloured(names, colour), opacity=opacity)
     tips = [
-        "experiment:N", alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
+        alt.Tooltip("experiment:N"), alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("images:Q", title=noun, format=",d"),
     ]  # fmt: skip
     errors = [_error(one) for one in part if one.ece]
@@ -60,10 +60,9 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str], noun: st
         title=f"Reliability, {listed(names)}",
         alternative=f"Accuracy by confidence on the clean test {noun}. {'; '.join(errors)}.",
         frame=frame,
-        chart=sized(
-            alt.layer(line, base.mark_line(strokeWidth=1.4), base.mark_point(filled=True, size=45).encode(tooltip=tips))
-            .add_params(choice),
-            height=320,
+        chart=layered(
+            line, base.mark_line(strokeWidth=1.4), base.mark_point(filled=True, size=45).encode(tooltip=tips),
+            params=[choice], height=320,
         ),
         note="On the dashed line a network is right as often as it says; below it, it is too sure of itself.",
         beside={"ideal": ideal},

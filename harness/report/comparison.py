@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.report.figure import THEMES, Figure, sized, source
+from harness.report.figure import THEMES, Figure, layered, source
 from harness.report.labels import labelled, shortened
 from harness.report.page import bundle, templates
 from harness.report.sheets import Sheet, choices, sheet
@@ -84,7 +84,7 @@ def _figure(comparison: Comparison, metric: str) -> list[Figure]:
         title=f"{_DRAWN[metric]}, change",
         alternative=f"Each experiment's change in percentage points, with its 95 % confidence interval: {ends}.",
         frame=frame,
-        chart=sized(alt.layer(zero, spans, points), height=max(80, 22 * len(frame))),
+        chart=layered(zero, spans, points, height=max(80, 22 * len(frame))),
         note="Point: mean over the seeds that both runs have; line: its 95 % confidence interval.",
     )
     return [figure]

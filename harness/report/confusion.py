@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.report.colours import INK
-from harness.report.figure import Figure, source
+from harness.report.figure import Figure, layered, source
 from harness.report.pictures import data_uri
 from harness.report.reading import Material, Tested
 from harness.text import counted
@@ -122,7 +122,7 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None, noun: str) 
         .encode(
             x=x,
             y=y,
-            description="label:N",
+            description=alt.Description("label:N"),
             opacity=alt.Opacity("shade:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0, 1])),
             tooltip=[
                 alt.Tooltip("truth_name:N", title="truth"),
@@ -135,10 +135,10 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None, noun: str) 
     layers = [cells]
     if glyphs:
         heads = alt.Chart(source("glyphs")).mark_image(width=step - 1, height=step - 1)
-        layers.append(heads.encode(x=alt.X("class:O", scale=scale), y=alt.value(-step / 2 - 2), url="url:N"))
-        layers.append(heads.encode(y=alt.Y("class:O", scale=scale), x=alt.value(-step / 2 - 2), url="url:N"))
+        layers.append(heads.encode(x=alt.X("class:O", scale=scale), y=alt.value(-step / 2 - 2), url=alt.Url("url:N")))
+        layers.append(heads.encode(y=alt.Y("class:O", scale=scale), x=alt.value(-step / 2 - 2), url=alt.Url("url:N")))
     side = step * len(labels)
-    chart = alt.layer(*layers).add_params(logarithmic, errors_only).properties(width=side, height=side)
+    chart = layered(*layers, params=[logarithmic, errors_only], width=side, height=side)
     total, right = int(one.confusion.sum()), int(np.trace(one.confusion))
     confused = [f"{labels[t]} taken for {labels[p]} {count:,} times" for t, p, count in one.pairs(3)]
     most_often = f"; most often {', '.join(confused)}" if confused else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.metrics.over_datasets import OverDatasets
 from harness.report.colours import INK
-from harness.report.figure import Figure, source
+from harness.report.figure import Figure, layered, source
 from harness.report.intervals import title
 from harness.report.labels import shortened
 from harness.results.datasets.compared import Compared
@@ -120,7 +120,7 @@ def _drawn(one: Compared, found: OverDatasets, order: Sequence[int], bars: Seque
         beside["groups"] = pd.DataFrame(spans)
         bar = alt.Chart(source("groups")).mark_rule(strokeWidth=5, strokeCap="round", color=INK, opacity=0.55)
         parts.append(bar.encode(x=across("from"), x2="to:Q", y=down("depth")))
-    chart = alt.layer(*parts).properties(width=_WIDTH, height=max(120, int(_STEP * (deepest + _ABOVE))))
+    chart = layered(*parts, width=_WIDTH, height=max(120, int(_STEP * (deepest + _ABOVE))))
     return Figure(
         key=f"critical-difference-{one.key}",
         title=f"{title(one.ranking)}, mean ranks over "

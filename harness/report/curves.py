@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.metrics.statistic import Statistic
 from harness.report.colours import coloured, colours, parts
-from harness.report.figure import Figure, chosen, listed, sized, source, within
+from harness.report.figure import Figure, chosen, layered, listed, source, within
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows
 from harness.rows import TrialRow
@@ -103,7 +103,8 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
         # On a logarithmic axis a band ends where the lines do.
         floor = f"max(datum.low, {frame['mean'].min():.6g})" if positive else "datum.low"
         band = base.transform_calculate(floor=floor).mark_area(clip=True)
-        layers.append(band.encode(y=alt.Y("floor:Q", title=axis), y2="high:Q", detail="set:N", opacity=faint))
+        ends = {"y": alt.Y("floor:Q", title=axis), "y2": alt.Y2("high:Q")}
+        layers.append(band.encode(**ends, detail=alt.Detail("set:N"), opacity=faint))
     layers.append(base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=opacity))
     layers.append(base.mark_point(opacity=0, size=70).encode(y=y, tooltip=tips))
     if len(stops):
@@ -122,7 +123,7 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
         title=f"{title}, {listed(names)}",
         alternative=f"{title} by epoch, train dashed and validation solid. {'; '.join(endings)}.",
         frame=frame,
-        chart=sized(alt.layer(*layers).add_params(choice)),
+        chart=layered(*layers, params=[choice]),
         note=" ".join(filter(None, notes)),
         beside={"stops": stops} if len(stops) else {},
     )
@@ -156,7 +157,8 @@ def _rate(number: int, part: Sequence[ExperimentRows], colour: Mapping[str, str]
         ),
         color=coloured(names, colour),
     )  # fmt: skip
-    tips = ["experiment:N", "epoch:Q", alt.Tooltip("rate:Q", title="learning rate", format=".3~g")]
+    rate = alt.Tooltip("rate:Q", title="learning rate", format=".3~g")
+    tips = [alt.Tooltip("experiment:N"), alt.Tooltip("epoch:Q"), rate]
     layers = [
         base.mark_line(interpolate="step-after", strokeWidth=1.6).encode(opacity=opacity),
         base.mark_point(opacity=0, size=70).encode(tooltip=tips),
@@ -168,5 +170,5 @@ def _rate(number: int, part: Sequence[ExperimentRows], colour: Mapping[str, str]
         title=f"Learning rate, {listed(names)}",
         alternative=f"Learning rate by epoch: {'; '.join(endings)}.",
         frame=frame,
-        chart=sized(alt.layer(*layers).add_params(choice), height=180),
+        chart=layered(*layers, params=[choice], height=180),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.metrics.power import MOST_SEEDS
 from harness.metrics.statistic import Kind
-from harness.report.figure import Figure, sized, source
+from harness.report.figure import Figure, layered, source
 from harness.report.intervals import title
 from harness.results.leaderboard.rankings import Ranking
 from harness.results.results import Results
@@ -106,7 +106,7 @@ def _figure(results: Results, ranking: Ranking) -> Figure:
         title=f"{title(ranking)}, smallest detectable difference",
         alternative=f"In {unit}: {now}, {end}{never}.",
         frame=pd.DataFrame(lines),
-        chart=sized(alt.layer(*layers)),
+        chart=layered(*layers),
         note=_note(at_best is not None, len(neighbours) - len(drawn)),
         beside=beside,
     )

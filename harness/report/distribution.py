@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.report.colours import INK
-from harness.report.figure import Figure, sized, source
+from harness.report.figure import Figure, layered, source
 from harness.report.reading import Material
 
 _NAMES = {"train": "train", "val": "validation", "test": "test"}
@@ -56,7 +56,7 @@ def figures(material: Material) -> list[Figure]:
             title=f"{noun.capitalize()} of each class",
             alternative=f"{len(material.labels)} classes: {ends}.",
             frame=frame,
-            chart=sized(chart),
+            chart=layered(chart),
             note=f"Not recorded by the version that made this run: {', '.join(lacking)}." if lacking else "",
         )
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WIDTH, _HEIGHT = 460, 260
+_VIEW = "choice"
+"""The layer that has a selection."""
 VALUES = "values"
 """The source that is a figure's frame."""
 
@@ -52,7 +55,8 @@ class Figure:
     title: str
     alternative: str
     frame: pd.DataFrame
-    chart: alt.TopLevelMixin
+    chart: Mapping[str, Any]
+    """The Vega-Lite specification, without data and looks: `layered`."""
     fluid: bool = True
     """Whether a page may give it another width."""
     note: str = ""
@@ -61,11 +65,8 @@ class Figure:
 
     def spec(self) -> dict[str, Any]:
         """Return the Vega-Lite specification."""
-        # Altair checks what it is given when a chart is made; to check the whole again takes longer than to draw it.
-        spec: dict[str, Any] = self.chart.to_dict(validate=False)
-        spec.pop("config", None)
         data = {name: _lines(frame) for name, frame in ({VALUES: self.frame, **self.beside}).items()}
-        found = tidied(spec | {"description": f"{self.title}. {self.alternative}", "datasets": data})
+        found = tidied({**self.chart, "description": f"{self.title}. {self.alternative}", "datasets": data})
         return dict(found)
 
     def packed(self) -> dict[str, Any]:
@@ -102,9 +103,35 @@ def _packed(lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {"columns": list(lines[0]) if lines else [], "lines": [list(line.values()) for line in lines]}
 
 
-def sized(chart: Any, *, height: int = _HEIGHT) -> Any:
-    """Return a chart of the usual width."""
-    return chart.properties(width=_WIDTH, height=height)
+def layered(*charts: Any, params: Sequence[Any] = (), width: int = _WIDTH, height: int = _HEIGHT) -> dict[str, Any]:
+    """Return the Vega-Lite specification of one Altair chart, or of several as layers, with parameters.
+
+    As `altair.layer` and then `add_params` and `properties` would have it: each of them copies every layer several
+    times, which takes longer than all else of a page with hundreds of charts.
+    """
+    import altair as alt
+
+    # Not validated: that takes longer than to draw it. Tests validate every figure.
+    layers = [chart.to_dict(validate=False, context={"top_level": False}) for chart in charts]
+    spec: dict[str, Any] = {"layer": layers} if len(layers) > 1 else layers[0]
+    data = [layer["data"] for layer in layers if "data" in layer]
+    if len(data) == len(layers) > 1 and all(each == data[0] for each in data):
+        spec["data"] = data[0]
+        for layer in layers:
+            del layer["data"]
+    if params:
+        lifted = [param.param.to_dict() for param in params]
+        if any("select" in param for param in lifted):  # its legend is that of the layer which it names
+            layers[0]["name"] = _VIEW
+        spec["params"] = [param | ({"views": [_VIEW]} if "select" in param else {}) for param in lifted]
+    return spec | {"height": height, "width": width, "$schema": alt.SCHEMA_URL}
+
+
+def unchecked() -> AbstractContextManager[None]:
+    """Return a context in which Altair does not validate each part of a chart as it is made."""
+    from altair.utils.schemapi import debug_mode
+
+    return debug_mode(False)
 
 
 def within(frame: pd.DataFrame, *, fractions: bool, **options: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.metrics.statistic import Statistic
-from harness.report.figure import Figure, source
+from harness.report.figure import Figure, layered, source
 from harness.report.labels import labelled, shortened
 from harness.report.reading import Material
 from harness.results.leaderboard import notes
@@ -78,7 +78,7 @@ def _figure(table: Table, names: Sequence[str], families: Mapping[str, str], not
     words = base.mark_text(fontSize=11).encode(
         text="text:N", color=alt.condition(light, alt.value("#1b1f24"), alt.value("#ffffff")), tooltip=tips
     )
-    chart = alt.layer(cells, words).properties(width=_COLUMN * len(names), height=_ROW * len(order))
+    chart = layered(cells, words, width=_COLUMN * len(names), height=_ROW * len(order))
     known = frame[frame["value"].notna()]
     worst = known.sort_values("value", ascending=False).head(3)
     said = ", ".join(f"{line.experiment} under {line.perturbation} {line.value:.0f}" for line in worst.itertuples())

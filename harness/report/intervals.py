@@ -10,7 +10,7 @@ from harness.metrics.proportions import wilson
 from harness.metrics.ranking import tie_letters
 from harness.metrics.statistic import Kind
 from harness.report.colours import INK
-from harness.report.figure import Figure, sized, source
+from harness.report.figure import Figure, layered, source
 from harness.report.labels import labelled, shortened
 from harness.results.leaderboard.rankings import Ranking, places
 from harness.results.results import Results
@@ -96,7 +96,7 @@ def _estimates(results: Results, ranking: Ranking, lines: list[dict[str, Any]]) 
         axis=alt.Axis(format=ticks, labelFlush=False, labelOverlap=True, labelSeparation=4, tickCount=6),
     )
     base = alt.Chart(source()).encode(tooltip=tips)
-    span = base.mark_rule(strokeWidth=2, color=INK).encode(x=alt.X("low:Q", title=ranking.heading), x2="high:Q")
+    span = base.mark_rule(strokeWidth=2, color=INK).encode(x=alt.X("low:Q", title=ranking.heading), x2=alt.X2("high:Q"))
     point = base.mark_point(filled=True, size=55, opacity=1, color=INK).encode(x=x)
     ends = [
         f"{line['experiment']}, {shown(line['estimate'], kind)}"
@@ -136,7 +136,7 @@ def _rank_sets(ranking: Ranking, lines: list[dict[str, Any]]) -> Figure:
     base = alt.Chart(source()).encode(tooltip=tips)
     thick = 7 if count <= _MANY else 5
     span = base.mark_rule(strokeWidth=thick, strokeCap="round", color=INK, opacity=0.4).encode(
-        x=alt.X("rank_low:Q", title="rank", scale=scale, axis=axis), x2="rank_high:Q"
+        x=alt.X("rank_low:Q", title="rank", scale=scale, axis=axis), x2=alt.X2("rank_high:Q")
     )
     point = base.mark_point(filled=True, size=55 if count <= _MANY else 30, opacity=1, color=INK).encode(
         x=alt.X("rank:Q", title="rank", scale=scale, axis=axis)
@@ -169,7 +169,7 @@ def _rows(chart: Any, lines: list[dict[str, Any]]) -> Any:
         )
         y = alt.Y("experiment:N", sort=names, title=None, axis=right)
         found.append(alt.Chart(source()).mark_point(opacity=0, size=0).encode(y=y))
-    return sized(alt.layer(*found).resolve_axis(y="independent"), height=max(60, step * len(names)))
+    return layered(alt.layer(*found).resolve_axis(y="independent"), height=max(60, step * len(names)))
 
 
 def _columns(tied: Mapping[str, str]) -> dict[str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from harness.report import (
@@ -21,7 +22,7 @@ from harness.report import (
     significance,
     speed,
 )
-from harness.report.figure import THEMES, Figure
+from harness.report.figure import THEMES, Figure, unchecked
 from harness.report.needs import needed
 from harness.report.reading import CLOSER, Material
 from harness.report.sheets import Sheet, choices, facets_of, sheet, trials
@@ -52,7 +53,8 @@ def render(material: Material) -> str:
         HarnessError: a library of the extra ``report`` is missing.
     """
     template = templates().get_template("report.html.j2")
-    return str(template.render(**_content(material)))
+    with unchecked():
+        return str(template.render(**_content(material)))
 
 
 def figures(material: Material) -> list[Figure]:
@@ -61,7 +63,8 @@ def figures(material: Material) -> list[Figure]:
         significance.figures, curves.figures, curves.rates, confusion.figures, heatmap.figures, robustness.figures,
         calibration.figures, speed.figures, distribution.figures,
     )  # fmt: skip
-    return [figure for part in parts for figure in part(material)]
+    with unchecked():
+        return [figure for part in parts for figure in part(material)]
 
 
 def _content(material: Material) -> dict[str, Any]:
@@ -151,9 +154,13 @@ def templates() -> Any:
 
 def _joined(values: Sequence[str]) -> str:
     """Return a line's values of a facet, for the page's script: JSON, whatever is in them."""
-    import json
+    return _json(tuple(values))
 
-    return json.dumps(list(values), ensure_ascii=False)
+
+@lru_cache(4096)
+def _json(values: tuple[str, ...]) -> str:
+    """Return that; thousands of lines have the same few values."""
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _breakable(text: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.colours import apart, coloured, colours
-from harness.report.figure import Figure, chosen, listed, sized, source, within
+from harness.report.figure import Figure, chosen, layered, listed, source, within
 from harness.report.reading import CLOSER, Material
 from harness.results.experiments import ExperimentRows, perturbations
 from harness.results.leaderboard.rankings import many
@@ -101,7 +101,7 @@ def _figure(
     several = bool((frame["seeds"] > 1).any())
     layers = []
     if several:
-        layers.append(base.mark_area(clip=True).encode(y="low:Q", y2="high:Q", opacity=faint))
+        layers.append(base.mark_area(clip=True).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), opacity=faint))
     layers.append(base.mark_line(strokeWidth=1.8).encode(y=y, opacity=opacity))
     layers.append(base.mark_point(filled=True, size=45).encode(y=y, tooltip=tips, opacity=opacity))
     changes = []
@@ -114,6 +114,6 @@ def _figure(
         title=f"{title} under {perturbation}, {listed(names)}",
         alternative=f"{title} by severity. {'; '.join(changes)}.",
         frame=frame,
-        chart=sized(alt.layer(*layers).add_params(choice)),
+        chart=layered(*layers, params=[choice]),
         note="Band: mean ± SD over seeds." if several else "",
     )

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from harness.report.colours import colours
-from harness.report.figure import Figure, sized, source
+from harness.report.figure import Figure, layered, source
 from harness.report.labels import labelled, shortened
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows
@@ -99,7 +99,7 @@ def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str])
         title=title,
         alternative=f"Bars of {axis}, {order}: from {ends[0]}, to {ends[1]}.",
         frame=frame,
-        chart=sized(alt.layer(*layers), height=max(60, step * len(frame))),
+        chart=layered(*layers, height=max(60, step * len(frame))),
         note=" ".join(filter(None, (spread, pale_ones, why))),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -170,9 +171,10 @@ def places(results: Results, ranking: Ranking) -> dict[str, Place]:
     analysis = ranking.analysis(results) if values else None
     ranks = analysis.ranks if analysis else {}
     apart = sum(name not in ranks for name in values)
+    in_order = sorted(bad.values())
     found = {}
     for name, mine in bad.items():
-        rank = 1 + sum(other < mine for other in bad.values())
+        rank = 1 + bisect_left(in_order, mine)
         known = ranks.get(name)
         if known is None or known.rank_low is None or known.rank_high is None:
             found[name] = Place(rank)
