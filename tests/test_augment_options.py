@@ -69,7 +69,7 @@ def test_another_option_is_another_trial(tmp_path):
     ("option", "says"),
     [
         ("flor = 1.0", "augment[0].flor: perturbation 'dim' has no such option. Did you mean 'floor'?"),
-        ('floor = "low"', "augment[0].floor: 'low': input should be a valid number"),
+        ('floor = "low"', "augment[0].floor: 'low' is not a number. Write floor = 0.5"),
         (
             "probabilty = 0.5",
             "augment[0].probabilty: perturbation 'dim' has no such option. Did you mean 'probability'?",

@@ -52,10 +52,10 @@ MUTANTS = {
                "self._epoch.labels[:count] = labels[0]",
                EPOCHS, RESIDENT),
         Mutant("old graphs after a move", "        self._graphs.clear()\n        self._warm.clear()\n",
-               "        self._warm.clear()\n", "test_cuda_step.test_a_longer_order_than_any_before_has_room"),
+               "        self._warm.clear()\n", "test_fused_step.test_batches_from_the_host_are_numpys"),
         Mutant("old launches after a move", "        self._lists: dict[tuple[str, int], list[Launch]] = {}\n",
                "        self._lists = getattr(self, '_lists', {})\n",
-               "test_cuda_step.test_a_longer_order_than_any_before_has_room"),
+               "test_fused_step.test_batches_from_the_host_are_numpys"),
     ],
     aside: [
         Mutant("the second stream does not wait", "            self._side.wait_event(begun)\n", "", EPOCHS, RESIDENT),
