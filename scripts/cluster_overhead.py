@@ -38,7 +38,7 @@ def many(trials: int) -> dict[str, Any]:
     """Return a suite of trials of about a second."""
     return {
         "suite": {"name": "many", "seeds": list(range(trials))},
-        "defaults": SETTINGS | {"hidden_layers": [128, 64], "epochs": 210},
+        "defaults": SETTINGS | {"hidden_layers": [400, 240, 120], "epochs": 60},
         "experiments": {"A": {}},
     }
 
