@@ -109,7 +109,7 @@ def test_predictions_follow_from_what_the_network_said():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "why"),
     [
         (lambda images: images.astype(np.float64), "float64 (4096, 3, 2); the contract says float32 (4096, 3, 2)"),
         (lambda images: images[:5], "float32 (5, 3, 2); the contract says float32 (4096, 3, 2)"),
@@ -119,7 +119,7 @@ def test_predictions_follow_from_what_the_network_said():
         (lambda images: images * np.float32(np.nan), "the value nan; the contract says values in [0, 1]"),
     ],
 )
-def test_a_perturbation_that_breaks_its_contract_is_named(change, told):
+def test_a_perturbation_that_breaks_its_contract_is_named(change, why):
     """With the severity, what came, and what the contract says; in a single call as in a sweep. It costs its cells."""
 
     def called(images, severity, _rng):
@@ -127,14 +127,14 @@ def test_a_perturbation_that_breaks_its_contract_is_named(change, told):
 
     for perturb in (called, Sweep(lambda images, severities: [called(images, one, None) for one in severities])):
         (found,) = run([Recorder()], perturb)
-        assert found.lost == {"gaussian_noise": f"perturbation 'gaussian_noise' at severity 0.5 returned {told}"}
+        assert found.lost == {"gaussian_noise": f"perturbation 'gaussian_noise' at severity 0.5 returned {why}"}
         assert found.predictions["predicted"].shape == (1, ROWS)
         with pytest.raises(TrialError, match=r"^perturbation 'gaussian_noise' at severity 0\.5 returned"):
             found.whole()
 
 
 @pytest.mark.parametrize(
-    ("sweep", "told"),
+    ("sweep", "why"),
     [
         (lambda images, severities: [images for _ in severities[1:]], "yielded 2"),
         (lambda _images, _severities: [], "yielded 0"),
@@ -142,11 +142,11 @@ def test_a_perturbation_that_breaks_its_contract_is_named(change, told):
         (lambda images, _severities: itertools.repeat(images), "yielded more than 3"),
     ],
 )
-def test_a_sweep_that_does_not_yield_one_result_for_each_severity_is_named(sweep, told):
+def test_a_sweep_that_does_not_yield_one_result_for_each_severity_is_named(sweep, why):
     """Otherwise a measure would be of nobody's images, or of another severity's."""
     (found,) = run([Recorder()], Sweep(sweep))
     assert found.lost["gaussian_noise"] == (
-        f"perturbation 'gaussian_noise': its sweep over the severities [0.0, 0.1, 0.5] {told}; the contract says one "
+        f"perturbation 'gaussian_noise': its sweep over the severities [0.0, 0.1, 0.5] {why}; the contract says one "
         "for each"
     )
     assert found.predictions["predicted"].shape == (1, ROWS)
@@ -186,8 +186,8 @@ def test_a_prediction_that_is_no_number_fails_with_its_condition():
     def spoil(_images, logits):
         logits[0] = np.nan
 
-    told = r"diverged under no perturbation at severity 0\.0: NaN among the log-probabilities of row 0 of 4,096"
-    with pytest.raises(TrialError, match=told):
+    why = r"diverged under no perturbation at severity 0\.0: NaN among the log-probabilities of row 0 of 4,096"
+    with pytest.raises(TrialError, match=why):
         run([Recorder(spoil)])
 
 

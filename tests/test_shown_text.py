@@ -25,18 +25,18 @@ def test_a_suite_s_name_is_shown_in_one_line_without_what_a_terminal_would_obey(
 @pytest.mark.parametrize("command", ["runs", "leaderboard"])
 def test_an_error_with_a_path_of_any_length_ends_with_what_would_do(typed, command):
     """Its middle is left out."""
-    told = typed(command, "a/" * 50_000, code=2).err
-    assert len(told) < 2000
-    assert told.count("\n") == 1
-    assert told.startswith("error: a/a/")
-    assert " … " in told or "…" in told
+    message = typed(command, "a/" * 50_000, code=2).err
+    assert len(message) < 2000
+    assert message.count("\n") == 1
+    assert message.startswith("error: a/a/")
+    assert " … " in message or "…" in message
 
 
 def test_an_error_of_a_command_is_one_line_whatever_it_quotes(typed):
     """A new line in a path is no new line of the message."""
-    told = typed("leaderboard", "a\nb", code=2).err
-    assert told.count("\n") == 1
-    assert told == "error: a b: no such folder. 'harness run SUITE' makes a run\n"
+    message = typed("leaderboard", "a\nb", code=2).err
+    assert message.count("\n") == 1
+    assert message == "error: a b: no such folder. 'harness run SUITE' makes a run\n"
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged"])

@@ -40,7 +40,7 @@ PAPER = {"M0": [128, 64], "M1a": [128, 64], "M1b": [128, 64], "M1g": [400, 240, 
 class Ran(NamedTuple):
     """What a command said, its seconds, the memory of its largest process, and the seconds of the processor."""
 
-    told: str
+    printed: str
     seconds: float
     megabytes: float
     processor_seconds: float
@@ -52,9 +52,9 @@ def run(folder: Path, *arguments: str) -> Ran:
     command = [sys.executable, "-c", LAUNCHER, *HARNESS, *arguments]
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    told, _, usage = done.stdout.rstrip().rpartition("\n")
+    printed, _, usage = done.stdout.rstrip().rpartition("\n")
     kilobytes, seconds = usage.split()
-    return Ran(told, time.perf_counter() - started, int(kilobytes) / 1024, float(seconds))
+    return Ran(printed, time.perf_counter() - started, int(kilobytes) / 1024, float(seconds))
 
 
 def trained_seconds(run: Path) -> list[float]:

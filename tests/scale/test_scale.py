@@ -13,10 +13,10 @@ def test_two_thousand_trials_are_planned_run_and_resumed_in_little_memory(tmp_pa
     """All done, none twice, no process above 300 MB."""
     write_many(tmp_path, 2000)
     found = [run(tmp_path, *arguments.split()) for arguments in ("plan many.toml", "run many.toml -q", "run many.toml")]
-    told = [one.told for one in found]
-    assert "2,000 trials, 0 done" in told[0]
+    printed = [ran.printed for ran in found]
+    assert "2,000 trials, 0 done" in printed[0]
     assert len(trained_seconds(tmp_path / "runs" / "many")) == 2000
-    assert "2,000 trials, 2,000 already done" in told[2]
+    assert "2,000 trials, 2,000 already done" in printed[2]
     assert max(one.megabytes for one in found) < 300
 
 
@@ -30,7 +30,7 @@ def test_ten_thousand_trials_are_planned_in_a_few_seconds(tmp_path):
     suite = tmp_path / "many.toml"
     suite.write_text(suite.read_text().replace("one = 'E0'", "one = { best_of = '*' }"))
     planned = run(tmp_path, "plan", "many.toml")
-    assert "10,000 trials, 0 done, 10000 to run" in planned.told
+    assert "10,000 trials, 0 done, 10000 to run" in planned.printed
     assert planned.processor_seconds < 5
     assert planned.megabytes < 300
 
@@ -59,6 +59,6 @@ def test_the_leaderboard_of_a_thousand_trials_takes_a_few_seconds(tmp_path):
     """Of the processor, whatever else the machine does: about two and a half."""
     made = write_results(tmp_path, 200, 5)
     run(tmp_path, "leaderboard", made.name)  # which makes the sums of products that a run ends with
-    told = run(tmp_path, "leaderboard", made.name)
-    assert "1000 of 1,000 trials done, 1000 tested" in told.told
-    assert told.processor_seconds < 6
+    tables = run(tmp_path, "leaderboard", made.name)
+    assert "1000 of 1,000 trials done, 1000 tested" in tables.printed
+    assert tables.processor_seconds < 6
