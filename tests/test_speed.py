@@ -47,7 +47,7 @@ def test_contended_times_are_marked_and_not_ranked():
     found = {table.key: table for table in tables(summary(rows))}["speed"]
     assert [line["experiment"] for line in lines([found], "speed")] == ["C", "B", "A", "D"]
     assert [line["contended"] for line in lines([found], "speed")] == ["", "", why, why]
-    assert "Contended, and not ranked: 2 of 4. 'harness run --fresh --jobs 1' gives times to rank." in found.note
+    assert "Contended, and not ranked: 2 of 4. 'harness run SUITE --fresh --jobs 1' gives times to rank." in found.note
     alone = [replace(one, contended="its threads waited for a core for 9% of the time") for one in rows[:1]]
     note = {table.key: table for table in tables(summary([*alone, rows[1]]))}["speed"].note
     assert (

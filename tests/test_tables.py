@@ -217,7 +217,7 @@ def test_times_in_doubt_are_marked_and_reported():
         ("1.0", ""),
     ]
     (note,) = [table.note for table in found if table.key == "validation"]
-    assert note == "! Contended, and not ranked: 1 of 2. 'harness run --fresh --jobs 1' gives times to rank."
+    assert note == "! Contended, and not ranked: 1 of 2. 'harness run SUITE --fresh --jobs 1' gives times to rank."
     quiet = tables(summary(rows[1:]))
     assert "!" not in render_all([table for table in quiet if table.key == "validation"], "terminal")
 

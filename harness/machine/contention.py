@@ -38,14 +38,14 @@ def advice(reasons: Iterable[str], aim: str) -> str:
     ``--jobs 1`` would change nothing. A finished run keeps its times, so it takes a new one.
 
     >>> advice(["ran beside other trials"], "to rank")
-    "'harness run --fresh --jobs 1' gives times to rank."
+    "'harness run SUITE --fresh --jobs 1' gives times to rank."
     >>> advice(["its threads waited for a core for 9% of the time"], "to rank")
     'Another program used the cores: a run while none does gives times to rank.'
     """
     reasons = list(reasons)
     remedies = []
     if any(BESIDE in reason for reason in reasons):
-        remedies.append("'harness run --fresh --jobs 1'")
+        remedies.append("'harness run SUITE --fresh --jobs 1'")
     if any(_WAITED in reason and BESIDE not in reason for reason in reasons):
         remedies.append("Another program used the cores: a run while none does")
     if any(RESUMED in reason for reason in reasons):

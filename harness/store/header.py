@@ -69,7 +69,7 @@ def read_header(directory: Path) -> Header:
             raise HarnessError(msg) from None
         raise no_run(directory) from None
     except OSError as error:
-        msg = f"{path}: cannot be read: {error.strerror}. Restore it, or start anew with 'harness run --fresh'"
+        msg = f"{path}: cannot be read: {error.strerror}. Restore it, or start anew with 'harness run SUITE --fresh'"
         raise HarnessError(msg) from None
 
 
@@ -101,7 +101,7 @@ def _parsed(path: Path, encoded: bytes) -> Header:
         content = json.loads(encoded)
     except (ValueError, RecursionError) as error:
         why = not_json(error) if isinstance(error, json.JSONDecodeError) else one_line(error, _SHOWN)
-        msg = f"{path}: cannot be read: {why}. Restore it, or start anew with 'harness run --fresh'"
+        msg = f"{path}: cannot be read: {why}. Restore it, or start anew with 'harness run SUITE --fresh'"
         raise HarnessError(msg) from None
     form = content.get("format") if isinstance(content, dict) else None
     if not isinstance(content, dict) or form not in READ or not isinstance(form, int):
@@ -118,7 +118,7 @@ def _parsed(path: Path, encoded: bytes) -> Header:
         _check_sizes(dataset)
         components = _valid(_COMPONENTS, {"components": {}} | content, "components")  # an earlier version had none
     except _DamagedError as error:
-        msg = f"{path}: damaged: {error}. Restore it, or start anew with 'harness run --fresh'"
+        msg = f"{path}: damaged: {error}. Restore it, or start anew with 'harness run SUITE --fresh'"
         raise HarnessError(msg) from None
     return Header(suite, dataset, planned, components, {key: value for key, value in content.items() if key not in OWN})
 
