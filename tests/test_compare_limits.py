@@ -68,8 +68,10 @@ def test_what_the_first_run_has_and_the_second_has_not_breaks_a_limit(tmp_path):
     [
         (
             {"contended": "ran beside other trials"},
-            "times are left out: trials shared the machine. "
-            "'harness run SUITE --fresh --jobs 1' gives times to compare",
+            (
+                "times are left out: trials shared the machine. "
+                "'harness run SUITE --fresh --jobs 1' gives times to compare"
+            ),
         ),
         (
             {"contended": "its threads waited for a core for 12% of the time"},
