@@ -38,7 +38,7 @@ def one_line(error: BaseException, limit: int = REASON_LIMIT) -> str:
     """
     try:
         text = str(error)
-    except Exception as second:  # noqa: BLE001 - a plugin's exception may fail to describe itself
+    except (Exception, SystemExit) as second:  # noqa: BLE001 - a plugin's exception may fail to describe itself
         text = f"(its message cannot be read: {type(second).__name__})"
     if not isinstance(error, HarnessError | TrialError | PluginError):
         text = f"{type(error).__name__}: {text[: _SCANNED * limit]}" if text else type(error).__name__
@@ -112,6 +112,8 @@ def as_typed(text: object, limit: int = 200) -> str:
 
 _KNOWN = 30
 """The most names that are listed."""
+_PART = 3
+"""The fewest characters of a name that is taken for a part of another."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -119,6 +121,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     >>> nearest("adan", ["sgd", "adam"])
     "Did you mean 'adam'? Known: adam, sgd."
+    >>> nearest("mnist", ["digits", "emnist-mnist", "emnist-letters"])
+    "Did you mean 'emnist-mnist'? Known: digits, emnist-letters, emnist-mnist."
     >>> nearest("x", [])
     'There is none.'
     """
@@ -126,6 +130,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if not choices:
         return "There is none."
     close = get_close_matches(name[:200], choices, n=1)  # its time grows with the product of the lengths
+    if not close and len(name) >= _PART:
+        close = sorted((choice for choice in choices if name.casefold() in choice.casefold()), key=len)
     guess = f"Did you mean {shown(close[0])}? " if close else ""
     more = f", and {len(choices) - _KNOWN:,} more" if len(choices) > _KNOWN else ""
     return f"{guess}Known: {', '.join(as_typed(choice) for choice in choices[:_KNOWN])}{more}."

@@ -1,5 +1,6 @@
 """The row of a trial: what a run keeps of it, done or not."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -157,7 +158,26 @@ def by_family(names: Iterable[str], families: Mapping[str, str]) -> dict[str, li
     >>> by_family(["fog", "mine", "stripes"], {"fog": "occlusion", "stripes": "occlusion"})
     {'occlusion': ['fog', 'stripes'], 'other': ['mine']}
     """
-    found: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(families.get(name, "other"), []).append(name)
-    return found
+        members.setdefault(families.get(name, "other"), []).append(name)
+    return members
+
+
+def no_gradients(backend: str) -> str:
+    """Return why a trial on a backend cannot be tested under attacks, as `EvaluationRow.unavailable` has it."""
+    return f"backend {backend} gives no gradient by the images (input_gradient), which attacks need"
+
+
+_MEMBER = r"its member .+ seed \d+"
+_UNATTACKABLE = r"backend .+ gives no gradient by the images \(input_gradient\), which attacks need"
+_IMPOSSIBLE = re.compile(rf"(?:{_MEMBER}: )?{_UNATTACKABLE}|{_MEMBER} cannot be built here: .*")
+
+
+def lost_tests(row: TrialRow) -> dict[str, str]:
+    """Return the perturbations that failed when a trial or an ensemble was measured, and why.
+
+    Those that it cannot be tested under at all, as an attack on a backend without gradients, are not among them.
+    """
+    unavailable = row.evaluation.unavailable if row.evaluation else {}
+    return {name: why for name, why in unavailable.items() if not _IMPOSSIBLE.fullmatch(why)}

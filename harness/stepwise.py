@@ -1,7 +1,7 @@
 """Base classes for a first backend: write ``step`` and ``forward``, and the rest of the contract is there."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -26,7 +26,9 @@ from harness.interfaces import (
 )
 
 PREDICT_ROWS = 4096
-"""Images predicted at a time."""
+"""Rows predicted at a time, at most."""
+PREDICT_BYTES = 1 << 30
+"""Bytes that their values may take, in all layers together: large images are predicted fewer at a time."""
 
 
 class StepwiseBackend:
@@ -182,12 +184,16 @@ class StepwiseNetwork(ABC):
 
     def predict(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of attached rows."""
-        parts = (rows[start : start + PREDICT_ROWS] for start in range(0, len(rows), PREDICT_ROWS))
-        return np.concatenate([_log_softmax(self.forward(self._scaled(part))) for part in parts])
+        return self._predicted(len(rows), lambda part: self._scaled(rows[part]))
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
-        return _log_softmax(self.forward(self._shaped(images)))
+        return self._predicted(len(images), lambda part: self._shaped(images[part]))
+
+    def _predicted(self, count: int, load: Callable[[slice], NDArray[Any]]) -> NDArray[np.float32]:
+        size = min(PREDICT_ROWS, self.spec.rows_within(PREDICT_BYTES, np.dtype(self.context.precision).itemsize))
+        parts = [_log_softmax(self.forward(load(slice(start, start + size)))) for start in range(0, count, size)]
+        return np.concatenate(parts) if parts else np.empty((0, self.spec.classes), dtype=np.float32)
 
     def synchronize(self) -> None:  # noqa: B027 - a default, not a gap: a step ends before it returns
         """Wait for queued device work: there is none."""

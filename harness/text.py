@@ -29,15 +29,16 @@ def _quoted(word: str) -> str:
     if word.isprintable():
         return shlex.quote(word)
     # Bash, zsh and POSIX of 2024 have these quotes, which keep a line break in one line and name any byte.
-    signs = (f"\\{sign}" if sign in "'\\" else sign if sign.isprintable() else _bytes(sign) for sign in word)
-    return f"$'{''.join(signs)}'"
+    parts = (f"\\{each}" if each in "'\\" else each if each.isprintable() else _bytes(each) for each in word)
+    return f"$'{''.join(parts)}'"
 
 
-def _bytes(sign: str) -> str:
+def _bytes(character: str) -> str:
+    """Return a character as the escapes of its bytes."""
     try:
-        content = sign.encode("utf-8", "surrogateescape")
+        content = character.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half of a surrogate pair, which is not a byte of a path
-        content = sign.encode("utf-8", "surrogatepass")
+        content = character.encode("utf-8", "surrogatepass")
     return "".join(f"\\x{byte:02x}" for byte in content)
 
 
@@ -72,17 +73,26 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun if count == 1 else plural}"
 
 
+def possessive(name: str) -> str:
+    """Return a name with the ending of what belongs to it.
+
+    >>> possessive("A"), possessive("theirs")
+    ("A's", "theirs'")
+    """
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
+
+
 def some(names: Sequence[str], most: int = 4, *, between: str = ", ") -> str:
     """Return names as a short text has them: fewer than ``most`` where they are long.
 
     >>> some(["A", "B"]), some(["A", "B", "C"], most=2)
     ('A, B', 'A, B and 1 more')
     """
-    shown = list(names[:most])
-    while len(shown) > 1 and len(between.join(shown)) > _NAMES:
-        shown.pop()
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return between.join(shown) + more
+    listed = list(names[:most])
+    while len(listed) > 1 and len(between.join(listed)) > _NAMES:
+        listed.pop()
+    more = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
+    return between.join(listed) + more
 
 
 def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
@@ -114,11 +124,13 @@ def uneven_seeds(seeds: Mapping[str, Sequence[int]]) -> str:
 
 
 def megabytes(count: int) -> str:
-    """Return a number of bytes in megabytes.
+    """Return a number of bytes in megabytes; what would be 0.0 MB, in smaller units.
 
-    >>> megabytes(561_753_746)
-    '561.8 MB'
+    >>> megabytes(561_753_746), megabytes(50_000), megabytes(49_999), megabytes(49)
+    ('561.8 MB', '0.1 MB', '50.0 kB', '49 bytes')
     """
+    if count < 50_000:
+        return f"{count / 1e3:,.1f} kB" if count >= 1_000 else counted(count, "byte")
     return f"{count / 1e6:,.1f} MB"
 
 
@@ -160,11 +172,11 @@ def duration(option: str, text: str | None) -> float | None:
 def spoken(count: float) -> str:
     """Return seconds in at most two units.
 
-    >>> spoken(0.42), spoken(75), spoken(7300), spoken(200000)
-    ('0.4 s', '1 m 15 s', '2 h 1 m', '2 d 7 h')
+    >>> spoken(0.42), spoken(59.7), spoken(75), spoken(7300), spoken(200000)
+    ('0.4 s', '1 m 0 s', '1 m 15 s', '2 h 1 m', '2 d 7 h')
     """
-    if count < 60:
-        return f"{count:.1f} s" if count < 10 else f"{count:.0f} s"
+    if count < 59.5:
+        return f"{count:.1f} s" if count < 9.95 else f"{count:.0f} s"
     parts: list[str] = []
     rest = round(count)
     for unit in ("d", "h", "m", "s"):
@@ -172,6 +184,15 @@ def spoken(count: float) -> str:
         if value or parts:
             parts.append(f"{value} {unit}")
     return " ".join(parts[:2])
+
+
+def predicted(count: float) -> str:
+    """Return predicted seconds.
+
+    >>> predicted(0.3), predicted(75)
+    ('less than 1 s', 'about 1 m 15 s')
+    """
+    return f"about {spoken(count)}" if count >= 1 else "less than 1 s"
 
 
 def in_toml(value: Any) -> str:

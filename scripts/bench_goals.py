@@ -184,10 +184,10 @@ def share_of_torchs_blas(mine: Measurement, run: Run) -> float | None:
 
 
 def _mine(goal: Goal, run: Run) -> Measurement | None:
-    wanted = (goal.backend, goal.network, "float32", goal.processes, 1)
+    key = (goal.backend, goal.network, "float32", goal.processes, 1)
     return _first(
         run,
-        lambda other: (other.backend, other.network, other.precision, other.processes, other.threads) == wanted,
+        lambda other: (other.backend, other.network, other.precision, other.processes, other.threads) == key,
     )
 
 

@@ -50,9 +50,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_480)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(given.threads)
+        os.environ[name] = str(arguments.threads)
     from harness.machine.kernels import settle_kernel
 
     settle_kernel()
@@ -63,7 +63,7 @@ def main() -> None:
     print("|---|---|" + "--:|" * (len(PARTS) + 1))
     for backend in ("numpy", "torch"):
         for network in load_networks(registry()).usual:
-            print(_line(backend, network, given.rows, given.threads, given.rounds))
+            print(_line(backend, network, arguments.rows, arguments.threads, arguments.rounds))
 
 
 def _line(backend: str, network: "BenchedNetwork", rows: int, threads: int, rounds: int) -> str:
@@ -72,9 +72,9 @@ def _line(backend: str, network: "BenchedNetwork", rows: int, threads: int, roun
 
     with prepare(Case(backend, network, "train", "cpu", threads, rows), registry(), warm_ups=2) as prepared:
         seconds = min(_timed(prepared.run) for _ in range(rounds))
-        found = _numpy(prepared.run) if backend == "numpy" else _torch(prepared.run)
-    whole = sum(found.values())
-    shares = " | ".join(f"{found[part] / whole * 100:.0f}" for part in PARTS)
+        part_seconds = _numpy(prepared.run) if backend == "numpy" else _torch(prepared.run)
+    whole = sum(part_seconds.values())
+    shares = " | ".join(f"{part_seconds[part] / whole * 100:.0f}" for part in PARTS)
     return f"| {backend} | {network.name} | {shares} | {seconds / rows * 1e6:.1f} |"
 
 
@@ -90,17 +90,17 @@ def _numpy(run: Callable[[], None]) -> Counter[str]:
         run()
     owners = _owners()
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined] # typeshed does not name it
-    found: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
     for function, (_, _, own, _, callers) in stats.items():
         part = owners.get(function)
         if part:
-            found[part] += own
+            seconds[part] += own
         elif callers:
             for caller, (_, _, share, _) in callers.items():
-                found[owners.get(caller, "rest")] += share
+                seconds[owners.get(caller, "rest")] += share
         else:
-            found["rest"] += own
-    return found
+            seconds["rest"] += own
+    return seconds
 
 
 def _owners() -> dict[tuple[str, int, str], str]:
@@ -127,11 +127,11 @@ def _torch(run: Callable[[], None]) -> Counter[str]:
 
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         run()
-    found: Counter[str] = Counter()
+    times: Counter[str] = Counter()
     for event in profiled.key_averages():
         part = next((part for pattern, part in TORCH if re.search(pattern, event.key)), "rest")
-        found[part] += event.self_cpu_time_total
-    return found
+        times[part] += event.self_cpu_time_total
+    return times
 
 
 if __name__ == "__main__":

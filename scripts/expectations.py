@@ -34,41 +34,44 @@ def tables(run: Run, confidence: float) -> list[str]:
         SystemExit: a trial is not done or not wholly measured, or there is one seed alone, which has no spread.
     """
     experiments = Results.of(run).experiments
-    for one in experiments:
-        if len(one.done) < len(one.rows):
-            msg = f"{run.directory}: {one.name}: {one.status}. A guard is made from a finished run"
+    for experiment in experiments:
+        if len(experiment.done) < len(experiment.rows):
+            msg = f"{run.directory}: {experiment.name}: {experiment.status}. A guard is made from a finished run"
             raise SystemExit(msg)
-        if len(one.done) < 2:
-            msg = f"{run.directory}: {one.name}: one seed has no spread. Run with --seeds 1,2,3,4,5"
+        if len(experiment.done) < 2:
+            msg = f"{run.directory}: {experiment.name}: one seed has no spread. Run with --seeds 1,2,3,4,5"
             raise SystemExit(msg)
-        for name, severities in perturbations([one]).items():
-            if one.over_severities("test_accuracy", name, severities) is None:
-                msg = f"{run.directory}: {one.name}: is not measured at each severity of {name}. Run the suite again"
+        for name, severities in perturbations([experiment]).items():
+            if experiment.over_severities("test_accuracy", name, severities) is None:
+                problem = f"is not measured at each severity of {name}. Run the suite again"
+                msg = f"{run.directory}: {experiment.name}: {problem}"
                 raise SystemExit(msg)
     source = f"measured: seeds {', '.join(map(str, sorted({seed for _, seed in run.planned})))}"
 
     about = f'dataset = "{run.dataset.name}"\nimages = {run.dataset.rows:_}\nsource = "{source}"\n'
 
-    def row(one: ExperimentRows, metric: str, found: list[Statistic], under: str = "") -> str:
-        values = ", ".join(f"{statistic.mean:.4f}" for statistic in found)
-        tolerances = ", ".join(f"{tolerance(statistic, confidence):.4f}" for statistic in found)
-        spread = ", ".join(f"{statistic.std:.4f}" for statistic in found)
+    def row(experiment: ExperimentRows, metric: str, statistics: list[Statistic], under: str = "") -> str:
+        values = ", ".join(f"{statistic.mean:.4f}" for statistic in statistics)
+        tolerances = ", ".join(f"{tolerance(statistic, confidence):.4f}" for statistic in statistics)
+        spread = ", ".join(f"{statistic.std:.4f}" for statistic in statistics)
         return (
-            f'[[expect]]\nexperiment = "{one.name}"\nmetric = {metric}\n{under}value = [{values}]\n'
+            f'[[expect]]\nexperiment = "{experiment.name}"\nmetric = {metric}\n{under}value = [{values}]\n'
             f"tolerance = [{tolerances}] # standard deviation over seeds: {spread}\n{about}"
         )
 
     texts = []
-    for one in experiments:
-        texts.append(row(one, listed(TRAINED), [present(one.statistic(key)) for key in TRAINED]))
-        if not one.tested:
+    for experiment in experiments:
+        texts.append(row(experiment, listed(TRAINED), [present(experiment.statistic(key)) for key in TRAINED]))
+        if not experiment.tested:
             continue
-        texts.append(row(one, listed(TESTED), [present(one.statistic(key)) for key in TESTED]))
-        for name, severities in perturbations([one]).items():
+        texts.append(row(experiment, listed(TESTED), [present(experiment.statistic(key)) for key in TESTED]))
+        for name, severities in perturbations([experiment]).items():
             noisy = [severity for severity in severities if severity > 0]
-            found = [present(one.statistic("test_accuracy", Condition(name, severity))) for severity in noisy]
+            statistics = [
+                present(experiment.statistic("test_accuracy", Condition(name, severity))) for severity in noisy
+            ]
             under = f'perturbation = "{name}"\nseverity = {noisy}\n'
-            texts.append(row(one, '"test_accuracy"', found, under))
+            texts.append(row(experiment, '"test_accuracy"', statistics, under))
     return texts
 
 
@@ -95,8 +98,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a finished run's directory")
     parser.add_argument("--confidence", type=float, default=0.99)
-    given = parser.parse_args()
-    print("\n".join(tables(Run.open(given.run), given.confidence)))
+    arguments = parser.parse_args()
+    print("\n".join(tables(Run.open(arguments.run), arguments.confidence)))
 
 
 if __name__ == "__main__":

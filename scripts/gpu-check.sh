@@ -9,8 +9,10 @@
 #   pip wheel -w WHEELS_DIR hatchling editables ".[test]"      (add torch or "cupy-cuda13x[ctk]" where the machine has none)
 # --cpu: rehearse the same steps on the CPU, the tests marked gpu skipped.
 #
-# Steps: harness doctor, parity with numpy in both placements, the other tests marked gpu, peak memory, benchmarks, the
-# noise floor, a quick suite; meanwhile nvidia-smi notes clocks, power and throttling (gpu.csv).
+# Steps: harness doctor, parity with numpy in both placements, of networks of images too, with a graph and without, the
+# other tests marked gpu, short trainings under NVIDIA's compute-sanitizer where it is (it comes with CUDA, and with
+# pip install nvidia-cuda-sanitizer-api), peak memory, benchmarks, the noise floor, a quick suite; meanwhile nvidia-smi
+# notes clocks, power and throttling (gpu.csv).
 #
 # The machine's own torch and cupy serve where it has them; PYTHON names another interpreter than python3. GPU_CHECK holds
 # further options of scripts/gpu_check.py: GPU_CHECK="--require cupy --seconds 540" fails without CuPy, and ends in time.

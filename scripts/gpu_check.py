@@ -8,6 +8,7 @@ import argparse
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,12 @@ from gpu_report import Record, Sampler
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-v", "-rs", "--color=no"]
 HARNESS = [sys.executable, "-m", "harness"]
+SANITIZERS: dict[str, list[str]] = {
+    "memcheck": ["--report-api-errors", "no"], "racecheck": [], "synccheck": [], "initcheck": [],
+}  # fmt: skip
+"""Tools of NVIDIA's compute-sanitizer, which short trainings run under. What calls return, CuPy checks by itself."""
+SANITIZER_ERROR = 3
+"""Its exit code where it finds an error."""
 TAIL = 4_000
 """Characters of a step's output that the JSON keeps; the whole is in a file beside it."""
 QUESTION = """
@@ -60,10 +67,18 @@ def backends(device: str) -> dict[str, Record]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=300)
         why = done.stderr.strip()[-500:]
-        found: dict[str, Record] = json.loads(done.stdout.splitlines()[-1])
+        record: dict[str, Record] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError, subprocess.TimeoutExpired):
         return {"": {"unavailable": f"the backends cannot be asked: {why}"}}
-    return found
+    return record
+
+
+def sanitizer() -> str | None:
+    """Return NVIDIA's compute-sanitizer: on the path, in CUDA's own folder, or in the wheel of that name."""
+    homes = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    folders = [Path(home, "bin") for home in homes if home]
+    folders += [folder for place in sys.path for folder in Path(place or ".").glob("nvidia/cu*/bin")]
+    return shutil.which("compute-sanitizer", path=os.pathsep.join([os.environ.get("PATH", ""), *map(str, folders)]))
 
 
 def steps(out: Path, *, cpu: bool, rounds: int) -> dict[str, tuple[int, list[str]]]:
@@ -78,12 +93,15 @@ def steps(out: Path, *, cpu: bool, rounds: int) -> dict[str, tuple[int, list[str
     fewer += ["--bench-rounds", str(rounds)]
     first = "numpy" if cpu else '["cupy", "torch"]'
     parity = ["tests/test_gpu_parity.py", "tests/test_parity.py"]
+    of_images = [f"tests/test_gpu_{name}.py" for name in ("images", "suite_images", "sizes")]
+    ignored = [f"--ignore={path}" for path in (*parity, *of_images)]
     figures = str(out / "benchmarks.json")
     peaks = [sys.executable, "scripts/gpu_peaks.py", device]
     return {
         "what is here": (180, [*HARNESS, "doctor"]),
         "parity with numpy": (900, [*PYTEST, "-m", "gpu", junit("parity"), *parity]),
-        "tests marked gpu": (1200, [*PYTEST, "-m", "gpu", junit("gpu"), *(f"--ignore={path}" for path in parity)]),
+        "networks of images": (900, [*PYTEST, "-m", "gpu", junit("images"), *of_images]),
+        "tests marked gpu": (1200, [*PYTEST, "-m", "gpu", junit("gpu"), *ignored]),
         "quick suite": (900, [
             *HARNESS, "run", "suites/quick.toml", "--device", device, "--set", f"defaults.backend={first}",
             "--jobs", "1", "--fresh", "--out", str(out / "quick"),
@@ -92,7 +110,16 @@ def steps(out: Path, *, cpu: bool, rounds: int) -> dict[str, tuple[int, list[str
         "table of the benchmarks": (120, [*HARNESS, "bench", "--read", figures]),
         **({} if cpu else {"peak memory": (300, peaks)}),
         "noise floor": (900, [*HARNESS, "bench", "--calibrate", "--invocations", "5", "--device", device, *few]),
+        **({} if cpu else sanitized(device)),
     }  # fmt: skip
+
+
+def sanitized(device: str) -> dict[str, tuple[int, list[str]]]:
+    """Return the steps of the sanitizer's tools, none where it is not here."""
+    command, training = sanitizer(), [sys.executable, "scripts/gpu_training.py", device]
+    options = "--error-exitcode", str(SANITIZER_ERROR)
+    tools = SANITIZERS.items() if command else ()
+    return {tool: (300, [str(command), "--tool", tool, *options, *own, *training]) for tool, own in tools}
 
 
 def perform(name: str, command: list[str], limit: float, out: Path, environment: dict[str, str]) -> Record:
@@ -130,6 +157,8 @@ def why_not(step: Record, *, cpu: bool) -> str:
     """Return why a step did not do what it is for, nothing where it did: tests that were all skipped show nothing."""
     if step["timed_out"]:
         return f"took longer than {step['limit_seconds']:.0f} s"
+    if step["exit_code"] == SANITIZER_ERROR and "--error-exitcode" in step["command"]:
+        return "the sanitizer found errors"
     if step["exit_code"]:
         return f"exit code {step['exit_code']}"
     counted = step.get("counts")
@@ -141,14 +170,16 @@ def check(out: Path, record: Record, arguments: argparse.Namespace) -> str:
     cpu = arguments.cpu
     if not cpu and record["no_cuda_because"]:
         return f"{record['no_cuda_because']}. Run this where nvidia-smi shows a GPU, or rehearse with --cpu"
-    record["backends"] = found = backends("cpu" if cpu else "cuda")
-    reasons = {name: about["unavailable"] for name, about in found.items() if "unavailable" in about}
-    lacking = [name for name in arguments.require if name not in found or name in reasons]
-    if lacking or len(reasons) == len(found):
+    record["backends"] = descriptions = backends("cpu" if cpu else "cuda")
+    reasons = {name: about["unavailable"] for name, about in descriptions.items() if "unavailable" in about}
+    lacking = [name for name in arguments.require if name not in descriptions or name in reasons]
+    if lacking or len(reasons) == len(descriptions):
         why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         return f"{', '.join(lacking) or 'no backend'} cannot use a device: {why}"
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = dict(os.environ) | threads | {"HARNESS_CACHE_DIR": str(out / "cache")}
+    if not cpu:
+        record["sanitizer"] = sanitizer() or "not here; CUDA has it, and pip install nvidia-cuda-sanitizer-api"
     record["steps"] = performed = {}
     sampler, end = Sampler(out / "gpu.csv"), now() + arguments.seconds
     try:
@@ -198,7 +229,7 @@ def main() -> int:
         return int(not count)
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    for earlier in ("benchmarks.json", "parity.xml", "gpu.xml", "benchmarks.xml"):
+    for earlier in ("benchmarks.json", "parity.xml", "images.xml", "gpu.xml", "benchmarks.xml"):
         (out / earlier).unlink(missing_ok=True)  # an earlier check's figures are not this one's
     git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     record: Record = {

@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from harness.plugins.loading import registry
 from harness.seeding import initial_state
 from harness.trial.jobs import build_optimizer, load_backend
 
+SUITE = Path(__file__).parent.parent / "suites" / "future-work.toml"
 ROWS = 10_240
 BATCHES = (256, 2048)
 
@@ -37,19 +39,20 @@ def peak(backend: Backend, device: str, network: BenchedNetwork, placement: Plac
 
 def main() -> int:
     """Print a JSON line for each; return 1 where no backend runs there."""
-    asked, measured = sys.argv[1] if len(sys.argv) > 1 else "cuda", 0
+    networks = [*load_networks(registry()).usual, *load_networks(registry(), SUITE).named(["M4a", "M4f"])]
+    place, measured = sys.argv[1] if len(sys.argv) > 1 else "cuda", 0
     placements: tuple[Placement, ...] = ("stream", "resident")
     for name in ("cupy", "torch"):
         backend = load_backend(registry().find("backend", name))
-        reason = backend.unavailable(asked)
+        reason = backend.unavailable(place)
         if reason:
             print(f"{name}: {reason}")
             continue
-        device = backend.devices(asked)[0]
-        for network, placement, batch in product(load_networks(registry()).usual, placements, BATCHES):
+        device = backend.devices(place)[0]
+        for network, placement, batch in product(networks, placements, BATCHES):
             row = {"backend": name, "network": network.name, "placement": placement, "batch": batch}
-            held = peak(backend, device, network, placement, batch)
-            print(json.dumps(row | {"peak_device_bytes": held}), flush=True)
+            peak_bytes = peak(backend, device, network, placement, batch)
+            print(json.dumps(row | {"peak_device_bytes": peak_bytes}), flush=True)
             measured += 1
     return 0 if measured else 1
 

@@ -71,13 +71,13 @@ def counts(path: Path) -> Record:
         tree = ET.parse(path)  # noqa: S314 - our own file
     except (OSError, ET.ParseError):
         return {}
-    found = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     for suite in tree.iter("testsuite"):
-        for key in found:
-            found[key] += int(suite.get(key, 0))
-    passed = found["tests"] - found["failures"] - found["errors"] - found["skipped"]
+        for key in counts:
+            counts[key] += int(suite.get(key, 0))
+    passed = counts["tests"] - counts["failures"] - counts["errors"] - counts["skipped"]
     skips = sorted({skip.get("message", "") for skip in tree.iter("skipped")})
-    return {"counts": found | {"passed": passed}, "skip_reasons": skips}
+    return {"counts": counts | {"passed": passed}, "skip_reasons": skips}
 
 
 def benchmarks(path: Path) -> list[Record]:
@@ -87,8 +87,8 @@ def benchmarks(path: Path) -> list[Record]:
     except (OSError, ValueError):
         return []
     return [
-        one["extra_info"] | {"name": one["name"], "median_seconds": one["stats"]["median"]}
-        for one in content["benchmarks"]
+        benchmark["extra_info"] | {"name": benchmark["name"], "median_seconds": benchmark["stats"]["median"]}
+        for benchmark in content["benchmarks"]
     ]
 
 
@@ -118,6 +118,8 @@ def summary(record: Mapping[str, Any]) -> str:
         lines += [f"Not well: {record['problem']}", ""]
     for name, about in record.get("backends", {}).items():
         lines.append(f"- {name}: " + ", ".join(f"{key} {value}" for key, value in about.items()))
+    if record.get("sanitizer"):
+        lines.append(f"- compute-sanitizer: {record['sanitizer']}")
     lines += ["", "| step | well | seconds | passed | failed | skipped | SM clock, MHz | throttled by |"]
     lines.append("|---|---|--:|--:|--:|--:|--:|---|")
     for name, step in record.get("steps", {}).items():
@@ -131,7 +133,8 @@ def summary(record: Mapping[str, Any]) -> str:
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     if record.get("benchmarks"):
         lines += ["", "| benchmark | images a second | ± | repeats |", "|---|--:|--:|--:|"]
-    for one in record.get("benchmarks", []):
-        spread = "" if one.get("spread") is None else f"{one['spread']:.1%}"
-        lines.append(f"| {one['name']} | {one['samples_per_second']:,.0f} | {spread} | {one.get('repeats', 1)} |")
+    for benchmark in record.get("benchmarks", []):
+        spread = "" if benchmark.get("spread") is None else f"{benchmark['spread']:.1%}"
+        rate, repeats = benchmark["samples_per_second"], benchmark.get("repeats", 1)
+        lines.append(f"| {benchmark['name']} | {rate:,.0f} | {spread} | {repeats} |")
     return "\n".join(lines) + "\n"

@@ -38,8 +38,8 @@ def main(before: str, after: str, rounds: str, suite: str, *options: str) -> Non
     ratios = []
     for number in range(int(rounds)):
         turns = [before, after] if number % 2 == 0 else [after, before]
-        found = {python: measure(python, suite, options) for python in turns}
-        (old, least), (new, most) = found[before], found[after]
+        measured = {python: measure(python, suite, options) for python in turns}
+        (old, least), (new, most) = measured[before], measured[after]
         ratios.append((new / old, most / least))
         print(f"{old:.2f} s and {new:.2f} s: {new / old:.3f}; {least / 1e6:.1f} MB and {most / 1e6:.1f} MB", flush=True)
     times, memories = zip(*ratios, strict=True)

@@ -32,7 +32,7 @@ def epochs(name: str, rows: int) -> dict[str, Callable[[], object]]:
     plugins, data, order = registry(), synthetic(rows), np.arange(rows, dtype=np.int64)
     (network,) = load_networks(plugins, SUITE).named([name])
     context = Context(SEED, device="cpu", threads=1)
-    found: dict[str, Callable[[], object]] = {}
+    steps: dict[str, Callable[[], object]] = {}
     for backend in dict.fromkeys(mine for mine, _ in RATIOS):
         built = (
             plugins.find("backend", backend)
@@ -40,12 +40,12 @@ def epochs(name: str, rows: int) -> dict[str, Callable[[], object]]:
             .build(network.spec, initial_state(network.spec, SEED), Adam(), context)
         )
         built.attach(data.features, data.labels)
-        found[backend] = lambda built=built: built.train_epoch(0, order, LEARNING_RATE)  # type: ignore[misc]
+        steps[backend] = lambda built=built: built.train_epoch(0, order, LEARNING_RATE)  # type: ignore[misc]
     for peer in dict.fromkeys(other for _, other in RATIOS):
         plain = plugins.find("peer", peer).load()().build(network.spec, LEARNING_RATE, context)
         plain.attach(data.features, data.labels)
-        found[peer] = plain.train_epoch
-    return found
+        steps[peer] = plain.train_epoch
+    return steps
 
 
 def main(name: str = "M4a", rows: str = "2560", rounds: str = "7") -> None:
@@ -53,8 +53,8 @@ def main(name: str = "M4a", rows: str = "2560", rounds: str = "7") -> None:
     work = epochs(name, int(rows))
     with limited(1):
         seconds = measure(work, int(rounds))
-    for who, taken in seconds.items():
-        print(f"{who}: {int(rows) / median(taken):,.0f} images a second")
+    for side, taken in seconds.items():
+        print(f"{side}: {int(rows) / median(taken):,.0f} images a second")
     for mine, other in RATIOS:
         ratios = [theirs / own for own, theirs in zip(seconds[mine], seconds[other], strict=True)]
         print(f"{mine} ÷ {other}: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
@@ -62,13 +62,13 @@ def main(name: str = "M4a", rows: str = "2560", rounds: str = "7") -> None:
 
 def measure(work: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Return the seconds of each round."""
-    seconds: dict[str, list[float]] = {who: [] for who in work}
+    seconds: dict[str, list[float]] = {name: [] for name in work}
     for number in range(-1, rounds):  # the first is not counted
-        for who in list(work) if number % 2 else reversed(work):
+        for name in list(work) if number % 2 else reversed(work):
             started = time.process_time()
-            work[who]()
+            work[name]()
             if number >= 0:
-                seconds[who].append(time.process_time() - started)
+                seconds[name].append(time.process_time() - started)
     return seconds
 
 

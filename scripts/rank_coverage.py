@@ -71,7 +71,7 @@ def trained(place: Path, seeds: int) -> tuple[list[str], Correct]:
     correct = []
     for name in names:
         arrays = [run.arrays(name, seed, "evaluation.npz") for seed in range(1, seeds + 1)]
-        correct.append([found["predicted"][0] == found["labels"] for found in arrays])
+        correct.append([predictions["predicted"][0] == predictions["labels"] for predictions in arrays])
     return names, np.array(correct, dtype=np.float64)
 
 
@@ -131,9 +131,9 @@ def of_recipes(
     places = ranks(truth)
     pairs = list(combinations(range(len(names)), 2))
     for n in (2, 3, 5, 10):
-        held, widths, wrong_order = [], [], []
+        covered, widths, wrong_order = [], [], []
         inside: dict[str, list[list[bool]]] = {"seeds x images": [], **{name: [] for name in OTHERS}}
-        found: dict[str, list[list[bool]]] = {"Holm": [], **{name: [] for name in inside}}
+        significant: dict[str, list[list[bool]]] = {"Holm": [], **{name: [] for name in inside}}
         for _ in range(draws):
             seeds = rng.choice(correct.shape[1], n, replace=False)
             every = correct.shape[2]
@@ -142,24 +142,24 @@ def of_recipes(
             analysis = analysed(table)
             sets = [analysis.ranks[str(place)] for place in range(len(names))]
             ends = [(rank.rank_low or 0, rank.rank_high or 0) for rank in sets]
-            held.append(all(low <= place <= high for (low, high), place in zip(ends, places, strict=True)))
+            covered.append(all(low <= place <= high for (low, high), place in zip(ends, places, strict=True)))
             widths.append(np.mean([high - low + 1 for low, high in ends]))
             wrong_order.append(np.mean([rank.rank != place for rank, place in zip(sets, places, strict=True)]))
             halves = {name: [half(table[a], table[b]) for a, b in pairs] for name, half in OTHERS.items()}
             halves["seeds x images"] = [((pair.high or 0) - (pair.low or 0)) / 2 for pair in analysis.pairs]
-            seen = [pair.difference for pair in analysis.pairs]
+            differences = [pair.difference for pair in analysis.pairs]
             for name, half in halves.items():
-                off = [abs(value - (truth[a] - truth[b])) for value, (a, b) in zip(seen, pairs, strict=True)]
-                inside[name].append([one <= each for one, each in zip(off, half, strict=True)])
-                found[name].append([abs(value) > each for value, each in zip(seen, half, strict=True)])
-            found["Holm"].append([pair.significant for pair in analysis.pairs])
+                off = [abs(value - (truth[a] - truth[b])) for value, (a, b) in zip(differences, pairs, strict=True)]
+                inside[name].append([error <= each for error, each in zip(off, half, strict=True)])
+                significant[name].append([abs(value) > each for value, each in zip(differences, half, strict=True)])
+            significant["Holm"].append([pair.significant for pair in analysis.pairs])
         yield (
-            f"five recipes, {on}, n = {n}: rank sets hold all true ranks in {np.mean(held):.1%} of {draws} suites, "
+            f"five recipes, {on}, n = {n}: rank sets hold all true ranks in {np.mean(covered):.1%} of {draws} suites, "
             f"mean width {np.mean(widths):.1f}; {np.mean(wrong_order):.0%} of the ranks by means are wrong"
         )
         yield f"    95 % intervals hold the true difference in {shares({k: np.mean(v) for k, v in inside.items()})}"
         for place, (a, b) in enumerate(pairs):
-            powers = {name: np.mean([each[place] for each in suites]) for name, suites in found.items()}
+            powers = {name: np.mean([each[place] for each in suites]) for name, suites in significant.items()}
             held_here = np.mean([each[place] for each in inside["seeds x images"]])
             yield (
                 f"    {names[a]} and {names[b]}, {100 * (truth[a] - truth[b]):+.2f} points: significant in "

@@ -26,8 +26,8 @@ def unavailable() -> str | None:
 
 
 @contextmanager
-def browser(width: int, height: int, *, dark: bool = False) -> Iterator[Any]:
-    """Open Debian's Chromium without a window, with the network off; a driver of selenium's."""
+def started() -> Iterator[Any]:
+    """Start Debian's Chromium without a window, with the network off; a driver of selenium's."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -42,15 +42,19 @@ def browser(width: int, height: int, *, dark: bool = False) -> Iterator[Any]:
         driver.execute_cdp_cmd("Network.enable", {})
         off = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
         driver.execute_cdp_cmd("Network.emulateNetworkConditions", off)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        still = {"name": "prefers-reduced-motion", "value": "reduce"}
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, still]})
-        # A window has a least width; what is emulated has none.
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         yield driver
     finally:
         driver.quit()
+
+
+def resize(driver: Any, width: int, height: int, *, dark: bool = False) -> None:
+    """Give the window a size in pixels, and a colour scheme."""
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    still = {"name": "prefers-reduced-motion", "value": "reduce"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, still]})
+    # A window has a least width; what is emulated has none.
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def drawn(driver: Any, within: str = "body") -> None:
@@ -65,7 +69,7 @@ def drawn(driver: Any, within: str = "body") -> None:
 
 
 def _is_drawn(place: Any) -> bool:
-    """Say whether a figure is drawn; if not, scroll there, once more too: what was drawn above may have moved it."""
+    """Return whether a figure is drawn; if not, scroll there, once more too: what was drawn above may have moved it."""
     done = bool(place.get_attribute("data-drawn"))
     if not done:
         place.parent.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", place)
@@ -74,11 +78,11 @@ def _is_drawn(place: Any) -> bool:
 
 def photograph(driver: Any, clip: dict[str, float] | None = None) -> bytes:
     """Return a PNG of the whole page, or of a part: x, y, width, height in pixels."""
-    asked: dict[str, Any] = {"format": "png", "captureBeyondViewport": True}
+    options: dict[str, Any] = {"format": "png", "captureBeyondViewport": True}
     if clip is None:
         size = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"]}
-    taken = driver.execute_cdp_cmd("Page.captureScreenshot", asked | {"clip": clip | {"scale": 1}})
+    taken = driver.execute_cdp_cmd("Page.captureScreenshot", options | {"clip": clip | {"scale": 1}})
     return b64decode(taken["data"])
 
 
@@ -99,13 +103,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     if reason := unavailable():
         parser.error(reason)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
-        page.write_text(render(read(asked.run)), encoding="utf-8")
-        with browser(1280, 1000) as driver:
+        page.write_text(render(read(arguments.run)), encoding="utf-8")
+        with started() as driver:
+            resize(driver, 1280, 1000)
             driver.get(page.as_uri())
             drawn(driver, "#significance")
             drawn(driver, "#curves")
@@ -116,8 +121,8 @@ def main() -> None:
             picture = smaller(photograph(driver, {"x": 0, "y": 0, "width": 1280, "height": end + 12}))
     if len(picture) > LIMIT:
         parser.error(f"{len(picture):,} bytes: more than {LIMIT:,}")
-    asked.out.write_bytes(picture)
-    print(f"{asked.out}: {len(picture):,} bytes")
+    arguments.out.write_bytes(picture)
+    print(f"{arguments.out}: {len(picture):,} bytes")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def made(place: Path, experiments: int, seeds: int, images: int, perturbations: 
     """Write a run whose networks find the same images hard, under some of the corruptions, noise the first of them."""
     plugins = registry()
     chosen = list(dict.fromkeys(["gaussian_noise", *suites_of(plugins)["corruptions"]]))[:perturbations]
-    asked = tuple(Robustness(perturbation=name, severities=list(SEVERITIES)) for name in chosen)
+    robustness = tuple(Robustness(perturbation=name, severities=list(SEVERITIES)) for name in chosen)
     families = {name: family for name, family in usable(plugins).items() if name in chosen and family}
     tests = "".join(f'[[robustness]]\nperturbation = "{name}"\nseverities = {list(SEVERITIES)}\n' for name in chosen)
     names = [f"M{number}" for number in range(experiments)]
@@ -66,7 +66,7 @@ def made(place: Path, experiments: int, seeds: int, images: int, perturbations: 
             "log_probability": np.log(confidence), "confidence": confidence,
             "likeliest": np.zeros((*right.shape, 5), dtype=np.uint16),
         }  # fmt: skip
-        found = measures(arrays, asked, CLASSES)
+        measured = measures(arrays, robustness, CLASSES)
         table = loaded.experiments[name]
         trained = TrialMetrics(
             0.1, 0.9, 0.1, 0.9, 1, 1, stopped_early=False, seconds=1.0, samples_per_second=1.0,
@@ -74,7 +74,7 @@ def made(place: Path, experiments: int, seeds: int, images: int, perturbations: 
         )  # fmt: skip
         row = TrialRow(
             name, seed, "", "", "done", f"{number:064d}", "numpy", table.model_dump(mode="json"), 100, metrics=trained,
-            evaluation=EvaluationRow("", found, 1.0, families=families),
+            evaluation=EvaluationRow("", measured, 1.0, families=families),
         )  # fmt: skip
         run.write(row, {"evaluation.npz": arrays})
     return run
@@ -101,9 +101,9 @@ def main() -> None:
     try:
         size = (arguments.experiments, arguments.seeds, arguments.images, arguments.perturbations)
         run = made(arguments.place, *size)
-        found = timed("rows and sums when the run ends", lambda: read_sums(run, list(run.rows())))
+        sums = timed("rows and sums when the run ends", lambda: read_sums(run, list(run.rows())))
         results = timed("rows of a later command", lambda: Results.of(run))
-        timed(f"all tables of {len(found)} quantities' sums", lambda: tables(results))
+        timed(f"all tables of {len(sums)} quantities' sums", lambda: tables(results))
         timed("all pairs of every ranking", lambda: differences(results))
     finally:
         shutil.rmtree(arguments.place)

@@ -33,8 +33,8 @@ def spread(statistics: Iterable[Statistic | None]) -> float:
     Raises:
         SystemExit: one has none, because a trial is missing or there is one seed alone.
     """
-    deviations = [one.std if one else None for one in statistics]
-    known = [one for one in deviations if one is not None]
+    deviations = [statistic.std if statistic else None for statistic in statistics]
+    known = [deviation for deviation in deviations if deviation is not None]
     if len(known) < len(deviations):
         raise SystemExit("every experiment needs two seeds or more that are done")
     return float(np.sqrt(np.mean(np.square(known))))
@@ -51,23 +51,27 @@ def line(metric: str, deviation: float) -> str:
 def lines(run: Run, unsettled: set[str]) -> list[str]:
     """Return the table."""
     experiments = Results.of(run).experiments
-    found = []
+    texts = []
     for title, group in (
-        ("", [one for one in experiments if one.name not in unsettled]),
-        (", unsettled", [one for one in experiments if one.name in unsettled]),
+        ("", [experiment for experiment in experiments if experiment.name not in unsettled]),
+        (", unsettled", [experiment for experiment in experiments if experiment.name in unsettled]),
     ):
         if group:
             trained = ("train_accuracy", "val_accuracy", "val_loss")
-            found += [line(metric, spread(one.statistic(metric) for one in group)) + title for metric in trained]
-            found.append(line("gap", spread(one.statistic("gap") for one in group)) + title)
-    tested = [one for one in experiments if one.tested]
+            texts += [
+                line(metric, spread(experiment.statistic(metric) for experiment in group)) + title for metric in trained
+            ]
+            texts.append(line("gap", spread(experiment.statistic("gap") for experiment in group)) + title)
+    tested = [experiment for experiment in experiments if experiment.tested]
     metrics = ("test_accuracy", "test_macro_f1", "test_cross_entropy")
-    found += [line(metric, spread(one.statistic(metric) for one in tested)) for metric in metrics]
+    texts += [line(metric, spread(experiment.statistic(metric) for experiment in tested)) for metric in metrics]
     for name, severities in perturbations(tested).items():
         for severity in severities:
-            deviation = spread(one.statistic("test_accuracy", Condition(name, severity)) for one in tested)
-            found.append(line(f"test_accuracy, {name} {severity:g}", deviation))
-    return found
+            deviation = spread(
+                experiment.statistic("test_accuracy", Condition(name, severity)) for experiment in tested
+            )
+            texts.append(line(f"test_accuracy, {name} {severity:g}", deviation))
+    return texts
 
 
 def main() -> None:
@@ -75,8 +79,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a finished run's directory")
     parser.add_argument("--unsettled", default="", help="experiments that are kept apart, between commas")
-    given = parser.parse_args()
-    print("\n".join(lines(Run.open(given.run), set(filter(None, given.unsettled.split(","))))))
+    arguments = parser.parse_args()
+    print("\n".join(lines(Run.open(arguments.run), set(filter(None, arguments.unsettled.split(","))))))
 
 
 if __name__ == "__main__":

@@ -29,10 +29,12 @@ ACTIVATIONS = {
 
 def tensors(state):
     """Return the parameters and statistics of a state as float64 tensors; parameters want gradients."""
-    found = {key: torch.tensor(value, dtype=torch.float64) for key, value in state.items() if "optimizer" not in key}
-    for key, value in found.items():
+    tensors_by_key = {
+        key: torch.tensor(value, dtype=torch.float64) for key, value in state.items() if "optimizer" not in key
+    }
+    for key, value in tensors_by_key.items():
         value.requires_grad_("running" not in key)
-    return found
+    return tensors_by_key
 
 
 def forward(spec, values, images, *, training):

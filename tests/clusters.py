@@ -10,18 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 def environment(**variables):
     """Return the variables of a process that finds harness and the tests."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return os.environ | {"PYTHONPATH": path, "HARNESS_NO_TUNE": "1", "COLUMNS": "250"} | variables
-
-
-def start(*arguments, **options):
-    """Start a Python process."""
-    return subprocess.Popen([sys.executable, *arguments], **options)
+    return os.environ | {"PYTHONPATH": path, "HARNESS_NO_TUNE": "1", "COLUMNS": "1000"} | variables
 
 
 class Nodes:
@@ -33,14 +28,16 @@ class Nodes:
         self.scheduler = None
         self.address = ""
 
-    def start_scheduler(self, port=0, **variables):
-        """Start a scheduler."""
+    def start_scheduler(self, port=0, host="127.0.0.1", prefix=(), **variables):
+        """Start a scheduler; ``prefix``: as of a worker."""
         about = self.folder / "scheduler.json"
         about.unlink(missing_ok=True)
-        options = ["--scheduler-file", str(about), "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+        options = ["--scheduler-file", str(about), "--host", host, "--port", str(port), "--no-dashboard"]
         with (self.folder / "scheduler.txt").open("ab") as log:
-            program = ["-m", "distributed.cli.dask_scheduler", *options, "--no-show"]
-            self.scheduler = start(*program, stdout=log, stderr=log, env=environment(**variables), cwd=self.folder)
+            self.scheduler = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "distributed.cli.dask_scheduler", *options, "--no-show"],
+                stdout=log, stderr=log, env=environment(**variables), cwd=self.folder,
+            )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         while not about.exists() or not about.read_text().strip().endswith("}"):
             assert self.scheduler.poll() is None
@@ -57,6 +54,15 @@ class Nodes:
                 [*prefix, sys.executable, "-m", "distributed.cli.dask_worker", self.address, *options, *place],
                 stdout=log, stderr=log, env=environment(**variables), cwd=self.folder,
             )  # fmt: skip
+
+    def until_joined(self):
+        """Wait until the scheduler has every worker, whatever a driver's patience is then."""
+        deadline = time.monotonic() + START_SECONDS
+        for name, worker in self.workers.items():
+            while "Registered to:" not in (self.folder / f"{name}.txt").read_text():
+                assert worker.poll() is None, name
+                assert time.monotonic() < deadline, name
+                time.sleep(0.05)
 
     def stop(self):
         """End all of them."""
@@ -82,10 +88,10 @@ def cluster(folder, *names, threads=1, **variables):
         nodes.stop()
 
 
-def harness(*arguments, cwd, code=0, timeout=600, **variables):
+def harness(*arguments, cwd, code=0, timeout=600, prefix=(), **variables):
     """Run a command of harness; return what it said, standard output first."""
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
+        [*prefix, sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=cwd, capture_output=True, text=True, check=False, timeout=timeout, env=environment(**variables),
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
@@ -94,10 +100,10 @@ def harness(*arguments, cwd, code=0, timeout=600, **variables):
 
 def children(process):
     """Return the processes of jobs that a worker has started, by their ids."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError):
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == process.pid and b"harness.execution.pools.worker" in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-    return found
+                pids.append(int(path.name))
+    return pids

@@ -28,13 +28,18 @@ def failures(folder, module, kinds, *arguments):
 
     Return the failures of each: its message by the name of the test.
     """
+    return certified(folder, module, kinds, *arguments)[1]
+
+
+def certified(folder, module, kinds, *arguments):
+    """Return what such a run printed, and the failures of each component."""
     distribution(folder, "harness-broken", "0.1", {}, {"broken": module})
-    asked = [f"--harness-{kind}={name}" for kind, names in kinds.items() for name in names]
-    done = kit(folder, *asked, *arguments, f"--junitxml={folder / 'report.xml'}")
+    options = [f"--harness-{kind}={name}" for kind, names in kinds.items() for name in names]
+    done = kit(folder, *options, *arguments, f"--junitxml={folder / 'report.xml'}")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    found = {name: {} for names in kinds.values() for name in names}
+    failed = {name: {} for names in kinds.values() for name in names}
     for case in ET.parse(folder / "report.xml").iter("testcase"):  # noqa: S314 - our own file
         test, _, name = re.fullmatch(r"(\w+)(\[(\w+)[^\]]*\])?", case.get("name")).groups()
         for failure in [*case.iter("failure"), *case.iter("error")]:
-            found[name].setdefault(test, failure.get("message") + (failure.text or ""))
-    return found
+            failed[name].setdefault(test, failure.get("message") + (failure.text or ""))
+    return done.stdout, failed

@@ -3,9 +3,11 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness import hookimpl
 from harness.plugins.loading import registry
+from tests.chromium import browser, chromium
 from tests.command_line import harness_command, load, typed
 from tests.emnist import command, tiny
 from tests.emnist_server import official, server
@@ -13,7 +15,29 @@ from tests.plugins_on_disk import site
 
 collect_ignore = ["strict_cupy"]  # modules of CuPy's names, for `tests.doubles` alone
 
-__all__ = ["command", "harness_command", "load", "official", "server", "site", "tiny", "typed"]
+# A busy machine is no fault of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+__all__ = ["browser", "chromium", "command", "harness_command", "load", "official", "server", "site", "tiny", "typed"]
+
+
+SLOW_IN_THE_KIT = {
+    "test_a_prediction_is_there_when_it_is_returned",
+    "test_an_epoch_has_ended_when_synchronize_returns",
+    "test_memory_does_not_grow_over_epochs",
+    "test_trains_in_a_fresh_worker_process",
+    "test_works_in_a_fresh_process",
+}
+"""The conformance kit's longest tests, which are slow only here: a plugin's author runs the kit for one plugin."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the kit's longest tests, before `-m` chooses."""
+    for item in items:
+        if getattr(item, "originalname", "") in SLOW_IN_THE_KIT:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,6 +93,6 @@ def torch_threads():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Tell where the screenshots are."""
-    if any("test_report_browser" in one.nodeid for one in terminalreporter.stats.get("passed", [])):
+    """Say where the screenshots are."""
+    if any("test_report_browser.py::" in report.nodeid for report in terminalreporter.stats.get("passed", [])):
         terminalreporter.write_line("screenshots of the report: build/screenshots")

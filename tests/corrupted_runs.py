@@ -50,13 +50,13 @@ def corrupted_run(folder, wrong, *, images=40, board=BOARD, more="", severities=
     write_classes(run, {"counts": counts, "glyphs": pixels[:CLASSES]})
     for name, seed in planned:
         reasons = (unavailable or {}).get(name, {})
-        asked = [table for table in suite.robustness if table.perturbation not in reasons]
-        given = wrong[name, seed]
-        each = [given[None], *(value for table in asked for value in given[table.perturbation])]
-        assert len(each) == len(conditions(asked))
+        measured = [table for table in suite.robustness if table.perturbation not in reasons]
+        shares = wrong[name, seed]
+        each = [shares[None], *(value for table in measured for value in shares[table.perturbation])]
+        assert len(each) == len(conditions(measured))
         predictions = _predictions(np.stack([_which(value, images) for value in each]))
         evaluation = EvaluationRow(
-            "", measures(predictions, asked, CLASSES), 0.5, families=families, unavailable=reasons
+            "", measures(predictions, measured, CLASSES), 0.5, families=families, unavailable=reasons
         )
         arrays = {"evaluation.npz": predictions, "examples.npz": confused(predictions, pixels, CLASSES)}
         row = replace(_trained(_row(suite.experiments[name], name, seed), 2, 0.3, 0), evaluation=evaluation)
@@ -80,5 +80,5 @@ def _predictions(wrong):
         "predicted": predicted,
         "log_probability": np.log(np.where(wrong, np.float32(0.05), confidence)),
         "confidence": confidence,
-        "confusion": np.stack([confusion_matrix(labels, one, CLASSES) for one in predicted]),
+        "confusion": np.stack([confusion_matrix(labels, classes, CLASSES) for classes in predicted]),
     }

@@ -47,3 +47,18 @@ def strict_cupy(monkeypatch):
         _KEPT[name] = sys.modules.pop(name)
     if hasattr(array_api_compat, "cupy"):
         del array_api_compat.cupy
+
+
+def device_bytes(cupy):
+    """Return a hook that counts, within its block, the ``bytes`` of the device's memory that are in use."""
+
+    class Held(cupy.cuda.MemoryHook):
+        bytes = 0
+
+        def malloc_postprocess(self, *, mem_size, **_):
+            self.bytes += mem_size
+
+        def free_postprocess(self, *, mem_size, **_):
+            self.bytes -= mem_size
+
+    return Held()

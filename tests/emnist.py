@@ -92,15 +92,15 @@ class TinySet:
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """Make ``emnist-bymerge`` a set of 300 images, the cache an empty one, and the download one from nowhere."""
-    made = TinySet()
-    monkeypatch.setattr(ByMerge, "variant", made.variant)
+    tiny_set = TinySet()
+    monkeypatch.setattr(ByMerge, "variant", tiny_set.variant)
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("HARNESS_DATA_DIR", raising=False)
-    content = made.archive(tmp_path / "official" / "gzip.zip").read_bytes()
+    content = tiny_set.archive(tmp_path / "official" / "gzip.zip").read_bytes()
     # Port 9 is the discard service's, which nothing serves.
     archive = Archive(("http://127.0.0.1:9/gzip.zip",), len(content), md5(content, usedforsecurity=False).hexdigest())
     monkeypatch.setattr(download, "ARCHIVE", archive)
-    return made
+    return tiny_set
 
 
 @pytest.fixture

@@ -110,7 +110,9 @@ class Recorder(TorchDispatchMode):
         if function in WAITING:
             raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
         for value in tree_leaves((args, keys)):
-            if isinstance(value, torch.Generator) and all(value._cdata != known._cdata for known in self.generators):
+            if isinstance(value, torch.Generator) and all(
+                value._cdata != generator._cdata for generator in self.generators
+            ):
                 raise RuntimeError("Attempt to increase offset for a CUDA generator not in capture mode.")
             if isinstance(value, torch.Tensor) and address(value) not in self._before:
                 self._before[address(value)] = (value.untyped_storage(), value.untyped_storage().clone())

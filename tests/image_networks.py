@@ -1,6 +1,7 @@
 """Networks of every layer kind that sees images, and what one step of them gives."""
 
 import numpy as np
+import pytest
 
 from harness.interfaces import (
     Activation,
@@ -96,3 +97,16 @@ def gradients_of_one_step(backend, spec, images, state):
     stats = network.train_epoch(0, np.arange(len(images[1])), 1.0)
     after = network.state()
     return stats, {block.key: state[block.key] - after[block.key] for block in spec.parameters()}, after
+
+
+def assert_as_autograd(backend, spec, images, state):
+    """Verify the loss, the gradients and the running statistics of one step against torch's autograd, in float64."""
+    autograd = pytest.importorskip("tests.autograd")
+    stats, gradients, after = gradients_of_one_step(backend, spec, images, state)
+    loss, expected, values = autograd.loss_and_gradients(spec, state, *images)
+    assert stats.losses[0] == pytest.approx(loss, rel=1e-11)
+    for key, value in expected.items():
+        scale = max(1.0, np.abs(value).max())
+        np.testing.assert_allclose(gradients[key], value, rtol=1e-7, atol=1e-9 * scale, err_msg=key)
+    for key in (key for key in after if "running" in key):
+        np.testing.assert_allclose(after[key], values[key].numpy(), rtol=1e-10, atol=1e-12, err_msg=key)

@@ -69,7 +69,7 @@ def differences(kept: dict[str, Any], values: dict[str, Any]) -> list[str]:
     if kept["arithmetic"] == values["arithmetic"]:
         return [f"{place}: {before}, not {after}" for place, before, after in _pairs(kept, values) if before != after]
     settles = kept["settles"] and kept["exact"]["epochs"] == values["exact"]["epochs"]
-    found = []
+    collected = []
     for place, before, after in _pairs(kept, values):
         part, _, name = place.partition(" ")
         if part == "first":
@@ -80,8 +80,8 @@ def differences(kept: dict[str, Any], values: dict[str, Any]) -> list[str]:
             off = settles and abs(after - before) > LIMITS[name] * before
         else:
             off = settles and abs(after - before) > LIMITS["metric"]
-        found += [f"{place}: {before}, not {after}"] if off else []
-    return found
+        collected += [f"{place}: {before}, not {after}"] if off else []
+    return collected
 
 
 def _pairs(kept: dict[str, Any], values: dict[str, Any]) -> Iterator[tuple[str, float, float]]:

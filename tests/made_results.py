@@ -26,7 +26,7 @@ def summary(rows, *, title="Paper", dataset="EMNIST", finalists=None, baseline=N
         suite=About(name=title),
         experiments={row.experiment: EXPERIMENT for row in rows},
         finalists=finalists or {},
-        robustness=[Robustness(perturbation=name, severities=list(asked)) for name, asked in severities.items()],
+        robustness=[Robustness(perturbation=name, severities=list(values)) for name, values in severities.items()],
         leaderboard=LeaderboardTable(baseline=baseline, compare=[list(pair) for pair in compare], **board),
         expect=[],
     )

@@ -24,9 +24,9 @@ def rated(name, rate, work="train", *, network="M0", processes=1, threads=2, mac
     """Return a measurement of ``rate`` samples a second, an operation each."""
     rows = 1000
     seconds = (rows * processes / rate,) * 3
-    known = {"operations": 1e9, "kind": "backend"}
+    defaults = {"operations": 1e9, "kind": "backend"}
     return bench.Measurement(
-        name, network, work, "x 1", rows, threads, machine, {}, seconds, processes=processes, **known | more
+        name, network, work, "x 1", rows, threads, machine, {}, seconds, processes=processes, **defaults | more
     )
 
 

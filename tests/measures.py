@@ -11,11 +11,11 @@ def measure(perturbation, severity, accuracy, macro_f1=0.5, cross_entropy=1.0, e
     return Measure(perturbation, severity, {f"test_{name}": value for name, value in values.items()})
 
 
-def changed(one, **values):
+def changed(row, **values):
     """Return a measure with some other values, ``accuracy=0.5``."""
-    return replace(one, values=one.values | {f"test_{name}": value for name, value in values.items()})
+    return replace(row, values=row.values | {f"test_{name}": value for name, value in values.items()})
 
 
-def fallen(one, clean, percent):
+def fallen(row, clean, percent):
     """Return a measure whose accuracy is this percentage below the clean one."""
-    return changed(one, accuracy=clean.values["test_accuracy"] * (1 - percent / 100))
+    return changed(row, accuracy=clean.values["test_accuracy"] * (1 - percent / 100))

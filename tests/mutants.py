@@ -33,9 +33,9 @@ class Mutant:
         """Run the test with those of the fixtures that it takes; return what it raised, None where it passed."""
         module, _, name = self.test.rpartition(".")
         test = getattr(import_module(f"tests.{module}"), name)
-        wanted = signature(test).parameters
+        parameters = signature(test).parameters
         try:
-            test(**{name: value for name, value in fixtures.items() if name in wanted}, **self.parameters)
+            test(**{name: value for name, value in fixtures.items() if name in parameters}, **self.parameters)
         except Exception as error:  # noqa: BLE001 - a mistake shows in many ways
             return error
         return None
@@ -46,11 +46,14 @@ def replace_methods(monkeypatch, module, source):
     mutated = ModuleType(module.__name__)
     mutated.__file__ = module.__file__
     exec(compile(source, module.__file__, "exec"), mutated.__dict__)  # noqa: S102 - our own module's
-    for name, made in list(vars(mutated).items()):
-        if isinstance(made, FunctionType):
+    for name, member in list(vars(mutated).items()):
+        if isinstance(member, FunctionType):
             setattr(mutated, name, getattr(module, name))  # which the double may have replaced
-        elif isinstance(made, type) and made.__module__ == module.__name__:
-            for attribute, function in vars(made).items():
+        elif isinstance(member, type) and member.__module__ == module.__name__:
+            for attribute, function in vars(member).items():
                 special = attribute.startswith("__") and attribute != "__init__"
                 if isinstance(function, FunctionType | property) and not special:
                     monkeypatch.setattr(getattr(module, name), attribute, function)
+                if isinstance(function, FunctionType) and "__class__" in function.__code__.co_freevars:  # of super()
+                    place = function.__code__.co_freevars.index("__class__")
+                    function.__closure__[place].cell_contents = getattr(module, name)

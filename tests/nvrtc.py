@@ -13,12 +13,12 @@ else:
 
 def _library():
     """Return the newest NVRTC among the wheels that are installed, None where there is none."""
-    found = sorted(path for place in _PLACES for path in Path(place).glob("*/lib/libnvrtc.so.*"))
-    if not found:
+    libraries = sorted(path for place in _PLACES for path in Path(place).glob("*/lib/libnvrtc.so.*"))
+    if not libraries:
         return None
-    for builtins in found[-1].parent.glob("libnvrtc-builtins.so.*"):  # which the library asks for by its name alone
+    for builtins in libraries[-1].parent.glob("libnvrtc-builtins.so.*"):  # which the library asks for by its name alone
         ctypes.CDLL(str(builtins))
-    return ctypes.CDLL(str(found[-1]))
+    return ctypes.CDLL(str(libraries[-1]))
 
 
 LIBRARY = _library()
@@ -37,8 +37,8 @@ def compiled(source, architecture, *options):
     program = ctypes.c_void_p()
     _check(LIBRARY.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None))
     try:
-        given = [f"--gpu-architecture={architecture}".encode(), *(option.encode() for option in options)]
-        code = LIBRARY.nvrtcCompileProgram(program, len(given), (ctypes.c_char_p * len(given))(*given))
+        arguments = [f"--gpu-architecture={architecture}".encode(), *(option.encode() for option in options)]
+        code = LIBRARY.nvrtcCompileProgram(program, len(arguments), (ctypes.c_char_p * len(arguments))(*arguments))
         log = _read(LIBRARY.nvrtcGetProgramLogSize, LIBRARY.nvrtcGetProgramLog, program)
         if code:
             raise CompileError(log.decode())

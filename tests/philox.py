@@ -21,8 +21,9 @@ def philox4x32_10(counters, key):
     low = np.uint64(0xFFFFFFFF)
     first, second = (np.uint64(word) for word in key)
     for _ in range(10):
-        one, two = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
-        a, b, c, d = (two >> np.uint64(32)) ^ b ^ first, two & low, (one >> np.uint64(32)) ^ d ^ second, one & low
+        product_a, product_c = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
+        a, b = (product_c >> np.uint64(32)) ^ b ^ first, product_c & low
+        c, d = (product_a >> np.uint64(32)) ^ d ^ second, product_a & low
         first, second = (first + np.uint64(0x9E3779B9)) & low, (second + np.uint64(0xBB67AE85)) & low
     return np.stack([a, b, c, d], axis=1).astype(np.uint32)
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import textwrap
 from base64 import urlsafe_b64encode
+from contextlib import contextmanager
 from hashlib import sha256
 
 import pytest
@@ -45,8 +46,8 @@ def distribution(root, name, version, modules, entry_points, *, record=False, ed
     lines = "".join(f"{point} = {target}\n" for point, target in entry_points.items())
     (info / "entry_points.txt").write_text(f"[harness]\n{lines}")
     if editable:
-        told = {"url": editable.as_uri(), "dir_info": {"editable": True}}
-        (info / "direct_url.json").write_text(json.dumps(told))
+        origin = {"url": editable.as_uri(), "dir_info": {"editable": True}}
+        (info / "direct_url.json").write_text(json.dumps(origin))
     if record or editable:
         write_record(root, info, modules)
     return root
@@ -64,7 +65,7 @@ def write_record(root, info, modules):
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """Return a folder on the path; whoever handles Ctrl-C is as on the command line."""
+    """Return a folder on the path; Ctrl-C is handled as on the command line."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
@@ -82,10 +83,22 @@ def forget_modules():
         sys.modules.pop(name, None)
 
 
+@contextmanager
+def installed(folder, monkeypatch, name, version, source):
+    """Give the registry with a plugin of one module beside harness's own; the module has the distribution's name."""
+    module = name.replace("-", "_")
+    distribution(folder, name, version, {module: source}, {module: module})
+    monkeypatch.syspath_prepend(folder)
+    registry.cache_clear()
+    yield registry()
+    registry.cache_clear()
+    sys.modules.pop(module, None)
+
+
 def install(site, name, source, **more):
     module = name.replace("-", "_")
     return distribution(site, name, "0.1", {module: source} | more, {module: module})
 
 
-def errors(found):
-    return {one.distribution: one.error for one in found.quarantined}
+def errors(registry):
+    return {entry.distribution: entry.error for entry in registry.quarantined}

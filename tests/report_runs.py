@@ -67,9 +67,9 @@ def make_run(
         row = _trained(row, epochs, 0.2 + 0.5 * rng.random(), index)
         share = 0.6 + 0.3 * rng.random()
         predictions = _predictions(rng, (shares or {}).get(name, share), noise=noise)
-        found = measures(predictions, (NOISE,) if noise else (), CLASSES)
+        measured = measures(predictions, (NOISE,) if noise else (), CLASSES)
         arrays = {"evaluation.npz": predictions, "examples.npz": confused(predictions, images, CLASSES)}
-        run.write(replace(row, evaluation=EvaluationRow("", found, 0.5)), arrays)
+        run.write(replace(row, evaluation=EvaluationRow("", measured, 0.5)), arrays)
     return run
 
 
@@ -107,5 +107,5 @@ def _predictions(rng, right, *, noise):
         "predicted": predicted,
         "log_probability": np.log(confidence),
         "confidence": confidence,
-        "confusion": np.stack([confusion_matrix(labels, one, CLASSES) for one in predicted]),
+        "confusion": np.stack([confusion_matrix(labels, classes, CLASSES) for classes in predicted]),
     }

@@ -1,4 +1,4 @@
-"""How much of the exhaustive tests is made: all by default; CI makes a tenth each time, which takes minutes less."""
+"""How much of the exhaustive tests is made: all by default; CI makes a part, which takes minutes less."""
 
 import os
 

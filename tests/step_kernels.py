@@ -46,10 +46,10 @@ class Launcher:
         """Return values that nothing may keep."""
         return np.full(shape, -77, dtype or self.dtype)
 
-    def agrees(self, found, expected, scale=1.0):
+    def agrees(self, actual, expected, scale=1.0):
         """Assert that the two are equal to rounding: 1e-12 in float64, 3e-6 in float32, each times ``scale``."""
         tolerance = scale * (1e-12 if self.dtype == np.float64 else 3e-6)
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)
 
 
 def control(**fields):

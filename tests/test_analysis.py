@@ -179,10 +179,10 @@ def test_where_all_differ_there_is_no_advice():
 
 def test_more_seeds_detect_smaller_differences_down_to_what_the_images_show():
     analysis = analysed(made(experiments=4, seeds=3))
-    found = [analysis.detectable_with(seeds) for seeds in (3, 4, 10, MOST_SEEDS)]
-    assert found == sorted(found, reverse=True)
-    assert found[0] == analysis.detectable
-    assert analysis.detectable_at_best <= found[-1]
+    detectable = [analysis.detectable_with(seeds) for seeds in (3, 4, 10, MOST_SEEDS)]
+    assert detectable == sorted(detectable, reverse=True)
+    assert detectable[0] == analysis.detectable
+    assert analysis.detectable_at_best <= detectable[-1]
 
 
 def test_a_table_of_fewer_pairs_adjusts_for_fewer():
@@ -246,3 +246,15 @@ def test_one_seed_without_per_image_values_decides_nothing():
     assert analysis.detectable is None
     assert [rank.rank for rank in analysis.ranks.values()] == [3, 2, 1]
     assert analysis.ranks["A"].tied_with == ("B", "C")
+
+
+def test_no_interval_goes_beyond_the_possible_values():
+    """Two seeds that differ widely; the p-values are those of the interval that is not cut."""
+    sums = Sums(np.array([[0.9, 0.2], [0.1, 0.95], [0.5, 0.5]]))
+    cut = analyse("ABC", sums, higher_is_better=True, possible=(0.0, 1.0))
+    whole = analyse("ABC", sums, higher_is_better=True)
+    assert min(pair.low for pair in whole.pairs) < -1 < 1 < max(pair.high for pair in whole.pairs)
+    assert {(pair.low, pair.high) for pair in cut.pairs} == {(-1.0, 1.0)}
+    assert [(pair.p, pair.p_holm) for pair in cut.pairs] == [(pair.p, pair.p_holm) for pair in whole.pairs]
+    level = cut.level("A")
+    assert (level.low, level.high) == (0.0, 1.0)

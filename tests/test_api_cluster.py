@@ -63,7 +63,7 @@ def test_a_cluster_that_is_lost_is_an_error(suite, tmp_path, monkeypatch):
 def test_quarantined_plugins_are_named_in_a_warning(suite, site, tmp_path):
     """In the words of the command line; the run goes on."""
     distribution(site, "harness-moody", "0.1", {"moody": "import no_such_module"}, {"moody": "moody"})
-    said = "plugin moody .harness-moody 0.1. is quarantined: ModuleNotFoundError: No module named 'no_such_module'"
-    with pytest.warns(UserWarning, match=said):
+    message = "plugin moody .harness-moody 0.1. is quarantined: ModuleNotFoundError: No module named 'no_such_module'"
+    with pytest.warns(UserWarning, match=message):
         run = harness.run(suite, only="A", jobs=0, out=tmp_path / "run")
     assert run.complete

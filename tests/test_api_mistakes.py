@@ -91,7 +91,7 @@ def test_a_mapping_with_a_mistake_is_refused_with_its_place(suite, why):
     ("argument", "why"),
     [
         ({"jobs": -1}, "--jobs -1: not a whole number from 0 to 4096"),
-        ({"threads": 0}, "--threads 0: not a whole number from 1 to 4096"),
+        ({"threads": 0}, "--threads 0: not a whole number from 1 to 4096, nor auto"),
         ({"seeds": ["one"]}, r"--seeds \['one'\]: not whole numbers. Give a list of them"),
         ({"seeds": [-1]}, "--seeds -1: "),
         ({"overrides": "defaults.epochs=3"}, "overrides 'defaults.epochs=3': give a mapping, or a list of texts"),

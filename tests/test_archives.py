@@ -10,9 +10,9 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.machine.files import checksum
-from harness.store import Run, archives
+from harness.store import Run, archives, packing
 from harness.store.archives import export_run, import_run
-from harness.store.packing import packed_files
+from harness.store.packing import Log, packed_files, without_paths
 from tests.tiny import TINY, run_suite
 
 TWO = TINY.replace("epochs = 3", "epochs = 1").replace('two = { best_of = "[BC]" }', "two = 'B'")
@@ -103,6 +103,19 @@ def linked(archive, target):
     return target
 
 
+def packed_by(method):
+    """Return a function that copies an archive whose last member says that another method has compressed it."""
+
+    def copied(archive, target):
+        content = bytearray(archive.read_bytes())
+        place = content.rindex(b"PK\x01\x02") + 10
+        content[place : place + 2] = method.to_bytes(2, "little")
+        target.write_bytes(content)
+        return target
+
+    return copied
+
+
 def cut(archive, target):
     """Copy half of an archive."""
     target.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
@@ -135,6 +148,8 @@ BAD = {
     "stranger": (lambda a, t: rewritten(a, t, **{"setup.py": b"x"}), "'setup.py' is no file of a run"),
     "case": (lambda a, t: rewritten(a, t, **{"trials__a__seed-1__log.txt": b"x"}), "two of its files have the same"),
     "link": (linked, "is a link"),
+    "bzip2": (packed_by(12), "'manifest.json' is compressed in another way than by deflate"),
+    "lzma": (packed_by(14), "'manifest.json' is compressed in another way than by deflate"),
     "cut": (cut, "damaged, or not an archive that 'harness export' wrote"),
     "flipped": (flipped, "damaged"),
     "larger": (lambda a, t: rewritten(a, t, larger), "is not of the size that the manifest says"),
@@ -178,13 +193,26 @@ def test_the_commands_say_what_they_wrote_and_overwrite_nothing(run, archive, ty
     assert "nofile.zip: cannot be read: No such file" in typed("import", "nofile.zip", code=2).err
 
 
-def test_arrays_are_packed_from_where_they_are(run):
-    """Block by block: none is read whole, as texts are."""
+def test_files_are_packed_from_where_they_are(run):
+    """Block by block; what is read whole is what harness itself reads whole: the header and rows."""
     packed = dict(packed_files(Run.open(run)))
     assert len(packed) > 9
     for name, content in packed.items():
-        assert isinstance(content, Path if name.endswith(".npz") else bytes)
-        assert not isinstance(content, Path) or content == run / name
+        kind = {".npz": Path, ".txt": Log, ".json": bytes}[Path(name).suffix]
+        assert isinstance(content, kind)
+        assert kind is bytes or getattr(content, "path", content) == run / name
+
+
+@pytest.mark.parametrize("block", [40, 41, 57, 200])
+def test_a_log_is_packed_in_blocks_as_if_it_were_whole(tmp_path, monkeypatch, block):
+    """No path is cut, whatever is around it; bytes that are no text stay visible, line ends stay as they are."""
+    monkeypatch.setattr(packing, "_BLOCK", block)
+    odd = b"C:\\Users\\ada\\y.py;\xff\xfe /a/b:/c/d\n"
+    content = b"".join([b'File "/home/ada/x.py", line 3\r\n', odd, "é/ü /ö/ä\n".encode(), b"5 m/s "] * 9)
+    (tmp_path / "log.txt").write_bytes(content)
+    whole = without_paths(content.decode("utf-8", "backslashreplace")).encode()
+    assert b"".join(Log(tmp_path / "log.txt").blocks()) == whole
+    assert b"ada" not in whole
 
 
 def test_a_damaged_run_is_not_exported(run, tmp_path):
@@ -194,3 +222,25 @@ def test_a_damaged_run_is_not_exported(run, tmp_path):
     with pytest.raises(HarnessError, match=r"state.npz: its checksum does not match. Run the suite again"):
         export_run(tmp_path / "copy", tmp_path / "copy.zip")
     assert {path.name for path in tmp_path.iterdir()} == {"copy"}
+
+
+@pytest.mark.parametrize("kind", [Path, Log])
+def test_a_file_that_cannot_be_read_is_named_and_no_archive_is_left(run, tmp_path, monkeypatch, kind):
+    """It, and not the archive, is what is wrong: it went after it was found, or the disk fails in the middle."""
+    gone = tmp_path / "gone"
+    monkeypatch.setattr(archives, "packed_files", lambda _run: [("run.json", b"{}"), ("sums.npz", kind(gone))])
+    for failure in ("No such file or directory", "is not a regular file"):
+        with pytest.raises(HarnessError) as error:
+            export_run(run, tmp_path / "x.zip")
+        assert str(error.value) == f"{gone}: cannot be read: {failure}. Nothing was exported"
+        gone.mkdir(exist_ok=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["gone"]
+
+
+def test_an_export_overwrites_no_file_beside_its_archive(run, tmp_path):
+    """Whatever it is called; nor another that appeared meanwhile."""
+    beside = tmp_path / ".x.zip.part"
+    beside.write_text("mine")
+    export_run(run, tmp_path / "x.zip")
+    assert beside.read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {".x.zip.part", "x.zip"}

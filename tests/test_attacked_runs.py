@@ -1,12 +1,17 @@
 """Attacks in plans and runs: each network its own images, cells that cannot be measured, and what is refused."""
 
+from dataclasses import replace
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from harness.datasets.info import DatasetInfo
 from harness.errors import HarnessError
 from harness.execution.ensembles import ensemble_reasons
-from harness.execution.pools import Processes
+from harness.execution.plan import make_plan
+from harness.execution.pools import InProcess, Processes
+from harness.plugins.loading import registry
 from harness.store import Run
 from harness.trial.perturbing import refusal as why_not
 from harness_adversarial.fgsm import fgsm
@@ -75,10 +80,10 @@ def test_a_severity_of_0_is_clean_and_pgd_is_never_above_it(finished):
     outcome, _ = finished
     rows = {row.experiment: measured(row) for row in outcome.rows}
     assert rows.keys() == {"A", "B", "both"}
-    for found in rows.values():
-        assert found["fgsm", 0.0] == found["pgd", 0.0] == found[None, 0.0]
-        assert found["pgd", 0.1] < found[None, 0.0]
-        assert found["pgd", 0.1] <= found["fgsm", 0.1] + 0.02
+    for tested_row in rows.values():
+        assert tested_row["fgsm", 0.0] == tested_row["pgd", 0.0] == tested_row[None, 0.0]
+        assert tested_row["pgd", 0.1] < tested_row[None, 0.0]
+        assert tested_row["pgd", 0.1] <= tested_row["fgsm", 0.1] + 0.02
     for row in outcome.rows:
         values = {tuple(measure.condition): measure.values for measure in row.evaluation.measures}
         clean = values[None, 0.0]["test_accuracy"]
@@ -93,6 +98,33 @@ def test_a_severity_of_0_is_clean_and_pgd_is_never_above_it(finished):
     assert row.families["fgsm"] == row.families["pgd"] == "adversarial"
     assert row.options == {"pgd": [{"steps": 3, "restarts": 2}]}
     assert row.unavailable == {}
+
+
+def test_an_ensemble_is_attacked_with_the_threads_of_its_widest_member(tmp_path, monkeypatch):
+    """Its process has their variables, as that of a trial with as many; its row says how many."""
+
+    def planned(*arguments, **about):
+        plan = make_plan(*arguments, **about)
+        first, second = plan.trials
+        wide = replace(second.spec, context=replace(second.spec.context, threads=2))
+        return replace(plan, trials=[first, replace(second, spec=wide, slots=2)])
+
+    class Two(InProcess):
+        slots = 2
+        tasks: ClassVar = []
+
+        def submit(self, task, report=None):
+            self.tasks.append(task)
+            return super().submit(task, report)
+
+    monkeypatch.setattr("tests.tiny.make_plan", planned)
+    text = SUITE.replace("epochs = 2", "epochs = 1").replace("steps = 3\nrestarts = 2", "steps = 1")
+    outcome, _ = run_suite(tmp_path, text, pool=Two(registry()))
+    variables = {task.title: task.variables.get("OMP_NUM_THREADS") for task in Two.tasks}
+    assert (variables["evaluate A seed 1 on numpy"], variables["evaluate B seed 1 on numpy"]) == (None, "2")
+    assert variables["ensemble both seed 1"] == "2"
+    threads = {row.experiment: row.evaluation.environment["threads"] for row in outcome.rows}
+    assert threads == {"A": "1", "B": "2", "both": "2"}
 
 
 def test_images_to_be_looked_at_are_clean_and_attacked(finished):
@@ -172,22 +204,23 @@ def refusal(folder, text):
 def test_a_suite_that_no_backend_can_attack_is_refused(tmp_path, monkeypatch):
     """In one line; of one experiment by its name, only its cells are unavailable."""
     monkeypatch.setattr(NumpyBackend, "input_gradients", False)
-    found = refusal(tmp_path, SUITE)
-    assert found.endswith(
+    message = refusal(tmp_path, SUITE)
+    assert message.endswith(
         "tiny.toml: robustness[0].perturbation: 'fgsm' needs gradients by the images (input_gradient), and no backend "
         "of the experiments gives them: numpy. Remove the table, or name another backend"
     )
     outcome, _ = run_suite(tmp_path, SUITE, only=["A"])
     assert outcome.rows[0].evaluation.unavailable.keys() == {"fgsm", "pgd"}
+    assert outcome.all_well
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("steps = 3", "steps = 0", "robustness[2].steps: 0: input should be greater than or equal to 1"),
-        ("steps = 3", "step_size = 0.0", "robustness[2].step_size: 0.0: input should be greater than 0"),
-        ("steps = 3", "step_size = -0.1", "robustness[2].step_size: -0.1: input should be greater than 0"),
-        ("restarts = 2", "restarts = 0", "robustness[2].restarts: 0: input should be greater than or equal to 1"),
+        ("steps = 3", "steps = 0", "robustness[2].steps: 0 is out of range. It must be at least 1"),
+        ("steps = 3", "step_size = 0.0", "robustness[2].step_size: 0.0 is out of range. It must be greater than 0"),
+        ("steps = 3", "step_size = -0.1", "robustness[2].step_size: -0.1 is out of range. It must be greater than 0"),
+        ("restarts = 2", "restarts = 0", "robustness[2].restarts: 0 is out of range. It must be at least 1"),
         ("steps = 3", "step = 3", "robustness[2].step: perturbation 'pgd' has no such option. Did you mean 'steps'?"),
         ("steps = 3", "victim = 3", "robustness[2].victim: perturbation 'pgd' has no such option."),
         (

@@ -114,15 +114,15 @@ def test_pgd_leaves_the_robust_accuracy_that_foolboxs_leaves(oracle, name):
 def test_images_stay_in_range_and_within_epsilon(network, attack):
     """Of every severity; a severity of 0 is the clean images, to the bit."""
     for epsilon in (0.0, 0.05, 0.3, 1.0):
-        given = IMAGES[:300].copy()
-        found = attack(given, epsilon, drawn(), victim=TestedNetwork(network), labels=LABELS[:300])
-        assert found.dtype == np.float32
-        assert found.min() >= 0
-        assert found.max() <= 1
-        assert np.abs(found - given).max() <= epsilon + 1e-6
-        np.testing.assert_array_equal(given, IMAGES[:300])
+        images = IMAGES[:300].copy()
+        attacked = attack(images, epsilon, drawn(), victim=TestedNetwork(network), labels=LABELS[:300])
+        assert attacked.dtype == np.float32
+        assert attacked.min() >= 0
+        assert attacked.max() <= 1
+        assert np.abs(attacked - images).max() <= epsilon + 1e-6
+        np.testing.assert_array_equal(images, IMAGES[:300])
         if epsilon == 0:
-            np.testing.assert_array_equal(found, given)
+            np.testing.assert_array_equal(attacked, images)
 
 
 def test_pgd_is_never_above_clean_accuracy_and_restarts_only_harm(network):
@@ -131,9 +131,9 @@ def test_pgd_is_never_above_clean_accuracy_and_restarts_only_harm(network):
     right = network.predict_images(IMAGES).argmax(axis=1) == LABELS
     robust = [right]
     for restarts in (1, 2, 4):
-        found = pgd(IMAGES, 0.05, drawn(), victim=victim, labels=LABELS, steps=4, restarts=restarts)
-        np.testing.assert_array_equal(found[~right], IMAGES[~right])
-        robust.append(network.predict_images(found).argmax(axis=1) == LABELS)
+        attacked = pgd(IMAGES, 0.05, drawn(), victim=victim, labels=LABELS, steps=4, restarts=restarts)
+        np.testing.assert_array_equal(attacked[~right], IMAGES[~right])
+        robust.append(network.predict_images(attacked).argmax(axis=1) == LABELS)
         assert not (robust[-1] & ~robust[-2]).any()
     assert robust[0].mean() > robust[1].mean() > robust[-1].mean()
 
@@ -149,10 +149,10 @@ def test_a_row_does_not_depend_on_what_becomes_of_others(network):
     """The same bits among rows of other classes' labels, at the same place: a start belongs to its place."""
     victim, others = TestedNetwork(network), LABELS[:200].copy()
     others[1::2] = (others[1::2] + 3) % 10
-    one, other = (
+    alone, among_others = (
         pgd(IMAGES[:200], 0.05, drawn(), victim=victim, labels=labels, restarts=2) for labels in (LABELS[:200], others)
     )
-    np.testing.assert_allclose(one[::2], other[::2], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(alone[::2], among_others[::2], rtol=0, atol=1e-6)
 
 
 def test_an_ensembles_gradient_is_that_of_its_mean_probability():

@@ -66,7 +66,7 @@ def test_another_option_is_another_trial(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("option", "says"),
+    ("option", "message"),
     [
         ("flor = 1.0", "augment[0].flor: perturbation 'dim' has no such option. Did you mean 'floor'?"),
         ('floor = "low"', "augment[0].floor: 'low' is not a number. Write floor = 0.5"),
@@ -76,10 +76,10 @@ def test_another_option_is_another_trial(tmp_path):
         ),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path, option, says):
+def test_a_mistake_is_one_line(tmp_path, option, message):
     """In its place in the suite."""
     (tmp_path / "bad.toml").write_text(SUITE.replace("floor = 1.0", option))
     with pytest.raises(HarnessError) as caught:
         load_suite(tmp_path / "bad.toml", registry())
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)

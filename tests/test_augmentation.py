@@ -62,12 +62,16 @@ def test_batches_follow_the_order_and_some_rows_are_perturbed():
 
 def test_what_is_drawn_depends_on_seed_epoch_and_step_alone():
     """The same again, another of another seed, epoch or step; batches that came before do not matter."""
-    one, rows = augmenter(), ORDER[:16]
-    found = one.batch(2, 3, rows)[0]
-    list(one.epoch(0, ORDER))
-    np.testing.assert_array_equal(augmenter().batch(2, 3, rows)[0], found)
-    for other in (one.batch(2, 4, rows), one.batch(1, 3, rows), augmenter(seed=2).batch(2, 3, rows)):
-        assert not np.array_equal(other[0], found)
+    first_augmenter, rows = augmenter(), ORDER[:16]
+    drawn = first_augmenter.batch(2, 3, rows)[0]
+    list(first_augmenter.epoch(0, ORDER))
+    np.testing.assert_array_equal(augmenter().batch(2, 3, rows)[0], drawn)
+    for other in (
+        first_augmenter.batch(2, 4, rows),
+        first_augmenter.batch(1, 3, rows),
+        augmenter(seed=2).batch(2, 3, rows),
+    ):
+        assert not np.array_equal(other[0], drawn)
 
 
 def test_the_next_batch_is_prepared_while_a_step_runs():
@@ -112,19 +116,19 @@ def test_a_perturbation_that_breaks_its_contract_is_named():
 
 def given_to(backend, folder, monkeypatch):
     """Return the bytes of all batches that a backend's network is given in a run."""
-    found = []
+    collected = []
     make = Augmenter.batch
 
     def kept(self, epoch, step, rows):
         batch = make(self, epoch, step, rows)
-        found.append((epoch, step, batch[0].tobytes(), batch[1].tobytes()))
+        collected.append((epoch, step, batch[0].tobytes(), batch[1].tobytes()))
         return batch
 
     with monkeypatch.context() as patch:
         patch.setattr(Augmenter, "batch", kept)
         outcome, _ = run_suite(folder, SUITE, only=[backend])
     assert outcome.all_well
-    return found, outcome.rows[0]
+    return collected, outcome.rows[0]
 
 
 def test_backends_train_on_the_same_bits_and_agree(tmp_path, monkeypatch):
@@ -135,8 +139,8 @@ def test_backends_train_on_the_same_bits_and_agree(tmp_path, monkeypatch):
     second, other = given_to("B", tmp_path / "b", monkeypatch)
     assert len(first) == 2 * 5
     assert first == second
-    for one, two in zip(row.history, other.history, strict=True):
-        assert one.train_loss == pytest.approx(two.train_loss, rel=1e-4)
+    for record, other_record in zip(row.history, other.history, strict=True):
+        assert record.train_loss == pytest.approx(other_record.train_loss, rel=1e-4)
     assert 0 <= row.metrics.augmentation_share <= 1
     assert 0 <= row.history[0].augmentation_seconds <= row.history[0].seconds
     assert row.components["perturbation gaussian_noise"].startswith("nn-harness")
@@ -184,9 +188,9 @@ def test_results_do_not_depend_on_where_trials_run(tmp_path):
         states.append([run.arrays(row.experiment, row.seed, "state.npz") for row in outcome.rows])
         if pool:
             pool.stop()
-    for one, two in zip(*states, strict=True):
-        for key, value in one.items():
-            np.testing.assert_array_equal(two[key], value)
+    for state, pooled in zip(*states, strict=True):
+        for key, value in state.items():
+            np.testing.assert_array_equal(pooled[key], value)
 
 
 def test_the_share_of_time_is_in_the_table_of_speed(tmp_path):

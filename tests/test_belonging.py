@@ -22,8 +22,8 @@ SPLIT = "dataset.split={train=0.2,val=0.2,test=0.6}"
 
 def overview(run):
     """Return the overview's lines by experiment, and its table."""
-    found = tables(Results.of(run))
-    return {line["experiment"]: line for line in lines(found, "overview")}, found[0]
+    shown_tables = tables(Results.of(run))
+    return {line["experiment"]: line for line in lines(shown_tables, "overview")}, shown_tables[0]
 
 
 def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
@@ -31,16 +31,20 @@ def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
     run_suite(tmp_path, SHORT + EXPECTED)
     _, run = run_suite(tmp_path, SHORT + EXPECTED, only=["A"], assignments=[SPLIT])
     run = Run.open(run.directory)
-    shown, table = overview(run)
-    assert shown["A"]["test_accuracy_rank"] == "1"
+    line_of, table = overview(run)
+    assert line_of["A"]["test_accuracy_rank"] == "1"
     for name in "BC":
-        assert shown[name]["status"] == "stale: another split"
-        assert not shown[name]["test_accuracy"]
-        assert not shown[name]["val_accuracy"]
+        assert line_of[name]["status"] == "stale: another split"
+        assert not line_of[name]["test_accuracy"]
+        assert not line_of[name]["val_accuracy"]
     assert "1 of 3 trials done, 1 tested" in table.title
     assert table.note.startswith("Excluded: 2 stale trials. Run without --only to train again.")
     assert finalists(run.suite, list(run.rows())) == {"one": ["A"], "three": ["B"], "two": []}
-    assert [one.verdict for one in verify(Results.of(run)).claims] == [Verdict.met, Verdict.not_run, Verdict.not_run]
+    assert [claim.verdict for claim in verify(Results.of(run)).claims] == [
+        Verdict.met,
+        Verdict.not_run,
+        Verdict.not_run,
+    ]
     (page,) = [line for line in trials(Results.of(run).experiments).lines if line.cells[0].text == "B"]
     assert [cell.text for cell in page.cells[-2:]] == ["stale", "another split"]
     _, run = run_suite(tmp_path, SHORT + EXPECTED, assignments=[SPLIT])
@@ -48,13 +52,28 @@ def test_rows_of_another_split_are_shown_as_such_and_not_ranked(tmp_path):
     assert not verify(Results.of(run)).missed
 
 
+def test_rows_that_a_command_with_other_seeds_left_alone_name_the_seeds_to_run(tmp_path, typed):
+    """`--only` would not reach them. That command makes the run whole; `why` names the option, too."""
+    run_suite(tmp_path, SHORT, only=["A"], seeds=[2, 1])
+    changed = ["defaults.epochs=2"]
+    _, run = run_suite(tmp_path, SHORT, only=["A"], seeds=[42], assignments=changed)
+    assert overview(run)[1].note.startswith("Excluded: 2 stale trials. Run with --seeds 1,2,42 to train again.")
+    message = "error: A/1: no such seed. Known: 42. The run has it from another command. Add --seeds 1"
+    assert typed("why", "tiny.toml", "A/1", "--out", "run", "--seeds", "42", code=2).err.strip() == message
+    _, run = run_suite(tmp_path, SHORT, only=["A"], seeds=[1, 2, 42], assignments=changed)
+    assert "Excluded" not in overview(run)[1].note
+    harder = SHORT.replace("[0.0, 0.3]", "[0.0, 0.9]")
+    _, run = run_suite(tmp_path, harder, only=["A"], seeds=[2], assignments=changed)
+    assert "because severities are missing: A. Run with --seeds 1,2,42 to measure them." in overview(run)[1].note
+
+
 def test_rows_of_another_recipe_say_in_what(tmp_path):
     """In the words of the suite; what only names an experiment is no recipe."""
     run_suite(tmp_path, SHORT, only=["A", "B"])
     _, run = run_suite(tmp_path, SHORT.replace('"first"', '"renamed"'), only=["B"], assignments=["defaults.epochs=2"])
-    shown, _ = overview(run)
-    assert shown["A"]["status"] == "stale: epochs was 1, is 2"
-    assert shown["B"]["status"] == "done"
+    line_of, _ = overview(run)
+    assert line_of["A"]["status"] == "stale: epochs was 1, is 2"
+    assert line_of["B"]["status"] == "done"
     _, run = run_suite(tmp_path, SHORT.replace('"first"', '"renamed"'), only=["B"])
     assert {line["status"] for line in overview(run)[0].values()} == {"done"}
 
@@ -63,18 +82,18 @@ def test_degradation_is_ranked_over_the_same_severities(tmp_path):
     """The suite's: an experiment that was measured at others has no mean over them, and a note says so."""
     run_suite(tmp_path, SHORT, only=["A", "B"])
     _, run = run_suite(tmp_path, SHORT.replace("[0.0, 0.3]", "[0.0, 0.9]"), only=["A"])
-    shown, table = overview(run)
-    assert shown["A"]["degradation_rank"] == "1"
-    assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
-    assert {shown[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
-    told = "Not ranked under gaussian_noise, because severities are missing: B. Run without --only to measure them."
-    assert told in table.note
+    line_of, table = overview(run)
+    assert line_of["A"]["degradation_rank"] == "1"
+    assert (line_of["B"]["degradation"], line_of["B"]["degradation_rank"]) == ("", "")
+    assert {line_of[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
+    message = "Not ranked under gaussian_noise, because severities are missing: B. Run without --only to measure them."
+    assert message in table.note
     by_severity = {line["Experiment"]: line for line in lines(tables(Results.of(run)), "robustness", "markdown")}
     assert list(by_severity["B"]) == ["Experiment", "0", "0.9"]
     assert by_severity["B"]["0.9"] == "–"
     _, run = run_suite(tmp_path, SHORT.replace("[0.0, 0.3]", "[0.0, 0.9]"), only=["A", "B"])
-    shown, table = overview(run)
-    assert {shown[name]["degradation_rank"] for name in "AB"} == {"1", "2"}
+    line_of, table = overview(run)
+    assert {line_of[name]["degradation_rank"] for name in "AB"} == {"1", "2"}
     assert "Not ranked" not in table.note
 
 
@@ -124,17 +143,17 @@ def test_run_plan_why_runs_and_the_tables_agree_on_what_is_stale(tmp_path, comma
     assert (
         command("run", "tiny.toml", "--out", "run", "--only", "B", *changed).err.count("stale, now in run/super") == 1
     )
-    said = "stale: batch_size was 128, is 64, and 1 more change"
+    reason = "stale: batch_size was 128, is 64, and 1 more change"
     statuses = [
         line["status"] for line in json.loads(command("leaderboard", "run", "-f", "json").out)["overview"]["rows"]
     ]
-    assert statuses == ["done", said]
+    assert statuses == ["done", reason]
     assert "1 of 2 done, 1 stale" in command("runs", ".").out
     planned = command("plan", "tiny.toml", *out, *changed).out
     assert "3 trials, 1 done, 2 to run (1 stale), 0 unavailable" in planned
     assert "stale: batch_size was 128, is 64; epochs was 1, is 2" in planned
-    told = command("why", "tiny.toml", "A", *out, *changed).out
-    assert "because its row is stale: batch_size was 128, is 64; epochs was 1, is 2" in told
+    output = command("why", "tiny.toml", "A", *out, *changed).out
+    assert "because its row is stale: batch_size was 128, is 64; epochs was 1, is 2" in output
 
 
 def test_an_option_newer_than_a_row_trains_nothing_again(tmp_path, watcher):

@@ -80,9 +80,9 @@ def log():
 @pytest.fixture
 def plugins(log):
     """Return the built-in components with the recording backend, as ``x``, beside them."""
-    found = load(installed("nn-harness").entry_points.select(group="harness"))
-    one = replace(found.find("backend", "numpy"), name="x", target=lambda: RecordingBackend(log))
-    return replace(found, components=(*found.components, one))
+    registry_of_ours = load(installed("nn-harness").entry_points.select(group="harness"))
+    recording = replace(registry_of_ours.find("backend", "numpy"), name="x", target=lambda: RecordingBackend(log))
+    return replace(registry_of_ours, components=(*registry_of_ours.components, recording))
 
 
 @pytest.mark.parametrize("work", bench.WORKS)
@@ -105,22 +105,22 @@ def test_a_run_is_the_work_and_the_wait_for_it(log, plugins, work, monkeypatch):
 def test_a_measurement_tells_its_circumstances(log, plugins):
     """Device, driver, kernel, threads: what pytest-benchmark's JSON carries."""
     with bench.prepare(bench_case("x", "M0", "train", rows=600), plugins) as ready:
-        told = ready.measured([0.5, 0.25, 1.0]).described()
+        described = ready.measured([0.5, 0.25, 1.0]).described()
     assert log
-    assert told["device"] == "Accelerator x:0"
-    assert told["driver"] == "7.1"
-    assert told["kernel"] == "xblas 3"
-    assert told["threads"] == 1
-    assert told["network"] == "M0"
-    assert told["provenance"].startswith("nn-harness ")
-    assert told["samples_per_second"] == 1200
-    assert told["spread"] == pytest.approx((0.75 - 0.375) / 2 / 0.5)
-    assert told["environment"]["placement"] == "resident"
-    assert told["environment"]["processor"]
+    assert described["device"] == "Accelerator x:0"
+    assert described["driver"] == "7.1"
+    assert described["kernel"] == "xblas 3"
+    assert described["threads"] == 1
+    assert described["network"] == "M0"
+    assert described["provenance"].startswith("nn-harness ")
+    assert described["samples_per_second"] == 1200
+    assert described["spread"] == pytest.approx((0.75 - 0.375) / 2 / 0.5)
+    assert described["environment"]["placement"] == "resident"
+    assert described["environment"]["processor"]
 
 
 @pytest.mark.parametrize(
-    ("work", "returned", "told"),
+    ("work", "returned", "message"),
     [
         ("train", EpochStats(np.zeros(1), np.array([1100]), 0), r"the backend's epoch has losses \(1,\) and 1100 rows"),
         (
@@ -130,30 +130,30 @@ def test_a_measurement_tells_its_circumstances(log, plugins):
         ),
     ],
 )
-def test_what_is_fast_and_wrong_is_not_measured(log, plugins, monkeypatch, work, returned, told):
+def test_what_is_fast_and_wrong_is_not_measured(log, plugins, monkeypatch, work, returned, message):
     """The last warm-up's result is verified, outside the clock."""
     method = {"train": "train_epoch", "predict": "predict"}[work]
     monkeypatch.setattr(RecordingNetwork, method, lambda *_: returned)
-    with pytest.raises(TrialError, match=told):
+    with pytest.raises(TrialError, match=message):
         bench.prepare(bench_case("x", "M0", work, rows=1100), plugins)
     assert log[-1] == ("close",)
 
 
 def test_what_is_handed_out_is_read_only(log, plugins, monkeypatch):
     """Images, labels, orders and rows: a write would change what later runs are given."""
-    given = []
+    arrays = []
     for method, keep in (("attach", slice(0, 2)), ("train_epoch", slice(1, 2))):
         inner = getattr(RecordingNetwork, method)
 
         def noting(self, *arguments, inner=inner, keep=keep):
-            given.extend(arguments[keep])
+            arrays.extend(arguments[keep])
             return inner(self, *arguments)
 
         monkeypatch.setattr(RecordingNetwork, method, noting)
     bench.prepare(bench_case("x", "M0", "train", rows=1100), plugins).close()
     assert log
-    assert len(given) >= 3
-    assert not any(array.flags.writeable for array in given)
+    assert len(arrays) >= 3
+    assert not any(array.flags.writeable for array in arrays)
 
 
 def test_a_network_that_fails_to_start_is_closed(log, plugins, monkeypatch):
@@ -196,7 +196,7 @@ def test_rounds_are_interleaved_and_change_direction():
     order = []
     seconds = rounds.interleaved([lambda name=name: order.append(name) or 1.0 for name in "abc"], 3)
     assert "".join(order) == "abccbaabc"
-    assert [len(one) for one in seconds] == [3, 3, 3]
+    assert [len(times) for times in seconds] == [3, 3, 3]
 
 
 def test_unknown_names_are_refused(plugins):

@@ -1,4 +1,4 @@
-"""`harness bench`, `pytest tests/benchmark` and the check of a GPU machine, each in a process of its own."""
+"""`harness bench`, `pytest tests/benchmark` and the check of a GPU machine, each in its own process."""
 
 import json
 import os
@@ -50,33 +50,35 @@ def test_the_command_measures_keeps_and_compares(command, typed, tmp_path, monke
     assert "measuring 2 cases in 2 rounds" in done.stderr
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     again = ("bench", "--read", "base.json", "--compare", "base.json", "--fail-on-slower")
-    told = typed(*again, code=4)
-    assert "--fail-on-slower: cannot tell: numpy M0 train, numpy M0 predict" in told.err
+    printed = typed(*again, code=4)
+    assert "--fail-on-slower: cannot tell: numpy M0 train, numpy M0 predict" in printed.err
     assert typed(*again[:-1]).out
-    assert "no verdict with fewer than 3 calibrated invocations (there are 0)" in told.err
-    saved = [replace(one, waited=None, others=None) for one in bench.read(tmp_path / "base.json")]
+    assert "no verdict with fewer than 3 calibrated invocations (there are 0)" in printed.err
+    saved = [replace(measurement, waited=None, others=None) for measurement in bench.read(tmp_path / "base.json")]
     bench.save(tmp_path / "base.json", saved)  # whatever else this machine does now
     machine = saved[0].machine
     bench.keep(calibration(0.005, machine=machine))
     assert "within the noise (±" in typed(*again).out
-    steady = [replace(one, seconds=(1.0, 1.0)) for one in saved]
+    steady = [replace(measurement, seconds=(1.0, 1.0)) for measurement in saved]
     bench.save(tmp_path / "now.json", steady)
-    bench.save(tmp_path / "fast.json", [replace(one, seconds=(0.9, 0.9)) for one in steady])
+    bench.save(tmp_path / "fast.json", [replace(measurement, seconds=(0.9, 0.9)) for measurement in steady])
     slower = ("bench", "--read", "now.json", "--compare", "fast.json")
     assert "│ numpy M0 train   │ 0.900 │ slower (±1." in typed(*slower).out
     assert typed(*slower, "--fail-on-slower", code=3).out
-    told = json.loads(typed(*slower, "--format", "json").out)
-    assert [one["verdict"] for one in told["comparisons"]] == ["slower", "slower"]
-    assert told["measurements"][0]["samples_per_second"] == 1024
-    bench.save(tmp_path / "else.json", [replace(one, machine=replace(machine, cores="999")) for one in steady])
+    printed = json.loads(typed(*slower, "--format", "json").out)
+    assert [comparison["verdict"] for comparison in printed["comparisons"]] == ["slower", "slower"]
+    assert printed["measurements"][0]["samples_per_second"] == 1024
+    bench.save(
+        tmp_path / "else.json", [replace(measurement, machine=replace(machine, cores="999")) for measurement in steady]
+    )
     refused = typed("bench", "--read", "now.json", "--compare", "else.json", code=2)
     assert refused.err.startswith("error: else.json: numpy M0 train: measured on another machine: cores '999', not ")
 
 
 def test_a_chosen_backend_that_is_not_here_is_exit_code_1(typed):
-    """Its reason stands on stderr."""
-    told = typed("bench", *QUICK, "--device", "cuda", code=1)
-    assert "numpy (M0): numpy runs on the CPU alone, not on 'cuda'" in told.err
+    """Its reason is on stderr."""
+    output = typed("bench", *QUICK, "--device", "cuda", code=1)
+    assert "numpy (M0): numpy runs on the CPU alone, not on 'cuda'" in output.err
 
 
 @pytest.mark.slow
@@ -86,15 +88,15 @@ def test_one_run_sets_backends_beside_peers_and_the_limit(command, typed):
     chosen = ("--backend", "numpy", "--network", "M0", "--work", "train", "--work", "products", *peers)
     few = ("--rows", "1024", "--rounds", "1")
     done = command("harness", "bench", *chosen, *few, "--save", "all.json", "--format", "json", "--jobs", "2")
-    told = json.loads(done.stdout)
-    standing = {one["case"]: one for one in told["standings"]}
+    document = json.loads(done.stdout)
+    standing = {line["case"]: line for line in document["standings"]}
     assert standing.keys() == {"numpy M0 train, 2 processes", "torch-eager M0 train", "sklearn-mlp M0 train"}
     two = standing["numpy M0 train, 2 processes"]
     assert two["times_reference"] > 0
     assert two["of_limit"] > 0
     assert two["of_own_library"] > 0
     assert standing["torch-eager M0 train"]["times_reference"] == 1
-    assert [one["threads"] for one in told["standings"]] == [1, 2, 2]
+    assert [line["threads"] for line in document["standings"]] == [1, 2, 2]
     again = typed("bench", "--read", "all.json", "--format", "markdown").out
     assert "**Training M0: samples/s, median ± half the interquartile range**" in again
     assert "× plain PyTorch" in again
@@ -111,9 +113,9 @@ def test_a_convolutional_network_is_measured_as_any(command):
     works = ("--work", "train", "--work", "products", "--work", "predict")
     few = ("--rows", "256", "--rounds", "1", "--threads", "1", "--format", "json")
     measured = json.loads(command("harness", "bench", *suite, *backends, *works, *few).stdout)
-    standing = {one["case"]: one for one in measured["standings"]}
+    standing = {line["case"]: line for line in measured["standings"]}
     assert standing.keys() == {f"{name} M4a train" for name in ("numpy", "torch", "torch-eager", "torch-dataloader")}
-    assert all(one["times_reference"] > 0 for one in standing.values())
+    assert all(line["times_reference"] > 0 for line in standing.values())
     assert standing["numpy M4a train"]["of_own_library"] > 0
 
 
@@ -155,14 +157,25 @@ def test_benchmarks_measure_a_third_partys_backend(command, tmp_path):
     )  # fmt: skip
     assert "2 passed, 2 skipped, 4 deselected" in done.stdout
     assert "theirs cannot honour dropout" in done.stdout
-    found = json.loads(path.read_text())["benchmarks"]
-    assert [one["name"] for one in found] == ["test_speed[theirs-M0-train]", "test_speed[theirs-M0-predict]"]
-    for one in found:
-        told = one["extra_info"]
-        assert told.keys() >= {"device", "driver", "kernel", "threads", "samples_per_second", "provenance", "network"}
-        assert told["provenance"] == "their-backend 3.1"
-        assert told["samples_per_second"] == pytest.approx(1024 / one["stats"]["median"])
-    assert [one.title for one in bench.read(path)] == ["theirs M0 train", "theirs M0 predict"]
+    document = json.loads(path.read_text())["benchmarks"]
+    assert [benchmark["name"] for benchmark in document] == [
+        "test_speed[theirs-M0-train]",
+        "test_speed[theirs-M0-predict]",
+    ]
+    for benchmark in document:
+        information = benchmark["extra_info"]
+        assert information.keys() >= {
+            "device",
+            "driver",
+            "kernel",
+            "threads",
+            "samples_per_second",
+            "provenance",
+            "network",
+        }
+        assert information["provenance"] == "their-backend 3.1"
+        assert information["samples_per_second"] == pytest.approx(1024 / benchmark["stats"]["median"])
+    assert [measurement.title for measurement in bench.read(path)] == ["theirs M0 train", "theirs M0 predict"]
 
 
 @pytest.mark.slow

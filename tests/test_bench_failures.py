@@ -97,7 +97,7 @@ def test_a_case_that_hangs_costs_itself_alone(tmp_path, monkeypatch):
         "faulty M3b train": "took longer than 10 s",
         "faulty M0 train, 2 processes": "took longer than 10 s",
     }
-    assert [one.title for one in measured.measurements] == ["numpy M0 train"]
+    assert [measurement.title for measurement in measured.measurements] == ["numpy M0 train"]
     assert len(measured.measurements[0].seconds) == 2
     started = [int(path.stem) for path in tmp_path.glob("*.pid")]
     assert started
@@ -122,11 +122,11 @@ def test_a_calibration_that_fails_says_why(case, reason):
 def test_the_other_backends_are_calibrated_all_the_same(faulty, tmp_path):
     """One that raises is a line with its reason, without a traceback, and exit code 1."""
     output = module(
-        *("harness", "bench", "--calibrate", "--network", "M0", "--rows", "600", "--rounds", "2"),
+        *("harness", "bench", "--calibrate", "--network", "M0", "--rows", "600", "--rounds", "2", "--invocations", "1"),
         *("--backend", "a-raising", "--backend", "numpy"),
         cwd=tmp_path, code=1, PYTHONPATH=faulty, HARNESS_CACHE_DIR=str(tmp_path / "cache"),
     )  # fmt: skip
     assert "a-raising (M0): failed: OddError: this and that\n" in output
     assert "Traceback" not in output
     kept = json.loads((tmp_path / "cache" / "noise.json").read_text())
-    assert [one["backend"] for one in kept.values()] == ["numpy"]
+    assert [calibration["backend"] for calibration in kept.values()] == ["numpy"]

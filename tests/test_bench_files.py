@@ -26,8 +26,8 @@ def test_a_file_of_an_earlier_harness_is_read(tmp_path):
     path = tmp_path / "file.json"
     bench.save(path, [measurement([0.5])])
     content = json.loads(path.read_text())
-    known = ("backend", "network", "work", "provenance", "rows", "threads", "machine", "environment", "seconds")
-    content["measurements"] = [{key: one[key] for key in known} for one in content["measurements"]]
+    keys = ("backend", "network", "work", "provenance", "rows", "threads", "machine", "environment", "seconds")
+    content["measurements"] = [{key: measurement[key] for key in keys} for measurement in content["measurements"]]
     path.write_text(json.dumps(content))
     assert bench.read(path) == [measurement([0.5])]
 

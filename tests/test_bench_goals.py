@@ -88,8 +88,8 @@ def test_shares_of_the_limit_come_first_and_depend_on_the_machine(goals):
 )
 def test_torch_beside_plain_pytorch_is_judged_by_what_torchs_blas_reaches(goals, blas, ratios, verdicts):
     """One thread each. Where torch's own BLAS is slow, more is required."""
-    found, _ = goals(one_core(blas, *ratios))
-    assert [" ".join(found[f"torch {name}, 1 × 1 ÷ plain PyTorch, 1 × 1"]) for name in ("M1g", "M3b")] == verdicts
+    judged, _ = goals(one_core(blas, *ratios))
+    assert [" ".join(judged[f"torch {name}, 1 × 1 ÷ plain PyTorch, 1 × 1"]) for name in ("M1g", "M3b")] == verdicts
 
 
 def test_products_by_onednn_raise_the_limit_and_are_not_torchs_blas(goals):
@@ -100,8 +100,8 @@ def test_products_by_onednn_raise_the_limit_and_are_not_torchs_blas(goals):
         for measurement in one_core(0.5, 1.7, 1.9)
     ]
     run.append(rated("torch", 1000, "products", network="M1g", machine=onednn, **ONE))
-    found, _ = goals(run)
-    assert found["torch M1g, 1 × 1 ÷ plain PyTorch, 1 × 1"] == ["1.70", "≥", "1.6", "met"]
+    verdicts, _ = goals(run)
+    assert verdicts["torch M1g, 1 × 1 ÷ plain PyTorch, 1 × 1"] == ["1.70", "≥", "1.6", "met"]
     share = runpy.run_path(str(SCRIPT))["share_of_torchs_blas"]
     assert share(run[0], run) == 0.25
 
@@ -109,25 +109,25 @@ def test_products_by_onednn_raise_the_limit_and_are_not_torchs_blas(goals):
 def test_a_convolution_is_compared_with_the_peers_best_use_of_two_cores(goals):
     """Whether that is two threads or two processes."""
     run = two_cores(1.0)
-    found, _ = goals(run)
-    assert found["numpy M4a, 2 × 1 ÷ plain PyTorch, 1 × 2"] == ["1.80", "≥", "0.8", "met"]
-    assert found["torch M4a, 2 × 1 ÷ PyTorch, DataLoader, 1 × 2"] == ["1.90", "≥", "1.2", "met"]
-    found, code = goals([*run, rated("torch-eager", 1200, network="M4a", **EAGER, **TWO)])
+    verdicts, _ = goals(run)
+    assert verdicts["numpy M4a, 2 × 1 ÷ plain PyTorch, 1 × 2"] == ["1.80", "≥", "0.8", "met"]
+    assert verdicts["torch M4a, 2 × 1 ÷ PyTorch, DataLoader, 1 × 2"] == ["1.90", "≥", "1.2", "met"]
+    verdicts, code = goals([*run, rated("torch-eager", 1200, network="M4a", **EAGER, **TWO)])
     assert code == 1
-    assert found["numpy M4a, 2 × 1 ÷ plain PyTorch, 2 × 1"] == ["0.75", "≥", "0.8", "missed"]
+    assert verdicts["numpy M4a, 2 × 1 ÷ plain PyTorch, 2 × 1"] == ["0.75", "≥", "0.8", "missed"]
 
 
 def test_what_is_missing_or_disturbed_is_not_met(goals):
     """Nor is a figure from two runs: each is within one."""
     noisy = [replace(m, waited=0.2, others=0.2) if m.backend == "torch" else m for m in two_cores(0.5)]
-    found, code = goals(noisy)
+    verdicts, code = goals(noisy)
     assert code == 1
-    assert found[SHARE.format("torch", "M1g")][-3:] == ["not", "judged:", "disturbed"]
-    assert found["torch M3b, 1 × 1 ÷ torch-eager"] == ["–", "≥", "1.3", "not", "measured"]
-    assert found["peak anonymous memory of a numpy worker, MB"] == ["97.00", "<", "250", "met"]
+    assert verdicts[SHARE.format("torch", "M1g")][-3:] == ["not", "judged:", "disturbed"]
+    assert verdicts["torch M3b, 1 × 1 ÷ torch-eager"] == ["–", "≥", "1.3", "not", "measured"]
+    assert verdicts["peak anonymous memory of a numpy worker, MB"] == ["97.00", "<", "250", "met"]
     run = one_core(0.5, 1.7, 1.9)
-    found, _ = goals([m for m in run if m.kind == "backend"], [m for m in run if m.kind == "peer"])
-    assert found["torch M3b, 1 × 1 ÷ torch-eager"][0] == "–"
+    verdicts, _ = goals([m for m in run if m.kind == "backend"], [m for m in run if m.kind == "peer"])
+    assert verdicts["torch M3b, 1 × 1 ÷ torch-eager"][0] == "–"
 
 
 def test_goals_are_measured_where_they_are_set(typed, monkeypatch):
@@ -135,7 +135,7 @@ def test_goals_are_measured_where_they_are_set(typed, monkeypatch):
     planned = []
     monkeypatch.setattr("harness.machine.host.cores", lambda: 8)
     monkeypatch.setattr(
-        "harness.cli.commands.bench._measure", lambda cases, *_: planned.extend(cases) or bench.Measured([])
+        "harness.cli.commands.bench.measured_aloud", lambda cases, *_: planned.extend(cases) or bench.Measured([])
     )
     script = runpy.run_path(str(SCRIPT))
     for command in script["COMMANDS"].values():

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.slow  # it starts processes that load their libraries
 
 def measuring(driver):
     """Return the processes that a driver started to measure in."""
-    found = []
+    collected = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError):
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == driver and b"harness.bench.worker" in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-    return found
+                collected.append(int(path.name))
+    return collected
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")

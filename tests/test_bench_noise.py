@@ -11,6 +11,7 @@ from scipy import stats
 from harness import bench
 from harness.bench import noise
 from tests.measurements import MACHINE, bench_case, calibration, measurement
+from tests.share import SHARE
 
 
 def drawn(rng, invocations, processes, rounds, *, run, process, invocation):
@@ -42,10 +43,10 @@ def test_variance_is_that_of_one_measurement():
 def test_degrees_of_freedom_are_satterthwaites():
     """Of two mean squares; all of them where every invocation has one process."""
     medians = np.log([[1.0, 1.1], [1.3, 1.2], [0.9, 1.0], [1.05, 1.05]])
-    found = noise.noise_of([[(second,) for second in one] for one in np.exp(medians)])
+    estimate = noise.noise_of([[(second,) for second in invocation] for invocation in np.exp(medians)])
     between, within = np.var(medians.mean(1), ddof=1), np.var(medians, axis=1, ddof=1).mean()
-    assert found.variance == pytest.approx(between + within / 2)
-    assert found.df == int((between + within / 2) ** 2 / (between**2 / 3 + (within / 2) ** 2 / 4))
+    assert estimate.variance == pytest.approx(between + within / 2)
+    assert estimate.df == int((between + within / 2) ** 2 / (between**2 / 3 + (within / 2) ** 2 / 4))
     alone = noise.noise_of([[(1.0,)], [(1.1,)], [(1.2,)]])
     assert (alone.variance, alone.df) == (pytest.approx(np.var(np.log([1.0, 1.1, 1.2]), ddof=1)), 2)
     assert alone.floor() == pytest.approx(expm1(stats.t.ppf(0.975, 2) * sqrt(2 * alone.variance)))
@@ -54,21 +55,21 @@ def test_degrees_of_freedom_are_satterthwaites():
 def test_a_measurement_of_fewer_or_wilder_runs_is_noisier():
     """The calibration knows nothing of them; one of more runs is not taken to be less noisy."""
     rng = np.random.default_rng(2)
-    known = noise.noise_of(drawn(rng, 8, 2, 7, run=0.02, process=0.0, invocation=0.0))
+    estimate = noise.noise_of(drawn(rng, 8, 2, 7, run=0.02, process=0.0, invocation=0.0))
     quiet, wild = [1.0] * 7, [0.8, 0.9, 1.0, 1.0, 1.0, 1.1, 1.2]
-    assert known.of(quiet) == known.variance
-    assert known.of(wild) > known.variance
-    assert known.of([1.0]) == pytest.approx(known.variance + known.run_variance - known.median_variance)
+    assert estimate.of(quiet) == estimate.variance
+    assert estimate.of(wild) > estimate.variance
+    assert estimate.of([1.0]) == pytest.approx(estimate.variance + estimate.run_variance - estimate.median_variance)
 
 
 def test_a_verdict_needs_invocations():
     """Two of them say next to nothing of what differs between them; with three there is one."""
     now, before = [measurement([1.5] * 3)], [measurement([1.0] * 3)]
     for invocations, verdict in ((0, "no verdict (not calibrated)"), (2, "no verdict (not calibrated)"), (3, "slower")):
-        known = {one.key: one for one in [calibration(0.01, invocations=invocations)]} if invocations else {}
-        (found,) = bench.compare(now, before, known)
-        assert (found.verdict, found.decided) == (verdict, invocations > 2)
-        assert found.invocations == invocations
+        calibrations = {case.key: case for case in [calibration(0.01, invocations=invocations)]} if invocations else {}
+        (comparison,) = bench.compare(now, before, calibrations)
+        assert (comparison.verdict, comparison.decided) == (verdict, invocations > 2)
+        assert comparison.invocations == invocations
 
 
 def test_disturbed_invocations_count_only_where_too_few_are_quiet():
@@ -83,29 +84,34 @@ def test_disturbed_invocations_count_only_where_too_few_are_quiet():
 @pytest.mark.parametrize(("ratio", "verdict"), [(0.99, "within the noise"), (0.93, "slower"), (1.08, "faster")])
 def test_a_verdict_needs_more_than_the_noise(ratio, verdict):
     """By Student's t; the margin is where it would begin."""
-    known = calibration(0.01)
-    (found,) = bench.compare([measurement([1 / ratio] * 7)], [measurement([1.0] * 7)], {known.key: known})
-    assert (found.verdict, found.ratio) == (verdict, pytest.approx(ratio))
-    error = sqrt(2 * known.noise.variance)
-    assert found.p == pytest.approx(2 * stats.t.sf(abs(log(ratio)) / error, known.noise.df))
-    assert found.p_holm == found.p
-    assert found.margin == pytest.approx(known.noise.floor())
-    assert (found.p <= 0.05) == (abs(log(ratio)) > np.log1p(found.margin))
+    case_calibration = calibration(0.01)
+    (comparison,) = bench.compare(
+        [measurement([1 / ratio] * 7)], [measurement([1.0] * 7)], {case_calibration.key: case_calibration}
+    )
+    assert (comparison.verdict, comparison.ratio) == (verdict, pytest.approx(ratio))
+    error = sqrt(2 * case_calibration.noise.variance)
+    assert comparison.p == pytest.approx(2 * stats.t.sf(abs(log(ratio)) / error, case_calibration.noise.df))
+    assert comparison.p_holm == comparison.p
+    assert comparison.margin == pytest.approx(case_calibration.noise.floor())
+    assert (comparison.p <= 0.05) == (abs(log(ratio)) > np.log1p(comparison.margin))
 
 
 def test_many_cases_are_held_to_holms_levels():
     """What is significant alone is not among thirty; a margin is that of the level at which a case was judged."""
-    known = calibration(0.01)
+    case_calibration = calibration(0.01)
     slowdowns = [1.10, 1.037, *[1.0] * 28]
     now = [replace(measurement([slow] * 7), network=f"N{index}") for index, slow in enumerate(slowdowns)]
-    before = [replace(one, seconds=(1.0,) * 7) for one in now]
-    found = bench.compare(now, before, {known.key: known})
-    assert [one.verdict for one in found[:3]] == ["slower", "within the noise", "within the noise"]
-    assert found[1].p < 0.05 < found[1].p_holm
-    assert found[0].p_holm == pytest.approx(30 * found[0].p)
-    assert found[1].p_holm == pytest.approx(29 * found[1].p)
-    assert all((one.p_holm <= 0.05) == (abs(log(one.ratio)) > np.log1p(one.margin)) for one in found)
-    (alone,) = bench.compare(now[1:2], before[1:2], {known.key: known})
+    before = [replace(measured, seconds=(1.0,) * 7) for measured in now]
+    comparisons = bench.compare(now, before, {case_calibration.key: case_calibration})
+    assert [comparison.verdict for comparison in comparisons[:3]] == ["slower", "within the noise", "within the noise"]
+    assert comparisons[1].p < 0.05 < comparisons[1].p_holm
+    assert comparisons[0].p_holm == pytest.approx(30 * comparisons[0].p)
+    assert comparisons[1].p_holm == pytest.approx(29 * comparisons[1].p)
+    assert all(
+        (comparison.p_holm <= 0.05) == (abs(log(comparison.ratio)) > np.log1p(comparison.margin))
+        for comparison in comparisons
+    )
+    (alone,) = bench.compare(now[1:2], before[1:2], {case_calibration.key: case_calibration})
     assert alone.verdict == "slower"
 
 
@@ -125,15 +131,16 @@ SCENARIOS = {
 def test_equal_cases_rarely_get_a_verdict(parts, cases, commands):
     """In at most 5 % of commands, of one case or of thirty that share the drift, to two errors of the simulation."""
     rng = np.random.default_rng(3)
+    commands = round(commands * max(SHARE, 0.25)) if commands > 500 else commands
     wrong = 0
     for _ in range(commands):
-        known = calibrated(drawn(rng, 8, 2, 7, **parts))
+        case_calibration = calibrated(drawn(rng, 8, 2, 7, **parts))
         sides = [drawn(rng, 1, cases, 7, **parts)[0] for _ in range(2)]
         now, before = (
             [replace(measurement(seconds), network=str(index)) for index, seconds in enumerate(side)] for side in sides
         )
-        found = bench.compare(now, before, {known.key: known})
-        wrong += any(one.verdict != "within the noise" for one in found)
+        comparisons = bench.compare(now, before, {case_calibration.key: case_calibration})
+        wrong += any(comparison.verdict != "within the noise" for comparison in comparisons)
     assert wrong / commands <= 0.05 + 2 * sqrt(0.05 * 0.95 / commands)
 
 
@@ -141,13 +148,15 @@ def test_a_real_slowdown_is_found():
     """Of ten per cent, where processes differ by one: nearly always, after one calibration."""
     rng = np.random.default_rng(4)
     parts = {"run": 0.01, "process": 0.01, "invocation": 0.005}
-    found = 0
+    detected = 0
     for _ in range(200):
-        known = calibrated(drawn(rng, 8, 2, 7, **parts))
+        case_calibration = calibrated(drawn(rng, 8, 2, 7, **parts))
         before, now = (drawn(rng, 1, 1, 7, **parts)[0, 0] for _ in range(2))
-        (one,) = bench.compare([measurement(1.1 * now)], [measurement(before)], {known.key: known})
-        found += one.verdict == "slower"
-    assert found >= 190
+        (comparison,) = bench.compare(
+            [measurement(1.1 * now)], [measurement(before)], {case_calibration.key: case_calibration}
+        )
+        detected += comparison.verdict == "slower"
+    assert detected >= 190
 
 
 def test_calibrations_are_kept_by_machine_and_backend(monkeypatch, tmp_path):
@@ -159,13 +168,16 @@ def test_calibrations_are_kept_by_machine_and_backend(monkeypatch, tmp_path):
     assert len(bench.keep(calibration(0.1)).invocations) == 16
     bench.keep(calibration(0.2, machine=other))
     bench.keep(calibration(0.3, backend="y"))
-    found = {(one.machine, one.backend): len(one.invocations) for one in bench.calibrations().values()}
-    assert found == {(MACHINE, "numpy"): 16, (other, "numpy"): 8, (MACHINE, "y"): 8}
+    invocations = {
+        (calibration.machine, calibration.backend): len(calibration.invocations)
+        for calibration in bench.calibrations().values()
+    }
+    assert invocations == {(MACHINE, "numpy"): 16, (other, "numpy"): 8, (MACHINE, "y"): 8}
     assert len(bench.keep(calibration(0.1, invocations=90)).invocations) == 40
     assert len(bench.keep(replace(calibration(0.1), rows=77)).invocations) == 8
     path = tmp_path / "noise.json"
     path.write_text(path.read_text().replace('"another"', "7"))
-    assert {one.backend for one in bench.calibrations().values()} == {"numpy", "y"}
+    assert {calibration.backend for calibration in bench.calibrations().values()} == {"numpy", "y"}
     for damage in ('"invocations": [[[0.0', '"invocations": [[], [[', '"invocations": [[[], ['):
         path.write_text(json.dumps({"a": json.loads(json.dumps(asdict(calibration(0.1))))}))
         path.write_text(path.read_text().replace('"invocations": [[[', damage, 1))
@@ -179,8 +191,8 @@ def test_calibrations_are_kept_by_machine_and_backend(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_calibration_measures_in_fresh_processes():
     """An invocation of two; the machine is the one that the case ran on."""
-    found = bench.calibrate(bench_case("numpy", "M0", "predict", rows=512), 2)
-    assert [[len(runs) for runs in processes] for processes in found.invocations] == [[2, 2]]
-    assert found.machine.device == "cpu"
-    assert found.noise is None
-    assert len(found.disturbed) == 1
+    kept_calibration = bench.calibrate(bench_case("numpy", "M0", "predict", rows=512), 2)
+    assert [[len(runs) for runs in processes] for processes in kept_calibration.invocations] == [[2, 2]]
+    assert kept_calibration.machine.device == "cpu"
+    assert kept_calibration.noise is None
+    assert len(kept_calibration.disturbed) == 1

@@ -44,10 +44,10 @@ IGNORED = "does not go with"
 def test_a_bad_command_is_one_line(typed, tmp_path, line, message):
     """Refused before anything is measured, and nothing is written."""
     bench.save(tmp_path / "base.json", [measurement([1.0], backend="x")])
-    told = typed("bench", *line.split(), code=2)
-    assert told.err.startswith(f"error: {message}")
-    assert told.err.count("\n") == 1
-    assert not told.out
+    output = typed("bench", *line.split(), code=2)
+    assert output.err.startswith(f"error: {message}")
+    assert output.err.count("\n") == 1
+    assert not output.out
     assert [path.name for path in tmp_path.glob("*.json")] == ["base.json"]
 
 
@@ -56,11 +56,11 @@ def test_what_was_measured_is_shown_and_kept_before_it_is_compared(typed, tmp_pa
     here = measurement([1.0, 1.0])
     bench.save(tmp_path / "now.json", [here])
     bench.save(tmp_path / "base.json", [replace(here, machine=replace(MACHINE, cores="2"))])
-    told = typed("bench", "--read", "now.json", "--compare", "base.json", "--save", "kept.json", code=2)
-    assert told.err == (
+    output = typed("bench", "--read", "now.json", "--compare", "base.json", "--save", "kept.json", code=2)
+    assert output.err == (
         "error: base.json: numpy M0 train: measured on another machine: cores '2', not '8' as here: not comparable\n"
     )
-    assert "Training M0: samples/s" in told.out
+    assert "Training M0: samples/s" in output.out
     assert bench.read(tmp_path / "kept.json") == [here]
 
 
@@ -76,7 +76,7 @@ HELD = [
 
 
 @pytest.mark.parametrize(
-    ("asked", "indices"),
+    ("options", "indices"),
     [
         ({}, [0, 1, 2, 3, 4, 5, 6]),
         ({"works": ["load"]}, [6]),
@@ -87,9 +87,9 @@ HELD = [
         ({"precisions": ["bfloat16"], "works": ["train"]}, [1, 5]),
     ],
 )
-def test_a_file_is_read_for_what_is_asked(asked, indices):
+def test_a_file_is_read_for_what_is_asked(options, indices):
     """By name, as measuring would choose; a peer is what backends are set beside."""
-    assert bench.picked(HELD, **asked) == [HELD[index] for index in indices]
+    assert bench.picked(HELD, **options) == [HELD[index] for index in indices]
 
 
 def test_a_file_of_loading_alone_is_read(typed, tmp_path):
@@ -105,16 +105,16 @@ def test_a_disturbed_comparison_cannot_tell(typed, tmp_path, monkeypatch):
     bench.save(tmp_path / "base.json", [measurement([1.0, 1.0])])
     bench.save(tmp_path / "now.json", [replace(measurement([2.0, 2.0]), waited=0.4, others=0.4)])
     arguments = ("bench", "--read", "now.json", "--compare", "base.json", "--fail-on-slower")
-    told = typed(*arguments, code=4)
-    assert "--fail-on-slower: cannot tell: numpy M0 train" in told.err
+    output = typed(*arguments, code=4)
+    assert "--fail-on-slower: cannot tell: numpy M0 train" in output.err
     typed(*arguments, "--require-verdict", code=3)
     typed(*arguments[:-1])
-    assert "│ numpy M0 train │ ! 0.500 │ no verdict (disturbed) │" in told.out
-    assert "no verdict where another program used a case's cores, now or in base.json: measure again" in told.err
-    assert "--jobs" not in told.err
-    (found,) = json.loads(typed(*arguments, "--format", "json", code=4).out)["comparisons"]
-    assert found["disturbed"] is True
-    assert found["verdict"] == "no verdict (disturbed)"
+    assert "│ numpy M0 train │ ! 0.500 │ no verdict (disturbed) │" in output.out
+    assert "no verdict where another program used a case's cores, now or in base.json: measure again" in output.err
+    assert "--jobs" not in output.err
+    (comparison,) = json.loads(typed(*arguments, "--format", "json", code=4).out)["comparisons"]
+    assert comparison["disturbed"] is True
+    assert comparison["verdict"] == "no verdict (disturbed)"
     bench.save(tmp_path / "now.json", [measurement([2.0, 2.0])])
     typed(*arguments, code=3)
 
@@ -127,8 +127,10 @@ def test_one_slower_case_is_more_than_an_undecided_one(typed, tmp_path, monkeypa
     bench.save(tmp_path / "base.json", [measurement([1.0, 1.0]), other])
     bench.save(tmp_path / "now.json", [measurement([2.0, 2.0]), other])
     arguments = ("bench", "--read", "now.json", "--compare", "base.json", "--fail-on-slower")
-    told = typed(*arguments, code=3)
-    assert "--fail-on-slower: slower: numpy M0 train\n--fail-on-slower: cannot tell: x M0 train\n" in told.err
-    assert "no verdict with fewer than 3 calibrated invocations (there are 0): 'harness bench --calibrate'" in told.err
+    output = typed(*arguments, code=3)
+    assert "--fail-on-slower: slower: numpy M0 train\n--fail-on-slower: cannot tell: x M0 train\n" in output.err
+    assert (
+        "no verdict with fewer than 3 calibrated invocations (there are 0): 'harness bench --calibrate'" in output.err
+    )
     typed(*arguments[:-1], "--fail-on-slower", "--backend", "x", code=4)
     typed("bench", "--read", "base.json", "--compare", "base.json", "--fail-on-slower", "--backend", "numpy")

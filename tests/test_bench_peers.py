@@ -1,5 +1,7 @@
 """Peers are honest: they train what the backends train, on every image, as their users would."""
 
+import weakref
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -160,3 +162,13 @@ def test_backends_show_their_librarys_products(name):
     for kernel, variables in backend.matrix_kernels().items():
         assert variables == {"OPENBLAS_CORETYPE": kernel}
     assert not products.openblas_kernels("mkl 2024")
+
+
+@pytest.mark.parametrize("kind", [Eager, WithDataLoader])
+def test_a_torch_peer_lets_go_of_the_images(kind, digits, torch):  # noqa: ARG001 - skipped without it
+    """Of its loader's too."""
+    network = kind().build(spec(), 0.001, Context(0, device="cpu", threads=1))
+    network.attach(*digits)
+    kept = weakref.ref(network._x)
+    network.close()
+    assert kept() is None

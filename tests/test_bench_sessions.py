@@ -28,7 +28,8 @@ from harness.interfaces import EpochStats
 from harness_array.backends import NumpyBackend
 
 ODD = bytearray()
-STARTED = {key: value for key, value in os.environ.items() if key.endswith("_THREADS") or key == "THEIR_MARK"}
+SHOWN = ("THEIR_MARK", "GLIBC_TUNABLES")
+STARTED = {key: value for key, value in os.environ.items() if key.endswith("_THREADS") or key in SHOWN}
 
 
 class Network:
@@ -123,21 +124,21 @@ def theirs(tmp_path, monkeypatch):
 
 
 def by_title(measured):
-    return {one.title: one for one in measured.measurements}
+    return {measurement.title: measurement for measurement in measured.measurements}
 
 
 @pytest.mark.usefixtures("theirs")
 def test_processes_of_a_case_run_at_the_same_moment():
     """Two that each take 0.2 s take 0.2 s together, and their samples are counted together."""
     measured = bench.measure([bench_case("theirs", "M0", "train", rows=600, processes=2)], 3)
-    (one,) = measured.measurements
-    assert one.title == "theirs M0 train, 2 processes"
-    assert one.provenance == "their-bench 2.0"
-    assert len(one.seconds) == 3
-    assert min(one.seconds) >= 0.2
-    assert one.median_seconds < 0.39
-    assert one.samples_per_second == pytest.approx(1200 / one.median_seconds)
-    assert not running(int(one.environment["pid"]))
+    (measurement,) = measured.measurements
+    assert measurement.title == "theirs M0 train, 2 processes"
+    assert measurement.provenance == "their-bench 2.0"
+    assert len(measurement.seconds) == 3
+    assert min(measurement.seconds) >= 0.2
+    assert measurement.median_seconds < 0.39
+    assert measurement.samples_per_second == pytest.approx(1200 / measurement.median_seconds)
+    assert not running(int(measurement.environment["pid"]))
 
 
 @pytest.mark.usefixtures("theirs")
@@ -145,17 +146,19 @@ def test_start_and_memory_are_of_the_process_itself():
     """From its start until the network is built; mapped images are not its memory."""
     rows = 60_000  # 47 MB of images
     measured = bench.measure([bench_case("theirs", "M0", "train", rows=rows)], 1)
-    (one,) = measured.measurements
-    assert len(one.startup_seconds) == 1
-    assert one.startup_seconds[0] > 0.3
-    if one.peak_anonymous_bytes is not None:
-        assert 60e6 < one.peak_anonymous_bytes < 60e6 + 80e6  # 50 MB are Python's and NumPy's: no images
+    (measurement,) = measured.measurements
+    assert len(measurement.startup_seconds) == 1
+    assert measurement.startup_seconds[0] > 0.3
+    if measurement.peak_anonymous_bytes is not None:
+        assert 60e6 < measurement.peak_anonymous_bytes < 60e6 + 80e6  # 50 MB are Python's and NumPy's: no images
     assert measured.caching_seconds > 0
 
 
 @pytest.mark.usefixtures("theirs")
 def test_every_process_is_fresh_and_has_the_environment_it_would_have(monkeypatch):
     """Threads are settled before a library loads; a peer has none of what harness puts into the environment."""
+    for variable in ("GLIBC_TUNABLES", "HARNESS_NO_TUNE"):
+        monkeypatch.delenv(variable, raising=False)
     plain = dict(os.environ)
     monkeypatch.setenv("THEIR_MARK", "tuned")
     monkeypatch.setenv("OMP_NUM_THREADS", "9")
@@ -166,9 +169,10 @@ def test_every_process_is_fresh_and_has_the_environment_it_would_have(monkeypatc
     measured = by_title(bench.measure(cases, 1, plain=plain))
     backend, peer = measured["theirs M0 train"], measured["their-peer M0 train"]
     assert backend.environment["THEIR_MARK"] == "tuned"
-    assert "THEIR_MARK" not in peer.environment
-    for one in (backend, peer):
-        assert one.environment["OMP_NUM_THREADS"] == one.environment["OPENBLAS_NUM_THREADS"] == "2"
+    assert backend.environment["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+    assert not {"THEIR_MARK", "GLIBC_TUNABLES"} & set(peer.environment)
+    for measurement in (backend, peer):
+        assert measurement.environment["OMP_NUM_THREADS"] == measurement.environment["OPENBLAS_NUM_THREADS"] == "2"
     assert len({backend.environment["pid"], peer.environment["pid"], str(os.getpid())}) == 3
     assert (peer.label, peer.reference, backend.reference) == ("their library", True, False)
     assert os.environ["OMP_NUM_THREADS"] == "9"
@@ -209,9 +213,9 @@ def test_the_products_of_a_library_are_measured_with_each_of_its_kernels():
     assert own.operations == pytest.approx(6 * weights - 2 * 784 * 128)
     if not own.machine.blas.startswith("openblas"):
         assert not measured
-    for one in measured.values():
-        assert one.variant
-        assert one.title == f"numpy M0 products ({one.variant})"
+    for measurement in measured.values():
+        assert measurement.variant
+        assert measurement.title == f"numpy M0 products ({measurement.variant})"
     if "numpy M0 products (Haswell)" in measured:
         assert measured["numpy M0 products (Haswell)"].machine.blas.endswith("Haswell")
 
@@ -229,8 +233,8 @@ def test_evaluation_perturbations_and_loading_are_cases_too():
     perturbations = ["gaussian_noise perturb", "rotation perturb"]
     assert list(measured) == ["numpy M0 evaluate", *perturbations, "cache load"]
     conditions = 1 + 5 * len(cases[0].perturbations)
-    assert [one.conditions for one in measured.values()] == [conditions, 5, 5, 1]
-    assert [one.rows for one in measured.values()] == [60, 60, 60, 300]
+    assert [measurement.conditions for measurement in measured.values()] == [conditions, 5, 5, 1]
+    assert [measurement.rows for measurement in measured.values()] == [60, 60, 60, 300]
 
 
 def test_a_precision_that_is_not_here_is_unavailable():
@@ -249,7 +253,7 @@ def test_a_case_has_its_own_rows_of_the_common_images(monkeypatch, tmp_path):
         bench_case("their-peer", "M0", "train", rows=600, kind="peer"),
     ]
     measured = bench.measure(cases, 1)
-    assert [one.rows for one in measured.measurements] == [2000, 600]
+    assert [measurement.rows for measurement in measured.measurements] == [2000, 600]
     assert (tmp_path / "attached").read_text() == "(600, 28, 28)"
 
 
@@ -262,9 +266,9 @@ def test_what_others_do_meanwhile_is_noted():
     """Two processes that never rest, while a case sleeps: they have as much of its core as a machine gives them."""
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2)]
     try:
-        (one,) = bench.measure([bench_case("theirs", "M0", "train", rows=600)], 3).measurements
+        (measurement,) = bench.measure([bench_case("theirs", "M0", "train", rows=600)], 3).measurements
     finally:
         for other in others:
             other.kill()
             other.wait()
-    assert one.others > 0.7
+    assert measurement.others > 0.7

@@ -33,9 +33,9 @@ RUN = [
 
 def test_ratios_are_within_one_run_network_and_place():
     """The limit is the best of any library and kernel in float32; one's own is what one used."""
-    found = {(s.measurement.title, s.measurement.processes): s for s in bench.standings(RUN)}
-    told = {key: (s.times_reference, s.of_limit, s.of_own) for key, s in found.items()}
-    assert told == {
+    by_case = {(s.measurement.title, s.measurement.processes): s for s in bench.standings(RUN)}
+    ratios = {key: (s.times_reference, s.of_limit, s.of_own) for key, s in by_case.items()}
+    assert ratios == {
         ("numpy M0 train", 1): pytest.approx((3.0, 0.5, 0.6)),
         ("numpy M0 train, 2 processes", 2): pytest.approx((4.0, 0.5, 0.5)),
         ("torch M0 train", 1): pytest.approx((2.4, 0.4, 0.5)),
@@ -83,10 +83,10 @@ def test_tables_say_what_a_reader_must_know():
     products = tables[-1]
     assert headings(products) == ["", "processes × threads", "M0", "M1g / M2"]
     assert ["numpy (SkylakeX)", "1 × 2", "600 ±0.0%", "–"] in texts(products)
-    said = notes(disturbed)
-    assert "openblas 1 Haswell (numpy, sklearn-mlp)" in said[0]
-    assert said[-1].startswith("! disturbed, 1 of 14 cases: other programs had more than 5 % of their cores")
-    assert "numpy M0 train: 40%" in said[-1]
+    lines = notes(disturbed)
+    assert "openblas 1 Haswell (numpy, sklearn-mlp)" in lines[0]
+    assert lines[-1].startswith("! disturbed, 1 of 14 cases: other programs had more than 5 % of their cores")
+    assert "numpy M0 train: 40%" in lines[-1]
     assert notes([replace(RUN[0], waited=0.01)])[-1].startswith("Not disturbed")
     single = replace(RUN[0], seconds=(1.0,))
     assert "batches of 512; 1 round;" in notes([single])[1]
@@ -98,12 +98,16 @@ def test_what_a_suite_costs_beside_its_trials(tmp_path):
     """All seconds are training, evaluation or neither."""
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
-    found = bench.overhead(path, ["--set", "defaults.epochs=1"])
-    assert found.trials == 3
-    assert found.training > 0
-    assert found.evaluation > 0
-    assert found.outside > 0
-    assert found.seconds == pytest.approx(found.training + found.evaluation + found.outside)
+    lines = []
+    overhead = bench.overhead(path, ["--set", "defaults.epochs=1"], say=lines.append)
+    assert lines[0].startswith("3 trials")
+    assert "results in" not in lines[0]
+    assert lines[3].startswith("[3/3] ")
+    assert overhead.trials == 3
+    assert overhead.training > 0
+    assert overhead.evaluation > 0
+    assert overhead.outside > 0
+    assert overhead.seconds == pytest.approx(overhead.training + overhead.evaluation + overhead.outside)
     table = overhead_table(Overhead("tiny", 3, 10.0, 6.0, 1.5))
     assert texts(table) == [["3", "10.0", "6.0", "1.5", "2.5", "25.0%"]]
     path.write_text(TINY.replace("epochs = 3", "epoch = 3"))

@@ -94,6 +94,16 @@ MISTAKES = [
         r"expected an array 'float32 \(4, 4\)'; got 'float64 \(4, 4\)'; contract: Network.predict returns float32",
     ),
     (
+        "diverges",
+        "losses_and_gradients_agree_with_the_reference",
+        r"contract: Network.train_epoch: a step a batch, along the loss's gradient",
+    ),
+    (
+        "cannot_be_pickled",
+        "a_state_has_the_documented_arrays",
+        r"expected a state that a run takes; got the backend's state has Local under '0.weight'; the",
+    ),
+    (
         "wrong_dtype",
         "trains_in_a_fresh_worker_process",
         r"the failure .the backend's predictions are float64 \(\d+, 4\); the contract says float32 \(\d+, 4\)",
@@ -190,6 +200,11 @@ MISTAKES = [
     ),
     (
         "lists_what_it_lacks",
+        "predicts_in_evaluation_mode",
+        r"KeyError: '1.weight'\ncontract: NetworkSpec with batch_norm = True. A backend that cannot honour",
+    ),
+    (
+        "lists_what_it_lacks",
         "honours_the_keys_that_it_does_not_decline",
         r"KeyError: '1.weight'\ncontract: NetworkSpec with activation = 'relu', batch_norm = True",
     ),
@@ -203,6 +218,13 @@ def test_a_broken_backend_is_caught_and_the_fault_is_named(findings, name, test,
     assert re.search(message, findings[name][f"test_{test}"])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in MISTAKES}))
+def test_the_first_failure_names_the_fault(findings, name):
+    """``pytest -x`` shows no other: a test runs before those that presuppose what it tests."""
+    assert next(iter(findings[name])) in {f"test_{test}" for other, test, _ in MISTAKES if other == name}
+
+
 def test_every_broken_backend_has_its_mistake():
-    """None is there for nothing."""
+    """No broken backend is without a test."""
     assert {name for name, _, _ in MISTAKES} == set(NETWORKS) - set(PASSING)

@@ -126,5 +126,5 @@ def test_a_broken_component_is_caught_and_the_fault_is_named(findings, name, tes
 
 
 def test_every_broken_component_has_its_mistake():
-    """None is there for nothing."""
+    """No broken component is without a test."""
     assert {name for name, _, _ in MISTAKES} == {name for names in BROKEN.values() for name in names}

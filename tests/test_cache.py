@@ -22,7 +22,7 @@ class Drawn:
     """A dataset of random images that counts how often it is read."""
 
     def __init__(self, source="one", seed=0, **changed):
-        self.told, self.loads, self._changed = source, 0, changed
+        self.version, self.loads, self._changed = source, 0, changed
         rng = np.random.default_rng(seed)
         self._images = rng.integers(0, 256, (20, 4, 3), dtype=np.uint8)
 
@@ -31,7 +31,7 @@ class Drawn:
 
     def source(self):
         """Return the text that it was given."""
-        return self.told
+        return self.version
 
     def load(self):
         """Return the images."""
@@ -120,7 +120,7 @@ def _write_for_ever(folder, started):
 
 @pytest.mark.slow
 def test_a_writer_killed_half_way_leaves_no_entry_that_is_not_whole(tmp_path):
-    """Killed at three moments while it writes 157 MB: what stands under an entry's name is whole.
+    """Killed at three moments while it writes 157 MB: an entry with its final name is whole.
 
     The next writer removes the rest.
     """
@@ -175,7 +175,7 @@ def test_two_writers_at_once_write_one_entry_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         (
             {"features": np.zeros((20, 4), dtype=np.uint8)},
@@ -187,34 +187,34 @@ def test_two_writers_at_once_write_one_entry_once(tmp_path):
         ({"labels": np.zeros(20, dtype=np.int64)}, "class 'b' has no row"),
     ],
 )
-def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, told):
+def test_a_dataset_that_breaks_its_contract_is_refused(tmp_path, changed, message):
     """With what came and what the contract says; nothing is cached."""
     with pytest.raises(HarnessError) as caught:
         materialise("drawn", {}, Drawn(**changed), tmp_path)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("blocks", "told"),
+    ("blocks", "message"),
     [
         ([np.zeros((20, 4, 3))], "images are float64 (20, 4, 3); the contract says uint8 (rows, 4, 3)"),
         ([np.zeros((20, 3, 4), dtype=np.uint8)], "images are uint8 (20, 3, 4); the contract says uint8"),
         ([np.zeros((9, 4, 3), dtype=np.uint8)] * 2, "its blocks hold 18 images for 20 labels"),
     ],
 )
-def test_a_stream_that_breaks_its_contract_leaves_nothing(tmp_path, blocks, told):
+def test_a_stream_that_breaks_its_contract_leaves_nothing(tmp_path, blocks, message):
     """It shows when a part of it is written already."""
     dataset = Held()
     dataset.stream = lambda: LabelledStream((4, 3), np.arange(20) % 2, ("a", "b"), lambda: iter(blocks), "image")
     with pytest.raises(HarnessError) as caught:
         materialise("held", {}, dataset, tmp_path)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
     assert not list((tmp_path / "datasets").iterdir())
 
 
 def test_a_cache_that_cannot_be_written_to_says_where_else(tmp_path):
-    """A file stands where the folder should be."""
+    """A file is where the folder should be."""
     root = tmp_path / "cache"
     root.write_text("")
     with pytest.raises(HarnessError, match=r"the cache cannot be written to: .*HARNESS_CACHE_DIR"):

@@ -40,22 +40,43 @@ import os, signal, sys
 from pathlib import Path
 import tests.test_cache_damage as here
 from harness.datasets.cache import materialise
-left = int(sys.argv[2])
-def counting(event, _):
-    global left
-    if event in {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove"}:
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(counting)
-materialise("drawn", {}, here.Drawn(), Path(sys.argv[1]))
+def killed(root, left):
+    def counting(event, _):
+        nonlocal left
+        if event in {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove"}:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(counting)
+    materialise("drawn", {}, here.Drawn(), Path(root))
+for line in sys.stdin:
+    step, root = line.rstrip().split(" ", 1)
+    child = os.fork()
+    if child == 0:
+        killed(root, int(step))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Reads a step and a folder from each line, kills a child at that step, and prints its exit code."""
+
+
+@pytest.fixture(scope="module")
+def killer():
+    """Return a function that makes a folder's cache in a process that is killed at a step; it returns its exit code."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", KILLED], **pipes) as forks:
+
+        def killed(root, step):
+            print(step, root, file=forks.stdin, flush=True)
+            return int(forks.stdout.readline())
+
+        yield killed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("state", ["new", "damaged"])
-def test_a_kill_at_any_file_operation_blocks_nothing(tmp_path, state):
-    """The same command then ends with equal bytes, and leaves nothing of its own behind."""
+def test_a_kill_at_any_file_operation_blocks_nothing(killer, tmp_path, state):
+    """The same command then ends with equal bytes, and leaves no file behind."""
     whole = tmp_path / "whole"
     entry = materialise("drawn", {}, Drawn(), whole)
 
@@ -68,10 +89,10 @@ def test_a_kill_at_any_file_operation_blocks_nothing(tmp_path, state):
         if state == "damaged":
             shutil.copytree(whole, root)
             flip(root / "datasets" / entry.info.digest / "images.npy")
-        done = subprocess.run([sys.executable, "-c", KILLED, str(root), str(step)], check=False)
-        if done.returncode == 0:
+        code = killer(root, step)
+        if code == 0:
             break
-        assert done.returncode == -signal.SIGKILL
+        assert code == -signal.SIGKILL
         root.mkdir(exist_ok=True)
         assert materialise("drawn", {}, Drawn(), root).info.digest == entry.info.digest
         assert files(root) == expected, step

@@ -117,7 +117,7 @@ def test_content_is_verified_once_while_nothing_changes(tmp_path, settled, monke
     """Then its facts are compared; another boot, or an unknown one, verifies it again."""
     verified = []
     real = entries.entry_digest
-    monkeypatch.setattr(entries, "entry_digest", lambda *given: verified.append(1) or real(*given))
+    monkeypatch.setattr(entries, "entry_digest", lambda *arguments: verified.append(1) or real(*arguments))
     entry = materialise("drawn", {}, Drawn(), tmp_path)
     for _ in range(3):
         assert materialise("drawn", {}, Drawn(), tmp_path) == entry
@@ -167,7 +167,7 @@ def test_a_damaged_index_is_written_again(tmp_path, damage):
     materialise("other", {}, Drawn(labels=np.arange(20) // 10), tmp_path)
     (other,) = (path for path in (tmp_path / "sources").iterdir() if path != index)
     damage(index, other)
-    assert [found.info.name for found in cached(tmp_path)] == ["other"]
+    assert [cached_entry.info.name for cached_entry in cached(tmp_path)] == ["other"]
     dataset = Drawn()
     assert materialise("drawn", {}, dataset, tmp_path) == entry
     assert dataset.loads == 1

@@ -26,8 +26,8 @@ def test_the_deviation_of_each_bin_is_the_exact_one_within_two_percent(rows):
         drawn = low + rng.random(rows) / 15 * 0.999 + 1e-6
         near = 1 - 10 ** rng.uniform(-6, -1.2, rows)
         for confidence in (drawn, near):
-            wanted = mean_deviation(confidence) / rows
-            assert error_if_calibrated(confidence) == pytest.approx(wanted, rel=0.02)
+            expected = mean_deviation(confidence) / rows
+            assert error_if_calibrated(confidence) == pytest.approx(expected, rel=0.02)
 
 
 def test_it_is_the_mean_error_of_simulated_calibrated_networks():
@@ -62,8 +62,8 @@ def test_a_row_that_lacks_it_gets_it_from_its_predictions(tmp_path):
         for measure in row.evaluation.measures
     ]
     run.write(replace(row, evaluation=replace(row.evaluation, measures=lacking)))
-    (found,) = run.rows()
+    (stored_row,) = run.rows()
     confidence = run.arrays("A", 1, "evaluation.npz")["confidence"]
-    for index, measure in enumerate(found.evaluation.measures):
+    for index, measure in enumerate(stored_row.evaluation.measures):
         assert measure.values["test_ece_expected"] == error_if_calibrated(confidence[index])
-    assert value_of(found, "test_ece_expected") < value_of(found, "test_ece")
+    assert value_of(stored_row, "test_ece_expected") < value_of(stored_row, "test_ece")

@@ -43,8 +43,8 @@ def test_a_relation_and_the_schema_have_every_metric(name):
 )  # fmt: skip
 def test_a_value_is_read_from_the_row(name, condition, value):
     """None where the row has none."""
-    found = value_of(DONE, name, condition)
-    assert found == (value if value is None else pytest.approx(value))
+    read_value = value_of(DONE, name, condition)
+    assert read_value == (value if value is None else pytest.approx(value))
 
 
 @pytest.mark.parametrize("name", [name for name, metric in CATALOGUE.items() if not metric.of_machine])
@@ -56,10 +56,12 @@ def test_a_row_that_is_not_trained_has_no_value(name):
 
 def test_tables_have_the_columns_that_records_name():
     """Their keys and headings are the record's."""
-    found = {table.key: {column.key: column.heading for column in table.columns} for table in tables(summary([DONE]))}
+    headings = {
+        table.key: {column.key: column.heading for column in table.columns} for table in tables(summary([DONE]))
+    }
     for metric in CATALOGUE.values():
         for shown, key in (("validation", "validation"), ("leaderboards", "overview")):
             if shown in metric.shown and not metric.ratio:  # these have a column where there is a baseline
-                assert found[key][metric.name] == metric.title
+                assert headings[key][metric.name] == metric.title
         if metric.of_test and not metric.perturbed:
-            assert found["test"][metric.name] == metric.title
+            assert headings["test"][metric.name] == metric.title

@@ -30,7 +30,7 @@ def trial_of(folder, experiment, **changes):
     """Return a trial of the tiny suite, made longer."""
     (folder / "tiny.toml").write_text(TINY)
     plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), InProcess(registry()))
-    spec = next(one.spec for one in plan.trials if one.spec.experiment == experiment)
+    spec = next(trial.spec for trial in plan.trials if trial.spec.experiment == experiment)
     return replace(spec, epochs=EPOCHS, context=Context(seed=1), **changes)
 
 
@@ -52,16 +52,16 @@ def every_epoch(folder, spec, fingerprint=None, where=WHERE):
     return Checkpoints(folder / "checkpoint.npz", 0.0, fingerprint or spec.fingerprint, where)
 
 
-def assert_same(one, other):
-    """Hold two results together but for the clock."""
+def assert_same(result, expected):
+    """Compare two results, except for their times."""
     timeless = {"seconds": 0, "samples_per_second": 0}
-    assert replace(one.metrics, **timeless) == replace(other.metrics, **timeless)
-    losses = [(record.epoch, record.train_loss, record.val_loss, record.learning_rate) for record in one.history]
-    assert losses == [(r.epoch, r.train_loss, r.val_loss, r.learning_rate) for r in other.history]
-    assert one.state.keys() == other.state.keys()
-    for key, value in one.state.items():
-        assert value.tobytes() == other.state[key].tobytes(), key
-    np.testing.assert_array_equal(one.confusion, other.confusion)
+    assert replace(result.metrics, **timeless) == replace(expected.metrics, **timeless)
+    losses = [(record.epoch, record.train_loss, record.val_loss, record.learning_rate) for record in result.history]
+    assert losses == [(r.epoch, r.train_loss, r.val_loss, r.learning_rate) for r in expected.history]
+    assert result.state.keys() == expected.state.keys()
+    for key, value in result.state.items():
+        assert value.tobytes() == expected.state[key].tobytes(), key
+    np.testing.assert_array_equal(result.confusion, expected.confusion)
 
 
 RESTORING = {"patience": 3, "restore_best": True}
@@ -90,8 +90,8 @@ def test_a_resumed_trial_ends_with_the_bits_of_an_uninterrupted_one(tmp_path, ex
 
 
 def test_a_resumed_trial_is_not_ranked_by_its_times(tmp_path):
-    """Nobody knows any more what ran beside its first epochs."""
-    made, run = run_suite(tmp_path, only=["A"])
+    """What ran beside its first epochs is not recorded."""
+    outcome, run = run_suite(tmp_path, only=["A"])
     (row,) = run.rows()
     checkpoint = Checkpoint(row.history[:1], run.arrays("A", 1, "state.npz"), None, 7)
     where = row.environment | {"placement": "stream"}
@@ -100,7 +100,7 @@ def test_a_resumed_trial_is_not_ranked_by_its_times(tmp_path):
     assert Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).find().checkpoint.peak_device_bytes == 7
     (resumed,) = run_suite(tmp_path, only=["A"])[0].rows
     assert resumed.contended.startswith("went on from a checkpoint")
-    assert not made.rows[0].contended.startswith("went on")
+    assert not outcome.rows[0].contended.startswith("went on")
 
 
 def test_a_trial_killed_after_its_last_epoch_is_not_trained_again(tmp_path):
@@ -188,6 +188,7 @@ AFTER = "goes on from its checkpoint after epoch 4"
             f"{AFTER}; system was 'Linux 6.8.0-47-generic', is 'Linux 6.8.0-45-generic', which changes no result",
         ),
         ({"python": "3.11.2"}, True, f"{AFTER}; python was '3.11.2', is '3.11.9', which changes no result"),
+        ({"huge_pages": "no"}, True, f"{AFTER}; huge_pages was 'no', is '', which changes no result"),
         ({"cores": "64"}, True, f"{AFTER}; cores was '64', is '4', which changes no result"),
         ({"system": "Darwin 6.8.0-45-generic"}, False, "system was 'Darwin 6.8.0-45-generic', is 'Linux 6.8.0-45-g"),
         ({"python": "3.12.9"}, False, "python was '3.12.9', is '3.11.9'"),
@@ -205,9 +206,9 @@ def test_what_changes_no_bit_does_not_matter_to_a_checkpoint(tmp_path, changes, 
     whole = trained(spec)
     with pytest.raises(Interrupted):
         trained(spec, every_epoch(tmp_path, spec, where=HERE | changes), until=5)
-    found = every_epoch(tmp_path, spec, where=HERE).find()
-    assert (found.checkpoint is not None) == serves
-    assert found.remark.startswith(remark if serves else f"its checkpoint is not used: {remark}")
+    checkpoint = every_epoch(tmp_path, spec, where=HERE).find()
+    assert (checkpoint.checkpoint is not None) == serves
+    assert checkpoint.remark.startswith(remark if serves else f"its checkpoint is not used: {remark}")
     resumed = trained(spec, every_epoch(tmp_path, spec, where=HERE))
     assert resumed.resumed == serves
     assert_same(resumed, whole)
@@ -231,14 +232,14 @@ def test_plan_log_and_observers_say_whether_a_checkpoint_is_used(tmp_path, typed
     where = row.environment | ({"blas": "another kernel"} if release == "another" else {"system": "Linux 1.0"})
     shutil.rmtree(run.trial_directory("A", 1))
     Checkpoints(run.checkpoint("A", 1), 0.0, row.fingerprint, where).write(checkpoint)
-    told = (
+    message = (
         "its checkpoint is not used: blas was 'another kernel', is "
         if release == "another"
         else "goes on from its checkpoint after epoch 1; system was 'Linux 1.0', is "
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "1000")
-    assert told in typed("plan", "tiny.toml", "--only", "A", "--out", "run", "--jobs", "0").out
+    assert message in typed("plan", "tiny.toml", "--only", "A", "--out", "run", "--jobs", "0").out
     heard = []
 
     class Hearing:
@@ -253,5 +254,5 @@ def test_plan_log_and_observers_say_whether_a_checkpoint_is_used(tmp_path, typed
     finally:
         registry().manager.unregister(hearing)
     ((experiment, remark),) = heard
-    assert (experiment, remark.startswith(told)) == ("A", True)
-    assert told in run.log("A", 1).read_text()
+    assert (experiment, remark.startswith(message)) == ("A", True)
+    assert message in run.log("A", 1).read_text()

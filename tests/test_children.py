@@ -139,8 +139,8 @@ def test_the_path_is_absolute_and_the_current_folder_last(tmp_path, monkeypatch)
 def test_a_path_that_is_not_utf_8_is_passed_on(monkeypatch):
     """As the bytes that it is."""
     monkeypatch.setattr(sys, "path", [*sys.path, "/caf\udce9"])
-    shown = subprocess.check_output(python("import sys; print(ascii(sys.path[-1]), sys.argv[1:])", "x"), text=True)
-    assert shown == "'/caf\\udce9' ['x']\n"
+    printed = subprocess.check_output(python("import sys; print(ascii(sys.path[-1]), sys.argv[1:])", "x"), text=True)
+    assert printed == "'/caf\\udce9' ['x']\n"
 
 
 def test_the_own_source_is_not_left(monkeypatch):
@@ -189,10 +189,10 @@ def running(pid):
         return False
 
 
-def awaited(found):
+def awaited(find):
     """Return what a function finds within a minute."""
     deadline = time.monotonic() + 60
-    while not (result := found()):
+    while not (result := find()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return result

@@ -71,9 +71,9 @@ def test_the_same_command_again_resumes_and_plan_says_so(harness):
 def test_options_choose_experiments_seeds_settings_and_directory(harness, tmp_path):
     """--only, --seeds, --set, --out."""
     harness("run", "tiny.toml", "--only", "A", "--seeds", "3,4", "--set", "experiments.A.epochs=1", "--out", "mine")
-    found = sorted(str(path.relative_to(tmp_path / "mine")) for path in tmp_path.glob("mine/trials/*/*/row.json"))
-    assert found == ["trials/A/seed-3/row.json", "trials/A/seed-4/row.json"]
-    row = json.loads((tmp_path / "mine" / found[0]).read_text())["row"]
+    paths = sorted(str(path.relative_to(tmp_path / "mine")) for path in tmp_path.glob("mine/trials/*/*/row.json"))
+    assert paths == ["trials/A/seed-3/row.json", "trials/A/seed-4/row.json"]
+    row = json.loads((tmp_path / "mine" / paths[0]).read_text())["row"]
     assert len(row["history"]) == 1
 
 
@@ -145,22 +145,22 @@ def test_plugins_can_be_disabled(harness, tmp_path, arguments, environment):
     """A faulty one need not be uninstalled; workers do without it too."""
     modules = {"harness_bad": "print('loaded'); import no_such_module"}
     distribution(tmp_path / "site", "harness-bad", "0.1", modules, {"bad": "harness_bad"})
-    found = harness("plugins", *arguments, plugins=tmp_path / "site", **environment)
-    assert "disabled: bad (harness-bad 0.1)" in found.stdout
-    assert "no_such_module" not in found.stdout
+    output = harness("plugins", *arguments, plugins=tmp_path / "site", **environment)
+    assert "disabled: bad (harness-bad 0.1)" in output.stdout
+    assert "no_such_module" not in output.stdout
     done = harness("run", "tiny.toml", "--only", "A", *arguments, plugins=tmp_path / "site", **environment)
     assert "loaded" not in done.stdout + done.stderr + (tmp_path / "runs/tiny/trials/A/seed-1/log.txt").read_text()
 
 
 def test_datasets_doctor_and_schema(harness):
     """What is here, what works here, what a suite may say."""
-    found = harness("datasets").stdout
-    assert "digits" in found
-    assert "needs options" in found
-    found = harness("doctor").stdout
-    assert "backend numpy: yes" in found
-    assert "blas: openblas" in found
-    assert "scikit-learn" in found
+    output = harness("datasets").stdout
+    assert "digits" in output
+    assert "needs options" in output
+    output = harness("doctor").stdout
+    assert "backend numpy: yes" in output
+    assert "blas: openblas" in output
+    assert "scikit-learn" in output
     schema = json.loads(harness("schema").stdout)
     assert "hidden_layers" in schema["$defs"]["Experiment"]["properties"]
 
@@ -184,11 +184,11 @@ def test_an_interrupt_keeps_what_is_done_and_says_that_the_same_command_resumes(
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         interrupted = time.monotonic()
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()
-    assert time.monotonic() - interrupted < 15.0  # B would take minutes
+    assert time.monotonic() - interrupted < 60.0  # B would take minutes
     assert process.returncode == 130
     assert "the same command resumes" in errors
     assert "Traceback" not in errors
@@ -265,5 +265,5 @@ def test_the_shell_completes_commands_suites_runs_and_experiments(harness, tmp_p
     (tmp_path / "larger.toml").write_text(larger)
     (tmp_path / "broken.toml").write_text("[experiments")
     position = str(len(words.split(" ")) - 1)
-    asked = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": position}
-    assert set(harness(**asked).stdout.split()) == expected
+    variables = {"_HARNESS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": position}
+    assert set(harness(**variables).stdout.split()) == expected

@@ -16,7 +16,7 @@ BAD = {
         ["run", "tiny.toml", "--seeds", "1,two"],
         "--seeds 1,two: not whole numbers. Separate them with commas",
     ),
-    "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "--seeds 1,1: 1 is there twice"),
+    "duplicate seed": (["run", "tiny.toml", "--seeds", "1,1"], "--seeds 1,1: 1 is there twice. Remove one"),
     "an unknown device": (
         ["run", "tiny.toml", "--device", "tpu"],
         "--device tpu: no backend of these experiments can use it here: numpy runs on the CPU alone, not on 'tpu'",

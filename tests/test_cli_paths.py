@@ -52,13 +52,13 @@ def places(tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_path_that_cannot_be_used_is_one_line(typed, places, command):
     """With the path in it; what it is too long for is cut."""
-    for what, place in places.items():
-        if (command, what) in {("plan", "below a file"), ("why", "below a file")}:
+    for case, place in places.items():
+        if (command, case) in {("plan", "below a file"), ("why", "below a file")}:
             continue  # nothing is there, which is all that looking ahead needs to know
         err = typed(*COMMANDS[command], place, code=2).err
         *_, output = err.strip().splitlines()
-        assert output.startswith("error: "), (what, err)
-        assert place[:50] in output, (what, err)
+        assert output.startswith("error: "), (case, err)
+        assert place[:50] in output, (case, err)
 
 
 def test_a_file_that_may_not_be_looked_at_is_an_error_of_its_own(tmp_path, monkeypatch):

@@ -92,12 +92,12 @@ def plugins(folder, name, version, source):
     return os.pathsep.join([str(ROOT), str(folder)])
 
 
-def nodes_of(run, part="environment"):
+def nodes_of(run):
     """Return the nodes that a run's rows name."""
     import json
 
     rows = [json.loads(path.read_text())["row"] for path in run.glob("trials/*/*/row.json")]
-    return [row[part].get("node", "") for row in rows], rows
+    return [row["environment"].get("node", "") for row in rows], rows
 
 
 def test_a_suite_has_the_bytes_of_a_local_run(tmp_path):
@@ -118,7 +118,7 @@ def test_a_hung_job_alone_times_out(tmp_path):
     """Its worker goes on; ``local:2`` starts scheduler and workers, and leaves none."""
     path = plugins(tmp_path / "plugins", "cluster-backends", "1.0", BACKENDS)
     (tmp_path / "s.toml").write_text(SUITE + '[experiments.B]\nbackend = "hangs"\n')
-    said = harness(
+    output = harness(
         "run",
         "s.toml",
         "--cluster",
@@ -131,20 +131,31 @@ def test_a_hung_job_alone_times_out(tmp_path):
         code=1,
         PYTHONPATH=path,
     )
-    assert said.count("on hangs: timed out: took longer than 20 s") == 4
+    assert output.count("on hangs: timed out: took longer than 20 s") == 4
     _, rows = nodes_of(tmp_path / "run")
     assert sorted(row["status"] for row in rows) == ["done"] * 4 + ["timed out"] * 4
 
 
 def test_a_device_takes_one_trial_and_as_many_as_share_it(tmp_path):
-    """Each of two nodes of one machine sees its two devices, which two workers do not use at once."""
+    """Each of two nodes of one machine sees its two devices, which two workers do not use at once.
+
+    Where the suite lets two trials share one, their times are marked.
+    """
     path = plugins(tmp_path / "plugins", "cluster-backends", "1.0", BACKENDS)
     (tmp_path / "s.toml").write_text(SUITE + 'backend = "devices"\n')
     with cluster(tmp_path / "nodes", "one", "two", threads=4, PYTHONPATH=path) as nodes:
-        said = harness("run", "s.toml", "--cluster", nodes.address, "--out", "run", cwd=tmp_path, PYTHONPATH=path)
-        assert "node one: 4 trials at a time, gpu:0, gpu:1" in said
+        output = harness("run", "s.toml", "--cluster", nodes.address, "--out", "run", cwd=tmp_path, PYTHONPATH=path)
+        assert "node one: 4 trials at a time, gpu:0, gpu:1" in output
+        alone = ("--device", "gpu:0", "--cluster", nodes.address, "--out")
+        harness("run", "s.toml", *alone, "alone", cwd=tmp_path, PYTHONPATH=path)
+        share = ("--set", "suite.share_device=2")
+        harness("run", "s.toml", *alone, "shared", *share, cwd=tmp_path, PYTHONPATH=path)
     _, rows = nodes_of(tmp_path / "run")
     assert {row["environment"]["device"] for row in rows} == {"gpu:0", "gpu:1"}
+    for name, beside in (("alone", {False}), ("shared", {True})):
+        _, rows = nodes_of(tmp_path / name)
+        assert {row["environment"]["device"] for row in rows} == {"gpu:0"}
+        assert {"ran beside other trials" in row["contended"] for row in rows} == beside
 
 
 def test_nodes_that_differ_are_left_out_or_get_what_they_can_do(tmp_path):
@@ -160,9 +171,17 @@ def test_nodes_that_differ_are_left_out_or_get_what_they_can_do(tmp_path):
     with cluster(tmp_path / "nodes", "whole", PYTHONPATH=ours) as nodes:
         nodes.start_worker("plain", PYTHONPATH=os.pathsep.join([ours, str(hidden)]))
         nodes.start_worker("other", PYTHONPATH=theirs)
-        said = harness("run", "s.toml", "--cluster", nodes.address, "--out", "run", cwd=tmp_path, PYTHONPATH=ours)
-    answer = "node other is left out: its perturbation odd is odd-noise 2.0, and odd-noise 1.0 here"
-    assert said.count(answer) == 1
+        output = harness("run", "s.toml", "--cluster", nodes.address, "--out", "run", cwd=tmp_path, PYTHONPATH=ours)
+        for name in ("whole", "plain"):
+            nodes.workers[name].kill()
+            nodes.workers[name].wait()
+        command = ("run", "s.toml", "--cluster", nodes.address, "--out", "none")
+        refused = harness(*command, cwd=tmp_path, code=2, PYTHONPATH=ours)
+    message = "node other is left out: its perturbation odd is odd-noise 2.0, and odd-noise 1.0 here"
+    assert output.count(message) == 1
+    reason = message.replace("node other is left out: ", "other: ")
+    assert refused.endswith(f"error: --cluster: none of its nodes can take part: {reason}\n")
+    assert not (tmp_path / "none").exists()
     used, rows = nodes_of(tmp_path / "run")
     assert "other" not in used
     assert {node for node, row in zip(used, rows, strict=True) if row["experiment"] == "B"} == {"whole"}
@@ -188,8 +207,8 @@ def test_a_node_without_the_data_is_sent_them_and_sends_back_what_it_makes(tmp_p
         hide = ["unshare", "-m", "sh", "-c", f'mount -t tmpfs none "{work}" && exec "$@"', "sh"]
         nodes.start_worker("apart", prefix=hide, HARNESS_CACHE_DIR=str(tmp_path / "its cache"))
         command = ("run", "s.toml", "--cluster", nodes.address, "--checkpoint", "0.1s", "--out", "spread")
-        said = harness(*command, cwd=work, **variables)
-    assert said.count("node apart: files was sent, 9.1 MB") == 1
+        output = harness(*command, cwd=work, **variables)
+    assert output.count("node apart: files was sent, 9.1 MB") == 1
     assert differences(content(work / "local"), content(work / "spread")) == []
     assert "train A seed 1 on numpy" in next(Path(work / "spread").glob("trials/A/*1*/log.txt")).read_text()
 
@@ -197,6 +216,6 @@ def test_a_node_without_the_data_is_sent_them_and_sends_back_what_it_makes(tmp_p
 def test_a_tiny_suite_is_planned_and_rehearsed_on_nodes(tmp_path):
     """``plan`` with ``--probe`` and ``--smoke``."""
     (tmp_path / "tiny.toml").write_text(TINY)
-    said = harness("plan", "tiny.toml", "--cluster", "local:1", "--probe", "--smoke", cwd=tmp_path)
-    assert "node local-1: 1 trial at a time, cpu" in said
-    assert said.count("works") == 3
+    output = harness("plan", "tiny.toml", "--cluster", "local:1", "--probe", "--smoke", cwd=tmp_path)
+    assert "node local-1: 1 trial at a time, cpu" in output
+    assert output.count("works") == 3

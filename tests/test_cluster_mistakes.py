@@ -14,6 +14,9 @@ pytest.importorskip("distributed")
 
 from harness.execution.pools.cluster import connection
 
+SCHEDULER = "python -m distributed.cli.dask_scheduler"
+"""As docs/how-to/run-on-a-cluster.md starts it."""
+
 
 def refusal(address):
     """Return what is said of an address."""
@@ -38,7 +41,9 @@ def test_a_number_of_local_processes_is_one(text):
 
 
 def test_a_scheduler_file_is_one(tmp_path):
-    """Missing, of another content, or a folder."""
+    """Named, there, and of that content."""
+    for empty in ("", " "):
+        assert refusal(empty).endswith(": an address is missing. Give tcp://HOST:PORT, a scheduler file, or local:4")
     missing, other = tmp_path / "missing.json", tmp_path / "other.json"
     assert refusal(str(missing)) == (
         f"--cluster {missing}: No such file or directory. Give tcp://HOST:PORT, a scheduler file, or local:4"
@@ -46,7 +51,7 @@ def test_a_scheduler_file_is_one(tmp_path):
     for content in ("", "{", "[]", "{}", '{"address": 5}', '{"address": "nowhere"}'):
         other.write_text(content)
         assert refusal(str(other)) == (
-            f"--cluster {other}: not a scheduler file, which 'dask scheduler --scheduler-file FILE' writes. "
+            f"--cluster {other}: not a scheduler file, which '{SCHEDULER} --scheduler-file FILE' writes. "
             "Give tcp://HOST:PORT, a scheduler file, or local:4"
         )
 
@@ -56,7 +61,7 @@ def test_an_address_where_nothing_listens_is_said_after_a_while(monkeypatch):
     monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.3)
     assert refusal("tcp://127.0.0.1:1") == (
         "--cluster tcp://127.0.0.1:1: no Dask scheduler answered within 0.3 s. "
-        "'dask scheduler' starts one and prints its address"
+        f"'{SCHEDULER}' starts one and prints its address"
     )
 
 
@@ -77,32 +82,42 @@ def test_what_listens_there_and_is_no_scheduler_is_said(monkeypatch, answer):
         def listen():
             with suppress(OSError):  # closed: the test has ended
                 while True:
-                    server.accept()[0].sendall(answer)
+                    with server.accept()[0] as client, suppress(OSError):  # it has gone
+                        client.sendall(answer)
 
         threading.Thread(target=listen, daemon=True).start()
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         assert refusal(address) == (
             f"--cluster {address}: no Dask scheduler answered within 0.3 s. "
-            "'dask scheduler' starts one and prints its address"
+            f"'{SCHEDULER}' starts one and prints its address"
         )
+
+
+def test_an_open_port_where_nothing_answers_is_said(monkeypatch):
+    """Dask's own client would wait there for ever."""
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # the system accepts for it
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert refusal(address).startswith(f"--cluster {address}: no Dask scheduler answered within 0.3 s. ")
 
 
 def test_jobs_beside_a_cluster_are_refused():
     """Workers say how many trials run at once."""
     with pytest.raises(HarnessError) as caught:
         Request("full", jobs=2, cluster="local:2")
-    assert str(caught.value) == ("--jobs 2 beside --cluster: a worker runs as many trials at once as it has threads")
+    reason = "a worker runs as many trials at once as it has threads"
+    assert str(caught.value) == f"--jobs 2 beside --cluster: {reason}. Leave --jobs out"
 
 
 @pytest.mark.slow
 def test_the_command_ends_with_code_2_and_one_line(tmp_path):
     """Whatever is wrong; HARNESS_JOBS is for runs on this machine, and is passed over."""
-    for arguments, answer in (
+    for arguments, message in (
         (("--cluster", "tcp://127.0.0.1:1"), "no Dask scheduler answered within 5 s"),
         (("--cluster", "local:2", "--jobs", "2"), "--jobs 2 beside --cluster"),
     ):
-        said = module("harness", "run", "quick", *arguments, cwd=tmp_path, code=2, HARNESS_JOBS="3")
-        errors = [line for line in said.splitlines() if line.startswith("error: ")]
+        output = module("harness", "run", "quick", *arguments, cwd=tmp_path, code=2, HARNESS_JOBS="3")
+        errors = [line for line in output.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1
-        assert answer in errors[0]
-        assert "Traceback" not in said
+        assert message in errors[0]
+        assert "Traceback" not in output

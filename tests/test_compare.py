@@ -11,6 +11,7 @@ from harness.errors import HarnessError
 from harness.metrics.catalogue import CATALOGUE
 from harness.results.compare import Mark, limit, tables, violations
 from harness.results.compare.tables import spoken
+from harness.results.leaderboard.notes import legend
 from harness.results.tables import render_all
 from harness.store import Run
 from tests.made_results import compare_runs
@@ -26,28 +27,36 @@ def runs(tmp_path_factory):
         "[experiments.C]", '[experiments.C]\noptimizer = { name = "sgd", learning_rate = 1e30 }'
     )
     second += "\n[experiments.D]\n"
-    found = []
+    collected = []
     for name, text in (("a", first), ("b", second)):
         (folder / name).mkdir()
-        found.append(run_suite(folder / name, text)[1])
-    return found
+        collected.append(run_suite(folder / name, text)[1])
+    return collected
 
 
 def test_a_comparison_says_what_is_the_same_what_changed_and_what_only_one_has(runs):
     """A is the same to the last bit, B was trained less, C failed, D is new."""
-    found = compare_runs(*runs)
-    assert found.seeds == {"A": [1, 2, 3], "B": [1, 2, 3]}
+    comparison = compare_runs(*runs)
+    assert comparison.seeds == {"A": [1, 2, 3], "B": [1, 2, 3]}
     timed = {"seconds", "samples_per_second", "anonymous_bytes", "peak_device_bytes"}
-    same = [one for one in found.differences if one.experiment == "A" and one.metric not in timed]
-    assert {one.mark for one in same} == {Mark.same}
-    assert {("gaussian_noise", 0.3), (None, 0.0)} == {one.condition for one in same}
-    assert found.settings == {"B": ["epochs was 3, is 1"]}
-    (accuracy,) = (one for one in found.differences if (one.experiment, one.metric) == ("B", "train_accuracy"))
+    same = [
+        difference
+        for difference in comparison.differences
+        if difference.experiment == "A" and difference.metric not in timed
+    ]
+    assert {difference.mark for difference in same} == {Mark.same}
+    assert {("gaussian_noise", 0.3), (None, 0.0)} == {difference.condition for difference in same}
+    assert comparison.settings == {"B": ["epochs was 3, is 1"]}
+    (accuracy,) = (
+        difference
+        for difference in comparison.differences
+        if (difference.experiment, difference.metric) == ("B", "train_accuracy")
+    )
     assert accuracy.mark is Mark.worse
-    told = {(one.experiment, tuple(one.seeds), one.in_first) for one in found.unmatched}
-    assert told == {("C", (1, 2, 3), True), ("D", (1, 2, 3), False)}
-    assert any("failed in" in one.why and "diverged" in one.why for one in found.unmatched)
-    assert not found.environment
+    unmatched = {(pair.experiment, tuple(pair.seeds), pair.in_first) for pair in comparison.unmatched}
+    assert unmatched == {("C", (1, 2, 3), True), ("D", (1, 2, 3), False)}
+    assert any("failed in" in pair.why and "diverged" in pair.why for pair in comparison.unmatched)
+    assert not comparison.environment
 
 
 def folder(parent, name):
@@ -59,9 +68,9 @@ def test_all_is_said_of_a_change_only_where_every_experiment_has_it(runs, tmp_pa
     """C failed and D is in one run alone: what A and B have is not what all have."""
     whole = run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"), only=["A"])[1]
     again = run_suite(folder(tmp_path, "again"), TINY.replace("epochs = 3", "epochs = 2"), only=["A"])[1]
-    for pair, said in ((runs, "B"), ((whole, again), "all")):
+    for pair, cell in ((runs, "B"), ((whole, again), "all")):
         (table,) = [table for table in tables(compare_runs(*pair)) if table.key == "settings"]
-        assert table.values("experiments") == [said]
+        assert table.values("experiments") == [cell]
     some = run_suite(folder(tmp_path, "some"), TINY.replace("epochs = 3", "epochs = 2"), only=["A", "B"])[1]
     (table,) = [table for table in tables(compare_runs(whole, some)) if table.key == "settings"]
     assert table.values("experiments") == ["all compared"]
@@ -69,38 +78,46 @@ def test_all_is_said_of_a_change_only_where_every_experiment_has_it(runs, tmp_pa
 
 def test_tables_hold_the_means_of_both_runs(runs):
     """Every value of the JSON is a mean of the rows."""
-    shown = json.loads(render_all(tables(compare_runs(*runs)), "json"))
-    assert list(shown) == ["overview", "fractions", "losses", "degradation", "counts", "settings", "unmatched"]
-    for line in shown["fractions"]["rows"]:
+    tables_by_key = json.loads(render_all(tables(compare_runs(*runs)), "json"))
+    assert list(tables_by_key) == ["overview", "fractions", "losses", "degradation", "counts", "settings", "unmatched"]
+    for line in tables_by_key["fractions"]["rows"]:
         if line["metric"] == "val_accuracy":
             for side, run in zip(("first", "second"), runs, strict=True):
-                rows = [one for one in run.rows() if one.experiment == line["experiment"]]
-                mean = sum(one.metrics.val_accuracy for one in rows) / 3
+                rows = [row for row in run.rows() if row.experiment == line["experiment"]]
+                mean = sum(row.metrics.val_accuracy for row in rows) / 3
                 assert line[side] == pytest.approx(mean)
             assert line["change"] == pytest.approx(line["second"] - line["first"])
-    assert shown["settings"]["rows"] == [{"experiments": "B", "change": "epochs was 3, is 1"}]
-    (line,) = (one for one in shown["overview"]["rows"] if one["experiment"] == "A")
+    assert tables_by_key["settings"]["rows"] == [{"experiments": "B", "change": "epochs was 3, is 1"}]
+    (line,) = (row for row in tables_by_key["overview"]["rows"] if row["experiment"] == "A")
     assert (line["val_accuracy"], line["under_gaussian_noise"]) == ("+0.00 =", "1=")
 
 
 def test_a_note_tells_the_rule_of_one_seed(runs, tmp_path):
     """Where there is one: what is compared are two networks, by McNemar's test, under a perturbation too."""
-    found = compare_runs(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
-    assert found.seeds["A"] == [1]
-    note = tables(found)[0].note
+    comparison = compare_runs(run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"))[1], runs[0])
+    assert comparison.seeds["A"] == [1]
+    note = tables(comparison)[0].note
     assert "One seed: about these networks, not about their recipes." in note
-    perturbed = [one for one in found.differences if one.condition[0] and one.metric == "test_accuracy"]
+    perturbed = [
+        difference
+        for difference in comparison.differences
+        if difference.condition[0] and difference.metric == "test_accuracy"
+    ]
     assert perturbed
-    assert {one.pair.target for one in perturbed} == {"networks"}
-    assert Mark.undecided not in {one.mark for one in perturbed}
-    (loss,) = (one for one in found.differences if (one.experiment, one.metric) == ("A", "val_loss"))
+    assert {difference.pair.target for difference in perturbed} == {"networks"}
+    assert Mark.undecided not in {difference.mark for difference in perturbed}
+    (loss,) = (
+        difference
+        for difference in comparison.differences
+        if (difference.experiment, difference.metric) == ("A", "val_loss")
+    )
     assert (loss.mark, loss.interval) == (Mark.undecided, None)
 
 
 def test_other_data_other_splits_and_other_experiments_are_not_comparable(runs, tmp_path):
     """Each in one line that names both runs."""
     first = runs[0]
-    for name, old, new, said in (
+    for name, old, new, message in (
         (
             "split",
             "[suite]",
@@ -114,7 +131,7 @@ def test_other_data_other_splits_and_other_experiments_are_not_comparable(runs, 
         if name == "names":
             text = text.split("[experiments.B]")[0] + "\n"
         other = run_suite(tmp_path / name, text)[1]
-        with pytest.raises(HarnessError, match=said):
+        with pytest.raises(HarnessError, match=message):
             compare_runs(first, other)
     elsewhere = replace(first, dataset=replace(first.dataset, digest="0" * 64, title="another, 3 images"))
     with pytest.raises(HarnessError, match="another, 3 images: metrics of different data are not comparable"):
@@ -124,20 +141,20 @@ def test_other_data_other_splits_and_other_experiments_are_not_comparable(runs, 
 def test_the_command_shows_the_overview_and_ends_with_3_beyond_a_limit(runs, command):
     """Tables on standard output, the verdict on standard error."""
     first, second = (str(run.directory) for run in runs)
-    told = command("compare", first, second)
-    assert "▼" in told.out
-    assert "What was changed in the experiments" in told.out
-    assert "Losses and calibration" not in told.out
-    assert told.err.startswith("6 trials in both runs; of ")
-    assert " Worse: train_accuracy of B; " in told.err
-    assert " '-t all' shows every metric." in told.err
-    told = command("compare", first, second, "--fail-on", "train_accuracy:-0.5", "-t", "losses", code=3)
-    assert told.out.startswith("Losses and calibration")
-    assert re.search(r"--fail-on train_accuracy:-0.5: B: \d\d.\d\d -> \d\d.\d\d %, -\d+.\d\d points", told.err)
-    told = command("compare", first, second, "-t", "los", code=2)
-    known = "counts, degradation, fractions, losses, overview, settings, unmatched"
-    said = "error: --table los: no such table in this comparison. Did you mean 'losses'? Known: "
-    assert told.err == f"{said}{known}.\n"
+    printed = command("compare", first, second)
+    assert "▼" in printed.out
+    assert "Settings that differ" in printed.out
+    assert "Losses and calibration" not in printed.out
+    assert printed.err.startswith("6 trials are in both runs. Values compared: ")
+    assert " Worse: train_accuracy of B; " in printed.err
+    assert printed.err.endswith("\nevery metric: -t all\n")
+    printed = command("compare", first, second, "--fail-on", "train_accuracy:-0.5", "-t", "losses", code=3)
+    assert printed.out.startswith("Losses and calibration")
+    assert re.search(r"--fail-on train_accuracy:-0.5: B: \d\d.\d\d -> \d\d.\d\d %, -\d+.\d\d points", printed.err)
+    printed = command("compare", first, second, "-t", "los", code=2)
+    names = "counts, degradation, fractions, losses, overview, settings, unmatched"
+    message = "error: --table los: no such table in this comparison. Did you mean 'losses'? Known: "
+    assert printed.err == f"{message}{names}.\n"
     assert "no such folder" in command("compare", first, Path(second) / "nowhere", code=2).err
     command("compare", first, first, "--fail-on", "val_accuracy:-0")
 
@@ -149,60 +166,80 @@ def test_the_page_draws_what_the_tables_say_and_shows_what_others_wrote(runs, co
         pytest.importorskip(library)
     from harness.report.comparison import intervals, render_comparison
 
-    found = compare_runs(*runs)
-    for line in intervals(found, "val_accuracy"):
-        (one,) = (
-            each for each in found.differences if (each.experiment, each.metric) == (line["experiment"], "val_accuracy")
+    comparison = compare_runs(*runs)
+    for line in intervals(comparison, "val_accuracy"):
+        (difference,) = (
+            each
+            for each in comparison.differences
+            if (each.experiment, each.metric) == (line["experiment"], "val_accuracy")
         )
-        assert line["change"] == pytest.approx(100 * one.change.mean)
-        ends = one.interval or (one.change.mean, one.change.mean)
+        assert line["change"] == pytest.approx(100 * difference.change.mean)
+        ends = difference.interval or (difference.change.mean, difference.change.mean)
         assert (line["low"], line["high"]) == pytest.approx((100 * ends[0], 100 * ends[1]))
-    page = render_comparison(replace(found, first="<script>window.pwned=1</script>"))
+    page = render_comparison(replace(comparison, first="<script>window.pwned=1</script>"))
     assert "<script>window.pwned" not in page
     assert "&lt;script&gt;window.pwned" in page
-    told = command("compare", runs[0].directory, runs[1].directory, "--html", "page.html")
-    assert told.err.startswith("page.html (")
+    printed = command("compare", runs[0].directory, runs[1].directory, "--html", "page.html")
+    assert printed.err.startswith("page.html (")
     assert "epochs was 3, is 1" in Path("page.html").read_text()
 
 
 def test_a_run_compared_with_itself_is_the_same(runs):
     """Every mark, and no limit is broken."""
     again = Run.open(runs[0].directory)
-    found = compare_runs(runs[0], again)
-    assert {one.mark for one in found.differences} == {Mark.same}
-    assert violations(found, [limit("test_accuracy:-0"), limit("degradation:+0")]) == []
-    count = sum(not CATALOGUE[one.metric].of_machine for one in found.differences)
-    assert spoken(found).endswith(f"of {count} differences {count} same.")
-    moved = [replace(one, mark=Mark.better) if one.metric == "anonymous_bytes" else one for one in found.differences]
-    assert spoken(replace(found, differences=moved)).endswith(
-        " same. 3 figures of the machine (times, memory) changed, too."
-    )
+    comparison = compare_runs(runs[0], again)
+    assert {difference.mark for difference in comparison.differences} == {Mark.same}
+    assert violations(comparison, [limit("test_accuracy:-0"), limit("degradation:+0")]) == []
+    count = sum(not CATALOGUE[difference.metric].of_machine for difference in comparison.differences)
+    assert spoken(comparison).endswith(f". Values compared: {count} equal to the last bit.")
+    moved = [
+        replace(difference, mark=Mark.better) if difference.metric == "anonymous_bytes" else difference
+        for difference in comparison.differences
+    ]
+    words = spoken(replace(comparison, differences=moved))
+    assert words.endswith(" equal to the last bit. Times and memory: 3 changed.")
 
 
 def test_a_comparison_in_words_names_what_differs(runs):
     """A few metrics of each mark, the experiments or how many they are; the key has every mark that is used."""
-    found = compare_runs(*runs)
+    comparison = compare_runs(*runs)
     (loss, gap, share) = (
-        next(one for one in found.differences if one.metric == metric) for metric in ("val_loss", "gap", "val_accuracy")
+        next(difference for difference in comparison.differences if difference.metric == metric)
+        for metric in ("val_loss", "gap", "val_accuracy")
     )
     marked = [replace(loss, mark=Mark.worse), replace(loss, experiment="B", mark=Mark.worse)]
     marked += [replace(share, condition=("noise", 0.1 * step), mark=Mark.worse) for step in range(1, 4)]
     marked += [replace(share, condition=(name, 0.1), mark=Mark.worse) for name in ("blur", "salt", "tilt")]
     many = [replace(loss, experiment=name, mark=Mark.better) for name in "ABCDEF"]
-    found = replace(found, differences=[*marked, *many, replace(gap, mark=Mark.changed)])
-    assert spoken(found) == (
-        "6 trials in both runs; of 15 differences 8 worse, 6 better, 1 changed. Worse: val_accuracy under noise 0.1, "
-        "0.2, 0.3 of A; val_accuracy under blur 0.1 of A; val_accuracy under salt 0.1 of A; val_accuracy under tilt "
-        "0.1 of A; and 1 more. Better: val_loss of 6 experiments. Changed: gap of A."
+    comparison = replace(comparison, differences=[*marked, *many, replace(gap, mark=Mark.changed)])
+    assert spoken(comparison) == (
+        "6 trials are in both runs. Values compared: 8 worse, 6 better, 1 changed. Worse: val_accuracy under noise "
+        "0.1, 0.2, 0.3 of A; val_accuracy under blur 0.1 of A; val_accuracy under salt 0.1 of A; val_accuracy under "
+        "tilt 0.1 of A; and 1 more. Better: val_loss of 6 experiments. Changed: gap of A."
     )
-    few = spoken(replace(found, differences=marked[:2]))
-    assert few == "6 trials in both runs; of 2 differences 2 worse. Worse: val_loss of A, B."
-    assert "Changed: neither way is better." in tables(found)[0].note
-    assert "Changed" not in tables(replace(found, differences=marked))[0].note
+    few = spoken(replace(comparison, differences=marked[:2]))
+    assert few == "6 trials are in both runs. Values compared: 2 worse. Worse: val_loss of A, B."
+    assert "Changed: neither way is better." in tables(comparison)[0].note
+    assert "Changed" not in tables(replace(comparison, differences=marked))[0].note
     unsure = [replace(loss, mark=Mark.insignificant)] * 33
-    assert "of 41 differences 33 not significant, 8 worse. Worse:" in spoken(
-        replace(found, differences=[*marked, *unsure])
+    assert "Values compared: 33 not significantly different, 8 worse. Worse:" in spoken(
+        replace(comparison, differences=[*marked, *unsure])
     )
+
+
+def test_a_legend_names_the_marks_that_its_table_shows(runs):
+    """What other tables show, it does not explain; what is equal was not tested."""
+    comparison = compare_runs(*runs)
+    overview = tables(comparison)[0]
+    cells = " ".join(str(value) for line in overview.lines for value in line.values())
+    for sign, word in (("▲", "better"), ("▼", "worse"), ("≈", "not significant"), ("?", "undecided")):
+        assert (f"{sign} {word}" in overview.note) == (sign in cells), sign
+    hidden = replace(comparison.differences[0], metric="train_loss", mark=Mark.undecided)
+    assert "?" not in tables(replace(comparison, differences=[*comparison.differences, hidden]))[0].note
+    every = [Mark.better, Mark.same, Mark.undecided, Mark.insignificant]
+    assert legend(every) == "▲ better, ≈ not significant (5 %, Holm), = equal to the last bit, ? undecided"
+    assert legend([Mark.worse, Mark.insignificant], than="A") == "▼ worse than A, ≈ not significant (5 %, Holm)"
+    assert legend([Mark.same]) == "= equal to the last bit"
 
 
 @pytest.mark.parametrize("room", [60, 80, 140])

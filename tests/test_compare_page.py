@@ -20,7 +20,7 @@ from selenium.webdriver.support.ui import Select  # noqa: E402
 
 
 @pytest.fixture
-def driver(tmp_path):
+def driver(browser, tmp_path):
     """Return a browser with the page of two runs, one trial of which differs in one metric."""
     runs = []
     for name in "ab":
@@ -29,9 +29,9 @@ def driver(tmp_path):
     row = next(runs[1].rows())
     runs[1].write(replace(row, metrics=replace(row.metrics, values=row.metrics.values | {"val_macro_f1": 0.5})))
     (tmp_path / "page.html").write_text(render_comparison(compare_runs(*runs)))
-    with screenshot.browser(1280, 900) as opened:
-        opened.get((tmp_path / "page.html").as_uri())
-        yield opened
+    opened = browser(1280)
+    opened.get((tmp_path / "page.html").as_uri())
+    return opened
 
 
 def lines(driver, table):

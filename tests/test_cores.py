@@ -49,11 +49,11 @@ def test_without_a_membership_there_is_no_quota(tmp_path):
     assert cpu_quota(tmp_path, tmp_path / "none") is None
 
 
-@pytest.mark.parametrize(("found", "cores"), [(None, 8), (2.9, 2), (0.5, 1), (64.0, 8), (8.0, 8)])
-def test_cores_are_within_the_quota_rounded_down(monkeypatch, found, cores):
+@pytest.mark.parametrize(("quota", "cores"), [(None, 8), (2.9, 2), (0.5, 1), (64.0, 8), (8.0, 8)])
+def test_cores_are_within_the_quota_rounded_down(monkeypatch, quota, cores):
     """And 1 at least."""
     monkeypatch.setattr(host.os, "sched_getaffinity", lambda _: range(8), raising=False)
-    monkeypatch.setattr(host, "cpu_quota", lambda: found)
+    monkeypatch.setattr(host, "cpu_quota", lambda: quota)
     assert host.cores() == cores
 
 

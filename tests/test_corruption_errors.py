@@ -26,37 +26,37 @@ def results(folder, wrong=None, **options):
 
 
 def value(results, name, metric, condition=CLEAN):
-    found = results.named[name].statistic(metric, condition)
-    return found and found.mean
+    statistic = results.named[name].statistic(metric, condition)
+    return statistic and statistic.mean
 
 
 def test_they_are_the_numbers_that_one_computes_by_hand(tmp_path):
     """Of 40 images: 15 errors under noise against the baseline's 30; beyond the clean ones, 11 against 22."""
-    found = results(tmp_path)
-    assert value(found, "good", "corruption_error", NOISE) == pytest.approx(100 * 15 / 30)
-    assert value(found, "good", "corruption_error", TURNED) == pytest.approx(100 * 20 / 20)
-    assert value(found, "good", MEAN) == pytest.approx((50 + 100 + 100 * 8 / 16) / 3)
-    assert value(found, "good", "relative_corruption_error", NOISE) == pytest.approx(100 * (15 - 4) / (30 - 8))
-    assert value(found, "good", RELATIVE) == pytest.approx(100 * (11 / 22 + 16 / 12 + 4 / 8) / 3)
+    run_results = results(tmp_path)
+    assert value(run_results, "good", "corruption_error", NOISE) == pytest.approx(100 * 15 / 30)
+    assert value(run_results, "good", "corruption_error", TURNED) == pytest.approx(100 * 20 / 20)
+    assert value(run_results, "good", MEAN) == pytest.approx((50 + 100 + 100 * 8 / 16) / 3)
+    assert value(run_results, "good", "relative_corruption_error", NOISE) == pytest.approx(100 * (15 - 4) / (30 - 8))
+    assert value(run_results, "good", RELATIVE) == pytest.approx(100 * (11 / 22 + 16 / 12 + 4 / 8) / 3)
 
 
 def test_the_baseline_has_100(tmp_path):
-    found = results(tmp_path)
-    assert value(found, "base", MEAN) == value(found, "base", RELATIVE) == pytest.approx(100)
+    run_results = results(tmp_path)
+    assert value(run_results, "base", MEAN) == value(run_results, "base", RELATIVE) == pytest.approx(100)
 
 
 def test_each_seed_is_relative_to_the_baselines_network_of_that_seed(tmp_path):
     """The value is the mean over the seeds that both have."""
     wrong = {("base", 1): BASE, ("good", 1): GOOD, ("base", 2): GOOD, ("good", 2): GOOD}
-    found = results(tmp_path, wrong)
-    each = found.named["good"].values("corruption_error", NOISE)
+    run_results = results(tmp_path, wrong)
+    each = run_results.named["good"].values("corruption_error", NOISE)
     assert each == {1: pytest.approx(50), 2: pytest.approx(100)}
 
 
 def test_images_values_have_the_metric_as_mean(tmp_path):
     """Of every corruption error, every network; of the mean over the two perturbations of a family, too."""
-    found = results(tmp_path)
-    sums = read_sums(found.run, found.rows)
+    run_results = results(tmp_path)
+    sums = read_sums(run_results.run, run_results.rows)
     named = {q for q in sums if q.metric in {MEAN, RELATIVE, "corruption_error", "relative_corruption_error"}}
     assert len(named) == 9
     assert [q for q in named if len(q.conditions) > 1] == [
@@ -64,7 +64,9 @@ def test_images_values_have_the_metric_as_mean(tmp_path):
     ]
     for quantity in named:
         for place, name in enumerate(sums[quantity].experiments):
-            expected = np.mean([value(found, name, quantity.metric, condition) for condition in quantity.conditions])
+            expected = np.mean(
+                [value(run_results, name, quantity.metric, condition) for condition in quantity.conditions]
+            )
             assert sums[quantity].sums.means[place, 0] == pytest.approx(expected, rel=1e-12)
 
 
@@ -92,50 +94,50 @@ def test_their_variance_is_that_of_a_bootstrap_over_images():
 def test_a_perturbation_without_an_error_of_the_baseline_has_none(tmp_path):
     """And mCE is over the others; nothing is NaN."""
     perfect = BASE | {None: 0, "rotation": [0, 0]}
-    found = results(tmp_path, {("base", 1): perfect, ("good", 1): GOOD})
-    assert value(found, "good", "corruption_error", TURNED) is None
-    assert value(found, "good", MEAN) == pytest.approx((50 + 50) / 2)
-    assert found.corruptions.left_out == {"rotation": "base makes no error under it"}
-    assert np.isfinite(found.analysis(MEAN).means).all()
+    run_results = results(tmp_path, {("base", 1): perfect, ("good", 1): GOOD})
+    assert value(run_results, "good", "corruption_error", TURNED) is None
+    assert value(run_results, "good", MEAN) == pytest.approx((50 + 50) / 2)
+    assert run_results.corruptions.left_out == {"rotation": "base makes no error under it"}
+    assert np.isfinite(run_results.analysis(MEAN).means).all()
 
 
 def test_a_perturbation_that_costs_the_baseline_nothing_has_no_relative_error(tmp_path):
-    found = results(tmp_path, {("base", 1): BASE | {"rotation": [4, 4]}, ("good", 1): GOOD})
-    assert value(found, "good", "corruption_error", TURNED) == pytest.approx(250)
-    assert value(found, "good", "relative_corruption_error", TURNED) is None
-    assert value(found, "good", RELATIVE) == pytest.approx(50)
-    assert found.corruptions.left_out == {"rotation": "base loses nothing under it"}
+    run_results = results(tmp_path, {("base", 1): BASE | {"rotation": [4, 4]}, ("good", 1): GOOD})
+    assert value(run_results, "good", "corruption_error", TURNED) == pytest.approx(250)
+    assert value(run_results, "good", "relative_corruption_error", TURNED) is None
+    assert value(run_results, "good", RELATIVE) == pytest.approx(50)
+    assert run_results.corruptions.left_out == {"rotation": "base loses nothing under it"}
 
 
 def test_attacks_are_no_corruptions(tmp_path):
     """They are made against each network: a corruption error compares networks on the same images."""
-    found = results(tmp_path, families=FAMILIES | {"translation": ADVERSARIAL})
-    assert found.corruptions.asked == ("gaussian_noise", "rotation")
+    run_results = results(tmp_path, families=FAMILIES | {"translation": ADVERSARIAL})
+    assert run_results.corruptions.asked == ("gaussian_noise", "rotation")
 
 
 def test_without_a_baseline_there_are_none(tmp_path):
-    found = results(tmp_path, board="")
-    assert value(found, "good", MEAN) is None
-    assert not any(quantity.metric == MEAN for quantity in read_sums(found.run, found.rows))
+    run_results = results(tmp_path, board="")
+    assert value(run_results, "good", MEAN) is None
+    assert not any(quantity.metric == MEAN for quantity in read_sums(run_results.run, run_results.rows))
 
 
 def test_an_experiment_without_a_perturbation_has_no_mean_over_all(tmp_path):
     """It has a value of each of the others."""
     reasons = {"good": {"rotation": "takes images of 1 channel"}}
-    found = results(tmp_path, unavailable=reasons)
-    assert value(found, "good", MEAN) is None
-    partial = found.corruptions.partial(Ratio(above_clean=False, of_all=True), found.named["good"].rows[0])
+    run_results = results(tmp_path, unavailable=reasons)
+    assert value(run_results, "good", MEAN) is None
+    partial = run_results.corruptions.partial(Ratio(above_clean=False, of_all=True), run_results.named["good"].rows[0])
     assert partial == {"gaussian_noise": pytest.approx(50), "translation": pytest.approx(50)}
 
 
 def test_another_baseline_makes_the_sums_anew(tmp_path):
     """They are of other ratios."""
-    found = results(tmp_path)
-    before = read_sums(found.run, found.rows)[Quantity(MEAN)].sums.means
-    suite = found.suite.model_copy(update={"leaderboard": found.suite.leaderboard.model_copy(
+    run_results = results(tmp_path)
+    before = read_sums(run_results.run, run_results.rows)[Quantity(MEAN)].sums.means
+    suite = run_results.suite.model_copy(update={"leaderboard": run_results.suite.leaderboard.model_copy(
         update={"baseline": "good"})})  # fmt: skip
-    object.__setattr__(found.run, "suite", suite)
-    after = read_sums(found.run, found.rows)[Quantity(MEAN)].sums.means
+    object.__setattr__(run_results.run, "suite", suite)
+    after = read_sums(run_results.run, run_results.rows)[Quantity(MEAN)].sums.means
     assert before[0, 0] == pytest.approx(after[1, 0]) == pytest.approx(100)
 
 
@@ -174,14 +176,14 @@ def test_two_runs_are_compared_by_them(tmp_path):
         options = {"severities": {"gaussian_noise": [0.1, 0.2]}} if name == "three" else {}
         wrong = {("base", 1): BASE, ("good", 1): GOOD | more}
         runs.append(corrupted_run(tmp_path / name, wrong, **options))
-    found = {
-        (one.metric, one.condition): one.change.mean
-        for one in compare_runs(runs[0], runs[1]).differences
-        if one.experiment == "good"
+    changes = {
+        (difference.metric, difference.condition): difference.change.mean
+        for difference in compare_runs(runs[0], runs[1]).differences
+        if difference.experiment == "good"
     }
-    assert found["corruption_error", NOISE] == pytest.approx(100 * 3 / 30)
-    assert found[MEAN, CLEAN] == pytest.approx(10 / 3)
-    whys = {one.metric: one.why for one in compare_runs(runs[0], runs[2]).unjudged}
+    assert changes["corruption_error", NOISE] == pytest.approx(100 * 3 / 30)
+    assert changes[MEAN, CLEAN] == pytest.approx(10 / 3)
+    whys = {pair.metric: pair.why for pair in compare_runs(runs[0], runs[2]).unjudged}
     assert whys[MEAN] == "over other perturbations or severities in the second run"
 
 
@@ -219,8 +221,10 @@ def test_a_mistake_is_one_line(tmp_path, text):
 
 
 def test_without_a_baseline_nothing_is_expected_of_them(tmp_path):
-    what = "expect[0].relation: 'mean_corruption_error' is relative to the baseline. Name one as leaderboard.baseline"
-    assert refused(tmp_path, SUITE.replace('baseline = "A"', "") + MEAN_OF_ALL) == what
+    message = (
+        "expect[0].relation: 'mean_corruption_error' is relative to the baseline. Name one as leaderboard.baseline"
+    )
+    assert refused(tmp_path, SUITE.replace('baseline = "A"', "") + MEAN_OF_ALL) == message
 
 
 def refused(folder, text):

@@ -27,11 +27,11 @@ def warped(images, maps):
     return results, (cover > 1 - 1e-9) | (cover == 0)
 
 
-def assert_warped(found, images, maps):
+def assert_warped(actual, images, maps):
     """Compare what both define."""
     expected, comparable = warped(images, maps)
     assert comparable.mean() > 0.6
-    np.testing.assert_allclose(found[comparable], expected[comparable], atol=2e-6)
+    np.testing.assert_allclose(actual[comparable], expected[comparable], atol=2e-6)
 
 
 def about_centre(images, matrix):
@@ -97,12 +97,12 @@ def test_elastic_is_that_of_scikit_image(images):
     np.testing.assert_allclose(np.sqrt(np.square(fields).sum(axis=1).mean(axis=(1, 2))), 1.0)
     places = np.indices(images.shape[1:3]) + 0.06 * images.shape[1] * fields
     channels = images.shape[3:]
-    found = elastic(images, 0.06, draws())
+    ours = elastic(images, 0.06, draws())
     if channels:
         for channel in range(channels[0]):
-            assert_warped(found[..., channel], images[..., channel], places)
+            assert_warped(ours[..., channel], images[..., channel], places)
     else:
-        assert_warped(found, images, places)
+        assert_warped(ours, images, places)
 
 
 @IMAGES
@@ -114,13 +114,13 @@ def test_occlusion_covers_a_rectangle_of_the_area(images):
     height, width = images.shape[1:3]
     size, side = np.array([height, width]), np.sqrt(0.22)
     centres = np.indices((height, width)).reshape(2, -1).T + 0.5
-    found = occlusion(np.ones_like(images), 0.22, draws())
-    for result, place in zip(found, occlusion.draw(images, draws()), strict=True):
+    occluded = occlusion(np.ones_like(images), 0.22, draws())
+    for result, place in zip(occluded, occlusion.draw(images, draws()), strict=True):
         top = place * (1 - side) * size
         corners = [top + side * size * corner for corner in ([0, 0], [0, 1], [1, 1], [1, 0])]
         inside = points_in_poly(centres, corners).reshape(height, width)
         np.testing.assert_array_equal(result == 0, inside if images.ndim == 3 else np.repeat(inside[..., None], 3, -1))
-    assert 0.15 < (found == 0).mean() < 0.3
+    assert 0.15 < (occluded == 0).mean() < 0.3
 
 
 @IMAGES
@@ -128,11 +128,11 @@ def test_stripes_are_a_square_wave_of_scipy(images):
     """With the severity as duty cycle; inverted where it is high."""
     stripes = perturb_of("stripes")
     height, width = images.shape[1:3]
-    found = stripes(images, 0.24, draws())
+    striped = stripes(images, 0.24, draws())
     rng = draws()
     angles, places = (rng.random((len(images), 2)) * [2 * np.pi, 1]).T
     y, x = np.indices((height, width)) / height
-    for image, result, angle, place in zip(images, found, angles, places, strict=True):
+    for image, result, angle, place in zip(images, striped, angles, places, strict=True):
         phase = 2 * (y * np.sin(angle) + x * np.cos(angle)) + place - 0.5 + 0.12
         high = square(2 * np.pi * phase, duty=0.24) > 0
         expected = np.where(high if image.ndim == 2 else high[..., None], 1 - image, image)

@@ -19,8 +19,8 @@ def test_shot_noise_is_that_of_scikit_image():
     from skimage.util import random_noise
 
     expected = random_noise(grey().astype(np.float64), mode="poisson", rng=draws())
-    found = perturb_of("shot_noise")(grey(), 32**-0.5, draws())
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    perturb = perturb_of("shot_noise")(grey(), 32**-0.5, draws())
+    np.testing.assert_allclose(perturb, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("images", [grey(), photographs()], ids=["digits", "colour"])

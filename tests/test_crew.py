@@ -49,7 +49,7 @@ def test_bits_do_not_depend_on_the_threads(monkeypatch, layers):
     monkeypatch.setattr(Host, "block_bytes", 8192)  # a batch is several blocks, the last a smaller one
     spec = NetworkSpec(layers=layers, input_shape=SHAPE, classes=CLASSES, batch_size=16)
     images, labels = labelled_images(ROWS, SHAPE, CLASSES)
-    kept = []
+    results = []
     for threads in (1, 2, 3):
         with limited(threads):
             network = NumpyBackend().build(spec, initial_state(spec, 3), Adam(), Context(3, "cpu", threads=threads))
@@ -57,11 +57,11 @@ def test_bits_do_not_depend_on_the_threads(monkeypatch, layers):
             stats = network.train_epoch(0, np.arange(ROWS), 0.01)
             floats = images.astype(np.float32) / 255
             arrays = [*network.state().values(), network.predict(np.arange(ROWS)), stats.losses]
-            kept.append([np.copy(array) for array in (*arrays, network.input_gradient(floats, labels))])
+            results.append([np.copy(array) for array in (*arrays, network.input_gradient(floats, labels))])
             network.close()
-    for others in kept[1:]:
-        for one, other in zip(kept[0], others, strict=True):
-            np.testing.assert_array_equal(one, other)
+    for others in results[1:]:
+        for expected, other in zip(results[0], others, strict=True):
+            np.testing.assert_array_equal(expected, other)
 
 
 @pytest.mark.parametrize("failing", [0, 1])

@@ -140,11 +140,11 @@ def test_variances_are_shrunken_towards_each_other():
 def test_the_variance_of_experiments_is_found_without_what_seeds_do_to_all():
     """Averaged over many runs, whose seeds shift every experiment alike, it is what was put in, or somewhat more."""
     rng = np.random.default_rng(6)
-    found = []
+    collected = []
     for _ in range(400):
         means = 10 * rng.normal(size=(1, 6)) + rng.normal(size=(5, 6))
-        found.append(seed_variances(means)[0])
-    assert 1.0 <= np.mean(found) <= 1.5
+        collected.append(seed_variances(means)[0])
+    assert 1.0 <= np.mean(collected) <= 1.5
 
 
 def test_an_experiment_unlike_the_others_keeps_its_own_variance(monkeypatch):

@@ -11,9 +11,9 @@ from harness.optimizers import SGD, Adam, AdamW
 from harness.seeding import epoch_order, initial_state
 from harness_array.backends import CupyBackend, NumpyBackend
 from harness_array.cuda import Cuda
-from tests.doubles import strict_cupy
+from tests.doubles import device_bytes, strict_cupy
 from tests.networks import labelled_images, mlp
-from tests.parity import STEPS, assert_steps_agree, built, orders
+from tests.parity import STEPS, Placed, assert_steps_agree, built, orders
 
 __all__ = ["strict_cupy"]
 
@@ -21,17 +21,7 @@ pytestmark = pytest.mark.usefixtures("strict_cupy")
 PLACEMENTS = ["stream", "resident"]
 
 
-class Placed(CupyBackend):
-    """The backend with its images where a test says."""
-
-    placement = "auto"
-
-    def build(self, spec, initial, optimizer, context):
-        """Return a network of that placement."""
-        return super().build(spec, initial, optimizer, replace(context, placement=self.placement))
-
-
-@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("placement", ["stream", pytest.param("resident", marks=pytest.mark.slow)])
 class TestCupyOnTheDouble(BackendConformance):
     name = "cupy"
 
@@ -47,18 +37,13 @@ class TestCupyOnTheDouble(BackendConformance):
             ),
         )
 
-    @pytest.mark.slow
-    def test_memory_does_not_grow_over_epochs(self, bench):
-        """As the kit says it, of a hundred epochs."""
-        super().test_memory_does_not_grow_over_epochs(bench)
-
 
 def network(spec, *, backend=None, optimizer=Adam(), precision="float64", images=None, **context):  # noqa: B008 - frozen
     context = Context(0, precision=precision, **context)
-    made = (backend or CupyBackend()).build(spec, initial_state(spec, 0), optimizer, context)
+    trainee = (backend or CupyBackend()).build(spec, initial_state(spec, 0), optimizer, context)
     if images is not None:
-        made.attach(*images)
-    return made
+        trainee.attach(*images)
+    return trainee
 
 
 @pytest.mark.slow
@@ -78,9 +63,9 @@ def test_epochs_of_many_steps_are_numpys(placement, optimizer):
     assert ours.placement == placement
     for epoch in range(2):
         order = epoch_order(0, epoch, np.arange(100))
-        found, expected = (one.train_epoch(epoch, order, 0.01) for one in (ours, theirs))
-        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-10)
-        assert found.correct == expected.correct
+        stats, expected = (each.train_epoch(epoch, order, 0.01) for each in (ours, theirs))
+        np.testing.assert_allclose(stats.losses, expected.losses, rtol=1e-10)
+        assert stats.correct == expected.correct
     np.testing.assert_allclose(ours.predict(np.arange(100)), theirs.predict(np.arange(100)), rtol=1e-5, atol=1e-6)
     state = ours.state()
     for key, value in theirs.state().items():
@@ -92,11 +77,10 @@ def test_epochs_of_many_steps_are_numpys(placement, optimizer):
 @pytest.mark.parametrize("name", ["M0", pytest.param("M3b", marks=pytest.mark.slow)])
 def test_fifty_steps_agree_in_float64(name, placement):
     """Ten epochs of five steps: each loss within 1e-10, relative, of numpy's."""
-    backend = Placed()
-    backend.placement = placement
-    (ours, rate), (theirs, _) = (built(one, name, "float64") for one in (backend, NumpyBackend()))
+    backend = Placed(CupyBackend(), placement)
+    (ours, rate), (theirs, _) = (built(trainer, name, "float64") for trainer in (backend, NumpyBackend()))
     for epoch in orders(STEPS).reshape(10, -1):
-        mine, other = (one.train_epoch(0, epoch, rate) for one in (ours, theirs))
+        mine, other = (trainee.train_epoch(0, epoch, rate) for trainee in (ours, theirs))
         np.testing.assert_allclose(mine.losses, other.losses, rtol=1e-10)
         assert mine.correct == other.correct
 
@@ -104,8 +88,7 @@ def test_fifty_steps_agree_in_float64(name, placement):
 @pytest.mark.parametrize("placement", ["stream", pytest.param("resident", marks=pytest.mark.slow)])
 def test_restarted_steps_agree_in_float32(placement):
     """Loss and gradient of each step within 1e-5 of float64's."""
-    backend = Placed()
-    backend.placement = placement
+    backend = Placed(CupyBackend(), placement)
     assert_steps_agree("M0", backend)
 
 
@@ -126,17 +109,17 @@ def test_every_call_of_a_network_uses_its_own_device(strict_cupy, placement):
     spec = mlp([6, 5, 3], batch_norm=True, dropout=0.2, batch_size=8)
     images = labelled_images(40, spec.input_shape, 3)
     networks = [network(spec, images=images, placement=placement, device=f"cuda:{index}") for index in (1, 0)]
-    for one in networks * 2:
-        one.train_epoch(0, np.arange(40), 0.01)
-        one.predict(np.arange(40))
-        one.predict_images(images[0].astype(np.float32) / np.float32(255))
-        one.load(one.state())
-        one.synchronize()
+    for member in networks * 2:
+        member.train_epoch(0, np.arange(40), 0.01)
+        member.predict(np.arange(40))
+        member.predict_images(images[0].astype(np.float32) / np.float32(255))
+        member.load(member.state())
+        member.synchronize()
         assert strict_cupy.cuda.Device().id == 0
     products = CupyBackend().matrix_products([(4, 5, 6)], Context(0, device="cuda:1"))
     assert products() is None
-    for one in networks:
-        one.close()
+    for member in networks:
+        member.close()
 
 
 def test_peak_memory_is_what_the_networks_own_arrays_held_at_once():
@@ -145,8 +128,8 @@ def test_peak_memory_is_what_the_networks_own_arrays_held_at_once():
     images = labelled_images(40, (1, 6), 3)
 
     def peak(spec):
-        made = network(spec, images=images)
-        return made, made.train_epoch(0, np.arange(40), 0.01).peak_device_bytes
+        trainee = network(spec, images=images)
+        return trainee, trainee.train_epoch(0, np.arange(40), 0.01).peak_device_bytes
 
     _, alone = peak(small)
     before, more = peak(large)
@@ -162,22 +145,12 @@ def test_closing_frees_every_array_and_the_pools_blocks(strict_cupy):
     """A network that is closed, even while something still refers to it, holds nothing on the device."""
     from cupy import _account
 
-    class Held(strict_cupy.cuda.MemoryHook):
-        bytes = 0
-
-        def malloc_postprocess(self, *, mem_size, **_):
-            self.bytes += mem_size
-
-        def free_postprocess(self, *, mem_size, **_):
-            self.bytes -= mem_size
-
-    held = Held()
-    with held:
-        made = network(mlp([6, 5, 3], batch_norm=True, dropout=0.2), images=labelled_images(40, (1, 6), 3))
-        made.train_epoch(0, np.arange(40), 0.01)
-        assert held.bytes
-        made.close()
-        assert not held.bytes
+    with device_bytes(strict_cupy) as memory:
+        trainee = network(mlp([6, 5, 3], batch_norm=True, dropout=0.2), images=labelled_images(40, (1, 6), 3))
+        trainee.train_epoch(0, np.arange(40), 0.01)
+        assert memory.bytes
+        trainee.close()
+        assert not memory.bytes
     assert strict_cupy.get_default_memory_pool().freed
     assert strict_cupy.get_default_pinned_memory_pool().freed
     assert not _account.Host.pinned
@@ -191,10 +164,10 @@ def test_nothing_of_a_set_is_pinned_but_two_batches(placement, monkeypatch):
     monkeypatch.setattr("harness_array.cuda.COPY_BYTES", 100)
     spec = mlp([12, 5, 3], shape=(3, 4), batch_size=8)
     images, labels = labelled_images(1001, (3, 4), 3)
-    made = network(spec, images=(images[::-1], labels), placement=placement)
-    found = made.predict(np.arange(1001))
+    trainee = network(spec, images=(images[::-1], labels), placement=placement)
+    predictions = trainee.predict(np.arange(1001))
     theirs = network(spec, backend=NumpyBackend(), images=(images[::-1], labels))
-    np.testing.assert_allclose(found, theirs.predict(np.arange(1001)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(predictions, theirs.predict(np.arange(1001)), rtol=1e-5, atol=1e-6)
     sizes = [end - start for start, end in _account.Host.pinned.items()]
     assert sizes == ([Cuda.predict_rows * 12] * 2 if placement == "stream" else [])
     assert not _account.Host.staged
@@ -212,15 +185,15 @@ def test_kernels_are_compiled_before_the_first_epoch(strict_cupy, monkeypatch):
         return call(self, *args, **keys)
 
     monkeypatch.setattr(strict_cupy.ufunc, "__call__", noted)
-    made = network(spec)
-    before = made.state()
-    made.attach(images, np.where(np.arange(40) < 20, WITHHELD, labels))
+    trainee = network(spec)
+    before = trainee.state()
+    trainee.attach(images, np.where(np.arange(40) < 20, WITHHELD, labels))
     warm = set(used)
-    for key, value in made.state().items():
+    for key, value in trainee.state().items():
         np.testing.assert_array_equal(value, before[key], err_msg=key, strict=True)
     used.clear()
-    made.train_epoch(0, np.arange(20, 40), 0.01)
-    made.predict(np.arange(40))
+    trainee.train_epoch(0, np.arange(20, 40), 0.01)
+    trainee.predict(np.arange(40))
     assert used <= warm
 
 

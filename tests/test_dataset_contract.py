@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.test_cache_damage import Drawn
 
 
 @pytest.mark.parametrize(
-    ("parts", "says"),
+    ("parts", "message"),
     [
         ({"class_names": (0, 1)}, "class_names[0] is 0, int; the contract says a text, as str(0) is"),
         ({"class_names": ("a", float("nan"))}, "class_names[1] is nan, float; the contract says a text"),
@@ -38,11 +39,11 @@ from tests.test_cache_damage import Drawn
         ({"features": np.zeros((20, 0, 3), dtype=np.uint8)}, "images are of shape (0, 3); the contract says"),
     ],
 )
-def test_what_reading_would_refuse_is_not_written(tmp_path, parts, says):
+def test_what_reading_would_refuse_is_not_written(tmp_path, parts, message):
     """In one line; the cache stays empty, so the next command is not blocked."""
     with pytest.raises(HarnessError) as caught:
         materialise("drawn", {}, Drawn(**parts), tmp_path)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
     materialise("drawn", {}, Drawn(), tmp_path)
@@ -95,16 +96,16 @@ def test_a_source_that_always_changes_is_never_found_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("reason", "says"),
+    ("reason", "message"),
     [("two\nlines\x1b[31m", "two lines\\x1b[31m"), ("", "unavailable() says no reason"), (3, "3")],
 )
-def test_a_reason_is_one_line(tmp_path, reason, says):
+def test_a_reason_is_one_line(tmp_path, reason, message):
     """Whatever a plugin returns."""
     dataset = Drawn()
     dataset.unavailable = lambda: reason
     with pytest.raises(HarnessError) as caught:
         obtain("drawn", {}, dataset, tmp_path)
-    assert str(caught.value) == says
+    assert str(caught.value) == message
 
 
 class Odd:
@@ -130,3 +131,12 @@ def test_files_of_a_dataset_that_are_not_as_the_contract_says_are_faulty(monkeyp
     assert dataset_state("odd", plugins).here.startswith("faulty: TypeError: 'str' object cannot be interpreted as an")
     monkeypatch.setattr(Odd, "size", 7)
     assert dataset_state("odd", plugins) == DatasetState("yes", Holding(Path("somewhere"), 7, "checksums"))
+
+
+def test_a_source_that_vanishes_while_it_is_read_is_no_fault_of_the_cache(tmp_path):
+    """Another place for the cache would not help."""
+    dataset = Drawn()
+    dataset.source = Mock(side_effect=["here", FileNotFoundError(2, "No such file or directory", "features.npy")])
+    with pytest.raises(HarnessError, match=r"No such file or directory: 'features\.npy'$") as caught:
+        materialise("drawn", {}, dataset, tmp_path)
+    assert "HARNESS_CACHE_DIR" not in str(caught.value)

@@ -15,6 +15,7 @@ from harness.datasets import arrays
 from harness.datasets.cache import materialise
 from harness.datasets.files import Files
 from harness.errors import HarnessError
+from tests.irregular import KINDS, make_irregular
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 5, 4), dtype=np.uint8)
 LABELS = np.arange(12) % 3
@@ -51,7 +52,7 @@ def with_label(value, dtype):
 
 
 @pytest.mark.parametrize(
-    ("labels", "says"),
+    ("labels", "message"),
     [
         (
             with_label(1e300, "f8"),
@@ -70,11 +71,11 @@ def with_label(value, dtype):
         (LABELS.astype(complex), "labels: labels of type complex128: whole numbers or texts are needed"),
     ],
 )
-def test_a_label_that_is_no_class_is_named_with_its_row(load, labels, says):
+def test_a_label_that_is_no_class_is_named_with_its_row(load, labels, message):
     """It would become another number, silently."""
     with pytest.raises(HarnessError) as caught:
         load(labels=labels)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("dtype", ["f8", "u8", "i8"])
@@ -103,11 +104,11 @@ def test_a_moved_or_copied_file_is_the_same_content(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "images").write_bytes(npy(IMAGES))
         (tmp_path / folder / "labels").write_bytes(npy(LABELS))
-    made = {
+    entries = {
         materialise("files", {}, Files(images=folder / "images", labels=folder / "labels"), tmp_path / "cache")
         for folder in (tmp_path / "one", tmp_path / "two")
     }
-    assert len(made) == 1
+    assert len(entries) == 1
 
 
 def header(shape, dtype="|u1"):
@@ -159,14 +160,14 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize(("content", "says"), BOMBS.values(), ids=BOMBS)
-def test_no_more_is_unpacked_than_is_announced_and_fits(load, monkeypatch, content, says):
+@pytest.mark.parametrize(("content", "message"), BOMBS.values(), ids=BOMBS)
+def test_no_more_is_unpacked_than_is_announced_and_fits(load, monkeypatch, content, message):
     """With the size, the limit and its reason."""
     monkeypatch.setattr(arrays, "available_bytes", lambda: 20_000_000)
     monkeypatch.setattr(arrays, "_GZIPPED_ARCHIVE_BYTES", 10_000_000)
     with pytest.raises(HarnessError) as caught:
         load(images=content)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -192,12 +193,12 @@ def test_a_gzip_of_zeros_takes_no_memory(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", READING, str(tmp_path / "zeros")], capture_output=True, text=True, check=True
     )
-    said, kilobytes = done.stdout.splitlines()
-    assert "begins with 00 00 00 00" in said
+    message, kilobytes = done.stdout.splitlines()
+    assert "begins with 00 00 00 00" in message
     assert int(kilobytes) < 100_000
 
 
-@pytest.mark.parametrize("kind", ["pipe", "folder", "zero", "socket"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("role", ["images", "labels"])
 def test_what_is_not_a_regular_file_is_refused(typed, tmp_path, kind, role):
     """It would block, or never end."""
@@ -205,25 +206,16 @@ def test_what_is_not_a_regular_file_is_refused(typed, tmp_path, kind, role):
         (tmp_path / name).write_bytes(npy(array))
     path = tmp_path / role
     path.unlink()
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "zero":
-        path.symlink_to("/dev/zero")
-    else:
-        import socket
-
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(str(path))
-    given = [f"--set={name}={tmp_path / name}" for name in ("images", "labels")]
-    told = typed("datasets", "describe", "files", *given, code=2).err
+    make_irregular(path, kind)
+    options = [f"--set={name}={tmp_path / name}" for name in ("images", "labels")]
+    output = typed("datasets", "describe", "files", *options, code=2).err
     if (role, kind) == ("images", "folder"):  # of images, it would be
         assert (
-            told == f"error: dataset 'files': labels: the folder {path} has a subfolder for each class: remove labels\n"
+            output
+            == f"error: dataset 'files': labels: the folder {path} has a subfolder for each class: remove labels\n"
         )
         return
-    assert told == f"error: dataset 'files': {role}: {path.resolve()}: is not a regular file\n"
+    assert output == f"error: dataset 'files': {role}: {path.resolve()}: is not a regular file\n"
     with pytest.raises(HarnessError, match="cannot be read: is not a regular file"):
         Files(images=tmp_path / "images", labels=tmp_path / "labels").load()
 

@@ -96,8 +96,8 @@ def test_an_archive_of_both_serves_both_roles(tmp_path):
         assert np.array_equal(loaded.features, IMAGES)
         assert np.array_equal(loaded.labels, LABELS)
     np.savez(path, first=IMAGES, second=LABELS)
-    told = refused(Files(images=path, labels=path).load)
-    assert told == f"{path}: holds first, second: name the array 'images' or 'x'"
+    message = refused(Files(images=path, labels=path).load)
+    assert message == f"{path}: holds first, second: name the array 'images' or 'x'"
 
 
 def test_several_files_concatenate_in_their_order(tmp_path):
@@ -118,8 +118,8 @@ def test_images_of_two_sizes_do_not_concatenate(tmp_path):
     npy(first, IMAGES)
     npy(second, IMAGES[:, :4])
     npy(tmp_path / "labels", LABELS)
-    told = refused(Files(images=[first, second], labels=tmp_path / "labels").load)
-    assert told == f"{second}: images of (4, 4) pixels, but those of {first} have (5, 4)"
+    message = refused(Files(images=[first, second], labels=tmp_path / "labels").load)
+    assert message == f"{second}: images of (4, 4) pixels, but those of {first} have (5, 4)"
 
 
 def test_labels_become_consecutive_and_keep_their_names(load):
@@ -155,7 +155,7 @@ def zipped(flags=0, method=0, skip=None):
 
 
 @pytest.mark.parametrize(
-    ("keywords", "told"),
+    ("keywords", "message"),
     [
         (
             {"write_images": broken(lambda b: b[:-1], idx)},
@@ -202,9 +202,9 @@ def zipped(flags=0, method=0, skip=None):
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "images: holds no images: its shape is (0, 5, 4)"),
     ],
 )
-def test_a_faulty_file_is_named_with_what_is_wrong(load, keywords, told):
+def test_a_faulty_file_is_named_with_what_is_wrong(load, keywords, message):
     """Where, what, which value."""
-    assert told in refused(load, **keywords)
+    assert message in refused(load, **keywords)
 
 
 def test_a_missing_file_makes_the_dataset_unavailable(tmp_path):

@@ -30,16 +30,16 @@ def at(kind, number, folder, *options):
 
 def content(folder):
     """Return a run's files: rows without their clock, arrays as bytes, the rest by name."""
-    found = {}
+    collected = {}
     for path in sorted((folder / "run").rglob("*")):
         name = str(path.relative_to(folder / "run"))
         if path.suffix == ".npz":
-            found[name] = path.read_bytes()
+            collected[name] = path.read_bytes()
         elif path.name == "row.json":
-            found[name] = without_clock(json.loads(path.read_bytes())["row"])
+            collected[name] = without_clock(json.loads(path.read_bytes())["row"])
         elif path.name != "log.txt":
-            found[name] = None
-    return found
+            collected[name] = None
+    return collected
 
 
 @pytest.fixture(scope="module")

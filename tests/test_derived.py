@@ -49,9 +49,9 @@ def test_a_metric_that_a_row_of_version_0_1_lacks_follows_from_its_predictions(o
 def test_what_its_predictions_do_not_tell_is_missing(old, typed):
     """A dash in tables, an empty cell in CSV, null in JSON; "done" all the same."""
     assert [value_of(row, "test_top5_accuracy") for row in old.rows()] == [None, None]
-    shown = typed("leaderboard", old.directory, "-t", "test").out
-    assert "Top-5 acc. %" in shown
-    assert shown.count(" – │") >= 2
+    output = typed("leaderboard", old.directory, "-t", "test").out
+    assert "Top-5 acc. %" in output
+    assert output.count(" – │") >= 2
     lines = json.loads(typed("leaderboard", old.directory, "-f", "json").out)["test"]["rows"]
     assert [(line["test_top5_accuracy"], line["status"]) for line in lines] == [(None, "done")] * 2
 
@@ -99,7 +99,7 @@ def test_a_row_of_this_version_reads_no_predictions(tmp_path):
 def test_what_is_stored_stays(old):
     """A metric that a row has is not computed again."""
     stored = old.read("A", 1)
-    measures = [replace(one, values={"test_accuracy": 0.125}) for one in stored.row.evaluation.measures]
+    measures = [replace(measure, values={"test_accuracy": 0.125}) for measure in stored.row.evaluation.measures]
     old.write(replace(stored.row, evaluation=replace(stored.row.evaluation, measures=measures)))
     row = next(old.rows())
     assert value_of(row, "test_accuracy") == 0.125
@@ -108,6 +108,6 @@ def test_what_is_stored_stays(old):
 
 def test_predictions_of_few_classes_have_no_top_5():
     """All of five say nothing."""
-    found = Predictions({"labels": np.zeros(1, int), "predicted": np.zeros(1, int)}, 5)
-    values = of_predictions(["test_accuracy", "test_top5_accuracy"], found)
+    predictions = Predictions({"labels": np.zeros(1, int), "predicted": np.zeros(1, int)}, 5)
+    values = of_predictions(["test_accuracy", "test_top5_accuracy"], predictions)
     assert values == {"test_accuracy": 1.0, "test_top5_accuracy": None}

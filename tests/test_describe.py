@@ -30,7 +30,7 @@ def test_the_numbers_are_numpys(tmp_path):
     assert (train.images, val.images) == (sum(first for first, _ in floors), sum(second for _, second in floors))
     assert test.images == 1797 - train.images - val.images
     assert (train.smallest, train.largest) == (min(first for first, _ in floors), max(first for first, _ in floors))
-    assert sum(one.share for one in described.split) == pytest.approx(1.0)
+    assert sum(part.share for part in described.split) == pytest.approx(1.0)
     first = examples(data)
     assert first.shape == (10, 8, 8)
     assert np.array_equal(first[3], loaded.features[loaded.labels.tolist().index(3)])
@@ -52,7 +52,7 @@ def test_describe_tells_classes_facts_and_the_split(tiny, tmp_path, command):
         "val 27 10.0% 9 9",
         "test 54 20.0% 18 18",
     ):
-        assert line in [" ".join(found.split()) for found in output.splitlines()], line
+        assert line in [" ".join(printed_line.split()) for printed_line in output.splitlines()], line
     output = command(*arguments[:-1], "drop_per_clas=10", code=2).err
     assert output.startswith(
         "error: dataset 'emnist-bymerge': drop_per_clas: dataset 'emnist-bymerge' has no such option"

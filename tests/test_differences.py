@@ -35,8 +35,8 @@ def over(metric, first, second):
 def with_metrics(rows, **values):
     """Return trials with other metrics, each a function of the seed."""
     return [
-        replace(one, metrics=replace(one.metrics, **{name: value(one.seed) for name, value in values.items()}))
-        for one in rows
+        replace(row, metrics=replace(row.metrics, **{name: value(row.seed) for name, value in values.items()}))
+        for row in rows
     ]
 
 
@@ -45,18 +45,18 @@ def with_metrics(rows, **values):
 )  # fmt: skip
 def test_two_experiments_without_predictions_are_compared_by_the_paired_t_test(second):
     """As scipy has it, at five per cent."""
-    found = over("val_accuracy", trials("A", FIRST), trials("B", second))
+    comparison = over("val_accuracy", trials("A", FIRST), trials("B", second))
     oracle = stats.ttest_rel(second, FIRST)
-    assert found.interval == pytest.approx(tuple(oracle.confidence_interval(0.95)))
-    assert found.pair.p == pytest.approx(oracle.pvalue)
+    assert comparison.interval == pytest.approx(tuple(oracle.confidence_interval(0.95)))
+    assert comparison.pair.p == pytest.approx(oracle.pvalue)
     expected = Mark.insignificant if oracle.pvalue > 0.05 else Mark.better if oracle.statistic > 0 else Mark.worse
-    assert found.mark is expected
+    assert comparison.mark is expected
 
 
 def test_the_differences_of_a_table_are_judged_together():
     """Holm's adjustment among them; those of which nothing is known stay undecided."""
     base = trials("A", FIRST)
-    found = [
+    differences = [
         over("val_accuracy", base, trials(name, values))
         for name, values in {
             "B": [0.82, 0.83, 0.83, 0.8],
@@ -64,10 +64,10 @@ def test_the_differences_of_a_table_are_judged_together():
             "D": [0.9, 0.92, 0.91, 0.89],
         }.items()
     ]
-    assert [one.mark for one in found] == [Mark.better, Mark.insignificant, Mark.undecided]
-    together = judged(found)
-    adjusted = holm([one.pair.p for one in found[:2]] + [1.0])
-    assert [one.pair.p_holm for one in together[:2]] == pytest.approx(adjusted[:2].tolist())
+    assert [difference.mark for difference in differences] == [Mark.better, Mark.insignificant, Mark.undecided]
+    together = judged(differences)
+    adjusted = holm([difference.pair.p for difference in differences[:2]] + [1.0])
+    assert [difference.pair.p_holm for difference in together[:2]] == pytest.approx(adjusted[:2].tolist())
     assert together[2].mark is Mark.undecided
     assert judged([]) == []
 
@@ -86,12 +86,12 @@ def test_seeds_that_differ_by_the_same_decide_nothing():
     rows = trials("A", [0.5, 0.5, 0.5])
     first = with_metrics(rows, val_loss=lambda seed: 0.3 + 0.07 * seed)
     second = with_metrics(trials("B", [0.5, 0.5, 0.5]), val_loss=lambda seed: 0.21 + 0.07 * seed)
-    found = over("val_loss", first, second)
-    assert 0 < found.change.std < 1e-15
-    assert (found.interval, found.mark) == (None, Mark.undecided)
+    comparison = over("val_loss", first, second)
+    assert 0 < comparison.change.std < 1e-15
+    assert (comparison.interval, comparison.mark) == (None, Mark.undecided)
     for loss in (float("nan"), float("inf")):
-        found = over("val_loss", first, with_metrics(second, val_loss=lambda _, loss=loss: loss))
-        assert (found.interval, found.mark) == (None, Mark.undecided)
+        comparison = over("val_loss", first, with_metrics(second, val_loss=lambda _, loss=loss: loss))
+        assert (comparison.interval, comparison.mark) == (None, Mark.undecided)
     assert over("epochs", first, with_metrics(second, epochs=lambda _: 7)).mark is Mark.changed
     same = over("val_accuracy", first, second)
     assert (same.interval, same.mark) == (None, Mark.same)

@@ -67,7 +67,7 @@ HARMLESS = {"aliases_its_state", "state_keys", "speaks_in_escapes"}
 def run(folder, name, backends, *options):
     """Run sound trials, the first and the last, with one of each backend between; return the stored rows."""
     names = [SOUND[0], *backends, SOUND[1]]
-    tables = "".join(f'[experiments.{one}]\nbackend = "{"numpy" if one in SOUND else one}"\n' for one in names)
+    tables = "".join(f'[experiments.{name}]\nbackend = "{"numpy" if name in SOUND else name}"\n' for name in names)
     (folder / f"{name}.toml").write_text(SUITE.replace("FINALISTS", finalists(names)) + tables)
     roots = [folder, ROOT / "tests" / "broken_plugins", ROOT]
     environment = os.environ | {
@@ -91,10 +91,10 @@ def run(folder, name, backends, *options):
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
     )
     assert "Traceback" not in done.stderr
-    found = {
+    rows = {
         path.parent.parent.name: json.loads(path.read_text()) for path in folder.glob(f"{name}/trials/*/*/row.json")
     }
-    return done, found
+    return done, rows
 
 
 def finalists(names):

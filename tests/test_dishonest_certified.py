@@ -53,8 +53,8 @@ FOUND = {
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory):
     """Return the failures of every backend: its message by the name of the test."""
-    asked = " or ".join({test for test, _ in FOUND.values()})
-    return failures(tmp_path_factory.mktemp("dishonest"), "dishonest", {"backend": NETWORKS}, "-k", asked)
+    tests = " or ".join({test for test, _ in FOUND.values()})
+    return failures(tmp_path_factory.mktemp("dishonest"), "dishonest", {"backend": NETWORKS}, "-k", tests)
 
 
 @pytest.mark.slow

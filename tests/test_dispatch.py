@@ -32,17 +32,17 @@ def nap(argument, _registry, report):
     return argument.device, started, time.monotonic()
 
 
-def overlaps(one, other):
-    """Say whether two stretches of time have a moment in common."""
-    return one[1] < other[2] and other[1] < one[2]
+def overlaps(first, second):
+    """Return whether two stretches of time have a moment in common."""
+    return first[1] < second[2] and second[1] < first[2]
 
 
 @pytest.fixture
 def pool():
     """Return four processes."""
-    found = Processes(4)
-    yield found
-    found.stop()
+    processes = Processes(4)
+    yield processes
+    processes.stop()
 
 
 @pytest.mark.slow
@@ -54,38 +54,38 @@ def test_an_accelerator_serves_one_task_at_a_time_and_the_cpu_many(pool):
     assert results.keys() == set(range(len(works)))
     for index, (device, *_) in results.items():
         assert device in places[index]
-    accelerated = [one for one in results.values() if one[0] != "cpu"]
-    assert {one[0] for one in accelerated} == {"cuda:0", "cuda:1"}
-    for one, other in combinations(accelerated, 2):
-        assert one[0] != other[0] or not overlaps(one, other)
-    shared = [one for one in results.values() if one[0] == "cpu"]
-    assert any(overlaps(one, other) for one, other in combinations(shared, 2))
-    assert any(overlaps(one, other) for one in shared for other in accelerated)
+    accelerated = [result for result in results.values() if result[0] != "cpu"]
+    assert {result[0] for result in accelerated} == {"cuda:0", "cuda:1"}
+    for first, second in combinations(accelerated, 2):
+        assert first[0] != second[0] or not overlaps(first, second)
+    shared = [result for result in results.values() if result[0] == "cpu"]
+    assert any(overlaps(first, second) for first, second in combinations(shared, 2))
+    assert any(overlaps(first, second) for first in shared for second in accelerated)
 
 
 @pytest.mark.parametrize("make", [lambda: InProcess(registry()), lambda: Processes(1)], ids=["in process", "a process"])
 def test_tasks_start_in_their_order_and_tell_that_they_do(make):
     """Started, reported, ended, one after the other; a result is yielded before the next but one begins."""
-    pool, told = make(), []
+    pool, events = make(), []
     works = [
         Work(
             Task(nap, Nap(index, 0.0), "nap"),
             (),
-            started=lambda index=index: told.append(("started", index)),
-            report=lambda said: told.append(("said", said)),
+            started=lambda index=index: events.append(("started", index)),
+            report=lambda message: events.append(("said", message)),
         )
         for index in range(4)
     ]
     try:
         for index, result in together(pool, works):
-            told.append(("ended", index))
+            events.append(("ended", index))
             assert result[0] == "cpu"
     finally:
         pool.stop()
-    assert [index for what, index in told if what == "started"] == [0, 1, 2, 3]
-    assert [index for what, index in told if what == "ended"] == [0, 1, 2, 3]
+    assert [index for event, index in events if event == "started"] == [0, 1, 2, 3]
+    assert [index for event, index in events if event == "ended"] == [0, 1, 2, 3]
     for index in range(2):
-        assert told.index(("ended", index)) < told.index(("started", index + 2))
+        assert events.index(("ended", index)) < events.index(("started", index + 2))
 
 
 def unpicklable(_argument, _registry, _report):
@@ -111,7 +111,7 @@ def test_a_device_serves_as_many_tasks_as_the_suite_shares_it_among(pool):
         for index in range(4)
     ]
     spans = [result for _, result in together(pool, works)]
-    at_once = [sum(overlaps(one, other) for other in spans) for one in spans]
+    at_once = [sum(overlaps(span, other) for other in spans) for span in spans]
     assert max(at_once) > 1
-    assert all(sum(other[1] <= one[1] < other[2] for other in spans) <= 2 for one in spans)
+    assert all(sum(other[1] <= span[1] < other[2] for other in spans) <= 2 for span in spans)
     assert beside == {0, 1, 2, 3}

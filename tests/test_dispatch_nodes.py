@@ -8,7 +8,7 @@ import pytest
 from harness.errors import LostError
 from harness.execution.dispatch import Work, together
 from harness.execution.pools import Failure, Task
-from harness.execution.pools.pool import Node, Spread
+from harness.execution.pools.pool import DATASET, Node, Spread
 from harness.interfaces import implements
 
 
@@ -42,8 +42,8 @@ class Nodes:
 
     def devices(self, node, needs):
         """Return the devices that all needs have in common."""
-        found = [self._able.get((node.name, need), ()) for need in needs]
-        return tuple(device for device in found[0] if all(device in other for other in found))
+        able = [self._able.get((node.name, need), ()) for need in needs]
+        return tuple(device for device in able[0] if all(device in other for other in able))
 
     def submit_to(self, node, task, report=None):
         """Start a task on a node."""
@@ -96,9 +96,36 @@ class Nodes:
         """Not used here."""
 
 
-def work(number, *needs, lost=None, beside=None, share=1):
+class Small(Nodes):
+    """A cluster of which some nodes turn out to have no room for the dataset, by a name and the first task of each."""
+
+    def __init__(self, nodes, able, small):
+        super().__init__(nodes, able)
+        self._small, self._full = small, set()
+
+    def devices(self, node, needs):
+        """Return nothing on a node that has no room for the dataset."""
+        data = [need for need in needs if need.startswith(DATASET)]
+        full = any((node.name, need) in self._full for need in data)
+        return () if full else super().devices(node, [need for need in needs if need not in data])
+
+    def wait(self):
+        """End the first task, or find that it does not fit there."""
+        future, node, _ = self._running[0]
+        if node.name not in self._small:
+            return super().wait()
+        self._running.pop(0)
+        self._full.add((node.name, DATA))
+        future.set_result(Failure("no room", f"node {node.name} is left out for digits: no room"))
+        return [future]
+
+
+DATA = f"{DATASET}123"
+
+
+def work(number, *needs, lost=None, beside=None, share=1, started=None):
     """Return a task that needs something."""
-    return Work(Task(print, Where(number), "x"), ("cpu",), needs=needs, lost=lost, beside=beside, share=share)
+    return Work(Task(print, Where(number), "x"), ("cpu",), started, beside, needs=needs, lost=lost, share=share)
 
 
 def test_a_task_goes_only_where_it_can_run():
@@ -108,6 +135,24 @@ def test_a_task_goes_only_where_it_can_run():
     results = dict(together(pool, [work(0, "x"), work(1, "x"), work(2, "y"), work(3), work(4, "x", "y")]))
     assert [results[number] for number in (0, 1, 3, 4)] == ["a", "a", "here", "a"]
     assert results[2] == "b"
+
+
+@pytest.mark.parametrize("spread", [True, False], ids=["on nodes", "in the driver"])
+def test_what_a_start_costs_does_not_grow_with_the_tasks_that_wait(spread):
+    """Each is looked at a few times, however many there are and whatever they need."""
+
+    class Works(list):
+        looked = 0
+
+        def __getitem__(self, index):
+            Works.looked += 1
+            return super().__getitem__(index)
+
+    pool = Nodes([Node("a", 4)], {("a", str(number)): ("cpu",) for number in range(500)})
+    works = Works(work(number, *[str(number)] * spread) for number in range(500))
+    list(together(pool, works))
+    assert [number for number, *_ in pool.started] == list(range(500))
+    assert Works.looked < 30 * len(works)
 
 
 def test_devices_are_counted_by_node_and_nodes_of_one_machine_share_them():
@@ -157,3 +202,34 @@ def test_nodes_may_join_and_what_none_can_run_fails_in_the_end():
     assert dict(together(pool, [work(0, "x")])) == {0: Failure("failed", "no node that can run it is left")}
     with pytest.raises(LostError, match="no node is left"):
         list(together(Nodes([], {}), [work(0, "x")]))
+
+
+def test_the_tasks_of_a_node_without_room_run_elsewhere():
+    """In their order, said to be started once, and not lost; tasks with other data go on there."""
+    started, lost = [], []
+    able = {(name, need): ("cpu",) for name in "ab" for need in "xy"}
+    pool = Small([Node("a", 2), Node("b", 1)], able, {"a"})
+    works = [
+        work(number, need, DATA, started=lambda number=number: started.append(number), lost=lost.append)
+        for number, need in enumerate("xyxy")
+    ]
+    assert sorted(together(pool, works)) == [(number, "b") for number in range(4)]
+    assert [started, lost] == [[0, 1, 2, 3], []]
+    assert [number for number, name, _ in pool.started if name == "b"] == [1, 0, 2, 3]
+    pool._small = {}
+    assert set(dict(together(pool, [work(0, "x", f"{DATASET}other"), work(1, "x", f"{DATASET}other")])).values()) == {
+        "a", "b",
+    }  # fmt: skip
+
+
+def test_tasks_that_no_node_has_room_for_fail_with_every_nodes_reason():
+    """Those too that were never sent; the others run."""
+    able = {(name, need): ("cpu",) for name in "ab" for need in "xy"}
+    pool = Small([Node("a", 1), Node("b", 1)], able, {"a", "b"})
+    results = dict(together(pool, [work(0, "x", DATA), work(1, "y", DATA), work(2, "y", DATA), work(3)]))
+    left_out = [f"node {name} is left out for digits: no room" for name in "ab"]
+    assert results.pop(3) == "here"
+    assert set(results) == {0, 1, 2}
+    for result in results.values():
+        assert result.status == "failed"
+        assert result.reason == f"no node that can run it is left: {left_out[0]}; {left_out[1]}"

@@ -124,7 +124,7 @@ def test_every_command_and_option_has_its_line():
     page = "docs/reference/command-line.md"
     shared = {
         name: options(section(page, name.capitalize().replace("-", " ")))
-        for name in ("suite-options", "execution-options", "table-options", "documents")
+        for name in ("suite-options", "execution-options", "table-options", "documents", "lists")
     }
     headings = re.findall(r"^## (harness.*)", text(page), flags=re.MULTILINE)
     seen = {}
@@ -142,8 +142,8 @@ def options(text):
 
 def known(command):
     """Return the long options of a command, ``--help`` apart."""
-    found = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    return {name for name in found if name.startswith("--")} - {"--help"}
+    option_names = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return {name for name in option_names if name.startswith("--")} - {"--help"}
 
 
 def walk(command, name):

@@ -31,11 +31,11 @@ def rewritten(place, change, *, sealed=True):
 
 def test_every_metric_of_a_row_of_format_1_is_read(place):
     """To the last bit; a degradation, which it stored, follows from its accuracies."""
-    told = json.loads((place / "row.json").read_text())["row"]
+    document = json.loads((place / "row.json").read_text())["row"]
     row = read_stored(place, "A", 1).row
-    assert value_of(row, "val_macro_f1") == told["metrics"]["val_macro_f1"]
-    assert value_of(row, "val_ece") == told["metrics"]["val_ece"]
-    for measure in told["evaluation"]["measures"]:
+    assert value_of(row, "val_macro_f1") == document["metrics"]["val_macro_f1"]
+    assert value_of(row, "val_ece") == document["metrics"]["val_ece"]
+    for measure in document["evaluation"]["measures"]:
         condition = (measure["perturbation"], measure["severity"])
         for name in ("accuracy", "macro_f1", "cross_entropy", "ece"):
             assert value_of(row, f"test_{name}", condition) == measure[name]

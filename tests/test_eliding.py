@@ -23,10 +23,10 @@ UNALIKE = ["first-of-all-the-long-names-x", "first-of-all-the-names-y", "first-o
 @pytest.mark.parametrize("width", [20, 24, 30, 40, 60])
 def test_what_differs_is_kept(names, width):
     """At any width that has room for it; nothing is longer than the room."""
-    shown = elided(names, width)
-    assert len(set(shown)) == len(names)
-    assert all(len(text) <= width for text in shown)
-    assert [text for text in shown if "…" not in text] == [text for text in names if text in shown]
+    texts = elided(names, width)
+    assert len(set(texts)) == len(names)
+    assert all(len(text) <= width for text in texts)
+    assert [text for text in texts if "…" not in text] == [text for text in names if text in texts]
 
 
 def test_a_grid_keeps_its_name_and_its_values():

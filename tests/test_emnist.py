@@ -26,7 +26,7 @@ def read(**options):
 
 
 def test_images_come_out_upright_and_both_halves_are_pooled_train_first(tiny, tmp_path):
-    """An L stands; the files hold it lying on its side."""
+    """An L is upright; in the files it lies on its side."""
     loaded = read(directory=tiny.write(tmp_path / "data")).open()
     assert np.array_equal(loaded.features[0], upright(0, 0))
     assert not np.array_equal(loaded.features[0], loaded.features[0].T)
@@ -38,8 +38,8 @@ def test_images_come_out_upright_and_both_halves_are_pooled_train_first(tiny, tm
 
 
 @pytest.mark.parametrize("layout", ["gzipped", "plain", "gzip folder", "archive", "the archive itself", "cache"])
-def test_every_source_gives_the_same_and_says_what_it_was_held_against(tiny, tmp_path, layout):
-    """Of a plain file no official checksum is known: its counts are held against the official ones."""
+def test_every_source_gives_the_same_and_says_what_it_was_compared_with(tiny, tmp_path, layout):
+    """Of a plain file no official checksum is known: its counts are compared with the official ones."""
     folder = tmp_path / "data"
     if layout in {"gzipped", "plain", "gzip folder"}:
         tiny.write(folder / "gzip" if layout == "gzip folder" else folder, zipped=layout != "plain")
@@ -69,8 +69,8 @@ def test_a_named_folder_comes_before_the_environments(tiny, tmp_path, monkeypatc
     monkeypatch.setenv("HARNESS_DATA_DIR", str(tmp_path / "empty"))
     assert ByMerge().unavailable() == f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: no such folder"
     (tmp_path / "empty").mkdir()
-    told = f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: holds neither {TRAIN_IMAGES}[.gz] nor gzip.zip"
-    assert ByMerge().unavailable() == told
+    message = f"HARNESS_DATA_DIR: {tmp_path / 'empty'}: holds neither {TRAIN_IMAGES}[.gz] nor gzip.zip"
+    assert ByMerge().unavailable() == message
     assert read(directory=tiny.write(tmp_path / "data")).info.rows == 300
     monkeypatch.setenv("HARNESS_DATA_DIR", str(tmp_path / "data"))
     assert ByMerge().unavailable() is None
@@ -88,9 +88,9 @@ def test_a_part_is_refused_unless_it_may_be_one(tiny, tmp_path):
     """With the file, both counts, and what would do."""
     folder = tiny.write(tmp_path / "data")
     cut_to(folder, tiny, 30)
-    told = refused(ByMerge(directory=folder).stream)
-    what = "holds 30 images, the official file 210: not EMNIST ByMerge"
-    assert told == f"{folder / TRAIN_IMAGES}.gz: {what}. {PARTIAL}"
+    message = refused(ByMerge(directory=folder).stream)
+    problem = "holds 30 images, the official file 210: not EMNIST ByMerge"
+    assert message == f"{folder / TRAIN_IMAGES}.gz: {problem}. {PARTIAL}"
     entry = read(directory=folder, partial=True)
     assert entry.info.title == "EMNIST ByMerge, 120 of 300 images"
     assert entry.info.checked == "checksums of 2 of 4 files"
@@ -106,14 +106,14 @@ def test_official_counts_with_other_checksums_are_refused_too(tiny, tmp_path):
     folder = tiny.write(tmp_path / "data")
     file = folder / f"{TRAIN_IMAGES}.gz"
     file.write_bytes(gzip.compress(tiny.plain[TRAIN_IMAGES], compresslevel=1, mtime=0))
-    told = refused(ByMerge(directory=folder).stream)
+    message = refused(ByMerge(directory=folder).stream)
     official = tiny.variant.official("train", "images")
-    known = f"officially {official.size:,} bytes with sha256 {official.sha256}. Get it again. {PARTIAL}"
-    assert told == f"{file}: damaged or altered: {file.stat().st_size:,} bytes; {known}"
+    remedy = f"officially {official.size:,} bytes with sha256 {official.sha256}. Get it again. {PARTIAL}"
+    assert message == f"{file}: damaged or altered: {file.stat().st_size:,} bytes; {remedy}"
     file.write_bytes(flipped(tiny.gzipped[TRAIN_IMAGES]))
-    found = sha256(file.read_bytes()).hexdigest()
-    told = refused(ByMerge(directory=folder).stream)
-    assert told == f"{file}: damaged or altered: {official.size:,} bytes with sha256 {found}; {known}"
+    checksum = sha256(file.read_bytes()).hexdigest()
+    message = refused(ByMerge(directory=folder).stream)
+    assert message == f"{file}: damaged or altered: {official.size:,} bytes with sha256 {checksum}; {remedy}"
     file.write_bytes(gzip.compress(tiny.plain[TRAIN_IMAGES], compresslevel=1, mtime=0))
     entry = read(directory=folder, partial=True)
     assert entry.info.title == "EMNIST ByMerge, 300 images, not the official files"
@@ -133,8 +133,8 @@ def test_some_of_each_class_are_dropped_the_same_always(tiny, tmp_path):
     everything = {tuple(image[0, :2]) for image in tiny.images}
     assert {tuple(image[0, :2]) for image in opened.features} < everything
     assert (opened.features[:, 0, 1] == opened.labels).all()
-    told = refused(ByMerge(directory=folder, drop_per_class=100).stream)
-    assert told == "drop_per_class: 100 leaves none of the 100 images of class 'L'"
+    message = refused(ByMerge(directory=folder, drop_per_class=100).stream)
+    assert message == "drop_per_class: 100 leaves none of the 100 images of class 'L'"
     with pytest.raises(ValueError, match="drop_per_class: -1: at least 0 is needed"):
         ByMerge(drop_per_class=-1)
     assert variants.BYMERGE.count - 100 * len(variants.BYMERGE.class_names) == 809_555
@@ -156,8 +156,8 @@ def test_a_part_is_named_in_plans_records_and_tables(tiny, tmp_path, command):
     assert part in command("leaderboard", "runs/suite", "-f", "markdown").out
     (tmp_path / "other.toml").write_text(SUITE.replace('"emnist-bymerge"', '"digits"'))
     assert part in command("plan", "other.toml", "--dataset", "emnist-bymerge", *options).out
-    told = command("plan", "other.toml", "--data-dir", "data", code=2).err
-    assert "--data-dir data: dataset.directory: dataset 'digits' has no such option. There is none." in told
+    output = command("plan", "other.toml", "--data-dir", "data", code=2).err
+    assert "--data-dir data: dataset.directory: dataset 'digits' has no such option. There is none." in output
 
 
 def test_all_six_sets_are_registered_with_their_official_counts():
@@ -182,7 +182,7 @@ def test_all_six_sets_are_registered_with_their_official_counts():
     }
 
 
-def test_the_list_says_what_is_here_where_and_what_it_was_held_against(tiny, tmp_path, command, monkeypatch):
+def test_the_list_says_what_is_here_where_and_what_it_was_compared_with(tiny, tmp_path, command, monkeypatch):
     """Looked through when it is listed: a faulty file shows."""
     assert "no: 'harness datasets fetch emnist-bymerge' downloads it" in command("datasets").out
     folder = tiny.write(tmp_path / "data")
@@ -208,11 +208,11 @@ def test_a_class_without_an_image_is_reported(tiny, tmp_path, command):
     (folder / "emnist-bymerge-test-images-idx3-ubyte.gz").unlink()
     (folder / "emnist-bymerge-test-labels-idx1-ubyte.gz").unlink()
     (folder / f"{TRAIN_LABELS}.gz").write_bytes(gzip.compress(idx(np.arange(30) % 2)))
-    told = "dataset 'emnist-bymerge': class 'b' has no row\n"
+    message = "dataset 'emnist-bymerge': class 'b' has no row\n"
     options = ["--data-dir", "data", "--set", "dataset.partial=true"]
-    assert command("plan", "suite.toml", *options, code=2).err == f"error: suite.toml: {told}"
+    assert command("plan", "suite.toml", *options, code=2).err == f"error: suite.toml: {message}"
     described = ["datasets", "describe", "emnist-bymerge", "--data-dir", "data", "--partial"]
-    assert command(*described, code=2).err == f"error: {told}"
+    assert command(*described, code=2).err == f"error: {message}"
 
 
 def test_a_variants_files_have_the_official_names():

@@ -1,6 +1,7 @@
 """The download: from a server of the test's own, with every answer that is not the archive."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import harness
 from harness.datasets.cache import materialise
 from harness.datasets.downloads import LOG, Transfer
 from harness.datasets.emnist import download
 from harness.datasets.emnist.dataset import ByMerge
 from harness.errors import HarnessError
 from harness.machine.cache import cache_root
+from harness.text import megabytes
 from tests.emnist_server import Server, by_hand
 from tests.test_interruption import mounted
 
@@ -27,8 +30,8 @@ PAGE = b"<!DOCTYPE html><html><body>The site is being moved</body></html>"
 def test_fetch_downloads_checks_and_keeps(tiny, server, command):
     """The second time nothing is downloaded; the images are read out of the archive."""
     done = command("datasets", "fetch", "emnist-bymerge")
-    size = download.ARCHIVE.size / 1e6
-    assert done.out == f"emnist-bymerge: {download.archive_path()}, {size:,.1f} MB, checksums verified\n"
+    size = megabytes(download.ARCHIVE.size)
+    assert done.out == f"emnist-bymerge: {download.archive_path()}, {size}, checksums verified\n"
     command("datasets", "fetch", "emnist-bymerge")
     assert server.requests == 1
     assert "checksums" in command("datasets").out
@@ -40,13 +43,61 @@ def test_fetch_downloads_checks_and_keeps(tiny, server, command):
     ]
 
 
+DOWNLOAD = ("datasets", "describe", "emnist-bymerge", "--download")
+
+
 def test_the_first_use_downloads(server, command):
     """And a set that is in the cache needs the archive no more."""
-    assert "EMNIST ByMerge, 300 images" in command("plan", "suite.toml").out
+    assert "EMNIST ByMerge, 300 images" in command(*DOWNLOAD).out
     assert server.requests == 1
     download.archive_path().unlink()
     assert "EMNIST ByMerge, 300 images" in command("plan", "suite.toml").out
     assert server.requests == 1
+
+
+PLANS = (["plan", "suite.toml"], ["plan", "suite.toml", "--probe", "--smoke"], ["why", "suite.toml", "A"])
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_plan_downloads_nothing(server, command):
+    """One line says what a download takes, and which command makes it; so does Python."""
+    archive = f"the archive of all variants, {megabytes(download.ARCHIVE.size)}, from {server.url}"
+    fetch = "'harness datasets fetch emnist-bymerge'"
+    problem = f"suite.toml: dataset 'emnist-bymerge': is not here. {fetch} downloads {archive}"
+    for words in PLANS:
+        printed = command(*words, code=2)
+        assert (printed.out, printed.err) == ("", f"error: {problem}\n")
+    with pytest.raises(HarnessError, match=re.escape(problem)):
+        harness.plan("suite.toml")
+    assert server.requests == 0
+    command("datasets", "fetch", "emnist-bymerge")
+    assert "EMNIST ByMerge, 300 images" in command("plan", "suite.toml").out
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_plan_of_several_datasets_says_which_is_not_here(server, command):
+    """The others are planned, with exit code 1."""
+    suite = Path("suite.toml").read_text()
+    several = re.sub(r"\[dataset\]\nname = .*", "", suite)
+    Path("several.toml").write_text(
+        f'{several}\n[[datasets]]\nname = "digits"\n[[datasets]]\nname = "emnist-bymerge"\n'
+    )
+    printed = command("plan", "several.toml", code=1)
+    assert "dataset digits, " in printed.out
+    assert "emnist-bymerge: cannot be planned: several.toml: dataset 'emnist-bymerge': is not here. " in printed.err
+    assert server.requests == 0
+
+
+@pytest.mark.usefixtures("official")
+def test_a_plan_downloads_no_better_archive_than_the_one_in_the_cache(server, official, command):
+    """One that is cut off is reported, with what would do."""
+    path = download.archive_path()
+    path.parent.mkdir(parents=True)
+    path.write_bytes(official[:-1])
+    size = f"{len(official) - 1:,} bytes, and the official archive has {len(official):,}"
+    output = command("plan", "suite.toml", code=2).err
+    assert f"{path}: {size}. 'harness datasets fetch' downloads it again\n" in output
+    assert server.requests == 0
 
 
 ANSWERS = {
@@ -73,11 +124,11 @@ ANSWERS = {
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_what_is_not_the_archive_is_refused_and_the_next_attempt_works(server, official, command, answer):
     """Exit code 2 and one line with the address, what came, and how to do it by hand; no part of it stays."""
-    make, told = ANSWERS[answer]
+    make, message = ANSWERS[answer]
     server.answer = make(official)
     errors = command("datasets", "fetch", "emnist-bymerge", code=2).err
     (line,) = [line for line in errors.splitlines(keepends=True) if line.startswith("error: ")]
-    assert line.startswith(f"error: dataset 'emnist-bymerge': {server.url}: {told}")
+    assert line.startswith(f"error: dataset 'emnist-bymerge': {server.url}: {message}")
     assert line.endswith(by_hand())
     assert [path.name for path in download.archive_path().parent.iterdir() if path.suffix != ".lock"] == []
     server.answer = (200, len(official), official)
@@ -99,9 +150,9 @@ def test_mirrors_are_tried_in_order(server, official, command, monkeypatch):
 @pytest.mark.usefixtures("tiny")
 def test_offline_a_line_says_what_to_fetch_where_and_where_to_put_it(command):
     """Its address, size, checksum and place; the archive that is put there serves."""
-    told = command("plan", "suite.toml", code=2).err.splitlines(keepends=True)[-1]
-    place = "error: suite.toml: dataset 'emnist-bymerge': http://127.0.0.1:9/gzip.zip: cannot be reached"
-    assert told == f"{place} (ConnectionError). {by_hand()}"
+    output = command(*DOWNLOAD, code=2).err.splitlines(keepends=True)[-1]
+    place = "error: dataset 'emnist-bymerge': http://127.0.0.1:9/gzip.zip: cannot be reached"
+    assert output == f"{place} (ConnectionError). {by_hand()}"
     official = Path("official/gzip.zip").read_bytes()
     download.archive_path().write_bytes(official)
     command("plan", "suite.toml")
@@ -115,23 +166,23 @@ def test_a_damaged_archive_in_the_cache_is_downloaded_again(server, official, co
     (path.parent / "tmpkilled").write_bytes(official[:100])
     (path.parent / "gzip").mkdir()
     (path.parent / "notes.txt").write_text("mine")
-    command("plan", "suite.toml")
+    command(*DOWNLOAD)
     assert server.requests == 1
     assert path.read_bytes() == official
     assert {other.name for other in path.parent.iterdir()} - {"gzip.lock"} == {"gzip.zip", "gzip", "notes.txt"}
 
 
 def test_a_damaged_archive_in_the_cache_is_reported_when_no_mirror_has_a_better_one(server, official, command):
-    """Whoever put it there by hand would look for the fault in the network; it stays."""
+    """A user who put it there would look for the fault in the network; it is kept."""
     path = download.archive_path()
     path.parent.mkdir(parents=True)
     path.write_bytes(official[:-1])
     server.answer = (404, 0, b"")
-    told = command("datasets", "fetch", "emnist-bymerge", code=2).err.splitlines(keepends=True)[-1]
-    found = md5(official[:-1], usedforsecurity=False).hexdigest()
-    what = f"not the official archive: {len(official) - 1:,} bytes, md5 {found}"
-    assert told.startswith(f"error: dataset 'emnist-bymerge': {path}: {what}; {server.url}: 404 Client Error: ")
-    assert told.endswith(by_hand())
+    output = command("datasets", "fetch", "emnist-bymerge", code=2).err.splitlines(keepends=True)[-1]
+    checksum = md5(official[:-1], usedforsecurity=False).hexdigest()
+    problem = f"not the official archive: {len(official) - 1:,} bytes, md5 {checksum}"
+    assert output.startswith(f"error: dataset 'emnist-bymerge': {path}: {problem}; {server.url}: 404 Client Error: ")
+    assert output.endswith(by_hand())
     assert path.read_bytes() == official[:-1]
 
 
@@ -139,11 +190,11 @@ def test_how_far_it_is_is_reported_and_nothing_printed(server, official, caplog,
     """From a start to an end, whatever the answer; the bytes in between."""
     caplog.set_level("DEBUG", LOG.name)
     download.fetch()
-    told = [record.transfer for record in caplog.records if hasattr(record, "transfer")]
-    assert told[0] == Transfer(server.url, 0, None, over=False)
-    assert [one.over for one in told] == [False] * (len(told) - 1) + [True]
-    assert {one.total for one in told[1:-1]} == {len(official)}
-    assert max(one.done for one in told) >= len(official)  # pooch counts whole chunks
+    transfers = [record.transfer for record in caplog.records if hasattr(record, "transfer")]
+    assert transfers[0] == Transfer(server.url, 0, None, over=False)
+    assert [transfer.over for transfer in transfers] == [False] * (len(transfers) - 1) + [True]
+    assert {transfer.total for transfer in transfers[1:-1]} == {len(official)}
+    assert max(transfer.done for transfer in transfers) >= len(official)  # pooch counts whole chunks
     assert capsys.readouterr() == ("", "")
     caplog.clear()
     download.archive_path().unlink()
@@ -164,7 +215,7 @@ def test_two_downloads_at_once_make_one(server, official, caplog):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         server.may_go_on.set()
-        assert [one.result(60).read_bytes() for one in both] == [official] * 2
+        assert [future.result(60).read_bytes() for future in both] == [official] * 2
     assert server.requests == 1
 
 
@@ -176,16 +227,16 @@ def test_an_archive_with_a_way_out_is_refused_though_its_checksum_is_right(
     server.answer = (200, len(evil), evil)
     archive = replace(download.ARCHIVE, size=len(evil), md5=md5(evil, usedforsecurity=False).hexdigest())
     monkeypatch.setattr(download, "ARCHIVE", archive)
-    told = command("datasets", "fetch", "emnist-bymerge", code=2).err
-    assert "holds '../../../evil', which would leave its folder: not the official archive. Remove it" in told
+    output = command("datasets", "fetch", "emnist-bymerge", code=2).err
+    assert "holds '../../../evil', which would leave its folder: not the official archive. Remove it" in output
     assert not list(tmp_path.rglob("evil"))
 
 
 @pytest.mark.usefixtures("tiny")
 def test_what_needs_no_download_says_so(command):
     """And an unknown name is answered with the known ones."""
-    told = command("datasets", "fetch", "digits", code=2).err
-    assert told == "error: dataset 'digits': has nothing to download\n"
+    output = command("datasets", "fetch", "digits", code=2).err
+    assert output == "error: dataset 'digits': has nothing to download\n"
     assert "Did you mean 'emnist-letters'?" in command("datasets", "fetch", "emnist-leters", code=2).err
 
 
@@ -195,6 +246,7 @@ from pathlib import Path
 import numpy as np
 from harness.datasets.cache import materialise
 from harness.machine.cache import cache_root
+from harness.text import megabytes
 from harness.datasets.files import Files
 from harness.errors import HarnessError
 
@@ -221,8 +273,10 @@ def test_a_full_disk_while_caching_is_one_line_and_the_next_attempt_works(tmp_pa
         mount -o remount,size=20m disk
         {run}; echo "code $?" """,
     )
-    told = "the disk is full: files takes 3.2 MB there. Free some space, or name another place with HARNESS_CACHE_DIR"
-    assert done.stderr == f"error: {tmp_path / 'disk'}: {told}\n"
+    message = (
+        "the disk is full: files takes 3.2 MB there. Free some space, or name another place with HARNESS_CACHE_DIR"
+    )
+    assert done.stderr == f"error: {tmp_path / 'disk'}: {message}\n"
     assert done.stdout == "code 2\nlisted\nfiles, 4,000 images, values 255 … 255 on the scale 0 … 255\ncode 0\n"
 
 
@@ -252,8 +306,8 @@ def test_a_full_disk_while_downloading_is_one_line(tmp_path):
     )
     serving.close()
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    told = "the disk is full: the archive takes 3 MB. Name another cache with HARNESS_CACHE_DIR"
-    assert line == f"error: {tmp_path / 'disk/downloads/emnist'}: {told}"
+    message = "the disk is full: the archive takes 3 MB. Name another cache with HARNESS_CACHE_DIR"
+    assert line == f"error: {tmp_path / 'disk/downloads/emnist'}: {message}"
     assert "Traceback" not in done.stderr
     assert done.stdout == "code 2\ngzip.lock\nlisted\n"
 

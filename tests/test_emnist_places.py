@@ -36,17 +36,17 @@ def test_another_sets_folder_in_the_environment_does_not_hide_the_archive(tiny, 
 
 def test_without_the_archive_it_says_what_it_found_and_what_would_do(letters, command):
     """Nothing is downloaded unasked."""
-    told = command("plan", "suite.toml", code=2).err
+    output = command("plan", "suite.toml", code=2).err
     assert (
         f"HARNESS_DATA_DIR: {letters}: holds neither emnist-bymerge-train-images-idx3-ubyte[.gz] nor gzip.zip; it has "
-        in told
+        in output
     )
     assert (
         "it has files of EMNIST Letters. Name the folder of EMNIST ByMerge with --data-dir, or 'harness datasets fetch"
-        in told
+        in output
     )
-    told = command("plan", "suite.toml", "--data-dir", letters, code=2).err
-    assert "it has files of EMNIST Letters. Name the folder of EMNIST ByMerge with --data-dir\n" in told
+    output = command("plan", "suite.toml", "--data-dir", letters, code=2).err
+    assert "it has files of EMNIST Letters. Name the folder of EMNIST ByMerge with --data-dir\n" in output
 
 
 def test_a_folder_that_is_not_there_hides_the_archive(tiny, tmp_path, monkeypatch):

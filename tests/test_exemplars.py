@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.datasets import load_digits
 
-from harness.execution.plan import open_dataset
+from harness.execution.opening import open_dataset
 from harness.execution.pools import InProcess
 from harness.metrics import confusion_matrix
 from harness.plugins.loading import registry
@@ -27,13 +27,13 @@ def test_a_run_records_its_classes_and_each_finalists_mistakes(tmp_path):
     assert record["counts"].sum(axis=1).tolist() == [len(split.train), len(split.val), len(split.test)]
     training = {images.features[row].tobytes(): images.labels[row] for row in split.train}
     assert [training[glyph.tobytes()] for glyph in record["glyphs"]] == list(range(10))
-    predictions, kept = (run.arrays("A", 1, name) for name in ("evaluation.npz", "examples.npz"))
+    predictions, examples = (run.arrays("A", 1, name) for name in ("evaluation.npz", "examples.npz"))
     errors = confusion_matrix(predictions["labels"], predictions["predicted"][0], 10)
     np.fill_diagonal(errors, 0)
-    assert 0 < len(kept["pairs"]) <= PAIRS
-    assert errors[tuple(kept["pairs"][0])] == errors.max()
+    assert 0 < len(examples["pairs"]) <= PAIRS
+    assert errors[tuple(examples["pairs"][0])] == errors.max()
     place = {row: index for index, row in enumerate(predictions["rows"])}
-    for (truth, predicted), rows, shown in zip(kept["pairs"], kept["rows"], kept["images"], strict=True):
+    for (truth, predicted), rows, shown in zip(examples["pairs"], examples["rows"], examples["images"], strict=True):
         assert (rows >= 0).sum() == min(EXAMPLES, errors[truth, predicted])
         for row, image in zip(rows[rows >= 0], shown, strict=False):
             assert predictions["labels"][place[row]] == truth
@@ -70,10 +70,10 @@ def test_the_surest_mistakes_are_kept_and_no_mistake_keeps_none():
         "rows": np.array([5, 3, 1, 0]), "labels": labels, "predicted": predicted,
         "confidence": np.array([[0.6, 0.9, 0.8, 0.7]]),
     }  # fmt: skip
-    kept = confused(predictions, images, 2)
-    assert kept["pairs"].tolist() == [[0, 1]]
-    assert kept["rows"].tolist() == [[3, 5, -1, -1]]
-    assert (kept["images"][0, 0] == images[3]).all()
+    examples = confused(predictions, images, 2)
+    assert examples["pairs"].tolist() == [[0, 1]]
+    assert examples["rows"].tolist() == [[3, 5, -1, -1]]
+    assert (examples["images"][0, 0] == images[3]).all()
     none = confused(predictions | {"predicted": labels[None]}, images, 2)
     assert none["pairs"].shape == (0, 2)
     assert none["images"].shape == (0, EXAMPLES, 2, 2)

@@ -6,13 +6,16 @@ import pytest
 from harness.execution.ensembles import ensemble_reasons
 from harness.results.leaderboard import tables
 from harness.results.results import Results
+from harness.store import state_of
+from harness.store.lost import lines_on
 from harness.store.samples import read_samples
 from harness_adversarial.fgsm import FGSM
+from harness_array.network import ArrayNetwork
 from harness_noise.gaussian import GaussianNoise
 from tests.plugins_on_disk import distribution
 from tests.test_attacked_runs import measured
 from tests.test_lookup import why
-from tests.tiny import run_suite
+from tests.tiny import TINY, run_suite
 
 SUITE = """
 [suite]
@@ -62,13 +65,13 @@ def ends(_self, images, severity, _rng, **_keywords):
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """Return the folder, the rows and the run of a suite of which two perturbations of four fail."""
+    """Return the folder, the rows, the run and the outcome of a suite of which two perturbations of four fail."""
     folder = tmp_path_factory.mktemp("fragile")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(GaussianNoise, "sweep", breaks)
         patched.setattr(FGSM, "__call__", ends)
         outcome, run = run_suite(folder, SUITE)
-    return folder, {row.experiment: row for row in outcome.rows}, run
+    return folder, {row.experiment: row for row in outcome.rows}, run, outcome
 
 
 def arrays(run, name):
@@ -77,7 +80,7 @@ def arrays(run, name):
 
 def test_its_cells_are_unavailable_with_the_reason(broken):
     """In one line; the trials are done, whichever severity it was, and so is their ensemble."""
-    _, rows, _ = broken
+    _, rows, *_ = broken
     assert {row.status for row in rows.values()} == {"done"}
     for name in ("A", "B"):
         assert rows[name].evaluation.unavailable == {"gaussian_noise": BROKEN, "fgsm": ENDED}
@@ -87,33 +90,46 @@ def test_its_cells_are_unavailable_with_the_reason(broken):
         assert measured(row).keys() == {(None, 0.0), ("stripes", 0.2), ("pgd", 0.05)}
 
 
+def test_the_run_is_incomplete_and_says_how_many_cells_are_lost(broken):
+    """A cell for each severity, of trials and ensembles; those of a command are those that it asked for."""
+    _, _, run, outcome = broken
+    assert outcome.lost_cells == 3 * 4
+    assert not outcome.all_well
+    assert list(lines_on(outcome.lost))[:2] == [
+        f"A seed 1: 2 cells lost under gaussian_noise: {BROKEN}",
+        f"A seed 1: 2 cells lost under fgsm: {ENDED}",
+    ]
+    assert state_of(run.directory) == ("fragile", "incomplete: 2 of 2 done, 1 of 1 ensemble tested, 12 cells lost")
+
+
 def test_ranks_and_tables_say_what_they_leave_out(broken):
     """The experiments are ranked by what was measured."""
-    _, _, run = broken
-    found = {table.key: table for table in tables(Results.of(run))}
-    assert f"Unavailable: gaussian_noise of A, B ({BROKEN})" in found["overview"].note
-    assert f"fgsm ({ENDED})" in found["overview"].note
+    _, _, run, _ = broken
+    by_key = {table.key: table for table in tables(Results.of(run))}
+    assert f"Unavailable: gaussian_noise of A, B ({BROKEN})" in by_key["overview"].note
+    assert f"fgsm ({ENDED})" in by_key["overview"].note
     relative = f"Corruption errors: percent of A's; without gaussian_noise (A was not measured under it: {BROKEN})"
-    assert relative in found["mean-corruption-error"].note
-    assert [line["rank"].rank for line in found["mean-corruption-error"].lines if line["rank"]] == [1, 2, 3]
-    assert [line["fgsm_0.1"].reason for line in found["robust-accuracy"].lines] == [ENDED] * 3
+    assert relative in by_key["mean-corruption-error"].note
+    assert [line["rank"].rank for line in by_key["mean-corruption-error"].lines if line["rank"]] == [1, 2, 3]
+    assert [line["fgsm_0.1"].reason for line in by_key["robust-accuracy"].lines] == [ENDED] * 3
 
 
 def test_what_was_measured_beside_it_is_the_same_to_the_last_bit_and_the_rest_is_measured_again(broken):
     """By the same command: without training, the ensemble and the sheet of images, too. Then all serves."""
-    folder, rows, run = broken
+    folder, rows, run, _ = broken
     before = {name: arrays(run, name) for name in rows}
     lost = set(read_samples(run))
-    said = why(folder, run, "A", SUITE)
-    assert said == f"its stored row serves; it will be measured again, because it failed: {BROKEN}"
+    explanation = why(folder, run, "A", SUITE)
+    assert explanation == f"its stored row serves; it will be measured again, because it failed: {BROKEN}"
     outcome, _ = run_suite(folder, SUITE)
+    assert outcome.all_well
     again = {row.experiment: row for row in outcome.rows}
     for name, row in again.items():
         assert row.evaluation.unavailable == {}
         assert row.history == rows[name].history
         conditions = [tuple(measure.condition) for measure in row.evaluation.measures]
         after = arrays(run, name)
-        places = [conditions.index(tuple(one.condition)) for one in rows[name].evaluation.measures]
+        places = [conditions.index(tuple(measure.condition)) for measure in rows[name].evaluation.measures]
         for key in ("predicted", "log_probability", "confidence", "likeliest"):
             np.testing.assert_array_equal(after["evaluation"][key][places], before[name]["evaluation"][key])
         seen = [places[place] for place in before[name]["examples"]["attacked_conditions"]]
@@ -139,16 +155,33 @@ def picky(images, severity, rng):
 """
 
 
-def test_a_third_partys_that_refuses_images_leaves_the_command_its_exit_code(tmp_path, monkeypatch, typed):
-    """Tables and the JSON of rows have the reason; a rehearsal reports it before a run."""
+def test_a_third_partys_that_refuses_images_makes_the_command_incomplete(tmp_path, monkeypatch, typed):
+    """With exit code 1. Tables and the JSON of rows have the reason; a rehearsal reports it before a run."""
     distribution(tmp_path / "site", "harness-picky", "0.1", {"picky_plugin": PLUGIN}, {"picky": "picky_plugin"})
     monkeypatch.syspath_prepend(tmp_path / "site")
     text = SUITE.replace('"stripes"', '"picky"')
     (tmp_path / "picky.toml").write_text(text)
     reason = "perturbation 'picky' at severity 0.2: ValueError: an image is too dark"
-    ran = typed("run", "picky.toml", "--jobs", "0", "--quiet", "--only", "A")
+    ran = typed("run", "picky.toml", "--jobs", "0", "--quiet", "--only", "A", code=1)
+    assert f"A seed 1: 1 cell lost under picky: {reason}" in ran.err
+    assert ran.err.splitlines()[-1] == "incomplete: 1 cell lost. The same command tries again"
     assert f"picky ({reason})" in " ".join(ran.out.split())
     row = (tmp_path / "runs" / "picky" / "trials" / "A" / "seed-1" / "row.json").read_text()
     assert reason in row
     probed = typed("plan", "picky.toml", "--jobs", "0", "--smoke", "--only", "B", code=1)
     assert reason in " ".join(probed.out.split() + probed.err.split())
+
+
+def test_a_networks_gradient_that_breaks_the_contract_loses_the_cells_of_the_attack(tmp_path, monkeypatch):
+    """The trial is done, and the run is not well; a trial that is not tested is not asked about its tests."""
+    monkeypatch.setattr(ArrayNetwork, "input_gradient", lambda _self, images, _labels: images[:, 0])
+    text = TINY.replace('perturbation = "gaussian_noise"', 'perturbation = "fgsm"')
+    outcome, run = run_suite(tmp_path, text, only=["A"])
+    assert [(row.experiment, row.status) for row in outcome.rows] == [("A", "done")]
+    (line,) = lines_on(outcome.lost)
+    assert line.startswith("A seed 1: 2 cells lost under fgsm: perturbation 'fgsm' at severity 0.0: ")
+    assert "the contract says float32" in line
+    assert (outcome.lost_cells, outcome.all_well) == (2, False)
+    again, _ = run_suite(tmp_path, text.replace("[0.0, 0.3]", "[0.0, 0.1]"), only=["B"])
+    assert again.all_well, "another command's cells do not count"
+    assert "2 cells lost" in state_of(run.directory)[1]

@@ -97,7 +97,7 @@ epochs = 1
 
 EXPECTED = {
     "good": ("done", ""),
-    "hangs": ("timed out", "took longer than 5 s"),
+    "hangs": ("timed out", "took longer than 15 s"),
     "exits_0": ("failed", "worker died (exit code 0)"),
     "exits_3": ("failed", "worker died (exit code 3)"),
     "system_exit": ("failed", "SystemExit: 7"),
@@ -126,10 +126,10 @@ def faulty(tmp_path):
         text = SUITE + "".join(f'[experiments.{name}]\nbackend = "{name}"\n' for name in names)
         (tmp_path / "faults.toml").write_text(text)
         command = [sys.executable, "-m", "harness", "run", "faults.toml", *arguments]
-        # A cache of its own: what other tests' trials took would decide which is started first.
+        # Its own cache: what other tests' trials took would decide which is started first.
         environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "HARNESS_CACHE_DIR": str(tmp_path / "cache")}
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
 
     return run, tmp_path / "runs" / "faults"
@@ -137,15 +137,15 @@ def faulty(tmp_path):
 
 def rows_of(run: Path):
     """Return the stored rows by experiment."""
-    found = (json.loads(path.read_text())["row"] for path in run.glob("trials/*/*/row.json"))
-    return {row["experiment"]: row for row in found}
+    contents = (json.loads(path.read_text())["row"] for path in run.glob("trials/*/*/row.json"))
+    return {row["experiment"]: row for row in contents}
 
 
 @pytest.mark.slow
 def test_each_fault_costs_its_own_trial_with_its_reason(faulty):
     """Hanging, exiting, being killed, printing megabytes, nonsense: the others are done, the exit code is 1."""
     run, place = faulty
-    done = run(EXPECTED, "--jobs", "2", "--timeout", "5s")  # a new process starts in one, if it has a core
+    done = run(EXPECTED, "--jobs", "2", "--timeout", "15s")  # a new process starts in one, if it has a core
     assert done.returncode == 1, done.stderr
     rows = rows_of(place)
     assert rows.keys() == EXPECTED.keys()
@@ -174,7 +174,7 @@ def test_a_timed_out_trial_leaves_no_process(faulty):
     run(["hangs"], "--timeout", "2")
     log = (place / "trials/hangs/seed-42/log.txt").read_text()
     pid = int(log.partition("process ")[2].split()[0])
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -228,7 +228,7 @@ def test_a_backend_that_dies_when_probed_costs_its_own_experiments(tmp_path):
     text = SUITE + "".join(f'[experiments.{name}]\nbackend = "{name}"\n' for name in names)
     (tmp_path / "faults.toml").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "faults.toml"], cwd=tmp_path, check=False, timeout=60,
+        [sys.executable, "-m", "harness", "run", "faults.toml"], cwd=tmp_path, check=False, timeout=300,
         env=os.environ | {"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1

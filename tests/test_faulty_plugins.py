@@ -73,11 +73,13 @@ def lines(output):
 
 @pytest.mark.slow
 def test_plugins_shows_the_others(typed):
-    """Each with its reason."""
-    found = lines(typed("plugins"))
-    assert found["a_silent"] == "a_silent no: OSError: no driver harness-faulty 0.1"
-    assert found["a_nowhere"] == "a_nowhere no: RuntimeError: no version harness-faulty 0.1"
-    assert " yes nn-harness " in found["numpy"]
+    """Each with its reason, in a line below."""
+    output = typed("plugins")
+    rows = lines(output)
+    assert rows["a_silent"] == "a_silent no harness-faulty 0.1"
+    assert rows["a_nowhere"] == "a_nowhere no harness-faulty 0.1"
+    assert " yes nn-harness " in rows["numpy"]
+    assert "\n\na_nowhere: no: RuntimeError: no version\na_silent: no: OSError: no driver\n" in output.out
 
 
 @pytest.mark.slow
@@ -91,11 +93,11 @@ def test_doctor_shows_the_others(typed):
 @pytest.mark.slow
 def test_datasets_shows_the_others(typed):
     """Each with its reason; only what lacks options needs options."""
-    found = lines(typed("datasets"))
-    assert found["a_locked"] == "a_locked faulty: PermissionError: the share is locked harness-faulty 0.1"
-    assert found["a_missing"].startswith("a_missing faulty: dataset 'a_missing' (harness-faulty 0.1): no_such_module:")
-    assert found["files"].startswith("files needs options: images: is missing")
-    assert found["digits"].startswith("digits yes ")
+    rows = lines(typed("datasets"))
+    assert rows["a_locked"] == "a_locked faulty: PermissionError: the share is locked harness-faulty 0.1"
+    assert rows["a_missing"].startswith("a_missing faulty: dataset 'a_missing' (harness-faulty 0.1): no_such_module:")
+    assert rows["files"].startswith("files needs options: images: is missing")
+    assert rows["digits"].startswith("digits yes ")
 
 
 @pytest.mark.slow
@@ -106,16 +108,20 @@ def test_datasets_shows_the_others(typed):
             ["plan", "tiny.toml", "--dataset", "a_locked"],
             "--dataset a_locked: dataset 'a_locked': PermissionError: the ",
         ),
-        (["plan", "tiny.toml", "--dataset", "a_torn"], "--dataset a_torn: dataset 'a_torn': KeyError: 'images'"),
+        (
+            ["plan", "tiny.toml", "--dataset", "a_torn"],
+            "--dataset a_torn: dataset 'a_torn': is not here. 'harness datasets fetch a_torn' downloads it",
+        ),
+        (["run", "tiny.toml", "--dataset", "a_torn"], "--dataset a_torn: dataset 'a_torn': KeyError: 'images'"),
         (["datasets", "describe", "a_locked"], "dataset 'a_locked': PermissionError: the share is locked"),
         (["datasets", "describe", "a_torn", "--download"], "dataset 'a_torn': KeyError: 'images'"),
         (["datasets", "fetch", "a_torn"], "dataset 'a_torn': ConnectionError: no route"),
     ],
-    ids=["plan, locked", "plan, torn", "describe, locked", "describe, torn", "fetch, torn"],
+    ids=["plan, locked", "plan, torn", "run, torn", "describe, locked", "describe, torn", "fetch, torn"],
 )
 def test_what_needs_it_is_refused_in_a_line(typed, tmp_path, arguments, output):
     """The option or command, the dataset, and what it raised."""
     (tmp_path / "tiny.toml").write_text(TINY)
-    found = typed(*arguments, code=2)
-    assert found.err.startswith(f"error: {output}")
-    assert found.err.count("\n") == 1
+    printed = typed(*arguments, code=2)
+    assert printed.err.startswith(f"error: {output}")
+    assert printed.err.count("\n") == 1

@@ -15,18 +15,14 @@ from harness.machine.files import (
     sync_directory,
     write_bytes,
 )
+from tests.irregular import make_irregular
 
 
-@pytest.fixture(params=["pipe", "link to a device", "folder"])
+@pytest.fixture(params=["pipe", "device", "folder"])
 def irregular(request, tmp_path):
     """Return a path that is not a regular file: to read it would wait for ever, or never end."""
     path = tmp_path / "row.json"
-    if request.param == "pipe":
-        os.mkfifo(path)
-    elif request.param == "folder":
-        path.mkdir()
-    else:
-        path.symlink_to("/dev/zero")
+    make_irregular(path, request.param)
     return path
 
 

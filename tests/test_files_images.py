@@ -154,13 +154,14 @@ def test_vectors_of_any_shape_are_float32(arrays):
 
 
 @pytest.mark.parametrize(
-    ("value", "says"), [(np.nan, "nan: every value must be a finite number"), (1e300, "1e+300: too large for float32")]
+    ("value", "message"),
+    [(np.nan, "nan: every value must be a finite number"), (1e300, "1e+300: too large for float32")],
 )
-def test_a_vector_that_is_not_finite_is_named(arrays, value, says):
+def test_a_vector_that_is_not_finite_is_named(arrays, value, message):
     """By its row and value."""
     values = np.zeros((6, 2))
     values[4, 1] = value
-    with pytest.raises(HarnessError, match=re.escape(f"vectors.npy: vectors[4] holds the value {says}")):
+    with pytest.raises(HarnessError, match=re.escape(f"vectors.npy: vectors[4] holds the value {message}")):
         Files(**arrays(vectors=values, labels=np.arange(6) % 2)).load()
 
 
@@ -175,7 +176,7 @@ def test_given_test_arrays(arrays):
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({"labels": None}, "labels: is missing, and images need a label each"),
         ({"test_labels": None}, "test_labels: is missing, and test_images need a label each"),
@@ -183,11 +184,11 @@ def test_given_test_arrays(arrays):
         ({"channels": 1}, "channels: is for a folder of images; arrays have theirs"),
     ],
 )
-def test_what_arrays_need_is_said(arrays, options, says):
+def test_what_arrays_need_is_said(arrays, options, message):
     """As why the dataset is not available."""
     paths = arrays(images=GREY, labels=np.arange(6) % 2, test_images=GREY, test_labels=np.arange(6) % 2)
-    given = {key: value for key, value in (paths | options).items() if value is not None}
-    assert Files(**given).unavailable() == says
+    options_given = {key: value for key, value in (paths | options).items() if value is not None}
+    assert Files(**options_given).unavailable() == message
 
 
 def test_a_folder_beside_files_or_labels_is_refused(folder, arrays):

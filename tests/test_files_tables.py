@@ -98,27 +98,48 @@ BAD = {
     "a missing value": (
         FLOWERS.replace("3.2", ""),
         {},
-        "column 'width' has no value in row 2: fill it in, or leave it out with drop = ['width']",
+        "column 'width' has no value in row 2 below the header: fill it in, or leave it out with drop = ['width']",
     ),
     "text among numbers": (
         FLOWERS.replace("3.2", "n/a"),
         {},
-        "column 'width' holds 'n/a' in row 2: numbers are needed, unless it is no feature: leave it out with drop = [",
+        "column 'width' holds 'n/a' in row 2 below the header: numbers are needed, unless it is no feature: leave",
     ),
-    "a date": ("x,when,species\n1,2020-01-02,a\n2,2020-01-03,b\n", {}, "column 'when' holds '2020-01-02' in row 1"),
-    "no number": (FLOWERS.replace("3.2", "nan"), {}, "column 'width' holds 'nan' in row 2"),
-    "infinity": (FLOWERS.replace("3.2", "inf"), {}, "column 'width' holds inf in row 2: a finite number of float32"),
-    "more than float32": (FLOWERS.replace("3.2", "1e40"), {}, "column 'width' holds 1e+40 in row 2: a finite number"),
+    "a date": (
+        "x,when,species\n1,2020-01-02,a\n2,2020-01-03,b\n",
+        {},
+        "column 'when' holds '2020-01-02' in row 1 below the header",
+    ),
+    "no number": (FLOWERS.replace("3.2", "nan"), {}, "column 'width' holds 'nan' in row 2 below the header"),
+    "infinity": (
+        FLOWERS.replace("3.2", "inf"),
+        {},
+        "column 'width' holds inf in row 2 below the header: a finite number of float32",
+    ),
+    "more than float32": (
+        FLOWERS.replace("3.2", "1e40"),
+        {},
+        "column 'width' holds 1e+40 in row 2 below the header: a finite number",
+    ),
     "a constant label": (
         "x,species\n1,a\n2,a\n",
         {},
         "flowers.csv: 1 distinct label, 'a' in every row: at least 2 classes are needed",
     ),
-    "a missing label": ("x,species\n1,a\n2,\n", {}, "label 'species' has no value in row 2: every row needs a class"),
+    "a missing label": (
+        "x,species\n1,a\n2,\n",
+        {},
+        "label 'species' has no value in row 2 below the header: every row needs a class",
+    ),
     "a measured label": (
         "x,species\n1,0.5\n2,1\n",
         {},
-        "label 'species' holds 0.5 in row 1: classes are whole",
+        "label 'species' holds 0.5 in row 1 below the header: classes are whole",
+    ),
+    "semicolons": (
+        FLOWERS.replace(",", ";"),
+        {},
+        "has one column, 'length; width;species': write ',' between columns, not ';'",
     ),
     "no such label": (FLOWERS, {"label": "specis"}, "label 'specis': no such column. Did you mean 'species'?"),
     "no such column": (FLOWERS, {"drop": ["widht"]}, "drop 'widht': no such column. Did you mean 'width'?"),
@@ -146,15 +167,15 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_faulty_table_is_one_line(load, case):
     """It names the file, the column, the row and what would do."""
-    text, options, says = BAD[case]
+    text, options, message = BAD[case]
     with pytest.raises(HarnessError) as caught:
         load(text, **options)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ({}, "images: is missing, and dataset 'files' needs it, or vectors, or table"),
         ({"table": "t"}, "label: is missing: which column of the table holds the class?"),
@@ -167,9 +188,9 @@ def test_a_faulty_table_is_one_line(load, case):
         ({"images": "i", "labels": "l", "test_labels": "l"}, "test_images: is missing, and test_labels needs it"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(tmp_path, options, says):
+def test_options_that_do_not_go_together_are_refused(tmp_path, options, message):
     """By the option that begins the line."""
     paths = {key: tmp_path / value if isinstance(value, str) and len(value) == 1 and key != "label" else value
              for key, value in options.items()}  # fmt: skip
-    with pytest.raises(ValueError, match=f"^{re.escape(says)}"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         Files(**paths)

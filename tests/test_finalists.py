@@ -43,10 +43,10 @@ def test_a_former_finalist_is_shown_as_such_and_not_ranked(tmp_path):
     text = BOTH.replace('one = "A"', 'one = "C"').replace('two = { best_of = "*" }', "")
     _, run = run_suite(tmp_path, text)
     about = Results.of(run)
-    shown = {line["experiment"]: line for line in lines(tables(about), "accuracy")}
-    assert (shown["C"]["rank"], shown["C"]["status"]) == ("1", "done")
-    assert (shown["B"]["rank"], shown["B"]["test"], shown["B"]["status"]) == ("", "", "no longer a finalist")
-    assert shown["B"]["validation"]
+    line_of = {line["experiment"]: line for line in lines(tables(about), "accuracy")}
+    assert (line_of["C"]["rank"], line_of["C"]["status"]) == ("1", "done")
+    assert (line_of["B"]["rank"], line_of["B"]["test"], line_of["B"]["status"]) == ("", "", "no longer a finalist")
+    assert line_of["B"]["validation"]
     for key in ("test", "robustness", "robustness-loss"):
         assert [line["Experiment"] for line in lines(tables(about), key, "markdown")] == ["C"]
     assert "3 of 3 trials done, 1 tested" in tables(about)[0].title
@@ -57,8 +57,8 @@ def test_a_former_finalist_is_shown_as_such_and_not_ranked(tmp_path):
 
 def test_who_is_not_tested_yet_is_no_stranger_to_the_test_rows():
     """A finalist whose measurement is still to come is not called none."""
-    found = made({"A": 0.8, "B": 0.7, "C": 0.6}, {"one": "A", "two": "B"}, ["A"])
-    standing = {line["experiment"]: line["status"] for line in lines(found, "overview")}
+    shown_tables = made({"A": 0.8, "B": 0.7, "C": 0.6}, {"one": "A", "two": "B"}, ["A"])
+    standing = {line["experiment"]: line["status"] for line in lines(shown_tables, "overview")}
     assert standing == {"A": "done", "B": "not tested yet", "C": "not a finalist"}
 
 
@@ -66,7 +66,7 @@ SERIES = {"M1a": 0.82, "M1b": 0.81, "M1c": 0.80}
 
 
 def test_validation_says_where_it_prefers_another_of_the_series():
-    """The suite's own choice stands; the note tells of whom it speaks."""
+    """The suite's own choice is kept; the note names the experiments."""
     assert note(SERIES, {"M1": "M1c"}, series={"M1": "M1?"}) == (
         "By validation, M1 would be M1a (82.00%) and not M1c (80.00%)."
     )
@@ -130,10 +130,10 @@ FAILED = {"status": "failed", "reason": "diverged"}
 )  # fmt: skip
 def test_a_failed_candidate_is_not_waited_for(load, rows, chosen, failed, waiting):
     """The best of those that are trained is chosen; who has fewer seeds than others is not."""
-    found = choices(load(SEVERAL), [candidate(name, seed, value, **more) for name, seed, value, more in rows])["best"]
-    assert found.names == chosen
-    assert [(one.experiment, one.seed) for one in found.failed] == failed
-    assert found.waiting == waiting
+    choice = choices(load(SEVERAL), [candidate(name, seed, value, **more) for name, seed, value, more in rows])["best"]
+    assert choice.names == chosen
+    assert [(trial.experiment, trial.seed) for trial in choice.failed] == failed
+    assert choice.waiting == waiting
 
 
 def test_the_choice_without_a_failed_candidate_is_tested_and_says_so(tmp_path):
@@ -144,17 +144,17 @@ def test_the_choice_without_a_failed_candidate_is_tested_and_says_so(tmp_path):
     _, run = run_suite(tmp_path, text)
     about = Results.of(run)
     assert about.finalists == {"one": ["A"], "two": ["C"]}
-    table = next(one for one in tables(about) if one.key == "test")
+    table = next(table for table in tables(about) if table.key == "test")
     assert "two is chosen without B seed 1 (failed)." in table.note
     assert "Not chosen yet" not in table.note
     assert [line["Experiment"] for line in lines(tables(about), "test", "markdown")] == ["A", "C"]
-    assert [bool(one.evaluation) for one in about.rows] == [True, False, True]
+    assert [bool(row.evaluation) for row in about.rows] == [True, False, True]
 
 
 def test_where_every_candidate_failed_there_is_nothing_to_wait_for():
     """It is said, and not called "yet"."""
     rows = [candidate("B", 1, None, **FAILED), candidate("B", 2, None, **FAILED)]
     about = summary([*rows, candidate("A", 1, 0.8)], finalists={"one": "A", "two": best_of("B")})
-    told = next(one.note for one in tables(about) if one.key == "test")
-    assert "two is not to be chosen: B seeds 1, 2 (failed)." in told
-    assert "yet" not in told
+    note_of_tests = next(table.note for table in tables(about) if table.key == "test")
+    assert "two is not to be chosen: B seeds 1, 2 (failed)." in note_of_tests
+    assert "yet" not in note_of_tests

@@ -1,4 +1,4 @@
-"""A label of [finalists] stands for its experiment in comparisons and expectations: tune, then compare the winners."""
+"""A label of [finalists] means its experiment in comparisons and expectations: tune, then compare the winners."""
 
 import pytest
 
@@ -36,17 +36,20 @@ def test_the_winners_are_compared(results):
     (winner,) = results.finalists["two"]
     assert results.baseline.name == "A"
     assert [(first.name, second.name) for first, second in results.pairs] == [("A", winner)]
-    found = {table.key: table for table in tables(results)}
-    assert [line["experiment"] for line in found["comparison"].lines] == ["A", winner, f"{winner} − A"]
-    assert f"two is {winner}, the best of 2 by val_accuracy." in found["test"].note
+    by_key = {table.key: table for table in tables(results)}
+    assert [line["experiment"] for line in by_key["comparison"].lines] == ["A", winner, f"{winner} − A"]
+    assert f"two is {winner}, the best of 2 by val_accuracy." in by_key["test"].note
 
 
 def test_expectations_are_of_the_winners(results):
     (winner,) = results.finalists["two"]
-    found = verify(results)
-    assert [str(one.expected.relation.left) for one in found.claims] == [f"{winner}.test_accuracy", "A.val_accuracy"]
-    assert all(one.margin is not None for one in found.claims)
-    (figure,) = found.figures
+    verification = verify(results)
+    assert [str(claim.expected.relation.left) for claim in verification.claims] == [
+        f"{winner}.test_accuracy",
+        "A.val_accuracy",
+    ]
+    assert all(claim.margin is not None for claim in verification.claims)
+    (figure,) = verification.figures
     assert (figure.expected.experiment, figure.expected.minus, figure.verdict.value) == (winner, "A", "met")
 
 
@@ -54,7 +57,7 @@ def test_a_label_that_stands_for_none_yet_is_not_run(tmp_path):
     """Nothing is compared, and nothing is met."""
     results = Results.of(run_suite(tmp_path, NAMED, dry=True)[1])
     assert results.meant("two") == "two"
-    assert {one.verdict.value for one in verify(results).claims} == {"not run"}
+    assert {claim.verdict.value for claim in verify(results).claims} == {"not run"}
     assert not any(
         table.key == "comparison" and table.lines[2].get("test_accuracy_change") for table in tables(results)
     )

@@ -1,7 +1,6 @@
 """Forecasts from what ran on this machine before, rehearsals, and reasons."""
 
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -15,6 +14,7 @@ from harness.execution.smoke import probe, smoke
 from harness.plugins.loading import registry
 from harness.store import Run
 from harness.suite import load_suite
+from tests.irregular import make_irregular
 from tests.tiny import TINY, run_suite
 
 
@@ -31,19 +31,19 @@ def test_a_trial_that_ran_is_forecast_by_its_own_time(tmp_path):
     outcome, _ = run_suite(tmp_path)
     timings, train_rows = Timings(tmp_path / "timings.jsonl"), plan.dataset.sizes["train"]
     rows = {row.experiment: row for row in outcome.rows}
-    for one in plan.trials:
-        timings.record(one.spec, rows[one.row.experiment], train_rows)
+    for trial in plan.trials:
+        timings.record(trial.spec, rows[trial.row.experiment], train_rows)
     again = Timings(tmp_path / "timings.jsonl")
     seconds = {name: row.metrics.seconds for name, row in rows.items()}
     seconds["A"] = seconds["B"] = (seconds["A"] + seconds["B"]) / 2
-    for one in plan.trials:
-        found = again.forecast(one.spec, one.row, train_rows)
-        assert found.seconds == pytest.approx(seconds[one.row.experiment])
-        assert found.anonymous_bytes >= rows[one.row.experiment].anonymous_bytes
-        assert not found.at_most
-        assert again.has(one.spec)
-        twice = again.forecast(replace(one.spec, epochs=6), replace(one.row, settings={}), 2 * train_rows)
-        assert twice.seconds == pytest.approx(4 * seconds[one.row.experiment])
+    for trial in plan.trials:
+        forecast = again.forecast(trial.spec, trial.row, train_rows)
+        assert forecast.seconds == pytest.approx(seconds[trial.row.experiment])
+        assert forecast.anonymous_bytes >= rows[trial.row.experiment].anonymous_bytes
+        assert not forecast.at_most
+        assert again.has(trial.spec)
+        twice = again.forecast(replace(trial.spec, epochs=6), replace(trial.row, settings={}), 2 * train_rows)
+        assert twice.seconds == pytest.approx(4 * seconds[trial.row.experiment])
 
 
 def test_a_network_that_never_ran_is_scaled_from_the_nearest_of_its_backend(tmp_path):
@@ -57,20 +57,26 @@ def test_a_network_that_never_ran_is_scaled_from_the_nearest_of_its_backend(tmp_
     other = replace(second.spec, network=replace(second.spec.network, batch_size=7))
     assert timings.forecast(other, larger, 1000).seconds == pytest.approx(2e-6 * 1000 * 3)
     assert timings.forecast(replace(other, backend="torch"), larger, 1000) is None
+    timings.add(rehearsed(first.spec, replace(first.row, parameters=500), 3e-6, 50))
+    assert timings.forecast(other, larger, 1000).seconds == pytest.approx(6e-6 * 1000 * 3), "the last counts"
+    whole = replace(rehearsed(first.spec, replace(first.row, parameters=500), 4e-6, 50), epochs=3)
+    timings.add(whole)
+    timings.add(replace(whole, epochs=0, seconds_per_image=1.0))
+    assert timings.forecast(other, larger, 1000).seconds == pytest.approx(8e-6 * 1000 * 3), "a whole trial says more"
 
 
 def test_foreign_and_broken_lines_are_passed_over(tmp_path):
     """Another machine's, another version's, half a line."""
     _, plan = plan_of(tmp_path)
-    one = plan.trials[0]
+    trial = plan.trials[0]
     path = tmp_path / "timings.jsonl"
-    timing = vars(rehearsed(one.spec, one.row, 1e-6, None))
+    timing = vars(rehearsed(trial.spec, trial.row, 1e-6, None))
     wrong = [{"parameters": 0}, {"parameters": "7"}, {"seconds_per_image": float("nan")}, {"anonymous_bytes": "much"},
              {"threads": 0}, {"epochs": -1}, {"seconds_per_image": -1.0}, {"processor": ["x"]}]  # fmt: skip
     lines = [json.dumps(timing | {"processor": "another"}), json.dumps({"version": 7}), json.dumps(timing)[:50]]
-    lines += [json.dumps(timing | one) for one in wrong] + ["[" * 100_000, "\0", "1" * 5000]
+    lines += [json.dumps(timing | change) for change in wrong] + ["[" * 100_000, "\0", "1" * 5000]
     path.write_text("\n".join(lines))
-    assert Timings(path).forecast(one.spec, one.row, 1000) is None
+    assert Timings(path).forecast(trial.spec, trial.row, 1000) is None
     assert set(timing) == set(Timing.__dataclass_fields__)
 
 
@@ -78,18 +84,13 @@ def test_foreign_and_broken_lines_are_passed_over(tmp_path):
 def test_timings_that_are_no_file_are_ignored(tmp_path, kind):
     """Nothing waits for a pipe or reads a device without end, and nothing is written there."""
     path = tmp_path / "timings.jsonl"
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    else:
-        path.mkdir()
+    make_irregular(path, kind)
     _, plan = plan_of(tmp_path)
-    one = plan.trials[0]
+    trial = plan.trials[0]
     timings = Timings(path)
-    timings.add(rehearsed(one.spec, one.row, 1e-6, None))
-    assert timings.has(one.spec), "for this command"
-    assert not Timings(path).has(one.spec)
+    timings.add(rehearsed(trial.spec, trial.row, 1e-6, None))
+    assert timings.has(trial.spec), "for this command"
+    assert not Timings(path).has(trial.spec)
 
 
 def test_estimates_turn_costs_into_seconds():
@@ -105,9 +106,11 @@ def test_the_longest_trial_by_earlier_rows_starts_first(tmp_path, watcher):
     """What ran before counts more than the number of parameters, by which C is the longest."""
     loaded, plan = plan_of(tmp_path)
     timings = Timings(tmp_path / "timings.jsonl")
-    for one in plan.trials:
-        timings.add(rehearsed(one.spec, one.row, 1e-4 if one.row.experiment == "C" else 1e-3, None))
-    run = Run(tmp_path / "run", loaded.suite, plan.dataset, [(one.row.experiment, one.row.seed) for one in plan.trials])
+    for planned in plan.trials:
+        timings.add(rehearsed(planned.spec, planned.row, 1e-4 if planned.row.experiment == "C" else 1e-3, None))
+    run = Run(
+        tmp_path / "run", loaded.suite, plan.dataset, [(trial.row.experiment, trial.row.seed) for trial in plan.trials]
+    )
     execute(run, plan, registry(), InProcess(registry()), timings=timings)
     assert watcher.trained == ["A", "B", "C"]
 
@@ -117,8 +120,8 @@ def test_a_probe_makes_forecasts_without_a_run(tmp_path):
     _, plan = plan_of(tmp_path)
     timings = Timings(tmp_path / "timings.jsonl")
     assert probe(plan, InProcess(registry()), timings) == {}
-    for one in plan.trials:
-        assert timings.forecast(one.spec, one.row, plan.dataset.sizes["train"]).seconds > 0
+    for trial in plan.trials:
+        assert timings.forecast(trial.spec, trial.row, plan.dataset.sizes["train"]).seconds > 0
     before = (tmp_path / "timings.jsonl").read_text()
     probe(plan, InProcess(registry()), timings)
     assert (tmp_path / "timings.jsonl").read_text() == before
@@ -130,7 +133,9 @@ def test_smoke_finds_a_mistake_in_the_last_experiment(tmp_path):
         "dropout = 0.2", "dropout = 0.2\noptimizer.learning_rate = 1e38"
     )
     loaded, _ = plan_of(tmp_path, text)
-    tried = {(one.experiment, one.backend): one for one in smoke(loaded, registry(), InProcess(registry()))}
+    tried = {
+        (attempt.experiment, attempt.backend): attempt for attempt in smoke(loaded, registry(), InProcess(registry()))
+    }
     assert list(tried) == [("A", "cupy"), ("A", "numpy"), ("B", "numpy"), ("C", "numpy")]
     assert tried["A", "cupy"].result.startswith("unavailable: cupy runs on CUDA devices alone")
     assert not tried["A", "cupy"].failed
@@ -159,8 +164,8 @@ def test_reasons_say_what_the_next_run_would_do(tmp_path):
     assert outcome.all_well
 
     def why(name, text=TINY):
-        changed, made = plan_of(tmp_path, text)
-        planned = next(one for one in made.trials if one.row.experiment == name)
+        changed, plan = plan_of(tmp_path, text)
+        planned = next(trial for trial in plan.trials if trial.row.experiment == name)
         return reasons(replace(run, suite=changed.suite), [planned], registry())[0]
 
     assert why("A") == "its stored row serves, and so do its test results"
@@ -175,4 +180,4 @@ def test_reasons_say_what_the_next_run_would_do(tmp_path):
     failing = TINY.replace("learning_rate = 0.1, momentum = 0.9", "learning_rate = 1e30")
     run_suite(tmp_path, failing, only=["B"])
     assert "will be trained again, because it failed: diverged at epoch 1, step" in why("B", failing)
-    assert loaded.suite.experiments.keys() == {one.row.experiment for one in plan.trials}
+    assert loaded.suite.experiments.keys() == {trial.row.experiment for trial in plan.trials}

@@ -1,6 +1,5 @@
 """The captured step of cupy on the double: graph, kernel by kernel, and NumPy agree; and how a step is launched."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,7 +12,7 @@ from harness.seeding import epoch_order, initial_state
 from harness_array.backends import CupyBackend, NumpyBackend
 from tests.doubles import needs_compiler, strict_cupy
 from tests.networks import labelled_images, mlp, with_biases
-from tests.parity import built, orders
+from tests.parity import Placed, built, orders
 
 __all__ = ["strict_cupy"]
 
@@ -41,16 +40,16 @@ def sometimes(cases, *fast):
 
 def network(spec, optimizer, images, *, backend=None, precision="float64", **context):
     context = Context(3, precision=precision, **context)
-    made = (backend or CupyBackend()).build(spec, with_biases(initial_state(spec, 0), 1), optimizer, context)
-    made.attach(*images)
-    return made
+    built = (backend or CupyBackend()).build(spec, with_biases(initial_state(spec, 0), 1), optimizer, context)
+    built.attach(*images)
+    return built
 
 
-def assert_alike(found, expected):
+def assert_alike(actual, expected):
     """Compare states; a bias before a batch norm has a gradient of rounding errors, of which Adam makes steps."""
-    assert found.keys() == expected.keys()
+    assert actual.keys() == expected.keys()
     for key, value in expected.items():
-        np.testing.assert_allclose(found[key], value, rtol=1e-9, atol=1e-7, err_msg=key)
+        np.testing.assert_allclose(actual[key], value, rtol=1e-9, atol=1e-7, err_msg=key)
 
 
 @pytest.mark.parametrize(
@@ -64,10 +63,10 @@ def test_epochs_are_numpys(name, placement):
     theirs = network(spec, optimizer, images, backend=NumpyBackend())
     for epoch, rate in enumerate((0.01, 0.003)):
         order = epoch_order(0, epoch, np.arange(60))[:37]
-        found, expected = (built.train_epoch(epoch, order, rate) for built in (ours, theirs))
-        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
-        np.testing.assert_array_equal(found.sizes, [8, 8, 8, 8, 5])
-        assert found.correct == expected.correct
+        stats, expected = (built.train_epoch(epoch, order, rate) for built in (ours, theirs))
+        np.testing.assert_allclose(stats.losses, expected.losses, rtol=1e-11)
+        np.testing.assert_array_equal(stats.sizes, [8, 8, 8, 8, 5])
+        assert stats.correct == expected.correct
     assert ours.launch == "graph"
     assert_alike(ours.state(), theirs.state())
     ours.close()
@@ -84,12 +83,12 @@ def test_a_graph_has_the_bits_of_its_launches(monkeypatch, placement):
     assert (captured.launch, eager.launch) == ("graph", "eager")
     for epoch in range(2):
         order = np.tile(epoch_order(0, epoch, np.arange(60))[:8], 4)
-        found, expected = (built.train_epoch(epoch, order, 0.0) for built in (captured, eager))
-        np.testing.assert_array_equal(found.losses, expected.losses)
-        assert len(set(found.losses)) == 4  # the same rows and parameters, other masks
-        assert found.correct == expected.correct
-    found, expected = (built.train_epoch(2, np.arange(37), 0.01) for built in (captured, eager))
-    np.testing.assert_array_equal(found.losses, expected.losses)
+        stats, expected = (built.train_epoch(epoch, order, 0.0) for built in (captured, eager))
+        np.testing.assert_array_equal(stats.losses, expected.losses)
+        assert len(set(stats.losses)) == 4  # the same rows and parameters, other masks
+        assert stats.correct == expected.correct
+    stats, expected = (built.train_epoch(2, np.arange(37), 0.01) for built in (captured, eager))
+    np.testing.assert_array_equal(stats.losses, expected.losses)
     for key, value in eager.state().items():
         np.testing.assert_array_equal(captured.state()[key], value, err_msg=key)
 
@@ -100,9 +99,9 @@ def test_layers_have_masks_of_their_own():
         mlp([12, 9, 9, 4], shape=(3, 4), batch_size=8, dropout=0.4, activation="tanh"),
         labelled_images(60, (3, 4), 4),
     )
-    made = network(spec, SGD(), images)
-    made.train_epoch(0, np.arange(8), 0.01)
-    first, second = (stage.slope.get() != 0 for stage in made._fused._buffers.stages[:2])
+    trainee = network(spec, SGD(), images)
+    trainee.train_epoch(0, np.arange(8), 0.01)
+    first, second = (part.tail.slope.get() != 0 for part in trainee._fused._chain.passes)
     assert 0 < first.mean() < 1
     assert (first != second).any()
 
@@ -113,8 +112,8 @@ def test_an_epoch_draws_the_same_masks_after_a_resumption():
     first, second = (network(spec, Adam(), images, precision="float32") for _ in range(2))
     first.train_epoch(0, np.arange(40), 0.01)
     second.load(first.state())
-    found, expected = (built.train_epoch(1, np.arange(40), 0.01) for built in (second, first))
-    np.testing.assert_array_equal(found.losses, expected.losses)
+    stats, expected = (built.train_epoch(1, np.arange(40), 0.01) for built in (second, first))
+    np.testing.assert_array_equal(stats.losses, expected.losses)
 
 
 @pytest.mark.slow
@@ -126,10 +125,10 @@ def test_batches_from_the_host_are_numpys():
     batches = [(rng.random((count, 3, 4), dtype=np.float32), rng.integers(0, 4, count)) for count in (*(8,) * 9, 3)]
     pair = [network(spec, optimizer, images, backend=backend) for backend in (CupyBackend(), NumpyBackend())]
     for epoch in range(2):
-        found, expected = (built.train_batches(epoch, batches, 0.01) for built in pair)
-        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
-        found, expected = (built.train_epoch(epoch, np.arange(20), 0.01) for built in pair)
-        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-11)
+        stats, expected = (built.train_batches(epoch, batches, 0.01) for built in pair)
+        np.testing.assert_allclose(stats.losses, expected.losses, rtol=1e-11)
+        stats, expected = (built.train_epoch(epoch, np.arange(20), 0.01) for built in pair)
+        np.testing.assert_allclose(stats.losses, expected.losses, rtol=1e-11)
     assert_alike(*(built.state() for built in pair))
 
 
@@ -140,29 +139,17 @@ def test_launches_of_a_step(monkeypatch, name, most, placement):
     """Kernels, products and copies: what a second step adds to an epoch, without a graph and with one."""
     for no_graph in ("1", "0"):
         monkeypatch.setenv("HARNESS_NO_GRAPH", no_graph)
-        backend = Placed()
-        backend.placement = placement
-        made, rate = built(backend, name, "float32")
-        counts = [launches(made, orders(steps).ravel(), rate) for steps in (1, 2)]
+        trainee, rate = built(Placed(CupyBackend(), placement), name, "float32")
+        counts = [launches(trainee, orders(steps).ravel(), rate) for steps in (1, 2)]
         copies = int(placement == "stream")
         step = counts[1] - counts[0]
         assert 4 <= step <= most if no_graph == "1" else step == 1 + copies
 
 
-class Placed(CupyBackend):
-    """The backend with its images where a test says."""
-
-    placement = "auto"
-
-    def build(self, spec, initial, optimizer, context):
-        """Return a network of that placement."""
-        return super().build(spec, initial, optimizer, replace(context, placement=self.placement))
-
-
-def launches(made, order, rate):
+def launches(network, order, rate):
     """Return how many launches an epoch has."""
     from cupy import _order
 
     _order.Order.launched.clear()
-    made.train_epoch(0, order, rate)
+    network.train_epoch(0, order, rate)
     return sum(_order.Order.launched.values())

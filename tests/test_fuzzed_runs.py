@@ -39,8 +39,8 @@ def places(value, path=()):
 def changed(content, draw):
     """Return a value of JSON with one of its values replaced or removed."""
     content = json.loads(json.dumps(content))
-    known = list(places(content))
-    *path, last = known[draw.integers(len(known))]
+    all_places = list(places(content))
+    *path, last = all_places[draw.integers(len(all_places))]
     parent = content
     for key in path:
         parent = parent[key]
@@ -55,18 +55,18 @@ def show(run, *, page):
     """Read a run as the commands do, and return all that is shown; an error that a person can mend ends it."""
     a_line = True
     try:
-        shown = [one.state for one in listed(run.directory.parent)]
+        texts = [listing.state for listing in listed(run.directory.parent)]
         here = Run.open(run.directory)
         results = Results.of(here)
-        shown.append(render_all(tables(results), "json"))
-        shown.append(render_all(verdict_tables(verify(results), results.title, results.data), "json"))
+        texts.append(render_all(tables(results), "json"))
+        texts.append(render_all(verdict_tables(verify(results), results.title, results.data), "json"))
         if page:
-            shown.append(render(read(run.directory)))
+            texts.append(render(read(run.directory)))
     except HarnessError as error:
-        shown = [str(error)]
-        a_line = len(shown[0]) < 1000 and "\n" not in shown[0]
-    assert a_line, shown
-    return shown
+        texts = [str(error)]
+        a_line = len(texts[0]) < 1000 and "\n" not in texts[0]
+    assert a_line, texts
+    return texts
 
 
 @pytest.mark.slow
@@ -96,6 +96,6 @@ def test_a_changed_byte_is_noticed_wherever_it_would_be_shown(tmp_path, name):
         place, bit = int(draw.integers(len(content))), 1 << int(draw.integers(8))
         path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
         page = path.suffix == ".npz" or number % 10 == 0
-        shown = "".join(show(run, page=page))
+        text = "".join(show(run, page=page))
         quiet = name == "classes.npz"  # a helper: what it had is not shown, and the next run makes it again
-        assert shown == "".join(before[: None if page else -1]) or name in shown or "checksum" in shown or quiet
+        assert text == "".join(before[: None if page else -1]) or name in text or "checksum" in text or quiet

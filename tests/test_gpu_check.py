@@ -29,17 +29,17 @@ def script(*arguments):
 
 def test_the_script_explains_itself():
     """--help says what it does, what it leaves and how it ends; a wrong command says what is wrong, and the same."""
-    asked = script("--help")
-    assert asked.returncode == 0
-    assert asked.stdout.startswith("Everything that a machine with a GPU should run")
+    printed = script("--help")
+    assert printed.returncode == 0
+    assert printed.stdout.startswith("Everything that a machine with a GPU should run")
     for text in (
         "scripts/gpu-check.sh [--cpu] [WHEELS_DIR] OUT_DIR",
         "results/gpu/NAME",
         "Exit code 0",
         "PYTHON names",
     ):
-        assert text in asked.stdout
-    assert "set -euo" not in asked.stdout
+        assert text in printed.stdout
+    assert "set -euo" not in printed.stdout
     for arguments, why in {
         (): "name the folder for the results",
         ("--gpu", "x"): "there is no option --gpu",
@@ -49,7 +49,7 @@ def test_the_script_explains_itself():
         wrong = script(*arguments)
         assert wrong.returncode == 2
         assert wrong.stderr.startswith(f"gpu-check.sh: {why}\n")
-        assert asked.stdout in wrong.stderr
+        assert printed.stdout in wrong.stderr
 
 
 def test_without_a_device_nothing_runs(gpu_check, tmp_path):
@@ -60,9 +60,9 @@ def test_without_a_device_nothing_runs(gpu_check, tmp_path):
     assert done.returncode == 1
     assert "no CUDA device is here: " in done.stderr
     assert "Run this where nvidia-smi shows a GPU, or rehearse with --cpu" in done.stderr
-    told = json.loads((tmp_path / "gpu-check.json").read_text())
-    assert not told["all_well"]
-    assert "steps" not in told
+    document = json.loads((tmp_path / "gpu-check.json").read_text())
+    assert not document["all_well"]
+    assert "steps" not in document
     assert "no CUDA device is here" in (tmp_path / "summary.md").read_text()
     devices = subprocess.run(
         [sys.executable, ROOT / "scripts" / "gpu_check.py", "--devices"], capture_output=True, text=True, check=False
@@ -171,6 +171,40 @@ def test_the_benchmarks_run_as_often_as_asked(gpu_check, tmp_path):
     for cpu in (True, False):
         _, command = gpu_check.steps(tmp_path, cpu=cpu, rounds=arguments.rounds)["benchmarks"]
         assert command[command.index("--bench-rounds") + 1] == "4"
+
+
+def test_short_trainings_run_under_the_sanitizer_where_it_is(gpu_check, monkeypatch, tmp_path):
+    """On the path, or in CUDA's folder; an error that it finds is not well, whatever the training's own exit code."""
+    for name in ("CUDA_HOME", "CUDA_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(gpu_check.sys, "path", [])
+    folder = tmp_path / "cuda" / "bin"
+    folder.mkdir(parents=True)
+    tool = folder / "compute-sanitizer"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    if gpu_check.sanitizer() is None:  # nor is it in /usr/local/cuda
+        assert "memcheck" not in gpu_check.steps(tmp_path, cpu=False, rounds=3)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "cuda"))
+    steps = gpu_check.steps(tmp_path, cpu=False, rounds=3)
+    for name in gpu_check.SANITIZERS:
+        assert steps[name][1][:5] == [str(tool), "--tool", name, "--error-exitcode", "3"]
+    assert not set(gpu_check.SANITIZERS) & set(gpu_check.steps(tmp_path, cpu=True, rounds=3))
+    step = {"exit_code": 3, "timed_out": False, "command": steps["memcheck"][1]}
+    assert gpu_check.why_not(step, cpu=False) == "the sanitizer found errors"
+    record = {"started": "now", "commit": "", "cuda_devices": 1, "rehearsal_on_cpu": False, "sanitizer": "not here"}
+    assert "- compute-sanitizer: not here\n" in gpu_check.gpu_report.summary(record)
+
+
+def test_every_file_of_a_step_is_there(gpu_check, tmp_path):
+    """Tests marked gpu belong to one step: what another has is left out of the last."""
+    steps = gpu_check.steps(tmp_path, cpu=False, rounds=3)
+    named = [part for name in ("parity with numpy", "networks of images") for part in steps[name][1] if ".py" in part]
+    assert len(named) == 5
+    for path in named:
+        assert (ROOT / path).exists()
+        assert f"--ignore={path}" in steps["tests marked gpu"][1]
 
 
 @pytest.mark.slow

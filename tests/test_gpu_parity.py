@@ -4,14 +4,12 @@
 themselves are exercised on a machine without a GPU.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from harness_array.backends import CupyBackend, NumpyBackend
 from harness_torch.backend import TorchBackend
-from tests.parity import STEPS, assert_steps_agree, built, orders
+from tests.parity import STEPS, Placed, assert_steps_agree, built, orders
 
 CASES = [
     pytest.param(backend, "cuda", name, placement, id=f"{label}-{name}-{placement}", marks=pytest.mark.gpu)
@@ -24,23 +22,18 @@ CASES.append(pytest.param(TorchBackend(), "cpu", "M0", "resident", id="torch-M0-
 each_case = pytest.mark.parametrize(("backend", "device", "name", "placement"), CASES)
 
 
-class Placed:
-    """A backend whose networks keep the images where a test says."""
-
-    def __init__(self, backend, placement):
-        self._backend = backend
-        self._placement = placement
-
-    def build(self, spec, initial, optimizer, context):
-        """Return the backend's network."""
-        context = replace(context, placement=self._placement)
-        return self._backend.build(spec, initial, optimizer, context)
-
-
 def skip_unless_available(backend, device):
     reason = backend.unavailable(device)
     if reason:
         pytest.skip(reason)
+
+
+def assert_epochs_agree(ours, theirs, epochs, rate):
+    for order in epochs:
+        mine, other = (network.train_epoch(0, order, rate) for network in (ours, theirs))
+        np.testing.assert_allclose(other.losses, mine.losses, rtol=1e-10)
+        assert other.correct == mine.correct
+    theirs.close()
 
 
 @each_case
@@ -50,11 +43,7 @@ def test_fifty_steps_agree_in_float64(backend, device, name, placement):
     ours, rate = built(NumpyBackend(), name, "float64", device="cpu")
     theirs, _ = built(Placed(backend, placement), name, "float64", device=device)
     assert theirs.placement == placement
-    for order in orders(STEPS):
-        mine, other = (network.train_epoch(0, order, rate) for network in (ours, theirs))
-        np.testing.assert_allclose(other.losses, mine.losses, rtol=1e-10)
-        assert other.correct == mine.correct
-    theirs.close()
+    assert_epochs_agree(ours, theirs, orders(STEPS), rate)
 
 
 @each_case
@@ -63,11 +52,7 @@ def test_epochs_of_many_steps_agree_in_float64(backend, device, name, placement)
     skip_unless_available(backend, device)
     ours, rate = built(NumpyBackend(), name, "float64", device="cpu")
     theirs, _ = built(Placed(backend, placement), name, "float64", device=device)
-    for epoch in orders(STEPS).reshape(5, -1):
-        mine, other = (network.train_epoch(0, epoch, rate) for network in (ours, theirs))
-        np.testing.assert_allclose(other.losses, mine.losses, rtol=1e-10)
-        assert other.correct == mine.correct
-    theirs.close()
+    assert_epochs_agree(ours, theirs, orders(STEPS).reshape(5, -1), rate)
 
 
 @each_case

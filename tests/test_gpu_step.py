@@ -30,6 +30,14 @@ def test_without_a_device_it_says_so(gpu_step, monkeypatch, capsys):
     )
 
 
+def test_its_networks_are_those_of_the_suite(gpu_step):
+    """The paper's, a convolutional and a residual one, each with the batch of its experiment."""
+    networks = gpu_step.load_networks(gpu_step.registry(), gpu_step.SUITE).named(gpu_step.NETWORKS)
+    assert {network.name: network.spec.batch_size for network in networks} == {
+        "M0": 512, "M1g": 512, "M3b": 512, "M4a": 128, "M4f": 128,
+    }  # fmt: skip
+
+
 def test_the_table_has_medians_and_their_ratio_to_torch_compile(gpu_step):
     """What could not be measured has its reason."""
 

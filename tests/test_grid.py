@@ -37,9 +37,13 @@ def test_every_combination_is_an_experiment_in_the_templates_place(load):
     """The last key varies fastest; what a key does not name is as in the template and the defaults."""
     suite = load(GRID)
     assert list(suite.experiments) == NAMES
-    one = suite.experiments[NAMES[3]]
-    assert (one.optimizer.learning_rate, one.optimizer.options, one.gradient) == (0.1, {"momentum": 0.9}, "sum")
-    assert one.group == "grid"
+    experiment = suite.experiments[NAMES[3]]
+    assert (experiment.optimizer.learning_rate, experiment.optimizer.options, experiment.gradient) == (
+        0.1,
+        {"momentum": 0.9},
+        "sum",
+    )
+    assert experiment.group == "grid"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,7 @@ def test_names_are_reached_by_globs_and_exactly_and_settings_through_the_templat
     suite = load(GRID, assignments=["experiments.B.epochs=5"])
     assert choose(suite, ["B*"]) == NAMES[1:]
     assert choose(suite, [NAMES[2]]) == [NAMES[2]]
-    assert [one.epochs for one in suite.experiments.values()] == [1, 5, 5, 5, 5]
+    assert [experiment.epochs for experiment in suite.experiments.values()] == [1, 5, 5, 5, 5]
     suite = load(GRID, assignments=["experiments.B.grid.gradient=['sum']"])
     assert list(suite.experiments) == [NAMES[0], *NAMES[1::2]]
 
@@ -133,7 +137,7 @@ BAD = {
     ),
     "settings that exclude each other": (
         "{ batch_norm = [true], batch_size = [64, 1] }",
-        "grid.batch_size[1]: batch_norm needs at least 2 images a batch, not 1",
+        "grid.batch_size[1]: batch_norm needs at least 2 rows a batch, not 1",
     ),
     "equal values": (
         "{ l2 = [0.1, 0.10] }",

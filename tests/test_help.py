@@ -34,8 +34,8 @@ def imported(*arguments):
 
 def test_every_command_has_a_file():
     """And every file is a command of the table."""
-    found = {path.stem for path in Path(commands.__file__).parent.iterdir() if not path.stem.startswith("__")}
-    assert found == set(map(in_python, COMMANDS))
+    files = {path.stem for path in Path(commands.__file__).parent.iterdir() if not path.stem.startswith("__")}
+    assert files == set(map(in_python, COMMANDS))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -9,6 +9,7 @@ from hashlib import sha256
 import pytest
 
 from harness.machine import identity
+from tests.irregular import make_irregular
 
 LARGE = identity.SMALL_BYTES + 1
 THEN = 1_500_000_000 * 10**9
@@ -16,7 +17,7 @@ THEN = 1_500_000_000 * 10**9
 
 @pytest.fixture(autouse=True)
 def settled(monkeypatch, tmp_path):
-    """A cache of its own, and files that count as settled at once."""
+    """Its own cache, and files that count as settled at once."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(identity, "SETTLED_SECONDS", -60.0)
     monkeypatch.setattr(identity, "_file_system", lambda _: "ext4")
@@ -26,15 +27,15 @@ def settled(monkeypatch, tmp_path):
 @pytest.fixture
 def reads(monkeypatch):
     """Count how often a file's content is read whole."""
-    found = []
+    collected = []
     real = identity.content_digest
 
     def counted(path):
-        found.append(path)
+        collected.append(path)
         return real(path)
 
     monkeypatch.setattr(identity, "content_digest", counted)
-    return found
+    return collected
 
 
 def large(path, letter=b"a"):
@@ -50,8 +51,8 @@ def test_another_content_of_equal_path_size_and_time_is_another_file(tmp_path, s
     path, other = tmp_path / "file", tmp_path / "other"
     path.write_bytes(b"a" * size)
     other.write_bytes(b"b" * size)
-    for one in (path, other):
-        os.utime(one, ns=(THEN, THEN))
+    for changed in (path, other):
+        os.utime(changed, ns=(THEN, THEN))
     before = identity.identity(path)
     assert before == sha256(b"a" * size).hexdigest()
     shutil.copy2(other, path)
@@ -117,9 +118,9 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(tmp_path, monkey
     real = identity.content_digest
 
     def changing(place):
-        found = real(place)
+        digest = real(place)
         large(path, b"b")
-        return found
+        return digest
 
     monkeypatch.setattr(identity, "content_digest", changing)
     identity.identity(path)
@@ -149,10 +150,10 @@ def test_a_damaged_record_is_ignored(tmp_path, reads, damage):
 
 def test_a_record_is_of_its_file_alone(tmp_path):
     """A record copied to another's place is not believed."""
-    one, two = large(tmp_path / "one"), large(tmp_path / "two", b"b")
-    identity.identity(one)
-    shutil.copy(identity.record_of(one), identity.record_of(two))
-    assert identity.identity(two) == sha256(b"b" * LARGE).hexdigest()
+    first, second = large(tmp_path / "one"), large(tmp_path / "two", b"b")
+    identity.identity(first)
+    shutil.copy(identity.record_of(first), identity.record_of(second))
+    assert identity.identity(second) == sha256(b"b" * LARGE).hexdigest()
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
@@ -162,7 +163,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     record.parent.mkdir(parents=True)
     (record.parent / f".{record.name}.0123456789ab").write_text("half")
     identity.identity(path)
-    assert [found.name for found in record.parent.iterdir()] == [record.name]
+    assert [left_over.name for left_over in record.parent.iterdir()] == [record.name]
     assert json.loads(record.read_text())["kept"]["digest"] == identity.identity(path)
 
 
@@ -177,12 +178,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path):
 def test_only_regular_files_have_an_identity(tmp_path, kind):
     """What would block or never end is refused; so is a link to it."""
     path = tmp_path / "it"
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    else:
-        path.symlink_to("/dev/zero")
+    make_irregular(path, kind)
     with pytest.raises(OSError, match="is not a regular file"):
         identity.identity(path)
 

@@ -73,7 +73,7 @@ def test_numbers_that_describe_no_layer_are_refused(make, message):
     stride=st.integers(1, 4),
     padding=st.integers(0, 4),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_convolution_has_as_many_patches_as_fit(shape, kernel, stride, padding):
     """Counted one by one."""
     if padding >= kernel:
@@ -88,7 +88,7 @@ def test_a_convolution_has_as_many_patches_as_fit(shape, kernel, stride, padding
 
 
 @given(sides=st.tuples(st.integers(1, 20), st.integers(1, 20)), stride=st.integers(1, 3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_shortcut_has_the_stride_that_its_layers_have(sides, stride):
     """A 3 × 3 convolution with padding 1 and any stride has a 1 × 1 convolution beside it."""
     block = Residual((Conv2d(2, 3, kernel=3, stride=stride, padding=1),))

@@ -20,8 +20,9 @@ from harness.interfaces import (
 from harness.optimizers import SGD, Adam
 from harness_array.backends import CupyBackend, NumpyBackend
 from harness_array.devices import Host
+from harness_array.kernels import cublas
 from tests.doubles import strict_cupy
-from tests.image_networks import CHAINS, built, float64_state, gradients_of_one_step, spec_of
+from tests.image_networks import CHAINS, assert_as_autograd, built, float64_state, gradients_of_one_step, spec_of
 from tests.networks import labelled_images
 
 __all__ = ["strict_cupy"]
@@ -31,15 +32,7 @@ SMALL = {"one image at a time": 1, "some images at a time": 20_000, "all at once
 
 
 def assert_gradients_match(spec, images, seed=0):
-    autograd = pytest.importorskip("tests.autograd")
-    state = float64_state(spec, seed)
-    stats, found, after = gradients_of_one_step(NumpyBackend(), spec, images, state)
-    loss, expected, values = autograd.loss_and_gradients(spec, state, *images)
-    assert stats.losses[0] == pytest.approx(loss, rel=1e-11)
-    for key, value in expected.items():
-        np.testing.assert_allclose(found[key], value, rtol=1e-7, atol=1e-9 * max(1.0, np.abs(value).max()), err_msg=key)
-    for key in (key for key in after if "running" in key):
-        np.testing.assert_allclose(after[key], values[key].numpy(), rtol=1e-10, atol=1e-12, err_msg=key)
+    assert_as_autograd(NumpyBackend(), spec, images, float64_state(spec, seed))
 
 
 @pytest.mark.parametrize("block", SMALL)
@@ -51,7 +44,7 @@ def test_loss_and_gradients_match_autograd(name, block, monkeypatch):
     assert_gradients_match(spec, labelled_images(21, spec.input_shape, 10))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.integers(2, 7),
     sides=st.tuples(st.integers(1, 9), st.integers(1, 9)),
@@ -93,9 +86,9 @@ def test_gradients_match_finite_differences(layers):
     """An oracle without any framework: central differences of the loss in every direction."""
     spec = NetworkSpec((5, 4, 2), 3, layers, batch_size=6)
     images, state = labelled_images(6, spec.input_shape, 3), float64_state(spec, 4)
-    _, found, _ = gradients_of_one_step(NumpyBackend(), spec, images, state)
+    _, gradients, _ = gradients_of_one_step(NumpyBackend(), spec, images, state)
     step = 1e-6
-    for key, gradient in found.items():
+    for key, gradient in gradients.items():
         for index in list(np.ndindex(gradient.shape))[:: max(1, gradient.size // 20)]:
             losses = []
             for sign in (1, -1):
@@ -144,14 +137,16 @@ def test_predictions_are_those_of_any_number_of_images(name, backend):
 
 @pytest.mark.usefixtures("strict_cupy")
 @pytest.mark.parametrize("name", CHAINS)
-def test_networks_on_the_double_of_cupy_are_numpys(name):
-    """Every layer kind: two epochs of three steps, the last one smaller."""
+def test_cupys_own_operations_on_the_double_are_numpys(name, monkeypatch):
+    """Every layer kind, without kernels: two epochs of three steps, the last one smaller."""
+    monkeypatch.setattr(cublas, "library", lambda: None)
     spec = spec_of(name)
     images = labelled_images(75, spec.input_shape, 10)
     ours, theirs = (built(backend, spec, images, optimizer=Adam()) for backend in (CupyBackend(), NumpyBackend()))
+    assert ours.launch == "eager"
     for epoch in range(2):
-        found, expected = (one.train_epoch(epoch, np.arange(75), 0.01) for one in (ours, theirs))
-        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-10)
+        stats, expected = (each.train_epoch(epoch, np.arange(75), 0.01) for each in (ours, theirs))
+        np.testing.assert_allclose(stats.losses, expected.losses, rtol=1e-10)
     np.testing.assert_allclose(ours.predict(np.arange(75)), theirs.predict(np.arange(75)), rtol=1e-5, atol=1e-6)
 
 

@@ -69,14 +69,14 @@ def test_is_the_slope_of_the_loss(name):
     """Central differences of the predicted log-probability, of some pixels of one row."""
     spec = SPECS[name]
     spec = replace(spec, layers=tuple(Activation("tanh") if x == Activation("relu") else x for x in spec.layers))
-    made = network(NumpyBackend(), spec)
+    built = network(NumpyBackend(), spec)
     images, labels = rows(spec, 1)
     step, flat = 1e-3, images.reshape(-1)
-    gradient = made.input_gradient(images, labels).reshape(-1)
+    gradient = built.input_gradient(images, labels).reshape(-1)
     for pixel in np.argsort(-np.abs(gradient))[:5]:
         moved = np.tile(flat, (2, 1))
         moved[:, pixel] += (step, -step)
-        losses = -made.predict_images(moved.reshape(2, *spec.input_shape).astype(np.float32))[:, labels[0]]
+        losses = -built.predict_images(moved.reshape(2, *spec.input_shape).astype(np.float32))[:, labels[0]]
         assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(gradient[pixel], rel=0.02, abs=2e-4)
 
 
@@ -85,26 +85,26 @@ def test_changes_nothing_and_knows_no_training_loss(name):
     """The state, predictions and training afterwards are the same bits; weights of classes have no part."""
     spec = SPECS[name]
     images, labels = rows(spec, dtype=np.float32)
-    one, other = network(NumpyBackend(), spec, "float32"), network(NumpyBackend(), spec, "float32")
-    gradient = one.input_gradient(images, labels)
+    used, untouched = network(NumpyBackend(), spec, "float32"), network(NumpyBackend(), spec, "float32")
+    gradient = used.input_gradient(images, labels)
     assert gradient.dtype == np.float32
     weighted = replace(spec, loss=CrossEntropy(0.3), class_weights=tuple(np.linspace(1, 2, 10)), l2=0.1, gradient="sum")
     np.testing.assert_array_equal(network(NumpyBackend(), weighted, "float32").input_gradient(images, labels), gradient)
-    for each in (one, other):
+    for each in (used, untouched):
         each.attach((images * 255).astype(np.uint8), labels)
         each.train_epoch(0, np.arange(48), 0.1)
-    for key, value in one.state().items():
-        np.testing.assert_array_equal(value, other.state()[key], err_msg=key)
-    np.testing.assert_array_equal(one.input_gradient(images, labels), other.input_gradient(images, labels))
+    for key, value in used.state().items():
+        np.testing.assert_array_equal(value, untouched.state()[key], err_msg=key)
+    np.testing.assert_array_equal(used.input_gradient(images, labels), untouched.input_gradient(images, labels))
 
 
 @pytest.mark.parametrize("name", ["relu", "resnet"])
 def test_of_a_row_does_not_depend_on_the_others(name):
     """Alone, in another order, and among more rows than a part has."""
     spec = SPECS[name]
-    made = network(NumpyBackend(), spec)
+    built = network(NumpyBackend(), spec)
     images, labels = rows(spec, 1100)
-    whole = made.input_gradient(images, labels)
+    whole = built.input_gradient(images, labels)
     order = np.random.default_rng(3).permutation(1100)
-    np.testing.assert_allclose(made.input_gradient(images[order], labels[order]), whole[order], rtol=0, atol=1e-13)
-    np.testing.assert_allclose(made.input_gradient(images[7:8], labels[7:8]), whole[7:8], rtol=0, atol=1e-13)
+    np.testing.assert_allclose(built.input_gradient(images[order], labels[order]), whole[order], rtol=0, atol=1e-13)
+    np.testing.assert_allclose(built.input_gradient(images[7:8], labels[7:8]), whole[7:8], rtol=0, atol=1e-13)

@@ -128,7 +128,7 @@ def test_metadata_that_cannot_be_read_is_set_aside_by_its_path(site):
         info.mkdir()
         (info / "entry_points.txt").write_bytes(content)
     registry = load_installed()
-    assert [one.distribution for one in registry.quarantined] == [str(site / "torn-1.0.dist-info")]
+    assert [entry.distribution for entry in registry.quarantined] == [str(site / "torn-1.0.dist-info")]
     assert registry.find("optimizer", "lion").provenance == "harness-lion 1.0"
 
 

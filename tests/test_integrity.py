@@ -39,9 +39,9 @@ def test_the_validation_of_another_trial_is_not_taken_for_class_sizes(made):
     (made.directory / "classes.npz").unlink()
     for name in ("A", "B"):
         (made.trial_directory(name, 1) / "validation.npz").write_bytes(b"damaged")
-    found = read(made.directory)
-    assert "val" not in found.counts
-    assert sum("validation.npz: cannot be read" in problem for problem in found.problems) == 2
+    material = read(made.directory)
+    assert "val" not in material.counts
+    assert sum("validation.npz: cannot be read" in problem for problem in material.problems) == 2
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,7 @@ def test_a_changed_header_is_refused_by_every_reader(made, old, new):
             reader(made.directory)
 
 
+@pytest.mark.slow
 def test_no_single_character_of_a_header_changes_what_a_run_is(made):
     """600 changes: each is refused in words, or changes nothing."""
     path = made.directory / "run.json"
@@ -75,11 +76,11 @@ def test_no_single_character_of_a_header_changes_what_a_run_is(made):
         place = int(draw.integers(len(text)))
         path.write_text(text[:place] + chr(draw.integers(32, 127)) + text[place + 1 :])
         try:
-            found = Run.open(made.directory)
+            opened = Run.open(made.directory)
         except HarnessError:
             refused += 1
         else:
-            assert found == before
+            assert opened == before
     assert refused > 300
 
 
@@ -94,7 +95,7 @@ def test_a_header_of_an_earlier_version_has_no_checksum_and_is_read(made):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("planned", [1], "planned.0: Input should be a valid array, not 1"),
         ("planned", [["Z", 1]], "planned: a trial of the unknown experiment 'Z'"),
@@ -107,17 +108,17 @@ def test_a_header_of_an_earlier_version_has_no_checksum_and_is_read(made):
         ("suite", None, "suite: Input should be an object, not None"),
     ],
 )
-def test_a_header_without_checksum_is_validated_and_hides_no_other_run(made, typed, key, value, said):
+def test_a_header_without_checksum_is_validated_and_hides_no_other_run(made, typed, key, value, message):
     """``harness runs`` names the bad one and lists the others."""
     shutil.copytree(made.directory, made.directory.parent / "other")
     path = made.directory / "run.json"
     content = json.loads(path.read_text())
     del content["checksum"]
     path.write_text(json.dumps(content | {key: value}))
-    found = {one.directory.name: one.state for one in listed(made.directory.parent)}
-    assert found["other"].startswith("complete: 4 of 4 done")
-    assert found["run"].startswith("unreadable: run.json: damaged: ")
-    assert said in found["run"]
+    states = {listing.directory.name: listing.state for listing in listed(made.directory.parent)}
+    assert states["other"].startswith("complete: 4 of 4 done")
+    assert states["run"].startswith("unreadable: run.json: damaged: ")
+    assert message in states["run"]
     out = typed("runs", ".").out
     assert "unreadable: run.json: damaged" in out
     assert "complete: 4 of 4 done" in out
@@ -148,9 +149,9 @@ def test_arrays_of_other_classes_than_the_runs_are_left_out_of_a_report(made):
     content = json.loads(path.read_text())
     del content["checksum"]
     path.write_text(json.dumps(content | {"dataset": content["dataset"] | {"class_names": ["a", "b", "c"]}}))
-    found = read(made.directory)
-    assert not found.closer
-    assert "evaluation.npz: is of 4 classes, the run has 3 classes" in found.problems[0]
+    material = read(made.directory)
+    assert not material.closer
+    assert "evaluation.npz: is of 4 classes, the run has 3 classes" in material.problems[0]
 
 
 def test_a_row_in_another_trials_place_is_damage_and_is_made_again(tmp_path, watcher):
@@ -161,14 +162,14 @@ def test_a_row_in_another_trials_place_is_damage_and_is_made_again(tmp_path, wat
     place = run.trial_directory("A", 1)
     shutil.rmtree(place)
     shutil.copytree(run.trial_directory("A", 2), place)
-    said = f"{place / 'row.json'}: is of 'A' seed 2, not of this trial"
+    damage = f"{place / 'row.json'}: is of 'A' seed 2, not of this trial"
     row = next(iter(run.rows()))
     assert (row.status, row.seed) == ("planned", 1)
-    assert row.reason == f"its row is damaged and will be made again: {said}"
+    assert row.reason == f"its row is damaged and will be made again: {damage}"
     outcome, _ = run_suite(tmp_path, text, seeds=[1, 2])
-    assert outcome.damaged == [f"{said}; the trial is trained again"]
+    assert outcome.damaged == [f"{damage}; the trial is trained again"]
     assert watcher.trained == ["A"]
-    assert [without_times(one) for one in outcome.rows] == [without_times(one) for one in first.rows]
+    assert [without_times(row) for row in outcome.rows] == [without_times(row) for row in first.rows]
 
 
 def test_a_renamed_trial_folder_is_repaired_by_the_next_run(tmp_path):
@@ -181,7 +182,7 @@ def test_a_renamed_trial_folder_is_repaired_by_the_next_run(tmp_path):
     places[0].rename(places[1])
     assert [row.status for row in run.rows()] == ["planned", "done", "done", "planned"]
     again, _ = run_suite(tmp_path, text)
-    assert [without_times(one) for one in again.rows] == [without_times(one) for one in first.rows]
+    assert [without_times(row) for row in again.rows] == [without_times(row) for row in first.rows]
     assert [bool(row.evaluation) for row in run.rows()] == [bool(row.evaluation) for row in first.rows]
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow  # each starts commands
 
 HARNESS = [sys.executable, "-m", "harness"]
 LONG = ["--set", "experiments.B.epochs=1000000"]
-SOON = 15.0
+SOON = 60.0
 """Seconds within which all has ended, on a loaded machine; trial B would take minutes."""
 
 
@@ -64,7 +64,7 @@ def test_an_interrupt_ends_all_at_once_and_keeps_what_is_done(driver, number, to
     assert pids
     started = time.monotonic()
     (os.killpg if to_all else os.kill)(process.pid, number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=2 * SOON)
     assert time.monotonic() - started < SOON
     assert process.returncode == 130
     assert errors.endswith("interrupted: finished trials are in runs/tiny; the same command resumes\n")
@@ -142,9 +142,9 @@ def test_a_full_disk_is_one_line_and_the_same_command_resumes(tmp_path):
     assert "code 2\n" in first, done.stderr
     assert "the disk is full. Free some space: the same command resumes" in done.stderr
     assert "code 0\n" in second, done.stderr
-    kept = [line for line in first.splitlines() if line.endswith(".npz")]
-    assert kept, "nothing was finished before the disk was full"
-    assert set(kept) <= set(second.splitlines())
+    finished = [line for line in first.splitlines() if line.endswith(".npz")]
+    assert finished, "nothing was finished before the disk was full"
+    assert set(finished) <= set(second.splitlines())
     assert "Traceback" not in done.stderr
 
 

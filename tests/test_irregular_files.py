@@ -1,12 +1,12 @@
 """Pipes, devices and links in a run's place: no command waits for them, reads them without end, or writes there."""
 
 import errno
-import os
 
 import pytest
 
 from harness.machine import files
 from harness.store import listed
+from tests.irregular import make_irregular
 from tests.report_runs import make_run
 from tests.test_verify import figure
 from tests.tiny import TINY, run_suite
@@ -30,17 +30,14 @@ def test_what_is_no_regular_file_in_a_run_is_damage_and_is_not_waited_for(made, 
     """No command hangs: it is refused, left out or made again, by name."""
     path = made.directory / name
     path.unlink()
-    if kind == "pipe":
-        os.mkfifo(path)
-    else:
-        path.symlink_to("/dev/zero")
+    make_irregular(path, kind)
     refused = 2 if name == "run.json" else 0
-    said = typed("leaderboard", "run", code=refused)
-    assert ("is not a regular file" in said.err + said.out) == (name.endswith(".json"))
-    said = typed("report", "run", code=refused if kind == "pipe" else 2)
-    told = said.err + (made.directory / "report.html").read_text() if said.out else said.err
+    printed = typed("leaderboard", "run", code=refused)
+    assert ("is not a regular file" in printed.err + printed.out) == (name.endswith(".json"))
+    printed = typed("report", "run", code=refused if kind == "pipe" else 2)
+    text = printed.err + (made.directory / "report.html").read_text() if printed.out else printed.err
     if name != "classes.npz" or kind == "device":
-        assert "is not a regular file" in told or "leads out of the run" in told
+        assert "is not a regular file" in text or "leads out of the run" in text
     typed("verify", "run", code=refused or 3)
     typed("runs", ".")
 
@@ -57,15 +54,15 @@ def test_what_the_user_may_not_read_is_no_damage_and_is_not_replaced(tmp_path, t
     before = _content(run.directory / "trials")
     opened = files.open_regular
 
-    def refuse(asked):
-        if asked.name == name:
-            raise PermissionError(errno.EACCES, "Permission denied", str(asked))
-        return opened(asked)
+    def refuse(place):
+        if place.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return opened(place)
 
     monkeypatch.setattr(files, "open_regular", refuse)
     for command in (["run", "tiny.toml", "--out", "run", "--jobs", "0"], ["why", "tiny.toml", "A", "--out", "run"]):
-        said = typed(*command, code=2).err
-        assert said.splitlines()[-1] == (
+        errors = typed(*command, code=2).err
+        assert errors.splitlines()[-1] == (
             f"error: {path.relative_to(tmp_path)}: cannot be read: Permission denied. "
             "Make it readable, and repeat the command"
         )
@@ -81,9 +78,9 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path, typed):
     (tmp_path / "thesis.tex").write_text("dear")
     (run.directory / ".lock").unlink()
     (run.directory / ".lock").symlink_to(tmp_path / "thesis.tex")
-    assert [one.state for one in listed(tmp_path)] == ["complete: 1 of 1 done"]
-    said = typed("run", "tiny.toml", "--out", "run", "--jobs", "0", code=2).err
-    assert said == "error: run/.lock: is not a regular file. Remove it, or name another directory with --out\n"
+    assert [listing.state for listing in listed(tmp_path)] == ["complete: 1 of 1 done"]
+    errors = typed("run", "tiny.toml", "--out", "run", "--jobs", "0", code=2).err
+    assert errors == "error: run/.lock: is not a regular file. Remove it, or name another directory with --out\n"
     assert (tmp_path / "thesis.tex").read_text() == "dear"
 
 

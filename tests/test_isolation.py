@@ -126,15 +126,15 @@ def test_an_isolated_task_has_a_new_process_and_no_other_task_has_it():
     """The processes of other tasks stay, and load harness's own plugins alone."""
     pool = Processes(1)
     try:
-        found = []
+        collected = []
         for isolated in (False, True, True, False):
             future = pool.submit(Task(_process, None, "process", isolated=isolated))
             while not future.done():
                 pool.wait()
-            found.append(future.result())
+            collected.append(future.result())
     finally:
         pool.stop()
-    first, second, third, last = (pid for pid, _ in found)
+    first, second, third, last = (pid for pid, _ in collected)
     assert first == last
     assert len({first, second, third}) == 3
-    assert ["*" in disabled for _, disabled in found] == [True, False, False, True]
+    assert ["*" in disabled for _, disabled in collected] == [True, False, False, True]

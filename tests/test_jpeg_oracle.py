@@ -27,8 +27,8 @@ def standard(images, quality):
     scaled = dctn(blocks - 128, axes=(2, 4), norm="ortho") / steps
     sure = (np.abs(scaled - np.floor(scaled) - 0.5) > TIE).all(axis=(2, 4), keepdims=True)
     read = idctn(np.rint(scaled) * steps, axes=(2, 4), norm="ortho") + 128
-    found = (np.clip(np.rint(read), 0, 255), np.broadcast_to(sure, blocks.shape))
-    return [each.reshape(padded.shape)[:, :height, :width] for each in found]
+    padded_parts = (np.clip(np.rint(read), 0, 255), np.broadcast_to(sure, blocks.shape))
+    return [each.reshape(padded.shape)[:, :height, :width] for each in padded_parts]
 
 
 @pytest.mark.parametrize("images", [grey(200), squares()], ids=["digits", "photographs"])
@@ -39,7 +39,7 @@ def test_a_grey_jpeg_is_what_the_standard_says(images, level):
     Its resolution is halved and smoothed as each decoder likes.
     """
     expected, sure = standard(np.rint(images * 255.0), 100 - int(level))
-    found = perturb_of("jpeg")(images, level, draws()) * 255
+    perturb = perturb_of("jpeg")(images, level, draws()) * 255
     assert sure.mean() > 0.5
-    np.testing.assert_allclose(found[sure], expected[sure], rtol=0, atol=1.01)
-    assert (np.abs(found - expected) < 1.01).mean() > 0.95
+    np.testing.assert_allclose(perturb[sure], expected[sure], rtol=0, atol=1.01)
+    assert (np.abs(perturb - expected) < 1.01).mean() > 0.95

@@ -35,11 +35,11 @@ def document(text):
     def refused(constant):
         raise AssertionError(constant)
 
-    found = json.loads(text, parse_constant=refused)
-    assert found["schema_version"] == 1
-    jsonschema.validate(found, document_schema(found["command"]))
-    DOCUMENTS[found["command"]].model_validate(found)
-    return found
+    content = json.loads(text, parse_constant=refused)
+    assert content["schema_version"] == 1
+    jsonschema.validate(content, document_schema(content["command"]))
+    DOCUMENTS[content["command"]].model_validate(content)
+    return content
 
 
 def test_a_run_and_what_is_asked_of_it(harness, tmp_path):
@@ -94,14 +94,14 @@ def test_a_run_and_what_is_asked_of_it(harness, tmp_path):
 def test_a_trial_that_fails_is_in_the_document(harness, tmp_path):
     """Exit code 1, and its reason."""
     (tmp_path / "tiny.toml").write_text(TINY.replace("learning_rate = 0.1", "learning_rate = 1e30"))
-    said = harness("run", "tiny.toml", "--only", "B", "-f", "json", "--quiet", code=1)
-    found = document(said.stdout)
-    assert not found["complete"]
-    (trial,) = found["runs"][0]["trials"]
+    printed = harness("run", "tiny.toml", "--only", "B", "-f", "json", "--quiet", code=1)
+    content = document(printed.stdout)
+    assert not content["complete"]
+    (trial,) = content["runs"][0]["trials"]
     assert trial["status"] == "failed"
     assert trial["reason"]
     assert trial["val_accuracy"] is None
-    assert found["runs"][0]["expectations"] is None
+    assert content["runs"][0]["expectations"] is None
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_a_trial_that_fails_is_in_the_document(harness, tmp_path):
 def test_an_error_is_one_line_on_standard_error(harness, words):
     """Exit code 2, and nothing on standard output, as without ``-f json``."""
     form = [] if words[0] == "schema" else ["-f", "json"]
-    said = harness(*words, *form, code=2)
-    assert said.stdout == ""
-    assert said.stderr.startswith("error: ")
-    assert said.stderr.count("\n") == 1
+    printed = harness(*words, *form, code=2)
+    assert printed.stdout == ""
+    assert printed.stderr.startswith("error: ")
+    assert printed.stderr.count("\n") == 1
 
 
 def test_what_is_installed(harness, monkeypatch):
@@ -128,17 +128,19 @@ def test_what_is_installed(harness, monkeypatch):
     for command in (doctor, plugins):
         monkeypatch.setattr(command, "backend_states", lambda _plugins: answers)
     monkeypatch.setattr(
-        datasets, "_states", lambda components: {one.reference: DatasetState("yes") for one in components}
+        datasets, "_states", lambda components: {component.reference: DatasetState("yes") for component in components}
     )
-    asked = document(harness("doctor", "-f", "json").stdout)
-    assert {"name": "cupy", "available": False, "reason": "it has no device", "environment": {}} in asked["backends"]
-    assert asked["machine"]["cores"]
-    assert any(library["extra"] == "parquet" for library in asked["libraries"])
+    report = document(harness("doctor", "-f", "json").stdout)
+    assert {"name": "cupy", "available": False, "reason": "it has no device", "environment": {}} in report["backends"]
+    assert report["machine"]["cores"]
+    assert any(library["extra"] == "parquet" for library in report["libraries"])
     installed = document(harness("plugins", "-f", "json").stdout)["components"]
-    (backend,) = [one for one in installed if (one["kind"], one["name"]) == ("backend", "numpy")]
+    (backend,) = [
+        component for component in installed if (component["kind"], component["name"]) == ("backend", "numpy")
+    ]
     assert backend["backend"]["available"]
     assert backend["distribution"] == "nn-harness"
-    assert "digits" in [one["name"] for one in document(harness("datasets", "-f", "json").stdout)["datasets"]]
+    assert "digits" in [dataset["name"] for dataset in document(harness("datasets", "-f", "json").stdout)["datasets"]]
 
 
 @pytest.mark.slow

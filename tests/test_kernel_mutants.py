@@ -1,14 +1,17 @@
 """Mistakes in the kernels' source: the tests on the CPU notice every one."""
 
+import numpy as np
 import pytest
 
 from harness_array.kernels.module import source
+from tests import image_kernel_mistakes
 from tests.doubles import needs_compiler, strict_cupy
 from tests.mutants import MISSED, Mutant
 from tests.step_kernels import Launcher
 
 __all__ = ["strict_cupy"]
 
+LAST = "test_kernel_sizes.test_"
 FORWARD, LOSS, UPDATE = "test_step_kernels.test_", "test_step_kernels_loss.test_", "test_step_kernels_update.test_"
 GATHER = FORWARD + "gathering_takes_the_rows_of_the_step"
 BYTES, FLOATS = ({"name": name, "resident": True} for name in ("gather_bytes", "gather_floats"))
@@ -52,15 +55,14 @@ MUTANTS = [
            of("gelu")),
     Mutant("silu's slope", "((real)1 - value) * sigmoid + value", "((real)1 - value) * sigmoid", BIAS, of("silu")),
     Mutant("tanh's slope", "(real)1 - value * value", "(real)1 + value * value", BIAS, of("tanh")),
-    Mutant("no bias", "activated(activation, z[i] + bias[i % width], &derivative)",
-           "activated(activation, z[i], &derivative)", BIAS, of("relu")),
+    Mutant("no bias", "z[i] + (bias ? bias[i % width] : (real)0)", "z[i]", BIAS, of("relu")),
     Mutant("bias of a row", "bias[i % width]", "bias[i / width % width]", BIAS, of(None)),
     Mutant("one element too many", "  if (i >= rows * width) return;\n  real derivative",
            "  if (i > rows * width) return;\n  real derivative", BIAS, of(None)),
-    Mutant("scale of the mask is missing", "    value = keep ? value * scale : (real)0;\n"
-           "    derivative = keep ? derivative * scale : (real)0;\n  }\n  y[i]",
-           "    value = keep ? value : (real)0;\n    derivative = keep ? derivative * scale : (real)0;\n  }\n  y[i]",
-           BIAS, of(None, 0.3)),
+    Mutant("scale of the mask is missing", "value = keep ? value * scale", "value = keep ? value", BIAS,
+           of(None, 0.3)),
+    Mutant("the mask's slope", "*slope = keep ? *slope * scale : (real)0", "*slope = *slope * scale", BIAS,
+           of(None, 0.3)),
     Mutant("a barrier is missing", "  shared[place] = value;\n  __syncthreads();", "  shared[place] = value;",
            LOSS + "column_sums"),
     Mutant("the last barrier is missing", "  real sum = shared[threadIdx.x];\n  __syncthreads();",
@@ -75,8 +77,8 @@ MUTANTS = [
            NORM, of(None)),
     Mutant("no eps", "sqrt_(variance + eps)", "sqrt_(variance)", NORM, of(None)),
     Mutant("running variance is biased", "(variance * ((real)rows / (real)(rows - 1)))", "variance", NORM, of(None)),
-    Mutant("running mean's momentum", "running_mean[column] * ((real)1 - momentum)", "running_mean[column] * momentum",
-           NORM, of(None)),
+    Mutant("running mean's momentum", "running_mean[column] * ((real)1 - momentum) + momentum * mean",
+           "running_mean[column] * momentum + momentum * mean", NORM, of(None)),
     Mutant("no beta", "unit * g + b,", "unit * g,", NORM, of(None)),
     Mutant("no maximum", "exp_(logits[c] + bias[c] - best);", "exp_(logits[c] + bias[c]);",
            LOSS + "large_logits_do_not_overflow"),
@@ -137,22 +139,29 @@ MUTANTS = [
            UPDATE + "adams_rates_of_each_step"),
     Mutant("ε without its correction", "control->eps = eps * root", "control->eps = eps",
            UPDATE + "adams_rates_of_each_step"),
+    Mutant("32 bits for an index of the whole set", "vectors[source * width + column]",
+           "vectors[(int)source * width + column]", LAST + "rows_of_a_set_of_more_than_two_billion_values_are_gathered",
+           {"name": "gather_floats", "dtype": np.float32}),
+    Mutant("32 bits for bytes", "out[i] = a[i] + b[i]", "out[i] = a[(int)((unsigned)i * 4u) / 4] + b[i]",
+           LAST + "values_of_pixels"),
 ]  # fmt: skip
+TABLE = [*MUTANTS, *image_kernel_mistakes.MUTANTS]
 
 
 def test_every_mistake_is_one_in_the_source_as_it_is():
-    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 60
-    for mutant in MUTANTS:
+    assert len({mutant.name for mutant in TABLE}) == len(TABLE) >= 110
+    for mutant in TABLE:
         assert mutant.of(source()) != source()
 
 
 @pytest.mark.slow
 @needs_compiler
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", TABLE, ids=lambda mutant: mutant.name)
 def test_a_mistake_in_a_kernel_is_noticed(strict_cupy, monkeypatch, mutant):
     """Its test fails with it."""
     text = mutant.of(source())
-    for place in ("harness_array.kernels.module", "tests.step_kernels", "tests.test_step_kernels"):
+    # The module itself last: one of the tests' that is imported here would keep the mistake as its own source.
+    for place in ("tests.test_step_kernels", "tests.step_kernels", "harness_array.kernels.module"):
         monkeypatch.setattr(f"{place}.source", lambda: text)
     fixtures = {"strict_cupy": strict_cupy, "launch": Launcher(strict_cupy, "float64")}
     assert mutant.fails(**fixtures) is not None, MISSED + mutant.name
@@ -162,5 +171,5 @@ def test_a_mistake_in_a_kernel_is_noticed(strict_cupy, monkeypatch, mutant):
 @needs_compiler
 def test_without_a_mistake_their_tests_pass(strict_cupy):
     fixtures = {"strict_cupy": strict_cupy, "launch": Launcher(strict_cupy, "float64")}
-    for mutant in {(mutant.test, str(mutant.parameters)): mutant for mutant in MUTANTS}.values():
+    for mutant in {(mutant.test, str(mutant.parameters)): mutant for mutant in TABLE}.values():
         assert mutant.fails(**fixtures) is None, mutant

@@ -4,15 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
+from harness.cli.commands import doctor
 from harness.machine.kernels import TUNING_OFF, VARIABLE, Kernel, candidates, choice, chosen, settle_kernel
-from harness.machine.kernels.rate import multiply_rate
+from harness.machine.kernels.choice import decided
+from harness.machine.kernels.rate import Products
 from harness.machine.measured import machine_with
 from harness.machine.threads import numpy_library
 from tests.tiny import TINY
 
+REAL_PROGRAM = choice._PROGRAM
 SHOW = "from harness.machine.kernels import settle_kernel; settle_kernel(); import numpy; from harness.machine.threads import numpy_library as b; import json; print(json.dumps(b()))"  # noqa: E501 - one program
 
 
@@ -22,7 +26,7 @@ def tuning(tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv(TUNING_OFF)
     monkeypatch.delenv(VARIABLE, raising=False)
-    yield tmp_path / "cache" / "kernels.json"
+    yield tmp_path / "cache" / "numpy-products.json"
     os.environ.pop(VARIABLE, None)
 
 
@@ -36,8 +40,11 @@ def keep(path, fastest):
 def kernels_here():
     """Return two kernels that this processor runs, its own choice first."""
     own = numpy_library()
-    others = [one for one in candidates() if one != own.get("kernel")]
-    others = [one for one in others if (choice._rate(one) or {}).get("kernel") == one]
+    others = [candidate for candidate in candidates() if candidate != own.get("kernel")]
+    with ExitStack() as stack:
+        others = [
+            candidate for candidate in others if choice.Candidate(candidate, stack).library.get("kernel") == candidate
+        ]
     if own.get("name") != "openblas" or not others:
         pytest.skip("NumPy's BLAS here has no second kernel to choose")
     return own["kernel"], others[0]
@@ -45,26 +52,26 @@ def kernels_here():
 
 def test_the_rate_is_that_of_a_matrix_product():
     """Within what a core can do, and what it says of the library is what NumPy loaded."""
-    assert 1e8 < multiply_rate(0.05) < 1e13
+    assert 1e8 < Products().rate() < 1e13
     assert numpy_library()["name"] in {"openblas", "mkl", "blis"}
 
 
 @pytest.mark.slow
 def test_it_is_measured_once_and_then_applied(tuning):
     """The first call says that it measures; a process that settles before NumPy loads has the fastest kernel."""
-    said = []
-    found = settle_kernel(said.append)
-    assert len(said) == 1
-    assert found.own in found.rates
-    best = max(found.rates, key=found.rates.get)
-    assert found.fastest in {None, best}
-    assert os.environ.get(VARIABLE) == found.fastest
+    lines = []
+    kernel = settle_kernel(lines.append)
+    assert len(lines) == 1
+    assert kernel.own in kernel.rates
+    best = max(kernel.rates, key=kernel.rates.get)
+    assert kernel.fastest in {None, best}
+    assert os.environ.get(VARIABLE) == kernel.fastest
     os.environ.pop(VARIABLE, None)
-    assert settle_kernel(said.append) == found == chosen()
-    assert len(said) == 1
+    assert settle_kernel(lines.append) == kernel == chosen()
+    assert len(lines) == 1
     os.environ.pop(VARIABLE, None)
-    shown = json.loads(subprocess.check_output([sys.executable, "-c", SHOW], text=True))
-    assert shown["kernel"] == (found.fastest or found.own)
+    report = json.loads(subprocess.check_output([sys.executable, "-c", SHOW], text=True))
+    assert report["kernel"] == (kernel.fastest or kernel.own)
     assert tuning.exists()
 
 
@@ -72,31 +79,49 @@ def test_it_is_measured_once_and_then_applied(tuning):
 @pytest.mark.usefixtures("tuning")
 def test_a_kernel_that_is_not_there_does_not_count(monkeypatch):
     """Neither one that OpenBLAS replaces by its own choice, nor one that ends its process."""
-    real = choice._rate
-
-    def rate(kernel):
-        return None if kernel == "Crashes" else real(kernel)
-
-    monkeypatch.setattr(choice, "_rate", rate)
+    crash = f"import os; os.environ.get({VARIABLE!r}) == 'Crashes' and os.abort()\n"
+    monkeypatch.setattr(choice, "_PROGRAM", crash + choice._PROGRAM)
     monkeypatch.setattr(choice, "candidates", lambda: ["NoSuchKernel", "Crashes"])
-    found = settle_kernel()
-    assert set(found.rates) == {found.own}
-    assert found.fastest is None
+    kernel = settle_kernel()
+    assert set(kernel.rates) == {kernel.own}
+    assert kernel.fastest is None
     assert VARIABLE not in os.environ
 
 
-def test_a_small_advantage_is_left_alone(monkeypatch):
+@pytest.mark.slow
+@pytest.mark.usefixtures("tuning")
+def test_a_kernel_that_ends_its_process_while_it_is_measured_does_not_count(monkeypatch):
+    """It ended, or did not answer in time. Without OpenBLAS's own nothing is known."""
+    own, other = kernels_here()
+    for kernel, ending, left in (
+        (other, "os.abort()", {own}),
+        (other, "time.sleep(60)", {own}),
+        (None, "os.abort()", None),
+    ):
+        late = f"    import os, time; os.environ.get({VARIABLE!r}) == {kernel!r} and {ending}\n"
+        monkeypatch.setattr(choice, "_PROGRAM", REAL_PROGRAM + late)
+        monkeypatch.setattr(choice, "_LIMIT", 5.0)
+        monkeypatch.setattr(choice, "candidates", lambda: [other])
+        measured_kernel = choice._measure()
+        assert (set(measured_kernel.rates) if measured_kernel else None) == left
+
+
+def test_a_small_advantage_is_left_alone():
     """Noise does not choose a kernel; a clear advantage does."""
-    rates = {None: ("Own", 100.0), "Haswell": ("Haswell", 101.0), "SkylakeX": ("SkylakeX", 90.0)}
-    monkeypatch.setattr(choice, "_rate", lambda kernel: _said(*rates.get(kernel, ("Own", 99.0))))
-    monkeypatch.setattr(choice, "candidates", lambda: ["Haswell", "SkylakeX", "Cooperlake"])
-    assert choice._measure() == Kernel(None, "Own", {"Own": 100.0, "Haswell": 101.0, "SkylakeX": 90.0})
-    rates["Haswell"] = ("Haswell", 110.0)
-    assert choice._measure().fastest == "Haswell"
+    rates = {"Own": [100.0] * 3, "Haswell": [101.0] * 3, "SkylakeX": [90.0] * 3}
+    assert decided("Own", rates) == Kernel(None, "Own", {"Own": 100.0, "Haswell": 101.0, "SkylakeX": 90.0})
+    assert decided("Own", rates | {"Haswell": [110.0] * 3}).fastest == "Haswell"
 
 
-def _said(kernel, rate):
-    return {"name": "openblas", "version": "0", "kernel": kernel, "rate": rate}
+def test_a_slow_moment_of_the_machine_chooses_no_kernel():
+    """Rounds in which all are slow, and one in which the machine was slow for one of them alone, change nothing."""
+    slow = [1.0, 0.6, 0.6, 0.55, 1.0]
+    rates = {"Own": [100 * part for part in slow], "Haswell": [105 * part for part in slow]}
+    assert decided("Own", rates).fastest == "Haswell"
+    rates["Haswell"][0] = 20.0
+    kernel = decided("Own", rates)
+    assert kernel.fastest == "Haswell"
+    assert kernel.rates == pytest.approx({"Own": 100.0, "Haswell": 105.0})
 
 
 def test_the_users_choice_stays(tuning, monkeypatch):
@@ -138,6 +163,17 @@ def test_a_file_that_makes_no_sense_is_measured_anew(tuning, monkeypatch, conten
     monkeypatch.setattr(choice, "_measure", lambda: Kernel(None, "Own", {"Own": 1.0}))
     assert settle_kernel().own == "Own"
     assert json.loads(tuning.read_text())[machine_with("numpy")]["own"] == "Own"
+
+
+def test_the_doctor_says_why_the_first_of_alike_kernels_is_not_used(monkeypatch):
+    """Between two that are as fast, OpenBLAS's choice stays."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    alike = Kernel(None, "SkylakeX", {"SkylakeX": 93e9, "Haswell": 94e9})
+    monkeypatch.setattr(doctor, "settle", lambda _threads: alike)
+    assert doctor._kernel() == (
+        "SkylakeX, chosen by OpenBLAS; the others are as fast, within the noise, or slower "
+        "(Haswell 94, SkylakeX 93 GFLOP/s a thread)"
+    )
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def test_the_digest_tells_vectors_from_images_of_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "says"),
+    ("changed", "message"),
     [
         ({"kind": "sound"}, "kind is 'sound'; the contract says 'image' or 'vector'"),
         ({"kind": "vector"}, "vectors are uint8 (120, 4, 4, 3); the contract says float32 (rows, *shape)"),
@@ -69,11 +69,11 @@ def test_the_digest_tells_vectors_from_images_of_the_same_bytes(tmp_path):
         ({"test_rows": True}, "test_rows is True"),
     ],
 )
-def test_what_is_neither_is_refused(tmp_path, changed, says):
+def test_what_is_neither_is_refused(tmp_path, changed, message):
     """In one line, and nothing is cached."""
     with pytest.raises(HarnessError) as caught:
         materialise("kept", {}, Kept(replace(colour(), **changed)), tmp_path)
-    assert str(caught.value).startswith(says)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert not list((tmp_path / "datasets").glob("*"))
 
@@ -109,17 +109,17 @@ def test_a_given_test_set_is_the_test_rows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "says"),
+    ("labels", "message"),
     [
         ([0] * 20 + [1] * 3 + [0, 1], "class 'b' has 3 rows outside the given test set: the split 0.7 / 0.1 leaves 0"),
         ([0] * 20 + [1] * 20 + [0, 0], "class 'b' has no row in the given test set"),
     ],
 )
-def test_a_given_test_set_that_leaves_too_little_is_refused(labels, says):
+def test_a_given_test_set_that_leaves_too_little_is_refused(labels, message):
     """With the class."""
     with pytest.raises(HarnessError) as caught:
         partition(np.array(labels), SplitTable(), ("a", "b"), 2)
-    assert str(caught.value).startswith(says)
+    assert str(caught.value).startswith(message)
 
 
 def test_vectors_are_standardised_by_the_training_rows(tmp_path):
@@ -128,14 +128,14 @@ def test_vectors_are_standardised_by_the_training_rows(tmp_path):
 
     entry = materialise("kept", {}, Kept(vectors()), tmp_path)
     split = split_of(entry, SplitTable())
-    given = open_inputs(replace(entry, info=replace(entry.info, scale="standard")), SplitTable()).rows.features
+    standardised = open_inputs(replace(entry, info=replace(entry.info, scale="standard")), SplitTable()).rows.features
     features = vectors().features.astype(np.float64)
     theirs = StandardScaler().fit(features[split.train]).transform(features)
-    assert given.dtype == np.float32
-    assert not given.flags.writeable
-    np.testing.assert_allclose(given[:, :-1], theirs[:, :-1], atol=1e-5)
-    assert np.abs(given[:, -1]).max() < 1e-6
-    assert np.abs(given[split.train, :-1].std(axis=0) - 1).max() < 1e-5
+    assert standardised.dtype == np.float32
+    assert not standardised.flags.writeable
+    np.testing.assert_allclose(standardised[:, :-1], theirs[:, :-1], atol=1e-5)
+    assert np.abs(standardised[:, -1]).max() < 1e-6
+    assert np.abs(standardised[split.train, :-1].std(axis=0) - 1).max() < 1e-5
     raw = open_inputs(replace(entry, info=replace(entry.info, scale="none")), SplitTable())
     assert np.array_equal(raw.rows.features, vectors().features)
 
@@ -216,7 +216,7 @@ class Choosy:
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind", "says"),
+    ("shape", "kind", "message"),
     [
         ((8, 8), "image", None),
         ((8, 8, 3), "image", None),
@@ -225,10 +225,10 @@ class Choosy:
         ((30,), "vector", "takes images, and dataset 'd' has vectors of 30 values"),
     ],
 )
-def test_a_perturbation_says_which_data_it_takes(shape, kind, says):
+def test_a_perturbation_says_which_data_it_takes(shape, kind, message):
     """Else it takes images of any number of channels."""
     data = DatasetInfo("d", "", 1, ("a", "b"), shape=shape, kind=kind)
-    assert refusal(Choosy(), data) == says
+    assert refusal(Choosy(), data) == message
     assert refusal(gaussian_noise, data) is None
 
 
@@ -241,3 +241,15 @@ def test_a_name_of_interface_1_says_what_to_change(old, new):
         f'{old} is of interface 1, and this harness has 2: return {new}, with kind="image" '
         "(docs/how-to/move-to-interface-2.md)"
     )
+
+
+def test_a_block_of_a_stream_may_be_empty(tmp_path):
+    """The contract says any number of rows."""
+    for made in (vectors(), colour()):
+        dataset = Kept(made, made.kind)
+        whole = materialise("kept", {}, dataset, tmp_path / "whole").info.digest
+        parts = [made.features[:0], made.features[:50], made.features[50:50], made.features[50:]]
+        shape, kind = made.features.shape[1:], made.kind
+        stream = LabelledStream(shape, made.labels, NAMES, lambda parts=parts: iter(parts), kind)
+        dataset.stream = lambda stream=stream: stream
+        assert materialise("kept", {}, dataset, tmp_path / "stream").info.digest == whole

@@ -1,6 +1,5 @@
 """A backend says which layer kinds it has; a network with another is declined when planning, by name."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +18,7 @@ from harness.seeding import initial_state
 from harness.stepwise import StepwiseBackend
 from harness.trial.jobs import load_backend
 from tests.networks import mlp
-from tests.plugins_on_disk import distribution
+from tests.plugins_on_disk import installed
 
 SPEC = mlp([6, 5, 3], batch_norm=True, dropout=0.2)
 UNKNOWN = with_unknown_layer(SPEC)
@@ -57,12 +56,8 @@ def register_backends(register):
 @pytest.fixture
 def plugins(tmp_path, monkeypatch):
     """Return the registry with third-party backends in it."""
-    distribution(tmp_path, "harness-old", "0.1", {"old_backends": OLD}, {"old": "old_backends"})
-    monkeypatch.syspath_prepend(tmp_path)
-    registry.cache_clear()
-    yield registry()
-    registry.cache_clear()
-    sys.modules.pop("old_backends", None)
+    with installed(tmp_path, monkeypatch, "harness-old", "0.1", OLD) as plugins:
+        yield plugins
 
 
 def planned(name, spec, plugins=None):

@@ -79,8 +79,8 @@ class Twice(Layer):
             shapes.append(layer.output_shape(shapes[-1]))
         return shapes[:-1]
 
-    def _named(self, found):
-        return {f"{index}.{name}": value for index, own in enumerate(found) for name, value in own.items()}
+    def _named(self, layers):
+        return {f"{index}.{name}": value for index, own in enumerate(layers) for name, value in own.items()}
 
     def parameters(self, input_shape):
         shapes = self._inputs(input_shape)
@@ -107,13 +107,13 @@ NESTED = NetworkSpec((2, 3), 4, (Linear(6, 5), Twice((Linear(5, 5), BatchNorm(5)
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_a_layer_knows_its_shapes_and_arrays(layer):
     """Arrays start float32, in the shapes that they are declared with, and none is left out."""
-    given, returned, parameters, weights, buffers, products = LAYERS[layer]
-    assert layer.output_shape(given) == returned
-    assert layer.parameters(given) == parameters
+    shape, returned, parameters, weights, buffers, products = LAYERS[layer]
+    assert layer.output_shape(shape) == returned
+    assert layer.parameters(shape) == parameters
     assert layer.weights() == weights
-    assert layer.buffers(given) == buffers
-    assert layer.products(8, given) == products
-    start = layer.initial(given, np.random.default_rng(0))
+    assert layer.buffers(shape) == buffers
+    assert layer.products(8, shape) == products
+    start = layer.initial(shape, np.random.default_rng(0))
     assert {name: value.shape for name, value in start.items()} == parameters | buffers
     assert all(value.dtype == np.float32 for value in start.values())
 

@@ -38,11 +38,11 @@ TEST = {  # Tables 5 and 6: macro-F1, cross-entropy, accuracy by severity
 
 def trained(train, val, loss, **changed):
     """Return what training ended with."""
-    known = {
+    defaults = {
         "train_loss": 0.3, "values": {"val_macro_f1": val - 0.02, "val_ece": 0.01}, "best_epoch": 9, "epochs": 12,
         "stopped_early": True, "seconds": 10.0, "samples_per_second": 1e5,
     }  # fmt: skip
-    return TrialMetrics(train_accuracy=train, val_accuracy=val, val_loss=loss, **known | changed)
+    return TrialMetrics(train_accuracy=train, val_accuracy=val, val_loss=loss, **defaults | changed)
 
 
 def measured(macro_f1, cross_entropy, accuracies):
@@ -56,11 +56,11 @@ def measured(macro_f1, cross_entropy, accuracies):
 
 def row(name, *, seed=42, status="done", metrics=None, evaluation=None, **changed):
     """Return a trial's row."""
-    known = {
+    defaults = {
         "group": "", "description": "", "fingerprint": "", "backend": "numpy", "parameters": 111_791,
         "settings": {"hidden_layers": [128, 64], "activation": "relu"},
     }  # fmt: skip
-    return TrialRow(name, seed, status=status, metrics=metrics, evaluation=evaluation, **known | changed)
+    return TrialRow(name, seed, status=status, metrics=metrics, evaluation=evaluation, **defaults | changed)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +83,9 @@ def published():
     return tables(Results(Path("run"), suite, DatasetInfo("emnist", "", 809_555, (), sizes, title="EMNIST"), rows))
 
 
-def lines(found, key, format_="csv"):
+def lines(tables_, key, format_="csv"):
     """Return one table's lines as mappings, from its CSV or its rounded Markdown."""
-    (table,) = [table for table in found if table.key == key]
+    (table,) = [table for table in tables_ if table.key == key]
     text = render_all([table], format_)
     if format_ == "csv":
         return list(csv.DictReader(io.StringIO(text)))
@@ -95,17 +95,17 @@ def lines(found, key, format_="csv"):
 
 def test_table_2_training_and_validation(published):
     """Group, architecture, accuracy, loss and parameters of every experiment; the gap that the text speaks of."""
-    found = {line["Experiment"]: line for line in lines(published, "validation", "markdown")}
-    assert len(found) == 12
+    by_experiment = {line["Experiment"]: line for line in lines(published, "validation", "markdown")}
+    assert len(by_experiment) == 12
     for name, (train, val, loss) in VALIDATION.items():
-        line = found[name]
+        line = by_experiment[name]
         assert (line["Train %"], line["Val %"]) == (f"{100 * train:.2f}", f"{100 * val:.2f}")
         assert line["Val loss"] == f"{loss:.4f}"
         assert line["Parameters"] == f"{PARAMETERS.get(name, 111_791):,}"
-    assert found["M1g"]["Architecture"] == "[400, 240, 120]"
-    assert found["M1g"]["Gap, pp"] == "+2.15"
-    assert found["M3b"]["Gap, pp"] == "-1.05"
-    assert (found["M1g"]["Best"], found["M1g"]["Epochs"]) == ("9", "12")
+    assert by_experiment["M1g"]["Architecture"] == "[400, 240, 120]"
+    assert by_experiment["M1g"]["Gap, pp"] == "+2.15"
+    assert by_experiment["M3b"]["Gap, pp"] == "-1.05"
+    assert (by_experiment["M1g"]["Best"], by_experiment["M1g"]["Epochs"]) == ("9", "12")
 
 
 def test_table_3_the_reimplementation_side_by_side(published):
@@ -122,21 +122,23 @@ def test_table_3_the_reimplementation_side_by_side(published):
 
 def test_table_5_the_finalists_on_the_test_rows(published):
     """With the improvement over the baseline: +1.13, +0.91, +1.38 points."""
-    found = {line["Experiment"]: line for line in lines(published, "test", "markdown")}
-    assert list(found) == ["M0", "M1g", "M2", "M3b"]
+    by_experiment = {line["Experiment"]: line for line in lines(published, "test", "markdown")}
+    assert list(by_experiment) == ["M0", "M1g", "M2", "M3b"]
     for name, (macro_f1, loss, accuracies) in TEST.items():
-        line = found[name]
+        line = by_experiment[name]
         assert (line["Test %"], line["Macro-F1 %"]) == (f"{100 * accuracies[0]:.2f}", f"{100 * macro_f1:.2f}")
         assert line["CE"] == f"{loss:.4f}"
-    assert [line["vs M0, pp"] for line in found.values()] == ["–", "+1.13 ?", "+0.91 ?", "+1.38 ?"]
+    assert [line["vs M0, pp"] for line in by_experiment.values()] == ["–", "+1.13 ?", "+0.91 ?", "+1.38 ?"]
 
 
 def test_table_6_accuracy_and_degradation_by_severity(published):
     """And what the text computes of it: means at σ ≥ 0.3, degradation at σ = 0.1."""
-    found = {line["Experiment"]: line for line in lines(published, "robustness", "markdown")}
+    by_experiment = {line["Experiment"]: line for line in lines(published, "robustness", "markdown")}
     for name, (_, _, accuracies) in TEST.items():
-        assert [found[name][f"{s:g}"] for s in SEVERITIES] == [f"{100 * accuracy:.2f}" for accuracy in accuracies]
-    means = {name: line["mean ≥ 0.3"] for name, line in found.items()}
+        assert [by_experiment[name][f"{s:g}"] for s in SEVERITIES] == [
+            f"{100 * accuracy:.2f}" for accuracy in accuracies
+        ]
+    means = {name: line["mean ≥ 0.3"] for name, line in by_experiment.items()}
     # The paper rounds M1g's 10.637 to 10.64, and M2's 5.077 to 5.08.
     assert means == {"M0": "14.87", "M1g": "10.64", "M2": "5.08", "M3b": "20.36"}
     fall = {line["Experiment"]: line["0.1"] for line in lines(published, "robustness-loss", "markdown")}
@@ -149,11 +151,11 @@ def test_leaderboards_rank_by_each_metric_and_show_every_experiment(published):
     """M3b leads in accuracy, cross-entropy and degradation; M3b and M1g differ in macro-F1."""
     best = {}
     for key in ("accuracy", "macro-f1", "cross-entropy", "degradation"):
-        found = lines(published, key)
-        assert len(found) == 12
-        assert [line["rank"] for line in found[:5]] == ["1", "2", "3", "4", ""]
-        assert [line["status"] for line in found].count("not a finalist") == 8
-        best[key] = [line["experiment"] for line in found[:4]]
+        rows = lines(published, key)
+        assert len(rows) == 12
+        assert [line["rank"] for line in rows[:5]] == ["1", "2", "3", "4", ""]
+        assert [line["status"] for line in rows].count("not a finalist") == 8
+        best[key] = [line["experiment"] for line in rows[:4]]
     assert best == {
         "accuracy": ["M3b", "M1g", "M2", "M0"],
         "macro-f1": ["M3b", "M1g", "M2", "M0"],
@@ -170,10 +172,10 @@ def test_several_seeds_are_a_mean_with_its_standard_deviation():
         row("A", seed=seed, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8, 0.4, (accuracy,) * 6))
         for seed, accuracy in ((1, 0.80), (2, 0.84), (3, 0.85))
     ]
-    found = tables(summary(rows))
-    (line,) = lines(found, "accuracy", "markdown")
+    shown_tables = tables(summary(rows))
+    (line,) = lines(shown_tables, "accuracy", "markdown")
     assert line["Test %"] == "83.00 ± 2.65"
-    (raw,) = lines(found, "accuracy")
+    (raw,) = lines(shown_tables, "accuracy")
     assert float(raw["test"]) == pytest.approx(0.83)
     assert float(raw["test_std"]) == pytest.approx(math.sqrt((0.03**2 + 0.01**2 + 0.02**2) / 2))
     assert raw["test_n"] == "3"
@@ -188,14 +190,14 @@ def test_what_is_missing_is_shown_and_counted():
         row("C", status="planned"),
         row("D", status="unavailable", reason="cupy: no GPU", parameters=0),
     ]
-    found = tables(summary(rows, title="T"))
-    board = {line["experiment"]: line for line in lines(found, "accuracy")}
+    shown_tables = tables(summary(rows, title="T"))
+    board = {line["experiment"]: line for line in lines(shown_tables, "accuracy")}
     assert board["A"]["status"] == "1 of 2 done; failed: diverged at epoch 2, step 7: the loss is nan"
     assert board["B"]["status"] == "timed out: after 30 s"
     assert board["C"]["status"] == "planned"
     assert board["D"]["status"] == "unavailable: cupy: no GPU"
-    assert "T · EMNIST · 1 of 5 trials done, 1 tested" in render_all(found[:1], "terminal")
-    assert {line["experiment"] for line in lines(found, "validation")} == set("ABCD")
+    assert "T · EMNIST · 1 of 5 trials done, 1 tested" in render_all(shown_tables[:1], "terminal")
+    assert {line["experiment"] for line in lines(shown_tables, "validation")} == set("ABCD")
 
 
 def test_equal_values_share_a_rank_and_what_is_no_number_is_last():
@@ -205,20 +207,20 @@ def test_equal_values_share_a_rank_and_what_is_no_number_is_last():
         row(name, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8, loss, (accuracy,) * 6))
         for name, (accuracy, loss) in values.items()
     ]
-    found = tables(summary(rows))
-    assert [(line["experiment"], line["rank"]) for line in lines(found, "accuracy")] == [
+    shown_tables = tables(summary(rows))
+    assert [(line["experiment"], line["rank"]) for line in lines(shown_tables, "accuracy")] == [
         ("D", "1"), ("A", "2"), ("B", "2"), ("C", "4"),
     ]  # fmt: skip
-    assert [line["experiment"] for line in lines(found, "cross-entropy")] == ["B", "A", "D", "C"]
-    assert json.loads(render_all(found, "json"))["cross-entropy"]["rows"][3]["test"] is None
+    assert [line["experiment"] for line in lines(shown_tables, "cross-entropy")] == ["B", "A", "D", "C"]
+    assert json.loads(render_all(shown_tables, "json"))["cross-entropy"]["rows"][3]["test"] is None
 
 
 def test_a_run_without_a_tested_trial_has_sensible_tables():
     """Nothing ranked, nothing raised, in any format."""
-    found = tables(summary([row("A", metrics=trained(0.9, 0.8, 0.5)), row("B", status="planned")]))
+    shown_tables = tables(summary([row("A", metrics=trained(0.9, 0.8, 0.5)), row("B", status="planned")]))
     for format_ in ("terminal", "markdown", "latex", "csv", "json"):
-        assert "A" in render_all(found, format_)
-    assert {table.key for table in found} >= {"overview", "validation", "test", "accuracy", "speed"}
+        assert "A" in render_all(shown_tables, format_)
+    assert {table.key for table in shown_tables} >= {"overview", "validation", "test", "accuracy", "speed"}
 
 
 EVIL = 'a|b_%&#{$}\\~^"\x1b[31m<script>'
@@ -226,16 +228,16 @@ EVIL = 'a|b_%&#{$}\\~^"\x1b[31m<script>'
 
 def test_names_are_escaped_in_every_format():
     """A cell's text breaks no table, and no terminal."""
-    found = tables(summary([row(EVIL, group="g,\nh", metrics=trained(0.9, 0.8, 0.5))], title=EVIL))
-    assert "\x1b" not in render_all(found, "terminal")
-    markdown = render_all(found[:1], "markdown").splitlines()
+    shown_tables = tables(summary([row(EVIL, group="g,\nh", metrics=trained(0.9, 0.8, 0.5))], title=EVIL))
+    assert "\x1b" not in render_all(shown_tables, "terminal")
+    markdown = render_all(shown_tables[:1], "markdown").splitlines()
     widths = {len(re.split(r"(?<!\\)\|", line)) for line in markdown if line[:1] == "|"}
     assert len(widths) == 1
-    latex = render_all(found[:1], "latex")
+    latex = render_all(shown_tables[:1], "latex")
     assert r"a\textbar{}b\_\%\&\#\{\$\}\textbackslash{}\textasciitilde{}\textasciicircum{}" in latex
-    assert lines(found, "overview")[0]["experiment"] == EVIL
-    assert lines(found, "overview")[0]["group"] == "g,\nh"
-    assert json.loads(render_all(found, "json"))["overview"]["rows"][0]["experiment"] == EVIL
+    assert lines(shown_tables, "overview")[0]["experiment"] == EVIL
+    assert lines(shown_tables, "overview")[0]["group"] == "g,\nh"
+    assert json.loads(render_all(shown_tables, "json"))["overview"]["rows"][0]["experiment"] == EVIL
 
 
 def test_latex_is_booktabs_with_as_many_cells_in_each_line(published):

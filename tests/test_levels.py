@@ -104,7 +104,7 @@ HOT = np.where(np.arange(24_000).reshape(60, 20, 20) == 7, 200, np.resize(np.ara
 
 
 @pytest.mark.parametrize(
-    ("images", "says"),
+    ("images", "message"),
     [
         (
             IMAGES // 128,
@@ -142,13 +142,13 @@ HOT = np.where(np.arange(24_000).reshape(60, 20, 20) == 7, 200, np.resize(np.ara
         ),
     ],
 )
-def test_values_that_look_like_another_scale_are_refused(load, images, says):
+def test_values_that_look_like_another_scale_are_refused(load, images, message):
     """With the range that was found, and the lines that would do."""
-    assert says in refused(load, images)
+    assert message in refused(load, images)
 
 
 @pytest.mark.parametrize(
-    ("images", "scale", "says"),
+    ("images", "scale", "message"),
     [
         (
             IMAGES,
@@ -161,9 +161,9 @@ def test_values_that_look_like_another_scale_are_refused(load, images, says):
         (np.where(np.arange(240).reshape(12, 5, 4) == 99, np.inf, 0.5), [0, 1], "Remove what is not finite"),
     ],
 )
-def test_values_outside_a_scale_are_refused(load, images, scale, says):
+def test_values_outside_a_scale_are_refused(load, images, scale, message):
     """With the range that was found."""
-    assert says in refused(load, images, scale=scale)
+    assert message in refused(load, images, scale=scale)
 
 
 def test_files_of_a_kind_are_judged_together(load):
@@ -212,7 +212,7 @@ epochs = 20
 
 @pytest.mark.slow
 def test_one_pixel_above_one_changes_no_number(typed, tmp_path):
-    """Eight classes by grey level alone: all are told apart, as on two levels they could not be."""
+    """Eight classes by grey level alone: all are predicted, as on two levels they could not be."""
     labels = np.arange(400) % 8
     images = np.ones((400, 4, 4), dtype=np.float32) * 0.1
     for row, label in enumerate(labels):

@@ -30,8 +30,8 @@ def files_of(run):
     return {path: path.read_bytes() for path in run.directory.rglob("trials/*/*/*") if path.is_file()}
 
 
-def assert_same_rows(one, other):
-    assert [without_times(row) for row in one.rows] == [without_times(row) for row in other.rows]
+def assert_same_rows(run, expected):
+    assert [without_times(row) for row in run.rows] == [without_times(row) for row in expected.rows]
 
 
 def test_what_could_not_be_measured_is_measured_again(tmp_path, watcher, monkeypatch):
@@ -80,12 +80,12 @@ def test_what_cannot_be_made_again_here_is_left_as_it_is(tmp_path, name):
     before = files_of(run)
     outcome, _ = run_suite(tmp_path, ELSEWHERE)
     assert files_of(run) == before
-    said = why(tmp_path, run, "A", ELSEWHERE)
+    explanation = why(tmp_path, run, "A", ELSEWHERE)
     if name == "evaluation.npz":
-        assert said.startswith("its stored row serves; it cannot be measured again here (")
-        assert said.endswith(f"), which it needs because of damage: {path}: its checksum does not match")
+        assert explanation.startswith("its stored row serves; it cannot be measured again here (")
+        assert explanation.endswith(f"), which it needs because of damage: {path}: its checksum does not match")
     else:
-        assert said.startswith("cannot run again here (")
+        assert explanation.startswith("cannot run again here (")
     assert "; it is left as it is, as it cannot be made again here: " in outcome.damaged[0]
     path.write_bytes(content)
     assert_same_rows(run_suite(tmp_path, ELSEWHERE)[0], first)
@@ -98,7 +98,7 @@ def test_where_no_folder_can_be_there_is_no_row(tmp_path):
 
 
 def test_a_row_that_cannot_be_read_says_why(tmp_path):
-    """As a type of its own: callers match on it."""
+    """As a separate type: callers match on it."""
     _, run = run_suite(tmp_path, TINY.replace("epochs = 3", "epochs = 1"), only=["A"])
     path = run.trial_directory("A", 1) / "row.json"
     assert isinstance(run.read("A", 1), Stored)

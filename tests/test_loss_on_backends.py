@@ -64,9 +64,9 @@ def test_a_step_is_autograds(name, recipe, gradient, request):
     stats = network.train_epoch(0, np.arange(10), 1.0)
     loss, after = expected(spec, state, images, labels)
     assert stats.losses == pytest.approx([loss], rel=1e-10)
-    found = network.state()
+    trained_state = network.state()
     for key, value in after.items():
-        np.testing.assert_allclose(found[key], value, rtol=1e-9, atol=1e-11, err_msg=key)
+        np.testing.assert_allclose(trained_state[key], value, rtol=1e-9, atol=1e-11, err_msg=key)
     network.close()
 
 

@@ -9,7 +9,8 @@ from harness.builtin.losses import CrossEntropy, Focal
 from harness.descent import batch_loss, clip_factor
 from harness.interfaces import Context
 from harness.optimizers import SGD
-from harness.plugins.loading import OWN, registry
+from harness.plugins.components import OWN
+from harness.plugins.loading import registry
 from harness.seeding import initial_state
 from harness.trial.losses import balanced, weights_of_classes
 from harness_array.backends import NumpyBackend
@@ -52,7 +53,7 @@ def test_every_builtin_has_a_case():
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", LOSSES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows=st.integers(1, 20), classes=st.integers(2, 9), seed=st.integers(0, 1000))
 def test_losses_and_gradients_match_torch(name, weighted, rows, classes, seed):
     """Row by row, its autograd's gradients too."""

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from harness_array.cuda import allocations
+
 WORKER = """
 import sys
 from pathlib import Path
@@ -54,3 +56,14 @@ def test_a_numpy_worker_on_800000_images_stays_under_250_mb(tmp_path, record_pro
     megabytes = int(done.stdout) / 1e6
     record_property("peak_rss_anon_mb", megabytes)
     assert megabytes < 250
+
+
+def test_memory_of_a_device_that_is_freed_elsewhere_is_not_counted_twice():
+    """What a pool gives out again was freed, whether or not the hook has seen it."""
+    counted = allocations(object)
+    counted.malloc_postprocess(mem_size=512, mem_ptr=1)
+    counted.malloc_postprocess(mem_size=1024, mem_ptr=1)
+    assert counted.peak == 1024
+    counted.free_postprocess(mem_ptr=1)
+    counted.malloc_postprocess(mem_size=512, mem_ptr=2)
+    assert counted.peak == 1024

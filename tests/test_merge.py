@@ -23,7 +23,6 @@ SUITE = TINY.replace("seeds = [1]", "seeds = [1, 2]").replace("epochs = 3", "epo
 ).replace("severities = [0.0, 0.3]", "severities = [0.1, 0.2, 0.3]")  # fmt: skip
 ATTACK = "[[robustness]]\nperturbation = 'fgsm'\nseverities = [0.1, 0.2, 0.3]\n"
 SUITE += ATTACK
-OF_RUN = ("state.npz", "validation.npz", "evaluation.npz", "examples.npz")
 
 
 def made(folder, text=SUITE, **options):
@@ -122,9 +121,24 @@ def changed_state(source, target):
     return target
 
 
+def changed_tests(source, target, condition):
+    """Copy a run in which a trial has another prediction under a condition, by its place."""
+    shutil.copytree(source, target)
+    run = Run.open(target)
+    arrays = run.arrays("A", 1, "evaluation.npz")
+    arrays["predicted"][condition, 0] = (arrays["predicted"][condition, 0] + 1) % 10
+    run.write(run.read("A", 1).row, {"evaluation.npz": arrays})
+    return target
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        (lambda source, place: changed_tests(source, place, 0), r"A seed 1 differs between .* in its test results"),
+        (
+            lambda source, place: changed_tests(source, place, 2),
+            r"A seed 1 differs between .* in its test results under gaussian_noise 0\.2",
+        ),
         (changed_state, r"A seed 1 differs between \S+first/run and \S+other in state.npz"),
         (
             lambda source, place: altered(source, place, fingerprint="f" * 64),
@@ -141,24 +155,39 @@ def test_the_same_trial_with_other_bytes_is_a_conflict(runs, tmp_path, change, t
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "message"),
     [
         (SUITE.replace("hidden_layers = [16]", "hidden_layers = [8]"), "experiments.A.hidden_layers is [8]"),
         (SUITE.replace('name = "tiny"', 'name = "other"'), "suite is 'other', in "),
         (SUITE.replace(ATTACK, "") + "[dataset]\nname = 'wine'\n[unused]", "dataset is 'wine'"),
         (SUITE.replace('baseline = "A"', 'baseline = "B"'), "leaderboard.baseline is 'B'"),
         (SUITE.replace('one = "A"', 'one = "B"'), "finalists.one is 'B'"),
+        (SUITE + "[dataset]\nname = 'digits'\nsplit = { seed = 7 }", "the split's digest is '"),
     ],
 )  # fmt: skip
-def test_runs_of_other_data_or_recipes_are_refused(runs, tmp_path, text, what):
+def test_runs_of_other_data_or_recipes_are_refused(runs, tmp_path, text, message):
     """The first difference is named, with its value in both."""
     text = text.replace("[unused]", "")
     (tmp_path / "other").mkdir()
     _, run = run_suite(tmp_path / "other", text, dry=True)
     run.write_header({})
-    with pytest.raises(HarnessError, match=re.escape(what)) as error:
+    with pytest.raises(HarnessError, match=re.escape(message)) as error:
         merge([runs["first"], run.directory], tmp_path / "merged", {})
     assert "only runs of the same data, recipes and plugins are merged" in str(error.value)
+    assert not (tmp_path / "merged").exists()
+
+
+def test_runs_of_the_same_names_with_other_content_are_refused(runs, tmp_path):
+    """Data by their digest, plugins by their versions."""
+    first = Run.open(runs["first"])
+    for number, (change, message) in enumerate((
+        ({"dataset": replace(first.dataset, digest="0" * 64)}, "the data's digest is '0000"),
+        ({"components": first.components | {"backend numpy": "another 2.0"}}, "backend numpy is 'another 2.0', in "),
+    )):  # fmt: skip
+        shutil.copytree(runs["first"], tmp_path / str(number))
+        replace(first, directory=tmp_path / str(number), **change).write_header({})
+        with pytest.raises(HarnessError, match=re.escape(f"{tmp_path / str(number)}: {message}")):
+            merge([runs["first"], tmp_path / str(number)], tmp_path / "merged", {})
     assert not (tmp_path / "merged").exists()
 
 
@@ -171,6 +200,38 @@ def test_what_is_damaged_or_stale_is_left_out_and_named(runs, tmp_path):
     assert line.startswith(f"{tmp_path / 'damaged'}: A seed 1 is left out: ")
     assert line.endswith("state.npz: its checksum does not match")
     assert all(row.status == "done" for row in merged.rows)
+
+
+FAILED = {"status": "failed", "reason": "it broke"}
+UNTRAINED = FAILED | {"metrics": None, "evaluation": None}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [
+        (FAILED | {"evaluation": None}, {"evaluation": None}, "done"),  # its test failed in one, and was not asked for
+        (UNTRAINED | {"status": "unavailable"}, UNTRAINED, "failed"),
+        (UNTRAINED | {"status": "planned", "reason": ""}, UNTRAINED | {"status": "timed out"}, "timed out"),
+    ],
+)
+def test_a_trial_is_taken_from_the_run_where_it_came_furthest(runs, tmp_path, first, second, status):
+    """Whichever is named first: an attempt that failed hides no success, and none that was made is lost."""
+    copies = [altered(runs["first"], tmp_path / name, **row) for name, row in (("one", first), ("other", second))]
+    for number, order in enumerate((copies, copies[::-1])):
+        merged = merge(order, tmp_path / f"merged {number}", {})
+        assert {row.experiment: row.status for row in merged.rows} == {"A": status, "B": "done", "C": "done"}
+
+
+def test_one_severity_that_is_drawn_by_two_seeds_is_a_conflict(runs, tmp_path):
+    """Though no trial is in both: results have only the perturbation and the severity to distinguish them."""
+    (tmp_path / "other").mkdir()
+    text = SUITE.replace("severities = [0.1, 0.2, 0.3]", "severities = [0.3]\nseed = 5", 1)
+    _, run = run_suite(tmp_path / "other", text, dry=True, seeds=(2,))
+    run.write_header({})
+    message = re.escape("robustness.gaussian_noise.seed at severity 0.3 is 5, in ")
+    with pytest.raises(HarnessError, match=message) as error:
+        merge([runs["first"], run.directory], tmp_path / "merged", {})
+    assert f"in {runs['first']} it is 42" in str(error.value)
 
 
 def test_the_command_says_what_it_did_and_refuses_a_target_that_is_there(runs, tmp_path, typed):

@@ -5,7 +5,7 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
@@ -68,7 +68,6 @@ def test_a_class_that_is_only_predicted_does_not_enter_macro_f1():
     assert oracle.f1_score(labels, predicted, average="macro", zero_division=0) == pytest.approx((2 / 3 + 1) / 3)
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 60), st.integers(2, 12))
 def test_cross_entropy_agrees_with_scikit_learn(seed, rows, classes):
     """Where nothing is clipped; the log-probabilities are float32, the sum is not."""

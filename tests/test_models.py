@@ -1,6 +1,5 @@
 """Models: their layers, their options in a suite, and a third party's, which rows name."""
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -22,11 +21,15 @@ from harness.interfaces import (
     Residual,
 )
 from harness.plugins.loading import registry
+from harness.results.leaderboard import tables
 from harness.suite import load_suite
+from harness.suite.model_table import taken
 from harness.suite.network import network_spec
 from harness.trial.fingerprints import stamped
 from tests.command_line import typed
-from tests.plugins_on_disk import distribution
+from tests.made_results import summary
+from tests.plugins_on_disk import installed
+from tests.test_leaderboard import row, trained
 
 __all__ = ["typed"]
 
@@ -106,7 +109,7 @@ MISTAKES = {
     'model = "cn"': "experiments.A.model: unknown model 'cn'. Did you mean 'cnn'? Known: cnn, mlp, resnet.",
     'model = { name = "cnn", kernal = 3 }': "experiments.A.model.kernal: model 'cnn' has no such option. Did you",
     'model = { name = "cnn", kernel = "3" }': "experiments.A.model.kernel: '3' is not a whole number",
-    'model = { name = "cnn", pooling = "min" }': "experiments.A.model.pooling: 'min': input should be 'max', 'av",
+    'model = { name = "cnn", pooling = "min" }': "experiments.A.model.pooling: unknown pooling 'min'. Known",
     'model = { name = "cnn", kernel = 9 }': "experiments.A.model.kernel: 9 is larger than the input of convolution",
     'model = { name = "cnn", channels = [1, 1, 1, 1] }': "model.kernel: 3 is larger than the input of convolution 3",
     'model = { name = "cnn", kernel = 1, channels = [1, 1, 1, 1] }': "model.name: MaxPool2d(size=2): 2 × 2 is larger",
@@ -151,10 +154,10 @@ def test_the_command_line_refuses_a_model_with_exit_code_2(kernel, typed, tmp_pa
 def test_the_model_mlp_is_its_shorthand(experiment, defaults, tmp_path):
     """The same settings, fingerprint and layers."""
     plain = planned(tmp_path, "hidden_layers = [9]\ndropout = 0.1")
-    found = planned(tmp_path, experiment, defaults)
-    assert found.row == plain.row
-    assert found.spec.network == plain.spec.network
-    assert found.spec.network.layers == (Linear(64, 9), RELU, Dropout(0.1), Linear(9, 10))
+    trial = planned(tmp_path, experiment, defaults)
+    assert trial.row == plain.row
+    assert trial.spec.network == plain.spec.network
+    assert trial.spec.network.layers == (Linear(64, 9), RELU, Dropout(0.1), Linear(9, 10))
     assert not [key for key in plain.row.components if key.startswith("model")]
 
 
@@ -204,12 +207,8 @@ def register_models(register):
 @pytest.fixture
 def plugins(tmp_path, monkeypatch):
     """Put a third party's models beside harness's own."""
-    distribution(tmp_path, "harness-wide", "0.1", {"wide_models": PLUGIN}, {"wide": "wide_models"})
-    monkeypatch.syspath_prepend(tmp_path)
-    registry.cache_clear()
-    yield registry()
-    registry.cache_clear()
-    sys.modules.pop("wide_models", None)
+    with installed(tmp_path, monkeypatch, "harness-wide", "0.1", PLUGIN) as plugins:
+        yield plugins
 
 
 @pytest.mark.usefixtures("plugins")
@@ -244,3 +243,17 @@ def test_an_experiment_without_a_model_is_the_network_that_it_was(tmp_path):
     experiment = load_suite(suite(tmp_path, keys), registry()).suite.experiments["A"]
     layers = (Linear(12, 5), BatchNorm(5), RELU, Dropout(0.5), Linear(5, 2))
     assert network_spec(experiment, (3, 4), 2).layers == layers
+
+
+def test_a_setting_that_the_model_does_not_take_is_shown_nowhere():
+    """Rows hold the defaults of the multilayer perceptron beside any model: tables, pages and frames do not."""
+    shorthand = {"hidden_layers": [], "activation": "relu", "batch_norm": False, "dropout": 0.0, "epochs": 3}
+    models = {"rbf": {"name": "rbf", "gamma": 1.0}, "own": {"name": "own", "activation": "tanh"},
+              "cnn": {"name": "nn-harness:cnn"}, "mlp": None}  # fmt: skip
+    metrics = trained(0.9, 0.8, 0.5)
+    rows = [row(name, metrics=metrics, settings=shorthand | {"model": model}) for name, model in models.items()]
+    validation = next(table for table in tables(summary(rows)) if table.key == "validation")
+    activations = {line["experiment"]: line["activation"] for line in validation.lines}
+    assert activations == {"rbf": None, "own": "tanh", "cnn": "relu", "mlp": "relu"}
+    assert taken(rows[0].settings).keys() == {"epochs", "model"}
+    assert taken(rows[-1].settings).keys() == {*shorthand, "model"}

@@ -16,9 +16,9 @@ NAMES = ["M1", "m1", CHINESE, CHINESE + "型", "x" * 100, "x" * 100 + "y", "é" 
 
 def test_folders_of_different_names_differ_and_are_short():
     """Also where case is folded; none begins or ends with what a system drops, or is a device."""
-    found = folders(NAMES)
-    assert len({folder.casefold() for folder in found.values()}) == len(NAMES)
-    for folder in found.values():
+    by_name = folders(NAMES)
+    assert len({folder.casefold() for folder in by_name.values()}) == len(NAMES)
+    for folder in by_name.values():
         assert len(folder.encode()) <= 120
         assert folder.isascii()
         assert not folder.startswith(".")
@@ -48,27 +48,27 @@ def test_a_name_that_was_safe_before_keeps_its_folder():
 def test_a_folder_that_is_there_is_found(tmp_path, name, others, before):
     """What a suite's other names were, and which version made it, does not matter."""
     (tmp_path / before).mkdir()
-    found = located(tmp_path, folders([name, *others]))
-    assert found[name] == before
-    assert all(found[other] != before for other in others)
+    place = located(tmp_path, folders([name, *others]))
+    assert place[name] == before
+    assert all(place[other] != before for other in others)
 
 
 def test_where_case_is_folded_one_folder_is_not_shared(tmp_path):
     """An earlier version made one for both: it is of the name that it bears."""
     (tmp_path / "M1").mkdir()
-    found = located(tmp_path, folders(["m1", "M1"]))
-    assert found["M1"] == "M1"
-    assert found["m1"].casefold() != "m1"
+    place = located(tmp_path, folders(["m1", "M1"]))
+    assert place["M1"] == "M1"
+    assert place["m1"].casefold() != "m1"
     assert located(tmp_path / "none", {"M1": "M1"}) == {"M1": "M1"}
 
 
 def test_a_name_that_looks_like_anothers_folder_has_its_own(tmp_path):
     """Also before its own is made."""
     names = ["M1", "m1", safe_name("M1", apart=True)]
-    found = folders(names)
-    assert len(set(found.values())) == len(names)
-    (tmp_path / found["M1"]).mkdir()
-    assert located(tmp_path, found) == found
+    by_name = folders(names)
+    assert len(set(by_name.values())) == len(names)
+    (tmp_path / by_name["M1"]).mkdir()
+    assert located(tmp_path, by_name) == by_name
 
 
 SUITE = TINY.replace("epochs = 3", "epochs = 1").replace(

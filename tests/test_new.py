@@ -1,6 +1,7 @@
 """`harness new`: what it writes is complete, clean, and passes its own tests; what it refuses, and how."""
 
 import json
+import re
 import runpy
 import shutil
 import sys
@@ -110,7 +111,7 @@ def test_a_new_package_works_whatever_its_name(kind, name, folder_of_packages, m
         getattr(import_module(package), f"register_{plural(kind)}")(offered.__setitem__)
         assert np.isfinite(USED[kind](resolve_name(offered[name]))).all()
     tests = runpy.run_path(str(folder / "tests" / f"test_{kind}.py"))
-    certified = [found for key, found in tests.items() if key.startswith("Test")]
+    certified = [results for key, results in tests.items() if key.startswith("Test")]
     assert all(issubclass(each, Conformance) for each in certified)
     assert [each.name for each in certified] == list(offered)
     assert certified[0].name == (package if kind == "observer" else name)
@@ -131,6 +132,18 @@ def test_a_new_package_is_formatted_and_without_lint(kind, tmp_path):
         command("ruff", "format", "--check", ".", cwd=folder)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_declares_what_it_imports(kind, tmp_path):
+    """SciPy's types, too, as its README types it."""
+    create(kind, "mine", tmp_path, registry())
+    project = tomllib.loads((tmp_path / "harness-mine" / "pyproject.toml").read_text())["project"]
+    declared = {re.match(r"[\w-]+", text)[0].replace("-", "_") for text in project["dependencies"]}
+    sources = [path.read_text() for path in (tmp_path / "harness-mine" / "harness_mine").glob("*.py")]
+    imported = {name for source in sources for name in re.findall(r"^\s*(?:import|from) (\w+)", source, re.MULTILINE)}
+    assert imported - sys.stdlib_module_names - {"harness", "harness_mine"} <= declared
+    assert ("scipy-stubs" in project["optional-dependencies"]["dev"]) == ("scipy" in imported)
+
+
 @pytest.mark.slow
 def test_new_packages_are_typed(tmp_path):
     """Strictly, all kinds at once: mypy's start is what takes the time."""
@@ -143,13 +156,13 @@ def test_new_packages_are_typed(tmp_path):
 
 @pytest.mark.slow
 def test_a_backend_with_a_wrong_gradient_is_reported(tmp_path):
-    """The tests that come with a package say what is expected, what came, and which clause says so."""
+    """The first test that fails says what is expected, what came, and which clause says so."""
     create("backend", "wrong", tmp_path, registry())
     folder = tmp_path / "harness-wrong"
     module = folder / "harness_wrong" / "backend.py"
     module.write_text(module.read_text().replace("x.T @ delta", "-x.T @ delta"))
     distribution(folder, "harness-wrong", "0.1.0", {}, {"harness_wrong": "harness_wrong"})
-    output = command("pytest", "-q", "-p", "no:cacheprovider", "-k", "agree_with_the_reference", cwd=folder, code=1)
+    output = command("pytest", "-x", "-q", "-p", "no:cacheprovider", cwd=folder, code=1)
     assert "all of it is -1 times the reference's" in output
     assert "contract: Network.train_epoch" in output
 

@@ -13,7 +13,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
 import harness
-from harness.api.progress import Progress, in_notebook
+from harness.live.notebook import Notebook, in_notebook
 from tests.tiny import TINY
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "notebook" / "quick.ipynb"
@@ -33,10 +33,10 @@ def test_the_example_runs(tmp_path):
     """Without a network; runs show their tables, their progress, and a chart."""
     notebook = nbformat.read(EXAMPLE, as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert any("<progress" in data.get("text/html", "") for data in shown)
-    assert any("<table><caption" in data.get("text/html", "") for data in shown)
-    assert any("image/svg+xml" in data for data in shown)
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("<progress" in data.get("text/html", "") for data in outputs)
+    assert any("<table><caption" in data.get("text/html", "") for data in outputs)
+    assert any("image/svg+xml" in data for data in outputs)
     assert harness.open_run(tmp_path / "runs" / "longer").complete
 
 
@@ -88,12 +88,12 @@ def test_workers_do_not_run_the_callers_script(tmp_path):
 def test_a_run_outside_the_main_thread(tmp_path):
     """No signal handler is needed."""
     (tmp_path / "tiny.toml").write_text(TINY)
-    found = []
+    collected = []
     arguments = {"only": "A", "jobs": 1, "out": tmp_path / "run"}
-    thread = threading.Thread(target=lambda: found.append(harness.run(tmp_path / "tiny.toml", **arguments)))
+    thread = threading.Thread(target=lambda: collected.append(harness.run(tmp_path / "tiny.toml", **arguments)))
     thread.start()
     thread.join()
-    assert found[0].complete
+    assert collected[0].complete
 
 
 def test_an_interrupt_passes_and_says_what_resumes(tmp_path, monkeypatch):
@@ -109,10 +109,50 @@ def test_an_interrupt_passes_and_says_what_resumes(tmp_path, monkeypatch):
     assert error.value.__notes__ == [f"finished trials are in {tmp_path / 'run'}; the same call resumes"]
 
 
-def test_the_progress_of_a_notebook_is_one_escaped_line():
-    """Trials that ended, and what was said last."""
+def test_the_progress_of_a_notebook_is_escaped_html():
+    """Trials that ended, what happened last, and a row for each that is running."""
     assert not in_notebook()
-    bar = Progress()
-    bar._all, bar._ended, bar._last = 3, 1, "<b> seed 1: done"
-    assert bar.html().startswith('<progress value="1" max="3"></progress> 1 of 3 trials ended · ')
-    assert bar.html().endswith(" · &lt;b&gt; seed 1: done")
+    shown = Notebook()
+    shown._watched.begin({"trials": 3, "pending": 2, "predicted_seconds": None})
+    shown._last = "<b> seed 1: done\x1b[31m"
+    assert shown.html().startswith('<progress value="1" max="3"></progress> 1 of 3 trials ended · ')
+    assert shown.html().endswith(" · &lt;b&gt; seed 1: done\\x1b[31m")
+    shown._watched.started({"experiment": "<i>", "seed": 2, "backend": "numpy", "epochs": 5})
+    assert shown.html().count("<tr>") == 2
+    assert "<td>&lt;i&gt; seed 2 on numpy</td><td>0/5</td>" in shown.html()
+
+
+class Kernel:
+    """A notebook's shell."""
+
+    kernel = True
+
+
+def test_a_run_in_a_notebook_is_drawn_in_one_place(tmp_path, monkeypatch):
+    """By default; the last drawing has how the trials ended, and a console of the kernel gets text."""
+    import IPython
+    import IPython.display
+
+    drawn = []
+
+    class Handle:
+        def update(self, shown, *, raw):
+            drawn.append((shown, raw))
+
+    def display(shown, *, raw, display_id):
+        assert display_id
+        drawn.append((shown, raw))
+        return Handle()
+
+    monkeypatch.setattr(IPython, "get_ipython", Kernel)
+    monkeypatch.setattr(IPython.display, "display", display)
+    (tmp_path / "tiny.toml").write_text(TINY)
+    harness.run(tmp_path / "tiny.toml", only="A", jobs=0, out=tmp_path / "run", overrides={"defaults.epochs": 1})
+    assert all(raw for _, raw in drawn)
+    first, last = drawn[0][0], drawn[-1][0]
+    assert "0 of 1 trial ended" in first["text/html"]
+    assert last["text/html"].startswith('<progress value="1" max="1"></progress> 1 of 1 trial ended, 1 tested · ')
+    assert last["text/plain"] == "1 of 1 trial ended, 1 tested · 1 done"
+    drawn.clear()
+    harness.run(tmp_path / "tiny.toml", only="A", jobs=0, out=tmp_path / "run", progress=False)
+    assert not drawn

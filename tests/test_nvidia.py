@@ -34,8 +34,8 @@ def answering(monkeypatch, answer):
 def test_the_command_is_asked_for_one_gpu(monkeypatch):
     """Values get their units, throttling its names."""
     commands = answering(monkeypatch, "1755, 412.51, 0x0000000000000024\n")
-    found = harness_nvidia.state(GPU)
-    assert found == {"sm_clock": "1755 MHz", "power": "413 W", "throttling": "power cap, thermal, by software"}
+    state = harness_nvidia.state(GPU)
+    assert state == {"sm_clock": "1755 MHz", "power": "413 W", "throttling": "power cap, thermal, by software"}
     assert commands[0][:2] == ["nvidia-smi", f"--id={GPU}"]
     answering(monkeypatch, "1980, 700.00\n")
     assert harness_nvidia.limits(GPU) == {"sm_clock_limit": "1980 MHz", "power_limit": "700 W"}
@@ -59,10 +59,12 @@ def test_what_is_not_known_is_left_out(monkeypatch, answer, expected):
 
 
 def test_the_binding_is_preferred(monkeypatch):
-    """pynvml, where it is installed; where it fails, the command is asked."""
+    """pynvml, where it is installed; where it fails, the command is asked. Each use of it ends."""
+    ended = []
     binding = types.SimpleNamespace(
         NVML_CLOCK_SM=1,
         nvmlInit=lambda: None,
+        nvmlShutdown=lambda: ended.append(True),
         nvmlDeviceGetHandleByPciBusId=lambda gpu: gpu,
         nvmlDeviceGetMaxClockInfo=lambda _gpu, kind: 1979 + kind,
         nvmlDeviceGetPowerManagementLimit=lambda _gpu: 700_000,
@@ -73,6 +75,7 @@ def test_the_binding_is_preferred(monkeypatch):
     assert not commands
     del binding.nvmlDeviceGetPowerManagementLimit
     assert harness_nvidia.limits(GPU) == {"sm_clock_limit": "1500 MHz", "power_limit": "300 W"}
+    assert len(ended) == 2
 
 
 def test_a_device_is_named_as_the_process_sees_it(monkeypatch):

@@ -10,7 +10,8 @@ from harness import hookimpl
 from harness.conformance import ObserverConformance
 from harness.conformance.recorded import recording
 from harness.plugins import observing
-from harness.plugins.loading import OBSERVER, hooks_of, registry
+from harness.plugins.components import OBSERVER
+from harness.plugins.loading import hooks_of, registry
 from tests.command_line import module as command
 from tests.conformance_kit import kit
 from tests.plugins_on_disk import distribution
@@ -142,9 +143,9 @@ def test_observers_are_components_of_their_plugins_name(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     distribution(tmp_path, "harness-lines", "0.3", {"harness_lines": SOURCE}, {"lines": "harness_lines"})
     try:
-        found = registry().find(OBSERVER, "lines")
-        assert (found.provenance, found.reference) == ("harness-lines 0.3", "harness-lines:lines")
-        assert hooks_of(registry().manager, found.target) == ["epoch_finished", "run_finished"]
+        component = registry().find(OBSERVER, "lines")
+        assert (component.provenance, component.reference) == ("harness-lines 0.3", "harness-lines:lines")
+        assert hooks_of(registry().manager, component.target) == ["epoch_finished", "run_finished"]
     finally:
         registry.cache_clear()
         sys.modules.pop("harness_lines", None)
@@ -154,7 +155,7 @@ def test_observers_are_components_of_their_plugins_name(tmp_path, monkeypatch):
 def test_plugins_lists_observers_and_the_kit_certifies_them(tmp_path):
     """By the plugin's name; an unknown one ends the run."""
     distribution(tmp_path, "harness-lines", "0.3", {"harness_lines": SOURCE}, {"lines": "harness_lines"})
-    listed = command("harness", "plugins", cwd=tmp_path, PYTHONPATH=str(tmp_path), COLUMNS="200")
+    listed = command("harness", "plugins", cwd=tmp_path, PYTHONPATH=str(tmp_path), COLUMNS="1000")
     assert re.search(r"lines\s+epoch_finished, run_finished\s+harness-lines 0\.3", listed)
     done = kit(tmp_path, "--harness-observer", "lines")
     assert done.returncode == 0, done.stdout

@@ -78,29 +78,35 @@ def test_a_full_queue_drops_epochs_and_no_end(monkeypatch, watched):
     """And says it once, with how many."""
     monkeypatch.setattr(observing, "MOST_WAITING", 2)
     tracker = Tracker()
-    found = watched(tracker)
-    found.epoch_finished(trial={}, epoch=0)
+    watching = watched(tracker)
+    watching.epoch_finished(trial={}, epoch=0)
     assert tracker.entered.wait(60)
     for number in range(1, 1203):
-        found.epoch_finished(trial={}, epoch=number)
+        watching.epoch_finished(trial={}, epoch=number)
     for number in range(5):
-        found.trial_finished(row=f"row {number}")
+        watching.trial_finished(row=f"row {number}")
     tracker.released.set()
-    found.close()
+    watching.close()
     assert tracker.calls == [0, 1, 2, *(f"row {number}" for number in range(5))]
-    assert found.faulty == {"watching.epoch_finished": "missed 1,200 calls: the observer was too slow"}
+    assert watching.faulty == {"watching.epoch_finished": "missed 1,200 calls: the observer was too slow"}
+
+
+def held_in_its_first_call(watched):
+    """Return an observer that is in its first call, and what it observes: two more epochs and an end wait."""
+    tracker = Tracker()
+    watching = watched(tracker)
+    for number in range(3):
+        watching.epoch_finished(trial={}, epoch=number)
+    watching.trial_finished(row="row")
+    assert tracker.entered.wait(60)
+    return tracker, watching
 
 
 def test_the_end_of_a_run_names_an_observer_that_does_not_return(watched):
     """It waits for it with a limit; epochs that wait are dropped before ends."""
-    tracker = Tracker()
-    found = watched(tracker)
-    for number in range(3):
-        found.epoch_finished(trial={}, epoch=number)
-    found.trial_finished(row="row")
-    assert tracker.entered.wait(60)
-    found.close(0.05)
-    assert found.faulty == {
+    tracker, watching = held_in_its_first_call(watched)
+    watching.close(0.05)
+    assert watching.faulty == {
         "watching.epoch_finished": "had not returned when the run ended and missed 2 calls",
         "watching.trial_finished": "missed 1 call: the observer was too slow",
     }
@@ -109,13 +115,8 @@ def test_the_end_of_a_run_names_an_observer_that_does_not_return(watched):
 
 def test_at_the_end_ends_are_worth_more_waiting_than_epochs(watched):
     """What is best effort goes first; the observer then gets the ends in the time that is left."""
-    tracker = Tracker()
-    found = watched(tracker)
-    for number in range(3):
-        found.epoch_finished(trial={}, epoch=number)
-    found.trial_finished(row="row")
-    assert tracker.entered.wait(60)
-    observer = found._observers["watching"]
+    tracker, watching = held_in_its_first_call(watched)
+    observer = watching._observers["watching"]
     dropping = observer.leave_out
 
     def drop():
@@ -123,9 +124,9 @@ def test_at_the_end_ends_are_worth_more_waiting_than_epochs(watched):
         tracker.released.set()
 
     observer.leave_out = drop
-    found.close(0.9)
+    watching.close(0.9)
     assert tracker.calls == [0, "row"]
-    assert found.faulty == {"watching.epoch_finished": "missed 2 calls: the observer was too slow"}
+    assert watching.faulty == {"watching.epoch_finished": "missed 2 calls: the observer was too slow"}
 
 
 class Endless:
@@ -154,12 +155,12 @@ def test_a_call_that_never_returns_is_ended(monkeypatch, watched):
     monkeypatch.setattr(observing, "CALL_SECONDS", 0.05)
     monkeypatch.setattr(observing, "LOOK_SECONDS", 0.02)
     endless = Endless()
-    found = watched(endless)
-    found.epoch_finished(trial={}, epoch={})
-    found.trial_finished(row="row")
-    found.close(60)
+    watching = watched(endless)
+    watching.epoch_finished(trial={}, epoch={})
+    watching.trial_finished(row="row")
+    watching.close(60)
     assert endless.ends == ["row"]
-    assert found.faulty == {"watching.epoch_finished": "took longer than 0.05 s: it was not called again"}
+    assert watching.faulty == {"watching.epoch_finished": "took longer than 0.05 s: it was not called again"}
 
 
 SOURCE = """

@@ -95,14 +95,17 @@ def printed(tmp_path_factory):
         cwd=folder, env=os.environ | {"HARNESS_NO_TUNE": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    found["row"] = json.loads((folder / "run" / "trials" / "A" / "seed-1" / "row.json").read_text())["row"]
-    return found
+    document = json.loads(done.stdout.splitlines()[-1])
+    document["row"] = json.loads((folder / "run" / "trials" / "A" / "seed-1" / "row.json").read_text())["row"]
+    return document
 
 
 def test_it_is_computed_and_stored(printed):
     """For the clean images and each severity; one of validation rows with what training ended with."""
-    assert [0 < one["values"]["test_parity"] < 1 for one in printed["row"]["evaluation"]["measures"]] == [True, True]
+    assert [0 < measure["values"]["test_parity"] < 1 for measure in printed["row"]["evaluation"]["measures"]] == [
+        True,
+        True,
+    ]
     assert 0 < printed["row"]["metrics"]["values"]["val_parity"] < 1
 
 
@@ -117,10 +120,14 @@ def test_it_is_in_every_table(printed):
     assert "│ Parity % │" in " ".join(printed["leaderboard run -t test"].split())
 
 
+@pytest.mark.slow
 def test_the_page_of_a_run_that_is_older_than_the_record_has_it(tmp_path, monkeypatch):
     """Computed from the predictions that the run stored."""
+    pytest.importorskip("altair")
     run = make_run(tmp_path, {"A": ""})
-    metric = Metric("test_parity", "Parity", FRACTION, "test", True, per_image=lambda found: found.predicted % 2 == 0)
+    metric = Metric(
+        "test_parity", "Parity", FRACTION, "test", True, per_image=lambda predictions: predictions.predicted % 2 == 0
+    )
     monkeypatch.setitem(CATALOGUE, "test_parity", metric)
     headings, line = Page(render(read(run.directory))).tables["table-test"]
     even = (run.arrays("A", 1, "evaluation.npz")["predicted"][0] % 2 == 0).mean()

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.optimizers import SGD, Adam, AdamW
-from harness.plugins.loading import OWN, registry
+from harness.plugins.components import OWN
+from harness.plugins.loading import registry
 from harness_array.devices import Host
 from harness_array.updates import GenericUpdate, update_for
 
@@ -29,7 +30,9 @@ def gradients(steps, size, seed=0):
 def test_every_builtin_has_a_case():
     """The table above covers all optimizers that the core registers."""
     assert {type(rule) for rule, _, _ in CASES.values()} == {
-        one.load() for one in registry().components if (one.kind, one.distribution) == ("optimizer", OWN)
+        component.load()
+        for component in registry().components
+        if (component.kind, component.distribution) == ("optimizer", OWN)
     }
 
 
@@ -60,7 +63,7 @@ def test_serves_torch_tensors_and_a_leading_axis_of_trials(name):
     states = [rule.init(array) for array in (vector, torch.tensor(vector), stack)]
     results = [vector, torch.tensor(vector), stack]
     singles = list(stack)
-    single_states = [rule.init(one) for one in singles]
+    single_states = [rule.init(single) for single in singles]
     for gradient in gradients(5, 5):
         for index, convert in enumerate((np.asarray, torch.tensor, np.asarray)):
             results[index], states[index] = rule.update(results[index], convert(gradient), states[index], 0.01)
@@ -86,7 +89,7 @@ def test_inputs_stay_as_they_were_and_dtypes_are_kept(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(size=st.integers(1, 200), block=st.integers(1, 64), steps=st.integers(1, 6))
 def test_native_form_matches_generic_form(name, size, block, steps):
     """In-place and block by block, whatever the blocks, is the same rule; its state travels both ways."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.plugins.loading import Component
+from harness.plugins.components import Component
 from harness.plugins.options import OptionError, build
 
 
@@ -59,8 +59,8 @@ def component(factory):
 def test_every_kind_of_factory_takes_its_options(tmp_path, kind):
     """Checked, and paths resolved; what a partial has bound may be given another value."""
     lion = component(FACTORIES[kind])
-    made = build(lion, {"beta": 0.25, "place": "x"}, tmp_path)
-    assert (made.beta, made.place) == (0.25, (tmp_path / "x").resolve())
+    optimizer = build(lion, {"beta": 0.25, "place": "x"}, tmp_path)
+    assert (optimizer.beta, optimizer.place) == (0.25, (tmp_path / "x").resolve())
     assert build(lion, {}, tmp_path).beta == (0.5 if kind.startswith("partial") else 0.9)
     with pytest.raises(OptionError, match=r"^beta: 'much' is not a number"):
         build(lion, {"beta": "much"}, tmp_path)

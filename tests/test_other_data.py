@@ -55,9 +55,9 @@ COLOUR = 'images = "images.npy"\nlabels = "labels.npy"'
 TABLE = 'table = "table.csv"\nlabel = "class"'
 
 
-def write_table(folder, features=None):
+def write_table(folder):
     """Write vectors as a CSV with their classes."""
-    features = vectors().features if features is None else features
+    features = vectors().features
     lines = [",".join([*map(repr, map(float, row)), "abc"[label]]) for row, label in zip(features, LABELS, strict=True)]
     header = ",".join([*(f"x{index}" for index in range(features.shape[1])), "class"])
     (folder / "table.csv").write_text("\n".join([header, *lines]) + "\n")
@@ -81,9 +81,9 @@ def test_colour_images_run_and_are_reported_in_colour(suite, typed, tmp_path, ba
     typed("report", run.directory)
     page = Page((run.directory / "report.html").read_text())
     frames = [frames["glyphs"] for frames in page.figures.values() if "glyphs" in frames]
-    shown = _decoded(frames[0]["url"].iloc[0])
-    assert shown.shape == (4, 4, 3)
-    assert np.abs(shown.astype(int) - glyphs[0]).max() <= 8  # 256 colours
+    pixels = _decoded(frames[0]["url"].iloc[0])
+    assert pixels.shape == (4, 4, 3)
+    assert np.abs(pixels.astype(int) - glyphs[0]).max() <= 8  # 256 colours
 
 
 def _decoded(uri):
@@ -104,7 +104,7 @@ def test_a_table_runs_and_its_report_has_no_images(suite, typed, tmp_path, backe
     write_table(tmp_path)
     path = suite(TABLE, f'"{backend}"')
     planned = " ".join(typed("plan", path).out.split())
-    assert "dataset files: files, 120 rows of 5 columns, 3 classes, 84 train / 12 val / 24 test" in planned
+    assert "dataset files, 120 rows of 5 columns, 3 classes, 84 train / 12 val / 24 test" in planned
     assert "vectors of 5 float32 values, 0.1 … " in planned
     assert "standardised by the training rows" in planned
     typed("run", path, "--jobs", "0", "--quiet")
@@ -160,22 +160,22 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_scale_that_does_not_fit_is_one_line(suite, typed, tmp_path, case):
     """Before anything is trained."""
-    data, says = BAD[case]
+    data, message = BAD[case]
     write_table(tmp_path)
     error = typed("plan", suite(data, images=colour().features, labels=LABELS), code=2).err
-    assert says in error
+    assert message in error
     assert len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("channels", "says"),
+    ("channels", "message"),
     [
         (2, "'grey' takes images of 1 or 3 channels, and dataset 'files' has images of 2"),
         (4, "'grey' takes images of 1 or 3 channels, and dataset 'files' has images of 4"),
         (None, "'grey' takes images, and dataset 'files' has vectors of 5 values"),
     ],
 )
-def test_a_perturbation_of_other_data_is_refused_when_planning(suite, tmp_path, channels, says):
+def test_a_perturbation_of_other_data_is_refused_when_planning(suite, tmp_path, channels, message):
     """In one line with its table; nothing is written."""
     from harness.errors import HarnessError
     from harness.execution.plan import make_plan
@@ -203,10 +203,10 @@ def test_a_perturbation_of_other_data_is_refused_when_planning(suite, tmp_path, 
     with pytest.raises(HarnessError) as training:
         make_plan(replace(loaded, suite=trained, sources=()), _With(plugins, Grey()), InProcess(plugins))
     assert str(training.value) == (
-        f"{tmp_path / 'other.toml'}: experiments.A.augment: {says}. Remove the table, or name another"
+        f"{tmp_path / 'other.toml'}: experiments.A.augment: {message}. Remove the table, or name another"
     )
     place = f"{tmp_path / 'other.toml'}: robustness[0].perturbation: "
-    assert str(caught.value) == f"{place}{says}. Remove the table, or name another"
+    assert str(caught.value) == f"{place}{message}. Remove the table, or name another"
 
 
 class _With:
@@ -231,8 +231,8 @@ def test_a_folder_of_32_by_32_colour_images_trains_a_convolutional_network(suite
     image = pytest.importorskip("PIL.Image")
     pytest.importorskip("altair")
     pytest.importorskip("vl_convert")
-    made = colour(side=32)
-    for index, (pixels, label) in enumerate(zip(made.features, made.labels, strict=True)):
+    dataset = colour(side=32)
+    for index, (pixels, label) in enumerate(zip(dataset.features, dataset.labels, strict=True)):
         place = tmp_path / "photos" / "abc"[label]
         place.mkdir(parents=True, exist_ok=True)
         image.fromarray(pixels).save(place / f"{index}.png")

@@ -25,12 +25,12 @@ LOGITS = [[2.0, 1.0, -1.0], [0.0, 0.5, 3.0], [-1.0, -2.0, 0.0]]
 def test_sound_predictions_are_read_as_they_are():
     """Class, log-probability of the truth, probability of the class; the same bits as the backend's."""
     values = log_softmax(LOGITS)
-    found = read_predictions(values, TRUTH, 3)
-    assert found.predicted.tolist() == [0, 2, 2]
-    assert found.log_probability.tolist() == values[[0, 1, 2], TRUTH].tolist()
-    assert found.confidence.tolist() == np.exp(values.max(axis=1)).tolist()
+    predictions = read_predictions(values, TRUTH, 3)
+    assert predictions.predicted.tolist() == [0, 2, 2]
+    assert predictions.log_probability.tolist() == values[[0, 1, 2], TRUTH].tolist()
+    assert predictions.confidence.tolist() == np.exp(values.max(axis=1)).tolist()
     values[:] = 0
-    assert found.log_probability[0] != 0, "a copy"
+    assert predictions.log_probability[0] != 0, "a copy"
 
 
 @pytest.mark.parametrize("classes", [3, 5, 6])
@@ -54,12 +54,12 @@ def test_no_rounding_of_float32_is_refused(classes, spread):
 def test_a_probability_of_0_is_allowed_and_clipped():
     """A log-softmax that underflows says -inf, of the truth too."""
     values = np.array([[0.0, -np.inf, -np.inf]] * 3, dtype=np.float32)
-    found = read_predictions(values, TRUTH, 3)
-    assert cross_entropy(found.log_probability) == pytest.approx(-2 / 3 * np.log(1e-8))
+    predictions = read_predictions(values, TRUTH, 3)
+    assert cross_entropy(predictions.log_probability) == pytest.approx(-2 / 3 * np.log(1e-8))
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (
             lambda v: v + np.float32(2 * NORMALISATION),
@@ -78,9 +78,9 @@ def test_a_probability_of_0_is_allowed_and_clipped():
         (lambda v: v.tolist(), "are list; the contract says"),
     ],
 )
-def test_impossible_predictions_are_refused(change, told):
+def test_impossible_predictions_are_refused(change, message):
     """With the row, what it sums to, and where."""
-    with pytest.raises(TrialError, match=told):
+    with pytest.raises(TrialError, match=message):
         read_predictions(change(log_softmax(LOGITS)), TRUTH, 3, "at epoch 2")
 
 
@@ -100,19 +100,19 @@ def stats(**changes):
 
 def test_sound_statistics_are_read_as_they_are():
     """float32 losses and NumPy's integers too; a copy."""
-    given = stats(
+    returned = stats(
         losses=np.array([1, 0.5, 0.25], dtype=np.float32), correct=np.int32(10), peak_device_bytes=np.int64(5)
     )
-    found = read_stats(given, 10, 4, 0)
-    given.losses[0] = 9
-    assert (found.losses.tolist(), found.losses.dtype) == ([1.0, 0.5, 0.25], np.float64)
-    assert (found.correct, found.peak_device_bytes) == (10, 5)
-    assert type(found.correct) is int
+    ours_stats = read_stats(returned, 10, 4, 0)
+    returned.losses[0] = 9
+    assert (ours_stats.losses.tolist(), ours_stats.losses.dtype) == ([1.0, 0.5, 0.25], np.float64)
+    assert (ours_stats.correct, ours_stats.peak_device_bytes) == (10, 5)
+    assert type(ours_stats.correct) is int
     assert read_stats(stats(losses=np.array([-1e-7, 0, 0])), 10, 4, 0).losses[0] < 0, "rounding"
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"losses": np.array([1.0, 2.0, 3.0]) * 1j}, r"losses are complex128; the contract says float64 \(steps,\)"),
         ({"losses": np.array([1.0, 2.0, None])}, "losses are object"),
@@ -135,9 +135,9 @@ def test_sound_statistics_are_read_as_they_are():
         ({"peak_device_bytes": 2**70}, "peak_device_bytes is 1180591620717411303424"),
     ],
 )
-def test_impossible_statistics_are_refused(changes, told):
+def test_impossible_statistics_are_refused(changes, message):
     """With what came, and what the contract says."""
-    with pytest.raises(TrialError, match=told):
+    with pytest.raises(TrialError, match=message):
         read_stats(stats(**changes), 10, 4, 2)
 
 
@@ -155,7 +155,7 @@ class _Own(np.ndarray):
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "message"),
     [
         ([], "state is list; the contract says a dict of NumPy arrays"),
         ({"a": "heavy"}, "has str under 'a'; the contract says NumPy arrays of numbers by name"),
@@ -174,16 +174,19 @@ class _Own(np.ndarray):
         ({"a": np.zeros(1_100_000)}, "has 1,100,000 numbers; a network of this size may have 1,000,960 at most"),
     ],
 )
-def test_a_state_that_cannot_be_stored_is_refused(state, told):
+def test_a_state_that_cannot_be_stored_is_refused(state, message):
     """With the key, and what is wrong with it."""
-    with pytest.raises(TrialError, match=told):
+    with pytest.raises(TrialError, match=message):
         read_state(state, SPEC)
 
 
 def test_facts_are_texts_of_one_line():
     """Escape sequences, lone surrogates and megabytes go into no row and on no terminal."""
-    found = read_facts({"driver": "\x1b[31m1\udc80\n2", "n": 7, "long": "x" * 10**6, "\udcff": ""})
-    assert found == {"driver": r"\x1b[31m1\udc80 2", "n": "7", "long": "x" * 299 + "…", r"\udcff": ""}
-    for wrong, told in (([], "environment is list"), ({str(i): "" for i in range(101)}, "environment is 101 entries")):
-        with pytest.raises(TrialError, match=told):
+    facts = read_facts({"driver": "\x1b[31m1\udc80\n2", "n": 7, "long": "x" * 10**6, "\udcff": ""})
+    assert facts == {"driver": r"\x1b[31m1\udc80 2", "n": "7", "long": "x" * 299 + "…", r"\udcff": ""}
+    for wrong, message in (
+        ([], "environment is list"),
+        ({str(i): "" for i in range(101)}, "environment is 101 entries"),
+    ):
+        with pytest.raises(TrialError, match=message):
             read_facts(wrong)

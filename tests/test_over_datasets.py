@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from harness.metrics.friedman import friedman, iman_davenport
 from harness.metrics.over_datasets import (
     critical_difference,
     dataset_ranks,
-    friedman,
-    iman_davenport,
     over_datasets,
     share_of_wins,
     smallest_p,
@@ -52,51 +51,54 @@ def _share_without_ties(ranks):
 
 def test_the_published_examples_numbers():
     """Mean ranks, χ² (Demšar's is not corrected for ties), F and the critical difference."""
-    found = over_datasets(TABLE_6)
-    assert found.mean_ranks.round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
-    uncorrected = found.friedman.chi2 * _share_without_ties(found.ranks)
+    comparison = over_datasets(TABLE_6)
+    assert comparison.mean_ranks.round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
+    uncorrected = comparison.friedman.chi2 * _share_without_ties(comparison.ranks)
     assert round(uncorrected, 2) == 9.28
     assert round(iman_davenport(uncorrected, 14, 4), 2) == 3.69
-    assert found.friedman.degrees == (3, 39)
-    assert round(found.critical, 2) == 1.25
+    assert comparison.friedman.degrees == (3, 39)
+    assert comparison.friedman.significant  # as he concludes
+    assert round(comparison.critical, 2) == 1.25
     assert round(critical_difference(14, 4, level=0.1), 2) == 1.12
 
 
 def test_published_critical_values():
     """Table 5 (a) of the same: q of 2 to 10 classifiers."""
     published = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164]
-    found = [critical_difference(1, count) / np.sqrt(count * (count + 1) / 6) for count in range(2, 11)]
-    assert np.allclose(found, published, atol=1.1e-3)
+    quantiles = [critical_difference(1, count) / np.sqrt(count * (count + 1) / 6) for count in range(2, 11)]
+    assert np.allclose(quantiles, published, atol=1.1e-3)
 
 
 @pytest.mark.slow
 def test_ranks_and_tests_are_scipys():
     """Of random values with ties: ranks, Friedman, each pair's Wilcoxon test and their adjustment."""
     values = np.random.default_rng(5).integers(0, 8, (12, 5)) / 8
-    found = over_datasets(values)
+    comparison = over_datasets(values)
     expected = stats.friedmanchisquare(*values.T)
-    assert found.friedman.chi2 == pytest.approx(expected.statistic)
-    assert found.friedman.p == pytest.approx(expected.pvalue)
-    assert np.array_equal(found.ranks, stats.rankdata(-values, axis=1))
+    assert comparison.friedman.chi2 == pytest.approx(expected.statistic)
+    assert comparison.friedman.p == pytest.approx(expected.pvalue)
+    assert np.array_equal(comparison.ranks, stats.rankdata(-values, axis=1))
     raw = []
-    for pair, (first, second) in zip(found.pairs, combinations(range(5), 2), strict=True):
+    for pair, (first, second) in zip(comparison.pairs, combinations(range(5), 2), strict=True):
         assert (pair.first, pair.second) == (first, second)
         above = values[:, first] - values[:, second]
         raw.append(stats.wilcoxon(above[above != 0]).pvalue)
         assert pair.p == pytest.approx(raw[-1])
         assert (pair.wins, pair.ties, pair.losses) == ((above > 0).sum(), (above == 0).sum(), (above < 0).sum())
-        tukey = abs(found.mean_ranks[first] - found.mean_ranks[second]) / np.sqrt(5 * 6 / (6 * 12)) * np.sqrt(2)
+        tukey = (
+            abs(comparison.mean_ranks[first] - comparison.mean_ranks[second]) / np.sqrt(5 * 6 / (6 * 12)) * np.sqrt(2)
+        )
         assert pair.nemenyi_p == pytest.approx(stats.studentized_range.sf(tukey, 5, np.inf))
-    assert [pair.p_holm for pair in found.pairs] == pytest.approx(holm(raw).tolist())
+    assert [pair.p_holm for pair in comparison.pairs] == pytest.approx(holm(raw).tolist())
 
 
 def test_differences_are_those_beyond_nemenyis_if_friedman_rejects():
     """A pair is apart if its mean ranks are further apart than the critical difference; none where all may be equal."""
     always = np.tile([0.9, 0.8, 0.7], (10, 1)) + np.arange(10)[:, None] / 100
-    found = over_datasets(always)
-    assert found.friedman.f == np.inf
-    assert found.critical == pytest.approx(1.048, abs=1e-3)
-    assert found.differ.tolist() == [[False, False, True], [False, False, False], [True, False, False]]
+    comparison = over_datasets(always)
+    assert (comparison.friedman.f, comparison.friedman.decisive_p) == (np.inf, pytest.approx(6.0**-9))
+    assert comparison.critical == pytest.approx(1.048, abs=1e-3)
+    assert comparison.differ.tolist() == [[False, False, True], [False, False, False], [True, False, False]]
     turned = over_datasets(np.array([np.roll([0.9, 0.8, 0.7], at) for at in range(9)]))
     assert turned.friedman.chi2 == pytest.approx(0.0, abs=1e-12)
     assert not turned.differ.any()
@@ -105,18 +107,20 @@ def test_differences_are_those_beyond_nemenyis_if_friedman_rejects():
 def test_two_experiments_are_compared_by_wilcoxon_alone():
     """Friedman's test needs three; the smallest p of six datasets is below 5 %, of five it is not."""
     for datasets, apart in ((5, False), (6, True)):
-        found = over_datasets(np.arange(datasets)[:, None] / 100 + np.array([0.5, 0.4]) + np.eye(datasets, 2) / 1000)
-        assert found.friedman is None
-        assert found.pairs[0].p == pytest.approx(smallest_p(datasets))
-        assert found.differ.any() == apart
+        comparison = over_datasets(
+            np.arange(datasets)[:, None] / 100 + np.array([0.5, 0.4]) + np.eye(datasets, 2) / 1000
+        )
+        assert comparison.friedman is None
+        assert comparison.pairs[0].p == pytest.approx(smallest_p(datasets))
+        assert comparison.differ.any() == apart
 
 
 def test_one_dataset_and_one_experiment_have_ranks_and_no_tests():
     """Neither is a sample."""
-    found = over_datasets([[0.9, 0.7]])
-    assert (found.mean_ranks.tolist(), found.friedman, found.critical) == ([1.0, 2.0], None, None)
-    assert np.isnan(found.low).all()
-    assert not found.differ.any()
+    comparison = over_datasets([[0.9, 0.7]])
+    assert (comparison.mean_ranks.tolist(), comparison.friedman, comparison.critical) == ([1.0, 2.0], None, None)
+    assert np.isnan(comparison.low).all()
+    assert not comparison.differ.any()
     alone = over_datasets([[0.9], [0.8]])
     assert (alone.mean_ranks.tolist(), alone.pairs, alone.critical) == ([1.0], [], None)
     with pytest.raises(ValueError, match="needs a dataset and an experiment"):
@@ -127,28 +131,37 @@ def test_values_that_differ_by_rounding_alone_are_tied():
     """A mean over seeds in another order is the same mean."""
     assert dataset_ranks(over_datasets([[0.1 + 0.2, 0.3, 0.2]]).goodness).tolist() == [[1.5, 1.5, 3.0]]
     assert over_datasets([[0.1 + 0.2, 0.3], [0.6, 0.6]]).pairs[0].p is None
-    assert friedman(np.ones((3, 3))).p == 1.0
+    assert friedman(np.ones((3, 3))).decisive_p == 1.0
 
 
 def test_what_diverged_is_worst():
     """Two that did are equal, and a test goes on."""
-    found = over_datasets([[-np.inf, 0.5, -np.inf], [0.5, 0.6, -np.inf]])
-    assert found.ranks.tolist() == [[2.5, 1.0, 2.5], [2.0, 1.0, 3.0]]
-    assert [(pair.wins, pair.ties, pair.losses) for pair in found.pairs] == [(0, 0, 2), (1, 1, 0), (2, 0, 0)]
+    comparison = over_datasets([[-np.inf, 0.5, -np.inf], [0.5, 0.6, -np.inf]])
+    assert comparison.ranks.tolist() == [[2.5, 1.0, 2.5], [2.0, 1.0, 3.0]]
+    assert [(pair.wins, pair.ties, pair.losses) for pair in comparison.pairs] == [(0, 0, 2), (1, 1, 0), (2, 0, 0)]
 
 
 def test_intervals_are_over_datasets():
     """Student's of a mean rank, Wilson's of a win rate."""
-    found = over_datasets(TABLE_6)
-    expected = stats.t.interval(0.95, 13, found.mean_ranks[1], stats.sem(found.ranks[:, 1]))
-    assert (found.low[1], found.high[1]) == pytest.approx(expected)
+    comparison = over_datasets(TABLE_6)
+    expected = stats.t.interval(0.95, 13, comparison.mean_ranks[1], stats.sem(comparison.ranks[:, 1]))
+    assert (comparison.low[1], comparison.high[1]) == pytest.approx(expected)
+    assert np.isnan(over_datasets(TABLE_6[:5]).low).all()
+    assert np.isnan(comparison.low).sum() == 0
     assert win_rate([1.0, 0.5, 0.0]) == (0.5, *wilson(0.5, 3))
     assert share_of_wins(0.5, [0.5, 0.1]) == 0.75
     # Who beats a share of the others has the mean rank of it.
     shares = [[share_of_wins(line[at], np.delete(line, at)) for line in TABLE_6] for at in range(4)]
-    assert np.allclose((4 - found.mean_ranks) / 3, np.mean(shares, axis=1))
+    assert np.allclose((4 - comparison.mean_ranks) / 3, np.mean(shares, axis=1))
     with pytest.raises(ValueError, match="at least one dataset"):
         win_rate([])
+
+
+def test_no_interval_claims_that_a_rank_is_known():
+    """An experiment with the same rank everywhere has none; another of the same comparison has one."""
+    values = np.array([[0.9, 0.7, 0.6], [0.9, 0.6, 0.7]] * 3)
+    comparison = over_datasets(values)
+    assert np.isnan(comparison.low).tolist() == np.isnan(comparison.high).tolist() == [True, False, False]
 
 
 @pytest.mark.slow

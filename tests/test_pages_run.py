@@ -27,6 +27,8 @@ optimizer = { name = "adam", learning_rate = 0.003 }
 [experiments.large]
 hidden_layers = [12]
 """
+SEVERAL = SUITE + "".join(f"[[datasets]]\nname = '{name}'\n" for name in ("digits", "wine"))
+"""Used in place of a suite of several datasets."""
 RUNS = ("full-digits", "january", "february", "before", "after", "a", "b", "main", "kept")
 """Runs that pages read and do not make."""
 PAGES = {
@@ -57,7 +59,7 @@ ELSEWHERE = {
     "docs/how-to/benchmark-on-a-gpu.md": "needs a GPU: tests/test_gpu_check.py has its script",
     "docs/how-to/compare-over-datasets.md": "tests/test_several_run.py runs several datasets",
     "docs/how-to/paper-tables.md": "tests/test_paper_tables.py",
-    "docs/how-to/run-on-a-cluster.md": "tests/test_cluster.py and tests/test_slurm.py",
+    "docs/how-to/run-on-a-cluster.md": "tests/test_cluster.py, tests/test_slurm.py and tests/test_slurm_real.py",
     "docs/how-to/train-on-emnist.md": "downloads EMNIST: tests/test_emnist_download.py has a server",
     "docs/how-to/write-a-backend.md": "tests/test_docs.py",
     "docs/how-to/write-a-dataset.md": "tests/test_new.py installs and tests what `harness new` writes",
@@ -68,7 +70,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": ".ci/run",
 }
 """Pages with commands that run in another test, or cannot run here."""
-ANOTHER_MACHINE = {"harness merge": "runs/full-digits", "harness import": "runs/full-digits"}
+ANOTHER_MACHINE = {"harness merge runs/here": "runs/full-digits", "harness import full": "runs/full-digits"}
 """Commands that make a run where the page has none: on another machine."""
 SKIPPED = r"pip install|python3 -m venv|mkdir|cd |\(cd |set -e|pytest|harness bench|harness new|harness doctor"
 """Lines that change the reader's machine, or take minutes."""
@@ -91,7 +93,7 @@ def test_every_page_with_commands_runs_or_says_where():
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Return a run of the suite that stands in for larger ones."""
+    """Return a run of the suite that is used in place of larger ones."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "stand-in.toml").write_text(SUITE)
     typed("harness run stand-in.toml --jobs 0 --quiet --out run", folder)
@@ -113,6 +115,7 @@ def prepared(folder, page, run):
     (folder / "suites").mkdir()
     (folder / "suites" / "quick.toml").write_text(re.sub(*QUICKLY, shipped()["quick"].read_text()))
     (folder / "suites" / "full.toml").write_text(SUITE)
+    (folder / "suites" / "several.toml").write_text(SEVERAL)
     for name in RUNS:
         shutil.copytree(run, folder / "runs" / name)
     for name, containing in PAGES[page].items():
@@ -164,8 +167,8 @@ def tutorial(folder):
     (folder / "save_digits.py").write_text(script)
     assert typed("python save_digits.py", folder)[0] == 0
     ended, output = typed("harness plan capacity.toml", folder)
-    shown = next(text for text in blocks("docs/tutorial.md", "text") if "images hold values" in text)
+    expected = next(text for text in blocks("docs/tutorial.md", "text") if "images hold values" in text)
     assert ended == 2
-    assert " ".join(shown.split()) in " ".join(output.split())
+    assert " ".join(expected.split()) in " ".join(output.split())
     suite = folder / "capacity.toml"
     suite.write_text(suite.read_text().replace('labels = "labels.npy"', 'labels = "labels.npy"\nscale = [0, 16]'))

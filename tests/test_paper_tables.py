@@ -29,8 +29,8 @@ def test_columns_and_rows_are_chosen(typed, made):
     lines = typed(*words, "-f", "csv", "--row", "[AB]").out.splitlines()
     assert lines[0] == "val_accuracy,experiment"
     assert sorted(line.partition(",")[2] for line in lines[1:]) == ["A", "B"]
-    found = json.loads(typed(*words, "-f", "json", "--row", "A").out)["validation"]["rows"]
-    assert [list(line) for line in found] == [["val_accuracy", "experiment"]]
+    content = json.loads(typed(*words, "-f", "json", "--row", "A").out)["validation"]["rows"]
+    assert [list(line) for line in content] == [["val_accuracy", "experiment"]]
     assert "│ Val % │ Experiment │" in typed(*words).out
     assert "| Val % | Experiment |" in re.sub(" +", " ", typed(*words, "-f", "markdown").out)
 
@@ -41,10 +41,10 @@ def test_a_latex_table_has_caption_label_and_its_note_below(typed, made):
     assert "\\label{tab:accuracy}" in plain
     assert re.search(r"\\caption\{tiny .* accuracy\}", plain)
     assert plain.index("\\end{tabular}") < plain.index("{\\footnotesize\\raggedright vs A")
-    given = typed(
+    latex = typed(
         "leaderboard", made, "-t", "accuracy", "-f", "latex", "--caption", r"Of $\alpha$", "--label", "tab:mine"
     ).out
-    assert "\\caption{Of $\\alpha$}\n\\label{tab:mine}\n" in given
+    assert "\\caption{Of $\\alpha$}\n\\label{tab:mine}\n" in latex
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_latex_table_has_caption_label_and_its_note_below(typed, made):
 )
 def test_a_choice_of_nothing_is_refused(typed, made, options, why):
     """With what there is."""
-    said = typed("leaderboard", made, *options, code=2)
-    assert said.out == ""
-    assert said.err.startswith(f"error: {why}")
+    printed = typed("leaderboard", made, *options, code=2)
+    assert printed.out == ""
+    assert printed.err.startswith(f"error: {why}")
 
 
 def document(*tables):
@@ -103,22 +103,22 @@ def test_frames_are_files(typed, made, tmp_path, form):
     if form == "parquet":
         pytest.importorskip("pyarrow")
     options = [] if form == "parquet" else ["-f", form]
-    said = typed("export", made, "--frames", tmp_path / "data", *options).out
-    assert [line.split(":")[0] for line in said.splitlines()] == [
+    output = typed("export", made, "--frames", tmp_path / "data", *options).out
+    assert [line.split(":")[0] for line in output.splitlines()] == [
         str(tmp_path / "data" / f"{name}.{form}") for name in ("trials", "history", "measures", "predictions")
     ]
     read = {"parquet": pd.read_parquet, "csv": pd.read_csv, "json": lambda path: pd.read_json(path, lines=True)}[form]
-    found = {path.stem: read(path) for path in (tmp_path / "data").iterdir()}
-    assert list(found["trials"]) == list(columns.TRIALS)
-    assert list(found["history"]) == list(columns.HISTORY)
-    assert list(found["measures"]) == list(columns.MEASURES)
-    assert list(found["predictions"]) == ["experiment", "seed", *columns.PREDICTIONS]
-    assert found["predictions"].groupby("experiment").size().tolist() == [1104, 1104]
-    clean = found["predictions"].query("experiment == 'A' and severity == 0 and perturbation.isna()")
-    measured = found["measures"].query("experiment == 'A' and perturbation.isna()")["test_accuracy"].item()
+    frames = {path.stem: read(path) for path in (tmp_path / "data").iterdir()}
+    assert list(frames["trials"]) == list(columns.TRIALS)
+    assert list(frames["history"]) == list(columns.HISTORY)
+    assert list(frames["measures"]) == list(columns.MEASURES)
+    assert list(frames["predictions"]) == ["experiment", "seed", *columns.PREDICTIONS]
+    assert frames["predictions"].groupby("experiment").size().tolist() == [1104, 1104]
+    clean = frames["predictions"].query("experiment == 'A' and severity == 0 and perturbation.isna()")
+    measured = frames["measures"].query("experiment == 'A' and perturbation.isna()")["test_accuracy"].item()
     assert clean["correct"].mean() == pytest.approx(measured)
     if form == "parquet":
-        assert {name: str(dtype) for name, dtype in found["trials"].dtypes.items()} == columns.TRIALS
+        assert {name: str(dtype) for name, dtype in frames["trials"].dtypes.items()} == columns.TRIALS
 
 
 def test_a_run_without_tests_has_a_file_of_predictions(typed, tmp_path):
@@ -140,8 +140,8 @@ def test_wrong_options_of_an_export_are_refused(typed, made, tmp_path, monkeypat
     ]:
         assert typed("export", made, *words, code=2).err == f"error: {why}\n"
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    said = typed("export", made, "--frames", "data", code=2).err
-    assert said == (
+    errors = typed("export", made, "--frames", "data", code=2).err
+    assert errors == (
         "error: --frames: pyarrow writes Parquet, and is not installed: "
         'pip install "nn-harness[parquet]". Or add -f csv\n'
     )

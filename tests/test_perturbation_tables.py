@@ -52,9 +52,9 @@ def test_corruption_errors_have_an_interval_and_a_mark(whole):
 
 
 def test_a_leaderboard_ranks_by_them(whole):
-    found = lines(whole, "mean-corruption-error")
-    assert [(name, line["rank"]) for name, line in found.items()] == [("good", 1), ("base", 2), ("bad", 3)]
-    assert found["good"]["over_baseline"] == pytest.approx(66.67 - 100, abs=0.01)
+    rows = lines(whole, "mean-corruption-error")
+    assert [(name, line["rank"]) for name, line in rows.items()] == [("good", 1), ("base", 2), ("bad", 3)]
+    assert rows["good"]["over_baseline"] == pytest.approx(66.67 - 100, abs=0.01)
 
 
 def test_the_overview_is_in_the_order_that_is_asked_for(whole):
@@ -70,8 +70,8 @@ def test_the_overview_is_in_the_order_that_is_asked_for(whole):
 def test_an_order_that_nothing_has_is_said(tmp_path):
     """The baseline is not tested: nothing is relative to it."""
     more = '[finalists]\ngood = "good"\nbad = "bad"\n'
-    found = Results.of(corrupted_run(tmp_path, WRONG, more=more))
-    overview = by_key(ordered_by(found, "mean_corruption_error"))["overview"]
+    results = Results.of(corrupted_run(tmp_path, WRONG, more=more))
+    overview = by_key(ordered_by(results, "mean_corruption_error"))["overview"]
     assert overview.note.startswith("In the order of accuracy: no experiment has mCE.")
 
 
@@ -80,8 +80,8 @@ def test_a_suite_that_ranks_by_them_needs_a_baseline(tmp_path):
     path.write_text(SUITE.replace('baseline = "A"', 'by = "mean_corruption_error"'))
     with pytest.raises(HarnessError) as raised:
         load_suite(path, registry())
-    what = "leaderboard.by: 'mean_corruption_error' is relative to the baseline. Name one as leaderboard.baseline"
-    assert str(raised.value) == f"{path}: {what}"
+    message = "leaderboard.by: 'mean_corruption_error' is relative to the baseline. Name one as leaderboard.baseline"
+    assert str(raised.value) == f"{path}: {message}"
 
 
 def test_what_is_unavailable_has_a_mark_a_reason_and_a_note(lacking):
@@ -98,20 +98,20 @@ def test_what_is_unavailable_has_a_mark_a_reason_and_a_note(lacking):
 
 def test_a_mean_over_fewer_perturbations_is_shown_and_not_ranked(lacking):
     """Against 3 of 3 of the others."""
-    found = lines(lacking, "mean-corruption-error")
-    assert {name: (line["rank"], line["perturbations"]) for name, line in found.items()} == {
+    rows = lines(lacking, "mean-corruption-error")
+    assert {name: (line["rank"], line["perturbations"]) for name, line in rows.items()} == {
         "good": (1, "3 of 3"),
         "base": (2, "3 of 3"),
         "bad": (None, "2 of 3"),
     }
-    assert found["bad"]["test"] == pytest.approx((110 + 131.25) / 2)
+    assert rows["bad"]["test"] == pytest.approx((110 + 131.25) / 2)
     assert lines(lacking, "overview")["bad"]["mean_corruption_error"] is None
 
 
 def test_robust_accuracy_is_the_accuracy_at_each_severity_of_an_attack(tmp_path):
     attacked = FAMILIES | {"rotation": ADVERSARIAL}
-    found = Results.of(corrupted_run(tmp_path, WRONG, families=attacked, unavailable={"bad": REASON}))
-    table = lines(found, "robust-accuracy")
+    results = Results.of(corrupted_run(tmp_path, WRONG, families=attacked, unavailable={"bad": REASON}))
+    table = lines(results, "robust-accuracy")
     assert table["good"]["clean"] == pytest.approx(38 / 40)
     assert [table["good"][key] for key in ("rotation_10", "rotation_20")] == [pytest.approx(0.8), pytest.approx(0.7)]
     assert table["bad"]["rotation_10"] is None
@@ -127,19 +127,21 @@ def _folder(folder):
 def test_of_many_perturbations_a_terminal_shows_the_means_of_families(tmp_path, monkeypatch):
     """Programs and pages have each of them."""
     monkeypatch.setattr("harness.results.leaderboard.rankings.FEW", 2)
-    found = Results.of(corrupted_run(tmp_path, WRONG))
-    every = tables(found)
-    shown = summaries(found, every)
-    assert {"corruption-errors-families", "degradations-families", "mean-corruption-error"} <= set(shown)
-    assert not [key for key in shown if any(name in key for name in SEVERITIES)]
-    assert {"corruption-errors", "degradations"} <= {table.key for table in every} - set(shown)
-    good = lines(found, "corruption-errors-families")["good"]
+    results = Results.of(corrupted_run(tmp_path, WRONG))
+    every = tables(results)
+    tables_by_key = summaries(results, every)
+    assert {"corruption-errors-families", "degradations-families", "mean-corruption-error"} <= set(tables_by_key)
+    assert not [key for key in tables_by_key if any(name in key for name in SEVERITIES)]
+    assert {"corruption-errors", "degradations"} <= {table.key for table in every} - set(tables_by_key)
+    good = lines(results, "corruption-errors-families")["good"]
     assert good["geometry"] == pytest.approx((100 + 50) / 2)
     assert "degradation-rotation" not in {column.key for column in every[0].columns}
-    assert by_key(found)["corruption-errors-families"].note.endswith("Each perturbation: -t corruption-errors.")
+    assert by_key(results)["corruption-errors-families"].note.startswith(
+        "Corruption errors: percent of base's. Each perturbation: -t corruption-errors. ▲ better"
+    )
 
 
 def test_without_a_baseline_there_are_degradations_alone(tmp_path):
-    found = by_key(Results.of(corrupted_run(tmp_path, WRONG, board="")))
-    assert "degradations" in found
-    assert not [key for key in found if "corruption" in key]
+    shown_tables = by_key(Results.of(corrupted_run(tmp_path, WRONG, board="")))
+    assert "degradations" in shown_tables
+    assert not [key for key in shown_tables if "corruption" in key]

@@ -55,7 +55,7 @@ def test_its_commands_end_with_a_line_and_exit_code_2(typed, monkeypatch, tmp_pa
     monkeypatch.delenv("HARNESS_NO_TUNE", raising=False)
     (tmp_path / "one.toml").write_text('[suite]\nname = "one"\n[defaults]\nhidden_layers = [8]\n[experiments.A]\n')
     for command in (["run", "one.toml"], ["plan", "one.toml"], ["doctor"], ["datasets"]):
-        said = typed(*command, code=2)
-        assert said.err.count("\n") == 1
-        assert "this user has no home folder" in said.err
+        printed = typed(*command, code=2)
+        assert printed.err.count("\n") == 1
+        assert "this user has no home folder" in printed.err
     assert os.listdir(tmp_path) == ["one.toml"]  # noqa: PTH208 - names

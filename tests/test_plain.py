@@ -46,8 +46,8 @@ def test_data_is_read_as_it_was(value):
 def test_arrays_are_read_as_they_were(dtype):
     """In any order, of no dimension, and NumPy's scalars."""
     for array in (np.arange(6).astype(dtype), np.asfortranarray(np.ones((2, 3)).astype(dtype)), np.array(1, dtype)):
-        found = loads(pickle.dumps(array, protocol=5))
-        assert (found.dtype, found.tobytes()) == (array.dtype, array.tobytes())
+        loaded = loads(pickle.dumps(array, protocol=5))
+        assert (loaded.dtype, loaded.tobytes()) == (array.dtype, array.tobytes())
         assert loads(pickle.dumps(array.flat[0], protocol=5)) == array.flat[0]
 
 

@@ -1,8 +1,13 @@
 """Plans: what is refused before anything is trained, and the place that the message names."""
 
+from types import SimpleNamespace
+
 import pytest
 
+import harness
+from harness.cli.commands.plan import _line
 from harness.errors import HarnessError
+from harness.execution.forecast import Forecast
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
 from harness.plugins.loading import registry
@@ -64,3 +69,35 @@ def test_more_trials_than_a_run_can_have_are_refused_before_they_are_made(planne
     ):
         planned(text, seeds=range(5_000))
     assert len(planned(text, seeds=range(2)).trials) == 46
+
+
+def test_a_backend_that_is_used_instead_of_another_is_named_with_the_reason_and_the_remedy(planned, monkeypatch):
+    """Of all experiments with the same reason in one line; one that has its first choice has none."""
+    monkeypatch.setattr("harness_array.backends.CupyBackend.unavailable", lambda *_: "cupy: pip install it")
+    planned_trial = planned(assignments=['defaults.backend=["cupy", "numpy"]', 'experiments.C.backend="numpy"'])
+    assert planned_trial.substitutes == ("A, B train on numpy instead of cupy: cupy: pip install it",)
+    assert {(trial.row.backend, trial.row.reason) for trial in planned_trial.trials} == {("numpy", "")}
+    assert planned(assignments=['defaults.backend=["numpy", "cupy"]']).substitutes == ()
+
+
+def test_a_run_remarks_on_a_backend_that_is_used_instead_of_another(tmp_path, monkeypatch):
+    """A notebook has no standard error to read."""
+    monkeypatch.setattr("harness_array.backends.CupyBackend.unavailable", lambda *_: "no device")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    changes = {"defaults.backend": ["cupy", "numpy"]}
+    run = harness.run(tmp_path / "tiny.toml", only="A", overrides=changes, jobs=0, out=tmp_path / "run")
+    assert run.remarks == ("A trains on numpy instead of cupy: no device",)
+
+
+def test_the_memory_of_a_trial_is_in_megabytes():
+    """Of 10⁶ bytes, as files and downloads are."""
+    row = SimpleNamespace(experiment="A", seed=1, group="", backend="numpy", parameters=1242)
+    forecast = Forecast(2.0, at_most=False, anonymous_bytes=200_000_000)
+    assert "200 MB" in _line(SimpleNamespace(row=row, forecast=forecast, epochs=3, state="run", note=""))
+
+
+def test_a_narrow_terminal_says_what_shows_the_columns_that_it_lacks(typed, tmp_path, monkeypatch):
+    """Groups first."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    monkeypatch.setattr("harness.cli.tables.room", lambda: 72)
+    assert "Not shown in 72 columns: Group. -f json shows all." in typed("plan", "tiny.toml", "--jobs", "0").out

@@ -26,9 +26,9 @@ def test_what_an_import_raises_quarantines_it(site, ending):
     source, output = ENDINGS[ending]
     install(site, "harness-bad", source)
     install(site, "harness-fine", FINE)
-    found = load_installed()
-    assert errors(found)["harness-bad"].startswith(output)
-    assert "fine" in found.named("optimizer")
+    plugins = load_installed()
+    assert errors(plugins)["harness-bad"].startswith(output)
+    assert "fine" in plugins.named("optimizer")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

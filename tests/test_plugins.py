@@ -38,7 +38,7 @@ def installed(tmp_path, monkeypatch):
 
 
 def faulty(registry):
-    return {one.distribution: one for one in registry.quarantined}
+    return {entry.distribution: entry for entry in registry.quarantined}
 
 
 def test_first_party_plugins_come_by_entry_points(installed):
@@ -48,7 +48,7 @@ def test_first_party_plugins_come_by_entry_points(installed):
     assert {"sgd", "adam", "adamw"} <= set(registry.named("optimizer"))
     assert {"digits", "files"} <= set(registry.named("dataset"))
     assert "gaussian_noise" in registry.named("perturbation")
-    assert {one.distribution for one in registry.components} == {"nn-harness"}
+    assert {component.distribution for component in registry.components} == {"nn-harness"}
     assert not registry.quarantined
 
 
@@ -132,7 +132,7 @@ def test_two_distributions_may_have_an_entry_point_of_one_name(tmp_path, monkeyp
         distribution(tmp_path, f"harness-{name}", "1.0", {module: source.format(name=name)}, {"main": module})
     registry = load(entry_points(group=GROUP))
     assert {"one", "two"} <= set(registry.named("optimizer"))
-    assert [one.distribution for one in registry.quarantined] == ["harness-three"]
+    assert [entry.distribution for entry in registry.quarantined] == ["harness-three"]
     registry.manager.hook.trial_finished(row={})
     assert [sys.modules[name].seen for name in ("watching_one", "watching_two")] == [[{}], [{}]]
 
@@ -144,7 +144,7 @@ def test_a_plugin_that_two_entry_points_name_is_registered_once(tmp_path, monkey
     distribution(tmp_path, "harness-both", "1.0", {"harness_both": WATCHING.format(name="lion")}, points)
     registry = load(entry_points(group=GROUP))
     output = "harness_both is already loaded as the plugin harness-both:first"
-    assert [(one.plugin, one.error) for one in registry.quarantined] == [("second", output)]
+    assert [(entry.plugin, entry.error) for entry in registry.quarantined] == [("second", output)]
     assert registry.find("optimizer", "lion").distribution == "harness-both"
     registry.manager.hook.trial_finished(row={})
     assert sys.modules["harness_both"].seen == [{}]
@@ -189,6 +189,8 @@ def test_plugins_that_are_disabled_are_not_loaded_and_are_named(installed):
     ("interface", "output"),
     [
         ("", "does not say which interface it was written for: set interface = 2"),
+        ('interface = "2"', "interface is '2', of type str; the contract says an int: set interface = 2 if"),
+        ("interface = 2.0", "interface is 2.0, of type float; the contract says an int"),
         (
             "interface = 0",
             "interface 0; this harness has 2: install a version of harness-old that matches, or change it as docs/",

@@ -13,7 +13,8 @@ import time
 import pytest
 
 from harness import hookimpl
-from harness.cli.progress import Lines, Live, Quiet, display
+from harness.live.lines import Lines, Quiet
+from harness.live.terminal import REFRESHES, Live
 from harness.plugins.loading import registry
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY, run_suite
@@ -42,13 +43,17 @@ def test_lines_tell_the_time_the_count_and_what_failed(tmp_path, capsys):
     assert not printed.out
     lines = printed.err.splitlines()
     assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in lines)
-    said = [line[9:] for line in lines]
-    assert said[0] == f"3 trials; results in {tmp_path / 'run'}"
-    assert re.fullmatch(r"\[1/3\] C seed 1 on numpy: 3 epochs in [\d.]+ s, val accuracy \d\d.\d\d%", said[1])
-    assert re.fullmatch(r"\[3/3\] B seed 1 on numpy: failed: diverged at epoch 1, step \d+: the loss is \w+", said[3])
-    assert re.fullmatch(r"A seed 1 on numpy: tested in [\d.]+ s, accuracy \d\d.\d\d%", said[4])
-    assert re.fullmatch(r"C seed 1 on numpy: tested in [\d.]+ s, accuracy \d\d.\d\d%", said[5])  # the best of B and C
-    assert len(said) == 6
+    messages = [line[9:] for line in lines]
+    assert messages[0] == f"3 trials; results in {tmp_path / 'run'}"
+    assert re.fullmatch(r"\[1/3\] C seed 1 on numpy: 3 epochs in [\d.]+ s, val accuracy \d\d.\d\d%", messages[1])
+    assert re.fullmatch(
+        r"\[3/3\] B seed 1 on numpy: failed: diverged at epoch 1, step \d+: the loss is \w+", messages[3]
+    )
+    assert re.fullmatch(r"A seed 1 on numpy: tested in [\d.]+ s, accuracy \d\d.\d\d%", messages[4])
+    assert re.fullmatch(
+        r"C seed 1 on numpy: tested in [\d.]+ s, accuracy \d\d.\d\d%", messages[5]
+    )  # the best of B and C
+    assert len(messages) == 6
 
 
 def test_the_first_line_predicts_what_has_run_before(tmp_path, capsys):
@@ -73,7 +78,7 @@ def test_the_first_line_predicts_what_has_run_before(tmp_path, capsys):
 def test_a_long_trial_says_now_and_then_how_far_it_is(capsys, monkeypatch):
     """Once in ten seconds, whatever the number of epochs."""
     now = [100.0]
-    monkeypatch.setattr("harness.cli.progress.monotonic", lambda: now[0])
+    monkeypatch.setattr("harness.live.lines.monotonic", lambda: now[0])
     lines = Lines()
     for _ in range(25):
         now[0] += 1.0
@@ -117,7 +122,6 @@ def test_the_live_picture_has_a_line_for_each_running_trial_and_one_for_all():
 
 def test_quiet_says_nothing(tmp_path, capsys):
     """Not a word until the end."""
-    assert type(display(quiet=True)) is Quiet
     observed(Quiet(), tmp_path)
     assert capsys.readouterr().err == ""
 
@@ -133,22 +137,22 @@ def test_a_terminal_gets_the_live_picture(tmp_path):
         [sys.executable, "-m", "harness", "run", "tiny.toml", "--jobs", "1", "--set", "defaults.epochs=300"],
         cwd=tmp_path, stderr=terminals[0][1], stdout=terminals[1][1], env=os.environ | {"TERM": "xterm"},
     )  # fmt: skip
-    said = {}
+    output_of = {}
     for master, slave in terminals:
         os.close(slave)
-        said[master] = b""
-    deadline = time.monotonic() + 60
-    waiting = list(said)
+        output_of[master] = b""
+    deadline = time.monotonic() + 600  # where output is not read, the process hangs: only a hang takes so long
+    waiting = list(output_of)
     while waiting and time.monotonic() < deadline:
         for master in select.select(waiting, [], [], 0.1)[0]:
             try:
-                said[master] += os.read(master, 65536)
+                output_of[master] += os.read(master, 65536)
             except OSError:
                 waiting.remove(master)
-    process.wait(timeout=30)
-    for master in said:
+    process.wait(timeout=60)
+    for master in output_of:
         os.close(master)
-    shown, output = said.values()
+    shown, output = output_of.values()
     assert process.returncode == 0
     assert b"samples/s" in shown
     assert b"of 3 trials ended" in shown
@@ -158,6 +162,7 @@ def test_a_terminal_gets_the_live_picture(tmp_path):
     assert any("3 of 3 trials done" in line for line in results)
     assert max(map(len, results)) <= 110
     assert any("Not shown in 110 columns: " in line for line in results)
+    assert "harness leaderboard runs/tiny -t overview shows all." in " ".join(results)
 
 
 class Clumsy:
@@ -222,8 +227,6 @@ def test_the_display_takes_less_than_a_hundredth_of_the_time():
         live.trial_started(trial=TRIAL | {"seed": seed})
         live.epoch_finished(trial=TRIAL | {"seed": seed}, epoch=EPOCH)
     from rich.console import Console
-
-    from harness.cli.progress import REFRESHES
 
     console = Console(file=io.StringIO(), width=120)
     console.print(live._render())

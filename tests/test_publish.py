@@ -10,7 +10,7 @@ for library in ("altair", "jinja2", "vl_convert", "PIL"):
 
 from harness.errors import HarnessError  # noqa: E402 - after the reason to skip
 from harness.publish import publish  # noqa: E402
-from harness.publish.beside import experiments, figures, over_time, sheets  # noqa: E402
+from harness.publish.beside import experiments, figures, labels, over_time, sheets  # noqa: E402
 from harness.publish.published import PublishedRun, series  # noqa: E402
 from harness.report import read  # noqa: E402
 from harness.store import Run  # noqa: E402
@@ -23,7 +23,7 @@ COMMITS = {"new": "2" * 40, "old": "1" * 40 + "+changes", "older": "unknown: git
 
 
 def made(folder, started, commit, shares, digest="d" * 64):
-    """Make a run in a folder of its own, begun on a day, at a commit."""
+    """Make a run in its own folder, begun on a day, at a commit."""
     folder.mkdir()
     run = make_run(folder, NAMES, (1, 2), shares=shares)
     notes = {"harness": EVIL, "last_started": started, "git_commit": commit}
@@ -79,7 +79,7 @@ def test_runs_of_the_same_rows_are_beside_each_other_the_newest_last(published):
     assert [run.folder for run in first] == ["older run", "old run", "new run"]
     assert [run.folder for run in other] == ["other run"]
     assert experiments(first) == ["A", "B", "C"]
-    accuracy = next(one for one in sheets(first, "s") if one.key == "s-test_accuracy")
+    accuracy = next(sheet for sheet in sheets(first, "s") if sheet.key == "s-test_accuracy")
     assert [heading for heading, _ in accuracy.columns] == [
         "Experiment", "2026-01-01 10:00", "2026-02-01 10:00 11111111", "2026-03-01 10:00 22222222",
     ]  # fmt: skip
@@ -101,6 +101,18 @@ def test_a_metric_over_time_has_a_point_a_run(published):
     assert {figure.key for figure in drawn} >= {"s-test_accuracy-1", "s-test_cross_entropy-1"}
     assert "3 runs, from 2026-01-01 10:00 to 2026-03-01 10:00 22222222: A" in drawn[0].alternative
     assert figures(other, "s") == []
+
+
+def test_runs_of_one_minute_and_commit_are_named_with_their_folders(published):
+    """Two jobs of a matrix, or a run and its copy: each has its column and its place on the axis."""
+    first, _ = series(published)
+    twin = replace(first[-1], folder="twin")
+    assert list(labels([*first, twin]).values()) == [
+        "2026-01-01 10:00", "2026-02-01 10:00 11111111", "new run 2026-03-01 10:00 22222222",
+        "twin 2026-03-01 10:00 22222222",
+    ]  # fmt: skip
+    assert "2 runs, from new run 2026-03" in figures([first[-1], twin], "s")[0].alternative
+    assert sheets([first[-1], twin], "s")[0].columns[2][0] == "twin 2026-03-01 10:00 22222222"
 
 
 @pytest.mark.slow
@@ -132,27 +144,27 @@ def test_mistakes_are_one_line(typed, runs, tmp_path):
         (["--to", tmp_path / "site"], "Missing argument 'RUN...'"),
         ([runs[0]], "Missing option '--to'"),
     ):
-        said = typed("publish", *arguments, code=2)
-        assert text in said.err
-        assert said.err.count("\n") == 1
+        printed = typed("publish", *arguments, code=2)
+        assert text in printed.err
+        assert printed.err.count("\n") == 1
     assert files(tmp_path) == ["file"]
 
 
 @pytest.mark.browser
 @pytest.mark.skipif(bool(screenshot.unavailable()), reason=screenshot.unavailable() or "")
-def test_a_browser_shows_it_from_disk(site, published):
+def test_a_browser_shows_it_from_disk(browser, site, published):
     """Without an error, every figure drawn, and its links lead to the runs' pages."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    with screenshot.browser(1280, 1600) as driver:
-        driver.get((site / "index.html").as_uri())
-        WebDriverWait(driver, 60).until(lambda opened: not opened.find_elements(By.CSS_SELECTOR, ".drawing .waiting"))
-        shots = Path(__file__).parent.parent / "build" / "screenshots"
-        shots.mkdir(parents=True, exist_ok=True)
-        driver.save_screenshot(str(shots / "site.png"))
-        drawn = driver.find_elements(By.CSS_SELECTOR, "svg.marks, canvas.marks")
-        assert len(drawn) == len(figures(series(published)[0], "s"))
-        driver.find_element(By.LINK_TEXT, "old run").click()
-        assert "made" in driver.title
-        assert driver.get_log("browser") == []
+    driver = browser(1280, 1600)
+    driver.get((site / "index.html").as_uri())
+    WebDriverWait(driver, 60).until(lambda opened: not opened.find_elements(By.CSS_SELECTOR, ".drawing .waiting"))
+    shots = Path(__file__).parent.parent / "build" / "screenshots"
+    shots.mkdir(parents=True, exist_ok=True)
+    driver.save_screenshot(str(shots / "site.png"))
+    drawn = driver.find_elements(By.CSS_SELECTOR, "svg.marks, canvas.marks")
+    assert len(drawn) == len(figures(series(published)[0], "s"))
+    driver.find_element(By.LINK_TEXT, "old run").click()
+    assert "made" in driver.title
+    assert driver.get_log("browser") == []

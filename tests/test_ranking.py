@@ -117,8 +117,8 @@ def test_two_share_a_letter_if_and_only_if_they_do_not_differ(seed):
     significant = chosen | chosen.T
     letters = tie_letters([int(place) for place in rng.permutation(7)], significant)
     assert all(letters)
-    for one, other in combinations(range(7), 2):
-        assert bool(set(letters[one]) & set(letters[other])) != significant[one, other]
+    for first, second in combinations(range(7), 2):
+        assert bool(set(letters[first]) & set(letters[second])) != significant[first, second]
 
 
 def test_letters_begin_with_the_best():

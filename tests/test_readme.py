@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from collections import Counter
 from functools import partial
 
 import numpy as np
 import pytest
 
+from harness.plugins.loading import registry
+from harness.suite import load_suite
+from harness.suite.expectations import claims, listed
 from tests import documents
 from tests.command_line import module
 from tests.plugins_on_disk import distribution
@@ -34,11 +38,31 @@ def test_ci_runs_its_two_commands():
     ]
 
 
+def test_its_first_command_has_the_seed_epochs_and_backends_that_it_says():
+    """What it says of ``cupy``: the suite's list has it before ``numpy``."""
+    text = " ".join(documents.text("README.md").split())
+    sentence = (
+        "seed 42, at most 50 or 100 epochs, nine on `numpy` (on `cupy` where it is installed) and three on `torch`."
+    )
+    assert sentence in text
+    suite = load_suite(documents.ROOT / "suites" / "full.toml", registry()).suite
+    assert suite.suite.seeds == [42]
+    assert {experiment.epochs for experiment in suite.experiments.values()} == {50, 100}
+    backends = Counter(" ".join(listed(experiment.backend)) for experiment in suite.experiments.values())
+    assert backends == {"cupy numpy": 9, "torch": 3}
+
+
 def test_its_suite_has_fifteen_lines_and_loads(load):
     """Two networks, three seeds, a baseline and a perturbation."""
     assert len(code(block("toml", "[suite]"))) == 15
     suite = load(block("toml", "[suite]"))
     assert (list(suite.experiments), suite.suite.seeds) == (["small", "large"], [1, 2, 3])
+
+
+def test_its_expectation_is_one_of_its_suite(load):
+    """Appended to the fifteen lines."""
+    (claim,) = claims(load(block("toml", "[suite]") + block("toml", "[[expect]]")))
+    assert str(claim.relation) == "large.test_accuracy > small.test_accuracy"
 
 
 def test_its_plugin_has_nine_lines_and_harms_more_with_severity():
@@ -64,5 +88,5 @@ def test_its_plugin_is_certified_and_harms_a_network(tmp_path):
     assert " passed" in module(*line.split(), "-q", "-p", "no:cacheprovider", cwd=site)
     suite = block("toml", "[suite]").replace("gaussian_noise", "dead-pixels")
     (tmp_path / "dead.toml").write_text(suite.replace("[defaults]", "[defaults]\nepochs = 3"))
-    shown = module("harness", "run", "dead.toml", "--jobs", "0", cwd=site)
-    assert "Degradation % under dead-pixels" in shown
+    output = module("harness", "run", "dead.toml", "--jobs", "0", cwd=site)
+    assert "Degradation % under dead-pixels" in output

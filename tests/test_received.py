@@ -39,17 +39,17 @@ def sound(tmp_path_factory):
 
     _, run = run_suite(tmp_path_factory.mktemp("sound"), only=["A"], pool=Capturing())
     assert isinstance(run, Run)
-    found = {task.job: (task.argument, future.result()) for task, future in captured}
-    return found[train], found[evaluate_trials], run.dataset.sizes["test"]
+    sound_results = {task.job: (task.argument, future.result()) for task, future in captured}
+    return sound_results[train], sound_results[evaluate_trials], run.dataset.sizes["test"]
 
 
 def test_sound_results_are_taken_as_they_are(sound):
     """Nothing that a first-party job returns is refused."""
-    (spec, trained), (asked, evaluated), rows = sound
+    (spec, trained), (specs, evaluated), rows = sound
     assert isinstance(spec, TrialSpec)
-    assert isinstance(asked, EvaluationSpec)
+    assert isinstance(specs, EvaluationSpec)
     assert received.trained(trained, spec) is trained
-    assert received.evaluated(evaluated, asked, rows) is evaluated
+    assert received.evaluated(evaluated, specs, rows) is evaluated
 
 
 def changed(array, at, value):
@@ -110,9 +110,9 @@ def test_a_training_that_returns_something_else_has_failed(sound, change, reason
 )
 def test_an_evaluation_with_impossible_values_has_failed(sound, name, value, reason):
     """Whatever it says that its metrics are."""
-    _, (asked, (evaluated,)), rows = sound
+    _, (specs, (evaluated,)), rows = sound
     predictions = evaluated.predictions | {name: changed(evaluated.predictions[name], (..., 0), value)}
-    failure = received.evaluated([replace(evaluated, predictions=predictions)], asked, rows)
+    failure = received.evaluated([replace(evaluated, predictions=predictions)], specs, rows)
     assert failure.reason.startswith(f"its process returned what a job does not: {reason}")
 
 
@@ -130,20 +130,20 @@ def test_an_evaluation_with_impossible_values_has_failed(sound, name, value, rea
 )
 def test_an_evaluation_of_another_form_has_failed(sound, change):
     """Nothing of it is stored."""
-    _, (asked, (evaluated,)), rows = sound
+    _, (specs, (evaluated,)), rows = sound
     whole = {name: value for name, value in change.items() if hasattr(evaluated, name)}
     row = {name: value for name, value in change.items() if name not in whole}
     changed_row = whole or {"evaluation": replace(evaluated.evaluation, **row)}
     for result in ([replace(evaluated, **changed_row)], [], evaluated):
-        assert isinstance(received.evaluated(result, asked, rows), Failure)
+        assert isinstance(received.evaluated(result, specs, rows), Failure)
 
 
 def test_a_result_without_its_fields_has_failed(sound):
     """Unpickling calls no constructor."""
-    (spec, _), (asked, _), rows = sound
+    (spec, _), (specs, _), rows = sound
     for result in (
         received.trained(object.__new__(Trained), spec),
-        received.evaluated([object.__new__(Evaluated)], asked, rows),
+        received.evaluated([object.__new__(Evaluated)], specs, rows),
     ):
         assert isinstance(result, Failure)
         assert result.reason.startswith("its process returned what a job does not: ")
@@ -161,12 +161,12 @@ def test_a_result_without_its_fields_has_failed(sound):
 )
 def test_metrics_that_are_not_the_catalogues_have_failed(sound, values):
     """Each of them finite, or None; others, and fewer, are not stored."""
-    _, (asked, (evaluated,)), rows = sound
+    _, (specs, (evaluated,)), rows = sound
     first, *others = evaluated.evaluation.measures
 
     def received_with(measure):
         row = replace(evaluated.evaluation, measures=[measure, *others])
-        return received.evaluated([replace(evaluated, evaluation=row)], asked, rows)
+        return received.evaluated([replace(evaluated, evaluation=row)], specs, rows)
 
     assert isinstance(received_with(replace(first, values=values(first.values))), Failure)
     assert not isinstance(received_with(replace(first, values=first.values | {"test_ece": None})), Failure)

@@ -40,11 +40,11 @@ def vegalite_to_png(spec, config, scale):
 @pytest.fixture
 def renderer(tmp_path, monkeypatch):
     """Return a function that puts another renderer in vl-convert's place, in the process that draws alone."""
-    found = children.module_path()
+    module = children.module_path()
 
     def put(line):
         (tmp_path / "vl_convert.py").write_text(RENDERER.format(line))
-        monkeypatch.setattr(children, "module_path", lambda: [str(tmp_path), *found])
+        monkeypatch.setattr(children, "module_path", lambda: [str(tmp_path), *module])
 
     return put
 

@@ -91,8 +91,8 @@ def test_a_damaged_file_is_left_out_and_reported(tmp_path, command):
     """The others are shown."""
     run = make_run(tmp_path, {"A": "", "B": ""})
     (run.trial_directory("A", 1) / "evaluation.npz").write_bytes(b"")
-    told = command("report", "run")
-    assert told.err.startswith("left out: run/trials/A/seed-1/evaluation.npz: cannot be read: ")
+    output = command("report", "run")
+    assert output.err.startswith("left out: run/trials/A/seed-1/evaluation.npz: cannot be read: ")
     page = page_of(run)
     assert "Left out: " in page.text
     assert {key for key in page.figures if key.startswith("confusion")} == {"confusion-B"}
@@ -133,7 +133,7 @@ def test_a_model_called_script_shows_as_text(tmp_path):
     material = read(run.directory)
     rows = [replace(row, experiment=EVIL) for row in material.results.rows]
     results = replace(material.results, rows=rows)
-    closer = [replace(one, experiment=results.experiments[0]) for one in material.closer]
+    closer = [replace(experiment_rows, experiment=results.experiments[0]) for experiment_rows in material.closer]
     html = render(replace(material, results=results, closer=closer))
     assert "<script>window" not in html
     page = Page(html)
@@ -175,25 +175,29 @@ def test_a_file_that_leads_out_of_the_run_is_refused(tmp_path, name):
         read(run.directory)
 
 
-@pytest.mark.parametrize(
-    ("form", "head"),
-    [
-        ("svg", b"<svg"),
-        pytest.param("png", b"\x89PNG", marks=pytest.mark.slow),
-        pytest.param("pdf", b"%PDF", marks=pytest.mark.slow),
-    ],
-)
+def test_a_file_of_an_ensemble_that_leads_out_of_the_run_is_refused(tmp_path):
+    """Its predictions are read as an experiment's are."""
+    run = make_run(tmp_path, {"A": "", "B": ""}, more='[ensembles.both]\nmembers = ["A", "B"]\n')
+    path = run.trial_directory("both", 1) / "evaluation.npz"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(HarnessError, match=r"evaluation\.npz: leads out of the run, to .*outside"):
+        read(run.directory)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("form", "head"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_figures_are_files_for_a_paper(tmp_path, command, form, head):
     """Each of the page's figures, in the format that is asked for."""
     run = make_run(tmp_path, {"A": "one"})
     alone = command("report", "run", "--format", form, code=2).err
     assert alone == f"error: --format {form}: has no effect without --figures\n"
-    told = command("report", "run", "--figures", "figures", "--format", form).out
+    output = command("report", "run", "--figures", "figures", "--format", form).out
     written = sorted((tmp_path / "figures").iterdir())
     keys = {figure.key for figure in figures(read(run.directory))}
     assert {path.name for path in written} == {f"{key}.{form}" for key in keys}
     assert all(path.read_bytes().startswith(head) for path in written)
-    assert f"{len(keys)} figures in figures" in told
+    assert f"{len(keys)} figures in figures" in output
     if form == "svg":
         assert "validation" in (tmp_path / "figures" / "loss-1.svg").read_text()
 
@@ -204,12 +208,14 @@ def test_a_figures_name_stays_in_its_folder(tmp_path):
     run = make_run(tmp_path, {"A": ""})
     material = read(run.directory)
     row = material.results.rows[0]
-    measured = [replace(one, perturbation=one.perturbation and "../../evil") for one in row.evaluation.measures]
+    measured = [
+        replace(measure, perturbation=measure.perturbation and "../../evil") for measure in row.evaluation.measures
+    ]
     row = replace(row, evaluation=replace(row.evaluation, measures=measured))
-    asked = [table.model_copy(update={"perturbation": "../../evil"}) for table in material.results.suite.robustness]
-    suite = material.results.suite.model_copy(update={"robustness": asked})
+    tables_ = [table.model_copy(update={"perturbation": "../../evil"}) for table in material.results.suite.robustness]
+    suite = material.results.suite.model_copy(update={"robustness": tables_})
     results = replace(material.results, rows=[row], suite=suite)
-    closer = [replace(one, experiment=results.experiments[0]) for one in material.closer]
+    closer = [replace(experiment_rows, experiment=results.experiments[0]) for experiment_rows in material.closer]
     paths = draw(replace(material, results=results, closer=closer), tmp_path / "deep" / "figures", "svg")
     assert any("evil" in path.name for path in paths)
     assert {path.resolve().parent for path in paths} == {tmp_path / "deep" / "figures"}
@@ -233,14 +239,14 @@ def test_the_command_writes_beside_the_run_and_over_its_own_page_alone(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("module", "told"), [("altair", "altair"), ("vl_convert", "vl-convert-python"), ("PIL", "pillow")]
+    ("module", "message"), [("altair", "altair"), ("vl_convert", "vl-convert-python"), ("PIL", "pillow")]
 )
-def test_without_the_extra_a_line_says_what_installs_it(tmp_path, command, monkeypatch, module, told):
+def test_without_the_extra_a_line_says_what_installs_it(tmp_path, command, monkeypatch, module, message):
     """Nothing is written."""
     make_run(tmp_path, {"A": ""})
     monkeypatch.setitem(sys.modules, module, None)
     error = command("report", "run", code=2).err
-    assert error == f'error: the report needs {told}: pip install "nn-harness[report]" installs them\n'
+    assert error == f'error: the report needs {message}: pip install "nn-harness[report]" installs them\n'
     assert not (tmp_path / "run" / "report.html").exists()
 
 
@@ -261,9 +267,9 @@ def test_the_commands_of_the_guide(tmp_path, command):
     (tmp_path / "runs").mkdir()
     run.directory.rename(tmp_path / "runs" / "full-digits")
     lines = documents.block("docs/how-to/share-results.md", "sh", "harness report").splitlines()
-    asked = [line.partition("#")[0].split()[1:] for line in lines if line.startswith("harness ")]
-    assert len(asked) == 2
-    for arguments in asked:
+    commands = [line.partition("#")[0].split()[1:] for line in lines if line.startswith("harness ")]
+    assert len(commands) == 2
+    for arguments in commands:
         command(*arguments)
     assert (tmp_path / "runs" / "full-digits" / "report.html").stat().st_size > 900_000
     assert (tmp_path / "paper" / "loss-1.pdf").exists()

@@ -51,11 +51,11 @@ def pages(tmp_path_factory):
 
 
 @pytest.fixture
-def driver(pages):
+def driver(browser, pages):
     """Return a browser, 1280 pixels wide, with the page of twelve experiments."""
-    with screenshot.browser(1280, 900) as opened:
-        opened.get(pages["twelve"])
-        yield opened
+    opened = browser(1280)
+    opened.get(pages["twelve"])
+    return opened
 
 
 def column(driver, table, index):
@@ -68,30 +68,30 @@ def column(driver, table, index):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("name", ["twelve", "one", "failed", "without-robustness"])
-def test_a_page_loads_without_network_or_errors_and_fits(pages, name, width, dark):
+def test_a_page_loads_without_network_or_errors_and_fits(browser, pages, name, width, dark):
     """Every figure is drawn in the scheme's colours, nothing is wider than the window, and the console is empty."""
-    with screenshot.browser(width, 900, dark=dark) as driver:
-        driver.get(pages[name])
-        driver.execute_script("for (const one of document.querySelectorAll('section > details')) one.open = true")
-        screenshot.drawn(driver)
-        assert driver.get_log("browser") == []
-        places = driver.find_elements(By.CSS_SELECTOR, ".drawing")
-        assert len(places) > 0
-        assert {one.get_attribute("data-drawn") for one in places} == {"dark" if dark else "light"}
-        assert all(one.find_elements(By.CSS_SELECTOR, "svg, canvas") for one in places)
-        assert driver.execute_script("return document.documentElement.scrollWidth") == width
-        assert driver.execute_script("return navigator.onLine") is False
-        board = driver.find_element(By.CSS_SELECTOR, "#leaderboards .scroll")
-        assert width < 1280 or board.get_property("scrollWidth") == board.get_property("clientWidth")
-        script = """return [...document.querySelectorAll('.drawing')].flatMap(
-            one => [...one.querySelectorAll('.role-legend')].map(
-            legend => legend.getBoundingClientRect().right - one.getBoundingClientRect().right))"""
-        beyond = driver.execute_script(script)
-        assert beyond
-        assert max(beyond) <= 0
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        path = SHOTS / f"{name}-{width}-{'dark' if dark else 'light'}.png"
-        path.write_bytes(screenshot.photograph(driver))
+    driver = browser(width, dark=dark)
+    driver.get(pages[name])
+    driver.execute_script("for (const one of document.querySelectorAll('section > details')) one.open = true")
+    screenshot.drawn(driver)
+    assert driver.get_log("browser") == []
+    places = driver.find_elements(By.CSS_SELECTOR, ".drawing")
+    assert len(places) > 0
+    assert {place.get_attribute("data-drawn") for place in places} == {"dark" if dark else "light"}
+    assert all(place.find_elements(By.CSS_SELECTOR, "svg, canvas") for place in places)
+    assert driver.execute_script("return document.documentElement.scrollWidth") == width
+    assert driver.execute_script("return navigator.onLine") is False
+    board = driver.find_element(By.CSS_SELECTOR, "#leaderboards .scroll")
+    assert width < 1280 or board.get_property("scrollWidth") == board.get_property("clientWidth")
+    script = """return [...document.querySelectorAll('.drawing')].flatMap(
+        one => [...one.querySelectorAll('.role-legend')].map(
+        legend => legend.getBoundingClientRect().right - one.getBoundingClientRect().right))"""
+    beyond = driver.execute_script(script)
+    assert beyond
+    assert max(beyond) <= 0
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    path = SHOTS / f"{name}-{width}-{'dark' if dark else 'light'}.png"
+    path.write_bytes(screenshot.photograph(driver))
 
 
 def test_a_click_on_a_heading_sorts_and_another_turns_it_round(driver):
@@ -100,16 +100,16 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(driver):
     driver.execute_script("arguments[0].closest('details').open = true", heading)
     heading.find_element(By.TAG_NAME, "button").click()
     assert heading.get_attribute("aria-sort") == "descending"
-    shown = column(driver, "table-trials", 4)
-    numbers = [float(one) for one in shown if one != "–"]
+    cells = column(driver, "table-trials", 4)
+    numbers = [float(cell) for cell in cells if cell != "–"]
     assert numbers == sorted(numbers, reverse=True)
-    assert len(shown) == 36
-    assert shown[-2:] == ["–", "–"]
+    assert len(cells) == 36
+    assert cells[-2:] == ["–", "–"]
     heading.find_element(By.TAG_NAME, "button").click()
     assert heading.get_attribute("aria-sort") == "ascending"
-    shown = column(driver, "table-trials", 4)
-    assert [float(one) for one in shown[:-2]] == sorted(numbers)
-    assert shown[-2:] == ["–", "–"]
+    cells = column(driver, "table-trials", 4)
+    assert [float(cell) for cell in cells[:-2]] == sorted(numbers)
+    assert cells[-2:] == ["–", "–"]
 
 
 @pytest.mark.parametrize(("table", "index"), [("shared-settings", 0), ("shared-settings", 2), ("environments", 0)])
@@ -121,9 +121,9 @@ def test_the_tables_of_settings_and_environment_sort_too(driver, table, index):
     for direction in ("ascending", "descending"):
         driver.execute_script("arguments[0].click()", button)
         assert heading.get_attribute("aria-sort") == direction
-        shown = column(driver, f"table-{table}", index)
-        orders.append([one for one in shown if one != "–"])
-        assert shown == orders[-1] + ["–"] * (len(shown) - len(orders[-1]))
+        cells = column(driver, f"table-{table}", index)
+        orders.append([cell for cell in cells if cell != "–"])
+        assert cells == orders[-1] + ["–"] * (len(cells) - len(orders[-1]))
     assert orders[0] == sorted(orders[0], key=str.lower)
     assert orders[1] == sorted(orders[0], key=str.lower, reverse=True)
     assert orders[0] != orders[1]
@@ -222,7 +222,7 @@ def test_a_text_of_the_run_never_runs(driver):
 
 
 @pytest.mark.slow
-def test_two_hundred_experiments_with_three_seeds_each(tmp_path):
+def test_two_hundred_experiments_with_three_seeds_each(browser, tmp_path):
     """The page is made in under 15 s; it loads, and scrolls from end to end without an error, drawing as it goes."""
     folder = tmp_path / "many"
     folder.mkdir()
@@ -232,18 +232,18 @@ def test_two_hundred_experiments_with_three_seeds_each(tmp_path):
     seconds = time.process_time() - started
     assert seconds < 15
     (folder / "report.html").write_text(page)
-    with screenshot.browser(1280, 900) as driver:
-        driver.get((folder / "report.html").as_uri())
-        drawn = "return document.querySelectorAll('[data-drawn]').length"
-        assert driver.execute_script(drawn) < 10  # what is far away waits
-        driver.execute_script("for (const one of document.querySelectorAll('section > details')) one.open = true")
-        started = time.perf_counter()
-        screenshot.drawn(driver)
-        scrolled = time.perf_counter() - started
-        assert driver.execute_script(drawn) > 100
-        assert driver.get_log("browser") == []
-        heading = driver.find_element(By.CSS_SELECTOR, "#table-overview thead th button")
-        heading.click()
-        assert column(driver, "table-overview", 0) == [f"E{index:03}" for index in range(200)]
-        assert scrolled < 120
+    driver = browser(1280)
+    driver.get((folder / "report.html").as_uri())
+    drawn = "return document.querySelectorAll('[data-drawn]').length"
+    assert driver.execute_script(drawn) < 10  # what is far away waits
+    driver.execute_script("for (const one of document.querySelectorAll('section > details')) one.open = true")
+    started = time.perf_counter()
+    screenshot.drawn(driver)
+    scrolled = time.perf_counter() - started
+    assert driver.execute_script(drawn) > 100
+    assert driver.get_log("browser") == []
+    heading = driver.find_element(By.CSS_SELECTOR, "#table-overview thead th button")
+    heading.click()
+    assert column(driver, "table-overview", 0) == [f"E{index:03}" for index in range(200)]
+    assert scrolled < 120
     print(f"{len(page) / 1e6:.1f} MB made in {seconds:.1f} s, drawn in {scrolled:.1f} s")  # noqa: T201 - with -s

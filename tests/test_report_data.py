@@ -36,7 +36,7 @@ def page(run):
 
 
 @pytest.fixture(scope="module")
-def told(run):
+def table_rows(run):
     """Return the lines of the run's tables, raw."""
     return {key: table["rows"] for key, table in json.loads(render_all(tables(Results.of(run)), "json")).items()}
 
@@ -59,11 +59,11 @@ def test_a_curve_is_the_mean_over_the_seeds_and_its_band_the_deviation(run, page
     for name in NAMES:
         histories = [[getattr(e, f"{key}_{metric}") for e in row.history] for row in done if row.experiment == name]
         assert len(histories) == (2 if name == "C" else 3)
-        for epoch, found in enumerate(zip(*histories, strict=True), 1):
+        for epoch, values_ in enumerate(zip(*histories, strict=True), 1):
             line = values(page.figures[f"{metric}-1"], experiment=name, set=shown, epoch=epoch)
-            mean, std = np.mean(found), np.std(found, ddof=1)
+            mean, std = np.mean(values_), np.std(values_, ddof=1)
             assert [line["mean"], line["low"], line["high"]] == pytest.approx([mean, mean - std, mean + std], rel=1e-5)
-            assert line["seeds"] == len(found)
+            assert line["seeds"] == len(values_)
 
 
 def test_every_early_stop_is_marked(run, page):
@@ -79,24 +79,24 @@ def test_learning_rates_are_the_histories(run, page):
     """As the optimizer had them."""
     rates = page.figures["rate-1"]["values"]
     row = next(run.rows())
-    found = rates[rates["experiment"] == row.experiment]["rate"].tolist()
-    assert found == [record.learning_rate for record in row.history]
+    drawn_rates = rates[rates["experiment"] == row.experiment]["rate"].tolist()
+    assert drawn_rates == [record.learning_rate for record in row.history]
 
 
 def test_a_confusion_matrix_is_that_of_the_predictions_of_all_seeds(run, page):
     """Scikit-learn's, of what evaluation stored."""
     for name in NAMES:
-        kept = [
+        stored = [
             run.arrays(name, row.seed, "evaluation.npz")
             for row in run.rows()
             if row.experiment == name and row.status == "done"
         ]
-        wanted = sum(confusion_matrix(one["labels"], one["predicted"][0], labels=range(4)) for one in kept)
-        found = np.zeros_like(wanted)
+        expected = sum(confusion_matrix(arrays["labels"], arrays["predicted"][0], labels=range(4)) for arrays in stored)
+        counts = np.zeros_like(expected)
         frame = page.figures[f"confusion-{name}"]["values"]
-        found[frame["truth"], frame["predicted"]] = frame["images"]
-        assert (found == wanted).all()
-        share = wanted / wanted.sum(axis=1, keepdims=True)
+        counts[frame["truth"], frame["predicted"]] = frame["images"]
+        assert (counts == expected).all()
+        share = expected / expected.sum(axis=1, keepdims=True)
         assert frame["share"].tolist() == pytest.approx(share[frame["truth"], frame["predicted"]].tolist(), rel=1e-5)
 
 
@@ -106,8 +106,8 @@ def test_the_confused_pairs_are_the_largest_errors_each_with_its_images(run, pag
     matrix = sum(confusion_matrix(arrays["labels"], arrays["predicted"][0], labels=range(CLASSES)) for arrays in each)
     np.fill_diagonal(matrix, 0)
     material = read(run.directory)
-    (one,) = [one for one in material.closer if one.name == "A"]
-    most = one.pairs(10)
+    (closer,) = [closer for closer in material.closer if closer.name == "A"]
+    most = closer.pairs(10)
     assert [count for *_, count in most] == sorted(matrix[matrix > 0].tolist(), reverse=True)[:10]
     assert all(matrix[truth, predicted] == count for truth, predicted, count in most)
     images = [about for tag, about in page.tags if tag == "img"]
@@ -119,41 +119,41 @@ def test_the_confused_pairs_are_the_largest_errors_each_with_its_images(run, pag
 def test_an_image_of_a_confused_pair_is_shown_once_with_how_many_seeds_took_it_so(run, page):
     """Counted in the predictions of all seeds; what most take so comes first."""
     material = read(run.directory)
-    kept = [run.arrays("A", seed, "evaluation.npz") for seed in SEEDS]
-    (one,) = [one for one in material.closer if one.name == "A"]
+    stored = [run.arrays("A", seed, "evaluation.npz") for seed in SEEDS]
+    (closer,) = [closer for closer in material.closer if closer.name == "A"]
     shared = 0
-    for shown in pairs(material, one):
-        truth, predicted = (material.labels.index(name) for name in (shown.truth, shown.predicted))
-        took = sum(((each["labels"] == truth) & (each["predicted"][0] == predicted)).astype(int) for each in kept)
-        assert (shown.rows, shown.times) == ((took > 0).sum(), took.sum())
-        assert len({image for image, _ in shown.examples}) == len(shown.examples)
-        seeds = [count for _, count in shown.examples]
+    for pair in pairs(material, closer):
+        truth, predicted = (material.labels.index(name) for name in (pair.truth, pair.predicted))
+        took = sum(((each["labels"] == truth) & (each["predicted"][0] == predicted)).astype(int) for each in stored)
+        assert (pair.rows, pair.times) == ((took > 0).sum(), took.sum())
+        assert len({image for image, _ in pair.examples}) == len(pair.examples)
+        seeds = [count for _, count in pair.examples]
         assert seeds == sorted(seeds, reverse=True)
         assert set(seeds) <= set(took.tolist())
         shared += sum(count > 1 for count in seeds)
-        assert f"{shown.rows} images, {shown.times} times in 3 seeds, {shown.share:.1%}" in page.text
+        assert f"{pair.rows} images, {pair.times} times in 3 seeds, {pair.share:.1%}" in page.text
     assert shared
 
 
 @pytest.mark.parametrize(("measure", "table"), [("accuracy", "robustness"), ("degradation", "robustness-loss")])
-def test_degradation_curves_are_the_robustness_tables(page, told, measure, table):
+def test_degradation_curves_are_the_robustness_tables(page, table_rows, measure, table):
     """Mean, and one standard deviation to both sides."""
-    for line in told[table]:
+    for line in table_rows[table]:
         for severity in (0.0, 0.2, 0.4):
             key = f"{measure}_{severity:g}"
             if key not in line:
                 continue
-            shown = values(page.figures[f"{measure}-gaussian_noise"], experiment=line["experiment"], severity=severity)
+            point = values(page.figures[f"{measure}-gaussian_noise"], experiment=line["experiment"], severity=severity)
             mean, std = line[key], line[f"{key}_std"]
-            wanted = [mean, mean - std, mean + std]
-            assert [shown["mean"], shown["low"], shown["high"]] == pytest.approx(wanted, rel=1e-5)
+            expected = [mean, mean - std, mean + std]
+            assert [point["mean"], point["low"], point["high"]] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_reliability_diagram_is_scikit_learns(run, page):
     """Accuracy and mean confidence in fifteen bins, of all seeds together."""
-    kept = [run.arrays("B", seed, "evaluation.npz") for seed in SEEDS]
-    right = np.concatenate([one["predicted"][0] == one["labels"] for one in kept])
-    confidence = np.concatenate([one["confidence"][0] for one in kept]).astype(np.float64)
+    stored = [run.arrays("B", seed, "evaluation.npz") for seed in SEEDS]
+    right = np.concatenate([arrays["predicted"][0] == arrays["labels"] for arrays in stored])
+    confidence = np.concatenate([arrays["confidence"][0] for arrays in stored]).astype(np.float64)
     accuracy, claimed = calibration_curve(right, confidence, n_bins=15)
     frame = page.figures["reliability-1"]["values"]
     frame = frame[frame["experiment"] == "B"]
@@ -185,16 +185,16 @@ def test_bars_are_the_speed_table(tmp_path, doubt):
     table = json.loads(render_all(tables(Results.of(run)), "json"))["speed"]
     assert bool(table["note"]) == bool(doubt)
     for figure, column in (("samples-per-second", "samples_per_second"), ("seconds", "seconds")):
-        found = page.figures[figure]["values"]
-        wanted = {line["experiment"]: line[column] for line in table["rows"]}
-        assert dict(zip(found["experiment"], found["mean"], strict=True)) == pytest.approx(wanted, rel=1e-5)
-        fastest_first = sorted(found["mean"], reverse=column == "samples_per_second")
+        bars = page.figures[figure]["values"]
+        expected = {line["experiment"]: line[column] for line in table["rows"]}
+        assert dict(zip(bars["experiment"], bars["mean"], strict=True)) == pytest.approx(expected, rel=1e-5)
+        fastest_first = sorted(bars["mean"], reverse=column == "samples_per_second")
         if doubt:
-            assert found["experiment"].tolist() == list(NAMES)
+            assert bars["experiment"].tolist() == list(NAMES)
         else:
-            assert found["mean"].tolist() == fastest_first
-        in_doubt = ["ran beside others" if name == "B" and doubt == "contended" else "" for name in found["experiment"]]
-        assert found["contended"].tolist() == in_doubt
+            assert bars["mean"].tolist() == fastest_first
+        in_doubt = ["ran beside others" if name == "B" and doubt == "contended" else "" for name in bars["experiment"]]
+        assert bars["contended"].tolist() == in_doubt
         assert ("in the suite's order" if doubt else "fastest first") in page.labels[figure]
     pale = "Pale: contended. " if doubt == "contended" else ""
     assert page.text.count(f"Line: mean ± SD over seeds. {pale}{table['note']}".rstrip()) == 2
@@ -213,8 +213,8 @@ def test_a_curve_needs_rows_under_its_perturbation(tmp_path):
             frame["values"]["experiment"] for key, frame in page.figures.items() if key.startswith(f"{measure}-gauss")
         ]
         assert all(len(names) for names in drawn)
-        found = sorted(name for names in drawn for name in names.unique())
-        assert found == sorted({row.experiment for row in run.rows()} - {worst.experiment})
+        curve_names = sorted(name for names in drawn for name in names.unique())
+        assert curve_names == sorted({row.experiment for row in run.rows()} - {worst.experiment})
 
 
 def test_the_class_distribution_is_the_runs_record(page):
@@ -230,9 +230,9 @@ def test_the_class_distribution_is_the_runs_record(page):
 def test_the_leaderboard_on_the_page_is_the_leaderboard(run, page):
     """Cell by cell, the failed trial among them, with its reason."""
     (overview,) = [table for table in tables(Results.of(run)) if table.key == "overview"]
-    shown = render_all([overview], "markdown").splitlines()[2:]
-    wanted = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown if line.startswith("|")]
-    assert page.tables["table-overview"] == [wanted[0], *wanted[2:]]
+    lines = render_all([overview], "markdown").splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert page.tables["table-overview"] == [cells[0], *cells[2:]]
     trials = page.tables["table-trials"]
     assert len(trials) == 1 + 9
     (failed,) = [line for line in trials if line[-2] == "failed"]
@@ -240,10 +240,10 @@ def test_the_leaderboard_on_the_page_is_the_leaderboard(run, page):
     assert page.text.count("8 of 9 trials done") >= 1
 
 
-def test_every_figure_is_in_words_with_values_of_the_run(page, told):
+def test_every_figure_is_in_words_with_values_of_the_run(page, table_rows):
     """Text alternatives name what is there, not merely that something is."""
     assert set(page.labels) == set(page.figures)
-    for line in told["validation"]:
+    for line in table_rows["validation"]:
         assert f"{line['experiment']} ends at a validation loss of {line['val_loss']:.3f}" in page.labels["loss-1"]
-    for line in told["test"]:
+    for line in table_rows["test"]:
         assert f"{line['experiment']} has an ECE of {line['test_ece']:.4f}" in page.labels["reliability-1"]

@@ -39,20 +39,20 @@ def scales(specification):
 def test_an_experiment_has_one_colour_in_every_figure_and_shares_it_with_none_there(tmp_path, groups):
     """Of twelve experiments, in eight colours, ranked otherwise than they stand in the suite."""
     names = {f"M{index}": groups[index % len(groups)] for index in range(12)}
-    found = {}
+    collected = {}
     drawn = set()
     for figure in figures(read(make_run(tmp_path, names).directory)):
-        for one in scales(figure.spec()):
+        for encoding in scales(figure.spec()):
             drawn.add(figure.key.split("-")[0])
-            domain, colours = one["scale"]["domain"], one["scale"]["range"]
+            domain, colours = encoding["scale"]["domain"], encoding["scale"]["range"]
             assert len(domain) == len(colours)
-            if one["legend"] is not None:
+            if encoding["legend"] is not None:
                 assert len(set(colours)) == len(colours)
             for name, colour in zip(domain, colours, strict=True):
-                found.setdefault(name, set()).add(colour)
+                collected.setdefault(name, set()).add(colour)
     assert drawn == {"loss", "accuracy", "rate", "degradation", "reliability", "samples", "seconds"}
-    assert set(found) == set(names)
-    assert all(len(colours) == 1 for colours in found.values())
+    assert set(collected) == set(names)
+    assert all(len(colours) == 1 for colours in collected.values())
 
 
 @pytest.mark.slow
@@ -79,7 +79,10 @@ def test_names_that_are_too_long_are_shortened_and_stay_apart(tmp_path):
         assert all(len(label) <= room for label in labels.values())
         assert labels["small"] == "small"
     assert labelled({"A": "A"}) == {}
-    drawn = {one.key: one for one in figures(read(make_run(tmp_path, dict.fromkeys([*GRID, "small"], "")).directory))}
+    drawn = {
+        figure.key: figure
+        for figure in figures(read(make_run(tmp_path, dict.fromkeys([*GRID, "small"], "")).directory))
+    }
     for key in ("loss-1", "reliability-1", "samples-per-second", "seconds"):
         assert set(drawn[key].frame["experiment"]) == {*GRID, "small"}
         text = json.dumps(drawn[key].spec())
@@ -97,17 +100,17 @@ def test_two_names_of_which_one_is_the_other_shortened_are_shown_whole():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("epochs", "said"), [(1, "milliseconds, training"), (20, "seconds, training"), (900, "minutes, training")]
+    ("epochs", "message"), [(1, "milliseconds, training"), (20, "seconds, training"), (900, "minutes, training")]
 )
-def test_times_are_in_the_unit_that_fits(tmp_path, epochs, said):
-    """0.6 s an epoch: 600 ms, 12 s, 9 minutes; the axis has no prefix that could be a unit of its own."""
+def test_times_are_in_the_unit_that_fits(tmp_path, epochs, message):
+    """0.6 s an epoch: 600 ms, 12 s, 9 minutes; the axis has no prefix that could be read as a unit."""
     run = make_run(tmp_path, {"A": ""}, epochs=epochs)
-    (figure,) = [one for one in figures(read(run.directory)) if one.key == "seconds"]
+    (figure,) = [figure for figure in figures(read(run.directory)) if figure.key == "seconds"]
     text = json.dumps(figure.spec())
-    assert said in text
+    assert message in text
     assert "~s" not in text
-    shown = {1: "600.0", 20: "12.0", 900: "9.0"}[epochs]
-    assert figure.alternative.endswith(f"from A, {shown}, to A, {shown}.")
+    time = {1: "600.0", 20: "12.0", 900: "9.0"}[epochs]
+    assert figure.alternative.endswith(f"from A, {time}, to A, {time}.")
 
 
 def test_figures_hold_whole_groups_and_no_more_than_colours():
@@ -120,7 +123,7 @@ def test_figures_hold_whole_groups_and_no_more_than_colours():
         for index in range(size)
     ]
     parts = list(together(experiments))
-    assert [one for part in parts for one in part] == experiments
+    assert [experiment for part in parts for experiment in part] == experiments
     assert [len(part) for part in parts] == [7, 8, 6, 5]
     assert max(map(len, parts)) <= len(set(PALETTE))
 

@@ -23,17 +23,17 @@ def alike(folder, names, *, tested=True, **options):
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
+    ("count", "message"),
     [(2, "A and B are highest"), (3, "A, B and C are highest"), (4, "A, B, C and 1 other are highest"),
      (6, "A, B, C and 3 others are highest")],
 )  # fmt: skip
 @pytest.mark.parametrize("tested", [True, False])
-def test_all_that_share_the_first_rank_are_named(tmp_path, count, told, tested):
+def test_all_that_share_the_first_rank_are_named(tmp_path, count, message, tested):
     """Whatever the order; what they do not share, such as a loss, is said of one alone."""
     material = alike(tmp_path, "ABCDEF"[:count], tested=tested)
     caveat = ", of one seed: about these networks, not about their recipes"
     images = f"test images{caveat};" if tested else "validation images, none is tested;"
-    assert verdict(material).startswith(f"{told}: 80.0 % accuracy on the {images}")
+    assert verdict(material).startswith(f"{message}: 80.0 % accuracy on the {images}")
 
 
 def test_the_best_is_reported_with_its_lead_over_the_baseline(tmp_path):
@@ -42,8 +42,10 @@ def test_the_best_is_reported_with_its_lead_over_the_baseline(tmp_path):
     (tmp_path / "tie").mkdir()
     assert " over A" not in verdict(alike(tmp_path / "tie", "AB", more=more))
     run = of_accuracies(tmp_path, {"A": (0.7,), "B": (0.95,)}, more=more)
-    told = "B is highest: 95.0 % accuracy on the test images, +25.0 points over A (one seed), undecided, of one seed: "
-    assert verdict(read(run.directory)).startswith(told)
+    message = (
+        "B is highest: 95.0 % accuracy on the test images, +25.0 points over A (one seed), undecided, of one seed: "
+    )
+    assert verdict(read(run.directory)).startswith(message)
 
 
 def of_accuracies(folder, accuracies, *, degradation=None, **options):
@@ -53,14 +55,14 @@ def of_accuracies(folder, accuracies, *, degradation=None, **options):
     for row in list(run.rows()):
         clean, *others = row.evaluation.measures
         clean = changed(clean, accuracy=accuracies[row.experiment][row.seed - 1], cross_entropy=0.5)
-        kept = [fallen(one, clean, degradation[row.experiment]) for one in others] if degradation else []
-        run.write(replace(row, evaluation=replace(row.evaluation, measures=[clean, *kept])))
+        noisy = [fallen(measure, clean, degradation[row.experiment]) for measure in others] if degradation else []
+        run.write(replace(row, evaluation=replace(row.evaluation, measures=[clean, *noisy])))
         (run.trial_directory(row.experiment, row.seed) / "evaluation.npz").unlink()  # of other accuracies
     return run
 
 
 @pytest.mark.parametrize(
-    ("best", "told"),
+    ("best", "message"),
     [
         ((0.96, 0.94, 0.98),
          "96.0 ± 2.0 % accuracy on the test images, +25.0 points over A (95 % CI [+22.52, +27.48], 3 seeds), "),
@@ -68,19 +70,21 @@ def of_accuracies(folder, accuracies, *, degradation=None, **options):
          "72.0 ± 1.0 % accuracy on the test images, +1.0 points over A (95 % CI [-3.97, +5.97], 3 seeds), not di"),
     ],
 )  # fmt: skip
-def test_the_lead_is_reported_with_its_error_over_the_seeds_that_both_have(tmp_path, best, told):
+def test_the_lead_is_reported_with_its_error_over_the_seeds_that_both_have(tmp_path, best, message):
     """Without predictions, the paired t-test's."""
     run = of_accuracies(tmp_path, {"A": (0.71, 0.70, 0.72), "B": best}, more='[leaderboard]\nbaseline = "A"\n')
     words = verdict(read(run.directory))
-    assert words.startswith(f"B is highest: {told}")
+    assert words.startswith(f"B is highest: {message}")
     assert "cross-entropy 0.500; " in words
 
 
 def test_without_a_baseline_the_lead_is_over_the_next_and_one_seed_may_not_settle_it(tmp_path):
     """What is known of one seed are two networks alone; without predictions not even they."""
     run = of_accuracies(tmp_path, {"A": (0.7,), "B": (0.85,), "C": (0.5,)})
-    told = "B is highest: 85.0 % accuracy on the test images, +15.0 points over A (one seed), undecided, of one seed: "
-    assert verdict(read(run.directory)).startswith(told)
+    message = (
+        "B is highest: 85.0 % accuracy on the test images, +15.0 points over A (one seed), undecided, of one seed: "
+    )
+    assert verdict(read(run.directory)).startswith(message)
 
 
 def test_the_best_is_reported_with_its_rank_by_degradation(tmp_path):
@@ -93,9 +97,9 @@ def test_the_best_is_reported_with_its_rank_by_degradation(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("names", "seeds", "told"), [("A", (1,), "1 experiment × 1 seed"), ("AB", (1, 2), "2 experiments × 2 seeds")]
+    ("names", "seeds", "message"), [("A", (1,), "1 experiment × 1 seed"), ("AB", (1, 2), "2 experiments × 2 seeds")]
 )
-def test_what_was_run_is_counted(tmp_path, names, seeds, told):
+def test_what_was_run_is_counted(tmp_path, names, seeds, message):
     """In the nouns' right number."""
-    what = dict(facts(read(make_run(tmp_path, dict.fromkeys(names, ""), seeds).directory)))["What"]
-    assert what.endswith(f" · {told}")
+    sentence = dict(facts(read(make_run(tmp_path, dict.fromkeys(names, ""), seeds).directory)))["What"]
+    assert sentence.endswith(f" · {message}")

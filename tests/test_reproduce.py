@@ -8,7 +8,8 @@ import pytest
 
 import harness
 from harness.machine.files import checksum
-from harness.results.reproduction import Reproduced, Sameness, same_arrays, sameness
+from harness.results.reproduction import Reproduced, Sameness, reproduced, same_arrays, sameness
+from tests.test_leaderboard import row, trained
 from tests.tiny import TINY, run_suite
 
 
@@ -22,11 +23,27 @@ def stored(tmp_path_factory):
 
 def test_a_trial_is_bit_identical_where_nothing_changed(stored):
     """Weights, predictions and metrics."""
-    found = harness.reproduce(stored.directory, "A", 1, jobs=0)
-    assert (found.verdict.value, found.meaning, found.environment) == ("identical", [], [])
-    assert found.frame()["metric"].tolist() == ["val_accuracy", "val_loss", "test_accuracy", "test_cross_entropy"]
-    assert str(found) == "A/1: bit-identical"
+    reproduction = harness.reproduce(stored.directory, "A", 1, jobs=0)
+    assert (reproduction.verdict.value, reproduction.meaning, reproduction.environment) == ("identical", [], [])
+    assert reproduction.frame()["metric"].tolist() == [
+        "val_accuracy",
+        "val_loss",
+        "test_accuracy",
+        "test_cross_entropy",
+    ]
+    assert str(reproduction) == "A/1: bit-identical"
     assert harness.reproduce(stored.directory, "B", 2, jobs=0).verdict.value == "identical"
+
+
+def test_a_trial_that_is_there_already_is_not_taken_for_one_trained_again(stored, tmp_path, typed):
+    """Neither that of an earlier call, nor the stored one itself."""
+    harness.reproduce(stored.directory, "A", 1, jobs=0, out=tmp_path / "again")
+    for place in (tmp_path / "again", stored.directory):
+        why = f"--out {place}: has A/1 already, so nothing would be trained. Name a new directory"
+        with pytest.raises(harness.HarnessError) as error:
+            harness.reproduce(stored.directory, "A", 1, jobs=0, out=place)
+        assert str(error.value) == why
+        assert typed("reproduce", stored.directory, "A/1", "--out", place, code=2).err == f"error: {why}\n"
 
 
 def test_what_was_stored_otherwise_is_outside_or_within_the_interval_of_seeds(tmp_path):
@@ -57,6 +74,16 @@ def test_what_was_stored_otherwise_is_outside_or_within_the_interval_of_seeds(tm
 def test_verdicts(metrics, identical, verdict):
     """One metric outside decides; one seed decides nothing but equality."""
     assert sameness(metrics, identical=identical) is verdict
+
+
+def test_the_interval_of_two_seeds_has_no_value_that_cannot_be():
+    """An accuracy is a share, and a loss is not negative."""
+    stored = row("A", metrics=trained(0.9, 0.9, 0.2))
+    seeds = {"val_accuracy": [0.9, 0.5], "val_loss": [0.2, 0.9]}
+    accuracy, loss = reproduced(stored, stored, seeds)
+    assert accuracy.interval == (0.0, 1.0)
+    assert loss.interval[0] == 0.0
+    assert loss.interval[1] > 5.0
 
 
 def test_arrays_are_compared_by_bits():
@@ -102,3 +129,27 @@ def test_the_command_says_what_differs_and_exits_by_the_verdict(stored, typed, t
     out = typed("reproduce", stored.directory, "C/1", "--out", tmp_path / "again").out
     assert out.endswith("C/1: bit-identical\n")
     assert harness.open_run(tmp_path / "again").complete
+
+
+def test_the_files_of_a_dataset_are_found_where_they_are_now(tmp_path, typed):
+    """`--data-dir` is their folder: of relative paths, of absolute ones by their names. Without it the run is named."""
+    elsewhere, moved = tmp_path / "elsewhere", tmp_path / "moved"
+    elsewhere.mkdir()
+    lines = [f"{row % 5},{row % 3},{'ab'[row % 2]}" for row in range(60)]
+    (elsewhere / "rows.csv").write_text("\n".join(["x,y,kind", *lines]))
+    dataset = '[dataset]\nname = "files"\ntable = "rows.csv"\nlabel = "kind"\n'
+    text = TINY.replace("[finalists]", f"{dataset}[finalists]")
+    _, run = run_suite(elsewhere, text, only=["A"])
+    run.write_header({"suite_file": str(elsewhere / "tiny.toml")})
+    assert harness.reproduce(run.directory, "A", 1, jobs=0).verdict.value == "identical"
+    elsewhere.rename(moved)
+    place = moved / "run"
+    missing = typed("reproduce", place, "A/1", code=2).err
+    assert missing.startswith(f"error: {place}: dataset 'files': table: {elsewhere / 'rows.csv'}: no such file")
+    assert missing.endswith("Name the folder of its files with --data-dir\n")
+    assert harness.reproduce(place, "A", 1, jobs=0, data_directory=moved).verdict.value == "identical"
+    for path in ("rows.csv", str(elsewhere / "rows.csv")):
+        (moved / "tiny.toml").write_text(text.replace('"rows.csv"', f'"{path}"'))
+        assert "60 rows" in typed("plan", moved / "tiny.toml", "--data-dir", moved, "--jobs", "0", "--out", "p").out
+    refused = typed("plan", moved / "tiny.toml", "--data-dir", tmp_path, "--jobs", "0", "--out", "p", code=2).err
+    assert f"table: {tmp_path / 'rows.csv'}: no such file" in refused

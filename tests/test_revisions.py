@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from harness.plugins.loading import registry
-from harness.plugins.revisions import CHANGES, revision, spoken
+from harness.plugins.revisions import CHANGES, in_words, revision
 from tests.plugins_on_disk import distribution
 from tests.tiny import TINY
 
@@ -37,18 +37,18 @@ def repository(tmp_path, monkeypatch):
 
 def test_a_commit_is_that_of_the_repository_that_holds_the_file(repository, tmp_path, monkeypatch):
     """Not that of the current folder, nor of a hook that runs harness; a link counts as what it leads to."""
-    one, first = repository("one")
+    folder, first = repository("one")
     other, second = repository("other", text="b\n")
     monkeypatch.chdir(other)
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
-    assert revision(one / "a.txt") == first
+    assert revision(folder / "a.txt") == first
     link = other / "link.txt"
-    link.symlink_to(one / "a.txt")
+    link.symlink_to(folder / "a.txt")
     assert revision(link) == first
     monkeypatch.delenv("GIT_DIR")
     assert revision(other) == second
     assert first != second
-    assert tmp_path in one.parents
+    assert tmp_path in folder.parents
 
 
 def test_changes_show(repository):
@@ -83,7 +83,7 @@ def test_why_there_is_no_commit(tmp_path, monkeypatch):
     assert "\x1b" not in revision(folder)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert revision(folder) == "unknown: git is not installed"
-    assert spoken(revision(folder)) == "no commit known: git is not installed"
+    assert in_words(revision(folder)) == "no commit known: git is not installed"
 
 
 SOURCE = """

@@ -52,11 +52,11 @@ def test_an_image_counts_that_is_right_as_it_is_and_under_the_attack(results):
 
 
 def test_its_sums_have_its_mean_and_that_each_image_is_right_or_wrong(results):
-    found = read_sums(results.run, results.rows)
-    assert {each.conditions[0] for each in found if each.metric == "robust_accuracy"} == {
+    stored_sums = read_sums(results.run, results.rows)
+    assert {each.conditions[0] for each in stored_sums if each.metric == "robust_accuracy"} == {
         Condition("rotation", 10.0), ATTACK
     }  # fmt: skip
-    crossed = found[Quantity("robust_accuracy", (ATTACK,))]
+    crossed = stored_sums[Quantity("robust_accuracy", (ATTACK,))]
     assert crossed.proportion
     assert crossed.sums.means[0, 0] == pytest.approx(1 - 25 / 40)
 
@@ -72,7 +72,26 @@ def test_the_table_has_intervals_and_marks(results):
     assert float(good["rotation_20_p_holm"]) < 0.05
     assert float(good["rotation_20"]) <= float(good["clean"])
     assert "65.00 ▲" in render_all([table], "terminal")
-    assert "▲ better, ▼ worse than base" in table.note
+    assert "▲ better than base, ≈ not significant (5 %, Holm)." in table.note
+
+
+def test_the_worst_case_of_attacks_counts_images_that_withstand_each(tmp_path):
+    """At the severities that they share alone; it has its interval and its mark, and no row stores it."""
+    first, last = np.arange(40) < 8, np.arange(40) >= 30
+    each = {None: 0, "rotation": [2, first], "translation": [2, last], "gaussian_noise": [5, 5]}
+    wrong_of = {(name, seed): each | {"translation": [2, last & (name == "base")]} for name in ("base", "good")
+                for seed in (1, 2)}  # fmt: skip
+    families = FAMILIES | {"rotation": ADVERSARIAL, "translation": ADVERSARIAL}
+    severities = {"rotation": [0.1, 0.2], "translation": [0.05, 0.2], "gaussian_noise": [0.1, 0.2]}
+    run_results = Results.of(corrupted_run(tmp_path, wrong_of, families=families, severities=severities))
+    (table,) = [table for table in tables(run_results) if table.key == "robust-accuracy"]
+    assert [column.key for column in table.columns][-2:] == ["translation_0.2", "all_0.2"]
+    assert "all_0.1" not in {column.key for column in table.columns}
+    base, good = csv.DictReader(io.StringIO(render_all([table], "csv")))
+    assert (float(base["all_0.2"]), float(good["all_0.2"])) == (1 - 18 / 40, 1 - 8 / 40)
+    assert good["all_0.2_mark"] == "better"
+    assert float(base["all_0.2_low"]) <= float(base["all_0.2"])
+    assert table.note.endswith("all: right as it is and under every attack at that ε.")
 
 
 def test_two_runs_are_compared_by_it(tmp_path):
@@ -81,8 +100,10 @@ def test_two_runs_are_compared_by_it(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         runs.append(attacked_run(tmp_path / name))
-    found = {one.condition for one in compare_runs(*runs).differences if one.metric == "robust_accuracy"}
-    assert found == {Condition("rotation", 10.0), ATTACK}
+    conditions = {
+        difference.condition for difference in compare_runs(*runs).differences if difference.metric == "robust_accuracy"
+    }
+    assert conditions == {Condition("rotation", 10.0), ATTACK}
 
 
 EXPECT = '[[expect]]\nrelation = "B.robust_accuracy > A.robust_accuracy"\n'

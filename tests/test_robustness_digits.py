@@ -48,5 +48,5 @@ def test_every_corruption_and_attack_on_four_finalists_takes_half_a_minute_of_tw
         clean = measures[None, 0.0]["test_accuracy"]
         robust = [values["robust_accuracy"] for condition, values in measures.items() if condition[0] == "pgd"]
         assert np.all(np.diff([clean, *robust]) <= 0)
-    shown = {table.key: table for table in tables(results)}
-    assert {"mean-corruption-error", "corruption-errors", "degradations", "robust-accuracy"} <= shown.keys()
+    tables_by_key = {table.key: table for table in tables(results)}
+    assert {"mean-corruption-error", "corruption-errors", "degradations", "robust-accuracy"} <= tables_by_key.keys()

@@ -33,6 +33,7 @@ def material(run):
 
 def test_the_heat_map_has_a_cell_for_each_experiment_and_perturbation(material):
     """What is unavailable says so, with its reason, and mCE is the first line."""
+    pytest.importorskip("altair")
     (figure,) = heatmap.figures(material)
     frame = figure.frame.set_index(["experiment", "perturbation"])
     assert len(frame) == 3 * (len(SEVERITIES) + 2)
@@ -43,6 +44,7 @@ def test_the_heat_map_has_a_cell_for_each_experiment_and_perturbation(material):
 
 
 def test_without_a_baseline_it_has_degradations(tmp_path):
+    pytest.importorskip("altair")
     (figure,) = heatmap.figures(read(corrupted_run(tmp_path, WRONG, board="").directory))
     assert figure.title == "Mean degradation, %"
     assert set(figure.frame["perturbation"]) == set(SEVERITIES)
@@ -50,11 +52,12 @@ def test_without_a_baseline_it_has_degradations(tmp_path):
 
 def test_of_many_perturbations_curves_are_by_family(material, monkeypatch):
     """Of few, they are all in one gallery, with degradations."""
-    found = robustness.figures(material)
-    (together,) = robustness.groups(material, found)
+    pytest.importorskip("altair")
+    drawn = robustness.figures(material)
+    (together,) = robustness.groups(material, drawn)
     assert (together.title, len(together.figures)) == ("", 2 * len(SEVERITIES))
     monkeypatch.setattr("harness.results.leaderboard.rankings.FEW", 2)
-    groups = robustness.groups(material, found)
+    groups = robustness.groups(material, drawn)
     assert {group.title: len(group.figures) for group in groups} == {"noise": 1, "geometry": 2}
     assert all(figure.key.startswith("accuracy-") for group in groups for figure in group.figures)
 
@@ -62,7 +65,7 @@ def test_of_many_perturbations_curves_are_by_family(material, monkeypatch):
 @pytest.mark.slow
 def test_the_sheet_has_every_perturbation_and_severity(material):
     sheet = samples.sheet(material)
-    assert [(family.name, [one.name for one in family.samples]) for family in sheet.families] == [
+    assert [(family.name, [sample.name for sample in family.samples]) for family in sheet.families] == [
         ("noise", ["gaussian_noise"]),
         ("geometry", ["rotation", "translation"]),
     ]
@@ -87,18 +90,20 @@ def test_a_run_makes_them_once(tmp_path, monkeypatch):
     """Clean ones are the classes' images; at severity 0 they are as they were."""
     text = TINY.replace("epochs = 3", "epochs = 1").partition("[[robustness]]")[0] + NOISY
     _, run = run_suite(tmp_path, text)
-    found = read_samples(Run.open(run.directory))
+    stored_samples = read_samples(Run.open(run.directory))
     turned = Condition("rotation", 30.0)
-    assert list(found) == [CLEAN, Condition("rotation", 0.0), turned]
-    np.testing.assert_array_equal(found[CLEAN], found[Condition("rotation", 0.0)])
-    assert found[turned].shape == (10, 8, 8)
-    assert (found[turned] != found[CLEAN]).any()
+    assert list(stored_samples) == [CLEAN, Condition("rotation", 0.0), turned]
+    np.testing.assert_array_equal(stored_samples[CLEAN], stored_samples[Condition("rotation", 0.0)])
+    assert stored_samples[turned].shape == (10, 8, 8)
+    assert (stored_samples[turned] != stored_samples[CLEAN]).any()
     monkeypatch.setattr(making, "perturb_samples", None)
     run_suite(tmp_path, text)  # would fail if they were made again
 
 
+@pytest.mark.slow
 def test_attacked_images_are_shown_with_what_the_network_takes_them_for(tmp_path):
     """Clean and at each severity, as the run keeps them."""
+    pytest.importorskip("altair")
     made = corrupted_run(tmp_path, WRONG)
     images = np.zeros((2, 2, SIDE, SIDE), dtype=np.uint8)
     arrays = made.arrays("good", 1, "examples.npz") | {
@@ -108,19 +113,19 @@ def test_attacked_images_are_shown_with_what_the_network_takes_them_for(tmp_path
         "attacked_predicted": np.array([[0, 1], [2, 1]]),
         "attacked_confidence": np.array([[0.9, 0.8], [0.7, 0.6]], dtype=np.float32),
     }
-    given = {"evaluation.npz": made.arrays("good", 1, "evaluation.npz"), "examples.npz": arrays}
-    made.write(made.read("good", 1).row, given)
-    (found,) = samples.attacked(read(made.directory))
-    assert found.title == "good seed 1"
-    assert [(line.strip.label, line.note) for line in found.lines] == [
+    files = {"evaluation.npz": made.arrays("good", 1, "evaluation.npz"), "examples.npz": arrays}
+    made.write(made.read("good", 1).row, files)
+    (sample,) = samples.attacked(read(made.directory))
+    assert sample.title == "good seed 1"
+    assert [(line.strip.label, line.note) for line in sample.lines] == [
         ("clean", "2 of 2 right."),
         ("rotation 10", "1 of 2 right: a taken for c (70%)."),
     ]
-    assert [[(guess.text, guess.right) for guess in line.guesses] for line in found.lines] == [
+    assert [[(guess.text, guess.right) for guess in line.guesses] for line in sample.lines] == [
         [("a", True), ("b", True)],
         [("c", False), ("b", True)],
     ]
-    assert found.lines[1].strip.alternative == "2 images, rotation 10, taken for c (70%), b (60%)"
+    assert sample.lines[1].strip.alternative == "2 images, rotation 10, taken for c (70%), b (60%)"
     page = render(read(made.directory))
     assert '<span class="bad" title="c (70%)">c</span>' in page
     assert "1 of 2 right: a taken for c (70%)." in page

@@ -7,7 +7,8 @@ import pytest
 from harness.errors import HarnessError
 from harness.execution.plan import make_plan
 from harness.execution.pools import InProcess
-from harness.plugins.loading import Component, registry
+from harness.plugins.components import Component
+from harness.plugins.loading import registry
 from harness.plugins.perturbations import absence, levels_of, range_problem, suites_of
 from harness.suite import load_suite
 from tests.test_suite import GOOD
@@ -77,15 +78,15 @@ MISTAKES = {
 @pytest.mark.parametrize("case", MISTAKES)
 def test_a_mistake_is_one_line_with_its_place(load, case):
     """The file's place, whatever a table of a whole suite became."""
-    lines, says = MISTAKES[case]
+    lines, message = MISTAKES[case]
     with pytest.raises(HarnessError) as caught:
         load(table(*lines))
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "severity", "says"),
+    ("name", "severity", "limits"),
     [
         ("jpeg", 100.0, "'jpeg': JPEG's quality is 100 - severity, a whole number from 1 to 99"),
         ("jpeg", 7.5, "'jpeg': JPEG's quality is 100 - severity, a whole number from 1 to 99"),
@@ -95,20 +96,20 @@ def test_a_mistake_is_one_line_with_its_place(load, case):
         ("shot_noise", 1e-9, "'shot_noise': a white pixel's standard deviation is 1e-06 at least, or 0"),
     ],
 )
-def test_a_severity_out_of_range_is_refused_when_planning(tmp_path, name, severity, says):
+def test_a_severity_out_of_range_is_refused_when_planning(tmp_path, name, severity, limits):
     """In tests and in training: the place, the value and the range."""
     plugins = registry()
     path = tmp_path / "mine.toml"
     path.write_text(table(f'perturbation = "{name}"', f"severities = [0.0, {severity}]"))
     with pytest.raises(HarnessError) as caught:
         make_plan(load_suite(path, plugins), plugins, InProcess(plugins))
-    assert str(caught.value) == f"{path}: robustness[0].severities[1]: {severity:g} is not a severity of {says}"
+    assert str(caught.value) == f"{path}: robustness[0].severities[1]: {severity:g} is not a severity of {limits}"
     path.write_text(
         GOOD.replace("[defaults]", f'[defaults]\naugment = [{{ perturbation = "{name}", severity = {severity} }}]')
     )
     with pytest.raises(HarnessError) as caught:
         make_plan(load_suite(path, plugins), plugins, InProcess(plugins))
-    assert str(caught.value) == f"{path}: defaults.augment: {severity:g} is not a severity of {says}"
+    assert str(caught.value) == f"{path}: defaults.augment: {severity:g} is not a severity of {limits}"
 
 
 def component(**members):

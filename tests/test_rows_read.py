@@ -73,10 +73,10 @@ def test_a_row_that_changed_is_read_again(tmp_path, reads):
     run = Run.open(run.directory)
     (row,) = run.rows()
     reads.clear()
-    assert [one.status for one in run.rows()] == ["done"]
+    assert [row.status for row in run.rows()] == ["done"]
     assert not reads
     run.write(row)
-    assert [one.status for one in run.rows()] == ["done"]
+    assert [row.status for row in run.rows()] == ["done"]
     assert sum(reads.values()) == 1
     path = run.trial_directory("A", 1) / "row.json"
     path.write_bytes(path.read_bytes()[:-1])

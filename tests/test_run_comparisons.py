@@ -116,10 +116,10 @@ def test_the_sums_are_there_when_the_run_ends(trained):
 
 def test_conditions_and_means_over_them_are_analysed(trained):
     results = Results.of(trained)
-    one = results.analysis("test_accuracy", NOISY[:1])
+    analysis = results.analysis("test_accuracy", NOISY[:1])
     shares = [np.mean([correct(trained, name, seed)[2].mean() for seed in (1, 2, 3)]) for name in "ABCDE"]
-    assert one.means == pytest.approx(shares)
-    assert (one.basis, one.seeds, one.names) == ("seeds and images", (1, 2, 3), tuple("ABCDE"))
+    assert analysis.means == pytest.approx(shares)
+    assert (analysis.basis, analysis.seeds, analysis.names) == ("seeds and images", (1, 2, 3), tuple("ABCDE"))
     mean = results.analysis("degradation", NOISY)
     fallen = [results.named[name].over_severities("degradation", "gaussian_noise", [0.2, 0.4]) for name in "ABCDE"]
     assert mean.means == pytest.approx([value.mean for value in fallen])
@@ -166,20 +166,23 @@ def test_two_runs_are_compared_over_their_shared_images(trained, tmp_path):
         evaluation = trained.read("A", seed).row.evaluation
         arrays = trained.arrays("A", seed, "evaluation.npz")
         other.write(replace(trained.read("D", seed).row, evaluation=evaluation), {"evaluation.npz": arrays})
-    found = {(one.experiment, one.metric, one.condition): one for one in compare_runs(trained, other).differences}
-    change = found["D", "test_accuracy", (None, 0.0)]
+    differences = {
+        (difference.experiment, difference.metric, difference.condition): difference
+        for difference in compare_runs(trained, other).differences
+    }
+    change = differences["D", "test_accuracy", (None, 0.0)]
     values = [[correct(trained, name, seed)[0].astype(float) for name in "AD"] for seed in (1, 2, 3)]
     expected = analyse("AD", summed(values), higher_is_better=True, proportion=True).pair("A", "D")
     assert change.pair.p == pytest.approx(expected.p, rel=1e-9)
     assert change.interval == pytest.approx((expected.low, expected.high))
-    assert found["A", "test_accuracy", (None, 0.0)].mark == "same"
+    assert differences["A", "test_accuracy", (None, 0.0)].mark == "same"
 
 
 def test_strict_makes_undecided_relations_exit_code_3(trained, command):
     """The first relation holds by far, the second differs by too little to tell."""
-    found = command("verify", trained.directory, code=0)
-    assert "undecided" in found.out
-    assert "1 undecided" in found.err
+    output = command("verify", trained.directory, code=0)
+    assert "undecided" in output.out
+    assert "1 undecided" in output.err
     command("verify", trained.directory, "--strict", code=3)
 
 
@@ -189,7 +192,7 @@ def test_damaged_predictions_leave_tables_that_say_so(trained, tmp_path, command
     for seed in (1, 2):
         path = run.trial_directory("B", seed) / "evaluation.npz"
         path.write_bytes(path.read_bytes()[:-30])
-    told = command("leaderboard", run.directory, "-t", "accuracy").out
-    assert "Not compared: B (too few predictions in common)." in told
-    assert "nan" not in told.lower()
+    output = command("leaderboard", run.directory, "-t", "accuracy").out
+    assert "Not compared: B (too few predictions in common)." in output
+    assert "nan" not in output.lower()
     assert Run.open(run.directory).planned == run.planned

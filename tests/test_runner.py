@@ -37,7 +37,7 @@ def test_every_planned_trial_has_a_row_with_what_made_it(finished):
             noise = registry().find("perturbation", "gaussian_noise")
             assert row.evaluation.components == {"perturbation gaussian_noise": noise.identity}
         assert {"numpy", "blas", "threads", "processor", "python", "placement"} <= row.environment.keys()
-        assert [one.epoch for one in row.history] == [1, 2, 3]
+        assert [epoch.epoch for epoch in row.history] == [1, 2, 3]
         assert row.metrics.val_loss == row.history[-1].val_loss
         assert row.metrics.seconds == pytest.approx(sum(o.seconds + o.validation_seconds for o in row.history))
 
@@ -59,7 +59,7 @@ def test_stored_predictions_give_the_stored_metrics(finished):
     row = next(row for row in run.rows() if row.experiment == "A")
     arrays = run.arrays("A", 1, "evaluation.npz")
     assert len(arrays["rows"]) == run.dataset.sizes["test"] == arrays["predicted"].shape[1]
-    conditions = [(one.perturbation, one.severity) for one in row.evaluation.measures]
+    conditions = [(measure.perturbation, measure.severity) for measure in row.evaluation.measures]
     assert conditions == [(None, 0.0), ("gaussian_noise", 0.0), ("gaussian_noise", 0.3)]
     for index, measure in enumerate(row.evaluation.measures):
         right = arrays["predicted"][index] == arrays["labels"]
@@ -70,7 +70,7 @@ def test_stored_predictions_give_the_stored_metrics(finished):
             metrics.confusion_matrix(arrays["labels"], arrays["predicted"][index], 10)
         )
     assert "confusion" not in arrays, "it follows from the rest, and is the largest of all where there are many classes"
-    clean, still, noisy = (one.values for one in row.evaluation.measures)
+    clean, still, noisy = (measure.values for measure in row.evaluation.measures)
     assert clean == still
     accuracy, perturbed = clean["test_accuracy"], noisy["test_accuracy"]
     fall = value_of(row, "degradation", conditions[2])
@@ -90,23 +90,23 @@ def test_the_stored_state_predicts_what_was_measured(finished):
 
     folder, _, run = finished
     plan = make_plan(load_suite(folder / "tiny.toml", registry()), registry(), InProcess(registry()))
-    spec = next(one.spec for one in plan.trials if one.spec.experiment == "C")
+    spec = next(trial.spec for trial in plan.trials if trial.spec.experiment == "C")
     network = NumpyBackend().build(spec.network, run.arrays("C", 1, "state.npz"), Adam(), Context(1))
     data = plan.data.open()
     network.attach(data.features, data.labels)
     rows = split_of(plan.data, spec.split).val
-    found = metrics.confusion_matrix(data.labels[rows], network.predict(rows).argmax(axis=1), 10)
-    np.testing.assert_array_equal(found, run.arrays("C", 1, "validation.npz")["confusion"])
+    confusion = metrics.confusion_matrix(data.labels[rows], network.predict(rows).argmax(axis=1), 10)
+    np.testing.assert_array_equal(confusion, run.arrays("C", 1, "validation.npz")["confusion"])
 
 
 def test_equal_fingerprints_give_byte_identical_results(finished, tmp_path):
     """The same suite elsewhere: equal rows but for the clock, and equal bytes of every array file."""
     _, _, run = finished
     _, again = run_suite(tmp_path)
-    for one, other in zip(run.rows(), again.rows(), strict=True):
-        assert json.dumps(without_times(one), default=vars) == json.dumps(without_times(other), default=vars)
-        for path in run.trial_directory(one.experiment, 1).glob("*.npz"):
-            assert path.read_bytes() == (again.trial_directory(one.experiment, 1) / path.name).read_bytes()
+    for row, other in zip(run.rows(), again.rows(), strict=True):
+        assert json.dumps(without_times(row), default=vars) == json.dumps(without_times(other), default=vars)
+        for path in run.trial_directory(row.experiment, 1).glob("*.npz"):
+            assert path.read_bytes() == (again.trial_directory(row.experiment, 1) / path.name).read_bytes()
 
 
 def test_the_same_command_again_runs_nothing(tmp_path, watcher):
@@ -132,7 +132,7 @@ def test_what_is_added_is_all_that_runs(tmp_path, watcher):
     assert run.planned == [("A", 1), ("A", 2), ("B", 1)]
     outcome, _ = run_suite(tmp_path, TINY.replace("[0.0, 0.3]", "[0.0, 0.3, 0.5]"), only=["A"])
     assert watcher.trained == ["A", "B", "A"]
-    assert [one.severity for one in outcome.rows[0].evaluation.measures] == [0.0, 0.0, 0.3, 0.5]
+    assert [measure.severity for measure in outcome.rows[0].evaluation.measures] == [0.0, 0.0, 0.3, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_backend_that_is_not_available_is_a_row_with_its_reason(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('name = "tiny"', 'name = "other"', "holds a run of suite 'tiny', not 'other'"),
         (
@@ -212,14 +212,14 @@ def test_a_backend_that_is_not_available_is_a_row_with_its_reason(tmp_path):
         ),
     ],
 )
-def test_another_suites_run_is_not_touched(tmp_path, old, new, said):
+def test_another_suites_run_is_not_touched(tmp_path, old, new, message):
     """The directory is refused with the difference, and every byte stays."""
     labels = np.arange(300) % 10
     np.save(tmp_path / "x.npy", np.full((300, 8, 8), 255, dtype=np.uint8))
     np.save(tmp_path / "y.npy", labels)
     _, run = run_suite(tmp_path, only=["A"])
     before = {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
-    with pytest.raises(HarnessError, match=said) as caught:
+    with pytest.raises(HarnessError, match=message) as caught:
         run_suite(tmp_path, TINY.replace(old, new))
     assert "--fresh" in str(caught.value)
     assert before == {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
@@ -287,7 +287,7 @@ def test_a_run_is_put_aside_with_its_lock_free(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "the folder is empty. 'harness run SUITE --out DIR' makes a run there"),
         ("{", "cannot be read"),
@@ -296,11 +296,11 @@ def test_a_run_is_put_aside_with_its_lock_free(tmp_path):
         ("[]", "format None; this harness reads formats 1 and 2"),
     ],
 )
-def test_what_is_no_run_is_refused_in_words(tmp_path, content, said):
+def test_what_is_no_run_is_refused_in_words(tmp_path, content, message):
     """Missing, cut off, of the future, damaged."""
     if content is not None:
         (tmp_path / "run.json").write_text(content)
-    with pytest.raises(HarnessError, match=said):
+    with pytest.raises(HarnessError, match=message):
         Run.open(tmp_path)
 
 
@@ -311,7 +311,7 @@ def test_early_stopping_waits_and_may_restore_the_best(tmp_path):
     ).replace("momentum = 0.9", "momentum = 0.99")  # fmt: skip
     outcome, run = run_suite(tmp_path, text, only=["A", "B"])
     for row in outcome.rows:
-        losses = [one.val_loss for one in row.history]
+        losses = [epoch.val_loss for epoch in row.history]
         best = int(np.argmin(losses))
         assert row.metrics.stopped_early
         assert row.metrics.best_epoch == best + 1

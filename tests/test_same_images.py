@@ -92,14 +92,14 @@ def test_corrupted_images_are_the_same_bits_whatever_runs_on_them(tmp_path):
     """NumPy and torch, in this process, one and two others, batches of 64 to 500, in another order and alone."""
     pytest.importorskip("torch")
     distribution(tmp_path / "site", "harness-witness", "0.1", {"witness": WITNESS}, {"witness": "witness"})
-    found = [seen_in(tmp_path, f"jobs{jobs}", EXPERIMENTS, str(jobs)) for jobs in (0, 1, 2)]
-    found.append(seen_in(tmp_path, "reversed", EXPERIMENTS[::-1], "0"))
-    found.append(seen_in(tmp_path, "alone", EXPERIMENTS[1:2], "0"))
-    assert [len(each) for each in found] == [3, 3, 3, 3, 1]
-    first = found[0][0]
+    seen_by_jobs = [seen_in(tmp_path, f"jobs{jobs}", EXPERIMENTS, str(jobs)) for jobs in (0, 1, 2)]
+    seen_by_jobs.append(seen_in(tmp_path, "reversed", EXPERIMENTS[::-1], "0"))
+    seen_by_jobs.append(seen_in(tmp_path, "alone", EXPERIMENTS[1:2], "0"))
+    assert [len(each) for each in seen_by_jobs] == [3, 3, 3, 3, 1]
+    first = seen_by_jobs[0][0]
     assert len(first) == 1 + 2 * 21
     assert len(set(first)) > 2 * 20
-    assert all(seen == first for each in found for seen in each)
+    assert all(seen == first for each in seen_by_jobs for seen in each)
 
 
 class Witness:
@@ -125,9 +125,9 @@ def test_attacked_images_of_a_network_do_not_depend_on_its_batches(backend, name
     """At every step of the attack; the same state in networks of batches of 7 to 512, alone and beside another."""
     if backend == "torch":
         pytest.importorskip("torch")
-    made = registry().find("backend", backend).load()
+    backend_class = registry().find("backend", backend).load()
     spec = SPECS[name] if name == "mlp" else replace(SPECS[name], layers=CNN)
-    state = trained(made(), spec, 1).state()
+    state = trained(backend_class(), spec, 1).state()
     attacks = [
         NamedPerturb(Robustness(perturbation="fgsm", severities=[0.05]), fgsm),
         NamedPerturb(Robustness(perturbation="pgd", severities=[0.05]), pgd, {"steps": 3, "restarts": 2}),
@@ -135,7 +135,7 @@ def test_attacked_images_of_a_network_do_not_depend_on_its_batches(backend, name
     rows = np.arange(1500, 1797)
 
     def seen(batch_size, *others):
-        network = made().build(replace(spec, batch_size=batch_size), state, Adam(), Context(0, device="cpu"))
+        network = backend_class().build(replace(spec, batch_size=batch_size), state, Adam(), Context(0, device="cpu"))
         witness = Witness(network)
         evaluate([witness, *others], DIGITS.features, DIGITS.labels, rows, 10, attacks)
         return witness.seen
@@ -143,4 +143,4 @@ def test_attacked_images_of_a_network_do_not_depend_on_its_batches(backend, name
     first = seen(100)
     assert len(first) > 10
     assert all(seen(size) == first for size in (7, 512))
-    assert seen(100, Witness(trained(made(), spec, 1, seed=1))) == first
+    assert seen(100, Witness(trained(backend_class(), spec, 1, seed=1))) == first

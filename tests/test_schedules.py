@@ -85,11 +85,11 @@ def test_an_impossible_warmup_is_refused(load, schedule, message):
 
 def test_linear_decay_stops_at_its_floor():
     """The paper's M1e: 1e-5 an epoch, never below 1e-6."""
-    found = rates(epochs=120, initial=0.001, name="linear", decay=1e-5, floor=1e-6)
-    assert found[0] == 0.001
-    assert found[10] == pytest.approx(0.0009)
-    assert found[99] == pytest.approx(1e-5)
-    assert found[100:] == [1e-6] * 20
+    measured_rates = rates(epochs=120, initial=0.001, name="linear", decay=1e-5, floor=1e-6)
+    assert measured_rates[0] == 0.001
+    assert measured_rates[10] == pytest.approx(0.0009)
+    assert measured_rates[99] == pytest.approx(1e-5)
+    assert measured_rates[100:] == [1e-6] * 20
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_linear_decay_stops_at_its_floor():
 )
 def test_no_rate_is_negative_though_it_may_be_0(table):
     """Which is what backends and optimizers expect."""
-    found = rates(**table)
-    assert min(found) >= 0
-    assert min(found) == 0 or table["name"] == "cosine"
+    measured_rates = rates(**table)
+    assert min(measured_rates) >= 0
+    assert min(measured_rates) == 0 or table["name"] == "cosine"
 
 
 @pytest.mark.parametrize(

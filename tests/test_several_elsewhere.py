@@ -23,15 +23,21 @@ def root(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command",
-    ["merge both other --into new", "export both", "publish both --to site", "reproduce both A/1"],
-    ids=lambda command: command.split()[0],
+    ("command", "why"),
+    [
+        ("export both --frames new", "both: no dataset has a run yet. 'harness run SUITE' makes one"),
+        ("reproduce both A/1", "both: holds a run of each of several datasets. Add --dataset NAME: iris, wine"),
+        (
+            "reproduce both A/1 --dataset whine",
+            "--dataset whine: both has no such dataset. Did you mean 'wine'? Known: iris, wine.",
+        ),
+        ("reproduce both A/1 --dataset wine", "both: dataset wine has no run: not run yet"),
+        ("reproduce none A/1 --dataset wine", "none: no such folder. 'harness run SUITE' makes a run"),
+    ],
 )
-def test_a_command_that_takes_one_run_refuses_the_directory_of_all(root, typed, command):
+def test_a_directory_without_what_is_asked_for_is_refused(root, typed, command, why):
     """One line that says what to name; nothing is written."""
-    error = typed(*command.split(), code=2).err
-    assert error.endswith(f"both: {NEEDS_ONE}\n")
-    assert error.count("\n") == 1
+    assert typed(*command.split(), code=2).err == f"error: {why}\n"
     assert [path.name for path in root.parent.iterdir()] == ["both"]
 
 
@@ -56,6 +62,20 @@ def test_a_python_call_runs_one_of_several_datasets(tmp_path, monkeypatch):
     assert [member.label for member in read_several(tmp_path / "runs" / "mine").datasets] == [
         "iris", "iris, other split", "wine",
     ]  # fmt: skip
+
+
+def test_a_loaded_suite_of_one_of_several_datasets_runs_as_the_command_does(tmp_path, monkeypatch, typed):
+    """Its run is beside those of the other datasets, which the directory names; a changed copy is one of them still."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(SEVERAL)
+    loaded = api.load_suite(api.load_suite("mine.toml", dataset="wine"), overrides={"defaults.epochs": 1})
+    run = api.run(loaded, only="A", seeds=1, jobs=0)
+    assert str(run.directory) == "runs/mine/wine"
+    written = (tmp_path / "runs" / "mine" / "datasets.json").read_bytes()
+    options = ("--set", "defaults.epochs=1", "--only", "A", "--seeds", "1", "--jobs", "0", "--quiet")
+    typed("run", "mine.toml", "--dataset", "wine", "--out", "typed", *options)
+    assert written == (tmp_path / "typed" / "datasets.json").read_bytes()
+    assert differences(content(tmp_path / "typed" / "wine"), content(tmp_path / "runs" / "mine" / "wine")) == []
 
 
 def test_each_dataset_is_verified_by_its_figures_and_the_relations_of_all(tmp_path, typed):

@@ -1,6 +1,7 @@
 """Runs of several datasets: a run of each, tables over them, and what is missing where."""
 
 import json
+import re
 
 import pytest
 
@@ -47,10 +48,13 @@ def test_a_run_of_each_dataset_and_tables_over_them(harness, tmp_path):
     (tmp_path / "mine.toml").write_text(SEVERAL + RELATION)
     first = harness("run", "mine.toml")
     assert "both · accuracy on each dataset and over them · 2 of 2 ranked, 3 of 3 datasets" in first.stdout
-    assert "3 datasets are too few to tell pairs apart, 6 the fewest: Wilcoxon's p is at least 0.25." in first.stdout
+    few = "3 datasets: Wilcoxon's p is at least 0.25, and mean ranks have no intervals; 6 are the fewest for both."
+    assert few in first.stdout
+    assert "Wins %: over the other ranked experiments, a tie as half." in first.stdout
+    assert "Letters: two that share one do not differ significantly." in first.stdout
     root = tmp_path / "runs" / "mine"
     several = read_several(root)
-    assert [(one.label, one.folder) for one in several.datasets] == [
+    assert [(dataset.label, dataset.folder) for dataset in several.datasets] == [
         ("iris", "iris"), ("iris, other split", "iris, other split"), ("wine", "wine"),
     ]  # fmt: skip
     assert Run.open(root / "wine").dataset.name == "wine"
@@ -83,8 +87,11 @@ def test_what_does_not_fit_a_dataset_is_unavailable_there(harness, tmp_path):
     """A model of images and a perturbation of images, on vectors: the others' ranks are among themselves."""
     (tmp_path / "mine.toml").write_text(MIXED)
     planned = harness("plan", "mine.toml").stdout
-    assert "not tested here under 'rotation' takes images" in planned
+    assert "not tested under 'rotation', which takes images, and dataset 'iris' has vectors" in planned
     assert "1 unavailable" in planned
+    assert (
+        len(re.findall(r"(?m)^images +1 +numpy +unavailable +mine.toml: experiments.images.model.name: ", planned)) == 1
+    )
     ended = harness("run", "mine.toml", code=1)
     assert "iris: images seed 1 unavailable" in ended.stderr
     tables = _json(harness, "runs/mine")
@@ -105,9 +112,10 @@ def test_a_dataset_that_cannot_be_used_is_left_out(harness, tmp_path):
     gone = SEVERAL.replace('name = "wine"\nscale = "none"', 'name = "files"\ntable = "gone.csv"\nlabel = "class"')
     (tmp_path / "mine.toml").write_text(gone)
     planned = harness("plan", "mine.toml", code=1)
-    assert "files: cannot be used, and is left out: " in planned.stderr
+    before, _, planned_reason = planned.stderr.rstrip().rpartition("files: cannot be planned: ")
+    assert (before, planned_reason.partition(": ")[0]) == ("", "mine.toml")
     ended = harness("run", "mine.toml", "--seeds", "1", code=1)
-    assert "dataset files is left out: " in ended.stderr
+    assert re.findall("(?m)^.*gone.*$", ended.stderr) == [f"dataset files is left out: {planned_reason}"]
     assert "No results on files: " in ended.stdout
     assert read_several(tmp_path / "runs" / "mine").datasets[2].reason
     alone = harness("run", "mine.toml", "--dataset", "files", "--out", "other", code=2)

@@ -50,21 +50,21 @@ def write(tmp_path):
 
 def test_each_dataset_makes_a_suite(write):
     """With its own split and scale, and the same experiments."""
-    found = load_suites(write(SEVERAL), registry())
-    assert found.labels == {"iris": "iris", "iris, other split": "iris", "wine": "wine"}
-    assert [one.member for one in found.suites] == list(found.labels)
-    first, second, third = (one.suite for one in found.suites)
+    suites = load_suites(write(SEVERAL), registry())
+    assert suites.labels == {"iris": "iris", "iris, other split": "iris", "wine": "wine"}
+    assert [loaded.member for loaded in suites.suites] == list(suites.labels)
+    first, second, third = (loaded.suite for loaded in suites.suites)
     assert (second.dataset.split.seed, first.dataset.split.seed) == (7, 42)
     assert (third.dataset.name, third.dataset.scaling) == ("wine", "none")
     assert first.experiments == second.experiments == third.experiments
-    assert not any(one.datasets for one in (first, second, third))
+    assert not any(suite.datasets for suite in (first, second, third))
 
 
 def test_dataset_chooses_one_by_its_label_or_replaces_all(write):
     """A name that is no label is a dataset, which has the split of the first."""
     path = write(SEVERAL)
     chosen = load_suites(path, registry(), dataset="wine")
-    assert [one.member for one in chosen.suites] == ["wine"]
+    assert [loaded.member for loaded in chosen.suites] == ["wine"]
     assert list(chosen.labels) == ["iris", "iris, other split", "wine"]
     replaced = load_suites(path, registry(), dataset="digits")
     assert (replaced.suites[0].suite.dataset.name, replaced.suites[0].member, replaced.labels) == ("digits", "", {})
@@ -73,14 +73,14 @@ def test_dataset_chooses_one_by_its_label_or_replaces_all(write):
 
 def test_an_assignment_applies_to_each_dataset(write):
     """The key of ``dataset`` is one of every table."""
-    found = load_suites(write(SEVERAL), registry(), assignments=["dataset.split.seed=9"])
-    assert [one.suite.dataset.split.seed for one in found.suites] == [9, 9, 9]
+    suites = load_suites(write(SEVERAL), registry(), assignments=["dataset.split.seed=9"])
+    assert [loaded.suite.dataset.split.seed for loaded in suites.suites] == [9, 9, 9]
 
 
 def test_figures_are_of_the_dataset_that_they_name(write):
     """By its label; relations are of all."""
     text = SEVERAL + FIGURE + 'dataset = "iris, other split"\n' + RELATION
-    first, second, third = (one.suite.expect for one in load_suites(write(text), registry()).suites)
+    first, second, third = (loaded.suite.expect for loaded in load_suites(write(text), registry()).suites)
     assert [line.relation for line in first] == [line.relation for line in third] == ["A.test_accuracy > 0.1"]
     assert [line.dataset for line in second] == ["iris", None]
 

@@ -8,18 +8,18 @@ from tests.tiny import TINY, run_suite
 def test_a_plan_shows_a_group_in_one_line_without_what_a_terminal_would_obey(typed, tmp_path):
     """Escape sequences and signs of control are escaped, as in a leaderboard."""
     (tmp_path / "tiny.toml").write_text(TINY.replace('group = "first"', 'group = "\\u001b[31mred\\u0085\\n"'))
-    shown = typed("plan", "tiny.toml", "--jobs", 0, "--only", "A").out
-    assert r"\x1b[31mred\x85\n" in shown
-    assert "\x1b" not in shown
+    output = typed("plan", "tiny.toml", "--jobs", 0, "--only", "A").out
+    assert r"\x1b[31mred\x85\n" in output
+    assert "\x1b" not in output
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_suite_s_name_is_shown_in_one_line_without_what_a_terminal_would_obey(typed, tmp_path, command):
     """In the first line of a plan, and in whatever a run says."""
     (tmp_path / "tiny.toml").write_text(TINY.replace('name = "tiny"', 'name = "\\u001b[31mred\\u0085\\n"'))
-    shown = typed(command, "tiny.toml", "--jobs", 0, "--only", "A", "--out", "here")
-    assert not {"\x1b", "\x85"} & {*shown.out, *shown.err}
-    assert "red" in shown.out.splitlines()[0]
+    printed = typed(command, "tiny.toml", "--jobs", 0, "--only", "A", "--out", "here")
+    assert not {"\x1b", "\x85"} & {*printed.out, *printed.err}
+    assert "red" in printed.out.splitlines()[0]
 
 
 @pytest.mark.parametrize("command", ["runs", "leaderboard"])

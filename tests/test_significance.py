@@ -1,5 +1,7 @@
 """The page's section of significance: intervals, rank sets, tie letters, pairs and what would settle more."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -99,12 +101,12 @@ def test_there_are_no_letters_of_one_seed_or_of_too_many_experiments():
 def test_the_matrix_has_every_pair_both_ways(results, page):
     """The difference with its sign, the interval and the adjusted p-value, as the analysis has them."""
     for ranking in rankings(results):
-        analysis, found = ranking.analysis(results), matrix(results, ranking)
-        names = [line.name for line in found.lines]
+        analysis, pairs = ranking.analysis(results), matrix(results, ranking)
+        names = [line.name for line in pairs.lines]
         shown = page.tables[f"matrix-{ranking.key}"]
         assert shown[0] == ["", *names]
         scale = 1 if ranking.metric.unit.key in {"losses", "degradation"} else 100
-        for line, cells in zip(found.lines, shown[1:], strict=True):
+        for line, cells in zip(pairs.lines, shown[1:], strict=True):
             for other, cell, text in zip(names, line.cells, cells[1:], strict=True):
                 if other == line.name:
                     assert (cell, text) == (None, "")
@@ -143,6 +145,21 @@ def test_the_note_is_what_would_settle_it(results, page):
     settling = [sentence for sentence in certainty.settling(results, by_accuracy(results)) if sentence]
     assert settling[0].startswith("Smallest detectable difference: ")
     assert " ".join(settling) in page.text
+
+
+@pytest.mark.parametrize(
+    ("smallest", "at_best", "now", "then"),
+    [
+        (0.0123, 0.0041, "1.23 points", "0.41, not below"),
+        (0.0012, 0.0001, "0.12 points, less than 1 of 500 test images", "0.01, not below"),
+        (0.00002, 1e-9, "0.01 points, less than 1 of 500 test images", "0.01 or less"),
+    ],
+)
+def test_a_detectable_difference_is_never_shown_as_0(results, smallest, at_best, now, then):
+    """Means over seeds may differ by less than an image: that is said."""
+    analysis = SimpleNamespace(detectable=smallest, detectable_at_best=at_best, proportion=True, images=500)
+    text = certainty._detectable(results, analysis, by_accuracy(results))
+    assert text == f"Smallest detectable difference: {now} (80 % power); more seeds can lower it to {then}."
 
 
 @pytest.mark.slow
@@ -184,7 +201,7 @@ def test_a_large_matrix_has_the_best_and_says_where_all_are(tmp_path):
     ranking = by_accuracy(results)
     best = [line["experiment"] for line in known(results, ranking)]
     assert len(best) == 30
-    found = matrix(results, ranking)
-    assert [line.name for line in found.lines] == best[:24]
-    assert all(len(line.cells) == 24 for line in found.lines)
-    assert "The 24 best of 30; -t differences-accuracy has all pairs." in found.note
+    pairs = matrix(results, ranking)
+    assert [line.name for line in pairs.lines] == best[:24]
+    assert all(len(line.cells) == 24 for line in pairs.lines)
+    assert "The 24 best of 30; -t differences-accuracy has all pairs." in pairs.note

@@ -177,8 +177,8 @@ def test_harness_itself_counts_by_the_root_of_each_component():
     assert "harness.datasets/digits.py" in names
     assert not any("report" in name for name in names)
     assert set(sources.source_files("harness_array.backends")) >= {"harness_array/__init__.py"}
-    found = {one.name: one.identity for one in registry().components}
-    assert found["adam"] == found["sgd"]
+    identities = {component.name: component.identity for component in registry().components}
+    assert identities["adam"] == identities["sgd"]
 
 
 def test_an_edited_plugin_is_trained_anew_and_why_says_so(site, tmp_path, run):

@@ -1,9 +1,13 @@
-"""Times in tables: ranked where one machine, device and number of threads made them, and nobody disturbed them."""
+"""Times in tables: ranked where they are of one machine, device and number of threads, and undisturbed."""
 
 from dataclasses import replace
 
+import pytest
+
 from harness.metrics.comparability import comparable
+from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import tables
+from harness.results.leaderboard.speed import doubts
 from harness.results.tables import render_all
 from tests.made_results import summary
 from tests.test_leaderboard import lines, row, trained
@@ -14,24 +18,28 @@ def test_times_of_two_machines_are_not_ranked():
     fast = row("B", metrics=trained(0.9, 0.8, 0.5, samples_per_second=9e5), environment={"processor": "x"})
     slow = row("A", metrics=trained(0.9, 0.8, 0.5), environment={"processor": "x"})
     other = row("A", metrics=trained(0.9, 0.8, 0.5), environment={"processor": "y"})
-    one = {table.key: table for table in tables(summary([slow, fast]))}["speed"]
-    two = {table.key: table for table in tables(summary([other, fast]))}["speed"]
-    assert [line["experiment"] for line in lines([one], "speed")] == ["B", "A"]
-    assert [line["experiment"] for line in lines([two], "speed")] == ["A", "B"]
-    assert "times of 2 environments (machine, device, threads) are not comparable" in two.note
-    assert not one.note
+    one_machine = {table.key: table for table in tables(summary([slow, fast]))}["speed"]
+    two_machines = {table.key: table for table in tables(summary([other, fast]))}["speed"]
+    assert [line["experiment"] for line in lines([one_machine], "speed")] == ["B", "A"]
+    assert [line["experiment"] for line in lines([two_machines], "speed")] == ["A", "B"]
+    assert "times of 2 environments (machine, device, threads) are not comparable" in two_machines.note
+    assert not one_machine.note
 
 
-def test_times_of_two_devices_are_ranked_by_no_table_and_judged_by_no_relation():
-    """One definition of what must be alike serves the table, `harness verify` and `harness compare`."""
+@pytest.mark.parametrize(("key", "first", "second"), [("device", "cpu", "a GPU"), ("threads", "1", "2")])
+def test_times_of_two_devices_are_ranked_by_no_table_and_judged_by_no_relation(key, first, second):
+    """One definition of what must be alike, threads too, serves the table, `harness verify` and `harness compare`."""
     rows = [
-        row("A", metrics=trained(0.9, 0.8, 0.5), environment={"device": "cpu"}),
-        row("B", metrics=trained(0.9, 0.8, 0.5, samples_per_second=9e5), environment={"device": "a GPU"}),
+        row("A", metrics=trained(0.9, 0.8, 0.5), environment={key: first}),
+        row("B", metrics=trained(0.9, 0.8, 0.5, samples_per_second=9e5), environment={key: second}),
     ]
-    found = {table.key: table for table in tables(summary(rows))}["speed"]
-    assert [line["experiment"] for line in lines([found], "speed")] == ["A", "B"]
-    assert "not comparable" in found.note
+    by_key = {table.key: table for table in tables(summary(rows))}["speed"]
+    assert [line["experiment"] for line in lines([by_key], "speed")] == ["A", "B"]
+    assert "not comparable" in by_key.note
     assert not comparable(["seconds"], rows)
+
+
+NOT_RANKED = "Not ranked: times of trials that shared the machine ({} experiments). "
 
 
 def test_contended_times_are_marked_and_not_ranked():
@@ -44,15 +52,15 @@ def test_contended_times_are_marked_and_not_ranked():
         row("C", metrics=metrics[3e5]),
         row("D", metrics=metrics[8e5], contended=why),
     ]
-    found = {table.key: table for table in tables(summary(rows))}["speed"]
-    assert [line["experiment"] for line in lines([found], "speed")] == ["C", "B", "A", "D"]
-    assert [line["contended"] for line in lines([found], "speed")] == ["", "", why, why]
-    assert "Contended, and not ranked: 2 of 4. 'harness run SUITE --fresh --jobs 1' gives times to rank." in found.note
-    alone = [replace(one, contended="its threads waited for a core for 9% of the time") for one in rows[:1]]
+    by_key = {table.key: table for table in tables(summary(rows))}["speed"]
+    assert [line["experiment"] for line in lines([by_key], "speed")] == ["C", "B", "A", "D"]
+    assert [line["contended"] for line in lines([by_key], "speed")] == ["", "", why, why]
+    assert NOT_RANKED.format("2 of 4") + "'harness run SUITE --fresh --jobs 1' gives times to rank." in by_key.note
+    named = doubts([ExperimentRows("A", rows[:1], finalist=True, severities={})], "my suite.toml")
+    assert named.endswith("'harness run 'my suite.toml' --fresh --jobs 1' gives times to rank.")
+    alone = [replace(row, contended="its threads waited for a core for 9% of the time") for row in rows[:1]]
     note = {table.key: table for table in tables(summary([*alone, rows[1]]))}["speed"].note
-    assert (
-        note == "Contended, and not ranked: 1 of 2. Another program used the cores: a run while none does gives times "
-        "to rank."
-    )
+    another = "Another program used the cores: a run while none does gives times to rank."
+    assert note == NOT_RANKED.format("1 of 2") + another
     quiet = {table.key: table for table in tables(summary(rows[1:3]))}["speed"]
-    assert "Contended" not in render_all([quiet], "terminal")
+    assert "Not ranked" not in render_all([quiet], "terminal")

@@ -50,7 +50,7 @@ def test_every_row_is_in_one_set_and_every_class_in_the_same_share(counts, seed,
 
 
 def test_another_seed_is_another_split_and_another_class_leaves_a_class_alone():
-    """A class is shuffled by a generator of its own."""
+    """A class is shuffled by its own generator."""
     labels = np.repeat([0, 1], 100)
     first = stratified(labels, 0.7, 0.1, 0.2, seed=42)
     assert stratified(labels, 0.7, 0.1, 0.2, seed=43).digest() != first.digest()
@@ -64,7 +64,7 @@ def test_a_class_with_too_few_images_is_named_with_how_many_it_needs():
     with pytest.raises(HarnessError) as caught:
         stratified(labels, 0.7, 0.1, 0.2, seed=42, class_names=("cat", "dog"))
     assert str(caught.value) == (
-        "class 'dog' has 9 images: the split 0.7 / 0.1 / 0.2 leaves 0 for val; at least 10 images are needed"
+        "class 'dog' has 9 rows: the split 0.7 / 0.1 / 0.2 leaves 0 for val; at least 10 rows are needed"
     )
 
 
@@ -76,13 +76,13 @@ def test_as_many_as_it_needs_are_enough_and_one_fewer_are_not(train, val):
     needed = next(count for count in range(1, 101) if min(sizes(count, *shares)) >= 1)
     labels = np.repeat([0, 1], [100, needed])
     assert len(stratified(labels, *shares, 0.0, seed=1).train)
-    with pytest.raises(HarnessError, match=f"class '1' has .* at least {needed} images are needed"):
+    with pytest.raises(HarnessError, match=f"class '1' has .* at least {needed} rows are needed"):
         stratified(labels[:-1], *shares, 0.0, seed=1)
 
 
 def test_how_many_a_tiny_share_needs_is_reported_at_once():
     """Not counted up to."""
-    with pytest.raises(HarnessError, match="leaves 0 for val; at least 100,000,000,000 images are needed"):
+    with pytest.raises(HarnessError, match="leaves 0 for val; at least 100,000,000,000 rows are needed"):
         stratified(np.repeat([0, 1], 100), 0.89999999995, 1e-11, 0.1, seed=42)
 
 
@@ -90,8 +90,8 @@ def test_how_many_a_tiny_share_needs_is_reported_at_once():
 @pytest.mark.skipif(not EMNIST.is_dir(), reason="the shared EMNIST images are not beside this checkout")
 def test_real_emnist_splits_as_the_rule_says():
     """47 classes of 759 to 11,846 images, in two files each, in the official format."""
-    found = {role: sorted(EMNIST.glob(f"*-{role}-*.gz"), reverse=True) for role in ("images", "labels")}
-    loaded = Files(**found).load()
+    files = {role: sorted(EMNIST.glob(f"*-{role}-*.gz"), reverse=True) for role in ("images", "labels")}
+    loaded = Files(**files).load()
     assert loaded.features.shape == (216_168, 28, 28)
     counts = np.bincount(loaded.labels)
     assert (len(counts), counts.min(), counts.max()) == (47, 759, 11_846)

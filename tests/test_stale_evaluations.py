@@ -41,17 +41,17 @@ def stale(tmp_path):
 def test_noise_of_another_seed_is_not_ranked_and_a_note_names_it(stale):
     """The clean images are the same for both: their accuracy is ranked."""
     run = Run.open(stale / "run")
-    shown, table = overview(run)
-    assert {shown[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
-    assert shown["A"]["degradation_rank"] == "1"
-    assert (shown["B"]["degradation"], shown["B"]["degradation_rank"]) == ("", "")
+    line_of, table = overview(run)
+    assert {line_of[name]["test_accuracy_rank"] for name in "AB"} == {"1", "2"}
+    assert line_of["A"]["degradation_rank"] == "1"
+    assert (line_of["B"]["degradation"], line_of["B"]["degradation_rank"]) == ("", "")
     assert "Not ranked under gaussian_noise, because severities are missing: B. Run without --only" in table.note
     by_severity = {line["Experiment"]: line for line in lines(tables(Results.of(run)), "robustness", "markdown")}
     assert by_severity["B"]["0.3"] == "–"
     assert by_severity["A"]["0.3"] != "–"
-    found = verify(Results.of(run))
-    assert [one.verdict for one in found.claims] == [Verdict.met, Verdict.not_run]
-    assert [(one.experiment, one.why) for one in found.missing] == [
+    verification = verify(Results.of(run))
+    assert [claim.verdict for claim in verification.claims] == [Verdict.met, Verdict.not_run]
+    assert [(entry.experiment, entry.why) for entry in verification.missing] == [
         ("B", "done, and has no test_accuracy, gaussian_noise 0.3")
     ]
 
@@ -61,25 +61,25 @@ def test_plan_and_why_say_that_it_is_measured_again_and_the_run_does(stale):
     plugins = registry()
     plan = make_plan(load_suite(stale / "tiny.toml", plugins), plugins, InProcess(registry()), only=["A", "B"])
     run = replace(Run.open(stale / "run"), components=plan.components)
-    found = [look_up(run, one) for one in plan.trials]
-    said = "gaussian_noise: its seed was 42, is 7"
-    assert to_measure(run, plan.trials, found, plugins) == {("B", 1): said}
+    lookups = [look_up(run, trial) for trial in plan.trials]
+    reason = "gaussian_noise: its seed was 42, is 7"
+    assert to_measure(run, plan.trials, lookups, plugins) == {("B", 1): reason}
     assert reasons(run, plan.trials, plugins) == [
         "its stored row serves, and so do its test results",
-        f"its stored row serves; it will be measured again, because {said}",
+        f"its stored row serves; it will be measured again, because {reason}",
     ]
     _, run = run_suite(stale, OTHER + EXPECTED, only=["A", "B"])
-    shown, table = overview(run)
-    assert {shown[name]["degradation_rank"] for name in "AB"} == {"1", "2"}
+    line_of, table = overview(run)
+    assert {line_of[name]["degradation_rank"] for name in "AB"} == {"1", "2"}
     assert "Not ranked" not in table.note
 
 
 @pytest.mark.usefixtures("stale")
 def test_the_plan_command_counts_what_is_measured_again(typed):
     """It is neither done nor trained."""
-    told = typed("plan", "tiny.toml", "--only", "[AB]", "--out", "run", "--jobs", "0").out
-    assert "2 trials, 1 done, 0 to run, 1 to measure, 0 unavailable" in told
-    assert "test results: gaussian_noise: its seed was 42, is 7" in told
+    output = typed("plan", "tiny.toml", "--only", "[AB]", "--out", "run", "--jobs", "0").out
+    assert "2 trials, 1 done, 0 to run, 1 to measure, 0 unavailable" in output
+    assert "test results: gaussian_noise: its seed was 42, is 7" in output
 
 
 def test_without_any_sound_measure_there_is_a_note_and_no_table(tmp_path):
@@ -103,21 +103,21 @@ def test_another_version_of_a_perturbation_is_other_noise(tested):
     newer = {"perturbation gaussian_noise": "nn-harness 99"}
     assert as_described(row, specs, run.components) is row.evaluation
     assert as_described(row, specs, {}) is row.evaluation
-    assert [one.perturbation for one in as_described(row, specs, newer).measures] == [None]
-    (told,) = evaluation_changes(row.evaluation, specs, newer).values()
-    assert told.endswith(", is nn-harness 99")
+    assert [measure.perturbation for measure in as_described(row, specs, newer).measures] == [None]
+    (change,) = evaluation_changes(row.evaluation, specs, newer).values()
+    assert change.endswith(", is nn-harness 99")
     assert as_described(replace(row, evaluation=None), specs, newer) is None
 
 
 @pytest.mark.parametrize(
-    ("severities", "seed", "kept"), [([0.0, 0.3], 42, 3), ([0.9], 42, 3), ([0.0, 0.3], 7, 1), ([0.9], 7, 1)]
+    ("severities", "seed", "count"), [([0.0, 0.3], 42, 3), ([0.9], 42, 3), ([0.0, 0.3], 7, 1), ([0.9], 7, 1)]
 )
-def test_of_an_older_row_the_fingerprint_says_whether_the_seed_is_the_same(tested, severities, seed, kept):
+def test_of_an_older_row_the_fingerprint_says_whether_the_seed_is_the_same(tested, severities, seed, count):
     """It did not record the seed; other severities are no other seed."""
     row, _, run = tested
     older = replace(row, evaluation=replace(row.evaluation, seeds=None))
     specs = [Robustness(perturbation="gaussian_noise", severities=severities, seed=seed)]
-    assert len(as_described(older, specs, run.components).measures) == kept
+    assert len(as_described(older, specs, run.components).measures) == count
     oldest = replace(row, evaluation=replace(row.evaluation, seeds=None, components={}))
     assert as_described(oldest, specs, run.components) is oldest.evaluation
 
@@ -139,10 +139,10 @@ def test_a_row_of_another_version_of_a_plugin_is_of_another_recipe(tested):
     about = run.suite.experiments["A"]
     newer = run.components | {"optimizer adam": "nn-harness 99"}
     assert changes(row, about, run.components) == []
-    (told,) = changes(row, about, newer)
-    assert told.startswith("optimizer adam was ")
-    assert told.endswith(", is 'nn-harness 99'")
-    assert [one.status for one in replace(run, components=newer).rows()] == ["stale"]
+    (change,) = changes(row, about, newer)
+    assert change.startswith("optimizer adam was ")
+    assert change.endswith(", is 'nn-harness 99'")
+    assert [row.status for row in replace(run, components=newer).rows()] == ["stale"]
     assert Run.open(run.directory).components == run.components
 
 
@@ -152,10 +152,15 @@ def test_two_runs_under_noise_of_different_seeds_are_compared_on_clean_images_al
         (tmp_path / name).mkdir()
         run_suite(tmp_path / name, text, only=["A"])
     runs = [Run.open(tmp_path / name / "run") for name in ("one", "other")]
-    found = compare_runs(*runs)
-    assert {one.condition[0] for one in found.differences} == {None}
-    assert {one.metric for one in found.differences} >= {"test_accuracy", "val_accuracy"}
-    assert {one.why for one in found.unjudged if one.condition[0]} == {"the seed of gaussian_noise was 42, is 7"}
-    assert violations(found, [limit("degradation:+100")])
-    assert not violations(found, [limit("test_accuracy:-100")])
-    assert {one.condition[0] for one in compare_runs(runs[0], runs[0]).differences} == {None, "gaussian_noise"}
+    comparison = compare_runs(*runs)
+    assert {difference.condition[0] for difference in comparison.differences} == {None}
+    assert {difference.metric for difference in comparison.differences} >= {"test_accuracy", "val_accuracy"}
+    assert {pair.why for pair in comparison.unjudged if pair.condition[0]} == {
+        "the seed of gaussian_noise was 42, is 7"
+    }
+    assert violations(comparison, [limit("degradation:+100")])
+    assert not violations(comparison, [limit("test_accuracy:-100")])
+    assert {difference.condition[0] for difference in compare_runs(runs[0], runs[0]).differences} == {
+        None,
+        "gaussian_noise",
+    }

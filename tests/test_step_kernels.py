@@ -28,8 +28,8 @@ extern "C" __global__ void philox_words(const unsigned* counter, const unsigned*
 
 def test_philox_in_numpy_has_its_known_answers():
     """The tests' own, which the masks of the kernels are compared with."""
-    for counter, key, answer in KNOWN_ANSWERS:
-        np.testing.assert_array_equal(philox4x32_10([words(counter)], words(key))[0], words(answer))
+    for counter, key, expected in KNOWN_ANSWERS:
+        np.testing.assert_array_equal(philox4x32_10([words(counter)], words(key))[0], words(expected))
 
 
 @pytest.mark.slow
@@ -37,11 +37,11 @@ def test_philox_has_its_known_answers(strict_cupy):
     """The kernels' own."""
     kernel = strict_cupy.RawModule(code=source() + WORDS, options=("-std=c++17",)).get_function("philox_words")
     arrays = [strict_cupy.empty(size, np.uint32) for size in (4, 2, 4)]
-    for counter, key, answer in KNOWN_ANSWERS:
+    for counter, key, expected in KNOWN_ANSWERS:
         arrays[0].set(words(counter))
         arrays[1].set(words(key))
         kernel((1,), (1,), tuple(arrays))
-        np.testing.assert_array_equal(arrays[2].get(), words(answer))
+        np.testing.assert_array_equal(arrays[2].get(), words(expected))
 
 
 @over_sizes
@@ -55,13 +55,13 @@ def test_gathering_takes_the_rows_of_the_step(launch, rows, width, resident, nam
     place = slice(step * batch, step * batch + rows)
     taken = images[order[place]] if resident else images[:rows]
     divisor = [launch.real(255)] if name == "gather_bytes" else []
-    found = launch(
+    gathered = launch(
         "elementwise", name, rows * width, images, order, labels, launch.empty(rows, width),
         launch.empty(rows, dtype=np.int32), control(epoch_step=step), np.int32(rows), np.int32(batch), np.int32(width),
         *divisor, np.int32(resident),
     )  # fmt: skip
-    np.testing.assert_array_equal(found[3], taken.astype(launch.dtype) / (launch.real(255) if divisor else 1))
-    np.testing.assert_array_equal(found[4], labels[place])
+    np.testing.assert_array_equal(gathered[3], taken.astype(launch.dtype) / (launch.real(255) if divisor else 1))
+    np.testing.assert_array_equal(gathered[4], labels[place])
 
 
 def activation(name, z):
@@ -140,7 +140,7 @@ def test_batch_norm_activation_and_dropout(launch, rows, width, name, rate):
     variance = launch.normal(width, seed=5) ** 2
     threshold = np.uint32(round((1 - rate) * 2**32) if rate else 0)
     matrix = launch.empty(rows, width)
-    found = launch(
+    outputs = launch(
         "by_columns", "bias_norm_activation", width, z, bias, gamma, beta, mean, variance, launch.empty(width), matrix,
         matrix, matrix, control(epoch_step=step), np.int32(rows), np.int32(width), launch.real(momentum),
         launch.real(eps), np.int32(ACTIVATION_CODES.get(name, 0)), np.uint32(layer), threshold,
@@ -151,10 +151,10 @@ def test_batch_norm_activation_and_dropout(launch, rows, width, name, rate):
     unit = (shifted - shifted.mean(axis=0)) * inverse
     factor = keeps(rows * width, step, layer, rate).reshape(rows, width) / (1 - rate) if rate else 1.0
     value, slope = activation(name, unit * gamma + beta)
-    launch.agrees(found[4], 0.9 * mean + 0.1 * shifted.mean(axis=0), 2)
-    launch.agrees(found[5], 0.9 * variance + 0.1 * shifted.var(axis=0, ddof=1), 2)
-    launch.agrees(found[6], inverse, 2 / min(1, shifted.std(axis=0).min()))
+    launch.agrees(outputs[4], 0.9 * mean + 0.1 * shifted.mean(axis=0), 2)
+    launch.agrees(outputs[5], 0.9 * variance + 0.1 * shifted.var(axis=0, ddof=1), 2)
+    launch.agrees(outputs[6], inverse, 2 / min(1, shifted.std(axis=0).min()))
     near = np.abs(unit * gamma + beta) > 1e-4  # elsewhere rounding may choose another side of relu's kink
-    launch.agrees(found[7], unit, 20 * inverse.max())
-    launch.agrees(found[8], value * factor, 20 * max(1, inverse.max()))
-    launch.agrees(found[9][near], np.broadcast_to(slope * factor, near.shape)[near], 20 * max(1, inverse.max()))
+    launch.agrees(outputs[7], unit, 20 * inverse.max())
+    launch.agrees(outputs[8], value * factor, 20 * max(1, inverse.max()))
+    launch.agrees(outputs[9][near], np.broadcast_to(slope * factor, near.shape)[near], 20 * max(1, inverse.max()))

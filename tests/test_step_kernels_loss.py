@@ -28,13 +28,13 @@ def cross_entropy(logits, labels, smoothing, weights, mean):
 def losses(launch, z, bias, labels, weights=None, smoothing=0.0, *, mean=True):
     """Return gradient, losses of rows, and which are right, of the kernel."""
     rows, classes = z.shape
-    found = launch(
+    outputs = launch(
         "by_rows", "softmax_cross_entropy", rows, z, bias, labels.astype(np.int32),
         np.full(classes, np.nan, launch.dtype) if weights is None else weights, launch.empty(rows, classes),
         launch.empty(rows, dtype=np.float64), launch.empty(rows, dtype=np.int32), np.int32(rows), np.int32(classes),
         np.float64(smoothing), np.int32(weights is not None), np.int32(mean),
     )  # fmt: skip
-    return found[4:]
+    return outputs[4:]
 
 
 @over_sizes
@@ -78,8 +78,8 @@ def test_a_label_of_no_class_has_a_loss_of_nan(launch, label):
     """Of its row alone; nothing outside of the arrays is read or written."""
     labels = np.array([3, label, 5])
     z, weights = launch.normal(3, 47), launch.normal(47) ** 2
-    for given in (None, weights):
-        _, row_loss, right = losses(launch, z, launch.normal(47, seed=1), labels, given)
+    for class_weights in (None, weights):
+        _, row_loss, right = losses(launch, z, launch.normal(47, seed=1), labels, class_weights)
         np.testing.assert_array_equal(np.isnan(row_loss), [False, True, False])
         assert not right[1]
 

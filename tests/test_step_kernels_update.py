@@ -36,7 +36,7 @@ def descend(launch, count, weight_decay, l2, momentum, *, nesterov):
     theta, gradient, is_weight = vectors(launch, count)
     velocity = launch.normal(count, seed=2)
     nowhere = np.uint64(0)
-    found = launch(
+    outputs = launch(
         "elementwise", "sgd", count, theta, gradient, velocity if momentum else nowhere, is_weight if l2 else nowhere,
         control(rate=0.25, clip=0.5), np.int32(count), launch.real(momentum), np.int32(nesterov),
         launch.real(weight_decay), launch.real(l2),
@@ -44,9 +44,9 @@ def descend(launch, count, weight_decay, l2, momentum, *, nesterov):
     g = penalised(*(x.astype(np.float64) for x in (theta, gradient)), is_weight, 0.5, weight_decay, l2)
     v = momentum * velocity + g
     step = g + momentum * v if nesterov else v if momentum else g
-    launch.agrees(found[0], theta - 0.25 * step)
+    launch.agrees(outputs[0], theta - 0.25 * step)
     if momentum:
-        launch.agrees(found[2], v)
+        launch.agrees(outputs[2], v)
 
 
 @pytest.mark.parametrize(("weight_decay", "l2"), PENALTIES)
@@ -61,7 +61,7 @@ def move(launch, count, weight_decay, l2):
     theta, gradient, is_weight = vectors(launch, count)
     m, v = launch.normal(count, seed=2), launch.normal(count, seed=3) ** 2
     beta1, beta2, rate, eps, decay = 0.9, 0.999, 0.01, 1e-6, 0.95
-    found = launch(
+    outputs = launch(
         "elementwise", "adam", count, theta, gradient, m, v, is_weight,
         control(rate=rate, eps=eps, decay=decay, clip=0.5), np.int32(count),
         *map(launch.real, (beta1, beta2, 1 - beta1, 1 - beta2, weight_decay, l2)),
@@ -69,9 +69,9 @@ def move(launch, count, weight_decay, l2):
     wide = [x.astype(np.float64) for x in (theta, gradient, m, v)]
     g = penalised(*wide[:2], is_weight, 0.5, weight_decay, l2)
     first, second = beta1 * wide[2] + (1 - beta1) * g, beta2 * wide[3] + (1 - beta2) * g * g
-    launch.agrees(found[2], first)
-    launch.agrees(found[3], second)
-    launch.agrees(found[0], decay * wide[0] - rate * first / (np.sqrt(second) + eps), 2)
+    launch.agrees(outputs[2], first)
+    launch.agrees(outputs[3], second)
+    launch.agrees(outputs[0], decay * wide[0] - rate * first / (np.sqrt(second) + eps), 2)
 
 
 def finish(launch, block, row_loss, right, labels, weights=None, *, adam=None, steps=4):
@@ -107,9 +107,9 @@ def test_the_end_of_a_step(launch, rows, weighted):
 def test_adams_rates_of_each_step(launch):
     """The rates of the next update, with both bias corrections, over five steps; ε and AdamW's decay with them."""
     beta1, beta2, eps, decay, rate = 0.9, 0.999, 1e-8, 0.01, 0.5
-    block, one = control(step=3, learning_rate=rate), np.ones(1)
+    block, vector = control(step=3, learning_rate=rate), np.ones(1)
     for step in range(4, 9):
-        _, block = finish(launch, block, one, one, one, adam=(beta1, beta2, eps, decay), steps=9)
+        _, block = finish(launch, block, vector, vector, vector, adam=(beta1, beta2, eps, decay), steps=9)
         root = np.sqrt(1 - beta2 ** (step + 1))
         after = fields(block)
         assert after["step"] == step

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness_array import cuda
+from harness_array import cuda, network
 from harness_array.kernels import aside, cublas, launches, step
+from tests import image_step_mistakes
 from tests.doubles import needs_compiler, strict_cupy
 from tests.mutants import MISSED, Mutant, replace_methods
 
@@ -14,6 +15,7 @@ __all__ = ["strict_cupy"]
 EPOCHS, GRAPH = "test_fused_step.test_epochs_are_numpys", "test_fused_step.test_a_graph_has_the_bits_of_its_launches"
 STREAMED, RESIDENT = ({"name": "adam", "placement": placement} for placement in ("stream", "resident"))
 SUM = {"name": "sum", "placement": "resident"}
+HANDLES = "test_cuda_handles.test_"
 MUTANTS = {
     cuda: [
         Mutant("a buffer is filled while it is read", "        copied.synchronize()", "        pass", EPOCHS, STREAMED),
@@ -56,6 +58,19 @@ MUTANTS = {
         Mutant("old launches after a move", "        self._lists: dict[tuple[str, int], list[Launch]] = {}\n",
                "        self._lists = getattr(self, '_lists', {})\n",
                "test_fused_step.test_batches_from_the_host_are_numpys"),
+        Mutant("a failed capture hides its reason",
+               "            with suppress(Exception):\n                self._stream.end_capture()\n",
+               "            self._stream.end_capture()\n",
+               HANDLES + "the_reason_of_a_capture_that_fails_is_what_failed_in_it"),
+        Mutant("an interrupted capture goes on", "        except BaseException:\n            # A capture",
+               "        except ValueError:\n            # A capture",
+               HANDLES + "an_interruption_leaves_no_stream_capturing"),
+        Mutant("a handle stays without a compiler", "            opened.callback(self._blas.close)\n", "",
+               HANDLES + "where_compilation_ends_no_handle_stays", {"error": RuntimeError}),
+    ],
+    network: [
+        Mutant("handles of the set before stay", "            self._fused.close()\n            self._fused = None\n",
+               "            self._fused = None\n", HANDLES + "another_set_has_no_more_handles"),
     ],
     aside: [
         Mutant("the second stream does not wait", "            self._side.wait_event(begun)\n", "", EPOCHS, RESIDENT),
@@ -73,8 +88,6 @@ MUTANTS = {
         Mutant("a number too wide", "real(spec.weight_decay), real(spec.l2)",
                "real(spec.weight_decay), np.float64(spec.l2)",
                GRAPH, {"placement": "stream"}),
-        Mutant("a mask for all layers", "np.uint32(stage.dropout_position)", "np.uint32(0 * stage.dropout_position)",
-               "test_fused_step.test_layers_have_masks_of_their_own"),
     ],
     cublas: [
         Mutant("no workspace", '        self._check("cublasSetWorkspace_v2", self._handle, pointer, size)\n', "",
@@ -84,15 +97,19 @@ MUTANTS = {
                '        self._check("cublasSetStream_v2", self._handle, ctypes.c_void_p(stream.ptr))\n'
                '        self._check("cublasSetMathMode"', EPOCHS, RESIDENT),
         Mutant("another stream", "ctypes.c_void_p(stream.ptr)", "ctypes.c_void_p(0)", EPOCHS, RESIDENT),
-        Mutant("operands in the other order", "            ctypes.c_void_p(b.data.ptr),",
-               "            ctypes.c_void_p(a.data.ptr),",
+        Mutant("operands in the other order", "ctypes.c_void_p(b.data.ptr),\n            ctypes.c_int(b",
+               "ctypes.c_void_p(a.data.ptr),\n            ctypes.c_int(b",
                EPOCHS, RESIDENT),
         Mutant("rows for columns", "            ctypes.c_int(b.shape[1]),", "            ctypes.c_int(b.shape[0]),",
                EPOCHS,
                RESIDENT),
+        Mutant("a handle without a workspace stays", "            self.close()\n            raise\n",
+               "            raise\n", HANDLES + "without_room_for_a_workspace_no_handle_stays", {"which": 1}),
     ],
 }  # fmt: skip
-TABLE = [(module, mutant) for module, mutants in MUTANTS.items() for mutant in mutants]
+TABLE = [
+    (module, mutant) for table in (MUTANTS, image_step_mistakes.MUTANTS) for module in table for mutant in table[module]
+]
 
 
 def text_of(module):
@@ -100,7 +117,7 @@ def text_of(module):
 
 
 def test_every_mistake_is_one_in_the_source_as_it_is():
-    assert len({mutant.name for _, mutant in TABLE}) == len(TABLE) >= 30
+    assert len({mutant.name for _, mutant in TABLE}) == len(TABLE) >= 55
     for module, mutant in TABLE:
         assert mutant.of(text_of(module)) != text_of(module), mutant.name
 
@@ -117,9 +134,12 @@ def test_a_mistake_around_the_kernels_is_noticed(strict_cupy, monkeypatch, modul
 
 @pytest.mark.slow
 @needs_compiler
-def test_without_a_mistake_their_tests_pass(strict_cupy, monkeypatch):
+@pytest.mark.parametrize("mutants", [MUTANTS, image_step_mistakes.MUTANTS], ids=["vectors", "images"])
+def test_without_a_mistake_their_tests_pass(strict_cupy, monkeypatch, mutants):
     """With the methods replaced by themselves."""
-    for module in MUTANTS:
+    for module in mutants:
         replace_methods(monkeypatch, module, text_of(module))
-    for mutant in {(mutant.test, str(mutant.parameters)): mutant for _, mutant in TABLE}.values():
-        assert mutant.fails(strict_cupy=strict_cupy, monkeypatch=monkeypatch) is None, mutant
+    tests = {(mutant.test, str(mutant.parameters)): mutant for module in mutants for mutant in mutants[module]}
+    for mutant in tests.values():
+        with monkeypatch.context() as own:
+            assert mutant.fails(strict_cupy=strict_cupy, monkeypatch=own) is None, mutant

@@ -53,14 +53,14 @@ def test_it_trains_as_the_reference_does(keys):
     rows = np.arange(90)
     for epoch in range(3):
         order = epoch_order(1, epoch, rows)
-        expected, got = (network.train_epoch(epoch, order, 0.01) for network in (theirs, ours))
-        assert got.losses == pytest.approx(expected.losses, rel=1e-10)
-        assert got.sizes.tolist() == expected.sizes.tolist() == [32, 32, 26]
-        assert got.correct == expected.correct
-    expected, got = theirs.state(), ours.state()
-    assert got.keys() == expected.keys()
+        expected, actual = (network.train_epoch(epoch, order, 0.01) for network in (theirs, ours))
+        assert actual.losses == pytest.approx(expected.losses, rel=1e-10)
+        assert actual.sizes.tolist() == expected.sizes.tolist() == [32, 32, 26]
+        assert actual.correct == expected.correct
+    expected, actual = theirs.state(), ours.state()
+    assert actual.keys() == expected.keys()
     for key, value in expected.items():
-        assert got[key] == pytest.approx(value, rel=1e-9, abs=1e-12)
+        assert actual[key] == pytest.approx(value, rel=1e-9, abs=1e-12)
     assert ours.predict(rows) == pytest.approx(theirs.predict(rows), rel=1e-5, abs=1e-6)
 
 
@@ -70,9 +70,9 @@ def test_a_state_resumes_and_one_without_moments_starts_the_optimizer_anew():
     whole = built(Backend())
     whole.train_epoch(0, rows, 0.01)
     saved = whole.state()
-    kept = {key: value.copy() for key, value in saved.items()}
+    copies = {key: value.copy() for key, value in saved.items()}
     whole.train_epoch(1, rows, 0.01)
-    assert all(np.array_equal(saved[key], kept[key]) for key in kept)
+    assert all(np.array_equal(saved[key], copies[key]) for key in copies)
     resumed = built(Backend())
     resumed.load(saved)
     resumed.train_epoch(1, rows, 0.01)

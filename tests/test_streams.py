@@ -48,7 +48,7 @@ def test_a_full_disk_under_standard_output_is_a_line(here, command):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("redirection", "code", "said"),
+    ("redirection", "code", "message"),
     [
         pytest.param(">/dev/full", 2, "error: standard output cannot be written to: No space left", marks=SLOW),
         (">&-", 2, "error: standard output is closed. All other results are kept"),
@@ -58,11 +58,11 @@ def test_a_full_disk_under_standard_output_is_a_line(here, command):
         pytest.param("<&- >/dev/null", 0, "", marks=SLOW),
     ],
 )
-def test_a_run_keeps_what_it_trained_whatever_its_output(here, typed, redirection, code, said):
+def test_a_run_keeps_what_it_trained_whatever_its_output(here, typed, redirection, code, message):
     """Rows are written; no file of the run takes the place of a closed descriptor."""
     done = shell(here, f"{RUN.replace(' --quiet', '')} {redirection}")
     assert (done.returncode, statuses(here)) == (code, ["done"]), done.stderr
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert typed("leaderboard", "runs/tiny").out
 

@@ -1,7 +1,7 @@
 """The double of cuBLAS multiplies, returns its error codes, and refuses what would go wrong without a word."""
 
 import ctypes
-from ctypes import byref, c_double, c_float, c_int, c_size_t, c_void_p
+from ctypes import byref, c_double, c_float, c_int, c_longlong, c_size_t, c_void_p
 
 import numpy as np
 import pytest
@@ -66,6 +66,31 @@ def test_products_are_numpys(strict_cupy, library, handle, dtype, transposed):
     np.testing.assert_allclose(c.get(), a @ b, **tolerance)
     assert gemm(library, handle, *sides, c, *transposed, (2.0, 3.0)) == SUCCESS
     np.testing.assert_allclose(c.get(), 5 * (a @ b), **tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_a_batch_are_numpys(strict_cupy, library, handle, dtype):
+    """Of matrices that are steps apart: here cᵢ = aᵢᵀ bᵢ, row-major, of three parts of the rows of a and b."""
+    rng, single = np.random.default_rng(0), dtype == np.float32
+    a, b = rng.normal(size=(12, 3)).astype(dtype), rng.normal(size=(12, 5)).astype(dtype)
+    left, right, c = (*(on_device(strict_cupy, x) for x in (a, b)), strict_cupy.empty((3, 3, 5), dtype))
+    scalar = c_float if single else c_double
+    function = library.cublasSgemmStridedBatched if single else library.cublasDgemmStridedBatched
+
+    def call(step=15, count=3):
+        return function(
+            handle, 0, 1, 5, 3, 4, byref(scalar(1)), address(right), 5, c_longlong(20), address(left), 3,
+            c_longlong(12), byref(scalar(0)), address(c), 5, c_longlong(step), count,
+        )  # fmt: skip
+
+    assert call() == SUCCESS
+    expected = np.einsum("pki,pkj->pij", a.reshape(3, 4, 3), b.reshape(3, 4, 5))
+    np.testing.assert_allclose(c.get(), expected, rtol=1e-5 if single else 1e-12, atol=1e-6)
+    assert call(count=-1) == INVALID_VALUE
+    with pytest.raises(AssertionError, match="the outputs overlap: they are 14 elements apart"):
+        call(14)
+    with pytest.raises(AssertionError, match="past the end of their array"):
+        call(count=4)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ print(json.dumps({
 
 
 def parameters(function):
-    return [[one.name, one.kind.name] for one in inspect.signature(function).parameters.values()]
+    return [[parameter.name, parameter.kind.name] for parameter in inspect.signature(function).parameters.values()]
 
 
 @pytest.mark.skipif(find_spec("cupy") is None, reason="CuPy is not installed: its wheel will do, without a GPU")

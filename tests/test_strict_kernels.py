@@ -37,6 +37,8 @@ extern "C" __global__ void wild(float* x) {
     x[1ll << 40] = 1;
 }
 
+extern "C" __global__ void divide(float* x, int by) { x[0] = 6 / by; }
+
 extern "C" __global__ void half_wait(float* x) {
     if (threadIdx.x < 32) return;
     __syncthreads();
@@ -48,7 +50,7 @@ extern "C" __global__ void half_wait(float* x) {
 @pytest.fixture
 def kernels(strict_cupy):
     module = strict_cupy.RawModule(code=SOURCE, options=("-std=c++17",))
-    return {name: module.get_function(name) for name in ("scale", "total", "aside", "wild", "half_wait")}
+    return {name: module.get_function(name) for name in ("scale", "total", "aside", "wild", "divide", "half_wait")}
 
 
 def on_device(cupy, values):
@@ -157,6 +159,15 @@ def test_a_wild_address_is_an_error_of_the_launch(kernels, arrays):
         kernels["wild"]((1,), (64,), (x,))
     scale(kernels["scale"], x, y)
     np.testing.assert_array_equal(y.get(), 2 * x.get())
+
+
+def test_a_division_of_integers_by_zero_is_an_error_of_the_launch(kernels, arrays):
+    """A device would go on with any number."""
+    x, _ = arrays
+    with pytest.raises(AssertionError, match=r"divide: thread 0 of block \(0, 0, 0\) divided an integer by 0"):
+        kernels["divide"]((1,), (1,), (x, np.int32(0)))
+    kernels["divide"]((1,), (1,), (x, np.int32(2)))
+    assert x.get()[0] == 3
 
 
 def test_a_source_that_does_not_compile_raises_cupys_error(strict_cupy):

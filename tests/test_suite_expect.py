@@ -46,6 +46,9 @@ source = "Table 1"
 NOISE = (
     SUITE
     + """
+[[robustness]]
+perturbation = "gaussian_noise"
+severities = [0.1, 0.2]
 [[expect]]
 experiment = "B[l2=0.1]"
 minus = "A"
@@ -70,24 +73,25 @@ relation = "'B[l2=0.1]'.val_accuracy > A.val_accuracy + 0.01"
 
 def test_a_row_of_a_table_is_a_figure_for_each_value(load):
     """What it does not say comes from [expectations], the dataset from the file."""
-    found = list(figures(load(ROW)))
-    assert [(one.metric, one.value, one.tolerance) for one in found] == [
+    expected_figures = list(figures(load(ROW)))
+    assert [(figure.metric, figure.value, figure.tolerance) for figure in expected_figures] == [
         ("val_accuracy", 0.9, 0.01), ("val_loss", 0.3, 0.02),
     ]  # fmt: skip
-    assert {(one.source, one.dataset, one.images, one.condition) for one in found} == {
+    assert {(figure.source, figure.dataset, figure.images, figure.condition) for figure in expected_figures} == {
         ("Table 1", "digits", 1797, (None, 0.0))
     }
 
 
 def test_a_row_may_be_one_of_severities_and_of_differences(load):
     """Its own tolerance, dataset and images come first."""
-    found = list(figures(load(NOISE)))
-    assert [(one.condition, one.value) for one in found] == [
+    expected_figures = list(figures(load(NOISE)))
+    assert [(figure.condition, figure.value) for figure in expected_figures] == [
         (("gaussian_noise", 0.1), 0.8), (("gaussian_noise", 0.2), 0.7),
     ]  # fmt: skip
-    assert {(one.experiment, one.minus, one.tolerance, one.dataset, one.images) for one in found} == {
-        ("B[l2=0.1]", "A", 0.1, "other", 100)
-    }
+    assert {
+        (figure.experiment, figure.minus, figure.tolerance, figure.dataset, figure.images)
+        for figure in expected_figures
+    } == {("B[l2=0.1]", "A", 0.1, "other", 100)}
 
 
 def test_a_figure_stays_one_of_its_own_dataset_when_an_option_replaces_it(load):
@@ -106,11 +110,12 @@ def test_tolerances_are_set_from_the_command_line(load):
 def test_relations_are_one_claim_for_each_text_and_severity(load):
     """A perturbation applies to all of them."""
     text = SUITE + (
+        '[[robustness]]\nperturbation = "gaussian_noise"\nseverities = [0.0, 0.1, 0.2]\n'
         '[[expect]]\nrelation = ["A.test_accuracy > \'B[l2=0.1]\'.test_accuracy", "A.degradation < 20"]\n'
         'perturbation = "gaussian_noise"\nseverity = [0.1, 0.2]\nsource = "5.6"\n'
     )
-    found = list(claims(load(text)))
-    assert [(str(one.relation), one.condition[1]) for one in found] == [
+    expected_claims = list(claims(load(text)))
+    assert [(str(claim.relation), claim.condition[1]) for claim in expected_claims] == [
         ('A.test_accuracy > "B[l2=0.1]".test_accuracy', 0.1), ('A.test_accuracy > "B[l2=0.1]".test_accuracy', 0.2),
         ("A.degradation < 20", 0.1), ("A.degradation < 20", 0.2),
     ]  # fmt: skip
@@ -209,15 +214,30 @@ BAD = {
         "expect[0].metric: 'seconds' depends on the machine. Expect a relation within the run instead",
     ),
     "unknown perturbation": (
-        changed(NOISE, '"gaussian_noise"', '"gauss_noise"'),
+        changed(NOISE, '"gaussian_noise"\nseverity =', '"gauss_noise"\nseverity ='),
         "expect[0].perturbation: unknown perturbation 'gauss_noise'. Did you mean 'gaussian_noise'?",
+    ),
+    "a severity that is not tested": (
+        changed(changed(NOISE, "severity = [0.1, 0.2]", "severity = [0.1, 0.4]"), 'dataset = "other"\n', ""),
+        "expect[0].severity: 0.4 is not tested. Tested severities of 'gaussian_noise': 0.1, 0.2",
+    ),
+    "a severity of a relation that is not tested": (
+        RELATION.replace("val_accuracy >", "test_accuracy >").replace("A.val_", "A.test_")
+        + 'perturbation = "pgd"\nseverity = 0.4\n'
+        '[[robustness]]\nperturbation = "pgd"\nseverities = [0.0, 0.3]\n',
+        "expect[0].severity: 0.4 is not tested. Tested severities of 'pgd': 0, 0.3",
+    ),
+    "a perturbation that is not tested": (
+        RELATION.replace("val_accuracy >", "test_accuracy >").replace("A.val_", "A.test_")
+        + 'perturbation = "gaussian_noise"\nseverity = 0.4\n',
+        "expect[0].perturbation: 'gaussian_noise' is not tested. Add a [[robustness]] table for it, or remove",
     ),
     "a perturbation without severity": (
         changed(changed(NOISE, "severity = [0.1, 0.2]\n", ""), "[0.8, 0.7]", "0.8"),
         "expect[0].severity: is missing, and perturbation needs it",
     ),
     "a severity without perturbation": (
-        changed(NOISE, 'perturbation = "gaussian_noise"\n', ""),
+        changed(NOISE, 'perturbation = "gaussian_noise"\nseverity =', "severity ="),
         "expect[0].perturbation: is missing, and severity needs it",
     ),
     "degradation of clean images": (
@@ -239,6 +259,10 @@ BAD = {
     "unknown metric of a relation": (
         changed(RELATION, "> A.val_accuracy", "> A.val_acuracy"),
         "expect[0].relation: unknown metric 'val_acuracy'. Did you mean 'val_accuracy'?",
+    ),
+    "a metric of a relation without its set": (
+        changed(RELATION, "> A.val_accuracy", "> A.accuracy"),
+        "expect[0].relation: unknown metric 'accuracy'. Did you mean 'test_accuracy'?",
     ),
     "a relation of two units": (
         changed(RELATION, "> A.val_accuracy", "> A.val_loss"),

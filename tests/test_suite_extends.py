@@ -78,11 +78,14 @@ def test_tables_merge_key_by_key_and_expectations_add_up(load):
     assert (suite.suite.name, suite.suite.seeds) == ("child", [1, 2])
     assert (suite.dataset.name, suite.dataset.options) == ("digits", {})
     assert list(suite.experiments) == ["A", "B", "C"]
-    one = suite.experiments["A"]
-    assert (one.epochs, one.early_stopping.patience, one.early_stopping.min_delta) == (3, 7, 0.5)
+    experiment = suite.experiments["A"]
+    assert (experiment.epochs, experiment.early_stopping.patience, experiment.early_stopping.min_delta) == (3, 7, 0.5)
     assert suite.experiments["B"].optimizer.name == "sgd"
     # A figure belongs to the dataset of its file.
-    assert [(one.source, one.dataset) for one in suite.expect] == [("base", "files"), ("child", "digits")]
+    assert [(expectation.source, expectation.dataset) for expectation in suite.expect] == [
+        ("base", "files"),
+        ("child", "digits"),
+    ]
 
 
 def test_a_suite_may_extend_one_that_extends_another(load):
@@ -144,7 +147,7 @@ def test_what_is_expected_need_not_be_inherited(tmp_path, own):
     (tmp_path / "grandchild.toml").write_text('[suite]\nextends = "child.toml"\nname = "grandchild"\n')
     for name in ("child", "grandchild"):
         suite = load_suite(tmp_path / f"{name}.toml", registry()).suite
-        assert [one.source for one in suite.expect] == (["child"] if own else [])
+        assert [expectation.source for expectation in suite.expect] == (["child"] if own else [])
         assert suite.expectations.tolerance == {"val_accuracy": 0.1}
         assert suite.expectations.inherit == (name == "grandchild")
 

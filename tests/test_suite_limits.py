@@ -124,7 +124,7 @@ def test_a_line_of_files_that_extend_each_other_has_an_end(tmp_path):
     [
         (f"defaults.epochs={HUGE}", "is not a whole number"),
         (f"defaults.epochs=1{400 * '0'}", "has more than 64 bits"),
-        (f"defaults.hidden_layers={500 * '['}", "input should be a valid list"),
+        (f"defaults.hidden_layers={500 * '['}", "is not a list. Write hidden_layers = "),
         (f"{'.'.join(900 * 'a')}=1", "nest more than 50 deep"),
         (f"defaults.activation={1_000_000 * 'x'}", "unknown activation 'xxx"),
     ],

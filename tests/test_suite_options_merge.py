@@ -35,10 +35,10 @@ def test_the_order_of_assignments_to_different_keys_does_not_matter(load, assign
 def test_of_one_key_the_later_assignment_holds(load):
     """Whether it is given alone or within a table."""
     table = 'defaults.optimizer={name="sgd", learning_rate=0.5}'
-    one = "defaults.optimizer.learning_rate=0.25"
+    key = "defaults.optimizer.learning_rate=0.25"
     text = GOOD.replace("optimizer = { learning_rate = 0.01 }", "")
     rates = [
-        load(text, assignments=order).experiments["A"].optimizer.learning_rate for order in permutations([table, one])
+        load(text, assignments=order).experiments["A"].optimizer.learning_rate for order in permutations([table, key])
     ]
     assert rates == [0.25, 0.5]
 

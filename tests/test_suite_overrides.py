@@ -29,7 +29,7 @@ def test_set_reaches_into_tables_and_keeps_their_other_keys(load):
 
 @pytest.mark.parametrize("key", ['experiments."B.c"', "experiments.'B.c'", '"experiments" . "B.c"'])
 @pytest.mark.parametrize(
-    ("name", "value", "found"),
+    ("name", "value", "expected"),
     [
         ("backend", '["torch", "numpy"]', ["torch", "numpy"]),
         ("backend", "['torch', 'numpy']", ["torch", "numpy"]),
@@ -38,10 +38,10 @@ def test_set_reaches_into_tables_and_keeps_their_other_keys(load):
         ("description", "", ""),
     ],
 )
-def test_key_and_value_may_both_have_quotes(load, key, name, value, found):
+def test_key_and_value_may_both_have_quotes(load, key, name, value, expected):
     """The key ends at the first "=" that no quotes enclose."""
     suite = load(GOOD + '\n[experiments."B.c"]\n', assignments=[f"{key}.{name}={value}"])
-    assert getattr(suite.experiments["B.c"], name) == found
+    assert getattr(suite.experiments["B.c"], name) == expected
 
 
 def test_dataset_override_replaces_the_table_but_keeps_the_split(load):
@@ -114,7 +114,7 @@ OVERRIDDEN = {
     ),
     "settings that exclude each other": (
         {"assignments": ["defaults.batch_norm=true", "defaults.batch_size=1"]},
-        "--set defaults.batch_size=1: batch_norm needs at least 2 images a batch, not 1",
+        "--set defaults.batch_size=1: batch_norm needs at least 2 rows a batch, not 1",
     ),
     "a finalist": (
         {"assignments": ["finalists.one=C"]},

@@ -29,17 +29,18 @@ def test_the_shipped_schema_is_the_current_one():
 def test_the_paper_as_it_was_run():
     """The matrix of the paper, as its logs have it: what makes its numbers."""
     suite = load_suite(SUITES / "full.toml", registry(), dataset="digits").suite
-    found = {}
-    for name, one in suite.experiments.items():
-        stopping = one.early_stopping
-        found[name] = (
-            one.hidden_layers, one.activation, one.optimizer.name, one.optimizer.options.get("momentum", 0), one.epochs,
-            stopping and stopping.patience, stopping and stopping.min_delta, one.gradient, one.l2, one.weight_decay,
+    collected = {}
+    for name, spec in suite.experiments.items():
+        stopping = spec.early_stopping
+        collected[name] = (
+            spec.hidden_layers, spec.activation,
+            spec.optimizer.name, spec.optimizer.options.get("momentum", 0), spec.epochs,
+            stopping and stopping.patience, stopping and stopping.min_delta, spec.gradient, spec.l2, spec.weight_decay,
         )  # fmt: skip
-        assert one.batch_size == 512
-        assert one.optimizer.learning_rate == 0.001
+        assert spec.batch_size == 512
+        assert spec.optimizer.learning_rate == 0.001
     small, deep = [128, 64], [400, 240, 120]
-    assert found == {
+    assert collected == {
         "M0": (small, "relu", "sgd", 0, 100, False, False, "sum", 0, 0),
         "M1a": (small, "relu", "sgd", 0.9, 50, 5, 1e-4, "sum", 0, 0),
         "M1b": (small, "relu", "adam", 0, 50, 5, 1e-4, "sum", 0, 0),
@@ -57,7 +58,10 @@ def test_the_paper_as_it_was_run():
     assert suite.experiments["M1f"].schedule.model_dump() == {"name": "exponential", "gamma": 0.98}
     assert (suite.experiments["M3a"].dropout, suite.experiments["M3b"].dropout) == (0.2, 0.3)
     assert suite.experiments["M3b"].batch_norm
-    assert not any(one.early_stopping and one.early_stopping.restore_best for one in suite.experiments.values())
+    assert not any(
+        experiment.early_stopping and experiment.early_stopping.restore_best
+        for experiment in suite.experiments.values()
+    )
 
 
 def shipped(name):
@@ -68,8 +72,8 @@ def test_the_paper_as_it_was_written():
     """What its text says otherwise, and nothing else."""
     full, written = shipped("full").experiments, shipped("as-written").experiments
     changed = {}
-    for name, one in full.items():
-        before, after = one.model_dump(), written[name].model_dump()
+    for name, experiment in full.items():
+        before, after = experiment.model_dump(), written[name].model_dump()
         changed |= {(name, key): after[key] for key in before if before[key] != after[key]}
     assert changed == {
         ("M0", "epochs"): 50,
@@ -81,27 +85,27 @@ def test_the_paper_as_it_was_written():
 
 def test_gradient_reduction_has_the_papers_two_and_a_grid_of_the_mean():
     """The paper's two are full.toml's but for what names them; the others differ in reduction and learning rate."""
-    full, found = shipped("full").experiments, shipped("gradient-reduction").experiments
+    full, grid = shipped("full").experiments, shipped("gradient-reduction").experiments
     named = {"group", "description"}
     for name in ("M1a", "M1b"):
-        assert found[name].model_dump(exclude=named) == full[name].model_dump(exclude=named)
-    for name, one in found.items():
+        assert grid[name].model_dump(exclude=named) == full[name].model_dump(exclude=named)
+    for name, experiment in grid.items():
         paper = full["M1a" if name.startswith(("M1a", "SGD")) else "M1b"]
         other = {"gradient", "optimizer"}
-        assert one.model_dump(exclude=named | other) == paper.model_dump(exclude=named | other)
-        assert one.gradient == ("sum" if name in {"M1a", "M1b"} else "mean")
-        assert one.optimizer.options == paper.optimizer.options
-    rates = [one.optimizer.learning_rate for name, one in found.items() if name.startswith("SGD")]
+        assert experiment.model_dump(exclude=named | other) == paper.model_dump(exclude=named | other)
+        assert experiment.gradient == ("sum" if name in {"M1a", "M1b"} else "mean")
+        assert experiment.optimizer.options == paper.optimizer.options
+    rates = [experiment.optimizer.learning_rate for name, experiment in grid.items() if name.startswith("SGD")]
     assert rates == [0.001, 0.01, 0.1, 0.5]
 
 
 def test_batch_size_varies_nothing_else():
     """From 128 to 2,048, the paper's Adam experiment."""
-    full, found = shipped("full").experiments["M1b"], shipped("batch-size").experiments
-    assert [one.batch_size for one in found.values()] == [128, 256, 512, 1024, 2048]
-    for one in found.values():
+    full, grid = shipped("full").experiments["M1b"], shipped("batch-size").experiments
+    assert [experiment.batch_size for experiment in grid.values()] == [128, 256, 512, 1024, 2048]
+    for experiment in grid.values():
         other = {"group", "description", "batch_size"}
-        assert one.model_dump(exclude=other) == full.model_dump(exclude=other)
+        assert experiment.model_dump(exclude=other) == full.model_dump(exclude=other)
 
 
 def test_future_work_changes_one_thing_at_a_time():

@@ -50,12 +50,12 @@ def counted(monkeypatch):
 
 
 def test_every_metric_with_per_image_values_has_sums_under_every_condition(run):
-    found = read(run)
+    stored = read(run)
     single = [(metric, (condition,)) for metric in ("test_accuracy", "test_macro_f1", "test_cross_entropy")
               for condition in (CLEAN, *NOISY)]  # fmt: skip
     degradations = [("degradation", (condition,)) for condition in NOISY] + [("degradation", NOISY)]
-    assert {(one.metric, one.conditions) for one in found} >= set(single + degradations)
-    for quantity, crossed in found.items():
+    assert {(quantity.metric, quantity.conditions) for quantity in stored} >= set(single + degradations)
+    for quantity, crossed in stored.items():
         assert (crossed.experiments, crossed.seeds, crossed.sums.images) == (("A", "B", "C"), (1, 2, 3), 200)
         assert crossed.proportion == (quantity.metric == "test_accuracy")
 
@@ -74,32 +74,32 @@ def test_they_are_those_of_the_stored_predictions(run):
         [arrays[name, seed]["predicted"][2] == arrays[name, seed]["labels"] for name in GROUPS] for seed in (1, 2, 3)
     ]
     expected = summed([[values.astype(float) for values in seed] for seed in right])
-    found = read(run)[Quantity("test_accuracy", (NOISY[0],))].sums
+    stored_sums = read(run)[Quantity("test_accuracy", (NOISY[0],))].sums
     for name in ("means", "within", "between"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12)
+        np.testing.assert_allclose(getattr(stored_sums, name), getattr(expected, name), rtol=1e-12)
 
 
 def test_they_are_read_from_their_file_afterwards(run, monkeypatch):
-    made = read(run)
+    recomputed = read(run)
     reads = counted(monkeypatch)
     stored = read(run)
     assert reads == []
-    assert list(stored) == list(made)
-    for quantity, crossed in made.items():
+    assert list(stored) == list(recomputed)
+    for quantity, crossed in recomputed.items():
         np.testing.assert_array_equal(stored[quantity].sums.within, crossed.sums.within)
         assert stored[quantity].seeds == crossed.seeds
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not an archive", "cut", "flipped"])
 def test_a_missing_or_damaged_file_is_made_again(run, content):
-    made = read(run)
+    recomputed = read(run)
     path = run.directory / sums.NAME
     whole = path.read_bytes()
     if content is None:
         path.unlink()
     else:
         middle = len(whole) // 2
-        at = whole.index(next(iter(made.values())).sums.within.tobytes())
+        at = whole.index(next(iter(recomputed.values())).sums.within.tobytes())
         flipped = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
         path.write_bytes({"cut": whole[:middle], "flipped": flipped}.get(content, content))
     assert len(read(run)) > 0
@@ -108,9 +108,9 @@ def test_a_missing_or_damaged_file_is_made_again(run, content):
 
 @pytest.mark.parametrize("about", ["[]", "{}", "null", '[["x"]]', '[["a", [[null, 0]], ["A"], [1], 5, true]]'])
 def test_a_file_with_another_content_is_made_again_or_has_nothing(run, about):
-    made, owner = read(run), sums._owner(run, list(run.rows()), NO_CORRUPTIONS)
+    recomputed, owner = read(run), sums._owner(run, list(run.rows()), NO_CORRUPTIONS)
     sums.write_sealed(run.directory / sums.NAME, {"about": np.array(about)}, owner)
-    assert list(read(run)) in ([], list(made))
+    assert list(read(run)) in ([], list(recomputed))
 
 
 def test_a_trial_that_was_measured_again_makes_them_out_of_date(run, monkeypatch):
@@ -130,9 +130,9 @@ def test_missing_and_damaged_predictions_leave_their_trial_out(run):
     (run.directory / sums.NAME).unlink()
     path = run.trial_directory("B", 2) / "evaluation.npz"
     path.write_bytes(path.read_bytes()[:-20])
-    found = read(run)
-    assert {crossed.experiments for crossed in found.values()} == {("A", "C")}
-    assert {crossed.seeds for crossed in found.values()} == {(2, 3)}
+    stored = read(run)
+    assert {crossed.experiments for crossed in stored.values()} == {("A", "C")}
+    assert {crossed.seeds for crossed in stored.values()} == {(2, 3)}
 
 
 def test_without_any_predictions_there_are_none(run):
@@ -168,7 +168,7 @@ def test_more_quantities_than_fit_are_made_one_after_the_other(run, monkeypatch)
 
 def test_a_run_without_noise_has_clean_sums_alone(tmp_path):
     run = make_run(tmp_path, GROUPS, seeds=(1, 2), noise=False)
-    assert {one.conditions for one in read(run)} == {(CLEAN,)}
+    assert {quantity.conditions for quantity in read(run)} == {(CLEAN,)}
 
 
 def test_only_finalists_have_sums(tmp_path):
@@ -183,11 +183,11 @@ def test_a_directory_without_trials_has_none(tmp_path):
 
 
 def test_quantities_leave_out_severity_0_and_means_of_one():
-    found = quantities({"gaussian_noise": [0.0, 0.2], "blur": [2.0, 1.0, 1.0]})
-    assert Quantity("degradation", (("blur", 1.0), ("blur", 2.0))) in found
-    assert Quantity("degradation", (("gaussian_noise", 0.2),)) in found
-    assert len(found) == len(set(found))
-    assert not [one for one in found if ("gaussian_noise", 0.0) in one.conditions]
+    needed = quantities({"gaussian_noise": [0.0, 0.2], "blur": [2.0, 1.0, 1.0]})
+    assert Quantity("degradation", (("blur", 1.0), ("blur", 2.0))) in needed
+    assert Quantity("degradation", (("gaussian_noise", 0.2),)) in needed
+    assert len(needed) == len(set(needed))
+    assert not [quantity for quantity in needed if ("gaussian_noise", 0.0) in quantity.conditions]
 
 
 @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ def test_what_comparisons_are_without_is_named(run):
     (run.directory / sums.NAME).unlink()
     results = Results.of(run)
     assert results.lost_predictions == {("B", 2): "damaged"}
-    said = "Excluded: damaged predictions of B seed 2. Run without --only to measure again."
+    message = "Excluded: damaged predictions of B seed 2. Run without --only to measure again."
     for table in [*differences(results), *leaderboards(results)]:
-        assert table.note.startswith(said)
+        assert table.note.startswith(message)
     path.unlink()
     assert Results.of(run).lost_predictions == {("B", 2): "missing"}

@@ -160,7 +160,9 @@ def test_processes_are_started_in_one_way():
     """By the supervisor alone, but for what is not Python of ours to supervise: ``git``, say, by `subprocess.run`."""
     root = Path(__file__).parents[1] / "harness"
     starting = ("Popen(", "import multiprocessing", "from multiprocessing", "os.fork", "ProcessPoolExecutor")
-    found = {
-        str(path.relative_to(root)) for path in root.rglob("*.py") if any(one in path.read_text() for one in starting)
+    files = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if any(start in path.read_text() for start in starting)
     }
-    assert found == {"machine/supervised.py"}
+    assert files == {"machine/supervised.py"}

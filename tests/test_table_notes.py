@@ -63,7 +63,9 @@ def test_signs_are_explained_however_much_there_is_to_say(notes):
         "Degr.: the share of the clean",
     ):
         assert sentence in notes["overview"]
-    assert "Δ, the second less the first: = equal, ? undecided (5 %, Holm). ±: SD over seeds." in notes["comparison"]
+    assert (
+        "Δ, the second less the first: = equal to the last bit, ? undecided. ±: SD over seeds." in notes["comparison"]
+    )
 
 
 def test_what_is_excluded_is_said_before_what_is_explained(notes):
@@ -74,8 +76,10 @@ def test_what_is_excluded_is_said_before_what_is_explained(notes):
 
 def test_a_leaderboards_values_have_the_metrics_title():
     """Macro-F1 is no test accuracy."""
-    found = {table.key: table for table in tables(everything())}
-    headings = {key: next(c.heading for c in found[key].columns if c.key == "test") for key in ("accuracy", "macro-f1")}
+    by_key = {table.key: table for table in tables(everything())}
+    headings = {
+        key: next(c.heading for c in by_key[key].columns if c.key == "test") for key in ("accuracy", "macro-f1")
+    }
     assert headings == {"accuracy": "Test %", "macro-f1": "Macro-F1 %"}
 
 

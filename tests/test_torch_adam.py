@@ -92,13 +92,13 @@ def test_adam_in_float32_is_what_torch_optim_makes_of_it(rule, device):
             continue
         parameters, moments = exact.values()
         for name, form in forms.items():
-            found, found_moments = form.values()
-            error = (found - parameters).abs().max().item()
+            weights, found_moments = form.values()
+            error = (weights - parameters).abs().max().item()
             relative = ((found_moments - moments).abs() / moments.clamp(min=1e-12)).max().item()
             table.append(f"{step:>5} {name:<20} {error:9.1e}  {relative:9.1e}")
             rounded = device != "cpu" and name != "generic form"
             within = error < 1e-5 and relative < 5e-6 + rounded * rounding_of_beta(rule.betas[1])
             assert within, "\n".join(table)
-    for one, other in zip(forms["ours"].tensors, forms["torch.optim, fused"].tensors, strict=True):
-        assert torch.equal(one, other), "\n".join(table)
+    for tensor, other in zip(forms["ours"].tensors, forms["torch.optim, fused"].tensors, strict=True):
+        assert torch.equal(tensor, other), "\n".join(table)
     sys.stdout.write("\n".join(["", *table, ""]))

@@ -35,17 +35,17 @@ def test_cuda_trains_as_the_cpu_does(device, placement, batch_norm, rule):
     """
     spec = mlp([12, 9, 9, 3], shape=(3, 4), activation="gelu", batch_norm=batch_norm, batch_size=8, weight_decay=1e-3)
     images = labelled_images(100, (3, 4), 3)
-    one, other = (
+    placed, reference = (
         network(spec, images=images, optimizer=RULES[rule], device=where, placement=how)
         for where, how in ((device, placement), ("cpu", "stream"))
     )
-    found, expected = (built.train_epoch(0, epoch_order(0, 0, np.arange(100)), 0.01) for built in (one, other))
-    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-9)
-    assert found.correct == expected.correct
-    for key, value in other.state().items():
-        np.testing.assert_allclose(one.state()[key], value, rtol=1e-6, atol=1e-9, err_msg=key)
-    assert found.peak_device_bytes >= 4 * 8 * spec.parameter_count()
-    one.close()
+    stats, expected = (built.train_epoch(0, epoch_order(0, 0, np.arange(100)), 0.01) for built in (placed, reference))
+    np.testing.assert_allclose(stats.losses, expected.losses, rtol=1e-9)
+    assert stats.correct == expected.correct
+    for key, value in reference.state().items():
+        np.testing.assert_allclose(placed.state()[key], value, rtol=1e-6, atol=1e-9, err_msg=key)
+    assert stats.peak_device_bytes >= 4 * 8 * spec.parameter_count()
+    placed.close()
 
 
 @on_cuda
@@ -126,8 +126,8 @@ def test_a_warm_up_leaves_no_trace(placement):
     for epoch in range(2):
         warm._warm_up(20)
         assert_same_bits(cold.state(), warm.state())
-        found, expected = (built.train_epoch(epoch, np.arange(20), 0.01) for built in (warm, cold))
-        np.testing.assert_array_equal(found.losses, expected.losses)
+        stats, expected = (built.train_epoch(epoch, np.arange(20), 0.01) for built in (warm, cold))
+        np.testing.assert_array_equal(stats.losses, expected.losses)
     network(spec, images=(images[:1], labels[:1]))._warm_up(1)
 
 
@@ -137,7 +137,9 @@ def test_closing_lets_go_of_every_tensor():
 
     def tensors():
         gc.collect()
-        return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())  # isinstance() asks the object
+        return sum(
+            issubclass(type(object_), torch.Tensor) for object_ in gc.get_objects()
+        )  # isinstance() asks the object
 
     gc.collect()
     gc.freeze()  # the objects of before are many, and are none of ours

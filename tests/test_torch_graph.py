@@ -41,10 +41,10 @@ def pair(spec, images=IMAGES, **keys):
 def assert_equal_epochs(captured, eager, orders, rates=RATES):
     """Train both, and compare all that they report and hold, to the bit."""
     for epoch, (order, rate) in enumerate(zip(orders, rates, strict=False)):
-        found, expected = (built.train_epoch(epoch, order, rate) for built in (captured, eager))
-        np.testing.assert_array_equal(found.losses, expected.losses)
-        np.testing.assert_array_equal(found.sizes, expected.sizes)
-        assert found.correct == expected.correct
+        stats, expected = (built.train_epoch(epoch, order, rate) for built in (captured, eager))
+        np.testing.assert_array_equal(stats.losses, expected.losses)
+        np.testing.assert_array_equal(stats.sizes, expected.sizes)
+        assert stats.correct == expected.correct
     assert_same_bits(eager.state(), captured.state())
     rows = np.arange(20)
     np.testing.assert_array_equal(captured.predict(rows), eager.predict(rows))
@@ -115,8 +115,8 @@ def test_batches_from_the_host_are_eager_and_leave_the_graph_as_it_was(cuda):
     batches = [((images[:8] / 255).astype(np.float32), labels[:8])] * 2
     captured, eager = pair(SPECS["batch norm, dropout, clipping"])
     assert_equal_epochs(captured, eager, orders(epochs=1))
-    found, expected = (built.train_batches(1, batches, RATES[0]) for built in (captured, eager))
-    np.testing.assert_array_equal(found.losses, expected.losses)
+    stats, expected = (built.train_batches(1, batches, RATES[0]) for built in (captured, eager))
+    np.testing.assert_array_equal(stats.losses, expected.losses)
     assert_equal_epochs(captured, eager, orders())
     assert cuda.graphs[0].replays == 20
 

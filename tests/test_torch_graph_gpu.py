@@ -27,9 +27,9 @@ def test_replays_agree_with_eager_steps_on_cuda(monkeypatch, device, name, place
     eager = network(spec, device=device, **keys)
     assert (captured.launch, eager.launch) == ("graph", "eager")
     for epoch, (order, rate) in enumerate(zip(orders(), RATES, strict=True)):
-        found, expected = (built.train_epoch(epoch, order, rate) for built in (captured, eager))
-        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-4)
-        assert abs(found.correct - expected.correct) <= 1
+        stats, expected = (built.train_epoch(epoch, order, rate) for built in (captured, eager))
+        np.testing.assert_allclose(stats.losses, expected.losses, rtol=1e-4)
+        assert abs(stats.correct - expected.correct) <= 1
     after = eager.state()
     for key, value in captured.state().items():
         np.testing.assert_allclose(value, after[key], rtol=1e-3, atol=1e-4, err_msg=key)

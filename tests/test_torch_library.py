@@ -56,10 +56,10 @@ def test_its_values_and_gradients_are_those_of_torchs_layer(rows, inputs, output
     wide = x.detach().double().requires_grad_()
     expected = exact(wide)
     torch.testing.assert_close(y.double(), expected, rtol=1e-5, atol=1e-4)
-    found = torch.autograd.grad(y, [x, *layer.parameters()], gradient)
-    wanted = torch.autograd.grad(expected, [wide, *exact.parameters()], gradient.double())
-    for one, other in zip(found, wanted, strict=True):
-        torch.testing.assert_close(one.double(), other, rtol=1e-5, atol=3e-4)
+    gradients = torch.autograd.grad(y, [x, *layer.parameters()], gradient)
+    expected_gradients = torch.autograd.grad(expected, [wide, *exact.parameters()], gradient.double())
+    for gradient_, other in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient_.double(), other, rtol=1e-5, atol=3e-4)
 
 
 def test_the_first_layers_input_has_no_gradient():
@@ -136,12 +136,12 @@ def trained(monkeypatch, kind, precision="float32"):
 
 def test_a_network_trains_alike_with_either(monkeypatch):
     """Within float32 rounding; bfloat16 is torch's own matter."""
-    (one, blas), (other, onednn) = trained(monkeypatch, "blas"), trained(monkeypatch, "onednn")
+    (with_blas, blas), (with_onednn, onednn) = trained(monkeypatch, "blas"), trained(monkeypatch, "onednn")
     np.testing.assert_allclose(onednn.losses, blas.losses, rtol=1e-4)
-    assert any(isinstance(module, OneDnnLinear) for module in other._modules)
-    assert not any(isinstance(module, OneDnnLinear) for module in one._modules)
-    for key, value in one.state().items():
-        np.testing.assert_allclose(other.state()[key], value, atol=1e-3)
+    assert any(isinstance(module, OneDnnLinear) for module in with_onednn._modules)
+    assert not any(isinstance(module, OneDnnLinear) for module in with_blas._modules)
+    for key, value in with_blas.state().items():
+        np.testing.assert_allclose(with_onednn.state()[key], value, atol=1e-3)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float64"])

@@ -81,11 +81,11 @@ def test_a_switch_that_stays_on_is_recorded(monkeypatch):
 
 def test_whatever_computes_does_so_with_tf32_off(monkeypatch):
     """Each way into a network asks for it, with the network's device."""
-    asked = []
+    devices = []
 
     @contextmanager
     def recorded(device):
-        asked.append(device.type)
+        devices.append(device.type)
         yield
 
     monkeypatch.setattr("harness_torch.process.full_float32", recorded)
@@ -100,12 +100,12 @@ def test_whatever_computes_does_so_with_tf32_off(monkeypatch):
         lambda: built.predict_images(scaled),
         lambda: built.input_gradient(scaled, labels),
     ):
-        asked.clear()
+        devices.clear()
         compute()
-        assert asked == ["cpu"]
-    asked.clear()
+        assert devices == ["cpu"]
+    devices.clear()
     built._warm_up(40)
-    assert asked == ["cpu"] * 3  # a step, a prediction, a capture
+    assert devices == ["cpu"] * 3  # a step, a prediction, a capture
 
 
 @on_cuda
@@ -115,11 +115,13 @@ def test_convolutions_in_float32_are_exact_on_cuda(device, name):
     spec = spec_of(name)
     images, labels = labelled_images(64, spec.input_shape, 10)
     scaled = images.astype(np.float32) / 255
-    found, expected = (
+    built_network, expected = (
         network(spec, state=initial_state(spec, 0), precision=precision, device=where)
         for where, precision in ((device, "float32"), ("cpu", "float64"))
     )
-    np.testing.assert_allclose(found.predict_images(scaled), expected.predict_images(scaled), rtol=1e-5, atol=1e-5)
-    gradients = [built.input_gradient(scaled, labels) for built in (found, expected)]
+    np.testing.assert_allclose(
+        built_network.predict_images(scaled), expected.predict_images(scaled), rtol=1e-5, atol=1e-5
+    )
+    gradients = [built.input_gradient(scaled, labels) for built in (built_network, expected)]
     np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-6)
     assert HIGHEST.items() <= TorchBackend().environment(device).items()

@@ -1,13 +1,16 @@
 """What a network of torch's sets of the process: how glibc keeps memory, in a process that nothing else has touched."""
 
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+from harness.machine.threads import limited
+
+torch = pytest.importorskip("torch")
 
 STEPS = """
 import resource
@@ -36,3 +39,20 @@ def test_a_step_has_the_memory_of_the_last_one():
     done = subprocess.run([sys.executable, "-c", STEPS], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 400
+
+
+def mkls_threads():
+    """Return how many threads torch's MKL would take for a product; None where torch has another library."""
+    match = re.search(r"mkl_get_max_threads\(\) : (\d+)", torch.__config__.parallel_info())
+    return int(match[1]) if match else None
+
+
+@pytest.mark.skipif(mkls_threads() is None, reason="needs torch's MKL, which keeps a number of threads")
+def test_a_later_network_has_its_own_number_of_threads_for_products():
+    """Also where the limit of all libraries was set before, so that torch says it has that number already."""
+    from harness_torch.process import use_threads
+
+    for threads in (2, 1, 2):
+        with limited(threads):
+            use_threads(threads)
+            assert (torch.get_num_threads(), mkls_threads()) == (threads, threads)

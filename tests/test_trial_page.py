@@ -61,9 +61,9 @@ def test_no_type_copies_another():
     """Most of the fields of one are not the fields of another: what both need is a type that both hold."""
     types = {name: fields(kind) for name, kind in named().items()}
     copies = {
-        (one, other)
-        for one, other in combinations(sorted(types), 2)
-        if len(types[one] & types[other]) > FEW
-        and 2 * len(types[one] & types[other]) > min(len(types[one]), len(types[other]))
+        (first, second)
+        for first, second in combinations(sorted(types), 2)
+        if len(types[first] & types[second]) > FEW
+        and 2 * len(types[first] & types[second]) > min(len(types[first]), len(types[second]))
     }
     assert copies == ALIKE

@@ -12,7 +12,8 @@ from harness.datasets.info import DatasetInfo
 from harness.plugins.loading import registry
 from harness.results.tables import render_all
 from harness.results.verify.verdicts import only_missed, tables
-from harness.results.verify.verification import Verdict, spoken
+from harness.results.verify.verification import Verdict
+from harness.results.verify.wording import spoken
 from harness.suite import load_suite
 from tests.made_results import judge
 from tests.test_leaderboard import PARAMETERS, TEST, VALIDATION, measured, row, trained
@@ -44,8 +45,8 @@ def suite(load):
 
 def figure(**changed):
     """Return the text of a figure."""
-    known = {"experiment": "A", "metric": "val_accuracy", "value": 0.9, "tolerance": 0.01, "source": "here"}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in (known | changed).items()]
+    defaults = {"experiment": "A", "metric": "val_accuracy", "value": 0.9, "tolerance": 0.01, "source": "here"}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in (defaults | changed).items()]
     return "\n".join(["[[expect]]", *lines, ""])
 
 
@@ -70,24 +71,24 @@ def published():
 
 def test_the_papers_figures_meet_its_expectations_exactly(published):
     """Every figure is copied right, and every claim holds of the paper's own figures."""
-    found = judge(published[0], EMNIST, published[1])
-    assert {one.verdict for one in found.figures} == {Verdict.met}
+    verification = judge(published[0], EMNIST, published[1])
+    assert {figure.verdict for figure in verification.figures} == {Verdict.met}
     # The Δ of two rounded figures is off by the last digit at most; the others are equal.
-    assert max(abs(one.difference) for one in found.figures if one.expected.minus is None) < 1e-12
-    assert max(abs(one.difference) for one in found.figures) < 1.01e-4
-    assert [str(one.expected.relation) for one in found.claims if one.verdict is not Verdict.met] == []
-    assert len(found.figures) == 87
-    assert not found.missed
+    assert max(abs(figure.difference) for figure in verification.figures if figure.expected.minus is None) < 1e-12
+    assert max(abs(figure.difference) for figure in verification.figures) < 1.01e-4
+    assert [str(claim.expected.relation) for claim in verification.claims if claim.verdict is not Verdict.met] == []
+    assert len(verification.figures) == 87
+    assert not verification.missed
 
 
 @pytest.mark.parametrize("dataset", [DIGITS, replace(EMNIST, rows=216_168)], ids=["another", "a part of it"])
 def test_on_other_images_figures_are_not_comparable_and_claims_are_judged(published, dataset):
     """A part of a dataset has its name, but not its number of images."""
-    found = judge(published[0], dataset, published[1])
-    assert {one.verdict for one in found.figures} == {Verdict.not_comparable}
-    assert {one.verdict for one in found.claims} == {Verdict.met}
+    verification = judge(published[0], dataset, published[1])
+    assert {figure.verdict for figure in verification.figures} == {Verdict.not_comparable}
+    assert {claim.verdict for claim in verification.claims} == {Verdict.met}
     assert "Not comparable: figures of emnist-bymerge, 809,555 images." in render_all(
-        tables(found, "EMNIST", "a part"), "terminal"
+        tables(verification, "EMNIST", "a part"), "terminal"
     )
 
 
@@ -98,10 +99,10 @@ def test_on_other_images_figures_are_not_comparable_and_claims_are_judged(publis
 )  # fmt: skip
 def test_a_figure_is_held_against_the_mean_over_seeds(suite, values, verdict):
     """On the edge of its tolerance it is met; what is not a number is missed."""
-    rows = [one for seed, value in enumerate(values) for one in rows_of({"A": value}, seed)]
-    found = judge(suite(figure()), DIGITS, rows)
-    assert found.figures[0].verdict.value == verdict
-    assert found.missed == (verdict == "missed")
+    rows = [row for seed, value in enumerate(values) for row in rows_of({"A": value}, seed)]
+    verification = judge(suite(figure()), DIGITS, rows)
+    assert verification.figures[0].verdict.value == verdict
+    assert verification.missed == (verdict == "missed")
 
 
 def test_only_trials_that_are_done_count(suite):
@@ -114,19 +115,19 @@ def test_a_difference_is_taken_seed_by_seed(suite):
     """What both share cancels: its deviation is that of the differences."""
     rows = [*rows_of({"A": 0.9, "B": 0.8}, 1), *rows_of({"A": 0.7, "B": 0.6}, 2), *rows_of({"A": 0.1}, 3)]
     text = figure(minus="B", value=0.1) + '[[expect]]\nrelation = "A.val_accuracy > B.val_accuracy + 0.15"\n'
-    found = judge(suite(text), DIGITS, rows)
-    got, margin = found.figures[0].got, found.claims[0].margin
-    assert (got.mean, got.std, got.n) == (pytest.approx(0.1), pytest.approx(0.0), 2)
+    verification = judge(suite(text), DIGITS, rows)
+    statistic, margin = verification.figures[0].got, verification.claims[0].margin
+    assert (statistic.mean, statistic.std, statistic.n) == (pytest.approx(0.1), pytest.approx(0.0), 2)
     assert margin.mean == pytest.approx(-0.05)
-    assert [one.verdict for one in (*found.figures, *found.claims)] == [Verdict.met, Verdict.missed]
+    assert [judged.verdict for judged in (*verification.figures, *verification.claims)] == [Verdict.met, Verdict.missed]
 
 
 def test_without_a_common_seed_means_are_compared(suite):
     """Better than nothing, and without a deviation."""
     rows = [*rows_of({"A": 0.9}, 1), *rows_of({"B": 0.8}, 2)]
-    found = judge(suite('[[expect]]\nrelation = "A.val_accuracy > B.val_accuracy"\n'), DIGITS, rows).claims[0]
-    assert (found.margin.mean, found.margin.std) == (pytest.approx(0.1), None)
-    assert found.verdict is Verdict.met
+    verification = judge(suite('[[expect]]\nrelation = "A.val_accuracy > B.val_accuracy"\n'), DIGITS, rows).claims[0]
+    assert (verification.margin.mean, verification.margin.std) == (pytest.approx(0.1), None)
+    assert verification.verdict is Verdict.met
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ def test_without_a_common_seed_means_are_compared(suite):
 )
 def test_a_relation_needs_both_sides(suite, text, verdict):
     """A trial that was not run, not tested, or has no such value."""
-    found = judge(suite(f'[[expect]]\nrelation = "{text}"\n'), DIGITS, rows_of({"A": 0.9}))
-    assert found.claims[0].verdict.value == verdict
+    verification = judge(suite(f'[[expect]]\nrelation = "{text}"\n'), DIGITS, rows_of({"A": 0.9}))
+    assert verification.claims[0].verdict.value == verdict
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,22 @@ def test_a_relation_needs_both_sides(suite, text, verdict):
 def test_rounding_decides_no_relation(suite, left, right, relation, met):
     """At the limit, ``>=`` and ``<=`` are met, ``>`` and ``<`` are not, whatever binary fractions make of it."""
     text = f'[[expect]]\nrelation = "A.val_accuracy {relation.replace("B", "B.val_accuracy")}"\n'
-    found = judge(suite(text), DIGITS, rows_of({"A": left, "B": right})).claims[0]
-    assert found.verdict is (Verdict.met if met else Verdict.missed)
+    verification = judge(suite(text), DIGITS, rows_of({"A": left, "B": right})).claims[0]
+    assert verification.verdict is (Verdict.met if met else Verdict.missed)
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])
+def test_sides_that_are_equal_to_the_last_bit_settle_at_least_and_at_most(suite, seeds):
+    """Whatever p is: they are met. One that is above by some is not, unless that is significant."""
+    relations = [f"A.val_accuracy {sign} B.val_accuracy" for sign in (">=", "<=", ">", "<")]
+    text = f"[[expect]]\nrelation = {relations}\n".replace("'", '"')
+    rows = [each for seed in seeds for each in rows_of({"A": 0.9 - 0.01 * seed, "B": 0.9 - 0.01 * seed}, seed)]
+    at_least, at_most, above, below = judge(suite(text), DIGITS, rows).claims
+    assert (at_least.verdict, at_most.verdict) == (Verdict.met, Verdict.met)
+    assert {above.verdict, below.verdict} == {Verdict.missed if len(seeds) == 1 else Verdict.undecided}
+    rows = [each for seed in seeds for each in rows_of({"A": 0.9 - 0.01 * seed, "B": 0.89}, seed)]
+    if len(seeds) > 1:
+        assert {claim.verdict for claim in judge(suite(text), DIGITS, rows).claims} == {Verdict.undecided}
 
 
 def test_rounding_of_large_values_decides_no_relation(suite):
@@ -179,45 +194,45 @@ def test_a_former_finalist_has_no_test_results(load):
     text = SUITE.replace("[experiments.B]", '[experiments.B]\n[finalists]\none = "A"\n')
     text += "".join(f'[[expect]]\nrelation = "{name}.test_accuracy > 0.5"\n' for name in "AB")
     rows = [row(name, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8, 0.4, (0.8,) * 6)) for name in "AB"]
-    assert [one.verdict.value for one in judge(load(text), DIGITS, rows).claims] == ["met", "not run"]
+    assert [claim.verdict.value for claim in judge(load(text), DIGITS, rows).claims] == ["met", "not run"]
 
 
 def test_times_of_two_machines_are_not_compared(suite):
     """Their accuracies are."""
     rows = [*rows_of({"A": 0.9}, environment={"cores": "2"}), *rows_of({"B": 0.8}, environment={"cores": "64"})]
     text = '[[expect]]\nrelation = ["A.seconds >= B.seconds", "A.val_accuracy > B.val_accuracy"]\n'
-    found = judge(suite(text), DIGITS, rows).claims
-    assert [one.verdict.value for one in found] == ["not comparable", "met"]
+    verification = judge(suite(text), DIGITS, rows).claims
+    assert [judged.verdict.value for judged in verification] == ["not comparable", "met"]
     rows = rows_of({"A": 0.9, "B": 0.8}, environment={"cores": "2"})
-    assert [one.verdict.value for one in judge(suite(text), DIGITS, rows).claims] == ["met", "met"]
+    assert [claim.verdict.value for claim in judge(suite(text), DIGITS, rows).claims] == ["met", "met"]
     rows = rows_of({"A": 0.9, "B": 0.8}, environment={"cores": "2"}, contended="ran beside other trials")
-    assert [one.verdict.value for one in judge(suite(text), DIGITS, rows).claims] == ["not comparable", "met"]
+    assert [claim.verdict.value for claim in judge(suite(text), DIGITS, rows).claims] == ["not comparable", "met"]
 
 
 def test_the_tables_have_percent_and_nats_apart_and_raw_values_in_data(suite):
     """One table a unit; a missed expectation can be shown alone."""
     text = figure() + figure(metric="val_loss", value=0.25) + '[[expect]]\nrelation = "A.epochs > 3"\n'
-    found = judge(suite(text), DIGITS, [*rows_of({"A": 0.89}, 1), *rows_of({"A": 0.9}, 2)])
-    shown = tables(found, "mine", "digits")
-    assert [one.key for one in shown] == ["figures-fractions", "figures-losses", "relations-counts"]
-    assert "89.50 ± 0.71" in render_all(shown, "terminal")
-    assert shown[0].note == "±: SD over seeds."
-    record = json.loads(render_all(shown, "json"))["figures-fractions"]["rows"][0]
+    verification = judge(suite(text), DIGITS, [*rows_of({"A": 0.89}, 1), *rows_of({"A": 0.9}, 2)])
+    tables_ = tables(verification, "mine", "digits")
+    assert [table.key for table in tables_] == ["figures-fractions", "figures-losses", "relations-counts"]
+    assert "89.50 ± 0.71" in render_all(tables_, "terminal")
+    assert tables_[0].note == "±: SD over seeds."
+    record = json.loads(render_all(tables_, "json"))["figures-fractions"]["rows"][0]
     assert record["got"] == pytest.approx(0.895)
     assert (record["expected"], record["verdict"], record["got_n"]) == (0.9, "met", 2)
-    assert [one.key for one in tables(only_missed(found), "mine", "digits")] == ["figures-losses"]
-    assert spoken(found) == "2 of 3 expectations met, 1 missed"
+    assert [table.key for table in tables(only_missed(verification), "mine", "digits")] == ["figures-losses"]
+    assert spoken(verification) == "2 of 3 expectations met, 1 missed"
 
 
 def test_the_command_exits_with_3_when_one_is_missed_and_a_run_says_so(tmp_path, typed):
     """A run itself is all well: verify is what judges."""
     text = TINY + figure(value=2.0, images=1797) + figure(metric="epochs", value=3, tolerance=0)
     (tmp_path / "tiny.toml").write_text(text)
-    told = typed("run", "tiny.toml", "--jobs", "0").err
-    assert told.endswith("1 of 2 expectations met, 1 missed: harness verify runs/tiny\n")
-    told = typed("verify", "runs/tiny", "--format", "csv", code=3)
-    assert "here,A,val_accuracy,2.0," in told.out
-    assert told.err.endswith("\n1 of 2 expectations met, 1 missed\n")
+    printed = typed("run", "tiny.toml", "--jobs", "0").err
+    assert printed.endswith("1 of 2 expectations met, 1 missed: harness verify runs/tiny\n")
+    printed = typed("verify", "runs/tiny", "--format", "csv", code=3)
+    assert "here,A,val_accuracy,2.0," in printed.out
+    assert printed.err.endswith("\n1 of 2 expectations met, 1 missed\n")
     assert "epochs" not in typed("verify", "runs/tiny", "--missed", code=3).out
     # A tolerance may be changed afterwards: the same command takes the suite up without training anything.
     (tmp_path / "tiny.toml").write_text(text.replace("value = 2.0\ntolerance = 0.01", "value = 2.0\ntolerance = 2.0"))
@@ -225,11 +240,27 @@ def test_the_command_exits_with_3_when_one_is_missed_and_a_run_says_so(tmp_path,
     assert typed("verify", "runs/tiny").err == "2 of 2 expectations met\n"
 
 
+def test_on_other_data_figures_do_not_apply_and_a_miss_is_a_result(tmp_path, typed):
+    """Figures are counted apart, and a terminal leaves their tables out; relations are judged."""
+    relation = '[[expect]]\nrelation = ["A.epochs > 1000", "A.epochs > 1"]\nsource = "us"\n'
+    (tmp_path / "tiny.toml").write_text(TINY + figure(images=809_555) + relation)
+    printed = typed("run", "tiny.toml", "--jobs", "0").err
+    about = "digits, 809,555 images"
+    judged = f"of what the suite expects on {about}, 1 of 2 relations hold here, 1 does not; 1 figure does not apply"
+    assert printed.endswith(f"\n{judged}: harness verify runs/tiny\n")
+    printed = typed("verify", "runs/tiny", code=3)
+    assert "Figures" not in printed.out
+    assert printed.err == f"the figures that do not apply: -t all\n{judged}\n"
+    every = typed("verify", "runs/tiny", "-t", "all", code=3).out
+    assert "not comparable" in every
+    assert "1000" in every
+
+
 def test_a_suite_that_expects_nothing_says_so(tmp_path, typed):
     """No table, no failure; a run of it says nothing."""
     run_suite(tmp_path, only=["A"])
-    told = typed("verify", "run")
-    assert (told.out, told.err) == ("", "tiny: nothing to verify, because the suite has no [[expect]]\n")
+    printed = typed("verify", "run")
+    assert (printed.out, printed.err) == ("", "tiny: nothing to verify, because the suite has no [[expect]]\n")
     assert typed("verify", "nowhere", code=2).err.startswith("error: nowhere: no such folder")
 
 
@@ -240,10 +271,10 @@ def test_the_script_prints_expectations_that_its_run_meets(tmp_path):
     script = [sys.executable, ROOT / "scripts" / "expectations.py", tmp_path / "run"]
     printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     outcome, run = run_suite(tmp_path, TINY + printed, seeds=[1, 2, 3])
-    found = judge(run.suite, run.dataset, outcome.rows)
-    assert {one.verdict for one in found.figures} == {Verdict.met}
-    assert {one.expected.images for one in found.figures} == {1797}
-    assert len(found.figures) == 3 * 4 + 2 * (3 + 1)
+    verification = judge(run.suite, run.dataset, outcome.rows)
+    assert {figure.verdict for figure in verification.figures} == {Verdict.met}
+    assert {figure.expected.images for figure in verification.figures} == {1797}
+    assert len(verification.figures) == 3 * 4 + 2 * (3 + 1)
     (tmp_path / "one").mkdir()
     run_suite(tmp_path / "one")
     done = subprocess.run(

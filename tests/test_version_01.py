@@ -46,6 +46,7 @@ def test_its_leaderboard_has_the_values_of_then(old, typed):
 
 def test_it_is_verified_compared_listed_and_reported(old, typed):
     """No command calls it damaged, and none changes it."""
+    pytest.importorskip("altair")
     before = {name: files(old, name) for name in "AB"}
     assert "0 of 1 expectation met, 1 undecided" in typed("verify", old).err  # by its predictions, of one seed
     assert "0.00" in typed("compare", old, old).out

@@ -1,6 +1,7 @@
 """A third party's plugin that is new or has changed is loaded first in a separate process, by the driver alone."""
 
 import json
+import os
 
 import pytest
 
@@ -126,3 +127,20 @@ def test_a_plugin_is_loaded_unvetted_where_no_process_can_be_had(site, monkeypat
     install(site, "harness-fine", FINE)
     monkeypatch.setattr("tempfile.NamedTemporaryFile", none)
     assert "fine" in registry().named("optimizer")
+
+
+@pytest.mark.parametrize("damage", ["nested", "a pipe"])
+def test_a_memory_that_is_no_memory_is_made_anew(site, monkeypatch, damage):
+    """It costs no traceback, and a pipe is not waited for."""
+    monkeypatch.setattr(vetting, "_tried", lambda _: "")
+    install(site, "harness-fine", FINE)
+    registry()
+    (record,) = vetting._folder().glob("*.json")
+    record.unlink()
+    if damage == "nested":
+        record.write_text("[" * 200_000)
+    else:
+        os.mkfifo(record)
+    registry.cache_clear()
+    assert "fine" in registry().named("optimizer")
+    assert json.loads(record.read_bytes())["outcome"] == ""

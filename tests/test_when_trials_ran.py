@@ -1,5 +1,8 @@
 """When a run's trials last ran: commands that run none leave it, and a site dates the run by it."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 for library in ("altair", "jinja2", "vl_convert", "PIL"):
@@ -47,18 +50,29 @@ def test_a_command_that_runs_nothing_leaves_it(days, tmp_path):
 
 def test_an_interrupted_command_notes_what_it_ran(days, tmp_path, monkeypatch):
     """It has no end, and its trials do."""
-    execute = carrying.execute
 
-    def interrupted(*arguments):
-        execute(*arguments)
+    def interrupted(*_arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(carrying, "execute", interrupted)
+    monkeypatch.setattr("harness.execution.run.make_samples", interrupted)
     with pytest.raises(KeyboardInterrupt):
         days(1)
     notes = Run.open(tmp_path / "run").notes()
     assert "last_ended" not in notes
     assert ran(notes) == (1, "commit 1")
+
+
+def test_observers_that_keep_the_header_keep_it_with_its_end(days):
+    """A tracker copies ``run.json`` when the run finishes."""
+    kept = []
+
+    class Keeper:
+        @harness.hookimpl
+        def run_finished(self, run):
+            kept.append(json.loads(Path(run["files"]["run"]).read_text()))
+
+    assert days(1, observers=[Keeper()])["last_ended"] == "2026-01-01T00:00:00+00:00"
+    assert kept[0]["last_ended"] == "2026-01-01T00:00:00+00:00"
 
 
 def test_a_merged_run_has_the_last_of_its_parts():

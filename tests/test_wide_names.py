@@ -6,9 +6,10 @@ from tabulate import tabulate
 
 from harness.metrics.statistic import Kind
 from harness.results.tables import Column, Table, render_all
-from harness.results.tables.drawing import PLAIN, ROUNDED, draw, wrapped
+from harness.results.tables.drawing import PLAIN, ROUNDED, draw
 from harness.results.tables.eliding import elided
 from harness.results.tables.fitting import Cells
+from harness.results.tables.wrapping import wrapped
 from tests.made_results import summary
 from tests.test_leaderboard import row, trained
 
@@ -40,16 +41,16 @@ def test_borders_stay_in_line(room):
 
 def test_wide_names_that_begin_alike_stay_apart():
     """What differs is kept, and what is cut off is replaced by an ellipsis."""
-    shown = elided(NAMES[1:3], 16)
-    assert len(set(shown)) == 2
-    assert all("…" in text and cell_len(text) <= 16 for text in shown)
+    texts = elided(NAMES[1:3], 16)
+    assert len(set(texts)) == 2
+    assert all("…" in text and cell_len(text) <= 16 for text in texts)
 
 
 @pytest.mark.parametrize("width", range(1, 12))
 def test_a_wide_sign_is_not_divided(width):
     """Where half of one would have room, nothing is shown of it."""
-    (shown,) = elided(["一二三四五六"], width)
-    assert cell_len(shown) <= width
+    (text,) = elided(["一二三四五六"], width)
+    assert cell_len(text) <= width
 
 
 def test_a_note_is_wrapped_by_its_width():

@@ -14,7 +14,7 @@ STUB = '#!/bin/sh\necho "$(basename "$0") $*" >> "$CALLS"\n'
 
 @pytest.fixture
 def service(tmp_path):
-    """Return a function that runs a step in a home of its own, with stand-ins first on the path: their scripts."""
+    """Return a function that runs a step in its own home folder, with stand-ins first on the path: their scripts."""
     home, programs = tmp_path / "home", tmp_path / "bin"
     home.mkdir()
     programs.mkdir()
@@ -38,8 +38,8 @@ def test_a_workflow_is_whole(path):
     text = path.read_text()
     content = yaml.safe_load(text)
     triggers = content[True]  # "on" is true in YAML
-    asked = [triggers[name] or {} for name in ("workflow_call", "workflow_dispatch") if name in triggers]
-    declared = {name for trigger in asked for name in trigger.get("inputs", {})}
+    requested = [triggers[name] or {} for name in ("workflow_call", "workflow_dispatch") if name in triggers]
+    declared = {name for trigger in requested for name in trigger.get("inputs", {})}
     assert content["permissions"] == {"contents": "read"}
     for job in content["jobs"].values():
         assert job["runs-on"]
@@ -77,6 +77,9 @@ def test_the_gpu_runner_keeps_its_environment(service, tmp_path):
     """It is made once, and again when what is to be installed changes; one that was cut off does not count."""
     (tmp_path / "pyproject.toml").write_text("one")
     (tmp_path / "constraints.txt").touch()
+    workflow = tmp_path / ".github" / "workflows" / "gpu.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.touch()
     install = steps("gpu")["Install"]
     stubs = {"python3": ENVIRONMENT}
     for _ in range(2):
@@ -107,8 +110,8 @@ def test_the_gpu_runners_baseline_is_kept_and_compared(service, tmp_path, ended,
     assert not baseline.exists()
     assert service(compare, {"harness": stub}, **main)[0] == 0
     assert baseline.exists()
-    found, _, calls = service(compare, {"harness": stub}, **main)
-    assert found == code
+    status, _, calls = service(compare, {"harness": stub}, **main)
+    assert status == code
     assert calls[-1].endswith(f"--compare {baseline} --fail-on-slower")
     assert service(compare, {"harness": stub}, **(main | {"NEW": "true"}))[0] == 0
     assert (tmp_path / "summary.md").exists()
@@ -127,12 +130,12 @@ def test_the_gpu_runner_publishes_its_runs(service, tmp_path):
         (runs / f"202601{day}T000000-{'b' * 12}").mkdir(parents=True)
     ended, output, calls = service(report, {"harness": ""}, **main)
     assert ended == 0, output
-    kept = sorted(runs.iterdir())
-    assert len(kept) == 30
-    assert kept[-1].name.endswith("-" + "a" * 12)
-    assert (kept[-1] / "run.json").exists()
-    assert kept[0].name.startswith("20260112")
-    assert calls[-1].split()[:3] == ["harness", "publish", str(kept[-1])]
+    folders = sorted(runs.iterdir())
+    assert len(folders) == 30
+    assert folders[-1].name.endswith("-" + "a" * 12)
+    assert (folders[-1] / "run.json").exists()
+    assert folders[0].name.startswith("20260112")
+    assert calls[-1].split()[:3] == ["harness", "publish", str(folders[-1])]
     assert len(calls[-1].split()) == 2 + 30 + 2
     _, _, calls = service(report, {"harness": ""}, **branch)
     assert calls[-1].split()[2] == "gpu-check/quick"

@@ -47,10 +47,10 @@ def steps(name):
 def ran(script, folder, **environment):
     """Run a step's script as the service does, and return its exit code and its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    known = {"PATH": path, "GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "HARNESS_NO_TUNE": "1"}
+    variables = {"PATH": path, "GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "HARNESS_NO_TUNE": "1"}
     step = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-        cwd=folder, env=os.environ | known | environment, capture_output=True, text=True, check=False,
+        cwd=folder, env=os.environ | variables | environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return step.returncode, step.stdout + step.stderr
 
@@ -61,7 +61,7 @@ def test_scripts_are_bash_and_their_commands_exist(path):
         subprocess.run(["bash", "-n", "-c", script], check=True)
         for line in re.sub(r"\\\n", " ", script).splitlines():
             for call in re.findall(r"harness (?:[a-z]+).*", line):
-                command = max((known for known in OPTIONS if call.startswith(known)), key=len)
+                command = max((name for name in OPTIONS if call.startswith(name)), key=len)
                 assert command != "harness", (name, call)
                 assert set(re.findall(r"--[a-z-]+", call.split(" > ")[0].split(" | ")[0])) <= OPTIONS[command], call
 
@@ -94,8 +94,8 @@ def test_the_speed_gate_passes_on_what_harness_says(tmp_path, ended, code):
     program.chmod(0o755)
     script = steps("speed-gate")["The change"]
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    found, output = ran(script, tmp_path, PATH=path, BACKEND="mine", VERDICT="--require-verdict")
-    assert found == code
+    status, output = ran(script, tmp_path, PATH=path, BACKEND="mine", VERDICT="--require-verdict")
+    assert status == code
     assert ("::warning::" in output) == (ended == 4)
     assert "measured bench --backend mine" in (tmp_path / "summary.md").read_text()
     assert "--fail-on-slower --require-verdict" in output

@@ -48,7 +48,7 @@ def test_a_full_disk_leaves_no_page_and_the_earlier_one_stays(tmp_path, monkeypa
         write_page(tmp_path / "other.html", PAGE)
     monkeypatch.undo()
     assert path.read_text() == PAGE
-    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_an_empty_file_that_an_earlier_version_left_is_replaced(tmp_path):

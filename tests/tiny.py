@@ -55,7 +55,7 @@ def run_suite(
     loaded = load_suite(path, plugins, **options)
     pool = pool or InProcess(plugins)
     plan = make_plan(loaded, plugins, pool, only=only)
-    planned = [(one.row.experiment, one.row.seed) for one in plan.trials]
+    planned = [(trial.row.experiment, trial.row.seed) for trial in plan.trials]
     run = Run(folder / "run", loaded.suite, plan.dataset, planned, plan.components)
     with locked(run.directory):
         run = take_up(run)
@@ -67,7 +67,7 @@ def run_suite(
 
 def without_times(row):
     """Return a row without what a clock or a process said."""
-    history = [replace(one, seconds=0, samples_per_second=0, validation_seconds=0) for one in row.history]
+    history = [replace(epoch, seconds=0, samples_per_second=0, validation_seconds=0) for epoch in row.history]
     evaluation = row.evaluation and replace(row.evaluation, seconds=0)
     figures = row.metrics and replace(row.metrics, seconds=0, samples_per_second=0)
     return replace(row, history=history, metrics=figures, evaluation=evaluation, anonymous_bytes=None, contended="")

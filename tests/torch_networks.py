@@ -48,10 +48,10 @@ def float64_state(spec, seed=0):
     return {key: value.astype(np.float64) for key, value in initial_state(spec, seed).items()}
 
 
-def assert_same_bits(one, other):
-    assert one.keys() == other.keys()
-    for key, value in one.items():
-        np.testing.assert_array_equal(other[key], value, err_msg=key, strict=True)
+def assert_same_bits(state, expected):
+    assert state.keys() == expected.keys()
+    for key, value in state.items():
+        np.testing.assert_array_equal(expected[key], value, err_msg=key, strict=True)
 
 
 def as_generic(rule):

@@ -16,13 +16,14 @@ class ReLU:
 
     def __init__(self, device: Device, shape: Shape, _dtype: object) -> None:
         self._xp = device.xp
+        self._rectify = device.rectify
         self._positive = device.xp.empty(shape, dtype=bool)
 
     def forward(self, z: Array, *, training: bool) -> Array:
         """Overwrite z (rows, …) with its activations, and return it."""
         if training:
             self._xp.greater(z, 0, out=self._positive[: len(z)])
-        return self._xp.maximum(z, 0, out=z)
+        return self._rectify(z)
 
     def backward(self, gradient: Array) -> Array:
         """Overwrite the gradient of the activations with that of z, and return it."""

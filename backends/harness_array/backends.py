@@ -74,7 +74,7 @@ class CupyBackend:
         if not re.fullmatch(r"auto|cuda(:\d+)?", device):
             return f"cupy runs on CUDA devices alone, 'auto', 'cuda' or 'cuda:<number>', not on {device!r}"
         if find_spec("cupy") is None:
-            return 'cupy is not installed: pip install "nn-harness[cupy]"'
+            return 'cupy is not installed; with an NVIDIA GPU: pip install "nn-harness[cupy]"'
         try:
             import cupy
 

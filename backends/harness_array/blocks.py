@@ -2,8 +2,21 @@
 
 from math import prod
 
-from harness.interfaces import Array, Shape
+from harness.interfaces import Array, NetworkSpec, Shape
+from harness_array.devices import Device
 from harness_array.site import Site
+
+VECTORS_FOR_AN_IMAGE = 16
+"""By this factor fewer rows are predicted at a time where layers see images, whose buffers are larger by far."""
+
+
+def predicted_rows(device: Device, spec: NetworkSpec, itemsize: int) -> int:
+    """Return how many rows are predicted at a time: fewer where their values would take too much memory.
+
+    ``itemsize``: bytes of a value.
+    """
+    shares = 1 if len(spec.row_shape) == 1 else VECTORS_FOR_AN_IMAGE
+    return min(device.predict_rows // shares, spec.rows_within(device.predict_bytes, itemsize))
 
 
 def block_rows(site: Site, *shapes: Shape) -> int:

@@ -1,10 +1,12 @@
 """Convolution by matrix products, block by block."""
 
+from functools import partial
+
 from harness.interfaces import Array, Conv2d
 from harness_array.blocks import ChannelVector, block_rows, blocks
 from harness_array.patches import Patches
 from harness_array.site import Site
-from harness_array.transposed import input_gradient
+from harness_array.transposed import InputGradientWriter, input_gradient
 
 
 class ConvolutionLayer:
@@ -30,14 +32,13 @@ class ConvolutionLayer:
         self._ones = xp.ones(self._block * lines * columns, dtype=site.dtype)
         # A thread alone adds each block's part at once; of several, the parts are kept, and added in the same order.
         kept = 1 if site.device.crew.size == 1 else len(blocks(site.training_rows, self._block))
+        kept = 0 if site.frozen else kept
         self._weight_parts = xp.empty((kept, *self._weight.shape), dtype=site.dtype)
         self._bias_parts = xp.empty((kept, outputs), dtype=site.dtype)
         self._x: Array = None
         self._learns = not site.frozen
-        self._input_gradients = [
-            input_gradient(layer, site, self._block)
-            for _ in range(site.device.crew.size if site.needs_input_gradient else 0)
-        ]
+        self._input_gradients: list[InputGradientWriter] = []
+        self._writers = partial(input_gradient, layer, site, self._block) if site.needs_input_gradient else None
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """Return y (rows, lines, columns, outputs) of x (rows, height, width, inputs), kept for the backward pass."""
@@ -59,6 +60,8 @@ class ConvolutionLayer:
     def backward(self, gradient: Array) -> Array:
         """Write the gradients of W and b; return that of x, in x's place."""
         x, parts = self._x, blocks(len(self._x), self._block)
+        if self._writers and not self._input_gradients:  # large on a device, where kernels train in place of this
+            self._input_gradients = [self._writers() for _ in range(self._crew.size)]
         for writer in self._input_gradients:
             writer.begin()
 

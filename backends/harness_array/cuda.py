@@ -23,6 +23,7 @@ class Cuda:
     crew = Crew(1)
     block_bytes = 256 << 20  # enough to keep the device busy, and little of its memory
     predict_rows = 8192  # as above: each batch waits for the device once
+    predict_bytes = 1 << 30  # 512 images of 32 x 32 fit, those of 224 x 224 would take up to 25 GB
 
     def __init__(self, index: int) -> None:
         import cupy
@@ -47,9 +48,21 @@ class Cuda:
         finally:
             self._entered = False
 
+    def vector(self, size: int, dtype: Any) -> Array:
+        """Return zeros; CuPy's memory begins where 512 bytes do."""
+        return self.xp.zeros(size, dtype=dtype)
+
+    def batch(self, rows: int, features: int, dtype: Any) -> Array:
+        """Return a batch as it comes; so does its memory."""
+        return self.xp.empty((rows, features), dtype=dtype)
+
     def erf(self, x: Array, out: Array) -> None:
         """Write the error function of ``x`` into ``out``."""
         self._erf(x, out)
+
+    def rectify(self, z: Array) -> Array:
+        """Overwrite ``z`` with max(0, z), and return it."""
+        return self.xp.maximum(z, 0, out=z)
 
     def keep_mask(self, key: tuple[int, ...], keep: float, out: Array) -> None:
         """Compare uniform draws of CuPy's Philox with the probability."""
@@ -138,8 +151,9 @@ def allocations(hook: Any) -> Any:
 
         def malloc_postprocess(self, *, mem_size: int, mem_ptr: int, **_others: int) -> None:
             if mem_ptr:
+                # A pointer that is known was freed outside of the blocks meanwhile.
+                self._total += mem_size - self._held.get(mem_ptr, 0)
                 self._held[mem_ptr] = mem_size
-                self._total += mem_size
                 self.peak = max(self.peak, self._total)
 
         def free_postprocess(self, *, mem_ptr: int, **_others: int) -> None:

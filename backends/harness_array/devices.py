@@ -43,7 +43,12 @@ class Device(Protocol):
 
     @property
     def predict_rows(self) -> int:
-        """Vectors that a network predicts at a time, at least; its buffers are sized for them."""
+        """Vectors that a network predicts at a time, if they fit; its buffers are sized for them."""
+        ...
+
+    @property
+    def predict_bytes(self) -> int:
+        """Bytes that the values of the rows that are predicted at a time may take, in all layers together."""
         ...
 
     @property
@@ -55,8 +60,20 @@ class Device(Protocol):
         """Return the block within which arrays are made and used on this device."""
         ...
 
+    def vector(self, size: int, dtype: Any) -> Array:
+        """Return zeros (size,) where an optimizer's passes over them are quickest."""
+        ...
+
+    def batch(self, rows: int, features: int, dtype: Any) -> Array:
+        """Return zeros (rows, features) where products with the first of them are quickest."""
+        ...
+
     def erf(self, x: Array, out: Array) -> None:
         """Write the error function of ``x`` into ``out``."""
+        ...
+
+    def rectify(self, z: Array) -> Array:
+        """Overwrite ``z`` with its positive part, max(0, z), and return it; what is not a number stays so."""
         ...
 
     def keep_mask(self, key: tuple[int, ...], keep: float, out: Array) -> None:
@@ -122,14 +139,19 @@ def on_its_device(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concat
     return run
 
 
+_CACHE_LINE, _HUGE_PAGE = 64, 2 << 20  # bytes
+_POSITIVE = np.array(0.0, np.float32), np.array(np.inf, np.float32)
+
+
 class Host:
     """NumPy: arrays in the host's memory; ``threads`` for networks of images, whose layers work block by block."""
 
     xp = np
     accelerated = has_kernels = False
-    update_block = 65_536  # of four vectors in float32: fits a core's second-level cache
+    update_block = 131_072  # an optimizer's pass over one vector in float32 fits a core's second-level cache
     block_bytes = 1 << 20  # as above
     predict_rows = 1024
+    predict_bytes = 1 << 30  # more than 64 images of 96 x 96 take, or 1,024 vectors
 
     def __init__(self, threads: int = 1) -> None:
         self.crew = Crew(threads)
@@ -138,11 +160,26 @@ class Host:
         """Return a block within which a product takes one thread, if there are several that each do their own."""
         return limited(1) if self.crew.size > 1 else nullcontext()
 
+    def vector(self, size: int, dtype: Any) -> Array:
+        """Return zeros that begin where a cache line does: no register of a pass is then read from two of them."""
+        return _zeros(size, dtype, _CACHE_LINE)
+
+    def batch(self, rows: int, features: int, dtype: Any) -> Array:
+        """Return zeros that begin where a huge page may, if they take as much: Linux gives none to a part of one."""
+        large = rows * features * np.dtype(dtype).itemsize >= _HUGE_PAGE
+        return _zeros(rows * features, dtype, _HUGE_PAGE if large else _CACHE_LINE).reshape(rows, features)
+
     def erf(self, x: Array, out: Array) -> None:
         """Write the error function of ``x`` into ``out``."""
         from scipy.special import erf  # 15 MB, which only GELU needs
 
         erf(x, out=out)
+
+    def rectify(self, z: Array) -> Array:
+        """Overwrite ``z`` with max(0, z), and return it."""
+        # With two bounds, NumPy takes a third of the time of its maximum with a scalar; by the array's method, with
+        # bounds that are arrays, it goes through less Python than by `np.clip` with numbers.
+        return z.clip(*_POSITIVE, out=z)
 
     def keep_mask(self, key: tuple[int, ...], keep: float, out: Array) -> None:
         """Compare 16 random bits an element with the probability, which is met to 1 part in 65,536."""
@@ -173,3 +210,11 @@ class Host:
 
     def release(self) -> None:
         """Return: memory goes with its arrays."""
+
+
+def _zeros(size: int, dtype: Any, boundary: int) -> NDArray[Any]:
+    """Return zeros (size,) whose address is a multiple of ``boundary`` bytes."""
+    taken = size * np.dtype(dtype).itemsize
+    memory = np.zeros(taken + boundary, dtype=np.uint8)
+    start = -memory.__array_interface__["data"][0] % boundary
+    return memory[start : start + taken].view(dtype)

@@ -35,11 +35,13 @@ class LinearLayer:
         """Write the gradients of W and b; return that of x, in x's place."""
         x, inputs = self._x, self.inputs
         if self._learns:
-            self._xp.matmul(x.T, gradient, out=self._weight_gradient[inputs])
-            self._weight_gradient[: inputs.start] = 0.0
-            self._weight_gradient[inputs.stop :] = 0.0
-            # A product with ones adds up the rows, quicker than a reduction over the first axis.
+            # A product with ones adds up the rows, quicker than a reduction over the first axis; and before the larger
+            # one, while the gradient is in the cache.
             self._xp.matmul(self._ones[: len(gradient)], gradient, out=self._bias_gradient)
+            self._xp.matmul(x.T, gradient, out=self._weight_gradient[inputs])
+            if len(self._weight_gradient) > x.shape[1]:
+                self._weight_gradient[: inputs.start] = 0.0
+                self._weight_gradient[inputs.stop :] = 0.0
         if self._needs_input_gradient:
             return self._xp.matmul(gradient, self._weight.T, out=x)
         return gradient

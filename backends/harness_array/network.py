@@ -19,6 +19,7 @@ from harness.interfaces import (
     joined_state,
     split_state,
 )
+from harness_array.blocks import predicted_rows
 from harness_array.devices import Device, on_its_device
 from harness_array.frozen import InputGradient
 from harness_array.images import AttachedImages
@@ -29,9 +30,6 @@ from harness_array.loss import log_softmax, loss_for
 from harness_array.penalties import add_penalties, clip
 from harness_array.site import Site, StepKey
 from harness_array.updates import update_for
-
-VECTORS_FOR_AN_IMAGE = 16
-"""By this factor fewer rows are predicted at a time where layers see images, whose buffers are larger by far."""
 
 
 class ArrayNetwork:
@@ -53,16 +51,13 @@ class ArrayNetwork:
     @on_its_device
     def _allocate(self, initial: State) -> None:
         device, spec = self._device, self._spec
-        dtype = np.dtype(self._context.precision)
-        self._shape = spec.row_shape
-        shares = 1 if len(self._shape) == 1 else VECTORS_FOR_AN_IMAGE
-        rows = max(spec.batch_size, device.predict_rows // shares)
+        dtype, self._shape = np.dtype(self._context.precision), spec.row_shape
+        rows = max(spec.batch_size, predicted_rows(device, spec, dtype.itemsize))
         self._blocks = spec.parameters()
-        self._parameters = device.xp.zeros(spec.parameter_count(), dtype=dtype)
-        self._gradients = device.xp.zeros_like(self._parameters)
+        self._parameters, self._gradients = (device.vector(spec.parameter_count(), dtype) for _ in range(2))
         self._scratch = device.xp.empty_like(self._parameters) if spec.l2 or spec.weight_decay else None
         self._running = {key: device.xp.zeros(shape, dtype=dtype) for key, shape in spec.buffers().items()}
-        self._batch = device.xp.empty((rows, spec.features), dtype=dtype)
+        self._batch = device.batch(rows, spec.features, dtype)
         self._loss = loss_for(device, spec, dtype)
         self._step_key = StepKey()
         self._site = self._placed(rows, dtype)
@@ -93,6 +88,9 @@ class ArrayNetwork:
     @on_its_device
     def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
         """Keep the set on the host or the device, as the context's placement says."""
+        if self._fused:  # of a set attached before
+            self._fused.close()
+            self._fused = None
         self._images = AttachedImages(self._device, images, labels, self._context.placement, self._batch)
         self.placement = self._images.placement
         vectors = self._parameters, self._gradients
@@ -117,12 +115,11 @@ class ArrayNetwork:
     @property
     def launch(self) -> str | None:
         """How steps reach an accelerator, as `harness.interfaces.LaunchingNetwork` says."""
-        eager = "eager" if self._device.accelerated else None
-        return self._fused.launch if self._fused else eager
+        return self._fused.launch if self._fused else "eager" if self._device.accelerated else None
 
     @on_its_device
     def train_epoch(self, epoch: int, order: NDArray[np.int64], learning_rate: float) -> EpochStats:
-        """Train on the attached rows ``order``; nothing leaves the device before the end."""
+        """Train on the attached rows ``order``; nothing leaves the device before the end. Raises as `require_rows`."""
         return self._train(epoch, order, self._attached().labels[self._device.to_device(order)], learning_rate)
 
     def _train(self, epoch: int, order: NDArray[np.int64], labels: Array, learning_rate: float) -> EpochStats:
@@ -173,8 +170,7 @@ class ArrayNetwork:
         return x.reshape(len(x), *self._shape)
 
     def _step(self, x: Array, labels: Array, learning_rate: float) -> tuple[Array, Array]:
-        logits = self._forward(x, training=True)
-        loss, right, gradient = self._loss(logits, labels)
+        loss, right, gradient = self._loss(self._forward(x, training=True), labels)
         for layer in reversed(self._layers):
             gradient = layer.backward(gradient)
         clip(self._xp, self._spec, self._gradients)

@@ -16,7 +16,7 @@ class Patches:
         self, xp: Any, rows: int, image: tuple[int, int, int], kernel: int, stride: int, padding: int, dtype: Any
     ) -> None:
         height, width, channels = image
-        self._kernel, self._stride, self._channels = kernel, stride, channels
+        self._kernel, self._channels = kernel, channels
         self._lines, self._columns = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
         self.size = kernel * kernel * channels
         """Values in a patch."""

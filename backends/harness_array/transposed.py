@@ -7,7 +7,7 @@ from harness_array.patches import Patches
 from harness_array.site import Site
 
 
-class InputGradient(Protocol):
+class InputGradientWriter(Protocol):
     """Writes the gradient of the input, block by block."""
 
     def begin(self) -> None:
@@ -19,7 +19,7 @@ class InputGradient(Protocol):
         ...
 
 
-def input_gradient(layer: Conv2d, site: Site, rows: int) -> InputGradient:
+def input_gradient(layer: Conv2d, site: Site, rows: int) -> InputGradientWriter:
     """Return what writes it, ``rows`` images at a time."""
     return (Correlated if layer.stride == 1 else Scattered)(layer, site, rows)
 

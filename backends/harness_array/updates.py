@@ -63,7 +63,7 @@ class SGDUpdate:
         self._device = device
         self.rule = rule
         self._block = device.update_block or parameters.size
-        self.velocity = device.xp.zeros_like(parameters) if rule.momentum else None
+        self.velocity = device.vector(parameters.size, parameters.dtype) if rule.momentum else None
 
     def step(self, parameters: Array, gradients: Array, learning_rate: float) -> None:
         """Move ``parameters``."""
@@ -106,9 +106,8 @@ class AdamUpdate:
         self.rule = rule
         self._decay = rule.weight_decay if isinstance(rule, AdamW) else 0.0
         self._block = device.update_block or parameters.size
-        self.m = device.xp.zeros_like(parameters)
-        self.v = device.xp.zeros_like(parameters)
-        self._scratch = device.xp.empty(min(self._block, parameters.size), dtype=parameters.dtype)
+        self.m, self.v = (device.vector(parameters.size, parameters.dtype) for _ in range(2))
+        self._scratch = device.vector(min(self._block, parameters.size), parameters.dtype)
         self.steps = 0
 
     def step(self, parameters: Array, gradients: Array, learning_rate: float) -> None:

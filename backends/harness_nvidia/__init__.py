@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from re import search
+from typing import Any
 
 LIMITS = {"sm_clock_limit": "clocks.max.sm", "power_limit": "power.limit"}
 """What stays as it is while trials run: of the environment."""
@@ -63,19 +64,25 @@ def _by_nvml(gpu: str, fields: Mapping[str, str]) -> dict[str, str] | None:
         return None
     try:
         nvml.nvmlInit()
-        handle = (
-            nvml.nvmlDeviceGetHandleByUUID(gpu) if gpu.startswith("GPU-") else nvml.nvmlDeviceGetHandleByPciBusId(gpu)
-        )
-        asked = {
-            "clocks.max.sm": lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM),
-            "clocks.sm": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
-            "power.limit": lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle) // 1000,
-            "power.draw": lambda: nvml.nvmlDeviceGetPowerUsage(handle) // 1000,
-            "clocks_throttle_reasons.active": lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle),
-        }
-        return _worded({key: str(asked[field]()) for key, field in fields.items()})
+        try:
+            return _worded({key: str(value) for key, value in _read(nvml, gpu, fields).items()})
+        finally:
+            nvml.nvmlShutdown()  # of this call alone: it counts
     except Exception:  # noqa: BLE001 - a GPU that lacks a field, a driver that is too old: the command may know more
         return None
+
+
+def _read(nvml: Any, gpu: str, fields: Mapping[str, str]) -> dict[str, int]:
+    """Return the fields of a GPU by its UUID or PCI address: clocks in MHz, power in W, throttling as bits."""
+    handle = nvml.nvmlDeviceGetHandleByUUID(gpu) if gpu.startswith("GPU-") else nvml.nvmlDeviceGetHandleByPciBusId(gpu)
+    asked = {
+        "clocks.max.sm": lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM),
+        "clocks.sm": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
+        "power.limit": lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle) // 1000,
+        "power.draw": lambda: nvml.nvmlDeviceGetPowerUsage(handle) // 1000,
+        "clocks_throttle_reasons.active": lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle),
+    }
+    return {key: asked[field]() for key, field in fields.items()}
 
 
 def _by_command(gpu: str, fields: Mapping[str, str]) -> dict[str, str]:

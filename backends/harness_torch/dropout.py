@@ -19,6 +19,10 @@ class Masks(Protocol):
         ...
 
 
+_TOGETHER = 32
+"""Steps whose generators are made together."""
+
+
 class HostMasks:
     """For the CPU: NumPy's SFC64, 16 bits an element, so that ``rate`` is met to 1 part in 65,536.
 
@@ -27,16 +31,29 @@ class HostMasks:
 
     def __init__(self) -> None:
         self._bits = np.random.SFC64(0)
+        self._next: dict[tuple[int, int, int], np.random.SFC64] = {}
 
     def restart(self, key: tuple[int, int, int]) -> None:
-        """Begin the draws of a key."""
-        self._bits = np.random.SFC64(np.random.SeedSequence(key))
+        """Begin the draws of a key.
+
+        Generators are made for some steps together: one by one, between products that fill the caches, each took ten
+        times as long.
+        """
+        if key not in self._next:
+            seed, epoch, step = key
+            coming = [(seed, epoch, later) for later in range(step, step + _TOGETHER)]
+            self._next = {each: np.random.SFC64(np.random.SeedSequence(each)) for each in coming}
+        self._bits = self._next.pop(key)
 
     def fill(self, mask: Tensor, rate: float) -> None:
         """Compare the bits, as int16 from -32,768 on, with the rate."""
+        least = round(rate * 65_536) - 32_768
+        if least > 32_767:  # no int16, and none is as large: compared with them it would be -32,768, and drop nothing
+            mask.zero_()
+            return
         drawn = self._bits.random_raw(-(-mask.numel() // 4)).view(np.int16)
         lanes = torch.from_numpy(drawn)[: mask.numel()].view(mask.shape)
-        torch.ge(lanes, round(rate * 65_536) - 32_768, out=mask)
+        torch.ge(lanes, least, out=mask)
 
 
 class DeviceMasks:

@@ -8,13 +8,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.interfaces import Placement
+from harness.interfaces import NetworkSpec, Placement
 
 RESIDENT_SHARE = 0.5
 """``placement = "auto"`` keeps the set on an accelerator if it takes at most this part of the free memory."""
 
 COPY_ROWS = 16_384
 """Images copied to the device at a time, when the set becomes resident."""
+
+PREDICT_ROWS = {"cpu": 1024, "cuda": 4096}
+"""Rows predicted at a time, at most: on the CPU few enough for its caches, on CUDA enough to keep it busy."""
+PREDICT_BYTES = {"cpu": 1 << 30, "cuda": 4 << 30}
+"""Bytes that their values may take, in all layers together: an input gradient keeps them all."""
+
+
+def predicted_rows(kind: str, spec: NetworkSpec, itemsize: int) -> int:
+    """Return how many rows are predicted at a time on a device of a kind; ``itemsize``: bytes of a value."""
+    return min(PREDICT_ROWS[kind], spec.rows_within(PREDICT_BYTES[kind], itemsize))
 
 
 def to_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
@@ -25,7 +35,8 @@ def to_tensor(array: NDArray[Any], device: torch.device) -> Tensor:
 class AttachedImages:
     """uint8 images or float32 vectors, gathered a batch at a time into one reused float buffer.
 
-    They are on the host or the device. Images are scaled to [0, 1]; vectors are used as they are.
+    They are on the host or the device. Images are scaled to [0, 1]; vectors are used as they are. ``images``
+    (n, *shape) and ``labels`` (n,) are the whole set; ``batch`` (rows, features) is the buffer.
     """
 
     def __init__(

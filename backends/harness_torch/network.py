@@ -14,16 +14,13 @@ from torch.nn.functional import cross_entropy, log_softmax
 from harness.interfaces import Batches, Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
 from harness_torch.graph import StepGraph, captures
-from harness_torch.images import AttachedImages, to_tensor
+from harness_torch.images import AttachedImages, predicted_rows, to_tensor
 from harness_torch.loss import loss_for
 from harness_torch.modules import build_modules, random_draws, statistics
 from harness_torch.parameters import Parameters, in_state
 from harness_torch.process import keep_freed_memory, settings, use_threads
 from harness_torch.step import Step
 from harness_torch.updates import update_for
-
-PREDICT_ROWS = {"cpu": 1024, "cuda": 4096}
-"""Images predicted at a time, at most: on the CPU few enough for its caches, on CUDA enough to keep it busy."""
 
 
 class TorchNetwork:
@@ -64,7 +61,7 @@ class TorchNetwork:
         self._graph: StepGraph | None = None
         self._draws = random_draws(self._modules)
         self._statistics = statistics(spec, self._modules)
-        self._predict_rows = PREDICT_ROWS[device.type]
+        self._predict_rows = predicted_rows(device.type, spec, dtype.itemsize)
         rows = max(spec.batch_size, self._predict_rows)
         pixels = torch.bfloat16 if mixed else dtype  # the first product takes them so
         self._batch = torch.empty((rows, spec.features), dtype=pixels, device=device)

@@ -146,17 +146,24 @@ class PlainNetwork:
 class LoaderNetwork(PlainNetwork):
     """Batches from a DataLoader."""
 
+    _loader: Iterable[Sequence[Tensor]] = ()
+
     def attach(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         """Keep the images, and a loader over them."""
         from torch.utils.data import DataLoader, TensorDataset
 
         super().attach(images, labels)
         data = TensorDataset(self._x, self._y)
-        self._loader: Iterable[Sequence[Tensor]] = DataLoader(data, batch_size=self._batch_size, shuffle=True)
+        self._loader = DataLoader(data, batch_size=self._batch_size, shuffle=True)
 
     def batches(self) -> Iterable[Sequence[Tensor]]:
         """Return the loader."""
         return self._loader
+
+    def close(self) -> None:
+        """Let go of the images, which the loader has too."""
+        super().close()
+        self._loader = ()
 
 
 class AutocastNetwork(PlainNetwork):

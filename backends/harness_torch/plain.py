@@ -46,7 +46,8 @@ class Block(nn.Module):
 
 
 def _batch_norm(layer: BatchNorm, shape: Shape, _title: str) -> nn.Module:
-    return nn.BatchNorm1d(layer.features) if len(shape) == 1 else nn.BatchNorm2d(layer.features)
+    kind = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
+    return kind(layer.features, layer.eps, layer.momentum)
 
 
 def _convolution(layer: Conv2d, _shape: Shape, _title: str) -> nn.Module:

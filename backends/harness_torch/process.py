@@ -9,9 +9,12 @@ from harness_torch.precision import full_float32
 
 
 def use_threads(threads: int) -> None:
-    """Take ``threads`` for an operation on the CPU. Asking first is cheaper than setting."""
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+    """Take ``threads`` for an operation on the CPU.
+
+    Whatever torch says it has: it asks OpenMP, whose number others set as well (`harness.machine.threads.limited`), and
+    its MKL keeps the one that torch gave it last.
+    """
+    torch.set_num_threads(threads)
 
 
 def keep_freed_memory() -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from harness.interfaces import NetworkSpec
+from harness.interfaces import NetworkSpec, kinds_of
 from harness_torch.loss import Backward, clip
 from harness_torch.parameters import Parameters
 from harness_torch.updates import Update
@@ -16,6 +16,7 @@ class Step:
         self, spec: NetworkSpec, modules: nn.Module, learned: Parameters, loss: Backward, rule: Update
     ) -> None:
         self._spec = spec
+        self._smallest = max(kind.smallest_batch for kind in kinds_of(spec.layers))
         self._modules = modules
         self._learned = learned
         self._loss = loss
@@ -28,7 +29,16 @@ class Step:
         return self._learned.kept[0].dtype
 
     def __call__(self, x: Tensor, labels: Tensor, learning_rate: float | Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss, a sum or a mean as `Backward.summed` says, and the logits, both from before the update."""
+        """Return the loss, a sum or a mean as `Backward.summed` says, and the logits, both from before the update.
+
+        ``x`` (rows, features) and ``labels`` (rows,), int64.
+
+        Raises:
+            ValueError: a batch of one row reaches a batch norm: torch refuses a vector, and would take an image's
+                pixels for a batch.
+        """
+        if len(x) < self._smallest:
+            raise ValueError("batch norm: a training batch of one row has no variance; choose another batch_size")
         logits = self.logits(x)
         learned, spec = self._learned, self._spec
         learned.forget_gradients()

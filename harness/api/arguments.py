@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.api.asking import Request, SuiteSource
 from harness.errors import HarnessError, shown
+from harness.machine.host import Threads
 from harness.suite.mapping import plain_table
 
 Overrides = Mapping[str, Any] | Sequence[str] | None
@@ -27,7 +28,7 @@ def requested(
     seeds: int | Iterable[int] | None = None,
     device: str | None = None,
     jobs: int | None = None,
-    threads: int = 1,
+    threads: Threads = 1,
     out: str | os.PathLike[str] | None = None,
     cluster: str | None = None,
 ) -> Request:

@@ -14,7 +14,7 @@ from harness.execution.fitting import without
 from harness.execution.plan import Plan
 from harness.execution.pools import Pool
 from harness.execution.pools.choice import cluster_of, pool_of
-from harness.machine.host import MOST
+from harness.machine.host import MOST, Threads, cores
 from harness.plugins.loading import Registry
 from harness.store import Run
 from harness.store.names import folders, located, safe_name
@@ -29,7 +29,8 @@ SuiteSource = str | os.PathLike[str] | Mapping[str, Any] | LoadedSuite
 class Request:
     """What is to be run, planned or explained; every field as the option of ``harness run`` that has its name.
 
-    ``assignments`` are ``key.path=value``; ``jobs`` None: one process a core.
+    ``assignments`` are ``key.path=value``; ``jobs`` None: one process a core. ``threads`` ``"auto"``: trials share the
+    cores, of which they take ``jobs``.
     """
 
     suite: SuiteSource
@@ -40,19 +41,38 @@ class Request:
     seeds: Sequence[int] | None = None
     device: str | None = None
     jobs: int | None = None
-    threads: int = 1
+    threads: Threads = 1
     out: Path | None = None
     cluster: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers of processes and threads that no machine has, and processes beside a cluster."""
-        for name, value, least in (("jobs", self.jobs, 0), ("threads", self.threads, 1)):
+        for name, value, least in (("jobs", self.jobs, 0), ("threads", None if self.shares else self.threads, 1)):
             if value is not None and not (isinstance(value, int) and least <= value <= MOST):
-                msg = f"--{name} {as_typed(value, 80)}: not a whole number from {least} to {MOST}"
+                auto = ", nor auto" if name == "threads" else ""
+                msg = f"--{name} {as_typed(value, 80)}: not a whole number from {least} to {MOST}{auto}"
                 raise HarnessError(msg)
-        if self.cluster is not None and self.jobs is not None:
-            msg = f"--jobs {self.jobs} beside --cluster: a worker runs as many trials at once as it has threads"
+        if self.shares and self.cluster is not None:
+            msg = "--threads auto beside --cluster: it is for the cores of this machine. Give a number: --threads 1"
             raise HarnessError(msg)
+        if self.shares and self.jobs is not None and not 1 <= self.jobs <= cores():
+            limit = f"trials share {cores()} cores" if self.jobs else "trials run one after another in this process"
+            msg = f"--jobs {self.jobs} beside --threads auto: {limit}. Leave --jobs out, or give a number of threads"
+            raise HarnessError(msg)
+        if self.cluster is not None and self.jobs is not None:
+            what = "a worker runs as many trials at once as it has threads"
+            msg = f"--jobs {self.jobs} beside --cluster: {what}. Leave --jobs out"
+            raise HarnessError(msg)
+
+    @property
+    def shares(self) -> bool:
+        """Whether trials share the cores."""
+        return self.threads == "auto"
+
+    @property
+    def each(self) -> int:
+        """Threads of every trial; where trials share the cores, those that it has before they do."""
+        return 1 if self.threads == "auto" else self.threads
 
     @contextmanager
     def pool(self, suites: Sequence[LoadedSuite], plugins: Registry, say: Callable[[str], None]) -> Iterator[Pool]:
@@ -65,9 +85,9 @@ class Request:
         """
         with ExitStack() as stack:
             if self.cluster is None:
-                yield stack.enter_context(pool_of(self.jobs, self.threads, plugins))
+                yield stack.enter_context(pool_of(self.jobs, self.each, plugins))
             else:
-                yield stack.enter_context(cluster_of(self.cluster, self.threads, plugins, suites, say))
+                yield stack.enter_context(cluster_of(self.cluster, self.each, plugins, suites, say))
 
     def load(self, plugins: Registry, only: Sequence[str] | None = None) -> LoadedSuite:
         """Return the suite, changed; what the ``only`` experiments need must be installed.
@@ -85,7 +105,8 @@ class Request:
         """
         source = self._source()
         if isinstance(source, LoadedSuite):
-            return LoadedSuites([self.load(plugins, only)], {})
+            loaded = self.load(plugins, only)
+            return LoadedSuites([loaded], dict(loaded.among))
         return load_suites(source, plugins, **self._changes(only))
 
     def root(self, loaded: LoadedSuite) -> Path:

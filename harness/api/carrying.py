@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -15,6 +15,7 @@ from harness.execution.forecast import timings_of
 from harness.execution.plan import Plan, make_plan
 from harness.execution.pools import Pool
 from harness.execution.run import Outcome, execute
+from harness.execution.sharing import shared
 from harness.execution.training import Conditions
 from harness.machine.host import host
 from harness.plugins.loading import Registry
@@ -63,7 +64,7 @@ def carry_out(
 
     ``watching``: objects whose hooks observe this run alone, as context managers around it where they are some.
     ``command``: how the run was asked for, in words, for its ``run.json``. ``moved`` is called with the place of an
-    earlier run that a fresh one moves aside, ``said`` with lines about a cluster.
+    earlier run that a fresh one moves aside, ``said`` with lines about a cluster, and about backends instead of others.
 
     An interrupt (`KeyboardInterrupt`) ends every process of the run and passes, as does the loss of a cluster
     (`LostError`): finished trials are stored, and the same request resumes.
@@ -73,10 +74,23 @@ def carry_out(
     """
     terms.conditions(loaded)  # a mistake in them is found before anything is planned
     with request.pool([loaded], plugins, said) as pool:
-        made = make_plan(loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device)
+        made = make_plan(loaded, plugins, pool, only=request.only, threads=request.each, device=request.device)
+        for line in made.substitutes:
+            said(line)
         if terms.fresh and (aside := set_aside(request.directory(loaded))):
             moved(aside)
-        return carried(request, loaded, made, plugins, pool, terms, observers, watching=watching, command=command)
+        return carried(
+            request,
+            loaded,
+            made,
+            plugins,
+            pool,
+            terms,
+            observers,
+            watching=watching,
+            command=command,
+            said=said,
+        )
 
 
 def carried(
@@ -90,6 +104,7 @@ def carried(
     *,
     watching: Sequence[object],
     command: Sequence[str],
+    said: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Run, Outcome]:
     """Train and test what is planned, in its run directory, as `carry_out` says.
 
@@ -99,20 +114,26 @@ def carried(
     conditions = terms.conditions(loaded)
     planned = planned_run(request.directory(loaded), loaded, made)
     with locked(planned.directory):
-        here = take_up(planned)
+        here, timings = take_up(planned), timings_of(pool)
+        lines: list[str] = []
+        if request.shares:
+            made, lines = shared(made, here, pool.slots, timings)
+            for line in lines:
+                said(line)
         notes = _notes(request, loaded, made, plugins, command)
         worked = _worked(here)
         here.write_header(notes | worked)
         before = _progress(observers)
-        try:
-            with _observed(plugins, watching):
-                outcome = execute(here, made, plugins, pool, conditions, timings_of(pool), observers)
-        finally:
-            if _progress(observers) > before:
-                worked = {"trials_ended": now(), "trials_commit": notes["git_commit"]}
-                here.write_header(notes | worked)
-        here.write_header(notes | worked | {"last_ended": now()})
-    return here, outcome
+
+        def noted(whole: bool) -> None:
+            ended = now()
+            last = {"trials_ended": ended, "trials_commit": notes["git_commit"]}
+            over = {"last_ended": ended} if whole else {}
+            here.write_header(notes | (last if _progress(observers) > before else worked) | over)
+
+        with _observed(plugins, watching):
+            outcome = execute(here, made, plugins, pool, conditions, timings, observers, noted)
+    return here, replace(outcome, threads=tuple(lines))
 
 
 def _worked(run: Run) -> dict[str, object]:

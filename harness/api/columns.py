@@ -56,7 +56,8 @@ VERDICTS = {
     "high": REAL, "verdict": TEXT,
 }  # fmt: skip
 PLAN = {
-    **_KEY, "group": TEXT, "backend": TEXT, "parameters": WHOLE, "epochs": COUNT, "state": TEXT, "seconds": REAL,
+    **_KEY, "group": TEXT, "backend": TEXT, "parameters": COUNT, "epochs": COUNT, "state": TEXT, "threads": COUNT,
+    "seconds": REAL,
     "at_most": TRUTH, "memory_bytes": COUNT, "note": TEXT,
 }  # fmt: skip
 RUNS = {"directory": TEXT, "suite": TEXT, "state": TEXT, "changed": "datetime64[ns, UTC]", "bytes": WHOLE}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.api import columns, frames
 from harness.errors import HarnessError
+from harness.machine.files import temporary_for
 from harness.results.results import Results
+from harness.store import read_several, some_runs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,23 +20,24 @@ if TYPE_CHECKING:
 Form = Literal["parquet", "csv", "json"]
 
 
-def export_frames(run: Run, folder: Path, form: Form) -> list[Path]:
+def export_frames(directory: Path, folder: Path, form: Form) -> list[Path]:
     """Write ``trials``, ``history``, ``measures`` and ``predictions`` into a folder; return the files.
 
-    They have the columns of `harness.Run`'s frames; predictions also the experiment and the seed. Files of these names
-    are replaced, each at once. ``"json"``: a line for each row.
+    They have the columns of `harness.Run`'s frames; predictions also the experiment and the seed. Those of several
+    datasets have the label of each line's as first column, ``dataset``, and classes as text. Files of these names are
+    replaced, each at once. ``"json"``: a line for each row.
 
     Raises:
-        HarnessError: pyarrow is missing, predictions are damaged, or the folder cannot be written to.
+        HarnessError: there is no run, pyarrow is missing, predictions are damaged, or the folder cannot be written to.
     """
+    runs = some_runs_of(directory, read_several(directory))
     if form == "parquet":
         _require_pyarrow()
-    results = Results.of(run)
     parts: dict[str, Callable[[], Iterator[pd.DataFrame]]] = {
-        "trials": lambda: iter([frames.trials(run)]),
-        "history": lambda: iter([frames.history(run)]),
-        "measures": lambda: iter([frames.measures(results)]),
-        "predictions": lambda: _predictions(run, results),
+        "trials": lambda: _each(runs, lambda run: iter([frames.trials(run)])),
+        "history": lambda: _each(runs, lambda run: iter([frames.history(run)])),
+        "measures": lambda: _each(runs, lambda run: iter([frames.measures(Results.of(run))])),
+        "predictions": lambda: _each(runs, lambda run: _predictions(run, Results.of(run))),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,6 +45,19 @@ def export_frames(run: Run, folder: Path, form: Form) -> list[Path]:
     except OSError as error:
         msg = f"--frames {folder}: cannot be written to: {error.strerror}. Name another folder"
         raise HarnessError(msg) from None
+
+
+def _each(runs: Mapping[str, Run], frames_of: Callable[[Run], Iterator[pd.DataFrame]]) -> Iterator[pd.DataFrame]:
+    """Yield the frames of each run; those of several datasets with the label of theirs."""
+    for label, run in runs.items():
+        for frame in frames_of(run):
+            if label:
+                frame.insert(0, "dataset", label)
+                # Each dataset has its own categories, and a file has one type for a column.
+                categories = [name for name, dtype in frame.dtypes.items() if dtype == "category"]
+                yield frame.astype(dict.fromkeys(["dataset", *categories], "string"))
+            else:
+                yield frame
 
 
 def _predictions(run: Run, results: Results) -> Iterator[pd.DataFrame]:
@@ -59,7 +75,7 @@ def _predictions(run: Run, results: Results) -> Iterator[pd.DataFrame]:
 
 
 def _write(path: Path, parts: Iterator[pd.DataFrame], form: Form) -> Path:
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = temporary_for(path)
     try:
         if form == "parquet":
             _write_parquet(temporary, parts)

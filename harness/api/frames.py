@@ -12,6 +12,7 @@ from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.predictions import of_conditions
 from harness.results.leaderboard.by_metric import board
 from harness.rows import CLEAN, Condition
+from harness.suite.model_table import taken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ def trials(run: Run, settings: Sequence[str] = ()) -> pd.DataFrame:
     rows = list(run.rows())
     frame = of_rows(rows)
     for setting in settings:
-        frame[setting] = [_setting(row.settings, setting) for row in rows]
+        frame[setting] = [_setting(taken(row.settings), setting) for row in rows]
     return frame
 
 

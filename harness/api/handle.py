@@ -40,7 +40,7 @@ class Run:
         """
         self._stored = Stored.open(Path(directory))
         self.remarks = tuple(remarks)
-        """What there is to say of the call that made it: damaged or stale rows, observers that raised."""
+        """What there is to say of the call that made it: damaged or stale rows, lost tests, observers that raised."""
 
     @property
     def directory(self) -> Path:
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether every trial is done, and every ensemble tested."""
+        """Whether every trial is done, every ensemble tested, and no cell of a test lost."""
         return self.state.startswith("complete")
 
     def trials(self, settings: Sequence[str] = ()) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from harness.results.compare.tables import spoken as comparison_spoken
 from harness.results.results import Results
 from harness.results.tables import render_all
 from harness.results.verify.verdicts import tables as verdict_tables
-from harness.results.verify.verification import spoken as verification_spoken
 from harness.results.verify.verification import verify as verify_results
+from harness.results.verify.wording import spoken as verification_spoken
 from harness.store import Run as Stored
 
 if TYPE_CHECKING:

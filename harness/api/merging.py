@@ -7,14 +7,15 @@ from pathlib import Path
 
 from harness.api.carrying import now, written
 from harness.machine.host import host
-from harness.store.merging import Merged, merge
+from harness.store.merging import Merged
+from harness.store.merging_several import merge_all
 
 
 def merge_runs(directories: Sequence[Path], into: Path, *, command: Sequence[str]) -> Merged:
-    """Merge runs of one suite into a new one; ``command``: how that was asked for, in words, for its ``run.json``.
+    """Merge runs of one suite into a new one, of several datasets each; ``command``: how that was asked for, in words.
 
     Raises:
-        HarnessError: as `harness.store.merging.merge`.
+        HarnessError: as `harness.store.merging_several.merge_all`.
     """
     from harness import __version__
 
@@ -25,4 +26,4 @@ def merge_runs(directories: Sequence[Path], into: Path, *, command: Sequence[str
         "last_ended": now(),
         "environment": host(),
     }
-    return merge(directories, into, notes)
+    return merge_all(directories, into, notes)

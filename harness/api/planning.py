@@ -13,6 +13,7 @@ from harness.api.asking import SuiteSource
 from harness.api.foreseeing import foreseen
 from harness.api.surroundings import settled
 from harness.execution.outlook import Outlook
+from harness.machine.host import Threads
 from harness.plugins.loading import registry
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def frame_of(outlook: Outlook) -> pd.DataFrame:
         row, known = trial.row, trial.forecast
         lines.append(
             [
-                row.experiment, row.seed, row.group, row.backend, row.parameters, trial.epochs, trial.state,
-                known and known.seconds, bool(known and known.at_most), known and known.anonymous_bytes, trial.note,
+                row.experiment, row.seed, row.group, row.backend, row.parameters or None, trial.epochs, trial.state,
+                trial.threads, known and known.seconds, bool(known and known.at_most),
+                known and known.anonymous_bytes, trial.note,
             ]
         )  # fmt: skip
     return columns.framed(columns.PLAN, lines)
@@ -72,7 +74,7 @@ def plan(
     seeds: int | Iterable[int] | None = None,
     overrides: Overrides = None,
     jobs: int | None = None,
-    threads: int = 1,
+    threads: Threads = 1,
     device: str | None = None,
     out: str | os.PathLike[str] | None = None,
     cluster: str | None = None,
@@ -80,8 +82,10 @@ def plan(
 ) -> Plan:
     """Return what `run` would do, with the same arguments; ``probe``: train a few batches, to predict unknown times.
 
+    Nothing is downloaded.
+
     Raises:
-        HarnessError: the suite or an argument is wrong.
+        HarnessError: the suite or an argument is wrong, or the dataset would have to be downloaded.
     """
     plugins = registry()
     request = requested(
@@ -97,7 +101,7 @@ def plan(
         out=out,
         cluster=cluster,
     )
-    with settled(threads):
+    with settled(request.each):
         loaded = request.load(plugins)
         with foreseen(request, loaded, plugins, probed=probe) as ahead:
             return Plan(ahead.run.directory, ahead.outlook)

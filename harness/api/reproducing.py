@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,14 +16,20 @@ from harness.api.carrying import Terms, carry_out
 from harness.api.handle import Run
 from harness.api.networks import suite_folder
 from harness.api.surroundings import settled
+from harness.api.watching import watching_of
 from harness.errors import HarnessError
+from harness.live.beside import shown_beside
+from harness.machine.paths import status_of
 from harness.metrics.catalogue import CATALOGUE
 from harness.plugins.loading import registry
 from harness.plugins.observers import Observers
 from harness.results.reproduction import JUDGED, Reproduced, Sameness, reproduced, same_arrays, sameness
 from harness.rows import TrialRow
 from harness.store import Run as Stored
+from harness.store import run_of
+from harness.store.header import NAME
 from harness.suite import load_suite
+from harness.suite.mapping import PLACE as MAPPING
 from harness.trial.fingerprints import differences
 
 if TYPE_CHECKING:
@@ -36,7 +43,8 @@ class Reproduction:
     """A stored trial, trained again here.
 
     ``meaning``: what the new trial means otherwise (plugins of other versions, say); ``environment``: what the
-    circumstances say otherwise, as (key, stored, here). ``reason``: why it failed.
+    circumstances say otherwise, as (key, stored, here). ``reason``: why it failed. ``dataset``: its label where the run
+    directory holds several datasets, empty otherwise.
     """
 
     experiment: str
@@ -46,6 +54,7 @@ class Reproduction:
     meaning: list[str]
     environment: list[tuple[str, str, str]]
     reason: str = ""
+    dataset: str = ""
 
     def frame(self) -> pd.DataFrame:
         """Return a line for each judged metric: stored, here, and the interval of seeds."""
@@ -57,7 +66,7 @@ class Reproduction:
 
     def __str__(self) -> str:
         """Return the verdict in a sentence."""
-        name = f"{self.experiment}/{self.seed}"
+        name = f"{self.dataset}: {self.experiment}/{self.seed}" if self.dataset else f"{self.experiment}/{self.seed}"
         return {
             Sameness.identical: f"{name}: bit-identical",
             Sameness.within: f"{name}: not bit-identical, within the interval of seeds",
@@ -72,47 +81,69 @@ def reproduce(
     experiment: str,
     seed: int,
     *,
+    dataset: str | None = None,
     data_directory: str | os.PathLike[str] | None = None,
     jobs: int | None = 1,
     out: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
 ) -> Reproduction:
     """Train a stored trial again here, on its backend with its threads, and compare the two.
 
-    It is tested again where the stored one was. ``data_directory``: where the dataset's files are here. ``jobs``: 0
-    trains in this process. ``out``: keep the new run there; without, it is removed.
+    It is tested again where the stored one was. ``dataset``: the label of one, where the directory of ``run`` holds
+    several. ``data_directory``: where the dataset's files are here. ``jobs``: 0
+    trains in this process. ``out``: keep the new run there; without, it is removed. ``progress``: as in `run`.
 
     Raises:
         HarnessError: there is no such trained trial, its backend is not available here, or the dataset or split here is
             another.
     """
-    stored = Stored.open(run.directory if isinstance(run, Run) else Path(run))
+    watching = watching_of(progress, kept=out is not None)
+    label, stored = run_of(run.directory if isinstance(run, Run) else Path(run), dataset)
     row = _row(stored, experiment, seed)
+    if out is not None:
+        _check_untrained(Path(out), row)
+    suite = _suite(stored, row)
     with TemporaryDirectory(prefix="harness-reproduce-") as temporary:
         request = Request(
-            _suite(stored, row),
+            suite,
             data_directory=None if data_directory is None else Path(data_directory),
             jobs=jobs,
             threads=int(row.environment.get("threads", "1")),
             out=Path(temporary) / "run" if out is None else Path(out),
         )
         plugins = registry()
-        with settled(request.threads):
-            loaded = load_suite(
-                _suite(stored, row), plugins, data_directory=request.data_directory, folder=suite_folder(stored)
-            )
+        with settled(request.each), shown_beside(watching), _named(stored, located=data_directory is not None):
+            loaded = load_suite(suite, plugins, data_directory=request.data_directory, folder=suite_folder(stored))
             new, outcome = carry_out(
-                request, loaded, plugins, Terms(), Observers(plugins.manager), command=["harness", "reproduce"]
-            )
+                request, loaded, plugins, Terms(), Observers(plugins.manager), watching=[watching],
+                command=["harness", "reproduce"], said=watching.note,
+            )  # fmt: skip
         (here,) = outcome.rows
         _check_data(stored, row, here)
         changes = [(key, row.environment.get(key, ""), here.environment.get(key, "")) for key in _keys(row, here)]
         changes = [(key, before, now) for key, before, now in changes if before != now]
         meaning = differences(row, replace(here, settings=row.settings, basis=row.basis))
         if here.status != "done":
-            return Reproduction(experiment, seed, Sameness.failed, [], meaning, changes, here.reason)
+            return Reproduction(experiment, seed, Sameness.failed, [], meaning, changes, here.reason, label)
         metrics = reproduced(row, here, _seeds(stored, experiment))
         verdict = sameness(metrics, identical=_identical(stored, new, row))
-        return Reproduction(experiment, seed, verdict, metrics, meaning, changes)
+        return Reproduction(experiment, seed, verdict, metrics, meaning, changes, dataset=label)
+
+
+@contextmanager
+def _named(stored: Stored, *, located: bool) -> Iterator[None]:
+    """Within the block, errors about the suite name the run; ``located``: whether a folder of the data was named."""
+    try:
+        yield
+    except HarnessError as error:
+        suite, text = f"{suite_folder(stored) / MAPPING}: ", str(error)
+        if not text.startswith(suite):
+            raise
+        text = text.removeprefix(suite)
+        if text.startswith("dataset ") and "no such file" in text and not located:
+            text = f"{text.rstrip('.')}. Name the folder of its files with --data-dir"
+        msg = f"{stored.directory}: {text}"
+        raise HarnessError(msg) from error
 
 
 def _row(stored: Stored, experiment: str, seed: int) -> TrialRow:
@@ -123,6 +154,16 @@ def _row(stored: Stored, experiment: str, seed: int) -> TrialRow:
         msg = f"{stored.directory}: {experiment}/{seed} has no trained network to reproduce: {why}"
         raise HarnessError(msg)
     return row
+
+
+def _check_untrained(out: Path, row: TrialRow) -> None:
+    """Refuse a directory in which the trial would be taken up instead of trained: it would always be identical."""
+    if not status_of(out / NAME):
+        return
+    kept, key = Stored.open(out), (row.experiment, row.seed)
+    if key in kept.planned and kept.row(*key).status == "done":
+        msg = f"--out {out}: has {row.experiment}/{row.seed} already, so nothing would be trained. Name a new directory"
+        raise HarnessError(msg)
 
 
 def _suite(stored: Stored, row: TrialRow) -> dict[str, Any]:
@@ -165,7 +206,7 @@ def _seeds(stored: Stored, experiment: str) -> dict[str, list[float]]:
     """Return the judged metrics of all stored seeds of an experiment."""
     rows = [stored.row(name, seed) for name, seed in stored.planned if name == experiment]
     values = {name: [CATALOGUE[name].read(row) for row in rows if row.status == "done"] for name in JUDGED}
-    return {name: [value for value in found if value is not None] for name, found in values.items()}
+    return {name: [value for value in seeds if value is not None] for name, seeds in values.items()}
 
 
 def _identical(stored: Stored, new: Stored, row: TrialRow) -> bool:

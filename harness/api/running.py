@@ -14,14 +14,17 @@ from harness.api.arguments import Overrides, requested
 from harness.api.asking import SuiteSource
 from harness.api.carrying import CHECKPOINTS, Terms, carry_out
 from harness.api.handle import Run
-from harness.api.progress import Progress, in_notebook
 from harness.api.several import carry_out_each
 from harness.api.surroundings import settled
+from harness.api.watching import watching_of
 from harness.errors import HarnessError, LostError, as_typed, shown
+from harness.live.beside import shown_beside
+from harness.machine.host import Threads
 from harness.machine.paths import is_folder
 from harness.plugins.loading import registry
 from harness.plugins.observers import OBSERVED, Observers
 from harness.store import listed
+from harness.store.lost import lines_on
 from harness.suite import LoadedSuite
 from harness.text import natural
 
@@ -63,7 +66,7 @@ def run(
     seeds: int | Iterable[int] | None = None,
     overrides: Overrides = None,
     jobs: int | None = None,
-    threads: int = 1,
+    threads: Threads = 1,
     device: str | None = None,
     timeout: float | str | None = None,
     checkpoint: str = CHECKPOINTS,
@@ -77,13 +80,16 @@ def run(
     """Train and test a suite, as ``harness run`` does; the same call resumes, and finished trials are not repeated.
 
     ``suite``, ``dataset``, ``data_directory``, ``only``, ``seeds`` and ``overrides`` as in `load_suite`. ``jobs``:
-    trials at once, a process each; 0: all in this process; None: one a core. ``threads``: of a trial's matrix products.
+    trials at once, a process each; 0: all in this process; None: one a core. ``threads``: of a trial's matrix
+    products; ``"auto"``: the longest trials get those that would be idle.
     ``cluster``: run on a Dask cluster instead: ``"tcp://HOST:PORT"``, a scheduler file, or ``"local:4"``.
     ``timeout`` of a trial: seconds, or ``"30m"``. ``out``: the run directory; None: ``runs/SUITE[-DATASET]``.
     ``observers``: objects with methods that `harness.hookimpl` marks, called as `harness.hookspecs` says. ``fresh``:
-    move an existing run aside. ``progress``: draw a bar in a notebook; None: in a notebook.
+    move an existing run aside. ``progress``: None shows how far it is where a person looks, on a terminal (standard
+    error) and in a notebook; True also writes lines to standard error elsewhere; False shows nothing.
 
-    A trial that fails is a row with its reason, as `Run.trials` shows, and the others go on. An interrupt
+    A trial that fails is a row with its reason, as `Run.trials` shows, and the others go on. A perturbation that fails
+    in a test costs its own cells, which `Run.remarks` names; `Run.complete` is then false. An interrupt
     (`KeyboardInterrupt`) ends all processes of the run: finished trials are stored. Needs no signal handler, and may be
     called in any thread; the processes that it starts do not run the caller's script or notebook. Plugins that are
     quarantined because of errors are named in a `UserWarning` each.
@@ -108,11 +114,10 @@ def run(
         out=out,
         cluster=cluster,
     )
-    watching = [_observer(observer) for observer in observers]
-    if in_notebook() if progress is None else progress:
-        watching.append(Progress())
+    display = watching_of(progress)
+    watching = [*map(_observer, observers), display]
     terms = Terms(None if timeout is None else str(timeout), checkpoint, fail_fast, fresh)
-    with settled(threads):
+    with settled(request.each), shown_beside(display):
         suites = request.load_all(plugins)
         loaded = suites.suites[0] if len(suites.suites) == 1 else request.load(plugins)  # which refuses several
         observing = Observers(plugins.manager)
@@ -120,13 +125,16 @@ def run(
             if suites.labels:
                 ended = carry_out_each(
                     request, suites, plugins, terms, observing, watching=lambda _label: watching,
-                    command=request.command,
+                    command=request.command, said=display.note,
                 )  # fmt: skip
-                [(here, outcome)] = [(one.run, one.outcome) for one in ended if one.run and one.outcome]
+                [(here, outcome)] = [
+                    (finished.run, finished.outcome) for finished in ended if finished.run and finished.outcome
+                ]
             else:
                 here, outcome = carry_out(
-                    request, loaded, plugins, terms, observing, watching=watching, command=request.command
-                )
+                    request, loaded, plugins, terms, observing, watching=watching, command=request.command,
+                    said=display.note,
+                )  # fmt: skip
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(f"finished trials are in {request.directory(loaded)}; the same call resumes")
             raise
@@ -152,8 +160,11 @@ def _observer(observer: object) -> object:
 
 def _remarks(outcome: Outcome) -> list[str]:
     return [
+        *outcome.substitutes,
+        *outcome.threads,
         *(f"damaged: {damage}" for damage in outcome.damaged),
         *(f"stale: {stale}" for stale in outcome.stale),
+        *lines_on(outcome.lost),
         *(f"observer {place} {what}" for place, what in outcome.faulty.items()),
     ]
 

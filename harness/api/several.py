@@ -30,7 +30,7 @@ class Ended:
 
     @property
     def all_well(self) -> bool:
-        """Whether it was used, and every trial is done."""
+        """Whether it was used, every trial is done, and no test is lost."""
         return self.outcome is not None and self.outcome.all_well
 
 
@@ -63,6 +63,10 @@ def carry_out_each(
         plans, reasons = plan_each(request, suites, plugins, pool)
         for label, reason in reasons.items():
             declined(label, reason)
+        for line in dict.fromkeys(line for made in plans.values() for line in made.substitutes):
+            said(line)
+        for line in (f"{label}: {why}" for label, made in plans.items() for why in made.left_out.values()):
+            said(line)
         whole = len(suites.suites) == len(suites.labels)
         if terms.fresh and whole and (aside := set_aside(root)):
             moved(aside)
@@ -81,7 +85,7 @@ def carry_out_each(
                     moved(aside)
                 run, outcome = carried(
                     request, loaded, plans[label], plugins, pool, terms, observers,
-                    watching=watching(label), command=command,
+                    watching=watching(label), command=command, said=said,
                 )  # fmt: skip
                 ended.append(Ended(label, run, outcome))
                 if terms.fail_fast and any(row.status in {"failed", "timed out"} for row in outcome.rows):
@@ -102,7 +106,7 @@ def plan_each(
     for loaded in suites.suites:
         try:
             plans[loaded.member] = make_plan(
-                loaded, plugins, pool, only=request.only, threads=request.threads, device=request.device
+                loaded, plugins, pool, only=request.only, threads=request.each, device=request.device
             )
         except HarnessError as error:
             reasons[loaded.member] = str(error)

@@ -38,8 +38,8 @@ def calibrate(case: Case, rounds: int, *, processes: int = PROCESSES, timeout: f
         for _ in range(processes):
             with Session(case, images.dataset, os.environ, timeout) as session:
                 measured.append(session.measured([session.run() for _ in range(rounds)]))
-    invocation = tuple(one.seconds for one in measured)
-    disturbed = any(one.disturbed for one in measured)
+    invocation = tuple(result.seconds for result in measured)
+    disturbed = any(result.disturbed for result in measured)
     return Calibration(measured[0].machine, case.backend, case.title, case.rows, (invocation,), (disturbed,))
 
 

@@ -68,13 +68,13 @@ def chosen(
     if "train" in wanted:
         cases += _peers(plugins, peers, networks, places, device, rows)
     perturbations, part = _shared(plugins), max(CLASSES, rows // 5)
-    one = places[0]
+    first = places[0]
     if "evaluate" in wanted:
-        plain = cases_for(plugins, networks, backends, ["evaluate"], device=device, threads=one.threads, rows=part)
+        plain = cases_for(plugins, networks, backends, ["evaluate"], device=device, threads=first.threads, rows=part)
         cases += [replace(case, perturbations=_of_each_family(perturbations)) for case in plain]
     if "perturb" in wanted:
         cases += [
-            Case(name, None, "perturb", "cpu", one.threads, part, "perturbation", perturbations=(name,))
+            Case(name, None, "perturb", "cpu", first.threads, part, "perturbation", perturbations=(name,))
             for name in sorted(perturbations)
         ]
     if "load" in wanted:
@@ -112,22 +112,26 @@ def picked(
         HarnessError: a network or work is not known, or nothing is left: nothing at all, or of the backends named.
     """
     wanted = _known_works(works)
-    known = {name for one in measurements for name in one.network_names}
+    known = {name for measurement in measurements for name in measurement.network_names}
     for name in networks:
         if name not in known:
             msg = f"unknown network {shown(name)}. {nearest(name, sorted(known))}"
             raise HarnessError(msg)
 
-    def fits(one: Measurement) -> bool:
-        if (networks and not set(networks) & set(one.network_names)) or one.work not in wanted:
+    def fits(measurement: Measurement) -> bool:
+        if (networks and not set(networks) & set(measurement.network_names)) or measurement.work not in wanted:
             return False
-        if one.kind == "backend":
-            return (not backends or one.backend in backends) and (not precisions or one.precision in precisions)
-        return one.kind != "peer" or not peers or one.backend in peers
+        if measurement.kind == "backend":
+            return (not backends or measurement.backend in backends) and (
+                not precisions or measurement.precision in precisions
+            )
+        return measurement.kind != "peer" or not peers or measurement.backend in peers
 
-    kept = [one for one in measurements if fits(one)]
-    if not kept or (backends and not any(one.kind == "backend" for one in kept)):
-        msg = f"nothing in it matches the options; it has {', '.join(one.title for one in measurements)}"
+    kept = [measurement for measurement in measurements if fits(measurement)]
+    if not kept or (backends and not any(measurement.kind == "backend" for measurement in kept)):
+        msg = (
+            f"nothing in it matches the options; it has {', '.join(measurement.title for measurement in measurements)}"
+        )
         raise HarnessError(msg)
     return kept
 

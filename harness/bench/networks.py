@@ -57,7 +57,7 @@ def networks_of(loaded: LoadedSuite, plugins: Registry) -> Networks:
     The usual ones are those that its ``[finalists]`` name, or all where it has none.
     """
     suite = loaded.suite
-    patterns = [one.best_of if isinstance(one, BestOf) else one for one in suite.finalists.values()]
+    patterns = [finalist.best_of if isinstance(finalist, BestOf) else finalist for finalist in suite.finalists.values()]
     first = [name for pattern in patterns for name in matching(pattern, suite.experiments)] or list(suite.experiments)
     specs: dict[NetworkSpec, list[str]] = {}
     for name in dict.fromkeys([*first, *suite.experiments]):

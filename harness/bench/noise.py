@@ -70,7 +70,7 @@ class Calibration:
     def __post_init__(self) -> None:
         whole = all(invocation and all(invocation) for invocation in self.invocations)
         seconds = [second for invocation in self.invocations for runs in invocation for second in runs]
-        if not whole or len(self.disturbed) != len(self.invocations) or not all(0.0 < one < inf for one in seconds):
+        if not whole or len(self.disturbed) != len(self.invocations) or not all(0.0 < value < inf for value in seconds):
             msg = "an invocation has a process or more, a process a run or more, and a run takes more than 0 seconds"
             raise ValueError(msg)
 
@@ -86,7 +86,9 @@ class Calibration:
         It is that of quiet invocations, as verdicts are on quiet measurements alone; of all where too few are quiet,
         which makes it too large.
         """
-        quiet = [one for one, disturbed in zip(self.invocations, self.disturbed, strict=True) if not disturbed]
+        quiet = [
+            invocation for invocation, disturbed in zip(self.invocations, self.disturbed, strict=True) if not disturbed
+        ]
         used = quiet if len(quiet) >= FEWEST else self.invocations
         return noise_of(used) if len(used) >= FEWEST else None
 
@@ -107,13 +109,13 @@ def noise_of(invocations: Sequence[Invocation]) -> Noise:
     0.0
     """
     medians = [[median(map(log, runs)) for runs in processes] for processes in invocations]
-    between = variance([fmean(one) for one in medians])
-    freedom = sum(len(one) - 1 for one in medians)
-    within = sum(variance(one) * (len(one) - 1) for one in medians if len(one) > 1) / freedom if freedom else 0.0
-    inner = (1.0 - fmean(1.0 / len(one) for one in medians)) * within
+    between = variance([fmean(run) for run in medians])
+    freedom = sum(len(run) - 1 for run in medians)
+    within = sum(variance(run) * (len(run) - 1) for run in medians if len(run) > 1) / freedom if freedom else 0.0
+    inner = (1.0 - fmean(1.0 / len(run) for run in medians)) * within
     doubt = between**2 / (len(medians) - 1) + (inner**2 / freedom if freedom else 0.0)
     runs = [runs for processes in invocations for runs in processes]
-    spreads = [spread_of(one) ** 2 for one in runs if len(one) > 1]
+    spreads = [spread_of(run) ** 2 for run in runs if len(run) > 1]
     run_variance = fmean(spreads) if spreads else 0.0
     return Noise(
         between + inner,

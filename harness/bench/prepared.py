@@ -18,6 +18,7 @@ from harness.descent import for_blocks
 from harness.errors import HarnessError
 from harness.interfaces import Backend, Labelled, MultiplyingBackend, Peer, implements
 from harness.machine.host import host
+from harness.machine.pages import huge_pages
 from harness.machine.threads import limited, numpy_blas
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
@@ -237,7 +238,7 @@ def _dataset(case: Case, dataset: CachedDataset, cleanup: ExitStack) -> Prepared
 
 
 def _circumstances(case: Case, own: Mapping[str, str]) -> dict[str, str]:
-    return host() | read_facts(own) | {"threads": str(case.threads), "processes": str(case.processes)}
+    return host() | huge_pages() | read_facts(own) | {"threads": str(case.threads), "processes": str(case.processes)}
 
 
 def _steps(case: Case) -> int:

@@ -6,15 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import nan
 
+from harness.bench.advance import Advance, Say
 from harness.bench.cases import Case
 from harness.bench.measurements import Measurement
 from harness.bench.prepared import UnavailableError
 from harness.bench.process import FailedError
 from harness.bench.sessions import Session
 from harness.bench.storage import stored
-
-Say = Callable[[str], None]
-"""Takes a text about what is measured now."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +26,18 @@ class Measured:
     """Of putting the images into the cache."""
 
 
-def interleaved(runs: Sequence[Callable[[], float]], rounds: int) -> list[list[float]]:
+def interleaved(
+    runs: Sequence[Callable[[], float]], rounds: int, ended: Callable[[], None] = lambda: None
+) -> list[list[float]]:
     """Return the seconds of each run in each round (runs, rounds); a run returns its seconds.
 
-    Rounds alternate in direction, so that each run gets its share of a steady drift.
+    Rounds alternate in direction, so that each run gets its share of a steady drift. ``ended`` is called after each.
     """
     seconds: list[list[float]] = [[] for _ in runs]
     for count in range(rounds):
         for index in range(len(runs))[:: -1 if count % 2 else 1]:
             seconds[index].append(runs[index]())
+        ended()
     return seconds
 
 
@@ -47,14 +48,16 @@ def measure(
     plain: Mapping[str, str] | None = None,
     timeout: float | None = None,
     say: Say | None = None,
+    news: Say | None = None,
 ) -> Measured:
     """Measure cases, each in fresh processes, interleaved; a failing one does not stop the others.
 
     ``plain``: the environment of peers; by default this process's. ``timeout``: the seconds that each start and
-    each run of a case may take.
+    each run of a case may take. ``say`` is called with what is started or measured now, ``news`` with how long it will
+    take, after the first round.
     """
     environment = dict(os.environ) if plain is None else plain
-    report = say or (lambda _text: None)
+    advance = Advance(rounds, say, news)
     unavailable: dict[Case, str] = {}
     failed: dict[Case, str] = {}
     everywhere: dict[tuple[str, ...], str] = {}
@@ -69,7 +72,8 @@ def measure(
             if reason:
                 unavailable[case] = reason
                 continue
-            report(f"starting {case.title}")
+            seen = len(sessions) + len(unavailable) + len(failed) + 1
+            advance.starting(case.title, seen, seen + len(waiting))
             session = Session(case, images.dataset, environment, timeout)
             try:
                 sessions.append(stack.enter_context(session))
@@ -81,7 +85,9 @@ def measure(
                 failed[case] = str(error)
             else:
                 waiting = _with_kernels(case, session) + waiting
-        seconds = interleaved([_guarded(session, failed, report) for session in sessions], rounds)
+        advance.begin()
+        runs = [_guarded(session, failed, advance.measuring) for session in sessions]
+        seconds = interleaved(runs, rounds, advance.ended)
         measurements = [
             session.measured(taken)
             for session, taken in zip(sessions, seconds, strict=True)
@@ -105,7 +111,7 @@ def _guarded(session: Session, failed: dict[Case, str], say: Say) -> Callable[[]
     def run() -> float:
         if session.case in failed:
             return nan
-        say(f"measuring {session.case.title}")
+        say(session.case.title)
         try:
             return session.run()
         except FailedError as error:

@@ -16,7 +16,8 @@ from harness.bench.worker import Built, Failed, Ran, Ready, Refused
 from harness.datasets.cache import CachedDataset
 from harness.errors import shown
 from harness.machine.contention import busy
-from harness.machine.threads import VARIABLES
+from harness.machine.pages import with_huge_pages
+from harness.machine.threads import variables_of
 from harness.plugins.vetting import VETTED
 
 PAUSE = 0.05
@@ -45,8 +46,8 @@ class Session:
         self._waited: list[float] = []
         self._others: list[float] = []
         self._warm: Measurement | None = None
-        base = plain if case.kind == "peer" else dict(os.environ)
-        threads = dict.fromkeys(VARIABLES, str(case.threads))
+        base = plain if case.kind == "peer" else with_huge_pages(os.environ)
+        threads = variables_of(case.threads)
         self._environment = {**base, **threads, **dict(case.variables), VETTED: "1"}
         self._dataset = dataset
         self._timeout = timeout

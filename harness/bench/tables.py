@@ -117,7 +117,7 @@ def made(key: str, title: str, headings: Sequence[str], lines: Sequence[Sequence
 
 def _line(standing: Standing) -> list[str]:
     return [
-        who(standing.measurement),
+        _contestant(standing.measurement),
         place(standing.measurement),
         _samples_alone(standing.measurement),
         _spread(standing.measurement),
@@ -127,7 +127,7 @@ def _line(standing: Standing) -> list[str]:
     ]
 
 
-def who(measurement: Measurement) -> str:
+def _contestant(measurement: Measurement) -> str:
     """Return the name in tables: a backend's name, a peer's title, with a precision or kernel."""
     if measurement.label:
         return measurement.label
@@ -139,7 +139,7 @@ def _library(measurement: Measurement) -> str:
     return (
         f"{measurement.backend}'s {measurement.machine.blas}"
         if measurement.machine.blas != "unknown"
-        else who(measurement)
+        else _contestant(measurement)
     )
 
 
@@ -149,10 +149,12 @@ def _by_network(
     """Return a table with a line for each backend and place, and a column for each network."""
     rows = [measurement for measurement in measurements if measurement.work == work]
     networks = network_titles(rows)
-    cells = {(who(measurement), place(measurement), measurement.network): cell(measurement) for measurement in rows}
+    cells = {
+        (_contestant(measurement), place(measurement), measurement.network): cell(measurement) for measurement in rows
+    }
     lines = [
         [name, where, *(cells.get((name, where, network), _NOTHING) for network in networks)]
-        for name, where in dict.fromkeys((who(measurement), place(measurement)) for measurement in rows)
+        for name, where in dict.fromkeys((_contestant(measurement), place(measurement)) for measurement in rows)
     ]
     return made(work, title, ["", "processes × threads", *networks.values()], lines)
 
@@ -174,7 +176,7 @@ def _loading(measurements: Sequence[Measurement], caching: float | None) -> Tabl
         for measurement in measurements
         if measurement.work == "load"
     ]
-    headings = ["", "from the cache, mapped and touched, ms", "put there the first time, ms"]
+    headings = ["", "from the cache, every page read, ms", "first time, into the cache, ms"]
     return made("load", "Loading a data set", headings, lines)
 
 
@@ -186,8 +188,8 @@ def _around(measurements: Sequence[Measurement]) -> Table | None:
         if measurement.work in {"train", "predict"} and measurement.startup_seconds
     ]
     lines = []
-    for name in dict.fromkeys(who(measurement) for measurement in started):
-        mine = [measurement for measurement in started if who(measurement) == name]
+    for name in dict.fromkeys(_contestant(measurement) for measurement in started):
+        mine = [measurement for measurement in started if _contestant(measurement) == name]
         starts = sorted(second for measurement in mine for second in measurement.startup_seconds)
         peaks = [
             measurement.peak_anonymous_bytes for measurement in mine if measurement.peak_anonymous_bytes is not None
@@ -196,7 +198,7 @@ def _around(measurements: Sequence[Measurement]) -> Table | None:
         lines.append([name, f"{starts[len(starts) // 2]:.2f}", str(len(starts)), peak])
     headings = ["", "start to a built network, s", "processes", "peak anonymous memory, MB"]
     note = "Start: the median process. Memory: the largest process, mapped images not counted."
-    return made("around", "Around the work", headings, lines, note)
+    return made("around", "Start and memory", headings, lines, note)
 
 
 def overhead_table(overhead: Overhead) -> Table:

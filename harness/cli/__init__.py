@@ -11,8 +11,9 @@ import typer
 from harness.cli.app import app
 from harness.cli.ending import leave
 from harness.cli.streams import ReaderGoneError, Streams
-from harness.cli.transfers import shown_transfers
 from harness.errors import HarnessError, LostError, escaped, shown
+from harness.live.transfers import shown_transfers
+from harness.machine.scarcity import NEEDED, address_space, lacked_memory
 from harness.plugins.foreign import interrupt
 
 _WrongUse: type[Exception] = typer.BadParameter.__mro__[1]
@@ -57,6 +58,7 @@ def _run() -> None:
     switches = ("--debug", "--no-plugins", "--no-tune")
     arguments = sorted(arguments, key=lambda argument: argument not in switches)
     try:
+        _check_address_space()
         # Not standalone: a wrong command is one line, too.
         with shown_transfers():
             code = app(arguments or ["--help"], prog_name="harness", standalone_mode=False)
@@ -78,13 +80,24 @@ def _run() -> None:
             raise
         typer.echo(f"error: {_brief(str(error))}", err=True)
         sys.exit(2)
-    except MemoryError:
-        if debug:
+    except (MemoryError, ImportError, RuntimeError, SystemError) as error:
+        if debug or not lacked_memory(error):
             raise
         typer.echo("error: not enough memory. Free some, or raise the limit ('ulimit -v' shows it)", err=True)
         sys.exit(2)
     except ReaderGoneError:
         sys.exit(0)
+
+
+def _check_address_space() -> None:
+    """Raise HarnessError if this process may use too few addresses for any run."""
+    limit = address_space()
+    if limit is not None and limit < NEEDED:
+        msg = (
+            f"the address space is limited to {limit >> 20} MiB ('ulimit -v'), and harness needs {NEEDED >> 20} MiB. "
+            "Raise the limit"
+        )
+        raise HarnessError(msg)
 
 
 def _brief(text: str) -> str:

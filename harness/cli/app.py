@@ -96,12 +96,12 @@ def _options(
     *,
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
     no_plugins: bool = typer.Option(
-        False, "--no-plugins", help="Load only harness's own plugins. HARNESS_DISABLE_PLUGINS=NAME,… disables some."
+        False, "--no-plugins", help="Load only harness's own plugins. HARNESS_DISABLE_PLUGINS=NAME,… disables those."
     ),
     no_tune: bool = typer.Option(
         False,
         "--no-tune",
-        help="Let each library choose how it multiplies matrices, and measure none. Also: HARNESS_NO_TUNE=1.",
+        help="Measure nothing: each library chooses its kernel of products, and its pages. Also: HARNESS_NO_TUNE=1.",
     ),
     version: bool = typer.Option(
         False, "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
@@ -109,8 +109,8 @@ def _options(
 ) -> None:
     """Train a matrix of neural-network experiments, test them under perturbations, and rank them.
 
-    Exit codes: 0 success, 1 a trial failed or could not run, 2 a wrong command, suite or plugin, 3 an
-    expectation or comparison not met, 4 a comparison without a verdict, 130 interrupted.
+    Exit codes: 0 success, 1 a trial failed or could not run, or tests lost cells, 2 a wrong command, suite or
+    plugin, 3 an expectation or comparison not met, 4 a comparison without a verdict, 130 interrupted.
     """
     del debug, version  # `main` reads the first, its callback the second
     patience()  # so that a wrong limit is an error of the command, not of each plugin

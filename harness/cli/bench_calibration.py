@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli.bench_output import say_missing
+from harness.cli.printing import say
 from harness.cli.tables import table
+from harness.text import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,17 +33,21 @@ def calibrate_each(
     kept: dict[Case, Calibration] = {}
     missing: dict[Case, str] = {}
     failed: dict[Case, str] = {}
-    for number in range(invocations):
-        for case in first.values():
-            if case in missing or case in failed:
-                continue
-            typer.echo(f"measuring {case.title} against itself, {number + 1} of {invocations}", err=True)
-            try:
-                kept[case] = keep(calibrate(case, rounds, timeout=timeout))
-            except UnavailableError as error:
-                missing[case] = error.reason
-            except FailedError as error:
-                failed[case] = str(error)
+    turns = [(number, case) for number in range(1, invocations + 1) for case in first.values()]
+    began, done = monotonic(), 0
+    for place, (number, case) in enumerate(turns):
+        coming = [other for _, other in turns[place:] if other not in missing and other not in failed]
+        if case not in coming:
+            continue
+        left = f", about {spoken((monotonic() - began) / done * len(coming))} left" if done else ""
+        say(f"measuring {case.title} against itself, {number} of {invocations}{left}", err=True)
+        done += 1
+        try:
+            kept[case] = keep(calibrate(case, rounds, timeout=timeout))
+        except UnavailableError as error:
+            missing[case] = error.reason
+        except FailedError as error:
+            failed[case] = str(error)
     if kept:
         _show(kept)
     say_missing(missing)

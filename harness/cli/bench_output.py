@@ -1,13 +1,12 @@
-"""What `harness bench` shows: tables for a terminal or Markdown, or JSON."""
+"""What `harness bench` shows: tables for people, a line for each case as CSV, or JSON."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.tables import room
+from harness.cli.tables import Format, room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,18 +15,15 @@ if TYPE_CHECKING:
     from harness.results.tables import Table
 
 
-class BenchFormat(StrEnum):
-    """How measurements are written."""
-
-    terminal = "terminal"
-    markdown = "markdown"
-    json = "json"
-
-
-def show(measured: Measured, compared: Sequence[Comparison], suite: Overhead | None, form: BenchFormat) -> None:
+def show(measured: Measured, compared: Sequence[Comparison], suite: Overhead | None, form: Format) -> None:
     """Print the measurements, and on standard error what could not be measured."""
-    if form is BenchFormat.json:
+    if form is Format.json:
         _show_json(measured, compared, suite)
+    elif form is Format.csv:
+        from harness.bench.records import cases_table
+        from harness.results.tables import render_all
+
+        typer.echo(render_all([cases_table(measured.measurements, compared)], form.value))
     else:
         from harness.bench.tables import notes, overhead_table, shown
         from harness.results.tables import render_all
@@ -38,7 +34,7 @@ def show(measured: Measured, compared: Sequence[Comparison], suite: Overhead | N
         if tables:
             typer.echo(render_all(tables, form.value, room=room()) + "\n")
         if measured.measurements:
-            typer.echo("\n".join(notes(measured.measurements)))
+            typer.echo("\n".join(notes(measured.measurements)), err=form is Format.latex)
     say_missing(measured.unavailable)
     say_missing(measured.failed, "failed: ")
 

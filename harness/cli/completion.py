@@ -20,8 +20,8 @@ def complete_suite(incomplete: str) -> list[str]:
             names.append(f"{path}/")
         elif path.suffix == ".toml":
             names.append(str(path))
-    found = [name for name in names if name.startswith(incomplete.removeprefix("./"))]
-    return [*found, *(name for name in shipped() if name.startswith(incomplete))]
+    matching = [name for name in names if name.startswith(incomplete.removeprefix("./"))]
+    return [*matching, *(name for name in shipped() if name.startswith(incomplete))]
 
 
 def complete_run(incomplete: str) -> list[str]:

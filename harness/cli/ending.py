@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from _thread import start_new_thread
 from contextlib import suppress
+from time import sleep
 
 SECONDS = 10.0
 """How long plugins' threads and functions registered with `atexit` may take."""
@@ -33,12 +35,13 @@ def leave(code: int, seconds: float = SECONDS) -> None:
             stream.flush()
     with suppress(OSError):
         os.dup2(2, 1)
-    timer = threading.Timer(seconds, _end, (code, seconds))
-    timer.daemon = True
-    timer.start()
+    # `threading.Thread.start` waits for its thread, for ever where that finds no memory to begin.
+    with suppress(RuntimeError, MemoryError):
+        start_new_thread(_end_after, (code, seconds))
 
 
-def _end(code: int, seconds: float) -> None:
+def _end_after(code: int, seconds: float) -> None:
+    sleep(seconds)
     ours = (threading.current_thread(), threading.main_thread())
     names = [repr(thread.name) for thread in threading.enumerate() if thread not in ours and not thread.daemon]
     what = f"the thread {', '.join(names)}" if names else "a function that a plugin registered with atexit"

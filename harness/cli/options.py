@@ -11,7 +11,7 @@ import typer
 
 from harness.cli.completion import complete_experiment, complete_suite
 from harness.errors import HarnessError, as_typed
-from harness.machine.host import MOST
+from harness.machine.host import MOST, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ SuitePath = Annotated[
     Path,
     typer.Argument(
         metavar="SUITE",
-        help="A TOML file, or a name of 'harness suites'.",
+        help="A TOML file, or a name that 'harness suites' lists.",
         autocompletion=complete_suite,
     ),
 ]
@@ -45,7 +45,7 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="NAME",
-        help="Only the experiments of this name or glob: 'M1*'. Repeatable.",
+        help="Only the experiments with this name, or that match this pattern: 'M1*'. Repeatable.",
         autocompletion=complete_experiment,
     ),
 ]
@@ -54,7 +54,11 @@ Seeds = Annotated[
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="NAME", help="The device where the suite gives none: cpu, cuda, cuda:1, …"),
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="The device of experiments for which the suite names none: cpu, cuda, cuda:1, …",
+    ),
 ]
 Jobs = Annotated[
     int | None,
@@ -65,7 +69,7 @@ Jobs = Annotated[
         min=0,
         max=MOST,
         envvar="HARNESS_JOBS",
-        help="Trials at once, a process each; 0: all in this process. Default: one a core.",
+        help="How many trials run at once, each in a process. 0: all in this process. Default: one per core.",
     ),
 ]
 Cluster = Annotated[
@@ -74,12 +78,29 @@ Cluster = Annotated[
         "--cluster", metavar="ADDRESS", help="Run on a Dask cluster: tcp://HOST:PORT, a scheduler file, or local:4."
     ),
 ]
-Threads = Annotated[
-    int, typer.Option("--threads", metavar="N", min=1, max=MOST, help="Threads for a trial's matrix products.")
+ThreadNumber = Annotated[
+    str,
+    typer.Option(
+        "--threads", metavar="N", help="Threads of a trial's matrix products. auto: the longest trials use idle cores."
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="The run directory. Default: runs/SUITE[-DATASET]")
 ]
+
+
+def threads_of(text: str) -> Threads:
+    """Return what an option of this text asks for.
+
+    Raises:
+        HarnessError: neither a number of threads nor ``auto``.
+    """
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MOST)) and 1 <= int(text) <= MOST):
+        msg = f"--threads {as_typed(text, 80)}: not a whole number from 1 to {MOST}, nor auto"
+        raise HarnessError(msg)
+    return int(text)
 
 
 def settle_threads(threads: int) -> None:
@@ -90,14 +111,14 @@ def settle_threads(threads: int) -> None:
         os.environ[name] = str(threads)
 
 
-def settle(threads: int) -> Kernel | None:
+def settle(threads: Threads) -> Kernel | None:
     """Set the threads and the kernel of NumPy's matrix products, before NumPy is imported here or in a worker.
 
     Return the measured kernels, None if the kernel is not for harness to choose.
     """
     from harness.machine.kernels import settle_kernel
 
-    settle_threads(threads)
+    settle_threads(1 if threads == "auto" else threads)
     return settle_kernel(say=lambda text: typer.echo(text, err=True))
 
 
@@ -111,7 +132,7 @@ def request(
     seeds: str | None = None,
     device: str | None = None,
     jobs: int | None = None,
-    threads: int = 1,
+    threads: Threads = 1,
     out: Path | None = None,
     cluster: str | None = None,
 ) -> Request:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.width import columns_of
+
 if TYPE_CHECKING:
     from harness.results.tables import Table
 
@@ -27,32 +29,45 @@ class Format(StrEnum):
 
 
 class Form(StrEnum):
-    """What a command prints that has more than tables: text, or one document."""
+    """What a command prints that is not a list and has more than tables: text, or one document."""
 
     terminal = "terminal"
     json = "json"
 
 
-FormOption = Annotated[Form, typer.Option("--format", "-f", help="terminal, or json: one document.")]
+FormOption = Annotated[Form, typer.Option("--format", "-f", help="terminal for text, or json for one document.")]
 _NEVER_RAW = {
     Format.terminal: "a terminal would obey raw text",
     Format.json: "JSON is never escaped",
 }
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="The format of the tables. csv: only one table.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="The format of the tables. csv prints only one table.")
+]
 TableOption = Annotated[
-    list[str] | None, typer.Option("--table", "-t", metavar="NAME", help="Only this table, or 'all'. Repeatable.")
+    list[str] | None,
+    typer.Option("--table", "-t", metavar="NAME", help="Show only this table; 'all' shows all. Repeatable."),
 ]
 RawOption = Annotated[
     bool,
-    typer.Option("--raw", help="Do not escape names and titles: Markdown, LaTeX and formulas in them take effect."),
+    typer.Option(
+        "--raw", help="Do not escape names and titles, so that Markdown, LaTeX and formulas in them take effect."
+    ),
 ]
 ColumnsOption = Annotated[
     list[str] | None,
-    typer.Option("--column", metavar="NAME", help="Only this column, by heading or JSON's key. Repeatable, in order."),
+    typer.Option(
+        "--column",
+        metavar="NAME",
+        help="Show only this column, by its heading or its key in JSON. Repeatable: the order is yours.",
+    ),
 ]
 RowsOption = Annotated[
     list[str] | None,
-    typer.Option("--row", metavar="NAME", help="Only the rows of this name or glob: 'M1*'. Repeatable."),
+    typer.Option(
+        "--row",
+        metavar="NAME",
+        help="Show only the rows with this name, or that match this pattern: 'M1*'. Repeatable.",
+    ),
 ]
 CaptionOption = Annotated[
     str | None, typer.Option("--caption", metavar="LATEX", help="The caption of a LaTeX table, instead of its title.")
@@ -63,10 +78,8 @@ LabelOption = Annotated[
 
 
 def room() -> int | None:
-    """Return the terminal's number of columns, None if standard output is not a terminal: then nothing is shortened."""
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns if sys.stdout.isatty() else None
+    """Return how many columns tables may take, as `columns_of` says of standard output; None: nothing is shortened."""
+    return columns_of(sys.stdout)
 
 
 @dataclass(frozen=True)
@@ -145,13 +158,34 @@ def show(tables: Sequence[Table], form: Format, choice: Choice, *, of: str, brie
         typer.echo(f"CSV holds one table, here {', '.join(keys)}. {other}", err=True)
 
 
-def table(title: str, lines: list[list[Any]], headers: list[str], minor: Sequence[str] = ()) -> None:
+def show_list(tables: Sequence[Table], form: Format, chosen: Sequence[str] | None = None, *, of: str) -> None:
+    """Print what a command lists: without frames on a terminal, and as `show` does in other formats.
+
+    Not as JSON: each command has its document.
+
+    Raises:
+        HarnessError: as `Choice.of`.
+    """
+    from harness.results.tables.formats import listing
+
+    choice = Choice(chosen)
+    if form is not Format.terminal:
+        show(tables, form, choice, of=of)
+        return
+    for listed in choice.of(tables, form, of=of):
+        typer.echo(listing(listed, room(), whole="-f json shows all.") + "\n")
+
+
+def table(
+    title: str, lines: list[list[Any]], headers: list[str], minor: Sequence[str] = (), *, whole: str = ""
+) -> None:
     """Print a table of text; a narrow terminal leaves out the ``minor`` columns, beginning with the first.
 
+    ``whole``: a sentence about what shows them.
     A cell is one line. Characters that a terminal would obey are escaped: groups, titles and reasons are foreign text.
     """
     from harness.results.tables import Table
     from harness.results.tables.formats import listing
 
     text = [[str(cell) for cell in line] for line in lines]
-    typer.echo(listing(Table.of_text("", title, headers, text, minor=minor), room()) + "\n")
+    typer.echo(listing(Table.of_text("", title, headers, text, minor=minor), room(), whole=whole) + "\n")

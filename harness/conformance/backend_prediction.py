@@ -1,5 +1,6 @@
 """How a backend predicts."""
 
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,23 @@ import pytest
 
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
-from harness.conformance.clauses import accepted, require, require_close, require_equal, require_same
+from harness.conformance.clauses import (
+    accepted,
+    explained,
+    honoured,
+    require,
+    require_close,
+    require_equal,
+    require_same,
+)
 from harness.interfaces import Network
 from harness.trial.outputs import read_predictions
 
 _LOG_PROBABILITIES = "Network.predict returns float32 log-probabilities (rows, classes)"
 _EVALUATION = "Network.predict, in evaluation mode: dropout off, running statistics instead of the batch's"
 
+_LATE = 0.2
+"""Seconds in which values that are still being computed would change."""
 _MODES: dict[str, dict[str, Any]] = {"plain": {}, "dropout": {"dropout": 0.5}, "batch_norm": {"batch_norm": True}}
 
 
@@ -29,6 +40,17 @@ class Prediction(BackendTests):
         for network in pair:
             network.load(state)
         return pair
+
+    def test_a_prediction_is_there_when_it_is_returned(self, bench: Bench) -> None:
+        """Network.predict returns when its values have been computed."""
+        data = bench.images(2**14, (8, 8))
+        network = bench.build(bench.plain, data)
+        rows = np.arange(len(data.labels), dtype=np.int64)
+        for _ in range(3):  # on a busy machine a thread may have ended before we look
+            values = network.predict(rows)
+            at_once = values.copy()
+            sleep(_LATE)
+            require_same(values, at_once, "Network.predict returns when the predictions are there", "values that stay")
 
     def test_returns_float32_log_probabilities(self, bench: Bench) -> None:
         """Network.predict returns float32 log-probabilities (rows, classes): their exponentials sum to one."""
@@ -48,9 +70,10 @@ class Prediction(BackendTests):
     @pytest.mark.parametrize("key", _MODES)
     def test_predicts_in_evaluation_mode(self, bench: Bench, key: str) -> None:
         """Network.predict is in evaluation mode: dropout off, running statistics; the same twice."""
-        network, reference = self._loaded(bench, **_MODES[key])
-        rows = np.concatenate(bench.batches(3))
-        network.train_epoch(0, rows[:16], bench.plain.rate)  # it leaves training mode again
+        keys, rows = _MODES[key], np.concatenate(bench.batches(3))
+        with explained(honoured(keys) if keys else _EVALUATION):
+            network, reference = self._loaded(bench, **keys)
+            network.train_epoch(0, rows[:16], bench.plain.rate)  # it leaves training mode again
         network.load(reference.state())
         first = network.predict(rows).copy()
         require_close(network.predict(rows), first, 1e-6, _EVALUATION, "the same predictions twice:")

@@ -1,6 +1,4 @@
-"""How networks are saved and resumed, and that they leave their arguments as they were."""
-
-from pathlib import Path
+"""How networks are saved and resumed."""
 
 import numpy as np
 import pytest
@@ -24,7 +22,7 @@ def _copied(state: State) -> State:
 
 
 class Saving(BackendTests):
-    """`Network.state`, `Network.load`, and arguments that stay as they were."""
+    """`Network.state` and `Network.load`."""
 
     @staticmethod
     def _require_alike(bench: Bench, got: State, wanted: State, clause: str) -> None:
@@ -124,27 +122,3 @@ class Saving(BackendTests):
             network.load(state)
             network.train_epoch(1, bench.batches(1)[0], recipe.rate)
         self._require_alike(bench, used.state(), new.state(), clause)
-
-    def test_leaves_what_it_is_given_as_it_was(self, bench: Bench, tmp_path: Path) -> None:
-        """Network.attach is given the cache's memory map, which all workers share; an order is the core's.
-
-        A run hands them over read-only. Here they can be written to, so that a change shows as such.
-        """
-        clause = "Network.attach, train_epoch and predict do not modify images, labels or order"
-        np.save(tmp_path / "images.npy", bench.data.features)
-        images = np.load(tmp_path / "images.npy", mmap_mode="c")  # copy on write
-        labels, order = bench.data.labels.copy(), np.concatenate(bench.batches(3))
-        rows = order.copy()
-        network = bench.unattached(bench.plain)
-        network.attach(np.asarray(images), labels)
-        network.train_epoch(0, order, bench.plain.rate)
-        network.predict(order)
-        scaled = bench.data.features[order].astype(np.float32) / np.float32(255)
-        shown = scaled.copy()
-        network.predict_images(shown)
-        network.close()
-        require_same(np.asarray(images), bench.data.features, clause, "images as they were attached")
-        require_same(labels, bench.data.labels, clause, "labels as they were attached")
-        require_same(order, rows, clause, "the order as it was handed")
-        clause = "Network.predict_images does not modify its images: every network that is tested shares them"
-        require_same(shown, scaled, clause, "test images as they were handed")

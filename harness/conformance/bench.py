@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.conformance.clauses import accepted, broken, explained, require, require_close, require_equal
+from harness.conformance.clauses import accepted, broken, explained, failed, require, require_close, require_equal
 from harness.conformance.handing import given
 from harness.conformance.recipes import RULES, Recipe, declined, plainest, sample
 from harness.conformance.target import Target
@@ -48,7 +48,7 @@ class Bench:
         try:
             self.backend: Backend = load_backend(target.component(), target.options)
         except HarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            failed(str(error))
         reason = self.backend.unavailable(self.device)
         if reason is not None:
             pytest.skip(f"{target.name} is unavailable: {reason}")
@@ -138,8 +138,8 @@ class Bench:
     ) -> None:
         """Require that epochs, each begun from the reference's state, end as the reference's do."""
         reference, tested, nudged = self.reference(recipe), self.build(recipe), self.reference(recipe)
-        given = iter(rates) if rates is not None else iter(lambda: recipe.rate, None)
-        for epoch, (order, rate) in enumerate(zip(orders, given, strict=False)):
+        epoch_rates = iter(rates) if rates is not None else iter(lambda: recipe.rate, None)
+        for epoch, (order, rate) in enumerate(zip(orders, epoch_rates, strict=False)):
             state = rounded(reference.state())
             reference.load(state)
             wanted = reference.train_epoch(epoch, order, rate)

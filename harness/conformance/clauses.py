@@ -1,6 +1,6 @@
 """How a failure is reported: what was expected, what came, and which clause of the contract says so."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
@@ -13,9 +13,14 @@ from harness.errors import TrialError
 T = TypeVar("T")
 
 
+def failed(message: str) -> NoReturn:
+    """Fail the test; the message is all that is shown, and no error that is being handled."""
+    raise pytest.fail.Exception(message, pytrace=False) from None
+
+
 def broken(clause: str, expected: str, got: object) -> NoReturn:
     """Fail the test; the message is all that is shown."""
-    pytest.fail(f"expected {expected}; got {got}; contract: {clause}", pytrace=False)
+    failed(f"expected {expected}; got {got}; contract: {clause}")
 
 
 def require(condition: object, clause: str, expected: str, got: object) -> None:
@@ -52,10 +57,10 @@ def require_close(got: ArrayLike, wanted: ArrayLike, tolerance: ArrayLike, claus
 
     ``tolerance``: one for all, or one for each value.
     """
-    found, oracle = np.asarray(got, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    require(found.shape == oracle.shape, clause, f"{what} of shape {oracle.shape}", f"shape {found.shape}")
+    returned, oracle = np.asarray(got, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    require(returned.shape == oracle.shape, clause, f"{what} of shape {oracle.shape}", f"shape {returned.shape}")
     allowed = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), oracle.shape)
-    beyond = np.abs(found - oracle) - allowed
+    beyond = np.abs(returned - oracle) - allowed
     if bool((beyond <= 0.0).all()):
         return
     where = np.unravel_index(int(np.argmax(np.where(np.isnan(beyond), np.inf, beyond))), beyond.shape)
@@ -63,7 +68,7 @@ def require_close(got: ArrayLike, wanted: ArrayLike, tolerance: ArrayLike, claus
     broken(
         clause,
         f"{what} {oracle[where]:.6g}{place}, within {allowed[where]:.2g}",
-        f"{found[where]:.6g}{_factor(found, oracle, allowed)}",
+        f"{returned[where]:.6g}{_factor(returned, oracle, allowed)}",
     )
 
 
@@ -74,12 +79,29 @@ def require_same(got: Any, wanted: Any, clause: str, what: str) -> None:
     require(not differ, clause, what, f"{differ} of {got.size} values that differ")
 
 
-def _factor(found: Any, oracle: Any, tolerance: Any) -> str:
+def _factor(returned: Any, oracle: Any, tolerance: Any) -> str:
     """Return the sentence that recognises a multiple: a wrong sign, a sum for a mean."""
     size = float((oracle * oracle).sum())
-    if oracle.size < 2 or not size or not np.isfinite(found).all():
+    if oracle.size < 2 or not size or not np.isfinite(returned).all():
         return ""
-    factor = float((found * oracle).sum()) / size
-    if abs(factor - 1.0) < 1e-3 or (np.abs(found - factor * oracle) > 100 * tolerance).any():
+    factor = float((returned * oracle).sum()) / size
+    if abs(factor - 1.0) < 1e-3 or (np.abs(returned - factor * oracle) > 100 * tolerance).any():
         return ""
     return f" (all of it is {factor:.4g} times the reference's)"
+
+
+def declare(*keys: str) -> str:
+    """Return the sentence that says what a backend does that cannot honour some keys."""
+    names = " and ".join(repr(key) for key in keys)
+    return f" A backend that cannot honour {names} must declare it in unsupported()"
+
+
+def honoured(keys: Mapping[str, object]) -> str:
+    """Return the clause about an experiment's keys that a backend does not decline."""
+    settings = ", ".join(f"{key} = {value!r}" for key, value in keys.items())
+    return f"NetworkSpec with {settings}.{declare(*keys)}"
+
+
+def described(value: Any) -> str:
+    """Return an array's type and shape in words."""
+    return f"{getattr(value, 'dtype', type(value).__name__)} {np.shape(value)}"

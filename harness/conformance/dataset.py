@@ -13,7 +13,7 @@ from harness.datasets.contract import DTYPES
 from harness.datasets.splits import SplitTable, partition
 from harness.errors import HarnessError
 from harness.interfaces import Dataset, Labelled
-from harness.plugins.loading import Kind
+from harness.plugins.components import Kind
 
 _CONTENT = "Labelled"
 
@@ -86,9 +86,9 @@ class DatasetConformance(Conformance):
         require(all(isinstance(name, str) for name in names), _CONTENT, "texts as class names", names)
         require(len(names) >= 2, _CONTENT, "two classes at least", f"{len(names)}")
         require_equal(len(set(names)), len(names), _CONTENT, "class names that differ:")
-        found = np.unique(labels)
+        present = np.unique(labels)
         wanted = f"the labels 0 … {len(names) - 1}, all of them, for {len(names)} class names"
-        require(np.array_equal(found, np.arange(len(names))), _CONTENT, wanted, f"{found[:20].tolist()}")
+        require(np.array_equal(present, np.arange(len(names))), _CONTENT, wanted, f"{present[:20].tolist()}")
 
     def test_is_the_same_whenever_it_is_loaded(self, dataset: Dataset, loaded: Labelled) -> None:
         """Dataset.source changes when the content may have, and the content only then."""
@@ -133,11 +133,11 @@ class DatasetConformance(Conformance):
         clause = "Dataset.source changes when the content may have: while it is the same, the cache loads nothing"
         another: Dataset = target.build()
         try:
-            found = materialise(target.name, target.options, _Sealed(another), tmp_path / "cache")
+            reloaded = materialise(target.name, target.options, _Sealed(another), tmp_path / "cache")
         except _LoadedError:
             got = f"a call of load(): source() said {dataset.source()!r}, and then {another.source()!r}"
             broken(clause, "nothing to load the second time", got)
-        require_equal(found, cached, clause, "the cached dataset")
+        require_equal(reloaded, cached, clause, "the cached dataset")
 
     def test_can_be_split(self, loaded: Labelled) -> None:
         """The stratified partition has every class in every part."""

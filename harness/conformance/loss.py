@@ -8,11 +8,11 @@ import pytest
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from harness.conformance.clauses import broken, require, require_close, require_equal, require_same
+from harness.conformance.clauses import broken, described, require, require_close, require_equal, require_same
 from harness.conformance.libraries import LIBRARIES, compiled, converter
 from harness.conformance.target import Conformance, Target
 from harness.interfaces import Loss
-from harness.plugins.loading import Kind
+from harness.plugins.components import Kind
 
 Values = NDArray[Any]
 _STEP = 1e-6
@@ -56,13 +56,13 @@ class LossConformance(Conformance):
     def test_its_gradient_is_that_of_its_losses(self, loss: Loss, weighted: bool) -> None:
         """Loss returns the gradient of each row's loss by its logits: finite differences agree."""
         logits, labels, weights = batch()
-        given = weights if weighted else None
-        _, gradient = loss(np, logits, labels, given)
+        class_weights = weights if weighted else None
+        _, gradient = loss(np, logits, labels, class_weights)
         differences = np.empty_like(logits)
         for column in range(logits.shape[1]):
             shift = np.zeros(logits.shape[1])
             shift[column] = _STEP
-            above, below = (loss(np, logits + way * shift, labels, given)[0] for way in (1, -1))
+            above, below = (loss(np, logits + way * shift, labels, class_weights)[0] for way in (1, -1))
             differences[:, column] = (above - below) / (2 * _STEP)
         clause = "Loss returns each row's gradient by the logits, not that of a mean"
         tolerance = 1e-6 * max(1.0, float(np.abs(differences).max()))
@@ -73,10 +73,10 @@ class LossConformance(Conformance):
     def test_keeps_shapes_and_dtype(self, loss: Loss, rows: int, classes: int, dtype: str) -> None:
         """Loss: logits (rows, classes) to losses (rows,) and a gradient (rows, classes), of one floating dtype."""
         logits, labels, weights = batch(rows, classes, dtype)
-        for given in (None, weights):
-            losses, gradient = loss(np, logits, labels, given)
-            require_equal(_described(losses), f"{dtype} ({rows},)", _SHAPES, "losses")
-            require_equal(_described(gradient), f"{dtype} ({rows}, {classes})", _SHAPES, "a gradient")
+        for class_weights in (None, weights):
+            losses, gradient = loss(np, logits, labels, class_weights)
+            require_equal(described(losses), f"{dtype} ({rows},)", _SHAPES, "losses")
+            require_equal(described(gradient), f"{dtype} ({rows}, {classes})", _SHAPES, "a gradient")
 
     @pytest.mark.parametrize("library", LIBRARIES)
     def test_is_one_loss_for_every_array_library(self, loss: Loss, library: str) -> None:
@@ -86,9 +86,11 @@ class LossConformance(Conformance):
         arrays = [convert(value) for value in (logits, labels, weights)]
         clause = "Loss: one form for every array library; xp is the library"
         wanted, got = loss(np, logits, labels, weights), loss(array_namespace(arrays[0]), *arrays)
-        for name, one, other in zip(("losses", "gradient"), wanted, got, strict=True):
-            require_equal(type(other), type(arrays[0]), clause, f"{name} of")
-            require_close(np.asarray(other), one, 1e-4, clause, f"from {library}'s arrays what NumPy's give, {name}:")
+        for name, expected, given in zip(("losses", "gradient"), wanted, got, strict=True):
+            require_equal(type(given), type(arrays[0]), clause, f"{name} of")
+            require_close(
+                np.asarray(given), expected, 1e-4, clause, f"from {library}'s arrays what NumPy's give, {name}:"
+            )
 
     def test_has_no_branch_on_values(self, loss: Loss) -> None:
         """Loss: no branch depends on an array's values, so that it can be captured and compiled."""
@@ -137,12 +139,12 @@ class LossConformance(Conformance):
 
     def test_is_pure(self, loss: Loss) -> None:
         """Loss: no argument is modified, and equal arguments give equal bits."""
-        given = batch()
-        before = [value.copy() for value in given]
-        first = loss(np, *given)
-        for name, value, was in zip(("logits", "labels", "class_weights"), given, before, strict=True):
+        arguments = batch()
+        before = [value.copy() for value in arguments]
+        first = loss(np, *arguments)
+        for name, value, was in zip(("logits", "labels", "class_weights"), arguments, before, strict=True):
             require_same(value, was, _PURE, f"{name} as they were")
-        for again, value in zip(loss(np, *given), first, strict=True):
+        for again, value in zip(loss(np, *arguments), first, strict=True):
             require_same(np.asarray(again), np.asarray(value), _PURE, "the same bits a second time")
 
     def test_can_be_hashed_and_pickled(self, target: Target, loss: Loss) -> None:
@@ -154,7 +156,3 @@ class LossConformance(Conformance):
         except Exception as error:  # noqa: BLE001 - a foreign object may raise anything
             broken(clause, "a loss that can be hashed and pickled", f"{type(error).__name__}: {error}")
         require(len(set(hashes)) == 1, clause, "one hash for equal options", hashes)
-
-
-def _described(value: Any) -> str:
-    return f"{getattr(value, 'dtype', type(value).__name__)} {np.shape(value)}"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from harness.conformance.clauses import broken, require, require_equal
+from harness.conformance.kinds import UNVERIFIED, beyond_reference
 from harness.conformance.target import Conformance, Target
 from harness.errors import HarnessError
-from harness.interfaces import Layer, NetworkSpec, Shape
-from harness.plugins.loading import Kind
+from harness.interfaces import Layer, NetworkSpec, Shape, kinds_of
+from harness.plugins.components import Kind
 from harness.plugins.models import build_layers
 from harness.plugins.options import OptionError
 from harness.seeding import initial_state
@@ -29,16 +30,16 @@ class ModelConformance(Conformance):
     @pytest.fixture
     def built(self, target: Target) -> dict[tuple[Shape, int], tuple[Layer, ...]]:
         """Return its layers for each shape and number of classes that it does not decline."""
-        found = {}
+        sides = {}
         reasons = []
         for shape in _SHAPES:
             for classes in _CLASSES:
                 try:
-                    found[shape, classes] = _layers(target, shape, classes)
+                    sides[shape, classes] = _layers(target, shape, classes)
                 except OptionError as error:
                     reasons.append(str(error))
-        require(found, _FACTORY, "layers for one of the shapes that it is tested with", "; ".join(set(reasons)))
-        return found
+        require(sides, _FACTORY, "layers for one of the shapes that it is tested with", "; ".join(set(reasons)))
+        return sides
 
     def test_layers_lead_from_rows_to_classes(self, built: dict[tuple[Shape, int], tuple[Layer, ...]]) -> None:
         """A model's layers take each other's output, and the last gives (classes,)."""
@@ -76,6 +77,15 @@ class ModelConformance(Conformance):
             for key, value in state.items():
                 require_equal(str(value.dtype), "float32", clause, f"the type of {key}")
                 require(np.isfinite(value).all(), clause, f"finite values in {key}", "others")
+
+    def test_its_layer_kinds_are_verified_with_a_backend(
+        self, built: dict[tuple[Shape, int], tuple[Layer, ...]], pytestconfig: pytest.Config
+    ) -> None:
+        """A layer computes nothing: gradients are verified in a backend's networks."""
+        kinds = beyond_reference({kind: None for layers in built.values() for kind in kinds_of(layers)})
+        if kinds and not pytestconfig.getoption("harness_backend", None):
+            names = ", ".join(f"layer kind {kind.__name__}" for kind in kinds)
+            pytest.skip(f"{UNVERIFIED}{names} (a layer computes nothing: --harness-backend names a backend that does)")
 
 
 def _layers(target: Target, shape: Shape, classes: int) -> tuple[Layer, ...]:

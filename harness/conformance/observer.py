@@ -14,7 +14,8 @@ from harness import hookspecs
 from harness.conformance.clauses import broken, require, require_equal
 from harness.conformance.recorded import Recorded, recording
 from harness.conformance.target import Conformance, Target
-from harness.plugins.loading import OBSERVER, Kind, registry
+from harness.plugins.components import OBSERVER, Kind
+from harness.plugins.loading import registry
 from harness.plugins.observers import OBSERVED, Observers
 
 _QUICK = 0.5

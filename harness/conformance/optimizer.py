@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.conformance.clauses import require, require_close, require_equal, require_same
+from harness.conformance.clauses import described, failed, require, require_close, require_equal, require_same
 from harness.conformance.libraries import LIBRARIES, compiled, converter
 from harness.conformance.target import Conformance, Target
 from harness.descent import ForBlocks, for_blocks
+from harness.errors import HarnessError
 from harness.interfaces import Array, Optimizer, Parameter
 from harness.machine.arrays import npz
-from harness.plugins.loading import Kind
+from harness.plugins.components import Kind
+from harness.trial.rules import check_rule
 
 Vector = NDArray[Any]
 _STEPS = 20
@@ -80,8 +82,13 @@ class OptimizerConformance(Conformance):
 
     @pytest.fixture
     def rule(self, target: Target) -> Optimizer:
-        """Return the optimizer with its options."""
-        return for_blocks(target.build(), BLOCKS)
+        """Return the optimizer with its options; every test fails where it does not return what a run needs."""
+        rule = target.build()
+        try:
+            check_rule(rule, target.component().spoken)
+        except HarnessError as error:
+            failed(str(error))
+        return for_blocks(rule, BLOCKS)
 
     def test_agrees_with_its_reference(self, rule: Optimizer) -> None:
         """Optimizer.update is the rule that the reference computes."""
@@ -111,8 +118,8 @@ class OptimizerConformance(Conformance):
         def first_step(x: Array, rate: Array) -> Array:
             return rule.update(x, x, rule.init(x), rate)[0]
 
-        found = compiled(first_step, clause, x, np.asarray(_RATE, dtype=x.dtype))
-        require_close(np.asarray(found), first_step(x, _RATE), 1e-5, clause, "compiled, a parameter of")
+        parameters = compiled(first_step, clause, x, np.asarray(_RATE, dtype=x.dtype))
+        require_close(np.asarray(parameters), first_step(x, _RATE), 1e-5, clause, "compiled, a parameter of")
 
     def test_descends(self, rule: Optimizer) -> None:
         """Optimizer.update goes down a convex quadratic at a small rate."""
@@ -126,12 +133,12 @@ class OptimizerConformance(Conformance):
         x = start()
         parameters, state = rule.update(x, quadratic(x), rule.init(x), _RATE)
         gradients = quadratic(parameters)
-        given = {"parameters": parameters, "gradients": gradients, **{f"state {k}": v for k, v in state.items()}}
-        before = {name: np.array(value) for name, value in given.items()}
+        arguments = {"parameters": parameters, "gradients": gradients, **{f"state {k}": v for k, v in state.items()}}
+        before = {name: np.array(value) for name, value in arguments.items()}
         rule.update(parameters, gradients, state, _RATE)
         for name, value in before.items():
             clause = "Optimizer.update modifies no argument"
-            require_same(np.asarray(given[name]), value, clause, f"{name} as it was")
+            require_same(np.asarray(arguments[name]), value, clause, f"{name} as it was")
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     @pytest.mark.parametrize("trials", [1, 3])
@@ -143,7 +150,7 @@ class OptimizerConformance(Conformance):
         parameters, state = x, first
         for _ in range(2):
             parameters, state = rule.update(parameters, x, state, _RATE)
-        require_equal(_described(parameters), _described(x), clause, "parameters")
+        require_equal(described(parameters), described(x), clause, "parameters")
         require_equal(_all_described(state), _all_described(first), clause, "a state of")
 
     def test_serves_a_leading_axis_of_trials(self, rule: Optimizer) -> None:
@@ -183,9 +190,9 @@ class OptimizerConformance(Conformance):
     def test_takes_another_learning_rate_at_each_step(self, rule: Optimizer) -> None:
         """Optimizer.update takes a rate that is a float or a 0-d array; twice the rate goes further."""
         x, clause = start(), "Optimizer.update: learning_rate is a float or an array that broadcasts, new at each step"
-        found = [rule.update(x, x, rule.init(x), rate)[0] for rate in (_RATE, np.asarray(_RATE), 2 * _RATE)]
-        require_close(found[1], found[0], 1e-12, clause, "with the rate as an array")
-        near, far = (float(np.abs(np.asarray(moved) - x).sum()) for moved in (found[0], found[2]))
+        updated = [rule.update(x, x, rule.init(x), rate)[0] for rate in (_RATE, np.asarray(_RATE), 2 * _RATE)]
+        require_close(updated[1], updated[0], 1e-12, clause, "with the rate as an array")
+        near, far = (float(np.abs(np.asarray(moved) - x).sum()) for moved in (updated[0], updated[2]))
         require(far > near, clause, f"a step longer than {near:.4g} at twice the rate", f"{far:.4g}")
 
     def test_takes_a_learning_rate_of_0(self, rule: Optimizer) -> None:
@@ -207,7 +214,7 @@ class OptimizerConformance(Conformance):
                 fits and value.shape in {(), x.shape},
                 clause,
                 f"an array {x.shape} or () for {name!r}",
-                _described(value),
+                described(value),
             )
 
     def test_resumes_from_a_file(self, rule: Optimizer) -> None:
@@ -246,9 +253,5 @@ class OptimizerConformance(Conformance):
             require_equal(hashes[1], hashes[0], clause, "another with the same options to have the hash")
 
 
-def _described(value: Array) -> str:
-    return f"{getattr(value, 'dtype', type(value).__name__)} {np.shape(value)}"
-
-
 def _all_described(state: dict[str, Array]) -> str:
-    return ", ".join(f"{name} {_described(value)}" for name, value in sorted(state.items()))
+    return ", ".join(f"{name} {described(value)}" for name, value in sorted(state.items()))

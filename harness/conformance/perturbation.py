@@ -48,18 +48,20 @@ class PerturbationConformance(PerturbationData):
         """Perturb returns a new float32 array of the same shape, in [0, 1], at every severity."""
         clean, clause = digits(), "Perturb: float32 (rows, height, width) in [0, 1] to a new array of the same"
         for severity in self.severities:
-            found = perturb(clean.copy(), severity, draws())
-            require(isinstance(found, np.ndarray), clause, "a NumPy array", type(found).__name__)
-            require_equal(f"{found.dtype} {found.shape}", f"float32 {clean.shape}", clause, f"at severity {severity}")
-            inside = np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
-            span = f"values in [{found.min():.4g}, {found.max():.4g}]"
+            perturbed = perturb(clean.copy(), severity, draws())
+            require(isinstance(perturbed, np.ndarray), clause, "a NumPy array", type(perturbed).__name__)
+            require_equal(
+                f"{perturbed.dtype} {perturbed.shape}", f"float32 {clean.shape}", clause, f"at severity {severity}"
+            )
+            inside = np.isfinite(perturbed).all() and perturbed.min() >= 0 and perturbed.max() <= 1
+            span = f"values in [{perturbed.min():.4g}, {perturbed.max():.4g}]"
             require(inside, clause, f"values in [0, 1] at severity {severity}", span)
 
     def test_severity_0_is_the_identity(self, perturb: Any) -> None:
         """Perturb at severity 0 returns the images as they are."""
         clean = digits()
-        found = perturb(clean.copy(), 0.0, draws())
-        require_same(found, clean, "Perturb: severity 0 returns the images as they are", "the images as they are")
+        perturbed = perturb(clean.copy(), 0.0, draws())
+        require_same(perturbed, clean, "Perturb: severity 0 returns the images as they are", "the images as they are")
 
     def test_the_largest_severity_harms(self, perturb: Any) -> None:
         """Perturb changes images at the largest severity, and more than at the smallest above 0."""
@@ -82,12 +84,12 @@ class PerturbationConformance(PerturbationData):
         """Perturb returns a new array; one block of images is perturbed many times."""
         clean = digits()
         for severity in self.severities:
-            given = clean.copy()
-            found = perturb(given, severity, draws())
+            images = clean.copy()
+            perturbed = perturb(images, severity, draws())
             clause = "Perturb returns a new array and does not modify its input"
-            require_same(given, clean, clause, f"the input as it was at severity {severity}")
+            require_same(images, clean, clause, f"the input as it was at severity {severity}")
             if severity > 0:
-                require(not np.shares_memory(found, given), clause, "a new array", "a view of the input")
+                require(not np.shares_memory(perturbed, images), clause, "a new array", "a view of the input")
 
     def test_draws_from_its_generator_alone(self, perturb: Any, global_randomness: Randomness) -> None:
         """Perturb gives the same bits for the same generator, and leaves the global random state alone."""
@@ -106,8 +108,8 @@ class PerturbationConformance(PerturbationData):
         wanted = perturb(clean.copy(), severity, draws())
         perturb(1 - clean[:20], self.severities[1], generator(43, "conformance"))
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda _: perturb(clean.copy(), severity, draws()), range(8)))
-        for images in found:
+            perturbed = list(pool.map(lambda _: perturb(clean.copy(), severity, draws()), range(8)))
+        for images in perturbed:
             require_same(images, wanted, f"{RANDOM}: other calls and threads do not matter", "the same bits again")
 
     def test_sweep_agrees_with_single_calls(self, perturb: Any) -> None:
@@ -117,13 +119,13 @@ class PerturbationConformance(PerturbationData):
             pytest.skip("it has no sweep")
         clean = digits(50)
         clause = "SweepingPerturb.sweep yields what a single call with a fresh copy of the generator returns"
-        given = clean.copy()
-        found = [images.copy() for images in perturb.sweep(given, self.severities, draws())]
-        require_equal(len(found), len(self.severities), clause, "a result for each severity:")
-        for severity, images in zip(self.severities, found, strict=True):
+        source = clean.copy()
+        swept = [images.copy() for images in perturb.sweep(source, self.severities, draws())]
+        require_equal(len(swept), len(self.severities), clause, "a result for each severity:")
+        for severity, images in zip(self.severities, swept, strict=True):
             require_same(images, call(clean.copy(), severity, draws()), clause, f"at severity {severity}")
         require_same(
-            given, clean, clause.split(" yields", maxsplit=1)[0] + " does not modify its input", "the input as it was"
+            source, clean, clause.split(" yields", maxsplit=1)[0] + " does not modify its input", "the input as it was"
         )
 
     def test_works_in_a_fresh_process(self, target: Target, perturb: Any) -> None:
@@ -137,12 +139,12 @@ class PerturbationConformance(PerturbationData):
             future = pool.submit(task)
             while not future.done():
                 pool.wait()
-            found = future.result()
+            perturbed = future.result()
         finally:
             pool.stop()
-        reason = found.reason if isinstance(found, Failure) else ""
+        reason = perturbed.reason if isinstance(perturbed, Failure) else ""
         require(not reason, clause, "perturbed images", f"the failure {reason!r}")
-        require_close(found, wanted, 0.0, clause, "a pixel of")
+        require_close(perturbed, wanted, 0.0, clause, "a pixel of")
 
 
 def _perturbed(argument: tuple[str, Images, float], registry: Registry, _report: Report) -> Images:

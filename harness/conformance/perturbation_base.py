@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.conformance.attacked import callable_alone
+from harness.conformance.clauses import failed
 from harness.conformance.target import Conformance, Target
 from harness.datasets.digits import Digits
 from harness.errors import HarnessError
 from harness.interfaces import SelectivePerturb, implements
-from harness.plugins.loading import Kind
+from harness.plugins.components import Kind
 from harness.plugins.perturbations import levels_of
 from harness.seeding import generator
 
@@ -55,7 +56,7 @@ class PerturbationBase(Conformance):
         try:
             return callable_alone(target.component().load())
         except HarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            failed(str(error))
 
     @pytest.fixture
     def perturb(self, loaded: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
-from harness.conformance.clauses import require, require_equal, require_same
+from harness.conformance.clauses import failed, require, require_equal, require_same
 from harness.conformance.perturbation_base import RANDOM, Images, PerturbationBase, digits, draws
 from harness.conformance.target import Target
 from harness.errors import HarnessError
@@ -50,14 +50,14 @@ class PerturbationData(PerturbationBase):
         side = getattr(loaded, "smallest", 5)
         for count in several:
             clean = np.random.default_rng(0).random((4, side, side + 4, count), dtype=np.float32)
-            given = clean.copy()
+            images = clean.copy()
             for severity in self.severities:
-                found = loaded(given, severity, draws())
-                kind = f"{found.dtype} {found.shape}"
+                perturbed = loaded(images, severity, draws())
+                kind = f"{perturbed.dtype} {perturbed.shape}"
                 require_equal(kind, f"float32 {clean.shape}", clause, f"at severity {severity}")
-                inside = np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
-                require(inside, clause, "values in [0, 1]", f"values in [{found.min():.4g}, {found.max():.4g}]")
-                require_same(given, clean, "Perturb does not modify its input", "the input as it was")
+                inside = np.isfinite(perturbed).all() and perturbed.min() >= 0 and perturbed.max() <= 1
+                require(inside, clause, "values in [0, 1]", f"values in [{perturbed.min():.4g}, {perturbed.max():.4g}]")
+                require_same(images, clean, "Perturb does not modify its input", "the input as it was")
 
     def test_takes_vectors(self, loaded: Any, vectors: Vectors) -> None:
         """Perturb of ``kind="vector"``: a new finite float32 array of the same shape, the identity at severity 0."""
@@ -65,23 +65,23 @@ class PerturbationData(PerturbationBase):
         call: Any = loaded
         changes = []
         for severity in self.severities:
-            given = vectors.copy()
-            found = loaded(given, severity, draws(), kind="vector")
-            kind = f"{found.dtype} {found.shape}"
+            values = vectors.copy()
+            perturbed = loaded(values, severity, draws(), kind="vector")
+            kind = f"{perturbed.dtype} {perturbed.shape}"
             require_equal(kind, f"float32 {vectors.shape}", clause, f"at severity {severity}")
-            require(np.isfinite(found).all(), clause, "finite values", f"others at severity {severity}")
-            require_same(given, vectors, f"{clause}; its input is not modified", "the input as it was")
+            require(np.isfinite(perturbed).all(), clause, "finite values", f"others at severity {severity}")
+            require_same(values, vectors, f"{clause}; its input is not modified", "the input as it was")
             again = loaded(vectors.copy(), severity, draws(), kind="vector")
-            require_same(again, found, RANDOM, "the same bits from the same generator")
-            changes.append(float(np.abs(found - vectors).mean()))
+            require_same(again, perturbed, RANDOM, "the same bits from the same generator")
+            changes.append(float(np.abs(perturbed - vectors).mean()))
         expected = "no change at severity 0, and the largest at the largest"
         require(changes[0] == 0 and max(changes) == changes[-1] > 0, clause, expected, f"mean changes {changes}")
         if implements(loaded, SweepingPerturb):
             swept = [each.copy() for each in loaded.sweep(vectors.copy(), self.severities, draws(), kind="vector")]
             clause = "SweepingPerturb.sweep yields what a single call with a fresh copy of the generator returns"
-            for severity, found in zip(self.severities, swept, strict=True):
+            for severity, perturbed in zip(self.severities, swept, strict=True):
                 single = call(vectors.copy(), severity, draws(), kind="vector")
-                require_same(found, single, clause, f"vectors at severity {severity}")
+                require_same(perturbed, single, clause, f"vectors at severity {severity}")
 
     @pytest.mark.parametrize("shape", [(3, 5, 9), (2, 28, 20), (1, 8, 8)], ids=str)
     def test_takes_images_of_any_shape(self, perturb: Any, shape: tuple[int, int, int]) -> None:
@@ -89,15 +89,15 @@ class PerturbationData(PerturbationBase):
         if min(shape[1:]) < getattr(perturb, "smallest", 1):
             pytest.skip("it takes larger images")
         clean = np.random.default_rng(0).random(shape, dtype=np.float32)
-        found = perturb(clean.copy(), self.severities[-1], draws())
-        require_equal(found.shape, shape, "Perturb: images (rows, height, width) of any size", "images of shape")
+        perturbed = perturb(clean.copy(), self.severities[-1], draws())
+        require_equal(perturbed.shape, shape, "Perturb: images (rows, height, width) of any size", "images of shape")
 
     def test_levels_go_from_mild_to_strong(self, target: Target, perturb: Any) -> None:
         """GradedPerturb.levels are five, which it has, and the mean distance from the clean images grows with each."""
         try:
             levels = levels_of(target.component())
         except HarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            failed(str(error))
         if not levels:
             pytest.skip("it has no levels")
         clause = "GradedPerturb.levels are five severities above 0, mild to strong"

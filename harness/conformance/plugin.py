@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from harness.conformance.kinds import UNVERIFIED
 from harness.conformance.target import Conformance, Target
 from harness.errors import HarnessError
-from harness.plugins.loading import KINDS, OBSERVER, Kind, registry
+from harness.plugins.components import KINDS, OBSERVER, Kind
+from harness.plugins.loading import registry
 from harness.pytest_plugin import KIT
 
 USAGE = (
@@ -58,8 +60,8 @@ def pytest_pycollect_makeitem(
     """Collect the classes of those kinds alone that are asked for."""
     if collector.path != _COLLECTED or not isinstance(obj, type) or not issubclass(obj, Conformance):
         return None
-    asked = _targets(collector.config, obj.kind)
-    return pytest.Class.from_parent(collector, name=name) if asked else []
+    targets = _targets(collector.config, obj.kind)
+    return pytest.Class.from_parent(collector, name=name) if targets else []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -69,9 +71,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("target", targets, ids=[target.name for target in targets])
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name what the kit could not verify, which pytest's own summary does not show."""
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else ""
+        if UNVERIFIED in reason:
+            name = report.nodeid.rpartition("[")[2].rstrip("]")
+            terminalreporter.write_line(f"{name}: {reason.partition('Skipped: ')[2]}")
+
+
 def _targets(config: pytest.Config, kind: Kind) -> list[Target]:
     names = config.getoption(f"harness_{kind}")
-    return [Target(kind, name, _options(config), config.getoption("harness_device")) for name in names]
+    options = _options(config)
+    models = dict.fromkeys(config.getoption("harness_model"), options) if kind == "backend" else {}
+    return [Target(kind, name, options, config.getoption("harness_device"), models) for name in names]
 
 
 def _options(config: pytest.Config) -> Mapping[str, Any]:

@@ -149,8 +149,8 @@ def plainest(backend: Backend) -> tuple[Recipe, Labelled] | list[str]:
         named = declined(backend, recipe, data)
         if not named:
             return recipe, data
-        asked = {"sample" if key in _SAMPLE else key for key in named}
-        others = {key: next(left[key], None) for key in asked & set(left)}
+        keys = {"sample" if key in _SAMPLE else key for key in named}
+        others = {key: next(left[key], None) for key in keys & set(left)}
         others = {key: value for key, value in others.items() if value is not None}
         if not others:
             return list(named)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.datasets.info import DatasetInfo
 from harness.execution import announced
-from harness.execution.plan import PlannedTrial
+from harness.execution.planned import PlannedTrial
 from harness.machine.arrays import write_arrays
 from harness.machine.host import host
 from harness.plugins.loading import Registry
@@ -57,7 +57,7 @@ def recording(folder: Path, registry: Registry) -> list[Recorded]:
     folder.mkdir(parents=True)
     run.write_header({"environment": host()})
     trials = {name: PlannedTrial(_planned(run, name), None) for name in suite.experiments}
-    about = announced.begun(run, [one.row for one in trials.values()], list(trials.values())[:3], 12.5)
+    about = announced.begun(run, [trial.row for trial in trials.values()], list(trials.values())[:3], 12.5)
     calls = [Recorded("run_started", {"run": about})]
     rows = {}
     for name, planned in trials.items():

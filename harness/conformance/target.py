@@ -1,14 +1,16 @@
 """What is certified, and what the test classes of every kind share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from harness.conformance.clauses import failed
 from harness.errors import HarnessError
-from harness.plugins.loading import Component, Kind, registry
+from harness.plugins.components import Component, Kind
+from harness.plugins.loading import registry
 from harness.plugins.options import build
 
 
@@ -20,20 +22,22 @@ class Target:
     name: str
     options: Mapping[str, Any]
     device: str
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Models that a backend is verified with, each with its options."""
 
     def component(self) -> Component:
         """Return what is registered under the name; a test fails with the registry's message where nothing is."""
         try:
             return registry().find(self.kind, self.name)
         except HarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            failed(str(error))
 
     def build(self) -> Any:
         """Return what the factory makes of the options; paths among them are resolved against the working folder."""
         try:
             return build(self.component(), self.options, Path())
         except HarnessError as error:
-            pytest.fail(f"{self.kind} {self.name!r}: {error}", pytrace=False)
+            failed(f"{self.kind} {self.name!r}: {error}")
 
 
 class Conformance:

@@ -142,11 +142,11 @@ def _unpacked(stream: Any, path: Path) -> bytes:
 def _member(files: Sequence[str], path: Path, keys: Sequence[str]) -> str:
     """Return which file in an ``.npz`` holds the array: the one of these names, or the only one."""
     names = {name.removesuffix(".npy"): name for name in files}
-    wanted = [names[key] for key in keys if key in names]
-    if wanted or len(names) == 1:
-        return (wanted or list(names.values()))[0]
-    held = printable(", ".join(names), 200) or "nothing"
-    msg = f"{path}: holds {held}: name the array {' or '.join(map(repr, keys))}"
+    matches = [names[key] for key in keys if key in names]
+    if matches or len(names) == 1:
+        return (matches or list(names.values()))[0]
+    contents = printable(", ".join(names), 200) or "nothing"
+    msg = f"{path}: holds {contents}: name the array {' or '.join(map(repr, keys))}"
     raise HarnessError(msg)
 
 

@@ -1,4 +1,4 @@
-"""Tables that scikit-learn carries: vectors of a few numbers, no download."""
+"""Data that scikit-learn carries, without a download: tables of a few numbers."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from harness.machine.installed import version
 
 
 class Bundled:
-    """One of scikit-learn's tables, its features as they were measured."""
+    """Data that scikit-learn carries; as they are loaded here, a table, its features as they were measured."""
 
     name: ClassVar[str]
     """Behind ``sklearn.datasets.load_``."""

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EDQUOT, ENOSPC
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,11 @@ from harness.datasets.contract import DTYPES, as_stream
 from harness.datasets.downloads import LOG
 from harness.datasets.entries import DamagedError, Meta, features_and_labels, only_writer, read_meta, store, verify
 from harness.datasets.info import DatasetInfo
+from harness.datasets.presence import require_here
 from harness.errors import HarnessError, one_line, printable, shown
-from harness.interfaces import DataKind, Dataset, Labelled, LabelledStream, StreamedDataset, implements
+from harness.interfaces import DataKind, Dataset, Labelled, LabelledStream, StoredDataset, StreamedDataset, implements
 from harness.machine.files import checksum, read_regular, write_json
+from harness.machine.room import is_full
 from harness.plugins.foreign import UNLIMITED, foreign
 
 _INDEX_BYTES = 1 << 16
@@ -74,12 +75,16 @@ class _Index(BaseModel):
 
     def sum(self, key: str) -> str:
         """Return the checksum that this index has under a key."""
-        given = [self.test_rows] if self.test_rows else []  # older ones have no such field
-        return checksum([key, self.name, self.digest, self.title, self.checked, *given])
+        test_rows = [self.test_rows] if self.test_rows else []  # older ones have no such field
+        return checksum([key, self.name, self.digest, self.title, self.checked, *test_rows])
 
 
-def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = "") -> CachedDataset:
+def obtain(
+    name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = "", download: bool = True
+) -> CachedDataset:
     """Return a dataset that may not be available from the cache, where it is put first if need be.
+
+    Without ``download``, one is refused that is neither there nor, as files, elsewhere on this machine.
 
     Raises:
         HarnessError: why it is not available, what `materialise` raises, or, in one line, whatever else the plugin that
@@ -89,6 +94,10 @@ def obtain(name: str, options: Mapping[str, object], dataset: Dataset, root: Pat
         with foreign(UNLIMITED):
             reason = dataset.unavailable()
             if reason is None:
+                if not download and implements(dataset, StoredDataset):
+                    key = _key(_meant(name, options, maker), dataset)
+                    if _known(root, key, quiet=True) is None:
+                        require_here(name, dataset)
                 return materialise(name, options, dataset, root, maker=maker)
     except HarnessError:
         raise
@@ -109,8 +118,7 @@ def materialise(
         HarnessError: the dataset's files are faulty, it returned other than `Labelled` promises, or the cache
             cannot be written to; the caller says which dataset it is.
     """
-    meant = {"name": name, "options": json.loads(json.dumps(options, default=str))}
-    meant |= {"maker": maker} if maker else {}
+    meant = _meant(name, options, maker)
     key = _key(meant, dataset)
     known = _known(root, key)
     if known:
@@ -125,13 +133,6 @@ def materialise(
                 break
         key = now  # its files changed while they were read: what was read may be of neither
     return entry
-
-
-def is_cached(name: str, options: Mapping[str, object], dataset: Dataset, root: Path, *, maker: str = "") -> bool:
-    """Return whether `obtain` finds a dataset in the cache, where it need not be made."""
-    meant = {"name": name, "options": json.loads(json.dumps(options, default=str))}
-    with foreign():
-        return _known(root, _key(meant | ({"maker": maker} if maker else {}), dataset), quiet=True) is not None
 
 
 def cached(root: Path) -> list[CachedDataset]:
@@ -150,9 +151,22 @@ def cached(root: Path) -> list[CachedDataset]:
     return sorted(entries, key=lambda entry: (entry.info.name, entry.info.title))
 
 
+def _meant(name: str, options: Mapping[str, object], maker: str) -> dict[str, object]:
+    """Return a dataset's name, options and maker, as JSON has them: its identity but for the source."""
+    meant = {"name": name, "options": json.loads(json.dumps(options, default=str))}
+    return meant | ({"maker": maker} if maker else {})
+
+
 def _key(meant: Mapping[str, object], dataset: Dataset) -> str:
-    """Return what a dataset that is meant is called in the index, with its source as it is now."""
-    source: Any = dataset.source()
+    """Return the index's key of a dataset: a checksum of its identity and its present source.
+
+    Raises:
+        HarnessError: the source is no text, or the dataset's files cannot be read.
+    """
+    try:
+        source: Any = dataset.source()
+    except OSError as error:  # where the cache is written to, it would be taken for the cache's
+        raise HarnessError(one_line(error)) from error
     if not isinstance(source, str):
         msg = f"source() returned {shown(source)}; the contract says a text"
         raise HarnessError(msg)
@@ -223,12 +237,12 @@ def _write_index(root: Path, key: str, entry: CachedDataset) -> None:
 
 @contextmanager
 def _writing(root: Path, name: str, stream: LabelledStream) -> Iterator[None]:
-    """Say what would do where the cache cannot be written to."""
+    """Within the block, make an error that names a fix of a cache that cannot be written to."""
     try:
         yield
     except OSError as error:
         place = "Name another place with HARNESS_CACHE_DIR"
-        if error.errno in {ENOSPC, EDQUOT}:
+        if is_full(error):
             needed = len(stream.labels) * (prod(stream.shape) * np.dtype(DTYPES[stream.kind]).itemsize + 8) / 1e6
             msg = f"{root}: the disk is full: {name} takes {needed:,.1f} MB there. Free some space, or n{place[1:]}"
         else:
@@ -237,7 +251,7 @@ def _writing(root: Path, name: str, stream: LabelledStream) -> Iterator[None]:
 
 
 def _title(name: str, rows: int, kind: DataKind) -> str:
-    """Return what a dataset is called that has no title."""
+    """Return the title of a dataset that gives none."""
     return f"{name}, {rows:,} {'images' if kind == 'image' else 'rows'}"
 
 

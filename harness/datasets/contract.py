@@ -126,7 +126,7 @@ def _check_features(features: Any, kind: DataKind, shape: tuple[int, ...] | None
 
 def _check_finite(block: NDArray[Any], before: int) -> None:
     """Refuse values that are not numbers: every sum over them would be NaN. ``before``: rows of earlier blocks."""
-    finite = np.isfinite(block.reshape(len(block), -1)).all(axis=1)
+    finite = np.isfinite(block).all(axis=tuple(range(1, block.ndim)))
     if not finite.all():
         row = int(np.argmin(finite))
         first = block[row][~np.isfinite(block[row])][0]

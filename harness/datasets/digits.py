@@ -2,20 +2,14 @@
 
 import numpy as np
 
+from harness.datasets.bundled import Bundled
 from harness.interfaces import Labelled
-from harness.machine.installed import version
 
 
-class Digits:
+class Digits(Bundled):
     """The test set of UCI's optical recognition of handwritten digits (Alpaydin & Kaynak, 1998), 0 … 9."""
 
-    def unavailable(self) -> str | None:
-        """Return None: scikit-learn carries it."""
-        return None
-
-    def source(self) -> str:
-        """Return scikit-learn's version."""
-        return f"scikit-learn {version('scikit-learn')}"
+    name = "digits"
 
     def load(self) -> Labelled:
         """Return the images; their 17 levels 0 … 16 become round(x · 255 / 16)."""

@@ -19,21 +19,21 @@ class Transfer:
 
 
 class Transferring:
-    """A download, from the start of its ``with`` block to the end: tells of itself what `tell` is given."""
+    """A download, from the start of its ``with`` block to the end: announces how far it is."""
 
     def __init__(self, what: str) -> None:
         self._what = what
 
     def __enter__(self) -> Self:
-        """Tell that it begins."""
-        self.tell(0, None)
+        """Announce that it begins."""
+        self.announce(0, None)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Tell that it is over, well or not."""
-        self.tell(0, None, over=True)
+        """Announce that it is over, well or not."""
+        self.announce(0, None, over=True)
 
-    def tell(self, done: int, total: int | None, *, over: bool = False) -> None:
-        """Tell how far it is."""
+    def announce(self, done: int, total: int | None, *, over: bool = False) -> None:
+        """Announce that ``done`` bytes are here, of ``total`` where that is known."""
         transfer = Transfer(self._what, done, total, over)
         LOG.debug("%s: %s of %s bytes", self._what, done, total, extra={"transfer": transfer})

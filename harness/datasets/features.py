@@ -56,8 +56,8 @@ def check_alike(paths: Sequence[Path], parts: Sequence[NDArray[Any]], role: str)
     """
     for path, part in zip(paths, parts, strict=True):
         if part.shape[1:] != parts[0].shape[1:]:
-            what = "pixels" if role == "images" else "values"
-            msg = f"{path}: {role} of {part.shape[1:]} {what}, but those of {paths[0]} have {parts[0].shape[1:]}"
+            unit = "pixels" if role == "images" else "values"
+            msg = f"{path}: {role} of {part.shape[1:]} {unit}, but those of {paths[0]} have {parts[0].shape[1:]}"
             raise HarnessError(msg)
 
 

@@ -14,6 +14,7 @@ from harness.datasets.table import check_columns, read_table
 from harness.errors import HarnessError
 from harness.interfaces import DataKind, Labelled
 from harness.machine.identity import identity
+from harness.machine.paths import no_such_file
 from harness.text import counted
 
 _ROLES = ("images", "vectors", "table")
@@ -70,8 +71,8 @@ class Files:
             for path in paths:
                 try:
                     if not path.is_file() and not (path.is_dir() and role.endswith("images")):
-                        what = "is not a regular file" if path.exists() else "no such file"
-                        return f"{role}: {path}: {what}"
+                        reason = "is not a regular file" if path.exists() else no_such_file(path)
+                        return f"{role}: {path}: {reason}"
                 except OSError as error:
                     return f"{role}: {path}: cannot be read: {error.strerror}"
         return self._needs()
@@ -113,24 +114,24 @@ class Files:
         parts: list[NDArray[Any]] = []
         labels: list[NDArray[Any]] = []
         for prefix in ("", "test_"):
-            given = self._files.get(prefix + self._role, [])
-            if given and given[0].is_dir():
-                read = [read_folder(path, self._form) for path in given]
+            sources = self._files.get(prefix + self._role, [])
+            if sources and sources[0].is_dir():
+                read = [read_folder(path, self._form) for path in sources]
                 made = [images for images, _ in read]
-                found = joined([names for _, names in read])
+                read_names = joined([names for _, names in read])
             else:
-                made = [read_features(path, self._role) for path in given]
-                check_alike(given, made, self._role)
-                found = joined([read_labels(path) for path in self._files.get(f"{prefix}labels", [])])
-                check_count(given, made, self._files.get(f"{prefix}labels", []), found, self._role)
-            paths, parts, labels = [*paths, *given], [*parts, *made], [*labels, found]
+                made = [read_features(path, self._role) for path in sources]
+                check_alike(sources, made, self._role)
+                read_names = joined([read_labels(path) for path in self._files.get(f"{prefix}labels", [])])
+                check_count(sources, made, self._files.get(f"{prefix}labels", []), read_names, self._role)
+            paths, parts, labels = [*paths, *sources], [*parts, *made], [*labels, read_names]
         check_alike(paths, parts, self._role)
-        both = (labels[0], labels[1])
+        label_parts = (labels[0], labels[1])
         if self._role == "vectors":
             features = as_vectors(paths, parts)
-            return features, both, f"{len(features):,} rows"
+            return features, label_parts, f"{len(features):,} rows"
         levels, values = to_levels(paths, parts, self._scale)
-        return levels, both, f"{len(levels):,} images, {values}"
+        return levels, label_parts, f"{len(levels):,} images, {values}"
 
     def _tables(self) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]], str]:
         """Return the same of tables."""

@@ -48,7 +48,7 @@ def files_of(folder: Path) -> list[Path]:
     """
     try:
         classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-        found = [
+        files = [
             path
             for inner in classes
             for path in sorted(inner.iterdir())
@@ -57,10 +57,10 @@ def files_of(folder: Path) -> list[Path]:
     except OSError as error:
         msg = f"{error.filename or folder}: cannot be read: {error.strerror}"
         raise HarnessError(msg) from None
-    if not found:
+    if not files:
         msg = f"{folder}: has no subfolder with images: each class is a subfolder"
         raise HarnessError(msg)
-    return found
+    return files
 
 
 def read_folder(folder: Path, form: Form) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
@@ -98,9 +98,9 @@ def _pixels(pillow: Any, path: Path, form: Form) -> NDArray[np.uint8]:
     except HarnessError:
         raise
     except Exception as error:  # Pillow's readers raise many kinds
-        said = one_line(error)
-        what = "no image that Pillow reads" if "cannot identify image" in said else f"cannot be read: {said}"
-        msg = f"{path}: {what}"
+        message = one_line(error)
+        reason = "no image that Pillow reads" if "cannot identify image" in message else f"cannot be read: {message}"
+        msg = f"{path}: {reason}"
         raise HarnessError(msg) from error
 
 

@@ -9,7 +9,7 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 
 
 def is_idx(content: bytes) -> bool:
-    """Say whether bytes begin with an idx magic number: two zeros, a type, a number of axes."""
+    """Return whether bytes begin with an idx magic number: two zeros, a type, a number of axes."""
     return len(content) >= 4 and content[:2] == b"\0\0" and content[2] in TYPES and 1 <= content[3] <= 4
 
 

@@ -84,18 +84,18 @@ def as_classes(
     if len(strange):
         msg = f"{path}: the test set has the label {shown(strange[0].item())}, which no row outside it has"
         raise HarnessError(msg)
-    found = [str(value) for value in values.tolist()]
+    present = [str(value) for value in values.tolist()]
     classes = np.searchsorted(values, np.concatenate([known, test]) if len(test) else known).astype(np.int64)
     if names is None:
-        return classes, tuple(found)
-    if len(names) != len(found):
-        msg = f"class_names: {counted(len(names), 'name')} for {counted(len(found), 'class')}: {shown(found)}"
+        return classes, tuple(present)
+    if len(names) != len(present):
+        msg = f"class_names: {counted(len(names), 'name')} for {counted(len(present), 'class')}: {shown(present)}"
         raise HarnessError(msg)
     if known.dtype.kind != "U":
         return classes, tuple(names)
-    for name in found:
+    for name in present:
         if name not in names:
             msg = f"class_names: lacks the class {shown(name)} of {path}. {nearest(name, names)}"
             raise HarnessError(msg)
-    order = np.array([list(names).index(name) for name in found], dtype=np.int64)
+    order = np.array([list(names).index(name) for name in present], dtype=np.int64)
     return order[classes], tuple(names)

@@ -118,12 +118,12 @@ def _check_range(path: Path, part: NDArray[Any], scale: Scale, values: Values, *
     margin = _margin(part, scale)
     if scale[0] - margin <= values.low and values.high <= scale[1] + margin:
         return
-    held = f"{path}: images hold values from {values.low:.9g} to {values.high:.9g}"
+    content = f"{path}: images hold values from {values.low:.9g} to {values.high:.9g}"
     if given:
-        msg = f"{held}, outside the scale {scale[0]:g} … {scale[1]:g} that is named"
+        msg = f"{content}, outside the scale {scale[0]:g} … {scale[1]:g} that is named"
     else:
         floats = part.dtype.kind == "f"
-        msg = f"{held}, and {'floats' if floats else 'whole numbers'} are taken as {scale[0]:g} … {scale[1]:g}"
+        msg = f"{content}, and {'floats' if floats else 'whole numbers'} are taken as {scale[0]:g} … {scale[1]:g}"
         above = int(np.count_nonzero(part > scale[1] + margin))
         if above:
             msg += f"; {above:,} of {part.size:,} are above"
@@ -141,9 +141,10 @@ def _check_bulk(path: Path, scale: Scale, values: Values, *, floats: bool) -> No
     quarter = f"{scale[0] + _QUARTER * (scale[1] - scale[0]):.2g}"
     share = values.bright / max(values.above_zero, 1)
     few = f"only {share:.2%} of those above 0 exceed {quarter}" if values.bright else f"none exceeds {quarter}"
-    held = f"{path}: images hold {'floats' if floats else 'whole numbers'} from {values.low:.6g} to {values.high:.6g}"
+    kind = "floats" if floats else "whole numbers"
     taken = f"which would be taken as {scale[0]:g} … {scale[1]:g}, but {few}"
-    msg = f"{held}, {taken}. {_remedies(values, scale, dark=True)}"
+    interval = f"from {values.low:.6g} to {values.high:.6g}"
+    msg = f"{path}: images hold {kind} {interval}, {taken}. {_remedies(values, scale, dark=True)}"
     raise HarnessError(msg)
 
 

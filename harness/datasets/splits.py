@@ -46,7 +46,7 @@ class Split:
 
 
 def sizes(count: int, train: float, val: float) -> tuple[int, int, int]:
-    """Return how many of a class's images go to train, val and test: ⌊train · n⌋, ⌊val · n⌋ and the rest.
+    """Return how many of a class's rows go to train, val and test: ⌊train · n⌋, ⌊val · n⌋ and the rest.
 
     The floors are exact in decimal: 0.7 · 90 is 63, which binary floats make 62.999….
 
@@ -104,7 +104,7 @@ def stratified(
     generator for that class, then cut.
 
     Raises:
-        HarnessError: a class has too few images for one of the sets.
+        HarnessError: a class has too few rows for one of the sets.
     """
     order = np.argsort(labels, kind="stable")
     edges = np.cumsum(np.bincount(labels))[:-1]
@@ -115,8 +115,8 @@ def stratified(
             name = class_names[index] if class_names else str(index)
             lacking = SETS[counts.index(min(counts))]
             msg = (
-                f"class {name!r} has {counted(len(rows), 'image')}: the split {train} / {val} / {test} leaves "
-                f"{min(counts)} for {lacking}; at least {_enough(train, val):,} images are needed"
+                f"class {name!r} has {counted(len(rows), 'row')}: the split {train} / {val} / {test} leaves "
+                f"{min(counts)} for {lacking}; at least {_enough(train, val):,} rows are needed"
             )
             raise HarnessError(msg)
         shuffled = generator(seed, "split", index).permutation(rows)
@@ -126,7 +126,7 @@ def stratified(
 
 
 def _enough(train: float, val: float) -> int:
-    """Return the least number of images that leaves one for every set.
+    """Return the least number of rows that leaves one for every set.
 
     That is one for train and val: of shares that sum to less than 1, the floors always leave one for test.
 

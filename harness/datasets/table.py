@@ -12,6 +12,9 @@ from harness.errors import HarnessError, nearest, one_line, shown
 from harness.machine.files import open_regular
 from harness.text import in_toml
 
+_OTHERS = ";\t|"
+"""What separates the columns of tables that are not CSV."""
+
 
 @dataclass(frozen=True)
 class LabelledTable:
@@ -23,17 +26,20 @@ class LabelledTable:
 
 
 def read_table(path: Path, label: str, drop: Sequence[str]) -> LabelledTable:
-    """Return a table; rows are counted from 1, the first behind the header, in errors.
+    """Return a table; rows are counted from 1, without the header of CSV, in errors.
 
     Raises:
         HarnessError: the file cannot be read, lacks a column or a value, has two columns of one name, or a column that
             is no number; it names the column and the row.
     """
-    frame = _frame(path, label)
+    frame, below = _frame(path, label)
     names = [str(name) for name in frame.columns]
-    for name, what in [(label, "label"), *((name, "drop") for name in drop)]:
+    if (between := _other_separator(names, label)) is not None:
+        msg = f"{path}: has one column, {shown(names[0])}: write ',' between columns, not {between!r}"
+        raise HarnessError(msg)
+    for name, option in [(label, "label"), *((name, "drop") for name in drop)]:
         if name not in names:
-            msg = f"{path}: {what} {shown(name)}: no such column. {nearest(name, names)}"
+            msg = f"{path}: {option} {shown(name)}: no such column. {nearest(name, names)}"
             raise HarnessError(msg)
     frame.columns = names
     if not len(frame):
@@ -45,8 +51,15 @@ def read_table(path: Path, label: str, drop: Sequence[str]) -> LabelledTable:
         raise HarnessError(msg)
     features = np.empty((len(frame), len(columns)), dtype=np.float32)
     for index, name in enumerate(columns):
-        features[:, index] = _numbers(path, name, frame[name])
-    return LabelledTable(features, columns, _labels(path, label, frame[label]))
+        features[:, index] = _numbers(path, name, frame[name], below)
+    return LabelledTable(features, columns, _labels(path, label, frame[label], below))
+
+
+def _other_separator(names: Sequence[str], label: str) -> str | None:
+    """Return what separates columns that were read as one, None where they were not."""
+    if len(names) > 1 or label in names:
+        return None
+    return next((each for each in _OTHERS if label in names[0].split(each)), None)
 
 
 def check_columns(path: Path, columns: Sequence[str], expected: Sequence[str], first: Path) -> None:
@@ -61,8 +74,11 @@ def check_columns(path: Path, columns: Sequence[str], expected: Sequence[str], f
         raise HarnessError(msg)
 
 
-def _frame(path: Path, label: str) -> Any:
-    """Return what pandas reads; in CSV only an empty cell is a missing value, and labels are texts."""
+def _frame(path: Path, label: str) -> tuple[Any, str]:
+    """Return what pandas reads, and how an error goes on after a row's number, which is not a line's of CSV.
+
+    In CSV only an empty cell is a missing value, and labels are texts.
+    """
     import pandas as pd
 
     try:
@@ -70,12 +86,13 @@ def _frame(path: Path, label: str) -> Any:
             if file.peek(4)[:4] == b"PAR1":
                 frame = pd.read_parquet(file)
                 _check_names(path, [str(name) for name in frame.columns])
-                return frame
+                return frame, ""
             how: Any = {"encoding": "utf-8-sig", "skipinitialspace": True, "keep_default_na": False}
             header = pd.read_csv(file, header=None, nrows=1, dtype=str, **how)  # without new names for repeated ones
             _check_names(path, [str(name) for name in header.iloc[0]])
             file.seek(0)
-            return pd.read_csv(file, low_memory=False, dtype={label: str}, na_values=[""], **how)
+            frame = pd.read_csv(file, low_memory=False, dtype={label: str}, na_values=[""], **how)
+            return frame, " below the header"
     except HarnessError:
         raise
     except FileNotFoundError:
@@ -99,7 +116,7 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
             raise HarnessError(msg)
 
 
-def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
+def _numbers(path: Path, name: str, column: Any, below: str) -> NDArray[np.float64]:
     """Return the values (rows,) of a column, each a finite number."""
     import pandas as pd
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -107,31 +124,32 @@ def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
     missing = column.isna().to_numpy()
     if missing.any():
         row = int(missing.argmax()) + 1
-        msg = f"{path}: column {shown(name)} has no value in row {row}: fill it in, or {_dropped(name)}"
+        msg = f"{path}: column {shown(name)} has no value in row {row}{below}: fill it in, or {_dropped(name)}"
         raise HarnessError(msg)
     if not (is_numeric_dtype(column) or is_bool_dtype(column)):
         texts = pd.to_numeric(column.astype(str), errors="coerce").isna().to_numpy()
         row = int(texts.argmax())
-        held = shown(str(column.iloc[row])) if texts.any() else str(column.dtype)
-        where = f"{path}: column {shown(name)} holds {held} in row {row + 1}"
-        msg = f"{where}: numbers are needed, unless it is no feature: {_dropped(name)}"
+        content = shown(str(column.iloc[row])) if texts.any() else str(column.dtype)
+        place = f"{path}: column {shown(name)} holds {content} in row {row + 1}{below}"
+        msg = f"{place}: numbers are needed, unless it is no feature: {_dropped(name)}"
         raise HarnessError(msg)
     values: NDArray[np.float64] = column.to_numpy(dtype=np.float64)
     with np.errstate(over="ignore"):
         finite = np.isfinite(values.astype(np.float32))
     if not finite.all():
         row = int(np.argmin(finite))
-        where = f"{path}: column {shown(name)} holds {values[row]:g} in row {row + 1}"
-        msg = f"{where}: a finite number of float32 is needed"
+        place = f"{path}: column {shown(name)} holds {values[row]:g} in row {row + 1}{below}"
+        msg = f"{place}: a finite number of float32 is needed"
         raise HarnessError(msg)
     return values
 
 
-def _labels(path: Path, name: str, column: Any) -> NDArray[Any]:
+def _labels(path: Path, name: str, column: Any, below: str) -> NDArray[Any]:
     """Return the labels (rows,) of a column: int64 where all are whole numbers, else texts."""
     missing = column.isna().to_numpy()
     if missing.any():
-        msg = f"{path}: label {shown(name)} has no value in row {int(missing.argmax()) + 1}: every row needs a class"
+        place = f"{path}: label {shown(name)} has no value in row {int(missing.argmax()) + 1}{below}"
+        msg = f"{place}: every row needs a class"
         raise HarnessError(msg)
     texts: NDArray[np.str_] = column.astype(str).to_numpy(dtype=np.str_)
     try:
@@ -141,7 +159,8 @@ def _labels(path: Path, name: str, column: Any) -> NDArray[Any]:
     whole = np.isfinite(numbers) & (np.abs(numbers) < 2.0**53) & (numbers % 1 == 0)
     if not whole.all():
         row = int(np.argmin(whole))
-        msg = f"{path}: label {shown(name)} holds {texts[row]} in row {row + 1}: classes are whole numbers or texts"
+        place = f"{path}: label {shown(name)} holds {texts[row]} in row {row + 1}{below}"
+        msg = f"{place}: classes are whole numbers or texts"
         raise HarnessError(msg)
     whole_numbers: NDArray[np.int64] = numbers.astype(np.int64)
     return whole_numbers

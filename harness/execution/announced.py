@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from harness.execution.plan import PlannedTrial
+from harness.execution.planned import PlannedTrial
 from harness.machine.host import host
 from harness.rows import TrialRow
 from harness.store import Run, Stored

@@ -15,8 +15,9 @@ from harness.errors import HarnessError, one_line, shown
 from harness.execution.pools import Failure, InProcess, Pool, Task
 from harness.execution.pools.pool import Spread
 from harness.interfaces import Dataset, Holding, StoredDataset, implements
+from harness.plugins.components import Component
 from harness.plugins.foreign import foreign, patience
-from harness.plugins.loading import Component, Registry
+from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec, OptionError, build
 from harness.text import command
 from harness.trial.jobs import load_backend
@@ -74,32 +75,46 @@ def ask(pool: Pool, job: Job, about: Sequence[Component]) -> list[Any]:
 
 
 def read(
-    spec: ComponentSpec, root: Path, built: Dataset, component: Component, pool: Pool, seconds: float | None = None
+    spec: ComponentSpec,
+    root: Path,
+    built: Dataset,
+    component: Component,
+    pool: Pool,
+    seconds: float | None = None,
+    *,
+    download: bool = True,
 ) -> CachedDataset:
     """Return a dataset from the cache at ``root``, where it is put first if need be; a cluster is given its source.
 
     A third party's is read in a worker, within a limit.
 
     ``built``: the dataset, which this process reads itself where the pool has no worker, or none is needed.
-    ``seconds``: how long a trial may take; if that is longer than `DATASET_SECONDS`, it is the limit.
+    ``seconds``: how long a trial may take; if that is longer than `DATASET_SECONDS`, it is the limit. ``download``:
+    whether what is not on this machine is downloaded.
 
     Raises:
         HarnessError: what `harness.datasets.cache.obtain` raises, or the worker ended, or the time did.
     """
-    data = _read_here(spec, root, built, component, pool, seconds)
+    data = _read_here(spec, root, built, component, pool, seconds, download)
     if implements(pool, Spread):
         pool.source(data.info.digest, spec, own=component.own)
     return data
 
 
 def _read_here(
-    spec: ComponentSpec, root: Path, built: Dataset, component: Component, pool: Pool, seconds: float | None
+    spec: ComponentSpec,
+    root: Path,
+    built: Dataset,
+    component: Component,
+    pool: Pool,
+    seconds: float | None,
+    download: bool,
 ) -> CachedDataset:
     if component.own or isinstance(pool, InProcess):
-        return obtain(spec.name, spec.options, built, root, maker=component.identity)
+        return obtain(spec.name, spec.options, built, root, maker=component.identity, download=download)
     limit = max(DATASET_SECONDS, seconds or 0.0)
     title = f"read dataset {spec.name}"
-    result = result_of(pool, Task(read_into, (spec, root), title, timeout=limit, isolated=True))
+    result = result_of(pool, Task(read_into, (spec, root, download), title, timeout=limit, isolated=True))
     if not isinstance(result, Failure):
         return _received(result, root)
     if result.status == "timed out":
@@ -153,12 +168,15 @@ def dataset_state(name: str, registry: Registry) -> DatasetState:
     return DatasetState("yes", holding)
 
 
-def read_into(argument: tuple[ComponentSpec, Path], registry: Registry, _report: Report) -> CachedDataset:
-    """Return a dataset from the cache at a root, where it is put first if need be: a job."""
-    spec, root = argument
+def read_into(argument: tuple[ComponentSpec, Path, bool], registry: Registry, _report: Report) -> CachedDataset:
+    """Return a dataset from the cache at a root, where it is put first if need be, by a download if that may be: a job.
+
+    The argument: the dataset, the root, and whether what is not on this machine is downloaded.
+    """
+    spec, root, download = argument
     component = registry.find("dataset", spec.name)
     built = build(component, spec.options, spec.directory)
-    return obtain(spec.name, spec.options, built, root, maker=component.identity)
+    return obtain(spec.name, spec.options, built, root, maker=component.identity, download=download)
 
 
 def _received(result: Any, root: Path) -> CachedDataset:

@@ -6,6 +6,7 @@ from harness.errors import shown
 from harness.execution.probe import Answer
 from harness.plugins.loading import Registry
 from harness.plugins.perturbations import is_attack
+from harness.rows import no_gradients
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import testable
 from harness.suite.overrides import attributed
@@ -21,8 +22,9 @@ def attacks_of(suite: Suite, registry: Registry) -> frozenset[str]:
 
 def unattackable(attacks: frozenset[str], answer: Answer) -> dict[str, str]:
     """Return the attacks that a trial on the backend of an answer cannot be tested under, each with the reason."""
-    reason = f"backend {answer.backend} gives no gradient by the images (input_gradient), which attacks need"
-    return dict.fromkeys(sorted(attacks), reason) if answer.backend and not answer.gradients else {}
+    if answer.backend is None or answer.gradients:
+        return {}
+    return dict.fromkeys(sorted(attacks), no_gradients(answer.backend))
 
 
 def unavailable_tests(suite: Suite, specs: Iterable[TrialSpec | None]) -> dict[str, str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.execution.dispatch import Work, together
-from harness.execution.plan import Plan, PlannedTrial
+from harness.execution.plan import Plan
+from harness.execution.planned import PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.states import state_file
 from harness.execution.training import Conditions
@@ -84,15 +85,15 @@ def ensemble_reasons(run: Run) -> list[tuple[Ensemble, str]]:
         return []
     trials = list(run.rows(derive=False))
     rows = {(row.experiment, row.seed): row for row in trials}
-    found = []
+    reasons = []
     for ensemble, row in zip(ensembles(run), ensemble_rows(run, trials, derive=False), strict=True):
         if row.reason and row.status != "failed":
             text = f"waits: {row.reason}"
         else:
             why = why_due(run, ensemble, rows)
             text = f"will be measured, because {why}" if why else "its stored results serve"
-        found.append((ensemble, text))
-    return found
+        reasons.append((ensemble, text))
+    return reasons
 
 
 def answer_all(run: Run, plan: Plan, registry: Registry, pool: Pool, conditions: Conditions) -> list[TrialRow]:
@@ -136,6 +137,7 @@ def _answered(
         unavailable = _unmeasured(plan.attacks, [rows[key] for key in ensemble.members]) | barred
         spec = replace(spec, attacks=plan.attacks, unavailable=unavailable, components=plan.perturbations)
         devices: tuple[str, ...] = ("cpu",)
+        slots, variables = 1, dict[str, str]()
         needs: tuple[str, ...] = ()
         isolated = False
         if plan.attacks and not barred:
@@ -144,11 +146,13 @@ def _answered(
             devices = next((each.devices for each in members if each.devices[0] != "cpu"), devices)
             foreign = any(registry.third_party("perturbation", name) for name in plan.attacks)
             needs = tuple(dict.fromkeys(need for each in members for need in each.needs))
+            widest = max(members, key=lambda each: each.slots)
+            slots, variables = widest.slots, widest.variables
             isolated = foreign or any(trial.third_party for trial, *_ in trials)
         title = f"ensemble {ensemble.name} seed {ensemble.seed}"
         log = run.log(ensemble.name, ensemble.seed).absolute()
-        task = Task(answer_together, spec, title, log, conditions.timeout, isolated)
-        works.append(Work(task, devices, needs=needs, share=run.suite.suite.share_device))
+        task = Task(answer_together, spec, title, log, conditions.timeout, isolated, variables=variables)
+        works.append(Work(task, devices, needs=needs, share=run.suite.suite.share_device, slots=slots))
         specs.append(spec)
     for index, result in together(pool, works):
         yield due[index], received.answered(result, specs[index], run.dataset.sizes["test"])
@@ -187,7 +191,7 @@ def _write(run: Run, row: TrialRow, result: Evaluated | Failure, families: dict[
     components = {key: value for key, value in run.components.items() if key.startswith("perturbation ")}
     evaluation = replace(
         result.evaluation,
-        fingerprint=evaluation_fingerprint(row.fingerprint, run.suite.robustness, components),
+        fingerprint=evaluation_fingerprint(row.fingerprint, run.suite.robustness, components, run.dataset.shape),
         components=components,
         seeds=seeds_of(run.suite.robustness),
         options=options_of(run.suite.robustness),

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 from harness.execution.dispatch import Stopped, Work, together
 from harness.execution.ensembles import needed
-from harness.execution.plan import Plan, PlannedTrial
+from harness.execution.plan import Plan
+from harness.execution.planned import PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.pools.pool import Spread
 from harness.execution.resume import failures
@@ -94,38 +96,42 @@ def _stored_fingerprint(row: TrialRow) -> str:
 
 
 def _fingerprint(run: Run, plan: Plan, row: TrialRow) -> str:
-    return evaluation_fingerprint(row.fingerprint, run.suite.robustness, plan.perturbations)
+    return evaluation_fingerprint(row.fingerprint, run.suite.robustness, plan.perturbations, run.dataset.shape)
 
 
 def _work(task: Task, group: Sequence[_Member], run: Run) -> Work:
     needs = tuple(dict.fromkeys(need for planned, _ in group for need in planned.needs))
-    return Work(task, group[0][0].devices, needs=needs, share=run.suite.suite.share_device)
+    first = group[0][0]
+    return Work(task, first.devices, needs=needs, share=run.suite.suite.share_device, slots=first.slots)
 
 
 def _grouped(due: Sequence[_Member], pool: Pool) -> list[list[_Member]]:
-    """Return groups to measure together: of one backend and device, as many in all as there are slots, none too large.
+    """Return groups to measure together: of one backend, device and number of threads, as many as there are slots.
+
+    None is too large, and those with most threads come first.
 
     More groups would be measured no sooner, and each makes the perturbed images once more. A trial with third-party
     code is measured alone: what it does to its process reaches no other trial. On a cluster the trials of a group can
     be measured on the same nodes.
     """
     kinds: dict[Any, list[_Member]] = {}
+    able = cache(partial(_able, pool))  # most trials need the same, and nodes are many
     for planned, spec in due:
-        kind = (spec.backend, planned.devices, _able(pool, planned), spec.third_party)
+        kind = (spec.backend, planned.devices, able(planned.needs), planned.slots, spec.third_party)
         kinds.setdefault(kind, []).append((planned, spec))
     groups = []
-    for (*_, third_party), members in kinds.items():
-        share = max(pool.slots * len(members) // len(due), 1)  # of the slots
+    for (*_, slots, third_party), members in sorted(kinds.items(), key=lambda each: -each[0][3]):
+        share = max(pool.slots * len(members) // (slots * len(due)), 1)  # of the slots
         size = 1 if third_party else min(_TOGETHER, -(-len(members) // share))
         groups += [members[start : start + size] for start in range(0, len(members), size)]
     return groups
 
 
-def _able(pool: Pool, planned: PlannedTrial) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return which nodes of a cluster can measure a trial, each with its devices; nothing of other pools."""
+def _able(pool: Pool, needs: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return which nodes of a cluster can do what is needed, each with its devices; nothing of other pools."""
     if not implements(pool, Spread):
         return ()
-    return tuple((node.name, pool.devices(node, planned.needs)) for node in pool.nodes())
+    return tuple((node.name, pool.devices(node, needs)) for node in pool.nodes())
 
 
 def _task(
@@ -150,6 +156,7 @@ def _task(
         log=run.log(first.experiment, first.seed).absolute(),
         timeout=conditions.timeout and conditions.timeout * len(group),
         isolated=isolated or first.third_party,
+        variables=group[0][0].variables,
     )
 
 

@@ -44,7 +44,7 @@ def check_perturbations(
     """Refuse a perturbation of tests that does not take this dataset's rows, or a severity that it lacks.
 
     Nothing is trained yet. One of several datasets is tested without a perturbation that does not take its rows: return
-    each such perturbation, and why.
+    each such perturbation, and that it is not tested under it, and why.
 
     Raises:
         HarnessError: one does not take the rows, has no such severity, or cannot be imported.
@@ -55,7 +55,7 @@ def check_perturbations(
     for table, source in tests:
         name = table.perturbation
         if loaded.member and (refused := refusal(registry.find("perturbation", name).load(), data)):
-            left_out[name] = f"{shown(name)} {refused}"
+            left_out[name] = f"not tested under {shown(name)}, which {refused}"
             continue
         place, why = source.place("perturbation"), _why_not(registry, name, data)
         for position, severity in enumerate(table.severities if not why else ()):
@@ -101,8 +101,8 @@ def _check_augmentation(loaded: LoadedSuite, registry: Registry, data: DatasetIn
 def families(suite: Suite, registry: Registry) -> dict[str, str]:
     """Return the family of each perturbation of a suite's tests that has one."""
     names = dict.fromkeys(table.perturbation for table in suite.robustness)
-    found = {name: family_of(registry.find("perturbation", name).load()) for name in names}
-    return {name: family for name, family in found.items() if family}
+    by_name = {name: family_of(registry.find("perturbation", name).load()) for name in names}
+    return {name: family for name, family in by_name.items() if family}
 
 
 def without(suite: Suite, perturbations: Collection[str]) -> Suite:

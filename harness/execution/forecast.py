@@ -19,6 +19,7 @@ from harness.execution.pools import Pool
 from harness.execution.pools.pool import Spread
 from harness.interfaces import implements
 from harness.machine.cache import cache_root
+from harness.machine.contention import disturbed
 from harness.machine.files import append_line, checksum, open_regular
 from harness.machine.host import host
 from harness.rows import TrialRow
@@ -28,6 +29,9 @@ _RECENT = 5
 """Timings of one kind that a forecast rests on: the last ones."""
 _MOST = 1 << 21
 """Bytes of the file that are read: the end of it."""
+_DIVIDED = 0.6
+"""The share of a trial's time that threads divide among them. With two threads a trial is then 1.43 times as fast as
+with one, which is the least that was measured of M1g and M3b by numpy and torch; with sixteen 2.3 times."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,20 @@ class Timings:
     def __init__(self, path: Path, processors: Collection[str] = ()) -> None:
         self._path = path
         self._processors = processors or (host()["processor"],)
-        self._networks: dict[tuple[str, int, str], list[Timing]] = defaultdict(list)
-        self._backends: dict[tuple[str, int], list[Timing]] = defaultdict(list)
+        self._networks: dict[tuple[str, str], dict[int, list[Timing]]] = defaultdict(lambda: defaultdict(list))
+        """Of each backend and network, by number of threads."""
+        self._by_size: dict[str, dict[int, dict[int, Timing]]] = defaultdict(lambda: defaultdict(dict))
+        """Of each backend, by number of threads, the last timing of each number of parameters."""
         self._recipes: dict[tuple[str, str], list[int]] = defaultdict(list)
         for timing in _read(path):
             self._take(timing)
 
     def record(self, spec: TrialSpec, row: TrialRow, train_rows: int) -> None:
-        """Note what a trial took, on disk if that is possible."""
-        if row.metrics is None:
+        """Note what a trial took, on disk if that is possible.
+
+        Not where one of several threads waited for a core: then all of them do, and the time says nothing of others.
+        """
+        if row.metrics is None or (spec.context.threads > 1 and disturbed(row.contended)):
             return
         # A resumed trial's history has every epoch's seconds, wherever it ran.
         per_image = row.metrics.seconds / (row.metrics.epochs * train_rows)
@@ -96,26 +105,28 @@ class Timings:
             append_line(self._path, json.dumps(asdict(timing)))
 
     def has(self, spec: TrialSpec) -> bool:
-        """Say whether the same network has run on the same backend."""
-        return (spec.backend, spec.context.threads, _digest(spec)) in self._networks
+        """Say whether the same network has run on the same backend, with as many threads."""
+        return spec.context.threads in self._networks.get((spec.backend, _digest(spec)), {})
 
     def forecast(self, spec: TrialSpec, row: TrialRow, train_rows: int) -> Forecast | None:
         """Return what a trial is expected to take, None where nothing like it has run here.
 
         The same network on the same backend says best; others of that backend, nearest in size, are scaled by their
-        parameters.
+        parameters. What ran with another number of threads, the nearest, is scaled by `speed_up`.
         """
-        kind = (spec.backend, spec.context.threads)
-        alike = self._networks.get((*kind, _digest(spec)), [])
-        # Whole trials say more than a rehearsal's few batches.
-        alike = ([timing for timing in alike if timing.epochs] or alike)[-_RECENT:]
-        scale = 1.0
-        if not alike:
-            others = self._backends.get(kind, [])
-            if not others:
-                return None
-            nearest = min(others, key=lambda timing: abs(timing.parameters - row.parameters))
-            alike, scale = [nearest], row.parameters / nearest.parameters
+        wanted = spec.context.threads
+        if by_threads := self._networks.get((spec.backend, _digest(spec))):
+            threads = _nearest(by_threads, wanted)
+            # Whole trials say more than a rehearsal's few batches.
+            alike = [timing for timing in by_threads[threads] if timing.epochs] or by_threads[threads]
+            alike, scale = alike[-_RECENT:], 1.0
+        elif sizes := self._by_size.get(spec.backend):
+            threads = _nearest(sizes, wanted)
+            size = _nearest(sizes[threads], row.parameters)
+            alike, scale = [sizes[threads][size]], row.parameters / size
+        else:
+            return None
+        scale *= speed_up(threads) / speed_up(wanted)
         known = self._recipes.get((spec.backend, _recipe(row)))
         epochs = median(known[-_RECENT:]) if known else spec.epochs
         memory = [timing.anonymous_bytes for timing in alike if timing.anonymous_bytes]
@@ -127,8 +138,10 @@ class Timings:
 
     def _take(self, timing: Timing) -> None:
         if timing.processor in self._processors:
-            self._networks[timing.backend, timing.threads, timing.network].append(timing)
-            self._backends[timing.backend, timing.threads].append(timing)
+            self._networks[timing.backend, timing.network][timing.threads].append(timing)
+            others = self._by_size[timing.backend][timing.threads]
+            if timing.epochs or not others.get(timing.parameters, timing).epochs:
+                others[timing.parameters] = timing
             if timing.epochs:
                 self._recipes[timing.backend, timing.recipe].append(timing.epochs)
 
@@ -145,15 +158,30 @@ def rehearsed(
     return _timing(spec, row, 0, seconds_per_image, anonymous_bytes, processor)
 
 
-def makespan(seconds: Sequence[float], slots: int) -> float:
-    """Return how long tasks take together, each started, longest first, where one has ended.
+def speed_up(threads: int) -> float:
+    """Return how many times as fast a trial is with some threads as with one, by Amdahl's law; a cautious guess.
 
-    >>> makespan([3.0, 2.0, 2.0, 1.0], 2)
-    4.0
+    >>> round(speed_up(2), 2)
+    1.43
+    """
+    return 1.0 / (1.0 - _DIVIDED + _DIVIDED / threads)
+
+
+def makespan(seconds: Sequence[float], slots: int, widths: Sequence[int] = ()) -> float:
+    """Return how long tasks take together, each started, longest first, where others have ended.
+
+    ``widths``: how many slots each takes at once; one each without. Those that take most start first, as soon as there
+    are as many, and nothing overtakes them.
+
+    >>> makespan([3.0, 2.0, 2.0, 1.0], 2), makespan([3.0, 2.0, 2.0, 1.0], 2, [2, 1, 1, 1])
+    (4.0, 6.0)
     """
     ends = [0.0] * max(slots, 1)
-    for duration in sorted(seconds, reverse=True):
-        heapreplace(ends, ends[0] + duration)
+    for width, duration in sorted(zip(widths or [1] * len(seconds), seconds, strict=True), reverse=True):
+        if width == 1:
+            heapreplace(ends, ends[0] + duration)
+        else:  # those of one slot come later, so the ends are in order
+            ends = sorted([*ends[width:], *[ends[width - 1] + duration] * width])
     return max(ends)
 
 
@@ -181,6 +209,11 @@ def _timing(
         seconds_per_image=per_image,
         anonymous_bytes=memory,
     )
+
+
+def _nearest(known: Collection[int], wanted: int) -> int:
+    """Return the number of some that is nearest, the first of two."""
+    return min(known, key=lambda number: abs(number - wanted))
 
 
 def _digest(spec: TrialSpec) -> str:

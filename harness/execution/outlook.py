@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Literal
 
 from harness.execution.forecast import Forecast, Timings, estimates, makespan
-from harness.execution.plan import Plan, PlannedTrial
+from harness.execution.plan import Plan
+from harness.execution.planned import PlannedTrial
 from harness.execution.pools import Pool
 from harness.execution.resume import Lookup, look_up, to_measure
 from harness.execution.smoke import checkpoints
@@ -34,6 +35,10 @@ class Prospect:
     """A measure of its operations."""
     forecast: Forecast | None
     """What its training will take; None where it is not trained, or nothing like it has run here."""
+    threads: int | None
+    """What its row will say; None where it is not trained."""
+    slots: int
+    """Of the pool's, that it takes while it is trained."""
     note: str
     """Why: damage, what is stale, why it cannot run; empty where there is nothing to say."""
 
@@ -72,19 +77,20 @@ class Outlook:
             return 0.0
         if self.unknown == len(self.ahead):
             return None
-        return makespan(estimates([(trial.cost, trial.forecast) for trial in self.ahead]), self.slots)
+        durations = estimates([(trial.cost, trial.forecast) for trial in self.ahead])
+        return makespan(durations, self.slots, [trial.slots for trial in self.ahead])
 
 
 def outlook(
-    made: Plan, here: Run, registry: Registry, pool: Pool, timings: Timings, problems: Mapping[str, str]
+    plan: Plan, run: Run, registry: Registry, pool: Pool, timings: Timings, problems: Mapping[str, str]
 ) -> Outlook:
     """Return what the next run would do; ``problems``: why experiments that were tried out cannot run, by name."""
-    lookups = [look_up(here, trial) for trial in made.trials]
-    measured = to_measure(here, made.trials, lookups, registry)
-    remarks = checkpoints(here, made.trials, lookups, pool)
-    train_rows = made.dataset.sizes["train"]
+    lookups = [look_up(run, trial) for trial in plan.trials]
+    measured = to_measure(run, plan.trials, lookups, registry)
+    remarks = checkpoints(run, plan.trials, lookups, pool)
+    train_rows = plan.dataset.sizes["train"]
     prospects = []
-    for trial, lookup in zip(made.trials, lookups, strict=True):
+    for trial, lookup in zip(plan.trials, lookups, strict=True):
         row, key = trial.row, (trial.row.experiment, trial.row.seed)
         to_test = measured.get(key, "")
         state = _state(trial, lookup, to_test=to_test)
@@ -95,7 +101,8 @@ def outlook(
         parts = [_note(lookup, runs=trial.spec is not None, to_test=to_test), why_not, remarks.get(key, "")]
         note = "; ".join(filter(None, parts))
         epochs = trial.spec.epochs if trial.spec else None
-        prospects.append(Prospect(row, state, epochs, cost(trial), forecast, note))
+        threads = trial.spec.context.threads if trial.spec and trains else None
+        prospects.append(Prospect(row, state, epochs, cost(trial), forecast, threads, trial.slots, note))
     return Outlook(prospects, pool.slots)
 
 

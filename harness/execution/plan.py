@@ -1,44 +1,28 @@
 """From a suite to its trials: which would run, on which backend, and which cannot."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.datasets.cache import CachedDataset
 from harness.datasets.info import DatasetInfo
-from harness.datasets.splits import SETS
+from harness.datasets.splits import Split
 from harness.errors import HarnessError, as_typed, nearest, printable
-from harness.execution.apart import read
-from harness.execution.attacks import attacks_of, check_attacks, unattackable
-from harness.execution.fitting import check_perturbations, families, fitted_network, scale_of, untested, without
+from harness.execution.attacks import attacks_of, check_attacks
+from harness.execution.fitting import check_perturbations, families, fitted_network, untested, without
+from harness.execution.opening import open_split
+from harness.execution.planned import PlannedTrial, planned_trials
 from harness.execution.pools import Pool
 from harness.execution.probe import Answer, Question, ask
 from harness.execution.recipes import loss_spec, optimizer_spec
-from harness.interfaces import Context
-from harness.machine.cache import cache_root
-from harness.plugins.loading import Kind, Registry
-from harness.plugins.options import ComponentSpec
-from harness.rows import TrialRow
+from harness.execution.substitutes import substitutes
+from harness.plugins.loading import Registry
 from harness.suite import LoadedSuite, Suite
 from harness.suite.finalists import chosen, matching, may_be_tested
-from harness.text import counted, seconds
-from harness.trial.fingerprints import INTERFACE, perturbation_components, stamped_for
-from harness.trial.jobs import split_of
-from harness.trial.specs import TrialSpec
+from harness.text import counted
+from harness.trial.fingerprints import perturbation_components
 
 MOST_TRIALS = 100_000
 """Of a command. The header of a run of that many is read in a second; `LARGEST_TEXT` of files has room for it."""
-
-
-@dataclass(frozen=True)
-class PlannedTrial:
-    """A trial that the suite asks for; ``spec`` is None where no backend can run it, and the row says why."""
-
-    row: TrialRow
-    spec: TrialSpec | None
-    devices: tuple[str, ...] = ()
-    """The devices that it may be trained on."""
-    needs: tuple[str, ...] = ()
-    """What a node of a cluster must be able to do, as `harness.execution.dispatch.Work` has it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +39,8 @@ class Plan:
     """Which perturbations of the tests are made against each network."""
     left_out: dict[str, str] = field(default_factory=dict)
     """The suite's perturbations that this one of several datasets is tested without, and why."""
+    substitutes: tuple[str, ...] = ()
+    """Which experiments train on another backend than the first that the suite names, and why: a line each."""
 
     @property
     def dataset(self) -> DatasetInfo:
@@ -76,8 +62,9 @@ def make_plan(
     only: Sequence[str] = (),
     threads: int = 1,
     device: str | None = None,
+    download: bool = True,
 ) -> Plan:
-    """Return the plan of a suite; its dataset is loaded into the cache.
+    """Return the plan of a suite; its dataset is loaded into the cache, and downloaded first only if that may be.
 
     ``pool``: where backends are asked what they can do here, and a third party's dataset is read. ``only``: names or
     globs of experiments; all without. ``device`` replaces ``"auto"`` in the suite. On one of several datasets, an
@@ -88,23 +75,47 @@ def make_plan(
             be trained on it, or nothing can use ``device``.
     """
     suite = loaded.suite
-    experiments = {name: suite.experiments[name] for name in choose(suite, only)}
-    _check_count(loaded, len(experiments))
-    data = open_dataset(loaded, registry, pool)
-    try:
-        split = split_of(data, suite.dataset.split)
-    except HarnessError as error:
-        msg = f"{loaded.source('dataset', 'split')}: dataset {suite.dataset.name!r}: {error}"
-        raise HarnessError(msg) from None
-    sizes = {name: len(getattr(split, name)) for name in SETS}
-    info = replace(data.info, sizes=sizes, split=split.digest(), scale=scale_of(loaded, data.info))
-    data = CachedDataset(info, data.directory.absolute())
-    left_out = check_perturbations(loaded, registry, info, list(experiments))
-    basis = {"interface": INTERFACE, "dataset": info.digest, "split": info.split}
-    basis |= {"scale": info.scale} if info.scale else {}
-    questions: dict[str, Question] = {}
-    refused: dict[str, str] = {}
-    for name, experiment in experiments.items():
+    names = choose(suite, only)
+    _check_count(loaded, len(names))
+    data, split = open_split(loaded, registry, pool, download=download)
+    left_out = check_perturbations(loaded, registry, data.info, names)
+    questions, refused = _questions(loaded, registry, names, data, split, device)
+    answers = dict(zip(questions, ask(pool, registry, list(questions.values())), strict=True))
+    _check_device(device, questions, answers)
+    tested = without(suite, left_out)
+    measured = tested if may_be_tested(suite, names) else untested(tested)
+    attacks = attacks_of(measured, registry)
+    if not only:
+        check_attacks(loaded, attacks, answers)
+    instead = substitutes(questions, answers)
+    answers |= {name: Answer(None, reason=reason) for name, reason in refused.items()}
+    trials = [
+        trial
+        for name in names
+        for trial in planned_trials(
+            loaded, registry, name, data, questions.get(name), answers[name], attacks=attacks, threads=threads
+        )
+    ]
+    tests = perturbation_components(tested.robustness, registry)
+    return Plan(data, trials, tests, families(measured, registry), attacks, left_out, instead)
+
+
+def _questions(
+    loaded: LoadedSuite,
+    registry: Registry,
+    names: Sequence[str],
+    data: CachedDataset,
+    split: Split,
+    device: str | None,
+) -> tuple[dict[str, Question], dict[str, str]]:
+    """Return what to ask about each experiment, and why the others cannot be trained on this one of several datasets.
+
+    Raises:
+        HarnessError: an experiment cannot be trained on the suite's only dataset.
+    """
+    questions, refused = {}, {}
+    for name in names:
+        experiment = loaded.suite.experiments[name]
         try:
             network = fitted_network(loaded, registry, name, data, split)
         except HarnessError as error:
@@ -112,58 +123,17 @@ def make_plan(
                 raise
             refused[name] = str(error)
             continue
-        place = device if device and experiment.device == "auto" else experiment.device
-        asked = Question(
-            tuple(experiment.backends), place, network, optimizer_spec(loaded, name), experiment.precision,
-            loss_spec(loaded, name), bool(experiment.augment), experiment.backend_options,
-        )  # fmt: skip
-        questions[name] = asked
-    answers = dict(zip(questions, ask(pool, registry, list(questions.values())), strict=True))
-    _check_device(device, list(questions.values()), list(answers.values()))
-    tested = without(suite, left_out)
-    attacks = attacks_of(measured := tested if may_be_tested(suite, experiments) else untested(tested), registry)
-    if not only:
-        check_attacks(loaded, attacks, answers)
-    trials = []
-    for name, experiment in experiments.items():
-        question, answer = questions.get(name), answers.get(name) or Answer(None, reason=refused.get(name, ""))
-        loss = question.loss if question else loss_spec(loaded, name)
-        parts: list[tuple[Kind, str | None]] = [
-            ("dataset", suite.dataset.name),
-            ("optimizer", experiment.optimizer.name),
-            ("model", experiment.model.name if experiment.model else None),
-            ("loss", loss.name if loss else None),
-            ("backend", answer.backend),
-            *(("perturbation", table.perturbation) for table in experiment.augment),
-        ]
-        components = {f"{kind} {part}": _identity(registry, kind, part) for kind, part in parts if part}
-        foreign = any(registry.third_party(kind, part) for kind, part in parts[1:] if part)
-        first = TrialRow(
-            experiment=name,
-            seed=0,
-            group=experiment.group,
-            description=experiment.description,
-            status="planned" if answer.backend else "unavailable",
-            fingerprint="",
-            backend=answer.backend or ", ".join(experiment.backends),
-            settings=experiment.model_dump(mode="json"),
-            parameters=question.network.parameter_count() if question else 0,
-            reason=answer.reason,
-            basis=basis | {"precision": experiment.precision},
-            components=components,
+        questions[name] = Question(
+            tuple(experiment.backends),
+            device if device and experiment.device == "auto" else experiment.device,
+            network,
+            optimizer_spec(loaded, name),
+            experiment.precision,
+            loss_spec(loaded, name),
+            bool(experiment.augment),
+            experiment.backend_options,
         )
-        needs = (answer.needs,) if answer.needs else ()
-        spec = None
-        if question and answer.backend:
-            spec = _trial_spec(loaded, first, data, question, threads, third_party=foreign)
-            spec = replace(spec, unavailable=unattackable(attacks, answer))
-        for row in stamped_for(first, suite.suite.seeds):
-            own = spec and replace(
-                spec, seed=row.seed, fingerprint=row.fingerprint, context=replace(spec.context, seed=row.seed)
-            )
-            trials.append(PlannedTrial(row, own, answer.devices, needs))
-    tests = perturbation_components(tested.robustness, registry)
-    return Plan(data, trials, tests, families(measured, registry), attacks, left_out)
+    return questions, refused
 
 
 def choose(suite: Suite, only: Sequence[str]) -> list[str]:
@@ -180,31 +150,6 @@ def choose(suite: Suite, only: Sequence[str]) -> list[str]:
     return chosen(only, names)
 
 
-def open_dataset(loaded: LoadedSuite, registry: Registry, pool: Pool) -> CachedDataset:
-    """Return the suite's dataset from the cache, where it is put first if need be; a third party's in the pool.
-
-    Raises:
-        HarnessError: it is not available, or it or its files are faulty.
-    """
-    table = loaded.suite.dataset
-    try:
-        spec = ComponentSpec(table.name, table.options, loaded.path.parent)
-        component = registry.find("dataset", table.name)
-        longest = loaded.suite.suite.timeout
-        return read(spec, cache_root(), loaded.dataset, component, pool, seconds(longest) if longest else None)
-    except HarnessError as error:
-        # Where it complains of one of its options, it begins with that.
-        option = str(error).partition(":")[0]
-        msg = f"{loaded.source('dataset', option)}: dataset {table.name!r}: {error}"
-        raise HarnessError(msg) from error
-
-
-def _identity(registry: Registry, kind: Kind, name: str) -> str:
-    """Return by what a component is identified in a trial: of a dataset, the digest of its content says the rest."""
-    component = registry.find(kind, name)
-    return component.provenance if kind == "dataset" else component.identity
-
-
 def _check_count(loaded: LoadedSuite, experiments: int) -> None:
     """Refuse more trials than a run can have: each has its own folder and row."""
     seeds = len(loaded.suite.suite.seeds)
@@ -217,37 +162,11 @@ def _check_count(loaded: LoadedSuite, experiments: int) -> None:
         raise HarnessError(msg)
 
 
-def _check_device(device: str | None, questions: Sequence[Question], answers: Sequence[Answer]) -> None:
+def _check_device(device: str | None, questions: Mapping[str, Question], answers: Mapping[str, Answer]) -> None:
     """Refuse a device of the command line that nothing can use: a suite's own is for another machine, this is not."""
-    refused = [answer.reason for question, answer in zip(questions, answers, strict=True) if question.device == device]
-    if device and refused and not any(answer.backend for answer in answers):
+    refused = [answers[name].reason for name, question in questions.items() if question.device == device]
+    if device and refused and not any(answer.backend for answer in answers.values()):
         msg = (
             f"--device {as_typed(device, 80)}: no backend of these experiments can use it here: {printable(refused[0])}"
         )
         raise HarnessError(msg)
-
-
-def _trial_spec(
-    loaded: LoadedSuite, row: TrialRow, data: CachedDataset, question: Question, threads: int, *, third_party: bool
-) -> TrialSpec:
-    experiment = loaded.suite.experiments[row.experiment]
-    return TrialSpec(
-        experiment=row.experiment,
-        seed=row.seed,
-        data=data,
-        split=loaded.suite.dataset.split,
-        network=question.network,
-        backend=row.backend,
-        backend_options=experiment.backend_options.get(row.backend, {}),
-        optimizer=question.optimizer,
-        loss=question.loss,
-        learning_rate=experiment.optimizer.learning_rate,
-        schedule=experiment.schedule,
-        epochs=experiment.epochs,
-        early_stopping=experiment.early_stopping or None,
-        context=Context(row.seed, question.device, threads, experiment.precision, experiment.placement),
-        fingerprint=row.fingerprint,
-        augment=tuple(experiment.augment),
-        components=row.components,
-        third_party=third_party,
-    )

@@ -40,11 +40,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """The first backend that can, and the devices that it may use; or None, and each one's reason."""
+    """The first backend that can, and the devices that it may use; None where none can."""
 
     backend: str | None
     devices: tuple[str, ...] = ()
     reason: str = ""
+    """Why those that were asked before it cannot, or why none can."""
     needs: str = ""
     """On a cluster, what a node must be able to do: a key of `Spread.devices`."""
     gradients: bool = False
@@ -112,19 +113,20 @@ def _first(question: Question, answers: Sequence[Answer]) -> Answer:
         if able:
             devices = tuple(dict.fromkeys(device for found in able for device in found.devices))
             needs = checksum(repr(replace(question, backends=(backend,))))[:16]
-            return Answer(backend, devices, needs=needs, gradients=all(found.gradients for found in able))
+            why = " / ".join(dict.fromkeys(found.reason for found in able if found.reason))
+            return Answer(backend, devices, why, needs, gradients=all(found.gradients for found in able))
     return Answer(None, reason=" / ".join(dict.fromkeys(answer.reason for answer in answers)) or "no node answered")
 
 
 def _alone(pool: Pool, registry: Registry, question: Question, fatal: dict[str, str]) -> Answer:
     """Return the answer of the first of a question's backends that has one; ``fatal``: those that ended their job."""
-    reasons = []
+    reasons: list[str] = []
     for name in question.backends:
         if name not in fatal:
             answers = _run(pool, registry, [replace(question, backends=(name,))])
             if not isinstance(answers, Failure):
                 if answers[0].backend:
-                    return answers[0]
+                    return replace(answers[0], reason="; ".join(reasons))
                 reasons.append(answers[0].reason)
                 continue
             fatal[name] = f"{name}: {answers.reason}"
@@ -180,14 +182,14 @@ def _takes_batches(backend: object) -> bool:
 
 def _answer(question: Question, registry: Registry, late: dict[str, str]) -> Answer:
     """Answer a question; ``late``: backends that took too long to answer another, and the reason that each gave."""
-    reasons = []
+    reasons: list[str] = []
     for name in question.backends:
         if name not in late:
             try:
                 with foreign():
                     answer = _asked(name, question, registry)
                 if answer.backend:
-                    return answer
+                    return replace(answer, reason="; ".join(reasons))
                 reason = answer.reason
             except Exception as error:  # noqa: BLE001 - a faulty backend costs its own experiments
                 reason = str(error) if isinstance(error, HarnessError) else f"{name}: {one_line(error)}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.execution.ensembles import needed
-from harness.execution.plan import PlannedTrial
+from harness.execution.planned import PlannedTrial
 from harness.plugins.loading import Registry
-from harness.rows import TrialRow
+from harness.rows import TrialRow, lost_tests
 from harness.store import (
     MEASURED,
     Damaged,
@@ -185,7 +185,7 @@ def _test_results(run: Run, planned: PlannedTrial, lookup: Lookup, row: TrialRow
 def failures(row: TrialRow, planned: PlannedTrial) -> list[str]:
     """Return why perturbations failed when a trial was measured: not those that it cannot be tested under at all."""
     known = planned.spec.unavailable if planned.spec else {}
-    return [why for name, why in (row.evaluation.unavailable if row.evaluation else {}).items() if name not in known]
+    return [why for name, why in lost_tests(row).items() if name not in known]
 
 
 def _why_measured(run: Run, planned: PlannedTrial, lookup: Lookup, row: TrialRow, registry: Registry) -> str:
@@ -197,7 +197,8 @@ def _why_measured(run: Run, planned: PlannedTrial, lookup: Lookup, row: TrialRow
         return f"it failed: {failed}" if failed else "it has no test results yet"
     perturbations = run.suite.robustness
     components = perturbation_components(perturbations, registry)
-    if row.evaluation.fingerprint == evaluation_fingerprint(row.fingerprint, perturbations, components):
+    shape = run.dataset.shape
+    if row.evaluation.fingerprint == evaluation_fingerprint(row.fingerprint, perturbations, components, shape):
         return next((f"it failed: {why}" for why in failures(row, planned)), "") if planned.spec else ""
     changed = evaluation_changes(row.evaluation, perturbations, components)
     words = "; ".join(f"{name}: {what}" for name, what in changed.items())

@@ -1,6 +1,6 @@
 """Runs a plan: trains what has no row that serves, chooses the finalists, measures them, and keeps every row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.execution import announced
@@ -8,16 +8,18 @@ from harness.execution.dispatch import Stopped
 from harness.execution.ensembles import answer_all
 from harness.execution.evaluation import evaluate_all
 from harness.execution.forecast import Forecast, Timings, estimates, makespan
-from harness.execution.plan import Plan, PlannedTrial
+from harness.execution.plan import Plan
+from harness.execution.planned import PlannedTrial
 from harness.execution.pools import Pool
 from harness.execution.resume import Lookup, look_up, settle
 from harness.execution.samples import make_samples
 from harness.execution.training import Conditions, foreknown, train_all
 from harness.plugins.loading import Registry
 from harness.plugins.observers import END_SECONDS, INTERRUPTED_SECONDS, Observers
-from harness.rows import TrialRow
+from harness.rows import TrialRow, lost_tests
 from harness.store import Run, clear, read_classes, read_sums, write_classes
 from harness.store.ensembles import ensemble_rows
+from harness.store.lost import LostTest, lost_of
 from harness.trial.gallery import class_record
 from harness.trial.jobs import split_of
 
@@ -33,11 +35,27 @@ class Outcome:
     """Trials whose rows were of another split or recipe, and how they differ."""
     faulty: dict[str, str]
     """Observers that raised, were slow or never returned, as ``plugin.hook``, and what they did."""
+    substitutes: tuple[str, ...] = ()
+    """What the plan says of experiments that train on another backend than their first."""
+    threads: tuple[str, ...] = ()
+    """What there is to say of trials that shared the cores."""
+    lost: tuple[LostTest, ...] = ()
+    """The perturbations that failed in tests."""
+
+    @property
+    def unfinished(self) -> int:
+        """How many trials and ensembles are not done."""
+        return sum(row.status != "done" for row in self.rows)
+
+    @property
+    def lost_cells(self) -> int:
+        """How many trials and ensembles under a perturbation at a severity have no result because it failed."""
+        return sum(lost.cells for lost in self.lost)
 
     @property
     def all_well(self) -> bool:
-        """Whether every trial is done."""
-        return all(row.status == "done" for row in self.rows)
+        """Whether every trial is done, and no test is lost."""
+        return not self.unfinished and not self.lost
 
 
 def execute(
@@ -48,10 +66,12 @@ def execute(
     conditions: Conditions | None = None,
     timings: Timings | None = None,
     observers: Observers | None = None,
+    noted: Callable[[bool], None] = lambda _whole: None,
 ) -> Outcome:
     """Train and measure what a plan asks for; a trial that fails is a row, and the others go on.
 
-    Rows that serve are kept as they are. The observers' hooks are called as their specifications say.
+    Rows that serve are kept as they are. The observers' hooks are called as their specifications say. ``noted`` is
+    called before ``run_finished``, where observers may keep ``run.json``, with whether the run came to its end.
     """
     conditions = conditions or Conditions()
     observers = observers or Observers(registry.manager)
@@ -72,11 +92,12 @@ def execute(
         rows[planned.row.experiment, planned.row.seed] = settle(run, planned, lookup)
         if lookup.row is None and planned.spec:
             pending.append(planned)
-    predicted = _predicted(foreknown(pending, timings, plan.dataset.sizes["train"]), pool.slots)
+    known = foreknown(pending, timings, plan.dataset.sizes["train"])
+    predicted = _predicted(known, pool.slots, [planned.slots for planned in pending])
     about = announced.begun(run, list(rows.values()), pending, predicted)
     observers.run_started(run=about)
-    together: list[TrialRow] = []
-    patience = INTERRUPTED_SECONDS
+    ensembles: list[TrialRow] = []
+    patience, whole = INTERRUPTED_SECONDS, False
     try:
         for row in train_all(run, pending, pool, observers, conditions, timings):
             rows[row.experiment, row.seed] = row
@@ -84,22 +105,36 @@ def execute(
             rows[row.experiment, row.seed] = row
         if any(row.evaluation for row in rows.values()):
             make_samples(run, plan, registry, pool)
-        together = answer_all(run, plan, registry, pool, conditions)
+        ensembles = answer_all(run, plan, registry, pool, conditions)
         every = list(run.rows())
         read_sums(run, [*every, *ensemble_rows(run, every)])  # so that no table waits for them
-        patience = END_SECONDS
+        patience, whole = END_SECONDS, True
     except Stopped:
-        patience = END_SECONDS
+        patience, whole = END_SECONDS, True
         pool.stop()
     finally:
-        observers.run_finished(run=announced.ended(run, about, rows.values(), together))
-        observers.close(patience)
-    return Outcome([*rows.values(), *together], damaged, stale, observers.faulty)
+        try:
+            noted(whole)
+        finally:
+            observers.run_finished(run=announced.ended(run, about, rows.values(), ensembles))
+            observers.close(patience)
+    final = [*rows.values(), *ensembles]
+    return Outcome(final, damaged, stale, observers.faulty, plan.substitutes, lost=_lost(run, final, ensembles))
 
 
-def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int) -> float | None:
+def _lost(run: Run, final: Sequence[TrialRow], ensembles: Sequence[TrialRow]) -> tuple[LostTest, ...]:
+    """Return what is lost of tests, of the trials and ensembles that a command asked for alone."""
+    if not any(map(lost_tests, final)):
+        return ()
+    asked = {(row.experiment, row.seed) for row in final}
+    # Finalists are chosen among all trials.
+    lost = lost_of(run, list(run.rows(derive=False)), ensembles)
+    return tuple(test for test in lost if (test.experiment, test.seed) in asked)
+
+
+def _predicted(known: Sequence[tuple[int, Forecast | None]], slots: int, widths: Sequence[int]) -> float | None:
     """Return how long the training will take, None where nothing like it has run here."""
-    return makespan(estimates(known), slots) if any(forecast for _, forecast in known) else None
+    return makespan(estimates(known), slots, widths) if any(forecast for _, forecast in known) else None
 
 
 def _consequence(planned: PlannedTrial, lookup: Lookup) -> str:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from harness.execution.dispatch import Work, together
 from harness.execution.fitting import without
 from harness.execution.forecast import Timings, rehearsed
-from harness.execution.plan import Plan, PlannedTrial, choose, make_plan
+from harness.execution.plan import Plan, choose, make_plan
+from harness.execution.planned import PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.execution.resume import Lookup
 from harness.plugins.loading import Registry

@@ -7,8 +7,8 @@ from functools import partial
 
 from harness.execution import announced
 from harness.execution.dispatch import Stopped, Work, together
-from harness.execution.forecast import Forecast, Timings, estimates
-from harness.execution.plan import PlannedTrial
+from harness.execution.forecast import Forecast, Timings, estimates, speed_up
+from harness.execution.planned import PlannedTrial
 from harness.execution.pools import Failure, Pool, Task
 from harness.machine.contention import contended
 from harness.machine.files import append_line
@@ -79,7 +79,7 @@ def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observer
 
 def _longest_first(run: Run, pending: Sequence[PlannedTrial], timings: Timings | None) -> list[PlannedTrial]:
     known = foreknown(pending, timings, run.dataset.sizes["train"])
-    ordered = sorted(zip(estimates(known), pending, strict=True), key=lambda pair: -pair[0])
+    ordered = sorted(zip(estimates(known), pending, strict=True), key=lambda pair: (-pair[1].slots, -pair[0]))
     return [planned for _, planned in ordered]
 
 
@@ -94,8 +94,11 @@ def foreknown(
 
 
 def cost(planned: PlannedTrial) -> int:
-    """Return a measure of how long a trial takes at most: parameters × epochs × images."""
-    return planned.row.parameters * planned.spec.epochs * planned.spec.data.info.rows if planned.spec else 0
+    """Return a measure of how long a trial takes at most: parameters × epochs × images, less for more threads."""
+    if planned.spec is None:
+        return 0
+    operations = planned.row.parameters * planned.spec.epochs * planned.spec.data.info.rows
+    return int(operations / speed_up(planned.spec.context.threads))
 
 
 def _run(
@@ -131,6 +134,7 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
         run.log(experiment, seed).absolute(),
         conditions.timeout,
         isolated=spec.third_party,
+        variables=planned.variables,
     )
     return Work(
         task,
@@ -139,6 +143,7 @@ def _work(run: Run, planned: PlannedTrial, spec: TrialSpec, observers: Observers
         report=report,
         needs=planned.needs,
         share=run.suite.suite.share_device,
+        slots=planned.slots,
         lost=lambda failure: _lost(run, planned, failure, observers, "elsewhere"),
     )
 

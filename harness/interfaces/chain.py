@@ -1,6 +1,8 @@
 """Layers one after another: their shapes and arrays, by position."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from math import prod
 
 from harness.interfaces.layers import Layer, Shape
 
@@ -42,3 +44,16 @@ def chain_buffers(layers: Sequence[Layer], input_shape: Shape) -> dict[str, Shap
         for index, (layer, before) in enumerate(zip(layers, chain_shapes(layers, input_shape)[:-1], strict=True))
         for name, shape in layer.buffers(before).items()
     }
+
+
+def chain_values(layers: Sequence[Layer], input_shape: Shape) -> int:
+    """Return how many values one row has in all: at the input, after each layer, and after each layer within one.
+
+    Layers within one count as a chain from its input; where they are none, they are left out. Raises as `chain_shapes`.
+    """
+    shapes = chain_shapes(layers, input_shape)
+    values = sum(map(prod, shapes))
+    for layer, before in zip(layers, shapes[:-1], strict=True):
+        with suppress(ValueError):
+            values += chain_values(layer.inner(), before) - prod(before)
+    return values

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-from harness.interfaces.chain import chain_buffers, chain_parameters, chain_shapes, chain_weights
+from harness.interfaces.chain import chain_buffers, chain_parameters, chain_shapes, chain_values, chain_weights
 from harness.interfaces.layers import Layer, Linear, Shape
 from harness.interfaces.loss import Loss
 
@@ -77,6 +77,13 @@ class NetworkSpec:
     def layers_with_shapes(self) -> tuple[tuple[Layer, Shape], ...]:
         """Return each layer with the shape of one row at its input; raises as `shapes`."""
         return tuple(zip(self.layers, self.shapes()[:-1], strict=True))
+
+    def rows_within(self, size: int, itemsize: int = 4) -> int:
+        """Return how many rows' values take ``size`` bytes at most, at the input and after every layer: 1 or more.
+
+        That is about what a network keeps of a batch. ``itemsize``: bytes of a value. Raises as `shapes`.
+        """
+        return max(1, size // (chain_values(self.layers, self.row_shape) * itemsize))
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Return the blocks of the flat parameter vector, in its order: layer by layer, weight before bias."""

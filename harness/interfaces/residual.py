@@ -92,9 +92,9 @@ class Residual(Layer):
         """Return those of the layers and of the projection."""
         shapes = chain_shapes(self.layers, input_shape)[:-1]
         pairs = zip(self.layers, shapes, strict=True)
-        found = [product for layer, shape in pairs for product in layer.products(rows, shape)]
+        within = [product for layer, shape in pairs for product in layer.products(rows, shape)]
         projection = self.shortcut(input_shape)
-        return found + (projection.products(rows, input_shape) if projection else [])
+        return within + (projection.products(rows, input_shape) if projection else [])
 
     def inner(self) -> tuple[Layer, ...]:
         """Return the layers."""

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from harness.machine.files import open_regular, write_bytes
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+
+_BLOCK = 1 << 20
 
 
 def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -65,6 +68,44 @@ def opened_arrays(path: Path, digest: str | None = None) -> Iterator[Mapping[str
             names = list(archive.files)
         with archive:
             yield _Arrays(archive, names)
+
+
+def streamed_arrays(path: Path) -> Iterator[tuple[str, np.dtype[Any], tuple[int, ...], Iterator[bytes]]]:
+    """Yield the arrays of an ``.npz`` by name: each one's name, dtype, shape, and values in C order, block by block.
+
+    An array's blocks are there until the next array is asked for.
+
+    Raises:
+        OSError: as `read_arrays`.
+        ValueError: as `read_arrays`.
+    """
+    from zipfile import ZipFile
+
+    with open_regular(path) as file, _explained(), ZipFile(file) as archive:
+        for member in sorted(archive.namelist()):
+            with archive.open(member) as content:
+                dtype, shape, blocks = _streamed(content)
+                yield member.removesuffix(".npy"), dtype, shape, blocks
+
+
+def _streamed(content: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], Iterator[bytes]]:
+    import numpy as np  # as above
+    from numpy.lib import format as npy
+
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    shape, columns_first, dtype = readers[npy.read_magic(content)](content)
+    if dtype.hasobject:
+        msg = "an array of Python objects"
+        raise ValueError(msg)
+    if not columns_first:
+        return dtype, shape, _blocks(content)
+    return dtype, shape, iter([np.frombuffer(content.read(), dtype).reshape(shape, order="F").tobytes()])
+
+
+def _blocks(content: IO[bytes]) -> Iterator[bytes]:
+    with _explained():
+        while block := content.read(_BLOCK):
+            yield block
 
 
 class _Arrays(Mapping[str, "NDArray[Any]"]):

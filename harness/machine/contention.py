@@ -1,8 +1,11 @@
 """Whether this process had the cores that it wanted."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from time import process_time
+from time import monotonic, process_time, sleep
+
+from harness.text import command
 
 TOLERATED = 0.05
 """The share of time that threads may wait for a core before a time counts as disturbed."""
@@ -31,26 +34,32 @@ RESUMED = "went on from a checkpoint"
 """Why it is not, where an earlier process measured a part of it."""
 
 
-def advice(reasons: Iterable[str], aim: str) -> str:
-    """Return what gives times that can be used, where some cannot for these reasons; ``aim``: what they are for.
+def advice(reasons: Iterable[str], aim: str, suite: str = "SUITE") -> str:
+    """Return what gives times that can be used, where some cannot for these reasons.
 
-    Each cause has its remedy: of threads that waited beside no other trial, another program had the cores, and a
-    ``--jobs 1`` would change nothing. A finished run keeps its times, so it takes a new one.
+    ``aim``: what they are for. ``suite``: its file, where that is known.
+
+    Of threads that waited beside no other trial, another program had the cores, and a ``--jobs 1`` would change
+    nothing. A finished run keeps its times, so it takes a new one, from start to end.
 
     >>> advice(["ran beside other trials"], "to rank")
     "'harness run SUITE --fresh --jobs 1' gives times to rank."
     >>> advice(["its threads waited for a core for 9% of the time"], "to rank")
     'Another program used the cores: a run while none does gives times to rank.'
+    >>> advice(["ran beside other trials", "went on from a checkpoint"], "to rank")
+    "'harness run SUITE --fresh --jobs 1' gives times to rank."
     """
     reasons = list(reasons)
-    remedies = []
-    if any(BESIDE in reason for reason in reasons):
-        remedies.append("'harness run SUITE --fresh --jobs 1'")
-    if any(_WAITED in reason and BESIDE not in reason for reason in reasons):
-        remedies.append("Another program used the cores: a run while none does")
-    if any(RESUMED in reason for reason in reasons):
-        remedies.append("A run from start to end")
-    return " ".join(f"{remedy} gives times {aim}." for remedy in remedies or ["A run on a quiet machine"])
+    beside = any(BESIDE in reason for reason in reasons)
+    other = any(disturbed(reason) and BESIDE not in reason for reason in reasons)
+    resumed = any(RESUMED in reason for reason in reasons)
+    alone = f"'{command('harness', 'run', suite)} --fresh --jobs 1'"
+    run = alone if beside else "a run from start to end" if resumed else "a run"
+    if other:
+        run = f"Another program used the cores{', too' if beside else ''}: {run} while none does"
+    elif not beside:
+        run = "A run from start to end" if resumed else "A run on a quiet machine"
+    return f"{run} gives times {aim}."
 
 
 def contended(*, beside: bool, share: float | None, resumed: bool = False) -> str:
@@ -67,6 +76,11 @@ def contended(*, beside: bool, share: float | None, resumed: bool = False) -> st
     return "; ".join([*causes, f"{_WAITED} for {share:.0%} of the time"] if waits else causes)
 
 
+def disturbed(reason: str) -> bool:
+    """Return whether, by what `contended` returned, threads waited for a core."""
+    return _WAITED in reason
+
+
 def busy() -> float | None:
     """Return the seconds for which this machine's cores, all together, have worked; None where that is unknown."""
     import psutil  # here: what has no use for it starts without it
@@ -76,6 +90,16 @@ def busy() -> float | None:
     except (psutil.Error, OSError, RuntimeError):
         return None
     return float(sum(getattr(times, name, 0.0) for name in _WORKING))
+
+
+def idle_cores(seconds: float = 0.25) -> float | None:
+    """Return how many of this machine's cores do nothing while this process waits for a while; None where unknown."""
+    before, started = busy(), monotonic()
+    sleep(seconds)
+    after, ended = busy(), monotonic()
+    if before is None or after is None:
+        return None
+    return max(0.0, (os.cpu_count() or 1) - (after - before) / (ended - started))
 
 
 class Waiting:

@@ -67,7 +67,11 @@ def read_regular(path: Path, *, most: int) -> bytes:
         OSError: it cannot be read, is not a regular file, or is larger; ``strerror`` says which.
     """
     with open_regular(path) as file:
-        content = file.read(most + 1)
+        # As many as it has, and one: `read` takes memory for all that it is asked for, which a limit may not allow.
+        asked = min(os.fstat(file.fileno()).st_size, most) + 1
+        content = file.read(asked)
+        if len(content) == asked <= most:  # it has grown
+            content += file.read(most + 1 - asked)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"is larger than {most:,} bytes, the most that is read of such a file", str(path))
     return content
@@ -101,21 +105,29 @@ def not_json(error: json.JSONDecodeError) -> str:
 
 
 def is_temporary(name: str, of: str | None = None) -> bool:
-    """Say whether a file's name is one that `write_bytes` gives a file, ``of`` this name, until it is whole.
+    """Say whether a file's name is one that `temporary_for` gives a file, ``of`` this name, until it is whole.
 
     >>> is_temporary(".run.json.0123456789ab"), is_temporary(".run.json.0123456789ab", of="row.json")
     (True, False)
     """
-    found = _TEMPORARY.fullmatch(name)
-    return found is not None and of in {None, found[1]}
+    match = _TEMPORARY.fullmatch(name)
+    return match is not None and of in {None, match[1]}
+
+
+def temporary_for(path: Path) -> Path:
+    """Return where a file's content may be until it is whole, beside it: a name that no other file and process has."""
+    return path.with_name(f".{path.name}.{token_hex(6)}")
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that a reader, or a crash, meets the old content or the new, never a part.
 
     ``durable``: wait until the disk has it, and its name in its folder, so that it outlives a loss of power too.
+
+    Raises:
+        OSError: it cannot be written; ``filename`` says which.
     """
-    temporary = path.with_name(f".{path.name}.{token_hex(6)}")
+    temporary = temporary_for(path)
     try:
         file = temporary.open("xb")  # with the rights of any file that its user makes; tempfile's are for them alone
     except FileNotFoundError:
@@ -128,7 +140,9 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         _take_place(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a failed write does not say what it wrote
         with suppress(OSError):  # the first error is the one to report
             temporary.unlink(missing_ok=True)
         raise

@@ -4,12 +4,15 @@ import os
 import platform
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from harness.errors import printable
 from harness.machine.cgroups import cpu_quota
 
 MOST = 4096
 """Processes, or threads of a process: more than any machine has cores."""
+Threads = int | Literal["auto"]
+"""Threads of every trial, or ``"auto"``: trials share the cores."""
 NODE = "HARNESS_NODE"
 """The variable that names this machine in rows, where a cluster runs the trial."""
 

@@ -72,13 +72,13 @@ def stamp(paths: Iterable[Path]) -> Stamp | None:
     now = time.time()
     for path in paths:
         try:
-            found = path.stat()
+            status = path.stat()
         except OSError:
             return None
-        settled = _EPOCH_NS < found.st_ctime_ns < (now - SETTLED_SECONDS) * 10**9
+        settled = _EPOCH_NS < status.st_ctime_ns < (now - SETTLED_SECONDS) * 10**9
         if not settled or _file_system(path) not in _TRUSTED:
             return None
-        facts[str(path)] = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev]
+        facts[str(path)] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
     return facts
 
 

@@ -2,9 +2,15 @@
 
 import os
 import stat
+from contextlib import suppress
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
-from harness.errors import HarnessError, as_typed
+from harness.errors import HarnessError, as_typed, shown
+
+_BESIDE = 1000
+"""The most names of a folder among which a near one is looked for."""
 
 
 def status_of(path: Path) -> os.stat_result | None:
@@ -29,6 +35,15 @@ def is_folder(path: Path) -> bool:
     """
     status = status_of(path)
     return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def no_such_file(path: Path) -> str:
+    """Return that there is no file at a path, and the name beside it that is nearest, where one is near."""
+    with suppress(OSError):
+        beside = [other.name for other in islice(path.parent.iterdir(), _BESIDE)]
+        if close := get_close_matches(path.name[:200], beside, n=1):
+            return f"no such file. Did you mean {shown(close[0])}?"
+    return "no such file"
 
 
 def absolute(path: Path, folder: Path | None = None) -> Path:

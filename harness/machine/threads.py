@@ -11,6 +11,11 @@ VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """The variables that limit the threads of libraries that are not loaded yet."""
 
 
+def variables_of(threads: int) -> dict[str, str]:
+    """Return the variables that limit the threads of libraries that a process loads."""
+    return dict.fromkeys(VARIABLES, str(threads))
+
+
 def limited(threads: int) -> AbstractContextManager[Any]:
     """Return a context manager within which each numeric library takes at most ``threads``."""
     limits: AbstractContextManager[Any] = _controller(len(sys.modules)).limit(limits=threads)

@@ -57,6 +57,7 @@ class Analysis:
 
     ``seeds``: by number. ``left_out``: the experiments that are not part of it, and why, each in words. ``images``: how
     many there are, 0 where the metric has no per-image values. ``proportion``: whether each image's value is 0 or 1.
+    ``possible``: the least and the greatest value of the metric.
     """
 
     names: tuple[str, ...]
@@ -69,6 +70,7 @@ class Analysis:
     pairs: Pairs
     left_out: Mapping[str, str] = field(default_factory=dict)
     proportion: bool = False
+    possible: tuple[float, float] = (-inf, inf)
 
     @property
     def target(self) -> Target:
@@ -95,7 +97,7 @@ class Analysis:
         if name not in self.names:
             return None
         sums = self.sums.beside_zero(self.names.index(name))
-        return Pairs((name, ""), sums, components(sums), proportion=False)[0]
+        return Pairs((name, ""), sums, components(sums), proportion=False, possible=self.possible)[0]
 
     @cached_property
     def _places(self) -> dict[tuple[str, str], int]:
@@ -110,17 +112,17 @@ class Analysis:
             return {}
         goodness, significant = self._goodness, self.significant
         best, (low, high) = ranks(goodness), rank_sets(goodness, significant)
-        found = {}
+        by_experiment = {}
         for place, name in enumerate(self.names):
             tied = tuple(other for at, other in enumerate(self.names) if at != place and not significant[place, at])
             of_recipes = self.target == "recipes"
-            found[name] = Rank(
+            by_experiment[name] = Rank(
                 int(best[place]),
                 int(low[place]) if of_recipes else None,
                 int(high[place]) if of_recipes else None,
                 tied,
             )
-        return found
+        return by_experiment
 
     @cached_property
     def order(self) -> list[int]:
@@ -161,7 +163,9 @@ class Analysis:
         if self.target == "networks" or self.higher_is_better is None:
             return None
         best = min(
-            self._advised(pairwise(self.order)), key=lambda one: inf if one.more is None else one.more, default=None
+            self._advised(pairwise(self.order)),
+            key=lambda advice: inf if advice.more is None else advice.more,
+            default=None,
         )
         at = self.pairs.cheapest
         if best is None or best.more is not None or at is None:
@@ -190,17 +194,20 @@ def analyse(
     proportion: bool = False,
     left_out: Mapping[str, str] | None = None,
     seeds: Iterable[int] | None = None,
+    possible: tuple[float, float] = (-inf, inf),
 ) -> Analysis:
     """Return the comparisons of experiments, in the order of ``names``.
 
-    ``proportion``: each image's value is 0 or 1, and one seed is compared by McNemar's exact test. An experiment with
-    a mean that is not finite, because a seed diverged, is left out.
+    ``proportion``: each image's value is 0 or 1, and one seed is compared by McNemar's exact test. ``possible``: the
+    least and the greatest value of the metric, beyond which no interval goes. An experiment with a mean that is not
+    finite, because a seed diverged, is left out.
     """
     finite: NDArray[np.bool_] = np.all(np.isfinite(sums.means), axis=1)
     diverged = {name: "a seed has no finite value" for name, good in zip(names, finite, strict=True) if not good}
     kept = sums if finite.all() else sums.of([int(place) for place in np.flatnonzero(finite)])
     used = tuple(name for name in names if name not in diverged)
     parts = components(kept)
+    least, greatest = possible
     return Analysis(
         used,
         kept.means.mean(axis=1),
@@ -209,7 +216,8 @@ def analyse(
         sums.images,
         higher_is_better,
         parts,
-        Pairs(used, kept, parts, proportion=proportion),
+        Pairs(used, kept, parts, proportion=proportion, possible=(least - greatest, greatest - least)),
         {**(left_out or {}), **diverged},
         proportion,
+        possible,
     )

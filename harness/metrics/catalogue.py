@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf, isnan, nan
 from typing import TYPE_CHECKING, Literal
 
 from harness.metrics import classification, influence
@@ -51,7 +52,8 @@ class Metric:
     it, by default as its unit says. ``shown`` names the tables of a few chosen metrics that it has a column in; the
     others have every metric. ``minor``: on a narrow terminal such a column is left out first, the highest number before
     others; 0: it is not. ``timed``: other trials beside it change it. ``certain``: no seed changes it.
-    ``perturbed``: it is of perturbed images alone; ``attacked``: of images under attack alone.
+    ``perturbed``: it is of perturbed images alone; ``attacked``: of images under attack alone. ``possible``: the least
+    and the greatest value that there can be, by default its unit's; no confidence interval goes beyond.
     """
 
     name: str
@@ -72,11 +74,14 @@ class Metric:
     certain: bool = False
     perturbed: bool = False
     attacked: bool = False
+    possible: tuple[float, float] = (nan, nan)
 
     def __post_init__(self) -> None:
-        """Take the unit's kind where no other is given."""
+        """Take the unit's kind and possible values where no others are given."""
         if self.kind is Kind.text:
             object.__setattr__(self, "kind", self.unit.value)
+        if isnan(self.possible[0]):
+            object.__setattr__(self, "possible", self.unit.possible)
 
     def read(self, row: TrialRow, condition: Condition = CLEAN) -> float | None:
         """Return a done trial's value, None where it has none; the condition is of test rows."""
@@ -116,7 +121,7 @@ def _shown(*tables: Shown) -> frozenset[Shown]:
     return frozenset(tables)
 
 
-_RECORDS = (
+_RECORDS = (  # in its functions, p is the `Predictions` of a trial's rows
     Metric(
         "train_accuracy", "Train", FRACTION, "train", True,
         from_row=of_training("train_accuracy"), shown=_shown("validation", "pairs"),
@@ -128,21 +133,25 @@ _RECORDS = (
     ),
     Metric(
         "val_macro_f1", "Val macro-F1", FRACTION, "val", True,
-        compute=lambda found: classification.macro_f1(found.confusion),
+        compute=lambda p: classification.macro_f1(p.confusion),
     ),
-    Metric("train_loss", "Train loss", LOSS, "train", False, from_row=of_training("train_loss")),
+    Metric(
+        "train_loss", "Train loss", LOSS, "train", False,
+        from_row=of_training("train_loss"), possible=(-inf, inf),  # of a third party's loss
+    ),
     Metric(
         "val_loss", "Val loss", LOSS, "val", False,
         from_row=of_training("val_loss"), shown=_shown("validation", "pairs", "comparison"),
     ),
     Metric(
         "val_ece", "Val ECE", LOSS, "val", False,
-        compute=lambda found: classification.expected_calibration_error(found.confidence, found.correct),
+        compute=lambda p: classification.expected_calibration_error(p.confidence, p.correct),
+        possible=(0.0, 1.0),
     ),
     Metric(
         "gap", "Gap", FRACTION, "trial", None,
-        from_row=computed(lambda found: found.train_accuracy - found.val_accuracy),
-        kind=Kind.points, shown=_shown("validation"),
+        from_row=computed(lambda metrics: metrics.train_accuracy - metrics.val_accuracy),
+        kind=Kind.points, shown=_shown("validation"), possible=(-1.0, 1.0),
     ),
     Metric(
         "best_epoch", "Best", COUNT, "trial", None,
@@ -155,48 +164,50 @@ _RECORDS = (
     ),
     Metric(
         "test_accuracy", "Test", FRACTION, "test", True,
-        per_image=lambda found: found.correct,
+        per_image=lambda p: p.correct,
         validation="val_accuracy", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
         "test_macro_f1", "Macro-F1", FRACTION, "test", True,
-        compute=lambda found: classification.macro_f1(found.confusion),
-        per_image=lambda found: influence.macro_f1_values(found.predicted, found.labels, found.classes),
+        compute=lambda p: classification.macro_f1(p.confusion),
+        per_image=lambda p: influence.macro_f1_values(p.predicted, p.labels, p.classes),
         validation="val_macro_f1", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
         "test_balanced_accuracy", "Balanced acc.", FRACTION, "test", True,
-        compute=lambda found: classification.balanced_accuracy(found.confusion),
-        per_image=lambda found: influence.balanced_accuracy_values(found.predicted, found.labels, found.classes),
+        compute=lambda p: classification.balanced_accuracy(p.confusion),
+        per_image=lambda p: influence.balanced_accuracy_values(p.predicted, p.labels, p.classes),
         minor=3,
     ),
     Metric(
         "test_top5_accuracy", "Top-5 acc.", FRACTION, "test", True,
-        per_image=lambda found: classification.among(found.labels, found.likeliest),
+        per_image=lambda p: classification.among(p.labels, p.likeliest),
         minor=4,
     ),
     Metric(
         "test_cross_entropy", "CE", LOSS, "test", False,
-        per_image=lambda found: classification.losses(found.log_probability),
+        per_image=lambda p: classification.losses(p.log_probability),
         validation="val_loss", shown=_shown("leaderboards", "pairs", "comparison"),
     ),
     Metric(
         "test_ece", "ECE", LOSS, "test", False,
-        compute=lambda found: classification.expected_calibration_error(found.confidence, found.correct),
+        compute=lambda p: classification.expected_calibration_error(p.confidence, p.correct),
+        possible=(0.0, 1.0),
     ),
     Metric(
         "test_ece_expected", "ECE if calibrated", LOSS, "test", None,
-        compute=lambda found: classification.error_if_calibrated(found.confidence),
+        compute=lambda p: classification.error_if_calibrated(p.confidence),
         minor=5,
+        possible=(0.0, 1.0),
     ),
     Metric(
         "degradation", "Degr.", DEGRADATION, "test", False,
         from_row=fall, perturbed=True,
-        per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [one.correct for one in noisy]),
+        per_image_over=lambda clean, noisy: influence.degradation_values(clean.correct, [p.correct for p in noisy]),
     ),
     Metric(
         "robust_accuracy", "Robust", FRACTION, "test", True,
-        per_image_over=lambda clean, attacked: classification.robust(clean.correct, [one.correct for one in attacked]),
+        per_image_over=lambda clean, attacked: classification.robust(clean.correct, [p.correct for p in attacked]),
         perturbed=True, attacked=True,
     ),
     Metric(
@@ -206,6 +217,7 @@ _RECORDS = (
     Metric(
         "relative_corruption_error", "Rel. corr. err.", CORRUPTION, "test", False,
         from_row=nothing, ratio=Ratio(above_clean=True, of_all=False), perturbed=True,
+        possible=(-inf, inf),
     ),
     Metric(
         "mean_corruption_error", "mCE", CORRUPTION, "test", False,
@@ -215,7 +227,7 @@ _RECORDS = (
     Metric(
         "relative_mean_corruption_error", "Rel. mCE", CORRUPTION, "test", False,
         from_row=nothing, ratio=Ratio(above_clean=True, of_all=True), perturbed=True,
-        shown=_shown("leaderboards"),
+        shown=_shown("leaderboards"), possible=(-inf, inf),
     ),
     Metric(
         "seconds", "Seconds", COUNT, "machine", False,

@@ -19,12 +19,12 @@ def comparable(metrics: Iterable[str], rows: Iterable[TrialRow]) -> bool:
 
     Times and memory of several machines may not, nor times of trials that shared theirs with others.
     """
-    asked, found = [CATALOGUE[name] for name in metrics], list(rows)
-    if not any(metric.of_machine for metric in asked):
+    records, compared = [CATALOGUE[name] for name in metrics], list(rows)
+    if not any(metric.of_machine for metric in records):
         return True
-    if any(metric.timed for metric in asked) and any(row.contended for row in found):
+    if any(metric.timed for metric in records) and any(row.contended for row in compared):
         return False
-    return len(machines(found)) <= 1
+    return len(machines(compared)) <= 1
 
 
 def machines(rows: Iterable[TrialRow]) -> set[tuple[str, ...]]:

@@ -94,11 +94,11 @@ def judged(differences: Iterable[Difference]) -> list[Difference]:
 
     What is the same to the last bit does not count: nothing was compared.
     """
-    found = list(differences)
-    changed = [each.pair is not None and each.mark is not Mark.same for each in found]
-    pairs = iter(adjusted(each.pair for each, new in zip(found, changed, strict=True) if new and each.pair))
-    return [_with(each, next(pairs)) if new else each for each, new in zip(found, changed, strict=True)]
+    result = list(differences)
+    changed = [each.pair is not None and each.mark is not Mark.same for each in result]
+    pairs = iter(adjusted(each.pair for each, new in zip(result, changed, strict=True) if new and each.pair))
+    return [_with(each, next(pairs)) if new else each for each, new in zip(result, changed, strict=True)]
 
 
-def _with(one: Difference, pair: Pair) -> Difference:
-    return replace(one, pair=pair, mark=_mark(one.metric, one.change, pair))
+def _with(difference: Difference, pair: Pair) -> Difference:
+    return replace(difference, pair=pair, mark=_mark(difference.metric, difference.change, pair))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from harness.metrics.friedman import Friedman, friedman
 from harness.metrics.proportions import CONFIDENCE, wilson
 from harness.metrics.ranking import LEVEL, holm
 
@@ -21,29 +22,13 @@ Floats = NDArray[np.float64]
 _DIGITS = 9
 """Behind the point; what differs in later ones is the rounding of binary fractions."""
 ENOUGH = 6
-"""The fewest datasets on which Wilcoxon's test of two experiments can be significant: 2 / 2⁶ is below 5 %."""
+"""The fewest datasets that can decide at 5 % without assuming anything of how values vary: 2 / 2⁶ is below.
+
+It is the smallest p of Wilcoxon's and the sign test of two experiments, and the chance that all of six datasets are on
+the same side of the true median: below, no interval within the observed ranks has 95 %.
+"""
 APPROXIMATE = 10
 """Below about this many datasets, Friedman's χ² and Nemenyi's difference are rough approximations (Demšar, 2006)."""
-
-
-@dataclass(frozen=True)
-class Friedman:
-    """Friedman's (1937) test that all experiments have the same mean rank, corrected for ties.
-
-    ``f``: Iman and Davenport's (1980) statistic, infinite where all datasets rank alike. ``degrees``: of freedom, those
-    of ``chi2`` and the first of ``f``, and the second of ``f``.
-    """
-
-    chi2: float
-    p: float
-    f: float
-    f_p: float
-    degrees: tuple[int, int]
-
-    @property
-    def significant(self) -> bool:
-        """Whether some experiments differ, by the F statistic, which is less conservative than χ²."""
-        return self.f_p <= LEVEL
 
 
 @dataclass(frozen=True)
@@ -73,7 +58,8 @@ class OverDatasets:
     """K experiments on the same N datasets.
 
     ``goodness`` (N, K): higher is better. ``ranks`` (N, K): 1 the best, ties share their average. ``mean_ranks`` (K,),
-    with the ends ``low`` and ``high`` of their 95 % confidence intervals over datasets, NaN of one dataset.
+    with the ends ``low`` and ``high`` of their 95 % confidence intervals over datasets, NaN of fewer than six datasets,
+    and where an experiment has the same rank on all: nothing is known of how its rank varies.
     ``friedman``: None of fewer than two datasets or three experiments. ``critical``: Nemenyi's critical difference of
     mean ranks, None of fewer than two datasets or experiments.
     """
@@ -121,8 +107,9 @@ def over_datasets(goodness: ArrayLike) -> OverDatasets:
     ranks = dataset_ranks(good)
     mean = ranks.mean(axis=0)
     half = np.full(count, np.nan)
-    if datasets > 1:
+    if datasets >= ENOUGH:
         half = _stats().t.ppf((1 + CONFIDENCE) / 2, datasets - 1) * ranks.std(axis=0, ddof=1) / sqrt(datasets)
+        half[np.ptp(ranks, axis=0) == 0] = np.nan
     tested = datasets > 1 and count > 1
     return OverDatasets(
         good,
@@ -130,7 +117,7 @@ def over_datasets(goodness: ArrayLike) -> OverDatasets:
         mean,
         np.maximum(mean - half, 1.0),
         np.minimum(mean + half, count),
-        friedman(good) if tested and count > 2 else None,
+        friedman(ranks) if tested and count > 2 else None,
         critical_difference(datasets, count) if tested else None,
     )
 
@@ -147,28 +134,6 @@ def dataset_ranks(goodness: ArrayLike) -> Floats:
     array([[1.5, 3. , 1.5]])
     """
     return np.asarray(_stats().rankdata(-np.asarray(goodness, dtype=np.float64), axis=1))
-
-
-def friedman(goodness: Floats) -> Friedman:
-    """Return Friedman's test of (N, K) values, with Iman and Davenport's F = (N - 1) χ² / (N (K - 1) - χ²)."""
-    datasets, count = goodness.shape
-    degrees = (count - 1, (count - 1) * (datasets - 1))
-    if np.all(goodness == goodness[:, :1]):  # all tied on every dataset: scipy divides by 0
-        return Friedman(0.0, 1.0, 0.0, 1.0, degrees)
-    result = _stats().friedmanchisquare(*goodness.T)
-    chi2 = float(result.statistic)
-    f = iman_davenport(chi2, datasets, count)
-    return Friedman(chi2, float(result.pvalue), f, float(_stats().f.sf(f, *degrees)), degrees)
-
-
-def iman_davenport(chi2: float, datasets: int, experiments: int) -> float:
-    """Return Iman and Davenport's (1980) F of Friedman's χ²; infinite where all datasets rank alike.
-
-    >>> round(iman_davenport(9.28, 14, 4), 2)
-    3.69
-    """
-    rest = datasets * (experiments - 1) - chi2
-    return (datasets - 1) * chi2 / rest if rest > 10.0**-_DIGITS else inf
 
 
 def critical_difference(datasets: int, experiments: int, level: float = LEVEL) -> float:
@@ -234,17 +199,17 @@ def _pairs(good: Floats, mean: Floats) -> list[PairOverDatasets]:
     adjusted = iter(holm([p for p in ps if p is not None]).tolist())
     distances = np.abs(mean[firsts] - mean[seconds]) / _standard_error(datasets, count) * sqrt(2)
     nemenyi = _stats().studentized_range.sf(distances, count, np.inf) if len(distances) else distances
-    found = []
+    pairs = []
     for at, p in enumerate(ps):
         wins, losses = int((above[:, at] > 0).sum()), int((above[:, at] < 0).sum())
         ties = datasets - wins - losses
         rate, low, high = win_rate([1.0] * wins + [0.5] * ties + [0.0] * losses)
         p_holm = None if p is None else float(next(adjusted))
         first, second = int(firsts[at]), int(seconds[at])
-        found.append(
+        pairs.append(
             PairOverDatasets(first, second, wins, ties, losses, rate, low, high, p, p_holm, float(nemenyi[at]))
         )
-    return found
+    return pairs
 
 
 def _wilcoxon(differences: Floats) -> float | None:

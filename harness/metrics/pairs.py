@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import inf, sqrt
 from typing import Literal
 
 import numpy as np
@@ -65,10 +65,22 @@ class Pair:
 class Pairs:
     """All pairs of experiments. Each is made when it is asked for: two hundred experiments have twenty thousand."""
 
-    def __init__(self, names: Sequence[str], sums: Sums, parts: Components, *, proportion: bool) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        sums: Sums,
+        parts: Components,
+        *,
+        proportion: bool,
+        possible: tuple[float, float] = (-inf, inf),
+    ) -> None:
+        """``proportion``: each image's value is 0 or 1. ``possible``: the least and the greatest difference.
+
+        An interval ends there: it contains the truth as often, because that is not beyond.
+        """
         self._names, self._parts = names, parts
         p, half = parts.p(), parts.half(parts.n, CONFIDENCE)
-        low, high = parts.difference - half, parts.difference + half
+        low, high = np.clip([parts.difference - half, parts.difference + half], *possible)
         if proportion and parts.n == 1 and sums.between is not None:
             alone = _right_alone(sums.between, parts, sums.images)
             p, (low, high) = mcnemar(*alone), mcnemar_interval(*alone, sums.images)
@@ -118,11 +130,11 @@ class Pairs:
 
 def adjusted(pairs: Iterable[Pair]) -> list[Pair]:
     """Return pairs with their p-values adjusted for how many of them there are, as those of a table are."""
-    found = list(pairs)
-    values = holm([1.0 if pair.p is None else pair.p for pair in found])
+    result = list(pairs)
+    values = holm([1.0 if pair.p is None else pair.p for pair in result])
     return [
         pair if pair.p is None else replace(pair, p_holm=float(value), significant=bool(value <= LEVEL))
-        for pair, value in zip(found, values, strict=True)
+        for pair, value in zip(result, values, strict=True)
     ]
 
 

@@ -23,7 +23,8 @@ class Quantity:
     """A metric of test rows under a condition, or its mean over several: a degradation over severities.
 
     Of a corruption error each condition is one of `harness.metrics.corruption.Corruptions.named`; of several, those of
-    a family's perturbations, it is their mean.
+    a family's perturbations, it is their mean. A robust accuracy over several attacks is not a mean: an image counts
+    that is right under each of them.
     """
 
     metric: str
@@ -66,6 +67,18 @@ def of_families(conditions: Iterable[Condition], families: Mapping[str, str]) ->
     return [tuple(known[name] for name in names) for names in by_family(known, families).values()]
 
 
+def worst_cases(attacked: Iterable[Condition]) -> list[tuple[Condition, ...]]:
+    """Return, by severity, the conditions of attacks where several share it: an image is to withstand all of them.
+
+    >>> worst_cases([Condition("fgsm", 0.1), Condition("pgd", 0.05), Condition("pgd", 0.1)])
+    [(Condition(perturbation='fgsm', severity=0.1), Condition(perturbation='pgd', severity=0.1))]
+    """
+    by_severity: dict[float, list[Condition]] = {}
+    for condition in attacked:
+        by_severity.setdefault(condition.severity, []).append(condition)
+    return [tuple(each) for _, each in sorted(by_severity.items()) if len(each) > 1]
+
+
 def quantities(
     severities: Mapping[str, Iterable[float]],
     corruptions: Corruptions = NO_CORRUPTIONS,
@@ -77,26 +90,27 @@ def quantities(
     """
     families = families or {}
     noisy = {
-        name: tuple(Condition(name, severity) for severity in sorted(set(asked)) if severity > 0)
-        for name, asked in severities.items()
+        name: tuple(Condition(name, severity) for severity in sorted(set(values)) if severity > 0)
+        for name, values in severities.items()
     }
     single = [CLEAN, *(condition for conditions in noisy.values() for condition in conditions)]
-    found = []
+    needed = []
     for name, record in CATALOGUE.items():
         if record.ratio:
             named = corruptions.named(record.ratio)
-            found += [Quantity(name, (condition,)) for condition in named]
+            needed += [Quantity(name, (condition,)) for condition in named]
             if name == BY_FAMILY and len(named) > 1:
-                found += [Quantity(name, each) for each in of_families(named, families) if len(each) > 1]
+                needed += [Quantity(name, each) for each in of_families(named, families) if len(each) > 1]
         elif record.attacked:
             attacked = [each for each in single[1:] if families.get(each.perturbation or "") == ADVERSARIAL]
-            found += [Quantity(name, (condition,)) for condition in attacked]
+            needed += [Quantity(name, (condition,)) for condition in attacked]
+            needed += [Quantity(name, each) for each in worst_cases(attacked)]
         elif record.per_image_over:
-            found += [Quantity(name, (condition,)) for condition in single[1:]]
-            found += [Quantity(name, conditions) for conditions in noisy.values() if len(conditions) > 1]
+            needed += [Quantity(name, (condition,)) for condition in single[1:]]
+            needed += [Quantity(name, conditions) for conditions in noisy.values() if len(conditions) > 1]
         elif record.of_test and record.per_image:
-            found += [Quantity(name, (condition,)) for condition in single]
-    return found
+            needed += [Quantity(name, (condition,)) for condition in single]
+    return needed
 
 
 _FEWEST = 2
@@ -120,7 +134,7 @@ def shared_seeds(seeds: Mapping[str, Collection[int]]) -> tuple[tuple[str, ...],
     order = sorted(having, key=lambda name: -len(having[name]))  # sorted() keeps the order of equal ones
     starts = sorted({each for each in having.values() if len(each) >= _FEWEST}, key=sorted)
     sharing = [_sharing(start, order, having) for start in starts]
-    kept, common = max(sharing, key=lambda found: (len(found[0]), len(found[1])), default=([], frozenset()))
+    kept, common = max(sharing, key=lambda group: (len(group[0]), len(group[1])), default=([], frozenset()))
     if len(kept) < min(len(having), _FEWEST):
         every = sorted(frozenset[int]().union(*having.values()))
         most = max(every, key=lambda seed: sum(seed in each for each in having.values()))

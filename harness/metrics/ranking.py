@@ -68,16 +68,19 @@ def tie_letters(order: Sequence[int], significant: Booleans) -> list[str]:
     ['a', 'ab', 'b']
     """
     groups: list[frozenset[int]] = [frozenset(order)]
-    for place, one in enumerate(order):
+    for place, experiment in enumerate(order):
         for other in order[place + 1 :]:
-            if not significant[one, other]:
+            if not significant[experiment, other]:
                 continue
-            split = [group - {left} for group in groups if {one, other} <= group for left in (one, other)]
-            whole = [group for group in groups if not {one, other} <= group]
+            split = [group - {left} for group in groups if {experiment, other} <= group for left in (experiment, other)]
+            whole = [group for group in groups if not {experiment, other} <= group]
             groups = _without_contained([*whole, *split])
     places = {experiment: place for place, experiment in enumerate(order)}
-    groups.sort(key=lambda group: sorted(places[one] for one in group))
-    return ["".join(_letter(at) for at, group in enumerate(groups) if one in group) for one in range(len(order))]
+    groups.sort(key=lambda group: sorted(places[member] for member in group))
+    return [
+        "".join(_letter(at) for at, group in enumerate(groups) if experiment in group)
+        for experiment in range(len(order))
+    ]
 
 
 def _without_contained(groups: Sequence[frozenset[int]]) -> list[frozenset[int]]:

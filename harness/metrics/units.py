@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from harness.metrics.statistic import Kind
 from harness.rows import ALL, Condition
@@ -10,12 +11,16 @@ from harness.rows import ALL, Condition
 
 @dataclass(frozen=True)
 class Unit:
-    """Metrics of one unit can share a table: its key and name, and how values and changes are shown."""
+    """Metrics of one unit can share a table: its key and name, and how values and changes are shown.
+
+    ``possible``: the least and the greatest value that there can be.
+    """
 
     key: str
     name: str
     value: Kind
     change: Kind
+    possible: tuple[float, float]
 
     @property
     def sign(self) -> str:
@@ -28,11 +33,11 @@ class Unit:
         return ", pp" if self.change is Kind.points else ""
 
 
-FRACTION = Unit("fractions", "Accuracies and F1, %", Kind.percent, Kind.points)
-LOSS = Unit("losses", "Losses and calibration", Kind.loss, Kind.loss)
-DEGRADATION = Unit("degradation", "Degradation, %", Kind.degradation, Kind.relative)
-CORRUPTION = Unit("corruption", "Corruption errors, % of the baseline's", Kind.degradation, Kind.relative)
-COUNT = Unit("counts", "Counts", Kind.number, Kind.number)
+FRACTION = Unit("fractions", "Accuracies and F1, %", Kind.percent, Kind.points, (0.0, 1.0))
+LOSS = Unit("losses", "Losses and calibration", Kind.loss, Kind.loss, (0.0, inf))
+DEGRADATION = Unit("degradation", "Degradation, %", Kind.degradation, Kind.relative, (-inf, 100.0))
+CORRUPTION = Unit("corruption", "Corruption errors, % of the baseline's", Kind.degradation, Kind.relative, (0.0, inf))
+COUNT = Unit("counts", "Counts", Kind.number, Kind.number, (0.0, inf))
 UNITS = (FRACTION, LOSS, DEGRADATION, CORRUPTION, COUNT)
 
 

@@ -65,6 +65,11 @@ class Component:
         return f"{self.provenance} (source {source})" if source else self.provenance
 
     @property
+    def spoken(self) -> str:
+        """What errors call it: ``"optimizer 'lion' (harness-lion 0.1)"``."""
+        return f"{self.kind} {self.name!r} ({self.provenance})"
+
+    @property
     def _offering(self) -> str:
         """The module of the entry point; none for harness's own, which offers the content of other modules."""
         return "" if self.module.partition(".")[0] == "harness" and self.distribution == OWN else self.module
@@ -84,5 +89,5 @@ class Component:
             with foreign():
                 return getattr(import_module(module), attribute)
         except Exception as error:
-            msg = f"{self.kind} {self.name!r} ({self.provenance}): {self.target}: {one_line(error)}"
+            msg = f"{self.spoken}: {self.target}: {one_line(error)}"
             raise HarnessError(msg) from error

@@ -1,6 +1,7 @@
 """Finds, loads, quarantines and names plugins."""
 
 import inspect
+import logging
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,16 +16,13 @@ import pluggy
 from harness import hookspecs
 from harness.errors import HarnessError, nearest, one_line
 from harness.machine.installed import survey
+from harness.plugins.absent import reasons, unknown_names
 from harness.plugins.components import KINDS, OBSERVER, OWN, PEER, Component, Kind, plural
 from harness.plugins.foreign import foreign
 from harness.plugins.observers import OBSERVED
-from harness.plugins.vetting import LAST, refused
+from harness.plugins.vetting import LAST, VETTED, refused
 
-__all__ = [
-    "DISABLE", "GROUP", "KINDS", "OBSERVER", "OWN", "PEER", "Component", "Kind", "Quarantined", "Registry", "load",
-    "load_installed", "registry", "rehearse",
-]  # fmt: skip
-
+_LOG = logging.getLogger(__name__)
 GROUP = "harness"
 DISABLE = "HARNESS_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load; workers inherit it."""
@@ -108,15 +106,18 @@ class Registry:
 
     def _absent(self) -> str:
         """Return the sentences about plugins that might have offered a missing component."""
-        faulty = ", ".join(f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined)
-        off = ", ".join(self.disabled)
-        return (f" Quarantined: {faulty}." if faulty else "") + (f" Disabled: {off}." if off else "")
+        faulty = [f"{q.plugin} ({q.distribution} {q.version}): {q.error}" for q in self.quarantined]
+        return reasons(faulty, self.disabled, GROUP, OWN)
 
 
 @cache
 def registry() -> Registry:
     """Return the installed plugins that are not disabled; they are loaded and checked once a process."""
-    return load_installed(os.environ.get(DISABLE, ""), refused)
+    disable = os.environ.get(DISABLE, "")
+    if disable and VETTED not in os.environ:  # a worker's driver has said it
+        for line in unknown_names(map(str.strip, disable.split(",")), {p.name for p in survey(GROUP).points}, DISABLE):
+            _LOG.warning(line)
+    return load_installed(disable, refused)
 
 
 Vet = Callable[[Iterable[EntryPoint]], Mapping[EntryPoint, str]]

@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.interfaces import Layer, NetworkSpec, Shape
+from harness.plugins.components import Component
 from harness.plugins.foreign import foreign
-from harness.plugins.loading import Component
 from harness.plugins.options import OptionError, build, checked
 
 GIVEN = ("input_shape", "classes")
@@ -32,8 +32,8 @@ def build_layers(
         OptionError: an option is wrong, or its layers do not take rows of this shape, or each other's.
         HarnessError: the factory raises, or returns anything but layers from rows to classes.
     """
-    given = {"input_shape": input_shape, "classes": classes}
-    layers = build(component, options, directory, ("name",), given)
+    arguments = {"input_shape": input_shape, "classes": classes}
+    layers = build(component, options, directory, ("name",), arguments)
     try:
         with foreign():
             shape = _last_shape(layers, input_shape, classes)
@@ -41,14 +41,11 @@ def build_layers(
         what = f"model {component.name!r} does not fit rows of shape {input_shape}: {printable(str(error))}"
         raise OptionError("name", what) from None
     except Exception as error:
-        msg = f"model {component.name!r} ({component.provenance}): {one_line(error)}"
+        msg = f"{component.spoken}: {one_line(error)}"
         raise HarnessError(msg) from error
     if shape != (classes,):
         ends = f"its layers end in the shape {shape}" if shape else f"it returns {shown(layers)}"
-        msg = (
-            f"model {component.name!r} ({component.provenance}): {ends}; the contract says a tuple of layers, from "
-            f"rows to the classes, ({classes},)"
-        )
+        msg = f"{component.spoken}: {ends}; the contract says a tuple of layers, from rows to the classes, ({classes},)"
         raise HarnessError(msg)
     return layers  # type: ignore[no-any-return] # as was verified
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from harness.errors import HarnessError, nearest, one_line, printable
 from harness.machine.paths import absolute
+from harness.plugins.components import Component
 from harness.plugins.foreign import foreign
-from harness.plugins.loading import Component
 from harness.settings import misfit
 
 
@@ -68,7 +68,7 @@ def build(
     except HarnessError:
         raise
     except Exception as error:
-        msg = f"{_who(component)}: {one_line(error)}"
+        msg = f"{component.spoken}: {one_line(error)}"
         raise HarnessError(msg) from error
 
 
@@ -89,7 +89,7 @@ def checked(
     try:
         keywords, model = _model(factory, frozenset(given))
     except Exception as error:
-        msg = f"{_who(component)}: the keywords of its factory cannot be read: {one_line(error)}"
+        msg = f"{component.spoken}: the keywords of its factory cannot be read: {one_line(error)}"
         raise HarnessError(msg) from error
     for key in options:
         if key not in keywords:
@@ -111,14 +111,36 @@ def checked(
     return {key: _resolve(key, getattr(values, key), directory) for key in options}
 
 
-def _who(component: Component) -> str:
-    return f"{component.kind} {component.name!r} ({component.provenance})"
-
-
 def setting(component: Component, options: Mapping[str, Any], key: str) -> Any:
     """Return an option that `build` accepts: the given value, or the factory's default; None if there is neither."""
     _, model = _model(component.load())
     return options.get(key, model.model_fields[key].default if key in model.model_fields else None)
+
+
+def located(component: Component, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the options by which a component finds its files in a folder: its ``directory``, if it takes one.
+
+    Otherwise the paths among its options: relative ones in the folder, absolute ones by their names.
+
+    Raises:
+        HarnessError: as `checked` does.
+    """
+    if "directory" in _model(component.load())[0]:
+        return {"directory": str(folder)}
+    values = checked(component, options, folder)
+
+    def within(given: Any) -> Any:
+        if isinstance(given, list):
+            return [within(each) for each in given]
+        path = Path(given).expanduser()
+        return str(folder / (path.name if path.is_absolute() else path))
+
+    paths = {
+        key: within(options[key])
+        for key, value in values.items()
+        if all(isinstance(each, Path) for each in (value if isinstance(value, list) else [value]))
+    }
+    return paths or {"directory": str(folder)}
 
 
 @cache

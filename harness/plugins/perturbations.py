@@ -9,8 +9,9 @@ from typing import Any
 
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.interfaces import Attack, DependentPerturb, GradedPerturb, RangedPerturb, implements
+from harness.plugins.components import Component
 from harness.plugins.foreign import foreign
-from harness.plugins.loading import Component, Registry
+from harness.plugins.loading import Registry
 from harness.plugins.options import checked
 from harness.rows import ADVERSARIAL
 
@@ -44,12 +45,10 @@ def perturbation_options(
         with foreign():
             names = list(inspect.signature(perturb).parameters)
     except Exception as error:
-        msg = (
-            f"perturbation {component.name!r} ({component.provenance}): its keywords cannot be read: {one_line(error)}"
-        )
+        msg = f"{component.spoken}: its keywords cannot be read: {one_line(error)}"
         raise HarnessError(msg) from error
-    given = [*names[:_GIVEN], _KIND, *(_OF_ATTACKS if is_attack(perturb) else ())]
-    return checked(component, options, directory, beside, given)
+    passed = [*names[:_GIVEN], _KIND, *(_OF_ATTACKS if is_attack(perturb) else ())]
+    return checked(component, options, directory, beside, passed)
 
 
 def is_attack(perturb: object) -> bool:
@@ -79,13 +78,10 @@ def levels_of(component: Component) -> list[float]:
     if not implements(perturb, GradedPerturb):
         return []
     levels: object = perturb.levels
-    given = list(levels) if isinstance(levels, Sequence) and not isinstance(levels, str) else []
-    numbers = [float(level) for level in given if type(level) in {int, float} and isfinite(level) and level > 0]
-    if not numbers or len(numbers) < len(given) or numbers != sorted(set(numbers)):
-        msg = (
-            f"perturbation {component.name!r} ({component.provenance}): levels {shown(levels)}; the contract says "
-            "numbers above 0, ascending"
-        )
+    offered = list(levels) if isinstance(levels, Sequence) and not isinstance(levels, str) else []
+    numbers = [float(level) for level in offered if type(level) in {int, float} and isfinite(level) and level > 0]
+    if not numbers or len(numbers) < len(offered) or numbers != sorted(set(numbers)):
+        msg = f"{component.spoken}: levels {shown(levels)}; the contract says numbers above 0, ascending"
         raise HarnessError(msg)
     return numbers
 
@@ -114,15 +110,15 @@ def absence(component: Component) -> str:
 
 def _answer(component: Component, call: str, ask: Callable[[], object]) -> str:
     """Return a plugin's reason, in one line; empty for None."""
-    who = f"perturbation {component.name!r} ({component.provenance}): {call}"
+    place = f"{component.spoken}: {call}"
     try:
         with foreign():
             why = ask()
     except Exception as error:
-        msg = f"{who}: {one_line(error)}"
+        msg = f"{place}: {one_line(error)}"
         raise HarnessError(msg) from error
     if why is not None and not isinstance(why, str):
-        msg = f"{who} returned {shown(why)}; the contract says a text or None"
+        msg = f"{place} returned {shown(why)}; the contract says a text or None"
         raise HarnessError(msg)
     return printable(why or "")
 

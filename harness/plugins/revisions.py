@@ -62,10 +62,10 @@ def checkouts(registry: Registry, parts: Iterable[str]) -> dict[str, str]:
     return {name: revision(folder) for name, folder in sorted(folders.items())}
 
 
-def spoken(text: str) -> str:
+def in_words(text: str) -> str:
     """Return a revision in words.
 
-    >>> spoken("0123456789abcdef+changes"), spoken("unknown: git is not installed")
+    >>> in_words("0123456789abcdef+changes"), in_words("unknown: git is not installed")
     ('commit 0123456789ab with changes', 'no commit known: git is not installed')
     """
     if text.startswith(UNKNOWN):
@@ -74,13 +74,13 @@ def spoken(text: str) -> str:
     return f"commit {digest[:12]}{' with changes' if plus else ''}"
 
 
-def _why(said: str) -> str:
+def _why(message: str) -> str:
     """Return why git refused, from its message."""
-    if "not a git repository" in said:
+    if "not a git repository" in message:
         return "it is not in a git repository"
-    if "Needed a single revision" in said or "ambiguous argument 'HEAD'" in said:
+    if "Needed a single revision" in message or "ambiguous argument 'HEAD'" in message:
         return "its git repository has no commit"
-    return printable(said.strip().partition("\n")[0].removeprefix("fatal: ") or "git failed", 200)
+    return printable(message.strip().partition("\n")[0].removeprefix("fatal: ") or "git failed", 200)
 
 
 def _git(folder: Path, *arguments: str) -> str:

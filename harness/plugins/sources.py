@@ -7,12 +7,11 @@ import os
 from functools import partial
 from hashlib import sha256
 from importlib.machinery import all_suffixes
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.machine.files import digest_of
-from harness.machine.installed import editable_folder, matches
+from harness.machine.installed import editable_folder, matches, root_spec
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -69,19 +68,12 @@ def _root(module: str) -> str:
 
 
 def _is_namespace(name: str) -> bool:
-    spec = _spec(name)
+    spec = root_spec(name)
     return spec is not None and spec.origin is None and spec.submodule_search_locations is not None
 
 
-def _spec(name: str) -> Any:
-    try:
-        return find_spec(name)
-    except (ImportError, ValueError, AttributeError):  # not there, or without a specification
-        return None
-
-
 def _files(root: str) -> list[tuple[str, Path]]:
-    spec = _spec(root)
+    spec = root_spec(root)
     if spec is None:
         return []
     if spec.submodule_search_locations is None:

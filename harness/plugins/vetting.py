@@ -4,7 +4,6 @@ An import may end its process or never return, and no ``except`` in that process
 with the identity of the distribution, so that a known plugin costs only a look at its files.
 """
 
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.machine.cache import cache_root
-from harness.machine.files import checksum, write_json
+from harness.machine.files import checksum, read_json, write_json
 from harness.machine.supervised import Child, how_it_ended
 from harness.plugins.foreign import LIMIT, patience
 from harness.plugins.sources import source_files
@@ -22,6 +21,8 @@ from harness.plugins.sources import source_files
 _PROGRAM = "from harness.plugins.loading import rehearse\nrehearse(*{about!a})\n"
 LAST = "done"
 """The last line of a process that succeeded."""
+_RECORD_BYTES = 1 << 16
+"""The most that is read of a stored outcome: a name and a sentence."""
 VETTED = "HARNESS_PLUGINS_VETTED"
 """The environment variable of workers and of processes that measure, whose driver has vetted the plugins."""
 
@@ -78,7 +79,7 @@ def _identity(point: EntryPoint) -> str:
 def _remembered(record: Path) -> str | None:
     """Return a stored outcome, empty for success; None if there is none, or the record is damaged."""
     try:
-        outcome: Any = json.loads(record.read_bytes())["outcome"]
+        outcome: Any = read_json(record, most=_RECORD_BYTES)["outcome"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return outcome if isinstance(outcome, str) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,11 @@ def sheets(runs: Sequence[PublishedRun], key: str) -> list[Sheet]:
 
 
 def _sheet(runs: Sequence[PublishedRun], metric: Metric, key: str) -> Sheet:
-    columns = [Column("experiment", "Experiment"), *(Column(run.folder, run.label, metric.kind) for run in runs)]
+    named = labels(runs)
+    columns = [
+        Column("experiment", "Experiment"),
+        *(Column(run.folder, named[run.folder], metric.kind) for run in runs),
+    ]
     lines = [
         {"experiment": name} | {run.folder: run.values[metric.name].get(name) for run in runs}
         for name in experiments(runs)
@@ -38,6 +43,12 @@ def _sheet(runs: Sequence[PublishedRun], metric: Metric, key: str) -> Sheet:
 def experiments(runs: Sequence[PublishedRun]) -> list[str]:
     """Return the tested experiments of some runs, in the order of the newest run that has them."""
     return list(dict.fromkeys(name for run in reversed(runs) for name in run.experiments))
+
+
+def labels(runs: Sequence[PublishedRun]) -> dict[str, str]:
+    """Return how columns and axes name each run, by its folder: with that where two are of one minute and commit."""
+    same = Counter(run.label for run in runs)
+    return {run.folder: run.label if same[run.label] == 1 else f"{run.folder} {run.label}" for run in runs}
 
 
 def figures(runs: Sequence[PublishedRun], key: str) -> list[Figure]:
@@ -60,9 +71,10 @@ def figures(runs: Sequence[PublishedRun], key: str) -> list[Figure]:
 
 def over_time(runs: Sequence[PublishedRun], metric: str, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return a line for each run and experiment that has the metric: its mean, and one SD to both sides."""
+    named = labels(runs)
     return [
         {
-            "run": run.label,
+            "run": named[run.folder],
             "experiment": name,
             "mean": value.mean,
             "low": value.mean - (value.std or 0.0),

@@ -15,19 +15,19 @@ NOTE = "ECE if calibrated: expected of a perfectly calibrated network with the s
 
 def figures(material: Material) -> list[Figure]:
     """Return a diagram for every few of the most accurate experiments."""
-    near = {one.name: one for one in material.closer}
+    near = {tested.name: tested for tested in material.closer}
     colour = colours(material.results.experiments)
     noun = material.results.dataset.noun
     parts = enumerate(apart(list(near), colour), 1)
     return [_figure(number, [near[name] for name in names], colour, noun) for number, names in parts]
 
 
-def diagram(one: Tested) -> list[dict[str, Any]]:
+def diagram(tested: Tested) -> list[dict[str, Any]]:
     """Return a line for each bin that has test rows: their mean confidence, and how many of them are right."""
-    rows, claimed, right = one.bins
+    rows, claimed, right = tested.bins
     return [
         {
-            "experiment": one.name,
+            "experiment": tested.name,
             "confidence": claimed[index] / rows[index],
             "accuracy": right[index] / rows[index],
             "images": int(rows[index]),
@@ -41,8 +41,8 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str], noun: st
     import altair as alt
     import pandas as pd
 
-    names = [one.name for one in part]
-    frame = pd.DataFrame([line for one in part for line in diagram(one)])
+    names = [tested.name for tested in part]
+    frame = pd.DataFrame([line for tested in part for line in diagram(tested)])
     choice, opacity, _ = chosen()
     whole = alt.Scale(domain=[0, 1])
     x = alt.X("confidence:Q", title="mean confidence", scale=whole, axis=alt.Axis(format=".0%"))
@@ -54,7 +54,7 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str], noun: st
         alt.Tooltip("experiment:N"), alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("images:Q", title=noun, format=",d"),
     ]  # fmt: skip
-    errors = [_error(one) for one in part if one.ece]
+    errors = [_error(tested) for tested in part if tested.ece]
     return Figure(
         key=f"reliability-{number}",
         title=f"Reliability, {listed(names)}",
@@ -69,8 +69,8 @@ def _figure(number: int, part: list[Tested], colour: Mapping[str, str], noun: st
     )  # fmt: skip
 
 
-def _error(one: Tested) -> str:
+def _error(tested: Tested) -> str:
     """Return an experiment's calibration error, and what it would be if it were calibrated."""
-    found, expected = one.ece, one.experiment.statistic("test_ece_expected")
-    said = f"{one.name} has an ECE of {found.mean:.4f}" if found else ""
+    error, expected = tested.ece, tested.experiment.statistic("test_ece_expected")
+    said = f"{tested.name} has an ECE of {error.mean:.4f}" if error else ""
     return f"{said}, {expected.mean:.4f} if calibrated" if expected else said

@@ -21,14 +21,14 @@ _ROOM, _NAME, _SIGN, _STROKE = 340, 42, 6.8, 34
 
 def parts(experiments: Sequence[ExperimentRows]) -> list[list[ExperimentRows]]:
     """Return the experiments that have curves, as figures hold them."""
-    return list(together([one for one in experiments if any(row.history for row in one.done)]))
+    return list(together([experiment for experiment in experiments if any(row.history for row in experiment.done)]))
 
 
 def together(experiments: Sequence[ExperimentRows]) -> Iterator[list[ExperimentRows]]:
     """Yield experiments in the suite's order as figures hold them: groups stay whole where they can."""
     groups: dict[str, list[ExperimentRows]] = {}
-    for one in experiments:
-        groups.setdefault(one.first.group, []).append(one)
+    for experiment in experiments:
+        groups.setdefault(experiment.first.group, []).append(experiment)
     part: list[ExperimentRows] = []
     for group in groups.values():
         size = ceil(len(group) / ceil(len(group) / TOGETHER))
@@ -44,8 +44,8 @@ def together(experiments: Sequence[ExperimentRows]) -> Iterator[list[ExperimentR
 
 def colours(experiments: Sequence[ExperimentRows]) -> dict[str, str]:
     """Return the colour of each experiment of a page: one after the other, so that those of one part have different."""
-    curved = [one.name for part in parts(experiments) for one in part]
-    names = dict.fromkeys([*curved, *(one.name for one in experiments)])
+    curved = [experiment.name for part in parts(experiments) for experiment in part]
+    names = dict.fromkeys([*curved, *(experiment.name for experiment in experiments)])
     return {name: PALETTE[place % TOGETHER] for place, name in enumerate(names)}
 
 
@@ -55,14 +55,14 @@ def apart(names: Sequence[str], colour: Mapping[str, str]) -> list[list[str]]:
     >>> apart(["a", "b", "c", "d"], {"a": "red", "b": "red", "c": "blue", "d": "red"})
     [['a', 'c'], ['b'], ['d']]
     """
-    found: list[dict[str, str]] = []
+    looks: list[dict[str, str]] = []
     for name in names:
-        part = next((part for part in found if colour[name] not in part), None)
+        part = next((part for part in looks if colour[name] not in part), None)
         if part is None:
             part = {}
-            found.append(part)
+            looks.append(part)
         part[colour[name]] = name
-    return [list(part.values()) for part in found]
+    return [list(part.values()) for part in looks]
 
 
 def coloured(names: Sequence[str], colour: Mapping[str, str]) -> Any:

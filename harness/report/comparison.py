@@ -44,15 +44,15 @@ def intervals(comparison: Comparison, metric: str) -> list[dict[str, Any]]:
     """Return a line for each experiment: the change of its clean metric in points, and its interval's ends."""
     return [
         {
-            "experiment": one.experiment,
-            "change": 100 * one.change.mean,
-            "low": 100 * (one.interval or (one.change.mean,))[0],
-            "high": 100 * (one.interval or (one.change.mean,))[-1],
-            "mark": one.mark.value,
-            "seeds": one.change.n,
+            "experiment": difference.experiment,
+            "change": 100 * difference.change.mean,
+            "low": 100 * (difference.interval or (difference.change.mean,))[0],
+            "high": 100 * (difference.interval or (difference.change.mean,))[-1],
+            "mark": difference.mark.value,
+            "seeds": difference.change.n,
         }
-        for one in comparison.differences
-        if one.metric == metric and one.condition[0] is None
+        for difference in comparison.differences
+        if difference.metric == metric and difference.condition[0] is None
     ]
 
 
@@ -98,8 +98,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         )
         for table in tables(comparison)
     ]
-    named: dict[str, Sheet] = {one.key: one for one in made}
-    metrics = [one for one in made if one.key not in BRIEF]
+    named: dict[str, Sheet] = {sheet.key: sheet for sheet in made}
+    metrics = [sheet for sheet in made if sheet.key not in BRIEF]
     seeds = sorted({seed for found in comparison.seeds.values() for seed in found})
     return {
         "title": f"{comparison.second} against {comparison.first}",

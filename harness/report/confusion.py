@@ -44,43 +44,43 @@ class Pair:
         return f"{counted(self.rows, self.noun)}{several}, {self.share:.1%}"
 
 
-def pairs(material: Material, one: Tested) -> list[Pair]:
+def pairs(material: Material, tested: Tested) -> list[Pair]:
     """Return the pairs that an experiment confuses most."""
-    present = one.confusion.sum(axis=1)
+    present = tested.confusion.sum(axis=1)
 
     def pictures(truth: int, predicted: int) -> list[tuple[str, int]]:
-        found = one.examples.get((truth, predicted), [])[:_EXAMPLES]
-        return [(data_uri(each.image, _ENLARGED), each.seeds) for each in found]
+        examples = tested.examples.get((truth, predicted), [])[:_EXAMPLES]
+        return [(data_uri(each.image, _ENLARGED), each.seeds) for each in examples]
 
     return [
         Pair(
             material.labels[truth],
             material.labels[predicted],
             count,
-            one.distinct(truth, predicted),
+            tested.distinct(truth, predicted),
             material.results.dataset.noun.removesuffix("s"),
             count / int(present[truth]),
-            len(one.experiment.tested),
+            len(tested.experiment.tested),
             pictures(truth, predicted),
         )
-        for truth, predicted, count in one.pairs(PAIRS)
+        for truth, predicted, count in tested.pairs(PAIRS)
     ]
 
 
 def figures(material: Material) -> list[Figure]:
     """Return a matrix for each experiment that is looked at closely."""
     glyphs = None if material.glyphs is None else [data_uri(image) for image in material.glyphs]
-    return [figure(one, material.labels, glyphs, material.results.dataset.noun) for one in material.closer]
+    return [figure(tested, material.labels, glyphs, material.results.dataset.noun) for tested in material.closer]
 
 
-def figure(one: Tested, labels: list[str], glyphs: list[str] | None, noun: str) -> Figure:
+def figure(tested: Tested, labels: list[str], glyphs: list[str] | None, noun: str) -> Figure:
     """Return a confusion matrix: the darker a cell, the more test rows; its switches count alike."""
     import altair as alt
     import pandas as pd
 
-    truth, predicted = np.nonzero(one.confusion)
-    counts = one.confusion[truth, predicted]
-    present = one.confusion.sum(axis=1)
+    truth, predicted = np.nonzero(tested.confusion)
+    counts = tested.confusion[truth, predicted]
+    present = tested.confusion.sum(axis=1)
     frame = pd.DataFrame(
         {
             "truth": truth,
@@ -91,9 +91,9 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None, noun: str) 
             "predicted_name": [labels[index] for index in predicted],
         }
     )
-    errors = one.confusion.copy()
+    errors = tested.confusion.copy()
     np.fill_diagonal(errors, 0)
-    most, worst = int(one.confusion.max()), max(1, int(errors.max()))
+    most, worst = int(tested.confusion.max()), max(1, int(errors.max()))
     step = max(9, min(36, _SIDE // len(labels)))
     logarithmic = alt.param(name="logarithmic", value=True, bind=alt.binding_checkbox(name="log scale "))
     errors_only = alt.param(name="errors_only", value=False, bind=alt.binding_checkbox(name="errors only "))
@@ -139,13 +139,13 @@ def figure(one: Tested, labels: list[str], glyphs: list[str] | None, noun: str) 
         layers.append(heads.encode(y=alt.Y("class:O", scale=scale), x=alt.value(-step / 2 - 2), url=alt.Url("url:N")))
     side = step * len(labels)
     chart = layered(*layers, params=[logarithmic, errors_only], width=side, height=side)
-    total, right = int(one.confusion.sum()), int(np.trace(one.confusion))
-    confused = [f"{labels[t]} taken for {labels[p]} {count:,} times" for t, p, count in one.pairs(3)]
+    total, right = int(tested.confusion.sum()), int(np.trace(tested.confusion))
+    confused = [f"{labels[t]} taken for {labels[p]} {count:,} times" for t, p, count in tested.pairs(3)]
     most_often = f"; most often {', '.join(confused)}" if confused else ""
-    seeds = len(one.experiment.tested)
+    seeds = len(tested.experiment.tested)
     return Figure(
-        key=f"confusion-{one.name}",
-        title=f"Confusion, {one.name}",
+        key=f"confusion-{tested.name}",
+        title=f"Confusion, {tested.name}",
         alternative=f"{right:,} of {total:,} test {noun} on the diagonal{most_often}.",
         frame=frame,
         chart=chart,

@@ -25,17 +25,17 @@ _ABOVE = 3.0
 """Lines above the axis: the bar of the critical difference."""
 
 
-def figure(one: Compared) -> Figure | None:
+def figure(comparison: Compared) -> Figure | None:
     """Return the diagram of a comparison; None where fewer than two are ranked, nothing is tested, or too many are."""
-    found = one.over
-    if found is None or found.critical is None or not 2 <= len(one.ranked) <= _MOST:
+    over = comparison.over
+    if over is None or over.critical is None or not 2 <= len(comparison.ranked) <= _MOST:
         return None
-    order = [one.ranked.index(name) for name in one.order if name in one.ranked]
-    bars = groups(found, order)
-    return _drawn(one, found, order, bars)
+    order = [comparison.ranked.index(name) for name in comparison.order if name in comparison.ranked]
+    bars = groups(over, order)
+    return _drawn(comparison, over, order, bars)
 
 
-def groups(found: OverDatasets, order: Sequence[int]) -> list[tuple[int, int]]:
+def groups(over: OverDatasets, order: Sequence[int]) -> list[tuple[int, int]]:
     """Return the longest runs of experiments, the best first, of which no two differ; positions of first and last.
 
     Mean ranks are on a line, so that all between two that do not differ do not differ from them either.
@@ -43,21 +43,21 @@ def groups(found: OverDatasets, order: Sequence[int]) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     for first in range(len(order)):
         last = first
-        while last + 1 < len(order) and not found.differ[order[first], order[last + 1]]:
+        while last + 1 < len(order) and not over.differ[order[first], order[last + 1]]:
             last += 1
         if last > first and (not runs or runs[-1][1] < last):
             runs.append((first, last))
     return runs
 
 
-def _drawn(one: Compared, found: OverDatasets, order: Sequence[int], bars: Sequence[tuple[int, int]]) -> Figure:
+def _drawn(comparison: Compared, over: OverDatasets, order: Sequence[int], bars: Sequence[tuple[int, int]]) -> Figure:
     import altair as alt
     import pandas as pd
 
     count = len(order)
     left = ceil(count / 2)
-    ranks = [float(found.mean_ranks[at]) for at in order]
-    names = [one.ranked[at] for at in order]
+    ranks = [float(over.mean_ranks[at]) for at in order]
+    names = [comparison.ranked[at] for at in order]
     short = shortened(names, _NAME)
     below = len(bars) + 0.6
     room = (count - 1) * 0.5
@@ -78,7 +78,7 @@ def _drawn(one: Compared, found: OverDatasets, order: Sequence[int], bars: Seque
         {"from": ranks[first] - 0.02 * count, "to": ranks[last] + 0.02 * count, "depth": 0.6 + at}
         for at, (first, last) in enumerate(bars)
     ]
-    critical = float(found.critical or 0.0)
+    critical = float(over.critical or 0.0)
     scale = [{"from": 1.0, "to": 1.0 + critical, "depth": -_ABOVE + 1.4, "label": f"CD {critical:.2f}"}]
     marks = [{"rank": float(rank), "depth": 0.0, "top": -0.35, "label": str(rank)} for rank in range(1, count + 1)]
     deepest = max(line["depth"] for line in lines) + 0.7
@@ -122,13 +122,13 @@ def _drawn(one: Compared, found: OverDatasets, order: Sequence[int], bars: Seque
         parts.append(bar.encode(x=across("from"), x2="to:Q", y=down("depth")))
     chart = layered(*parts, width=_WIDTH, height=max(120, int(_STEP * (deepest + _ABOVE))))
     return Figure(
-        key=f"critical-difference-{one.key}",
-        title=f"{title(one.ranking)}, mean ranks over "
-        f"{counted(len(one.counting), 'dataset')}, with the critical difference",
+        key=f"critical-difference-{comparison.key}",
+        title=f"{title(comparison.ranking)}, mean ranks over "
+        f"{counted(len(comparison.counting), 'dataset')}, with the critical difference",
         alternative=_alternative(names, ranks, critical, bars),
         frame=pd.DataFrame(lines),
         chart=chart,
-        note=_note(found),
+        note=_note(over),
         beside=beside,
     )
 
@@ -141,11 +141,11 @@ def _alternative(names: list[str], ranks: list[float], critical: float, bars: Se
     return f"Mean ranks, 1 the best: {placed}. Critical difference {critical:.2f}. {alike}"
 
 
-def _note(found: OverDatasets) -> str:
+def _note(over: OverDatasets) -> str:
     """Return what bars and CD mean."""
-    if found.friedman is None:
+    if over.friedman is None:
         return "A bar joins the two if they do not differ significantly by Wilcoxon's signed-rank test (5 %)."
-    if not found.friedman.significant:
+    if not over.friedman.significant:
         return "Friedman's test finds no difference (5 %), so a bar joins all."
     return (
         "Bars join experiments that do not differ significantly by Nemenyi's test (5 %). CD: the critical difference."

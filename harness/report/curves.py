@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SETS = {"train": "train", "val": "validation"}
 _METRICS = {"loss": ("Loss", "loss, nats", ".3f"), "accuracy": ("Accuracy", "accuracy", ".1%")}
-_SEVERAL = "Line: mean of the seeds that came as far; band: ± one standard deviation."
+_SEVERAL = "Line: mean over the seeds that trained this long. Band: ± SD."
 
 
 def figures(material: Material) -> list[Figure]:
@@ -33,20 +33,20 @@ def rates(material: Material) -> list[Figure]:
     return [_rate(number, part, colour) for number, part in enumerate(parts(material.results.experiments), 1)]
 
 
-def curve(one: ExperimentRows, metric: str) -> list[dict[str, Any]]:
+def curve(experiment: ExperimentRows, metric: str) -> list[dict[str, Any]]:
     """Return a line for every epoch and set: the mean over the seeds, and one standard deviation to both sides."""
     lines = []
-    longest = max(len(row.history) for row in one.done)
+    longest = max(len(row.history) for row in experiment.done)
     for key, name in SETS.items():
         for epoch in range(longest):
-            reached = [row.history[epoch] for row in one.done if epoch < len(row.history)]
+            reached = [row.history[epoch] for row in experiment.done if epoch < len(row.history)]
             value = Statistic.of([float(getattr(record, f"{key}_{metric}")) for record in reached])
             if value is None:
                 continue
             spread = value.std or 0.0
             lines.append(
                 {
-                    "experiment": one.name,
+                    "experiment": experiment.name,
                     "set": name,
                     "epoch": epoch + 1,
                     "mean": value.mean,
@@ -62,7 +62,7 @@ def _stops(part: Sequence[ExperimentRows], metric: str) -> pd.DataFrame:
     import pandas as pd
 
     columns = ["experiment", "seed", "epoch", "best", "mean"]
-    stopped = [row for one in part for row in one.done if row.metrics and row.metrics.stopped_early]
+    stopped = [row for experiment in part for row in experiment.done if row.metrics and row.metrics.stopped_early]
     return pd.DataFrame([_stop(row, metric) for row in stopped], columns=columns)
 
 
@@ -78,8 +78,8 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
     import pandas as pd
 
     title, axis, form = _METRICS[metric]
-    names = [one.name for one in part]
-    frame = pd.DataFrame([line for one in part for line in curve(one, metric)])
+    names = [experiment.name for experiment in part]
+    frame = pd.DataFrame([line for experiment in part for line in curve(experiment, metric)])
     stops = _stops(part, metric)
     choice, opacity, faint = chosen()
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
@@ -116,7 +116,9 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
             alt.Tooltip("best:Q", title="best epoch"), alt.Tooltip("mean:Q", title=f"validation {metric}", format=form),
         ]  # fmt: skip
         layers.append(marks.encode(x=x, y=y, color=coloured(names, colour), opacity=opacity, tooltip=tips))
-    endings = [f"{one.name} ends at a validation {metric} of {_last(one, metric):{form}}" for one in part]
+    endings = [
+        f"{experiment.name} ends at a validation {metric} of {_last(experiment, metric):{form}}" for experiment in part
+    ]
     notes = (_SEVERAL if several else "", "Diamond: a trial that was stopped early." if len(stops) else "")
     return Figure(
         key=f"{metric}-{number}",
@@ -129,8 +131,8 @@ def _figure(metric: str, number: int, part: Sequence[ExperimentRows], colour: Ma
     )
 
 
-def _last(one: ExperimentRows, metric: str) -> float:
-    values = [float(getattr(row.history[-1], f"val_{metric}")) for row in one.done if row.history]
+def _last(experiment: ExperimentRows, metric: str) -> float:
+    values = [float(getattr(row.history[-1], f"val_{metric}")) for row in experiment.done if row.history]
     return sum(values) / len(values)
 
 
@@ -138,13 +140,14 @@ def _rate(number: int, part: Sequence[ExperimentRows], colour: Mapping[str, str]
     import altair as alt
     import pandas as pd
 
-    names = [one.name for one in part]
+    names = [experiment.name for experiment in part]
     lines = []
-    for one in part:
+    for experiment in part:
         # A schedule is a function of the epoch: the trial that came farthest shows it.
-        longest = max(one.done, key=lambda row: len(row.history))
+        longest = max(experiment.done, key=lambda row: len(row.history))
         lines += [
-            {"experiment": one.name, "epoch": record.epoch, "rate": record.learning_rate} for record in longest.history
+            {"experiment": experiment.name, "epoch": record.epoch, "rate": record.learning_rate}
+            for record in longest.history
         ]
     frame = pd.DataFrame(lines)
     choice, opacity, _ = chosen()

@@ -12,7 +12,6 @@ from harness.report.intervals import title
 from harness.report.page import bundle, templates
 from harness.report.sheets import Sheet, sheet
 from harness.results.datasets import Compared, SeveralResults, compared, tables
-from harness.results.datasets.notes import LETTERS, MEANING, PAIRS, TESTS
 from harness.text import counted
 
 
@@ -33,24 +32,23 @@ def render_datasets(several: SeveralResults, links: Mapping[str, str]) -> str:
         HarnessError: a library of the extra ``report`` is missing.
     """
     template = templates().get_template("datasets.html.j2")
-    found = {table.key: table for table in tables(several)}
-    every = [one for one in compared(several) if one.tested]
+    by_key = {table.key: table for table in tables(several)}
+    every = [comparison for comparison in compared(several) if comparison.tested]
     parts = [
         Part(
-            title(one.ranking),
-            _figures(one),
-            sheet(found[f"datasets-{one.key}"]),
-            [sheet(found[f"ranks-{one.key}"]), sheet(found[f"pairs-{one.key}"])],
+            title(comparison.ranking),
+            _figures(comparison),
+            sheet(by_key[f"datasets-{comparison.key}"]),
+            [sheet(by_key[f"ranks-{comparison.key}"]), sheet(by_key[f"pairs-{comparison.key}"])],
         )
-        for one in every
+        for comparison in every
     ]
     content: dict[str, Any] = {
         "title": several.title,
         "verdict": verdict(every),
         "facts": _facts(several),
         "parts_over": parts,
-        "tests": sheet(found["tests"]) if every else None,
-        "meaning": [MEANING, LETTERS, PAIRS, TESTS],
+        "tests": sheet(by_key["tests"]) if every else None,
         "datasets": [_dataset(several, label, links) for label in several.labels],
         "themes": THEMES,
         "bundle": bundle(),
@@ -60,12 +58,17 @@ def render_datasets(several: SeveralResults, links: Mapping[str, str]) -> str:
 
 def datasets_figures(several: SeveralResults) -> list[Figure]:
     """Return the figures of the page."""
-    return [figure for one in compared(several) if one.tested for figure in _figures(one)]
+    return [figure for comparison in compared(several) if comparison.tested for figure in _figures(comparison)]
+
+
+def verdict_over(several: SeveralResults) -> str:
+    """Return the first sentence of the page."""
+    return verdict([comparison for comparison in compared(several) if comparison.tested])
 
 
 def verdict(every: list[Compared]) -> str:
     """Return the page's first sentence: who has the best mean rank by accuracy, and whether it means anything."""
-    first = next((one for one in every if one.over and len(one.ranked) > 1), None)
+    first = next((comparison for comparison in every if comparison.over and len(comparison.ranked) > 1), None)
     if first is None or first.over is None:
         return "No two experiments are tested on a dataset yet"
     means = sorted(first.over.mean_ranks.tolist())
@@ -78,12 +81,12 @@ def verdict(every: list[Compared]) -> str:
     if test is None:
         return text
     finding = "differences" if test.significant else "no difference"
-    return f"{text}; Friedman's test finds {finding} (p = {test.f_p:.2g})"
+    return f"{text}; Friedman's test finds {finding} (p = {test.decisive_p:.2g})"
 
 
-def _figures(one: Compared) -> list[Figure]:
-    found = critical_difference.figure(one)
-    return [found] if found else []
+def _figures(comparison: Compared) -> list[Figure]:
+    diagram = critical_difference.figure(comparison)
+    return [diagram] if diagram else []
 
 
 def _facts(several: SeveralResults) -> list[tuple[str, str]]:

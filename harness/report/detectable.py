@@ -43,19 +43,19 @@ def curve(results: Results, ranking: Ranking) -> list[dict[str, Any]]:
     analysis = ranking.analysis(results)
     least = len(analysis.seeds)
     counts = np.unique(np.geomspace(least, max(MOST_SEEDS, 2 * least), _POINTS).round().astype(int))
-    found = [(int(seeds), analysis.detectable_with(int(seeds))) for seeds in counts]
-    return [{"seeds": seeds, "difference": _scaled(ranking, value)} for seeds, value in found if value is not None]
+    points = [(int(seeds), analysis.detectable_with(int(seeds))) for seeds in counts]
+    return [{"seeds": seeds, "difference": _scaled(ranking, value)} for seeds, value in points if value is not None]
 
 
 def observed(results: Results, ranking: Ranking) -> list[dict[str, Any]]:
     """Return a line for each two neighbours in the ranking: how far apart they are, and what is known of that."""
     analysis = ranking.analysis(results)
-    found = []
+    lines = []
     for better, worse in pairwise(analysis.names[at] for at in analysis.order):
         pair = analysis.pair(better, worse)
         if pair is None:
             continue
-        found.append(
+        lines.append(
             {
                 "seeds": len(analysis.seeds),
                 "difference": _scaled(ranking, abs(pair.difference)),
@@ -64,7 +64,7 @@ def observed(results: Results, ranking: Ranking) -> list[dict[str, Any]]:
                 "what": _SIGNIFICANT if pair.significant else "not significant",
             }
         )
-    return found
+    return lines
 
 
 def _figure(results: Results, ranking: Ranking) -> Figure:
@@ -87,7 +87,7 @@ def _figure(results: Results, ranking: Ranking) -> Figure:
     if at_best is not None:
         below = at_best > _LOW * top
         seeds = lines[-1]["seeds"] if below else lines[len(lines) // 2]["seeds"]  # above the line is the curve's end
-        beside["limit"] = pd.DataFrame([{"seeds": seeds, "difference": at_best, "what": "any number of seeds"}])
+        beside["limit"] = pd.DataFrame([{"seeds": seeds, "difference": at_best, "what": "limit of the test rows"}])
         limit = alt.Chart(source("limit"))
         look: dict[str, Any] = {"baseline": "top", "dy": 4} if below else {"baseline": "bottom", "dy": -4}
         text = limit.mark_text(align="right", fontSize=11, color="#8A8A8A", **look)
@@ -100,7 +100,7 @@ def _figure(results: Results, ranking: Ranking) -> Figure:
             marks.encode(x=x, y=y, tooltip=["experiments:N", tip, "what:N", "seeds needed:N"], **_looks(drawn))
         )
     now, end = (f"{lines[at]['difference']:{form}} at {lines[at]['seeds']} seeds" for at in (0, -1))
-    never = "" if at_best is None else f", and {at_best:{form}} with any number of seeds"
+    never = "" if at_best is None else f", never below {at_best:{form}} however many seeds"
     return Figure(
         key=f"detectable-{ranking.key}",
         title=f"{title(ranking)}, smallest detectable difference",
@@ -138,7 +138,7 @@ def _looks(drawn: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _note(of_images: bool, beyond: int) -> str:
-    limit = "; dashed: what these test rows can never show" if of_images else ""
+    limit = ". Dashed: the least that these test rows can show" if of_images else ""
     larger = f" Not drawn: {counted(beyond, 'larger difference')}, significant." if beyond else ""
     return f"With 80 % power, of the median pair{limit}.{larger}"
 

@@ -78,13 +78,13 @@ def drawn(shown: Sequence[Figure], folder: Path, format_: Format) -> list[Path]:
         HarnessError: the renderer fails, or the folder cannot be written to.
     """
     light = THEMES["light"] | {"background": "white"}
-    drawings = [Drawing(one.key, one.spec() | {"title": tidy(one.title)}, light, format_) for one in shown]
+    drawings = [Drawing(figure.key, figure.spec() | {"title": tidy(figure.title)}, light, format_) for figure in shown]
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        names = folders(one.key for one in drawings)
-        for one, content in zip(drawings, rendered(drawings), strict=True):
-            path = folder / f"{names[one.key]}.{format_}"
+        names = folders(drawing.key for drawing in drawings)
+        for drawing, content in zip(drawings, rendered(drawings), strict=True):
+            path = folder / f"{names[drawing.key]}.{format_}"
             write_bytes(path, content, durable=False)
             written.append(path)
     except OSError as error:

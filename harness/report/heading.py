@@ -8,13 +8,13 @@ from harness import text
 from harness.datasets.splits import SETS
 from harness.metrics.comparisons import Mark
 from harness.metrics.statistic import Kind, Statistic
-from harness.plugins.revisions import spoken as spoken_revision
+from harness.plugins.revisions import in_words
 from harness.report.reading import Material
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard.ranked import overview
 from harness.results.tables.model import Ranked
 from harness.results.tables.values import as_shown, interval
-from harness.results.verify.verification import spoken as judged
+from harness.results.verify.wording import spoken as judged
 from harness.text import counted, spoken
 
 _NAMED = 3
@@ -63,32 +63,42 @@ def _best(material: Material) -> str:
     best = _best_tested(material)
     if best:
         return _sentence(material, best)
-    trained = [(one, value) for one in material.results.trained if (value := one.statistic("val_accuracy"))]
+    trained = [
+        (experiment, value)
+        for experiment in material.results.trained
+        if (value := experiment.statistic("val_accuracy"))
+    ]
     if trained:
         highest = max(as_shown(value.mean, Kind.percent) for _, value in trained)
-        best = [(one, value) for one, value in trained if as_shown(value.mean, Kind.percent) == highest]
+        best = [(experiment, value) for experiment, value in trained if as_shown(value.mean, Kind.percent) == highest]
         return f"{_are_best(best)} accuracy on the validation {material.results.dataset.noun}, none is tested"
     return "No trial is done yet"
 
 
 def _best_tested(material: Material) -> list[tuple[ExperimentRows, Statistic]]:
     """Return what the leaderboard has first by test accuracy; several where they are shown alike."""
-    return [(one, ranked.value) for one, ranked in _ranked(material, "test_accuracy") if ranked.place.rank == 1]
+    return [
+        (experiment, ranked.value)
+        for experiment, ranked in _ranked(material, "test_accuracy")
+        if ranked.place.rank == 1
+    ]
 
 
 def _ranked(material: Material, key: str) -> list[tuple[ExperimentRows, Ranked]]:
     """Return the experiments that the leaderboard ranks by a column, in its order."""
     board = overview(material.results)
     ranked = zip(board.values("experiment"), board.values(key), strict=True)
-    return [(material.results.named[name], one) for name, one in ranked if isinstance(one, Ranked)]
+    return [(material.results.named[name], cell) for name, cell in ranked if isinstance(cell, Ranked)]
 
 
 def _sentence(material: Material, best: list[tuple[ExperimentRows, Statistic]]) -> str:
     text = f"{_are_best(best)} accuracy on the test {material.results.dataset.noun}"
-    names = [one.name for one, _ in best]
+    names = [experiment.name for experiment, _ in best]
     base = material.results.baseline
     if len(best) == 1 and (base is None or base.name in names):
-        base = next((one for one, ranked in _ranked(material, "test_accuracy") if ranked.place.rank > 1), None)
+        base = next(
+            (experiment for experiment, ranked in _ranked(material, "test_accuracy") if ranked.place.rank > 1), None
+        )
     if base and base.name not in names:
         text += _lead(material, best[0][0], base)
     if best[0][1].n == 1 and len(_ranked(material, "test_accuracy")) > 1:
@@ -101,16 +111,16 @@ def _sentence(material: Material, best: list[tuple[ExperimentRows, Statistic]]) 
 
 def _lead(material: Material, best: ExperimentRows, base: ExperimentRows) -> str:
     """Return how far the best is above another, over the seeds that both have, with its error and what it means."""
-    found = material.results.over(best, base, "test_accuracy")
-    if found is None:
+    difference = material.results.over(best, base, "test_accuracy")
+    if difference is None:
         return ""
-    seeds = "one seed" if found.change.n == 1 else f"{found.change.n} seeds"
-    ends = f"95 % CI {interval(found.interval, Kind.points)}, " if found.interval else ""
+    seeds = "one seed" if difference.change.n == 1 else f"{difference.change.n} seeds"
+    ends = f"95 % CI {interval(difference.interval, Kind.points)}, " if difference.interval else ""
     means = {
         Mark.insignificant: f", not distinguishable from {base.name}",
         Mark.undecided: ", undecided",
-    }.get(found.mark, "")
-    return f", {100 * found.change.mean:+.1f} points over {base.name} ({ends}{seeds}){means}"
+    }.get(difference.mark, "")
+    return f", {100 * difference.change.mean:+.1f} points over {base.name} ({ends}{seeds}){means}"
 
 
 def _degraded(material: Material, name: str) -> str:
@@ -118,7 +128,7 @@ def _degraded(material: Material, name: str) -> str:
     board = overview(material.results)
     places = ""
     for key in [key for key in (column.key for column in board.columns) if key.startswith("degradation")]:
-        ranks = {one.name: ranked.place.rank for one, ranked in _ranked(material, key)}
+        ranks = {experiment.name: ranked.place.rank for experiment, ranked in _ranked(material, key)}
         if name in ranks and len(ranks) > 1:
             under = key.removeprefix("degradation").lstrip("_").replace("_", " ")
             place = "first" if ranks[name] == 1 else f"number {ranks[name]}"
@@ -128,7 +138,7 @@ def _degraded(material: Material, name: str) -> str:
 
 def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
     """Return who is best, and the accuracy, with its deviation where it is that of one alone."""
-    names, value = [one.name for one, _ in best], best[0][1]
+    names, value = [experiment.name for experiment, _ in best], best[0][1]
     if len(best) == 1:
         spread = f" ± {100 * value.std:.1f}" if value.std is not None else ""
         return f"{names[0]} is highest: {100 * value.mean:.1f}{spread} %"
@@ -149,33 +159,33 @@ def _when(material: Material) -> str:
 def moment(text: object) -> datetime | None:
     """Return when a run's notes say that something was, None where they do not say it with its time zone."""
     try:
-        found = datetime.fromisoformat(str(text))
+        when = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return when if when.tzinfo else None
 
 
 def _versions(material: Material) -> str:
     """Return harness's version, Python's, and the components that took part."""
-    rows = [row for one in material.results.trained for row in one.done]
-    found: dict[str, None] = {}
+    rows = [row for experiment in material.results.trained for row in experiment.done]
+    versions: dict[str, None] = {}
     if material.notes.get("harness"):
-        found[f"harness {material.notes['harness']}"] = None
+        versions[f"harness {material.notes['harness']}"] = None
     for row in rows:
         for key in ("python", row.backend):
             if row.environment.get(key):
-                found[f"{key} {row.environment[key]}"] = None
+                versions[f"{key} {row.environment[key]}"] = None
     commit = material.notes.get("git_commit")
     if commit:
-        found[f"suite: {spoken_revision(str(commit))}"] = None
+        versions[f"suite: {in_words(str(commit))}"] = None
     checkouts = material.notes.get("git_checkouts")
     for name, at in checkouts.items() if isinstance(checkouts, dict) else ():
-        found[f"{name}: {spoken_revision(str(at))}"] = None
-    return ", ".join(found) or "not recorded"
+        versions[f"{name}: {in_words(str(at))}"] = None
+    return ", ".join(versions) or "not recorded"
 
 
 def _seconds(material: Material) -> str:
-    rows = [row for one in material.results.trained for row in one.done]
+    rows = [row for experiment in material.results.trained for row in experiment.done]
     training = sum(row.metrics.seconds for row in rows if row.metrics)
     testing = sum(row.evaluation.seconds for row in rows if row.evaluation)
     return f"{spoken(training)} of training, {spoken(testing)} of testing"

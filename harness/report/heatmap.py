@@ -21,9 +21,9 @@ _MEANS = {"mean_corruption_error": "mCE", "relative_mean_corruption_error": "rel
 
 def figures(material: Material) -> list[Figure]:
     """Return the heat map of the experiments that are looked at closely; none of fewer than two perturbations."""
-    found = {table.key: table for table in over_perturbations(material.results)}
-    table = found.get("corruption-errors") or found.get("degradations")
-    near = [one.name for one in material.closer]
+    by_key = {table.key: table for table in over_perturbations(material.results)}
+    table = by_key.get("corruption-errors") or by_key.get("degradations")
+    near = [tested.name for tested in material.closer]
     if table is None or not near:
         return []
     relative = table.key == "corruption-errors"

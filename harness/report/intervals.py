@@ -32,8 +32,8 @@ _PLACE = "·"
 def figures(results: Results, ranking: Ranking) -> list[Figure]:
     """Return two figures of a ranking's experiments, the best first: estimates, and rank sets if there are any."""
     lines = known(results, ranking)
-    found = [_estimates(results, ranking, lines)]
-    return [*found, _rank_sets(ranking, lines)] if any(line["rank_low"] for line in lines) else found
+    drawn = [_estimates(results, ranking, lines)]
+    return [*drawn, _rank_sets(ranking, lines)] if any(line["rank_low"] for line in lines) else drawn
 
 
 def known(results: Results, ranking: Ranking) -> list[dict[str, Any]]:
@@ -44,18 +44,18 @@ def known(results: Results, ranking: Ranking) -> list[dict[str, Any]]:
     """
     analysis = ranking.analysis(results)
     ranks, tied = places(results, ranking), letters(analysis)
-    found = []
+    lines = []
     for at in analysis.order:
         name = analysis.names[at]
         low, high = _interval(analysis, at)
         place = ranks[name]
-        found.append(
+        lines.append(
             {
                 "experiment": name, "estimate": float(analysis.means[at]), "low": low, "high": high, "rank": place.rank,
                 "rank_low": place.low, "rank_high": place.high, "letters": tied.get(name, ""),
             }
         )  # fmt: skip
-    return found
+    return lines
 
 
 def letters(analysis: Analysis) -> dict[str, str]:
@@ -65,9 +65,9 @@ def letters(analysis: Analysis) -> dict[str, str]:
     """
     if analysis.target == "networks" or not 1 < len(analysis.names) <= LETTERED:
         return {}
-    found = tie_letters(analysis.order, analysis.significant)
-    readable = all(len(own) <= _LETTERS and own.isalpha() for own in found)
-    return dict(zip(analysis.names, found, strict=True)) if readable else {}
+    texts = tie_letters(analysis.order, analysis.significant)
+    readable = all(len(own) <= _LETTERS and own.isalpha() for own in texts)
+    return dict(zip(analysis.names, texts, strict=True)) if readable else {}
 
 
 def _interval(analysis: Analysis, at: int) -> tuple[float | None, float | None]:
@@ -76,8 +76,7 @@ def _interval(analysis: Analysis, at: int) -> tuple[float | None, float | None]:
     level = analysis.level(analysis.names[at])
     if level is None or level.low is None or level.high is None:
         return None, None
-    # The interval of a mean is symmetric, but no share of images is beyond these ends.
-    return (max(level.low, 0.0), min(level.high, 1.0)) if analysis.proportion else (level.low, level.high)
+    return level.low, level.high
 
 
 def _estimates(results: Results, ranking: Ranking, lines: list[dict[str, Any]]) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.metrics.analysis import Analysis
@@ -10,6 +11,7 @@ from harness.metrics.pairs import Pair
 from harness.metrics.statistic import Kind
 from harness.report.intervals import LETTERED, letters, title
 from harness.report.labels import shortened
+from harness.results.leaderboard.notes import legend
 from harness.results.leaderboard.rankings import Ranking
 from harness.results.results import Results
 from harness.results.tables.notes import brief
@@ -71,7 +73,7 @@ def matrix(results: Results, ranking: Ranking) -> Matrix:
     ]
     unit = "nats" if ranking.metric.kind is Kind.loss else "percentage points"
     heading = f"{title(ranking)}, differences: line less column, {unit}"
-    return Matrix(ranking.key, heading, lines, _note(analysis, ranking.key))
+    return Matrix(ranking.key, heading, lines, _note(analysis, ranking.key, lines))
 
 
 def _cell(analysis: Analysis, ranking: Ranking, name: str, other: str) -> Cell | None:
@@ -107,8 +109,9 @@ def _p(value: float | None) -> str:
     return f"p < {_SMALL}" if value < _SMALL else f"p = {value:.0f}" if value > 1 - _SMALL / 2 else f"p = {value:.3f}"
 
 
-def _note(analysis: Analysis, key: str) -> str:
-    """Return what a cell says, and which experiments are left out."""
+def _note(analysis: Analysis, key: str, lines: Sequence[Line]) -> str:
+    """Return what a cell says, what its sign means, and which experiments are left out."""
+    signs = legend({cell.mark for line in lines for cell in line.cells if cell})
     count, whole = len(analysis.pairs), len(analysis.names)
     left = f" The {LETTERED} best of {whole}; -t differences-{key} has all pairs." if whole > LETTERED else ""
     of_networks = ""
@@ -118,5 +121,5 @@ def _note(analysis: Analysis, key: str) -> str:
     return brief(
         f"[low, high]: 95 % CI of each difference; p: Holm's adjustment for {counted(count, 'pair')}.{left}",
         of_networks,
-        "▲ significantly better, ▼ worse, ≈ not significant." if analysis.basis != "nothing" else "? undecided.",
+        signs=[f"{signs}." if signs else ""],
     )

@@ -29,7 +29,7 @@ from harness.report.sheets import Sheet, choices, facets_of, sheet, trials
 from harness.results.leaderboard import tables
 from harness.results.leaderboard.notes import selection
 from harness.results.verify.verdicts import tables as verdict_tables
-from harness.results.verify.verification import spoken
+from harness.results.verify.wording import spoken
 
 _EAGER = 1500
 """A figure of fewer values is drawn as SVG, which a page can scale and read; of more, on a canvas, which is faster."""
@@ -69,10 +69,10 @@ def figures(material: Material) -> list[Figure]:
 
 def _content(material: Material) -> dict[str, Any]:
     """Return what the template shows."""
-    found = {table.key: table for table in tables(material.results)}
+    by_key = {table.key: table for table in tables(material.results)}
 
     def shown(*keys: str) -> list[Sheet]:
-        chosen = [table for key, table in found.items() if key in keys or key.split("-")[0] in keys]
+        chosen = [table for key, table in by_key.items() if key in keys or key.split("-")[0] in keys]
         return [sheet(table, lambda line: facets_of(material.results.named[line["experiment"]])) for table in chosen]
 
     boards = [*shown("overview"), trials(material.results.experiments), *shown("validation", "test")]
@@ -80,11 +80,11 @@ def _content(material: Material) -> dict[str, Any]:
         sheet(table, lambda line: {"verdict": [line["verdict"]]})
         for table in verdict_tables(material.verification, material.results.title, material.results.data)
     ]
-    errors = sheet(found["test"], only=("experiment", "description", "test_ece", "test_ece_expected"))
+    errors = sheet(by_key["test"], only=("experiment", "description", "test_ece", "test_ece_expected"))
     matrices = confusion.figures(material)
     close = [
-        Close(one.name, figure, confusion.pairs(material, one), one.recorded, classes)
-        for one, figure, classes in zip(material.closer, matrices, per_class.sheets(material), strict=True)
+        Close(tested.name, figure, confusion.pairs(material, tested), tested.recorded, classes)
+        for tested, figure, classes in zip(material.closer, matrices, per_class.sheets(material), strict=True)
     ]
     note = f"The {CLOSER} most accurate of {material.tested} tested experiments." if material.tested > CLOSER else ""
     return {

@@ -13,7 +13,8 @@ def sheets(material: Material) -> list[Sheet]:
     """Return a table for each experiment that is looked at closely."""
     return [
         replace(
-            sheet(per_class(one.name, one.confusions, material.labels, material.results)), key=f"per-class-{number}"
+            sheet(per_class(tested.name, tested.confusions, material.labels, material.results)),
+            key=f"per-class-{number}",
         )
-        for number, one in enumerate(material.closer, 1)
+        for number, tested in enumerate(material.closer, 1)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from harness.results.results import Results
 from harness.results.verify.verification import Verification, verify
 from harness.rows import TrialRow
 from harness.store import Run, read_classes
+from harness.store.ensembles import ensembles
 from harness.text import counted
 
 CLOSER = 12
@@ -79,8 +80,8 @@ class Tested:
         errors = self.confusion.copy()
         np.fill_diagonal(errors, 0)
         order = np.argsort(-errors, axis=None, kind="stable")[:count]
-        found = [(*divmod(int(cell), len(errors)), int(errors.flat[cell])) for cell in order]
-        return [pair for pair in found if pair[2]]
+        counts = [(*divmod(int(cell), len(errors)), int(errors.flat[cell])) for cell in order]
+        return [pair for pair in counts if pair[2]]
 
 
 @dataclass(frozen=True)
@@ -111,17 +112,21 @@ def read(directory: Path) -> Material:
     Raises:
         HarnessError: there is no run, or one of its files leads out of it.
     """
-    _inside(directory, directory / "run.json")
+    _check_inside(directory, [directory / "run.json"])
     run = Run.open(directory)
-    for name in ("classes.npz", "samples.npz", "sums.npz"):
-        _inside(directory, directory / name)
-    for experiment, seed in run.planned:
-        for name in ("row.json", "validation.npz", "evaluation.npz", "examples.npz"):
-            _inside(directory, run.trial_directory(experiment, seed) / name)
+    _check_inside(directory, [directory / name for name in ("classes.npz", "samples.npz", "sums.npz")])
+    _check_inside(
+        directory,
+        [
+            run.trial_directory(name, seed) / file
+            for name, seed in [*run.planned, *((ensemble.name, ensemble.seed) for ensemble in ensembles(run))]
+            for file in ("row.json", "validation.npz", "evaluation.npz", "examples.npz")
+        ],
+    )
     results = Results.of(run)
     problems: list[str] = []
-    ranked = sorted((one for one in results.experiments if one.tested), key=_badness)
-    closer = [found for one in ranked[:CLOSER] if (found := _tested(run, one, problems))]
+    ranked = sorted((experiment for experiment in results.experiments if experiment.tested), key=_badness)
+    closer = [tested for experiment in ranked[:CLOSER] if (tested := _tested(run, experiment, problems))]
     record = read_classes(run)
     if record is None:
         problems.append(
@@ -142,16 +147,22 @@ def read(directory: Path) -> Material:
     )
 
 
-def _inside(directory: Path, path: Path) -> None:
-    """Raise if a path of the run leads out of it, by a link."""
-    target = absolute(path)
-    if not target.is_relative_to(absolute(directory)):
-        msg = f"{path}: leads out of the run, to {target}. A report reads nothing else: put the file itself there"
-        raise HarnessError(msg)
+def _check_inside(directory: Path, paths: Iterable[Path]) -> None:
+    """Refuse files of a run that are links out of it.
+
+    Raises:
+        HarnessError: a path leads out of the run's directory.
+    """
+    base = absolute(directory)
+    for path in paths:
+        target = absolute(path)
+        if not target.is_relative_to(base):
+            msg = f"{path}: leads out of the run, to {target}. A report reads nothing else: put the file itself there"
+            raise HarnessError(msg)
 
 
-def _badness(one: ExperimentRows) -> float:
-    accuracy = one.statistic("test_accuracy")
+def _badness(experiment: ExperimentRows) -> float:
+    accuracy = experiment.statistic("test_accuracy")
     return -accuracy.mean if accuracy else 0.0
 
 
@@ -160,14 +171,14 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return [f"{name} ({index})" if name in twice else name for index, name in enumerate(names)]
 
 
-def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None:
+def _tested(run: Run, experiment: ExperimentRows, problems: list[str]) -> Tested | None:
     classes = len(run.dataset.class_names)
     confusions: list[NDArray[np.int64]] = []
     bins = metrics.reliability(np.empty(0), np.empty(0, dtype=bool))
     images: dict[tuple[int, int, int], NDArray[np.uint8]] = {}
     mistakes: Counter[tuple[int, int, int]] = Counter()
     recorded = False
-    for row in one.tested:
+    for row in experiment.tested:
         try:
             arrays = run.arrays(row.experiment, row.seed, "evaluation.npz")
         except HarnessError as error:
@@ -181,8 +192,8 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
             continue
         confusions.append(of_conditions(arrays, classes)[0].confusion)
         right = arrays["predicted"][0] == arrays["labels"]
-        found = metrics.reliability(arrays["confidence"][0], right)
-        bins = (bins[0] + found[0], bins[1] + found[1], bins[2] + found[2])
+        calibration = metrics.reliability(arrays["confidence"][0], right)
+        bins = (bins[0] + calibration[0], bins[1] + calibration[1], bins[2] + calibration[2])
         wrong = (arrays[name][~right].tolist() for name in ("rows", "labels"))
         mistakes.update(zip(*wrong, arrays["predicted"][0][~right].tolist(), strict=True))
         recorded |= _add_images(run, row, images, problems)
@@ -191,7 +202,7 @@ def _tested(run: Run, one: ExperimentRows, problems: list[str]) -> Tested | None
     examples: dict[tuple[int, int], list[Example]] = {}
     for (test_row, truth, predicted), image in sorted(images.items(), key=lambda item: -mistakes[item[0]]):
         examples.setdefault((truth, predicted), []).append(Example(image, mistakes[test_row, truth, predicted]))
-    return Tested(one, confusions, bins, examples, mistakes, recorded)
+    return Tested(experiment, confusions, bins, examples, mistakes, recorded)
 
 
 def _add_images(
@@ -223,14 +234,14 @@ def _counts(
     """Return the classes' sizes as recorded; of an older run, what its confusion matrices tell."""
     if record is not None:
         return dict(zip(SETS, record["counts"], strict=True))
-    found: dict[str, NDArray[np.int64]] = {}
-    for row in (row for one in results.experiments for row in one.done[:1]):
+    counts: dict[str, NDArray[np.int64]] = {}
+    for row in (row for experiment in results.experiments for row in experiment.done[:1]):
         try:
-            found["val"] = run.arrays(row.experiment, row.seed, "validation.npz")["confusion"].sum(axis=1)
+            counts["val"] = run.arrays(row.experiment, row.seed, "validation.npz")["confusion"].sum(axis=1)
             break
         except HarnessError as error:
             problems.append(str(error))
     if closer:
         confusion = closer[0].confusion
-        found["test"] = confusion.sum(axis=1) * run.dataset.sizes["test"] // max(1, int(confusion.sum()))
-    return found
+        counts["test"] = confusion.sum(axis=1) * run.dataset.sizes["test"] // max(1, int(confusion.sum()))
+    return counts

@@ -74,7 +74,7 @@ def rendered(drawings: Sequence[Drawing]) -> list[bytes]:
     """
     if not drawings:
         return []
-    content = json.dumps([asdict(one) for one in drawings]).encode()
+    content = json.dumps([asdict(drawing) for drawing in drawings]).encode()
     try:
         with Child(_PROGRAM, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:
             written = child.output(_SECONDS, content)
@@ -110,13 +110,13 @@ def _how(code: int, stderr: bytes) -> str:
     return f"ended with exit code {code}: {printable(last, 200)}"
 
 
-def _draw(one: dict[str, Any]) -> bytes:
+def _draw(drawing: dict[str, Any]) -> bytes:
     import vl_convert
 
-    spec, config = one["spec"], one["config"]
-    if one["format"] == "svg":
+    spec, config = drawing["spec"], drawing["config"]
+    if drawing["format"] == "svg":
         return str(vl_convert.vegalite_to_svg(spec, config=config)).encode()
-    if one["format"] == "pdf":
+    if drawing["format"] == "pdf":
         return bytes(vl_convert.vegalite_to_pdf(spec, config=config))
     return bytes(vl_convert.vegalite_to_png(spec, config=config, scale=2))
 
@@ -125,9 +125,9 @@ def answer() -> None:
     """Draw what standard input asks for; whatever the renderer prints goes to standard error."""
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
-        for one in json.loads(sys.stdin.buffer.read()):
+        for drawing in json.loads(sys.stdin.buffer.read()):
             try:
-                answer = {"picture": b64encode(_draw(one)).decode()}
+                answer = {"picture": b64encode(_draw(drawing)).decode()}
             except Exception as error:  # noqa: BLE001 - the reason is one line for the process that asked
                 answer = {"error": one_line(error)}
             answers.write(json.dumps(answer).encode() + b"\n")

@@ -24,17 +24,17 @@ def figures(material: Material) -> list[Figure]:
 
     Severity 0 alone is the clean images once more: no curve.
     """
-    near = [one.experiment for one in material.closer]
+    near = [tested.experiment for tested in material.closer]
     colour = colours(material.results.experiments)
-    found = []
+    drawn = []
     for name, severities in perturbations(near).items():
         if not any(severity > 0 for severity in severities):
             continue
-        measured = {one.name: one for one in near if name in perturbations([one])}
+        measured = {each.name: each for each in near if name in perturbations([each])}
         for number, names in enumerate(apart(list(measured), colour), 1):
-            part = [measured[one] for one in names]
-            found += [_figure(measure, name, severities, number, part, colour) for measure in _MEASURES]
-    return found
+            part = [measured[each] for each in names]
+            drawn += [_figure(measure, name, severities, number, part, colour) for measure in _MEASURES]
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -45,30 +45,32 @@ class Group:
     figures: list[Figure]
 
 
-def groups(material: Material, found: Sequence[Figure]) -> list[Group]:
+def groups(material: Material, drawn: Sequence[Figure]) -> list[Group]:
     """Return `figures` as a page shows them: all together, or, of many perturbations, the accuracies by family.
 
     Tables have the degradations.
     """
     if not many(material.results):
-        return [Group("", list(found))] if found else []
+        return [Group("", list(drawn))] if drawn else []
     families = material.results.families
     named: dict[str, list[Figure]] = {}
     for name in material.results.perturbations:
         keys = {f"accuracy-{name}", *(f"accuracy-{name}-{number}" for number in range(2, 1 + CLOSER))}
-        named.setdefault(families.get(name, "other"), []).extend(each for each in found if each.key in keys)
+        named.setdefault(families.get(name, "other"), []).extend(each for each in drawn if each.key in keys)
     return [Group(family, figures) for family, figures in named.items() if figures]
 
 
-def curve(one: ExperimentRows, metric: str, perturbation: str, severities: Sequence[float]) -> list[dict[str, Any]]:
+def curve(
+    experiment: ExperimentRows, metric: str, perturbation: str, severities: Sequence[float]
+) -> list[dict[str, Any]]:
     """Return a line for each severity: the mean over the seeds, and one standard deviation to both sides."""
     lines = []
     for severity in severities:
-        value = one.statistic(metric, Condition(perturbation, severity))
+        value = experiment.statistic(metric, Condition(perturbation, severity))
         if value:
             spread = value.std or 0.0
             ends = {"mean": value.mean, "low": value.mean - spread, "high": value.mean + spread}
-            lines.append({"experiment": one.name, "severity": severity, **ends, "seeds": value.n})
+            lines.append({"experiment": experiment.name, "severity": severity, **ends, "seeds": value.n})
     return lines
 
 
@@ -84,8 +86,8 @@ def _figure(
     import pandas as pd
 
     metric, title, axis, form, ticks = _MEASURES[measure]
-    names = [one.name for one in part]
-    frame = pd.DataFrame([line for one in part for line in curve(one, metric, perturbation, severities)])
+    names = [experiment.name for experiment in part]
+    frame = pd.DataFrame([line for experiment in part for line in curve(experiment, metric, perturbation, severities)])
     choice, opacity, faint = chosen()
     # Not by format=: that of an axis rounds to the distance between ticks, and these are not evenly apart.
     spelled = "format(datum.value, '~g')"

@@ -69,8 +69,8 @@ def sheet(material: Material) -> Sheet | None:
     return Sheet(clean, [Family(name, samples) for name, samples in families.items()], len(found[CLEAN]))
 
 
-def _ordered(found: dict[Condition, NDArray[np.uint8]], name: str) -> list[tuple[Condition, NDArray[np.uint8]]]:
-    own = [(each, images) for each, images in found.items() if each.perturbation == name and each.severity > 0]
+def _ordered(samples: dict[Condition, NDArray[np.uint8]], name: str) -> list[tuple[Condition, NDArray[np.uint8]]]:
+    own = [(each, images) for each, images in samples.items() if each.perturbation == name and each.severity > 0]
     return sorted(own, key=lambda pair: pair[0].severity)
 
 
@@ -113,14 +113,14 @@ class Attacked:
 
 def attacked(material: Material) -> list[Attacked]:
     """Return the kept images of the attacks on each experiment that is looked at closely, of its first seed."""
-    found = []
-    for one in material.closer:
-        for row in one.experiment.tested[:1]:
+    sheets = []
+    for tested in material.closer:
+        for row in tested.experiment.tested[:1]:
             arrays = _kept(material.run, row)
             measures = row.evaluation.measures if row.evaluation else []
             if "attacked_images" in arrays and material.run.dataset.kind == "image":
-                found.append(_attacked(material, f"{one.name} seed {row.seed}", arrays, measures))
-    return found
+                sheets.append(_attacked(material, f"{tested.name} seed {row.seed}", arrays, measures))
+    return sheets
 
 
 def _kept(run: Run, row: TrialRow) -> Mapping[str, NDArray[Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from harness.report.figure import listed
 from harness.report.reading import Material
 from harness.report.sheets import Cell, Line, Sheet
+from harness.suite.model_table import taken
 from harness.suite.models import Experiment
 
 _ELSEWHERE = {"group", "description"}
@@ -35,7 +36,7 @@ def defaults() -> dict[str, Any]:
 def sheets(material: Material) -> list[Sheet]:
     """Return two tables: what all experiments share, and, a line each, what they do not."""
     usual = defaults()
-    settings = {one.name: flat(one.first.settings) for one in material.results.trained}
+    settings = {experiment.name: flat(taken(experiment.first.settings)) for experiment in material.results.trained}
     keys = [key for key in dict.fromkeys(key for found in settings.values() for key in found) if key not in _ELSEWHERE]
     shared: list[str] = []
     own: list[str] = []
@@ -58,16 +59,16 @@ def environments(material: Material) -> list[Sheet]:
     """Return where trials ran, a column for each different environment, and which plugins took part."""
     places: dict[tuple[tuple[str, str], ...], list[str]] = {}
     components: dict[tuple[str, str], list[str]] = {}
-    for row in (row for one in material.results.trained for row in one.done):
+    for row in (row for experiment in material.results.trained for row in experiment.done):
         places.setdefault(tuple(sorted(row.environment.items())), []).append(row.experiment)
         measured = row.evaluation.components if row.evaluation else {}
         for pair in (row.components | measured).items():
             components.setdefault(pair, []).append(row.experiment)
     if not places:
         return []
-    found = [dict(place) for place in places]
-    keys = dict.fromkeys(key for place in found for key in place)
-    lines = [Line([Cell(key), *(_cell(place.get(key)) for place in found)], {}) for key in keys]
+    facts = [dict(place) for place in places]
+    keys = dict.fromkeys(key for place in facts for key in place)
+    lines = [Line([Cell(key), *(_cell(place.get(key)) for place in facts)], {}) for key in keys]
     lines.insert(0, Line([Cell("trials"), *(Cell(str(len(names))) for names in places.values())], {}))
     columns = [("", False), *((listed(list(dict.fromkeys(names))), False) for names in places.values())]
     parts = [

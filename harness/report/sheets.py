@@ -15,6 +15,9 @@ from harness.results.tables.model import Column, Estimate, Marked, Place, Ranked
 from harness.results.tables.values import shown
 from harness.rows import TrialRow
 
+LONG = 26
+"""Signs of a text that wraps. A shorter one stays on one line."""
+
 Facets = Mapping[str, Sequence[str]]
 """What a line may be chosen by: ``{"group": ["Baseline"], "status": ["done", "failed"]}``."""
 
@@ -29,6 +32,11 @@ class Cell:
     text: str
     order: str | None = None
     mark: str = ""
+
+    @property
+    def short(self) -> bool:
+        """Whether it stays on one line."""
+        return len(self.text) < LONG
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,16 @@ class Sheet:
     columns: list[tuple[str, bool]]
     lines: list[Line]
     note: str = ""
+
+    @property
+    def wordy(self) -> bool:
+        """Whether it has sentences, or texts in at least two of five columns: a phone then shows lines as cards.
+
+        Numbers are compared down a column, so a table of numbers stays one, and scrolls behind its first column.
+        """
+        texts = [place for place, (_, number) in enumerate(self.columns) if place and not number]
+        sentences = any(not line.cells[place].short for line in self.lines for place in texts)
+        return sentences or 5 * len(texts) >= 2 * (len(self.columns) - 1)
 
 
 def sheet(
@@ -77,21 +95,21 @@ def _telling(table: Table) -> set[str]:
 
 def choices(sheets: Iterable[Sheet]) -> dict[str, list[str]]:
     """Return what the filters of some tables offer: every value of each facet that has several, as they appear."""
-    found: dict[str, dict[str, None]] = {}
-    for one in sheets:
-        for line in one.lines:
+    facets: dict[str, dict[str, None]] = {}
+    for sheet in sheets:
+        for line in sheet.lines:
             for name, values in line.facets.items():
-                found.setdefault(name, {}).update(dict.fromkeys(values))
-    return {name: list(values) for name, values in found.items() if len(values) > 1}
+                facets.setdefault(name, {}).update(dict.fromkeys(values))
+    return {name: list(values) for name, values in facets.items() if len(values) > 1}
 
 
-def facets_of(one: ExperimentRows) -> Facets:
+def facets_of(experiment: ExperimentRows) -> Facets:
     """Return what an experiment is chosen by: its group, the backends of its trials, and how they stand."""
-    tested = [] if one.tested or not one.done else ["not a finalist"]
+    tested = [] if experiment.tested or not experiment.done else ["not a finalist"]
     return {
-        "group": [one.first.group or "none"],
-        "backend": list(dict.fromkeys(row.backend for row in one.rows)),
-        "status": [*dict.fromkeys(row.status for row in one.rows), *tested],
+        "group": [experiment.first.group or "none"],
+        "backend": list(dict.fromkeys(row.backend for row in experiment.rows)),
+        "status": [*dict.fromkeys(row.status for row in experiment.rows), *tested],
     }
 
 
@@ -109,8 +127,8 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
         Column("status", "Status"),
         Column("reason", "Reason"),
     ]
-    rows = [row for one in experiments for row in one.rows]
-    trials = [_trial(one, row) for one in experiments for row in one.rows]
+    rows = [row for experiment in experiments for row in experiment.rows]
+    trials = [_trial(experiment, row) for experiment in experiments for row in experiment.rows]
     made = sheet(Table("trials", f"All trials, {len(rows)}", columns, trials))
     lines = [
         Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
@@ -120,14 +138,17 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
     return Sheet(made.key, made.title, made.columns, lines, note)
 
 
-def _trial(one: ExperimentRows, row: TrialRow) -> dict[str, Any]:
+def _trial(experiment: ExperimentRows, row: TrialRow) -> dict[str, Any]:
     done = row.metrics if row.status == "done" else None
     line = {key: getattr(row, key) for key in ("experiment", "group", "backend", "status", "reason")}
     line |= {key: getattr(done, key) if done else None for key in ("val_accuracy", "epochs")}
     line["seconds"] = Statistic(done.seconds, None, 1, row.contended) if done else None
-    if done and row.evaluation and not one.finalist:
+    if done and row.evaluation and not experiment.finalist:
         line["reason"] = FORMER
-    return line | {"seed": row.seed, "test_accuracy": value_of(row, "test_accuracy") if done and one.finalist else None}
+    return line | {
+        "seed": row.seed,
+        "test_accuracy": value_of(row, "test_accuracy") if done and experiment.finalist else None,
+    }
 
 
 def _order(value: Any) -> str:

@@ -26,7 +26,7 @@ _UNITS = (("milliseconds", 1e-3, 1.0), ("seconds", 1.0, 180.0), ("minutes", 60.0
 
 def figures(material: Material) -> list[Figure]:
     """Return two bar charts."""
-    done = [one for one in material.results.trained if one.done]
+    done = [experiment for experiment in material.results.trained if experiment.done]
     return [_figure(measure, done, colours(material.results.trained)) for measure in _MEASURES] if done else []
 
 
@@ -36,12 +36,12 @@ def bars(measure: str, done: list[ExperimentRows]) -> list[dict[str, Any]]:
     The fastest first, where the times can be ranked; otherwise in the suite's order.
     """
     lines = []
-    for one in done:
-        value = one.statistic(measure)
+    for experiment in done:
+        value = experiment.statistic(measure)
         if value:
             spread = value.std or 0.0
             ends = {"mean": value.mean, "low": value.mean - spread, "high": value.mean + spread}
-            about = {"experiment": one.name, "backend": one.backend}
+            about = {"experiment": experiment.name, "backend": experiment.backend}
             lines.append({**about, **ends, "seeds": value.n, "contended": value.doubt})
     return lines if doubts(done) else sorted(lines, key=lambda line: line["mean"], reverse=_MEASURES[measure][2])
 
@@ -106,8 +106,8 @@ def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str])
 
 def _labels(done: list[ExperimentRows]) -> dict[str, str]:
     """Return the labels of the bars: the experiments, with their backends where there are several."""
-    if len({one.backend for one in done}) == 1:
-        return shortened([one.name for one in done], _NAME)
-    room = max(12, _NAME - 2 - max(len(one.backend) for one in done))
-    short = shortened([one.name for one in done], room)
-    return {one.name: f"{short[one.name]}, {one.backend}" for one in done}
+    if len({experiment.backend for experiment in done}) == 1:
+        return shortened([experiment.name for experiment in done], _NAME)
+    room = max(12, _NAME - 2 - max(len(experiment.backend) for experiment in done))
+    short = shortened([experiment.name for experiment in done], room)
+    return {experiment.name: f"{short[experiment.name]}, {experiment.backend}" for experiment in done}

@@ -64,12 +64,12 @@ class ExperimentRows:
     @cached_property
     def unavailable(self) -> dict[str, str]:
         """The perturbations of the suite that tested trials have no measures under, and why: the first reason."""
-        found: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         for row in self.tested:
             for name, why in row.evaluation.unavailable.items() if row.evaluation else ():
                 if name in self.severities:
-                    found.setdefault(name, why)
-        return found
+                    reasons.setdefault(name, why)
+        return reasons
 
     @cached_property
     def families(self) -> dict[str, str]:
@@ -104,8 +104,8 @@ class ExperimentRows:
 
         Times of trials that shared the machine are in doubt.
         """
-        found = Statistic.of(list(self.values(metric, condition).values()))
-        return replace(found, doubt=self.contended) if found and CATALOGUE[metric].timed else found
+        statistic = Statistic.of(list(self.values(metric, condition).values()))
+        return replace(statistic, doubt=self.contended) if statistic and CATALOGUE[metric].timed else statistic
 
     def over_severities(self, metric: str, perturbation: str, severities: Sequence[float]) -> Statistic | None:
         """Return a statistic of each tested trial's mean over severities; None unless all were measured at each.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,8 +19,19 @@ Values = Mapping[int, float]
 """A metric's value of each seed."""
 
 
-def values_of(experiment: ExperimentRows, quantity: Quantity) -> dict[int, float]:
-    """Return an experiment's values of a quantity by seed: of trials that have it under each condition."""
+def values_of(
+    experiment: ExperimentRows, quantity: Quantity, stored: Mapping[Quantity, Crossed] = MappingProxyType({})
+) -> dict[int, float]:
+    """Return an experiment's values of a quantity by seed: of trials that have it under each condition.
+
+    A robust accuracy under several attacks is in the ``stored`` sums alone: no row has it.
+    """
+    if CATALOGUE[quantity.metric].attacked and len(quantity.conditions) > 1:
+        crossed = stored.get(quantity)
+        if crossed is None or experiment.name not in crossed.experiments:
+            return {}
+        means = crossed.sums.means[crossed.experiments.index(experiment.name)]
+        return dict(zip(crossed.seeds, means.tolist(), strict=True))
     each = [experiment.values(quantity.metric, condition) for condition in quantity.conditions]
     seeds = [seed for seed in each[0] if all(seed in values for values in each)]
     return {seed: fmean(values[seed] for values in each) for seed in seeds}
@@ -32,7 +44,7 @@ def analysis_of(
 
     They rest on ``stored`` sums of per-image values where there are any, else on the seeds alone.
     """
-    values = {experiment.name: values_of(experiment, quantity) for experiment in experiments}
+    values = {experiment.name: values_of(experiment, quantity, stored) for experiment in experiments}
     crossed = stored.get(quantity)
     if crossed:
         names, seeds, sums = crossed.experiments, crossed.seeds, crossed.sums
@@ -52,4 +64,5 @@ def analysis_of(
         proportion=crossed is not None and crossed.proportion,
         left_out=left_out,
         seeds=seeds,
+        possible=CATALOGUE[quantity.metric].possible,
     )

@@ -35,7 +35,8 @@ class Reproduced:
     """A judged metric: the stored value, that of the trial trained again, and the interval of seeds.
 
     The interval is the 95 % prediction interval of one more seed: m ± t(n - 1) · s · √(1 + 1/n), of the mean m and
-    standard deviation s of the n stored seeds, for all judged metrics together (Bonferroni). None of one seed.
+    standard deviation s of the n stored seeds, for all judged metrics together (Bonferroni); it ends where the metric's
+    values do. None of one seed.
     """
 
     metric: str
@@ -57,13 +58,14 @@ def reproduced(stored: TrialRow, here: TrialRow, seeds: Mapping[str, list[float]
     ``seeds``: the values of all of the experiment's stored seeds by metric.
     """
     names = [name for name in JUDGED if CATALOGUE[name].read(stored) is not None]
-    found = []
+    compared = []
     for name in names:
         read = CATALOGUE[name].read
         before, now = read(stored), read(here)
         if before is not None and now is not None:
-            found.append(Reproduced(name, before, now, prediction_interval(seeds[name], LEVEL, len(names))))
-    return found
+            ends = prediction_interval(seeds[name], LEVEL, len(names))
+            compared.append(Reproduced(name, before, now, ends and _possible(name, ends)))
+    return compared
 
 
 def prediction_interval(values: list[float], level: float, together: int) -> tuple[float, float] | None:
@@ -80,6 +82,12 @@ def prediction_interval(values: list[float], level: float, together: int) -> tup
     count = len(values)
     half = float(stdtrit(count - 1, 1 - (1 - level) / together / 2)) * stdev(values) * sqrt(1 + 1 / count)
     return fmean(values) - half, fmean(values) + half
+
+
+def _possible(metric: str, ends: tuple[float, float]) -> tuple[float, float]:
+    """Return an interval without what no value of the metric can be."""
+    least, greatest = CATALOGUE[metric].possible
+    return max(ends[0], least), min(ends[1], greatest)
 
 
 def same_arrays(first: Mapping[str, NDArray[Any]], second: Mapping[str, NDArray[Any]]) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.datasets.info import DatasetInfo
+from harness.errors import HarnessError
 from harness.metrics.analysis import Analysis
 from harness.metrics.comparability import comparable
 from harness.metrics.comparisons import Difference, difference
@@ -56,6 +57,15 @@ class Results:
     def data(self) -> str:
         """The dataset in words: ``"digits, 1,797 images"``, ``"EMNIST ByMerge, 216,168 of 814,255 images"``."""
         return self.dataset.title or f"{self.dataset.name}, {self.dataset.rows:,} {self.dataset.noun}"
+
+    @cached_property
+    def suite_file(self) -> str:
+        """The suite's file as it was named when the run was made, ``SUITE`` where that is not known."""
+        try:
+            written = self.run.notes().get("suite_file") if self.run else None
+        except HarnessError:  # the run's header is damaged by now
+            written = None
+        return written if isinstance(written, str) and written.endswith(".toml") else "SUITE"
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -109,7 +119,7 @@ class Results:
     @cached_property
     def families(self) -> dict[str, str]:
         """The family of each perturbation that has one."""
-        return {name: family for one in self.experiments for name, family in one.families.items()}
+        return {name: family for experiment in self.experiments for name, family in experiment.families.items()}
 
     @property
     def baseline(self) -> ExperimentRows | None:
@@ -141,7 +151,7 @@ class Results:
     def analysis(self, metric: str, conditions: tuple[Condition, ...] = (CLEAN,)) -> Analysis:
         """Return the comparisons of all experiments that have a metric; conditions are of test rows.
 
-        Of several conditions it is that of the metric's mean over them.
+        Of several conditions it is that of the metric's mean over them; of several attacks it is their worst case.
         """
         quantity = Quantity(metric, conditions)
         if quantity not in self._analyses:
@@ -161,6 +171,10 @@ class Results:
         """The tested trials that comparisons are without, and whether their predictions are damaged or missing."""
         return lost_predictions(self.run, [*self.rows, *self.ensembles], self._sums) if self.run else {}
 
+    def values(self, experiment: ExperimentRows, quantity: Quantity) -> dict[int, float]:
+        """Return an experiment's values of a quantity by seed."""
+        return values_of(experiment, quantity, self._sums)
+
     def over(
         self,
         experiment: ExperimentRows,
@@ -174,7 +188,7 @@ class Results:
         seeds than both have, it is over those.
         """
         sides = (base, experiment)
-        values = [values_of(side, Quantity(metric, conditions)) for side in sides]
+        values = [self.values(side, Quantity(metric, conditions)) for side in sides]
         common = [seed for seed in values[0] if seed in values[1]]
         if not comparable([metric], [side.trials(metric)[seed] for side in sides for seed in common]):
             return None

@@ -6,7 +6,16 @@ from harness.store.debris import clear, clear_checkpoint
 from harness.store.listing import Listed, listed, state_of
 from harness.store.opening import locked, set_aside, take_up
 from harness.store.run import MEASURED, Run
-from harness.store.several import Member, Several, check_several, read_several, write_several
+from harness.store.several import (
+    Member,
+    Several,
+    check_several,
+    read_several,
+    run_of,
+    runs_of,
+    some_runs_of,
+    write_several,
+)
 from harness.store.shelf import bring_back, put_aside, shelved
 from harness.store.stored import Damaged, Stored, damaged_files, plain
 from harness.store.sums import lost_predictions, pair_sums, read_sums
@@ -34,8 +43,11 @@ __all__ = [
     "read_classes",
     "read_several",
     "read_sums",
+    "run_of",
+    "runs_of",
     "set_aside",
     "shelved",
+    "some_runs_of",
     "state_of",
     "take_up",
     "write_classes",

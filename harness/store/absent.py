@@ -1,4 +1,4 @@
-"""Says what is in the place of a run that is asked for."""
+"""The error of a directory without a run: what it is instead, and what makes a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A run as one file: a ZIP archive with a manifest of its files' sizes and checksums, and no path of a machine."""
+"""A run as one file: a ZIP archive with a manifest of its files' sizes and checksums, and no path of a machine.
+
+Runs of several datasets are one archive, too: ``datasets.json``, and each run in its folder.
+"""
 
 import json
 import shutil
@@ -6,23 +9,24 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from harness.errors import HarnessError, as_typed, one_line, shown
-from harness.machine.files import checksum, open_regular
+from harness.machine.files import checksum, open_regular, temporary_for
 from harness.store.arriving import arriving, refuse_existing
-from harness.store.header import unwritable
+from harness.store.header import SEVERAL, unwritable
 from harness.store.manifest import MANIFEST, MOST_BYTES, Manifest, read_manifest
 from harness.store.names import safe_name
-from harness.store.packing import packed_files
-from harness.store.run import Run
+from harness.store.packing import Log, packed_files, packed_several
+from harness.store.several import read_several, runs_of, some_runs_of
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every member, so that equal runs give equal archives."""
 _BLOCK = 1 << 20
+_LONGER = 4
+"""How much longer a log can be that is packed: a byte that is no text becomes four, ``/a`` becomes ``…/a``."""
 
 
 class Exported(NamedTuple):
@@ -35,23 +39,25 @@ class Exported(NamedTuple):
 def export_run(directory: Path, target: Path) -> Exported:
     """Write a run as an archive: its header, rows, arrays and logs, without what paths of this machine they have.
 
-    What another machine does not need is left out: superseded trials, checkpoints, pages.
+    Of several datasets, all that have a run. What another machine does not need is left out: superseded trials,
+    checkpoints, pages.
 
     Raises:
         HarnessError: there is no run, one of its files is damaged, or ``target`` is there already.
     """
-    run = Run.open(directory)
+    contents = _packed(directory)
     refuse_existing(target, "--out")
-    temporary = target.with_name(f".{target.name}.part")
+    temporary = temporary_for(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with ZipFile(temporary, "w") as archive:
             files: dict[str, dict[str, Any]] = {}
-            for name, content in packed_files(run):
+            for name, content in contents:
                 files[name] = _add(archive, name, content)
             body = {"run": safe_name(directory.resolve().name), "files": files}
             _add(archive, MANIFEST, json.dumps({"format": 1, "checksum": checksum(body), **body}, indent=1).encode())
         size = temporary.stat().st_size
+        refuse_existing(target, "--out")
         temporary.rename(target)
     except OSError as error:
         raise unwritable(target, error) from None
@@ -60,30 +66,75 @@ def export_run(directory: Path, target: Path) -> Exported:
     return Exported(len(files), size)
 
 
-def _add(archive: ZipFile, name: str, content: bytes | Path) -> dict[str, Any]:
+def _packed(directory: Path) -> Iterator[tuple[str, bytes | Path | Log]]:
+    """Return the files of a run, or of all datasets' runs, and their content; the runs are opened at once."""
+    several = read_several(directory)
+    runs = some_runs_of(directory, several)
+
+    def files() -> Iterator[tuple[str, bytes | Path | Log]]:
+        if several:
+            yield SEVERAL, packed_several(several)
+        for run in runs.values():
+            place = f"{run.directory.name}/" if several else ""
+            yield from ((f"{place}{name}", content) for name, content in packed_files(run))
+
+    return files()
+
+
+def _add(archive: ZipFile, name: str, content: bytes | Path | Log) -> dict[str, Any]:
     """Write a file, block by block; return its entry in the manifest."""
     member = ZipInfo(name, _EPOCH)
     # Arrays too: an array file is an archive itself, whose end would be taken for this one's where this is cut short.
     member.compress_type = ZIP_DEFLATED
     member.external_attr = 0o644 << 16
     member._compresslevel = 1  # type: ignore[attr-defined]  # noqa: SLF001 - `writestr` alone takes it, and whole files
+    member.file_size = _most(content)  # by which it is decided how sizes are written
     hasher, size = sha256(), 0
-    with BytesIO(content) if isinstance(content, bytes) else open_regular(content) as source:
-        member.file_size = source.seek(0, SEEK_END)  # by which it is decided how sizes are written
-        source.seek(0)
-        with archive.open(member, "w") as file:
-            while block := source.read(_BLOCK):
-                hasher.update(block)
-                size += len(block)
-                file.write(block)
+    with archive.open(member, "w") as file:
+        for block in _blocks(content):
+            hasher.update(block)
+            size += len(block)
+            file.write(block)
     return {"bytes": size, "sha256": hasher.hexdigest()}
+
+
+def _most(content: bytes | Path | Log) -> int:
+    """Return how many bytes are packed of a content, at most."""
+    if isinstance(content, bytes):
+        return len(content)
+    longer, path = (_LONGER, content.path) if isinstance(content, Log) else (1, content)
+    with _reading(path):
+        return longer * path.stat().st_size
+
+
+def _blocks(content: bytes | Path | Log) -> Iterator[bytes]:
+    match content:
+        case bytes():
+            yield content
+        case Log(path):
+            with _reading(path):
+                yield from content.blocks()
+        case Path():
+            with _reading(content), open_regular(content) as file:
+                while block := file.read(_BLOCK):
+                    yield block
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        msg = f"{path}: cannot be read: {error.strerror or one_line(error)}. Nothing was exported"
+        raise HarnessError(msg) from None
 
 
 def import_run(path: Path, out: Path | None = None) -> Path:
     """Unpack a run's archive into a new folder, ``runs/`` and its name without ``out``; return it.
 
     Before anything is written, the archive must name no file but those that a run has, once each, as many bytes as
-    its manifest says. It takes its name when every checksum is verified and the run can be opened.
+    its manifest says; of several datasets, those of runs in the folders that ``datasets.json`` names. It takes its name
+    when every checksum is verified and each run can be opened.
 
     Raises:
         HarnessError: it is not such an archive, is damaged, or the target is there already. Nothing is left behind.
@@ -97,7 +148,7 @@ def import_run(path: Path, out: Path | None = None) -> Path:
             for name, entry in manifest.files.items():
                 _extract(path, archive, name, folder / name, entry)
             try:
-                Run.open(folder)
+                runs_of(folder, read_several(folder))
             except HarnessError as error:
                 msg = f"{as_typed(path)}: {str(error).removeprefix(str(folder)).lstrip('/:')}"
                 raise HarnessError(msg) from None

@@ -1,12 +1,13 @@
-"""A run directory that comes into being whole, or not at all."""
+"""Makes a run directory that appears complete, or not at all."""
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 
 from harness.errors import HarnessError, as_typed
+from harness.machine.claims import claimed, remove_unclaimed
+from harness.machine.files import is_temporary, temporary_for
 from harness.store.header import unwritable
 
 
@@ -32,14 +33,19 @@ def refuse_existing(target: Path, option: str) -> None:
 def arriving(target: Path, option: str) -> Iterator[Path]:
     """Yield a new folder beside ``target``, which takes that name when the block has ended well; else it is removed.
 
+    So is, with the next call, one that a killed process has left for this target.
+
     Raises:
         HarnessError: ``target`` is there already, or cannot be written.
     """
     refuse_existing(target, option)
-    temporary = target.with_name(f".{target.name}.{token_hex(6)}")
+    with suppress(OSError):
+        remove_unclaimed(path for path in target.parent.iterdir() if is_temporary(path.name, of=target.name))
+    temporary = temporary_for(target)
     try:
         temporary.mkdir(parents=True)
-        yield temporary
+        with claimed(temporary):
+            yield temporary
         refuse_existing(target, option)
         temporary.rename(target)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""``classes.npz`` of a run: what is worth seeing of its dataset's classes, so that a report needs no dataset."""
+"""``classes.npz`` of a run: the size and an image of each class of its dataset, so that a report needs no dataset."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,30 +10,30 @@ from harness.store.header import unwritable
 from harness.store.run import Run
 from harness.store.sealed import read_sealed, write_sealed
 
-_NAME = "classes.npz"
+NAME = "classes.npz"
 _SETS = 3
 
 
 def write_classes(run: Run, record: Mapping[str, NDArray[Any]]) -> None:
-    """Write `harness.trial.gallery.class_record`.
+    """Write the `harness.trial.gallery.class_record` of a run.
 
     Raises:
         HarnessError: the directory cannot be written to.
     """
     try:
-        write_sealed(run.directory / _NAME, record, _owner(run))
+        write_sealed(run.directory / NAME, record, owner(run))
     except OSError as error:
         raise unwritable(run.directory, error) from None
 
 
 def read_classes(run: Run) -> dict[str, NDArray[Any]] | None:
     """Return it; None where it is not there (an earlier version made the run), damaged, or of other data or split."""
-    record = read_sealed(run.directory / _NAME, _owner(run))
+    record = read_sealed(run.directory / NAME, owner(run))
     return record if record is not None and _fits(run, record) else None
 
 
 def _fits(run: Run, record: Mapping[str, NDArray[Any]]) -> bool:
-    """Say whether a record has what `harness.trial.gallery.class_record` returns, of as many classes as the run has."""
+    """Return whether a record is as `harness.trial.gallery.class_record` makes it, of as many classes as the run."""
     counts, glyphs = record.get("counts"), record.get("glyphs")
     classes = len(run.dataset.class_names)
     if counts is None or not np.issubdtype(counts.dtype, np.integer) or counts.shape != (_SETS, classes):
@@ -43,6 +43,6 @@ def _fits(run: Run, record: Mapping[str, NDArray[Any]]) -> bool:
     return glyphs is not None and glyphs.dtype == np.uint8 and glyphs.ndim in {3, 4} and len(glyphs) == classes
 
 
-def _owner(run: Run) -> str:
+def owner(run: Run) -> str:
     """Return what a record belongs to: the dataset's content, and how it is split."""
     return f"{run.dataset.digest} {run.dataset.split}"

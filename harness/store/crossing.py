@@ -51,7 +51,7 @@ def crossed_sums(
     due = {quantity: {name: set(seeds) for name, seeds in each.items()} for quantity, each in having.items()}
     images = max((run.dataset.sizes["test"] for run, _ in places.values()), default=0)
     reader = _Reader(places, corruptions)
-    found: dict[Quantity, Crossed] = {}
+    crossed: dict[Quantity, Crossed] = {}
     while due:
         parts: dict[tuple[tuple[str, ...], tuple[int, ...]], list[Quantity]] = {}
         for quantity, available in due.items():
@@ -63,24 +63,24 @@ def crossed_sums(
             size = max(1, _MOST_BYTES // max(2 * len(names) * images * np.dtype(np.float32).itemsize, 1))
             for start in range(0, len(together), size):
                 made, missing = _summed(reader, names, seeds, together[start : start + size])
-                found |= made
+                crossed |= made
                 for quantity, name, seed in missing:
                     due[quantity][name].discard(seed)
                     again[quantity] = due[quantity]
         due = again
-    return {quantity: found[quantity] for quantity in having if quantity in found}
+    return {quantity: crossed[quantity] for quantity in having if quantity in crossed}
 
 
 def having(trials: Iterable[TrialRow], quantity: Quantity, corruptions: Corruptions) -> Available:
     """Return the seeds of each experiment's trials that were measured under a quantity's conditions."""
-    found: Available = {}
+    seeds_by: Available = {}
     needed = {CLEAN, *quantity.needed(corruptions)}
     seeds = corruptions.reference if CATALOGUE[quantity.metric].ratio else None
     for row in trials:
         measures = row.evaluation.measures if row.evaluation else []
         if needed <= {measure.condition for measure in measures} and (seeds is None or row.seed in seeds):
-            found.setdefault(row.experiment, set()).add(row.seed)
-    return found
+            seeds_by.setdefault(row.experiment, set()).add(row.seed)
+    return seeds_by
 
 
 def _summed(
@@ -90,6 +90,7 @@ def _summed(
     summations = {quantity: Summation(len(names)) for quantity in together}
     proportions: dict[Quantity, bool] = {}
     missing: set[tuple[Quantity, str, int]] = set()
+    lacking: set[Quantity] = set()
     for seed in seeds:
         for name in names:
             predictions = reader.read(name, seed)
@@ -97,10 +98,10 @@ def _summed(
                 values = None if predictions is None else reader.values(quantity, predictions, name, seed)
                 if values is None:
                     missing.add((quantity, name, seed))
-                elif not any(lacking is quantity for lacking, _, _ in missing):
+                    lacking.add(quantity)
+                elif quantity not in lacking:
                     summation.add(values)
                     proportions[quantity] = values.dtype == np.bool_
-    lacking = {quantity for quantity, _, _ in missing}
     return {
         quantity: Crossed(tuple(names), tuple(seeds), summation.sums(), proportions[quantity])
         for quantity, summation in summations.items()
@@ -142,9 +143,9 @@ class _Reader:
             images, predictions = arrays["rows"], of_conditions(arrays, len(run.dataset.class_names))
             conditions = [measure.condition for measure in stored.row.evaluation.measures]
             # The first of equal conditions counts.
-            found = dict(zip(reversed(conditions), reversed(predictions), strict=True))
+            by_condition = dict(zip(reversed(conditions), reversed(predictions), strict=True))
         except (HarnessError, LookupError, ValueError, TypeError):
             return None
         if self._images is None:
             self._images = images
-        return found if np.array_equal(images, self._images) else None
+        return by_condition if np.array_equal(images, self._images) else None

@@ -20,9 +20,9 @@ _UNREADABLE = (OSError, ValueError, LookupError, TypeError)
 
 
 def derived(row: TrialRow, opened: Opened, classes: int) -> TrialRow:
-    """Return a row with the metrics that it lacks; with None for what its predictions do not tell.
+    """Return a row with the metrics that it lacks; None for those that its predictions do not determine.
 
-    A row that lacks none, as this version writes it, reads no file. One whose file cannot be read stays as it is.
+    For a row that lacks none, as this version writes it, no file is read. A row whose file cannot be read is unchanged.
     """
     with suppress(*_UNREADABLE):
         row = replace(row, metrics=_of_validation(row.metrics, opened, classes))
@@ -48,11 +48,11 @@ def _of_test(evaluation: EvaluationRow | None, opened: Opened, classes: int) -> 
     if not any(missing):
         return evaluation
     with opened("evaluation.npz") as arrays:
-        found = of_conditions(arrays, classes)
-        conditions = zip(evaluation.measures, missing, found, strict=True)
+        by_condition = of_conditions(arrays, classes)
+        conditions = zip(evaluation.measures, missing, by_condition, strict=True)
         return replace(
             evaluation,
-            measures=[_completed(each, names, predictions, found[0]) for each, names, predictions in conditions],
+            measures=[_completed(each, names, predictions, by_condition[0]) for each, names, predictions in conditions],
         )
 
 

@@ -34,16 +34,16 @@ def ensembles(run: Run) -> list[Ensemble]:
     planned: dict[str, list[int]] = {}
     for experiment, seed in run.planned if run.suite.ensembles else ():
         planned.setdefault(experiment, []).append(seed)
-    found = []
+    result = []
     for name, table in run.suite.ensembles.items():
         first, *others = table.members
         seeds = planned.get(first, [])
         if others:
             common = [seed for seed in seeds if all(seed in planned.get(other, ()) for other in others)]
-            found += [Ensemble(name, seed, tuple((member, seed) for member in table.members)) for seed in common]
+            result += [Ensemble(name, seed, tuple((member, seed) for member in table.members)) for seed in common]
         elif seeds:
-            found.append(Ensemble(name, seeds[0], tuple((first, seed) for seed in seeds)))
-    return found
+            result.append(Ensemble(name, seeds[0], tuple((first, seed) for seed in seeds)))
+    return result
 
 
 def ensemble_rows(run: Run, rows: Sequence[TrialRow], *, derive: bool = True) -> list[TrialRow]:
@@ -52,16 +52,16 @@ def ensemble_rows(run: Run, rows: Sequence[TrialRow], *, derive: bool = True) ->
     The stored row where it is of the members as they are tested now. Else ``planned``, with a reason where its
     members are not all tested yet, or ``unavailable`` where one of them will have no test results.
     """
-    found = ensembles(run)
-    if not found:
+    every = ensembles(run)
+    if not every:
         return []
     trials = {(row.experiment, row.seed): row for row in rows}
     finalists = {(row.experiment, row.seed) for row in tested(run.suite, rows)}
     waiting = any(choice.waiting for choice in choices(run.suite, rows).values())
     result = []
-    for ensemble in found:
-        standings = [_standing(trials[key], key in finalists, waiting=waiting) for key in ensemble.members]
-        lacking = min((each for each in standings if each), key=lambda each: each[0] != "unavailable", default=None)
+    for ensemble in every:
+        statuses = [_status_by(trials[key], key in finalists, waiting=waiting) for key in ensemble.members]
+        lacking = min((each for each in statuses if each), key=lambda each: each[0] != "unavailable", default=None)
         row = planned_row(run, ensemble, trials)
         stored = None if lacking else run.read(ensemble.name, ensemble.seed)
         if lacking:
@@ -72,17 +72,19 @@ def ensemble_rows(run: Run, rows: Sequence[TrialRow], *, derive: bool = True) ->
     return result
 
 
-def _standing(row: TrialRow, finalist: bool, *, waiting: bool) -> tuple[Status, str] | None:
-    """Return what an ensemble is while a member is as it is, and why; None where the member is tested."""
-    who = f"its member {row.experiment} seed {row.seed}"
+def _status_by(row: TrialRow, finalist: bool, *, waiting: bool) -> tuple[Status, str] | None:
+    """Return the status that a member gives its ensemble, and why; None where the member is tested."""
+    member = f"its member {row.experiment} seed {row.seed}"
     if row.status in {"planned", "stale"}:
-        return "planned", f"{who} is not trained yet"
+        return "planned", f"{member} is not trained yet"
     if row.status != "done":
         verb = "is unavailable" if row.status == "unavailable" else row.status
-        return "unavailable", f"{who} {verb}{f': {row.reason}' if row.reason else ''}"
+        return "unavailable", f"{member} {verb}{f': {row.reason}' if row.reason else ''}"
     if not finalist:
-        return ("planned", f"{who} may become a finalist") if waiting else ("unavailable", f"{who} is not a finalist")
-    return None if row.evaluation else ("planned", f"{who} is not tested yet")
+        if waiting:
+            return "planned", f"{member} may become a finalist"
+        return "unavailable", f"{member} is not a finalist"
+    return None if row.evaluation else ("planned", f"{member} is not tested yet")
 
 
 def planned_row(run: Run, ensemble: Ensemble, trials: Mapping[Key, TrialRow]) -> TrialRow:

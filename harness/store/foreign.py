@@ -1,4 +1,4 @@
-"""Whether a stored row is of the trial that is planned: an earlier command may have meant another one."""
+"""Compares a stored row with the planned trial: an earlier command may have trained it by another recipe."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from harness.trial.robustness import Robustness, options_of, seeds_of
 
 
 def staleness(stored: TrialRow, planned: TrialRow) -> list[str]:
-    """Return in what a stored row is of another trial than the planned one, each in words; empty where it serves.
+    """Return the differences between a stored row's trial and the planned one, in words; empty where the row serves.
 
     This alone decides which rows have the status ``stale``. An option that is newer than the row has its default.
     """
@@ -86,7 +86,7 @@ def as_described(
 
 
 def _same_seeds(row: TrialRow, evaluation: EvaluationRow, perturbations: Sequence[Robustness]) -> bool:
-    """Say whether an evaluation that did not record its seeds has those of ``perturbations``: its fingerprint tells.
+    """Return whether an evaluation without recorded seeds has those of ``perturbations``, by its fingerprint.
 
     True where it cannot: what an earlier version did not record is taken for equal.
     """

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from errno import ENOSPC
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -13,6 +12,7 @@ from harness.datasets.info import DatasetInfo
 from harness.datasets.splits import SETS
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, not_json, read_regular, write_bytes
+from harness.machine.room import is_full
 from harness.store.absent import no_run
 from harness.store.stored import FORMAT, READ
 from harness.suite import Suite
@@ -47,7 +47,7 @@ _PLANNED = TypeAdapter(list[tuple[str, Annotated[int, Field(ge=0, lt=2**63)]]])
 
 def unwritable(place: Path, error: OSError) -> HarnessError:
     """Return the error of a directory that cannot be written to."""
-    if error.errno == ENOSPC:
+    if is_full(error):
         return HarnessError(f"{place}: the disk is full. Free some space: the same command resumes")
     return HarnessError(f"{place}: cannot be written to: {error.strerror}. Name another directory with --out")
 

@@ -22,28 +22,28 @@ _BY_CONDITION = ("attacked_images", "attacked_predicted", "attacked_confidence")
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedTrial:
     """A trained trial of a run."""
 
     run: Run
     stored: Stored
 
-    def difference(self, other: "Trained") -> str:
+    def difference(self, other: "TrainedTrial") -> str:
         """Return in what a trial differs from the same of another run, beside times and where it ran; else nothing."""
         row = self.stored.row
-        who = f"{row.experiment} seed {row.seed} differs between {other.run.directory} and {self.run.directory}"
+        place = f"{row.experiment} seed {row.seed} differs between {other.run.directory} and {self.run.directory}"
         if row.fingerprint != other.stored.row.fingerprint:
-            return f"{who}: it is of another recipe"
+            return f"{place}: it is of another recipe"
         trained = [name for name in self.stored.files if name not in MEASURED]
         for name in trained:
             if self.stored.files[name] != other.stored.files.get(name, self.stored.files[name]):
-                return f"{who} in {name}"
+                return f"{place} in {name}"
         for condition in self.measures.keys() & other.measures.keys():
             if self.measures[condition] != other.measures[condition] or not _equal(
                 self.arrays_of(condition), other.arrays_of(condition)
             ):
                 under = "" if condition == CLEAN else f" under {condition.perturbation} {condition.severity:g}"
-                return f"{who} in its test results{under}"
+                return f"{place} in its test results{under}"
         return ""
 
     @cached_property
@@ -69,8 +69,8 @@ class Trained:
     def examples(self) -> dict[str, NDArray[Any]]:
         """What is kept of its test rows in images."""
         row = self.stored.row
-        there = "examples.npz" in self.stored.files
-        return self.run.arrays(row.experiment, row.seed, "examples.npz") if there else {}
+        has_examples = "examples.npz" in self.stored.files
+        return self.run.arrays(row.experiment, row.seed, "examples.npz") if has_examples else {}
 
     @cached_property
     def attacked(self) -> dict[Condition, list[NDArray[Any]]]:
@@ -82,14 +82,14 @@ class Trained:
         return {each: [self.examples[name][place] for name in _BY_CONDITION] for place, each in enumerate(of)}
 
 
-def joined(merged: Run, sources: Sequence[Trained]) -> tuple[TrialRow, dict[str, Arrays]] | None:
+def joined(merged: Run, sources: Sequence[TrainedTrial]) -> tuple[TrialRow, dict[str, Arrays]] | None:
     """Return a trial's row with what it was measured under in several runs, and the files of that.
 
     None where the first one has it all. The order is that of the merged run's suite.
     """
     if len(sources) < 2:
         return None
-    whose: dict[Condition, Trained] = {}
+    whose: dict[Condition, TrainedTrial] = {}
     for source in sources:
         for condition in source.measures:
             whose.setdefault(condition, source)
@@ -110,7 +110,7 @@ def joined(merged: Run, sources: Sequence[Trained]) -> tuple[TrialRow, dict[str,
     measured = {table.perturbation for table in tables}
     evaluation = replace(
         evaluations[0],
-        fingerprint=evaluation_fingerprint(first.fingerprint, tables, components),
+        fingerprint=evaluation_fingerprint(first.fingerprint, tables, components, merged.dataset.shape),
         measures=[whose[condition].measures[condition] for condition in order],
         seconds=sum(evaluation.seconds for evaluation in evaluations),
         components=components,
@@ -129,12 +129,12 @@ def joined(merged: Run, sources: Sequence[Trained]) -> tuple[TrialRow, dict[str,
     return replace(first, evaluation=evaluation), files
 
 
-def _examples(order: Sequence[Condition], sources: Sequence[Trained]) -> dict[str, NDArray[Any]]:
+def _examples(order: Sequence[Condition], sources: Sequence[TrainedTrial]) -> dict[str, NDArray[Any]]:
     """Return the examples of a trial's test rows, with those of the attacks of all its sources, by their new order."""
-    found = {name: array for name, array in sources[0].examples.items() if not name.startswith(_ATTACKED)}
+    examples = {name: array for name, array in sources[0].examples.items() if not name.startswith(_ATTACKED)}
     attacked = [source for source in sources if source.attacked]
     if not attacked:
-        return found
+        return examples
     rows = attacked[0].examples[f"{_ATTACKED}rows"]
     seen: dict[Condition, list[NDArray[Any]]] = {}
     for source in attacked:
@@ -142,20 +142,20 @@ def _examples(order: Sequence[Condition], sources: Sequence[Trained]) -> dict[st
             seen = source.attacked | seen
     kept = [(place, condition) for place, condition in enumerate(order) if condition in seen]
     places = np.array([place for place, _ in kept], dtype=np.int64)
-    found |= {f"{_ATTACKED}rows": rows, f"{_ATTACKED}conditions": places}
+    examples |= {f"{_ATTACKED}rows": rows, f"{_ATTACKED}conditions": places}
     parts = zip(*(seen[condition] for _, condition in kept), strict=True)
-    return found | {name: np.stack(part) for name, part in zip(_BY_CONDITION, parts, strict=True)}
+    return examples | {name: np.stack(part) for name, part in zip(_BY_CONDITION, parts, strict=True)}
 
 
-def _measured(tables: Sequence[Robustness], whose: Mapping[Condition, Trained]) -> list[Robustness]:
+def _measured(tables: Sequence[Robustness], whose: Mapping[Condition, TrainedTrial]) -> list[Robustness]:
     """Return the suite's perturbations with those of their severities that were measured."""
-    found = []
+    tables_measured = []
     for table in tables:
         severities = [each for each in table.severities if Condition(table.perturbation, each) in whose]
         if severities:
-            found.append(table.model_copy(update={"severities": severities}))
-    return found
+            tables_measured.append(table.model_copy(update={"severities": severities}))
+    return tables_measured
 
 
-def _equal(one: Arrays, other: Arrays) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+def _equal(first: Arrays, second: Arrays) -> bool:
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)

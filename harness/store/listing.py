@@ -10,8 +10,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
+from harness.machine.files import is_temporary
 from harness.store.ensembles import ensemble_rows
 from harness.store.header import NAME, SEVERAL
+from harness.store.lost import lost_of
 from harness.store.opening import LOCK, lockable
 from harness.store.run import Run
 from harness.text import counted
@@ -37,6 +39,8 @@ def listed(folder: Path) -> Iterator[Listed]:
     within = [header for place in several for header in place.parent.glob(f"*/{NAME}")]
     for header in sorted({*folder.glob(NAME), *folder.glob(f"*/{NAME}"), *within}):
         directory = header.parent
+        if any(map(is_temporary, directory.relative_to(folder).parts)):  # it is being imported or merged
+            continue
         stats = list(_stats(directory))
         suite, state = state_of(directory)
         yield Listed(
@@ -49,7 +53,7 @@ def listed(folder: Path) -> Iterator[Listed]:
 
 
 def _stats(directory: Path) -> Iterator[os.stat_result]:
-    """Yield what the system says of each file; a run at work makes some, and lets go of some, meanwhile."""
+    """Yield what the system says of each file; a run in progress makes and removes some meanwhile."""
     for path in directory.rglob("*"):
         with suppress(OSError):
             if path.is_file():
@@ -71,13 +75,15 @@ def state_of(directory: Path) -> tuple[str, str]:
     done = statuses.pop("done", 0)
     counts = [f"{done} of {len(run.planned)} done", *(f"{count} {status}" for status, count in statuses.items())]
     counts += [f"{answered} of {counted(len(together), 'ensemble')} tested"] if together else []
-    complete = done == len(run.planned) and answered == len(together)
+    cells = sum(test.cells for test in lost_of(run, rows, together))
+    counts += [f"{counted(cells, 'cell')} lost"] if cells else []
+    complete = done == len(run.planned) and answered == len(together) and not cells
     state = "running" if held(directory) else "complete" if complete else "incomplete"
     return name, f"{state}: {', '.join(counts)}"
 
 
 def held(directory: Path) -> bool:
-    """Say whether a driver holds the run's lock now."""
+    """Return whether a driver holds the run's lock now."""
     place = directory / LOCK
     try:
         if not place.exists() or not lockable(directory):

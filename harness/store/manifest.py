@@ -1,16 +1,18 @@
-"""What an archive of a run says it holds, verified before anything of it is written."""
+"""The manifest of a run's archive, verified before anything of it is written."""
 
 import json
 import re
 import stat
 from pathlib import Path
 from typing import Annotated, NamedTuple
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import HarnessError, as_typed, printable, shown
 from harness.machine.files import LARGEST_TEXT, checksum
+from harness.store.header import NAME, SEVERAL
+from harness.store.several import parsed_several
 
 MANIFEST = "manifest.json"
 MOST_BYTES = 1 << 44
@@ -22,6 +24,8 @@ _IN_RUN = re.compile(
     r"(row\.json|log\.txt|(state|validation|evaluation|examples)\.npz)"
 )
 """The names of files in an archive: those of a run directory, and no other."""
+_IN_FOLDER = re.compile(rf"({_FOLDER})/({_IN_RUN.pattern})")
+"""The same, of the run of one of several datasets."""
 _NAME = re.compile(_FOLDER)
 _FLAG_ENCRYPTED = 1
 
@@ -74,11 +78,30 @@ def read_manifest(path: Path, archive: ZipFile) -> Manifest:
     for member in members:
         if member.filename != MANIFEST and member.file_size != content.files[member.filename].bytes:
             raise _refused(path, f"{shown(member.filename)} is not of the size that the manifest says")
-    if "run.json" not in names:
-        raise _refused(path, "run.json is missing")
+    _check_runs(path, archive, set(names) - {MANIFEST})
     if not _NAME.fullmatch(content.run):
         raise _refused(path, f"its run is called {shown(content.run)}, which is no folder's name")
     return Manifest(content.run, content.files)
+
+
+def _check_runs(path: Path, archive: ZipFile, names: set[str]) -> None:
+    """Refuse an archive that is neither of a run, nor of runs in the folders that its ``datasets.json`` names."""
+    folders = {""}
+    if SEVERAL in names:
+        try:
+            several = parsed_several(Path(SEVERAL), archive.open(SEVERAL).read(LARGEST_TEXT))
+        except HarnessError:
+            raise _refused(path, f"{SEVERAL} is damaged") from None
+        known = {f"{member.folder}/" for member in several.datasets}
+        folders = {folder for folder in known if any(name.startswith(folder) for name in names)}
+        if not folders:
+            raise _refused(path, f"it has no run of the datasets in {SEVERAL}")
+    for name in sorted(names - {SEVERAL}):
+        within = _IN_FOLDER.fullmatch(name) if SEVERAL in names else _IN_RUN.fullmatch(name)
+        if not within or (SEVERAL in names and f"{within[1]}/" not in folders):
+            raise _refused(path, f"{shown(name)} is no file of a run")
+    if missing := sorted(folder for folder in folders if f"{folder}{NAME}" not in names):
+        raise _refused(path, f"{missing[0]}{NAME} is missing")
 
 
 def _problem(member: ZipInfo) -> str:
@@ -88,13 +111,14 @@ def _problem(member: ZipInfo) -> str:
         return "is an absolute path"
     if ".." in re.split(r"[/\\]", name):
         return "leads out of the run's folder"
-    if stat.S_ISLNK(kind):
-        return "is a link"
     if kind and not stat.S_ISREG(kind):
-        return "is no regular file"
+        return "is a link" if stat.S_ISLNK(kind) else "is no regular file"
     if member.flag_bits & _FLAG_ENCRYPTED:
         return "is encrypted"
-    return "" if name == MANIFEST or _IN_RUN.fullmatch(name) else "is no file of a run"
+    if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:  # what others raise, and how much memory they take
+        return "is compressed in another way than by deflate"
+    known = name in {MANIFEST, SEVERAL} or any(names.fullmatch(name) for names in (_IN_RUN, _IN_FOLDER))
+    return "" if known else "is no file of a run"
 
 
 def _parsed(path: Path, encoded: bytes) -> _Content:

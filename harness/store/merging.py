@@ -1,7 +1,7 @@
 """Makes one run of several of the same suite: trials, seeds, severities that were run on several machines."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from harness.rows import TrialRow
 from harness.store.arriving import arriving
 from harness.store.classes import read_classes
 from harness.store.ensembles import ensemble_rows, ensembles, planned_row
-from harness.store.joining import Trained, joined
+from harness.store.joining import TrainedTrial, joined
 from harness.store.listing import held
 from harness.store.run import Run
 from harness.store.samples import join_samples
@@ -33,48 +33,78 @@ class Merged:
     directory: Path
     rows: list[TrialRow]
     left_out: list[str]
+    datasets: tuple[str, ...] = ()
+    """The labels of the datasets that it has runs of, where they are of several."""
 
 
 def merge(directories: Sequence[Path], into: Path, notes: Mapping[str, Any]) -> Merged:
     """Merge runs of one suite into a new one, which is at ``into`` when all is there.
 
     The runs may have other experiments, seeds and severities. A trial that several have must be the same in all, but
-    for times and where it ran: then the first one's is taken, with the severities of all. ``notes``: how the new run
-    came about, for its ``run.json``, which also has the notes of the others.
+    for times and where it ran. The one that came furthest is taken, of equals the first, with the severities of all.
+    ``notes``: how the new run came about, for its ``run.json``, which also has the notes of the others.
 
     Raises:
         HarnessError: fewer than two runs, one cannot be read or is at work, they are of other data or recipes, trials
             conflict, or ``into`` is there already. Nothing is left behind.
     """
+    check_apart(directories)
+    runs = [Run.open(directory) for directory in directories]
+    check_idle(directories)
+    with arriving(into, "--into") as folder:
+        rows, left_out = merge_within(runs, folder, notes)
+    return Merged(into, rows, left_out)
+
+
+def check_apart(directories: Sequence[Path]) -> None:
+    """Refuse fewer than two directories, and one that is named twice.
+
+    Raises:
+        HarnessError: so it is.
+    """
     if len({directory.resolve() for directory in directories}) < max(2, len(directories)):
         msg = "merge: needs two or more runs, each named once: harness merge RUN RUN --into DIR"
         raise HarnessError(msg)
-    runs = [Run.open(directory) for directory in directories]
+
+
+def check_idle(directories: Iterable[Path]) -> None:
+    """Refuse a directory at which a driver is at work.
+
+    Raises:
+        HarnessError: one is.
+    """
     for directory in directories:
         if held(directory):
             msg = f"{directory}: harness is at work on this run. Merge it when that has ended"
             raise HarnessError(msg)
+
+
+def merge_within(runs: Sequence[Run], folder: Path, notes: Mapping[str, Any]) -> tuple[list[TrialRow], list[str]]:
+    """Merge one or more runs into a folder that is there and empty; return the rows, and what is left out and why.
+
+    Raises:
+        HarnessError: they are of other data or recipes, or trials conflict. The folder has a part of them then.
+    """
     suite, planned, components = united(runs)
     sources, left_out = _sources(runs, planned)
-    with arriving(into, "--into") as folder:
-        merged = Run(folder, suite, runs[0].dataset, planned, components)
-        conflicts = [text for key in planned if (text := _put(merged, key, sources.get(key, [])))]
-        if conflicts:
-            msg = f"{some(conflicts, between='; ')}. Nothing was merged: leave one of the runs out, or run it again"
-            raise HarnessError(msg)
-        _classes(merged, runs)
-        join_samples(merged, runs)
-        merged.write_header({**notes, "merged": [_about(run) for run in runs]})
-        rows = list(merged.rows(derive=False))
-        _ensembles(merged, runs, rows)
-        every = list(merged.rows())
-        read_sums(merged, [*every, *ensemble_rows(merged, every)])
-    return Merged(into, rows, left_out)
+    merged = Run(folder, suite, runs[0].dataset, planned, components)
+    conflicts = [text for key in planned if (text := _put(merged, key, sources.get(key, [])))]
+    if conflicts:
+        msg = f"{some(conflicts, between='; ')}. Nothing was merged: leave one of the runs out, or run it again"
+        raise HarnessError(msg)
+    _classes(merged, runs)
+    join_samples(merged, runs)
+    merged.write_header({**notes, "merged": [_about(run) for run in runs]})
+    rows = list(merged.rows(derive=False))
+    _ensembles(merged, runs, rows)
+    every = list(merged.rows())
+    read_sums(merged, [*every, *ensemble_rows(merged, every)])
+    return rows, left_out
 
 
 def _sources(runs: Sequence[Run], planned: Sequence[Key]) -> tuple[dict[Key, list[tuple[Run, Stored]]], list[str]]:
     """Return each trial's rows that serve, run by run, and what is left out."""
-    found: dict[Key, list[tuple[Run, Stored]]] = {key: [] for key in planned}
+    sources: dict[Key, list[tuple[Run, Stored]]] = {key: [] for key in planned}
     left_out = []
     for run in runs:
         for row in run.rows(derive=False):
@@ -82,33 +112,39 @@ def _sources(runs: Sequence[Run], planned: Sequence[Key]) -> tuple[dict[Key, lis
             stored = run.read(*key)
             if stored is None:
                 continue
-            where = f"{run.directory}: {row.experiment} seed {row.seed} is left out"
+            place = f"{run.directory}: {row.experiment} seed {row.seed} is left out"
             if isinstance(stored, Damaged):
-                left_out.append(f"{where}: {stored.reason}")
+                left_out.append(f"{place}: {stored.reason}")
             elif row.status == "stale":
-                left_out.append(f"{where}: {row.reason}")
+                left_out.append(f"{place}: {row.reason}")
             elif damage := damaged_files(run.trial_directory(*key), stored):
-                left_out.append(f"{where}: {next(iter(damage.values()))}")
+                left_out.append(f"{place}: {next(iter(damage.values()))}")
             else:
-                found[key].append((run, stored))
-    return found, left_out
+                sources[key].append((run, stored))
+    return sources, left_out
 
 
 def _put(merged: Run, key: Key, sources: Sequence[tuple[Run, Stored]]) -> str:
     """Write a trial into a merged run; return how it differs between its sources, in which case it is not written."""
-    trained = [Trained(run, stored) for run, stored in sources if stored.row.metrics is not None]
-    for one, other in ((one, other) for place, one in enumerate(trained) for other in trained[:place]):
-        if difference := one.difference(other):
+    trained = [TrainedTrial(run, stored) for run, stored in sources if stored.row.metrics is not None]
+    for later, earlier in ((later, earlier) for place, later in enumerate(trained) for earlier in trained[:place]):
+        if difference := later.difference(earlier):
             return difference
     if not sources:
         return ""
-    # A trial that was trained serves before one that failed; of those, one that was tested.
-    run, stored = min(sources, key=lambda source: (source[1].row.metrics is None, source[1].row.evaluation is None))
+    run, stored = min(sources, key=lambda source: _rank(source[1].row))
     _copy(run, merged, key, stored)
-    together = joined(merged, [each for each in trained if each.stored.row.evaluation])
-    if together:
-        merged.write(*together)
+    tested = joined(merged, [each for each in trained if each.stored.row.evaluation])
+    if tested:
+        merged.write(*tested)
     return ""
+
+
+def _rank(row: TrialRow) -> tuple[bool, bool, int]:
+    """Return a trial's sort key: tested, trained, failed, not tried. So a success is preferred to a failure."""
+    tried = ("done", "failed", "timed out", "unavailable")
+    how = tried.index(row.status) if row.status in tried else len(tried)
+    return row.metrics is None, row.evaluation is None, how
 
 
 def _copy(run: Run, merged: Run, key: Key, stored: Stored) -> None:

@@ -79,15 +79,15 @@ def located(folder: Path, defaults: Mapping[str, str]) -> dict[str, str]:
     says that ``M1`` is there where ``m1`` is: what counts is what the folder lists.
     """
     try:
-        there = {path.name for path in folder.iterdir()}
+        listed = {path.name for path in folder.iterdir()}
     except OSError:
         return dict(defaults)
-    others = there - set(defaults.values())
+    others = listed - set(defaults.values())
     return {
-        name: default if default in there else _earlier(name, others) or default for name, default in defaults.items()
+        name: default if default in listed else _earlier(name, others) or default for name, default in defaults.items()
     }
 
 
-def _earlier(name: str, there: Container[str]) -> str | None:
+def _earlier(name: str, listed: Container[str]) -> str | None:
     known = (safe_name(name), safe_name(name, apart=True), encoded(name))
-    return next((folder for folder in known if folder in there), None)
+    return next((folder for folder in known if folder in listed), None)

@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 0.5
 
 
 def lockable(directory: Path) -> bool:
-    """Say whether a directory's lock is a file, or is still to be made: a link's target would be emptied."""
+    """Return whether a directory's lock is a regular file or missing: to open a link would empty its target."""
     try:
         return stat.S_ISREG((directory / LOCK).lstat().st_mode)
     except FileNotFoundError:

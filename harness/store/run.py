@@ -175,8 +175,8 @@ class Run:
             case None:
                 return self._placeholder(experiment, seed, "planned")
             case Damaged(reason):
-                what = f"its row is damaged and will be made again: {reason}"
-                return self._placeholder(experiment, seed, "planned", what)
+                message = f"its row is damaged and will be made again: {reason}"
+                return self._placeholder(experiment, seed, "planned", message)
             case Stored(row) if changes := self._staleness(row):
                 more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
                 return self._placeholder(experiment, seed, "stale", changes[0] + more)

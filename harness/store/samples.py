@@ -24,15 +24,15 @@ def write_samples(
     Raises:
         HarnessError: the directory cannot be written to.
     """
-    asked = conditions(tables)
+    of_tables = conditions(tables)
     content: dict[str, NDArray[Any]] = {
         "images": images,
-        "perturbations": np.array([each.perturbation or "" for each in asked]),
-        "severities": np.array([each.severity for each in asked]),
+        "perturbations": np.array([each.perturbation or "" for each in of_tables]),
+        "severities": np.array([each.severity for each in of_tables]),
         "components": np.array(_digest(components)),
     }
     try:
-        write_sealed(run.directory / NAME, content, _owner(run))
+        write_sealed(run.directory / NAME, content, owner(run))
     except OSError as error:
         raise unwritable(run.directory, error) from None
 
@@ -43,17 +43,15 @@ def read_samples(run: Run, components: Mapping[str, str] | None = None) -> dict[
     None where they are not there, damaged, or of another dataset or suite; with ``components``, also where other
     plugins made them.
     """
-    found = read_sealed(run.directory / NAME, _owner(run))
-    if found is None or (components is not None and str(found.get("components")) != _digest(components)):
+    content = read_sealed(run.directory / NAME, owner(run))
+    if content is None or (components is not None and str(content.get("components")) != _digest(components)):
         return None
     try:
-        names, severities, images = found["perturbations"], found["severities"], found["images"]
+        names, severities, images = content["perturbations"], content["severities"], content["images"]
         if images.dtype != np.uint8 or images.ndim < 4 or images.shape[2:] != run.dataset.shape:
             return None
-        asked = [
-            Condition(str(name) or None, float(severity)) for name, severity in zip(names, severities, strict=True)
-        ]
-        return dict(zip(asked, images, strict=True))
+        keys = [Condition(str(name) or None, float(severity)) for name, severity in zip(names, severities, strict=True)]
+        return dict(zip(keys, images, strict=True))
     except (LookupError, ValueError, TypeError):
         return None
 
@@ -64,12 +62,12 @@ def join_samples(merged: Run, runs: Sequence[Run]) -> None:
     Raises:
         HarnessError: the directory cannot be written to.
     """
-    found: dict[Condition, NDArray[np.uint8]] = {}
+    samples: dict[Condition, NDArray[np.uint8]] = {}
     for run in runs:
-        found = (read_samples(run, _components(run)) or {}) | found
-    tables = [table for table in merged.suite.robustness if set(conditions([table])) <= found.keys()]
+        samples = (read_samples(run, _components(run)) or {}) | samples
+    tables = [table for table in merged.suite.robustness if set(conditions([table])) <= samples.keys()]
     if tables:
-        images = np.stack([found[condition] for condition in conditions(tables)])
+        images = np.stack([samples[condition] for condition in conditions(tables)])
         write_samples(merged, tables, images, _components(merged))
 
 
@@ -83,7 +81,7 @@ def _digest(components: Mapping[str, str]) -> str:
     return checksum(dict(components))
 
 
-def _owner(run: Run) -> str:
+def owner(run: Run) -> str:
     """Return what they belong to: the dataset's content, its split, and what the suite tests under."""
     tables = [table.model_dump(mode="json") for table in run.suite.robustness]
     return checksum([run.dataset.digest, run.dataset.split, tables])

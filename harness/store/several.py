@@ -14,11 +14,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from harness.errors import HarnessError, printable
+from harness.errors import HarnessError, as_typed, nearest, printable
 from harness.machine.files import LARGEST_TEXT, checksum, encoded_json, is_temporary, read_regular, write_bytes
 from harness.machine.paths import status_of
 from harness.store.debris import clear_temporary, strangers
 from harness.store.header import NAME, SEVERAL, unwritable
+from harness.store.run import Run
 
 _Folder = Annotated[str, Field(pattern=r"^[^./\\][^/\\]*$")]
 _AGAIN = "Restore it, or the same 'harness run' writes it again once it is removed"
@@ -54,17 +55,28 @@ def read_several(directory: Path) -> Several | None:
     """
     path = directory / SEVERAL
     try:
-        content = json.loads(read_regular(path, most=LARGEST_TEXT))
-        rest = {key: value for key, value in content.items() if key != "checksum"}
-        if content.get("checksum") != checksum(rest):
-            msg = f"{path}: damaged: its checksum does not match its content. {_AGAIN}"
-            raise HarnessError(msg)
-        return _SEVERAL.validate_json(json.dumps(rest), strict=True)
+        encoded = read_regular(path, most=LARGEST_TEXT)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         msg = f"{path}: cannot be read: {error.strerror}"
         raise HarnessError(msg) from None
+    return parsed_several(path, encoded)
+
+
+def parsed_several(path: Path, encoded: bytes) -> Several:
+    """Return what the content of a ``datasets.json`` says.
+
+    Raises:
+        HarnessError: it is damaged, or of another format.
+    """
+    try:
+        content = json.loads(encoded)
+        rest = {key: value for key, value in content.items() if key != "checksum"}
+        if content.get("checksum") != checksum(rest):
+            msg = f"{path}: damaged: its checksum does not match its content. {_AGAIN}"
+            raise HarnessError(msg)
+        return _SEVERAL.validate_json(json.dumps(rest), strict=True)
     except ValidationError as error:
         msg = f"{path}: damaged: {printable(error.errors(include_url=False)[0]['msg'], 200)}. {_AGAIN}"
         raise HarnessError(msg) from None
@@ -79,12 +91,73 @@ def write_several(directory: Path, several: Several) -> None:
     Raises:
         HarnessError: the directory cannot be written to.
     """
-    content = json.loads(json.dumps(asdict(several)))
     clear_temporary(directory, of={SEVERAL})
     try:
-        write_bytes(directory / SEVERAL, encoded_json({"checksum": checksum(content), **content}))
+        write_bytes(directory / SEVERAL, encoded_several(several))
     except OSError as error:
         raise unwritable(directory, error) from None
+
+
+def encoded_several(several: Several) -> bytes:
+    """Return the content of ``datasets.json``, which `parsed_several` reads."""
+    content = json.loads(json.dumps(asdict(several)))
+    return encoded_json({"checksum": checksum(content), **content})
+
+
+def runs_of(directory: Path, several: Several | None) -> dict[str, Run]:
+    """Return the run of each dataset that has one in a directory, by its label; without several datasets its only run.
+
+    That one has an empty label.
+
+    Raises:
+        HarnessError: one cannot be read.
+    """
+    if several is None:
+        return {"": Run.open(directory)}
+    places = {member.label: directory / member.folder for member in several.datasets}
+    return {label: Run.open(place) for label, place in places.items() if status_of(place / NAME)}
+
+
+def some_runs_of(directory: Path, several: Several | None) -> dict[str, Run]:
+    """Return the runs of a directory, one or more, as `runs_of`.
+
+    Raises:
+        HarnessError: there is none, or one cannot be read.
+    """
+    if runs := runs_of(directory, several):
+        return runs
+    msg = f"{directory}: no dataset has a run yet. 'harness run SUITE' makes one"
+    raise HarnessError(msg)
+
+
+def run_of(directory: Path, dataset: str | None) -> tuple[str, Run]:
+    """Return the run of a directory, and the label of its dataset: ``dataset`` where the directory holds several.
+
+    Without several datasets the label is empty.
+
+    Raises:
+        HarnessError: the dataset is not named, is not one of them or has no run, or the run cannot be read.
+    """
+    several = read_several(directory)
+    if several is None:
+        run = Run.open(directory)
+        if dataset not in {None, run.dataset.name}:
+            holds = f"{directory} holds the run of one dataset, {run.dataset.name}. Leave --dataset out"
+            msg = f"--dataset {as_typed(dataset, 80)}: {holds}"
+            raise HarnessError(msg)
+        return "", run
+    members = {member.label: member for member in several.datasets}
+    if dataset is None:
+        msg = f"{directory}: holds a run of each of several datasets. Add --dataset NAME: {', '.join(members)}"
+        raise HarnessError(msg)
+    if dataset not in members:
+        msg = f"--dataset {as_typed(dataset, 80)}: {directory} has no such dataset. {nearest(dataset, members)}"
+        raise HarnessError(msg)
+    place = directory / members[dataset].folder
+    if not status_of(place / NAME):
+        msg = f"{directory}: dataset {dataset} has no run: {members[dataset].reason or 'not run yet'}"
+        raise HarnessError(msg)
+    return dataset, Run.open(place)
 
 
 def check_several(directory: Path, several: Several) -> None:
@@ -94,11 +167,11 @@ def check_several(directory: Path, several: Several) -> None:
         HarnessError: it holds another suite's runs, the run of one dataset, or other files.
     """
     if status_of(directory / NAME):
-        what = "holds a run of one dataset, and the suite has several"
+        reason = "holds a run of one dataset, and the suite has several"
     elif earlier := read_several(directory):
         if earlier.suite == several.suite:
             return
-        what = f"holds runs of suite {earlier.suite!r}, not {several.suite!r}"
+        reason = f"holds runs of suite {earlier.suite!r}, not {several.suite!r}"
     else:
         try:
             own = {member.folder for member in several.datasets}
@@ -112,5 +185,5 @@ def check_several(directory: Path, several: Several) -> None:
             return
         msg = f"{directory}: holds {others[0]!r}, and no runs. Name an empty or new directory with --out"
         raise HarnessError(msg)
-    msg = f"{directory}: {what}. Name another directory with --out, or --fresh keeps what is there aside"
+    msg = f"{directory}: {reason}. Name another directory with --out, or --fresh keeps what is there aside"
     raise HarnessError(msg)

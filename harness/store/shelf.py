@@ -12,7 +12,7 @@ from harness.store.stored import Stored, read_stored
 
 
 def shelved(run: Run, experiment: str, seed: int) -> Iterator[tuple[Path, Stored]]:
-    """Yield what was put aside of a trial, and where it is; what cannot be read is passed over."""
+    """Yield the folder and the row of each superseded version of a trial; those that cannot be read are skipped."""
     shelf = run.shelf(experiment, seed)
     for place in sorted(shelf.iterdir()) if shelf.is_dir() else ():
         stored = read_stored(place, experiment, seed)
@@ -21,7 +21,7 @@ def shelved(run: Run, experiment: str, seed: int) -> Iterator[tuple[Path, Stored
 
 
 def put_aside(run: Run, row: TrialRow) -> None:
-    """Put the trial that is in its place on the shelf; one that was never trained is let go.
+    """Move a trial from its place to the shelf; one that was never trained is removed.
 
     Raises:
         HarnessError: the directory cannot be written to.
@@ -42,7 +42,7 @@ def put_aside(run: Run, row: TrialRow) -> None:
 
 
 def bring_back(run: Run, row: TrialRow, aside: Path) -> None:
-    """Put a trial from the shelf in its place; what is left there of one that has no row is let go.
+    """Move a trial from the shelf to its place; files that are there without a row are removed.
 
     Raises:
         HarnessError: the directory cannot be written to.

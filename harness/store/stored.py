@@ -115,7 +115,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _of_content(error: OSError) -> bool:
-    """Say whether an error is about what is in a place, and not about the right or the means to read it."""
+    """Return whether no regular file of a row's size is there; other errors are of permissions or resources."""
     return error.errno in _NOT_THERE
 
 

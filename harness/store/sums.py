@@ -30,7 +30,8 @@ from harness.suite.finalists import tested
 from harness.trial.robustness import severities_of
 
 NAME = "sums.npz"
-_FORMAT = 1
+_FORMAT = 2
+"""Sums of another format are made again: 2 has robust accuracies under several attacks."""
 
 
 def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
@@ -42,25 +43,25 @@ def read_sums(run: Run, rows: Sequence[TrialRow]) -> dict[Quantity, Crossed]:
     relative = corruptions(run.suite, rows)
     owner = _owner(run, trials, relative)
     stored = read_sealed(run.directory / NAME, owner)
-    found = None if stored is None else _unpacked(stored)
-    if found is None:
+    kept = None if stored is None else _unpacked(stored)
+    if kept is None:
         places = {row.experiment: (run, row.experiment) for row in trials}
-        asked = {each: having(trials, each, relative) for each in _quantities(run, relative, trials)}
-        found = crossed_sums(places, asked, dict.fromkeys(places, relative))
-        if found:
+        rows_of = {each: having(trials, each, relative) for each in _quantities(run, relative, trials)}
+        kept = crossed_sums(places, rows_of, dict.fromkeys(places, relative))
+        if kept:
             with suppress(OSError):  # a run that may be read alone has tables too
-                write_sealed(run.directory / NAME, _packed(found), owner)
-    return found
+                write_sealed(run.directory / NAME, _packed(kept), owner)
+    return kept
 
 
 def lost_predictions(
-    run: Run, rows: Sequence[TrialRow], found: Mapping[Quantity, Crossed]
+    run: Run, rows: Sequence[TrialRow], sums: Mapping[Quantity, Crossed]
 ) -> dict[tuple[str, int], str]:
     """Return the tested trials whose predictions are ``"damaged"`` or ``"missing"``, so that sums are without them.
 
     Sums that have a trial were made while its predictions were whole: those of the others alone are read.
     """
-    clean = found.get(Quantity("test_accuracy"))
+    clean = sums.get(Quantity("test_accuracy"))
     served = set(product(clean.experiments, clean.seeds)) if clean else set()
     placed = {*run.suite.experiments, *run.suite.ensembles}
     lost = {}
@@ -82,8 +83,8 @@ def _owner(run: Run, trials: Sequence[TrialRow], relative: Corruptions) -> str:
         for row in trials
         if (evaluation := row.evaluation)
     ]
-    asked = severities_of(run.suite.robustness)
-    conditions = [asked, relative.baseline, relative.errors, relative.falls, families_of(trials)]
+    severities = severities_of(run.suite.robustness)
+    conditions = [severities, relative.baseline, relative.errors, relative.falls, families_of(trials)]
     return checksum([_FORMAT, sorted(CATALOGUE), to_jsonable_python(conditions), to_jsonable_python(measured)])
 
 
@@ -103,17 +104,17 @@ def pair_sums(
     rows: list[TrialRow] = []
     digests: list[list[str]] = []
     for run in (first, second):
-        found = [stored for seed in seeds if isinstance(stored := run.read(experiment, seed), Stored)]
-        rows += [replace(stored.row, experiment="second" if run is second else "first") for stored in found]
-        digests.append([stored.files.get("evaluation.npz", "") for stored in found])
+        stored_rows = [stored for seed in seeds if isinstance(stored := run.read(experiment, seed), Stored)]
+        rows += [replace(stored.row, experiment="second" if run is second else "first") for stored in stored_rows]
+        digests.append([stored.files.get("evaluation.npz", "") for stored in stored_rows])
     if digests[0] == digests[1]:
         return {}
     places = {"first": (first, experiment), "second": (second, experiment)}
-    asked = {each: having(rows, each, relative[0]) for each in _quantities(first, relative[0], rows)}
-    return crossed_sums(places, asked, dict(zip(places, relative, strict=True)))
+    rows_of = {each: having(rows, each, relative[0]) for each in _quantities(first, relative[0], rows)}
+    return crossed_sums(places, rows_of, dict(zip(places, relative, strict=True)))
 
 
-def _packed(found: Mapping[Quantity, Crossed]) -> dict[str, NDArray[Any]]:
+def _packed(sums: Mapping[Quantity, Crossed]) -> dict[str, NDArray[Any]]:
     """Return sums as plain arrays: what each is of as JSON, and its matrices by its position."""
     about = [
         [
@@ -124,10 +125,10 @@ def _packed(found: Mapping[Quantity, Crossed]) -> dict[str, NDArray[Any]]:
             crossed.sums.images,
             crossed.proportion,
         ]
-        for quantity, crossed in found.items()
+        for quantity, crossed in sums.items()
     ]
     content = {"about": np.array(json.dumps(about))}
-    for place, crossed in enumerate(found.values()):
+    for place, crossed in enumerate(sums.values()):
         for name in ("means", "within", "between"):
             content[f"{name}{place}"] = np.asarray(getattr(crossed.sums, name))
     return content
@@ -135,7 +136,7 @@ def _packed(found: Mapping[Quantity, Crossed]) -> dict[str, NDArray[Any]]:
 
 def _unpacked(content: Mapping[str, NDArray[Any]]) -> dict[Quantity, Crossed] | None:
     """Return the sums that were packed, None where the content is something else."""
-    found: dict[Quantity, Crossed] = {}
+    unpacked: dict[Quantity, Crossed] = {}
     try:
         for place, (metric, conditions, names, seeds, images, proportion) in enumerate(
             json.loads(str(content["about"]))
@@ -146,7 +147,7 @@ def _unpacked(content: Mapping[str, NDArray[Any]]) -> dict[Quantity, Crossed] | 
                 return None
             quantity = Quantity(metric, tuple(Condition(name, severity) for name, severity in conditions))
             sums = Sums(means, within, between, int(images))
-            found[quantity] = Crossed(tuple(names), tuple(seeds), sums, bool(proportion))
+            unpacked[quantity] = Crossed(tuple(names), tuple(seeds), sums, bool(proportion))
     except (LookupError, ValueError, TypeError):
         return None
-    return found
+    return unpacked

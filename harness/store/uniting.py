@@ -1,6 +1,7 @@
 """What several runs of one suite are together: a suite with the experiments, seeds and severities of all."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import HarnessError, shown
@@ -36,7 +37,7 @@ def united(runs: Sequence[Run]) -> United:
         _same_data(first, other)
         for key, identity in other.components.items():
             if components.setdefault(key, identity) != identity:
-                raise _differ(other, first, key, identity, components[key])
+                raise differ(other.directory, first.directory, key, identity, components[key])
     seeds = list(dict.fromkeys(seed for run in runs for seed in run.suite.suite.seeds))
     tables: dict[str, Any] = {
         "suite": first.suite.suite.model_copy(update={"seeds": seeds}),
@@ -59,54 +60,67 @@ def united(runs: Sequence[Run]) -> United:
 
 
 def _same_data(first: Run, other: Run) -> None:
-    for what, here, there in (
+    for field, value, first_value in (
         ("suite", other.suite.suite.name, first.suite.suite.name),
         ("dataset", other.dataset.name, first.dataset.name),
         ("the data's digest", other.dataset.digest, first.dataset.digest),
         ("the split's digest", other.dataset.split, first.dataset.split),
         ("scale", other.dataset.scale, first.dataset.scale),
     ):
-        if here != there:
-            raise _differ(other, first, what, here, there)
+        if value != first_value:
+            raise differ(other.directory, first.directory, field, value, first_value)
 
 
 def _by_name(runs: Sequence[Run], key: str) -> dict[str, Any]:
     """Return the tables of all runs by name, in the order in which they come."""
-    found: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
     whose: dict[str, Run] = {}
     for run in runs:
         for name, table in getattr(run.suite, key).items():
-            if name in found and found[name] != table:
-                place, here, there = _difference(_plain(table), _plain(found[name]), f"{key}.{name}")
-                raise _differ(run, whose[name], place, here, there)
-            found.setdefault(name, table)
+            if name in tables and tables[name] != table:
+                place, value, first_value = _difference(_plain(table), _plain(tables[name]), f"{key}.{name}")
+                raise differ(run.directory, whose[name].directory, place, value, first_value)
+            tables.setdefault(name, table)
             whose.setdefault(name, run)
-    return found
+    return tables
 
 
 def _same_table(runs: Sequence[Run], key: str) -> None:
     first, *others = runs
     for other in others:
-        here, there = _plain(getattr(other.suite, key)), _plain(getattr(first.suite, key))
-        if here != there:
-            place, one, another = _difference(here, there, key)
-            raise _differ(other, first, place, one, another)
+        own_table, first_table = _plain(getattr(other.suite, key)), _plain(getattr(first.suite, key))
+        if own_table != first_table:
+            place, value, first_value = _difference(own_table, first_table, key)
+            raise differ(other.directory, first.directory, place, value, first_value)
 
 
 def _robustness(runs: Sequence[Run]) -> list[Robustness]:
-    """Return the perturbations of all runs; of tables that differ in severities alone, one with those of all."""
-    found: list[Robustness] = []
-    for table in (table for run in runs for table in run.suite.robustness):
-        alike = [place for place, each in enumerate(found) if _without_severities(each) == _without_severities(table)]
+    """Return the perturbations of all runs; of tables that differ in severities alone, one with those of all.
+
+    Raises:
+        HarnessError: two runs test one severity with other seeds or options: results do not distinguish them.
+    """
+    united_tables: list[Robustness] = []
+    whose: dict[tuple[str, float], tuple[Run, Robustness]] = {}
+    for run, table in [(each, table) for each in runs for table in each.suite.robustness]:
+        for severity in table.severities:
+            first, other = whose.setdefault((table.perturbation, severity), (run, table))
+            own_table, first_table = _without_severities(table), _without_severities(other)
+            if own_table != first_table:
+                place, value, first_value = _difference(own_table, first_table, f"robustness.{table.perturbation}")
+                raise differ(run.directory, first.directory, f"{place} at severity {severity:g}", value, first_value)
+        alike = [
+            place for place, each in enumerate(united_tables) if _without_severities(each) == _without_severities(table)
+        ]
         if not alike:
-            found.append(table)
+            united_tables.append(table)
             continue
-        known = found[alike[0]].severities
+        known = united_tables[alike[0]].severities
         every = list(dict.fromkeys([*known, *table.severities]))
         if all(_ascending(severities) for severities in (known, table.severities)):
             every.sort()
-        found[alike[0]] = found[alike[0]].model_copy(update={"severities": every})
-    return found
+        united_tables[alike[0]] = united_tables[alike[0]].model_copy(update={"severities": every})
+    return united_tables
 
 
 def _without_severities(table: Robustness) -> dict[str, Any]:
@@ -121,21 +135,24 @@ def _plain(table: Any) -> Any:
     return table.model_dump(mode="json") if hasattr(table, "model_dump") else table
 
 
-def _difference(here: Any, there: Any, place: str) -> tuple[str, Any, Any]:
+def _difference(value: Any, first_value: Any, place: str) -> tuple[str, Any, Any]:
     """Return the place of the first difference between two tables, and what each has there."""
-    if isinstance(here, Mapping) and isinstance(there, Mapping):
-        for key in _keys(here, there):
-            if here.get(key) != there.get(key):
-                return _difference(here.get(key), there.get(key), f"{place}.{key}")
-    return place, here, there
+    if isinstance(value, Mapping) and isinstance(first_value, Mapping):
+        for key in _keys(value, first_value):
+            if value.get(key) != first_value.get(key):
+                return _difference(value.get(key), first_value.get(key), f"{place}.{key}")
+    return place, value, first_value
 
 
 def _keys(*tables: Mapping[str, Any]) -> Iterable[str]:
     return dict.fromkeys(key for table in tables for key in table)
 
 
-def _differ(run: Run, first: Run, what: str, here: Any, there: Any) -> HarnessError:
+def differ(
+    directory: Path, first: Path, field: str, value: Any, first_value: Any, same: str = "data, recipes and plugins"
+) -> HarnessError:
+    """Return the error of two directories that are not merged, because a field differs between them."""
     return HarnessError(
-        f"{run.directory}: {what} is {shown(here)}, in {first.directory} it is {shown(there)}: only runs of the same "
-        "data, recipes and plugins are merged. Leave one of them out"
+        f"{directory}: {field} is {shown(value)}, in {first} it is {shown(first_value)}: only runs of the same {same} "
+        "are merged. Leave one of them out"
     )

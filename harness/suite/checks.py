@@ -7,9 +7,9 @@ from pathlib import Path
 from harness.errors import nearest, shown
 from harness.metrics.catalogue import CATALOGUE
 from harness.suite.finalists import matching, may_be_tested
-from harness.suite.grid import Expanded, Place
+from harness.suite.grid import Expanded
 from harness.suite.models import BestOf, LeaderboardTable, Suite
-from harness.suite.problems import problem
+from harness.suite.problems import Place, problem
 from harness.suite.robustness import Completed, Source
 from harness.text import in_toml
 
@@ -22,7 +22,7 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
     """
     for name, experiment in suite.experiments.items():
         if experiment.batch_norm and experiment.batch_size == 1:
-            what = "batch_norm needs at least 2 images a batch, not 1"
+            what = "batch_norm needs at least 2 rows a batch, not 1"
             raise problem(path, expanded.source(name, "batch_size"), what)
         if experiment.batch_norm and not experiment.hidden_layers:
             raise problem(path, expanded.source(name, "batch_norm"), "needs a hidden layer to normalise")
@@ -38,7 +38,7 @@ def check_training(path: Path, suite: Suite, expanded: Expanded) -> None:
         what = f"{split.train} + {split.val} + {split.test} is {total:.6g}. train, val and test must sum to 1"
         raise problem(path, ("dataset", "split"), what)
     if Decimal(repr(split.train)) + Decimal(repr(split.val)) >= 1:
-        what = f"train {split.train} and val {split.val} leave no images for test"
+        what = f"train {split.train} and val {split.val} leave no rows for test"
         raise problem(path, ("dataset", "split"), what)
 
 

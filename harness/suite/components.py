@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.errors import HarnessError, shown
 from harness.interfaces import Dataset
-from harness.plugins.loading import Component, Kind, Registry
+from harness.plugins.components import Component, Kind
+from harness.plugins.loading import Registry
 from harness.plugins.models import check_options
-from harness.plugins.options import OptionError, build, setting
+from harness.plugins.options import OptionError, build, located, setting
 from harness.plugins.perturbations import IN_AUGMENT, perturbation_options
 from harness.suite.component_tables import CROSS_ENTROPY, ComponentTable, ModelTable
 from harness.suite.finalists import chosen, may_be_tested
-from harness.suite.grid import Expanded, Place
-from harness.suite.models import Experiment, Suite
-from harness.suite.problems import SuiteError, problem
+from harness.suite.grid import Expanded
+from harness.suite.models import DatasetTable, Experiment, Suite
+from harness.suite.problems import Place, SuiteError, problem
 from harness.suite.robustness import WHOLE, Source
 
 
@@ -163,3 +166,12 @@ def _find(path: Path, registry: Registry, kind: Kind, name: str, place: Place) -
         return registry.find(kind, name)
     except HarnessError as error:
         raise AbsentError(path, place, str(error)) from None
+
+
+def located_dataset(table: Any, registry: Registry, folder: Path) -> dict[str, Any]:
+    """Return the options of a dataset's table with its files in a folder."""
+    try:
+        data = DatasetTable.model_validate(table)
+        return located(registry.find("dataset", data.name), data.options, folder)
+    except (ValidationError, HarnessError):  # which the check of the suite reports
+        return {"directory": str(folder)}

@@ -17,23 +17,23 @@ def corruptions(suite: Suite, rows: Sequence[TrialRow]) -> Corruptions:
     """
     trials = [row for row in tested(suite, rows) if row.evaluation]
     families = families_of(trials)
-    asked = {
+    conditions_of = {
         name: tuple(Condition(name, severity) for severity in sorted(set(severities)) if severity > 0)
         for name, severities in severities_of(suite.robustness).items()
         if families.get(name) != ADVERSARIAL
     }
-    asked = {name: conditions for name, conditions in asked.items() if conditions}
+    conditions_of = {name: conditions for name, conditions in conditions_of.items() if conditions}
     named = suite.leaderboard.baseline or ""
     chosen = named if named in suite.experiments else next(iter(finalists(suite, rows).get(named, [])), named)
     reference = {row.seed: row for row in trials if row.experiment == chosen}
-    if not reference or not asked:
-        return Corruptions(chosen, {}, tuple(asked))
-    why = {name: _why_not(chosen, list(reference.values()), conditions) for name, conditions in asked.items()}
-    defined = {name: conditions for name, conditions in asked.items() if not why[name][0]}
+    if not reference or not conditions_of:
+        return Corruptions(chosen, {}, tuple(conditions_of))
+    why = {name: _why_not(chosen, list(reference.values()), conditions) for name, conditions in conditions_of.items()}
+    defined = {name: conditions for name, conditions in conditions_of.items() if not why[name][0]}
     return Corruptions(
         chosen,
         reference,
-        tuple(asked),
+        tuple(conditions_of),
         defined,
         {name: conditions for name, conditions in defined.items() if not why[name][1]},
         {name: first or second for name, (first, second) in why.items() if first or second},
@@ -46,8 +46,8 @@ def _why_not(baseline: str, reference: Sequence[TrialRow], conditions: Condition
     known = [each for each in rates if each is not None]
     if len(known) < len(rates):
         name = conditions[0].perturbation or ""
-        given = [row.evaluation.unavailable.get(name, "") for row in reference if row.evaluation]
-        reason = next((each for each in given if each), "")
+        reasons = [row.evaluation.unavailable.get(name, "") for row in reference if row.evaluation]
+        reason = next((each for each in reasons if each), "")
         why = f"{baseline} was not measured under it{f': {reason}' if reason else ''}"
         return why, why
     if not all(sum(noisy) > 0 for _, *noisy in known):

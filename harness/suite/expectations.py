@@ -25,9 +25,10 @@ class Figure:
     dataset: str | None
     images: int | None
 
-    def of(self, meant: Callable[[str], str]) -> "Figure":
+    def of(self, resolve: Callable[[str], str]) -> "Figure":
         """Return the figure of the experiments that its names mean."""
-        return replace(self, experiment=meant(self.experiment), minus=None if self.minus is None else meant(self.minus))
+        minus = None if self.minus is None else resolve(self.minus)
+        return replace(self, experiment=resolve(self.experiment), minus=minus)
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ class Claim:
     condition: Condition
     source: str
 
-    def of(self, meant: Callable[[str], str]) -> "Claim":
+    def of(self, resolve: Callable[[str], str]) -> "Claim":
         """Return the relation of the experiments that its names mean."""
         left, right = self.relation.left, self.relation.right
-        left = replace(left, experiment=meant(left.experiment))
-        right = None if right is None else replace(right, experiment=meant(right.experiment))
+        left = replace(left, experiment=resolve(left.experiment))
+        right = None if right is None else replace(right, experiment=resolve(right.experiment))
         return replace(self, relation=replace(self.relation, left=left, right=right))
 
 

@@ -1,30 +1,32 @@
 """Checks that a run could be verified against a suite's expectations."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import nearest, shown
 from harness.metrics.catalogue import CATALOGUE
 from harness.suite.checks import check_experiment
 from harness.suite.expectations import listed, metrics
-from harness.suite.grid import Place
 from harness.suite.models import Expect, Suite
-from harness.suite.problems import problem
+from harness.suite.problems import Place, problem
 from harness.suite.relations import Relation, parse
+from harness.trial.robustness import severities_of
 
 _FIGURE = ("experiment", "metric", "value", "source")
 _FIGURES_ALONE = ("experiment", "minus", "metric", "value", "tolerance", "dataset", "images")
 
 
 def check_expectations(
-    path: Path, suite: Suite, perturbations: Collection[str], attacks: Callable[[str], bool]
+    path: Path, suite: Suite, perturbations: Collection[str], attacks: Callable[[str], bool], *, whole: bool = True
 ) -> None:
     """Refuse an ``[[expect]]`` that no run could meet or miss.
 
+    ``whole``: whether the suite has all of its tests, which a command that tests nothing may leave out.
+
     Raises:
         HarnessError: it is neither a figure nor a relation, its lists differ in length, it names an unknown
-            experiment, metric or perturbation (of those installed), or expects a robust accuracy under a perturbation
-            that is not an attack, as ``attacks`` says.
+            experiment, metric or perturbation (of those installed) or a severity that is not tested, or expects a
+            robust accuracy under a perturbation that is not an attack, as ``attacks`` says.
     """
     for index, expect in enumerate(suite.expect):
         place: Place = ("expect", index)
@@ -32,6 +34,8 @@ def check_expectations(
         names = check(path, place, suite, expect)
         _check_baseline(path, (*place, "metric" if expect.relation is None else "relation"), suite, names)
         _condition(path, place, expect, names, perturbations)
+        if expect.dataset in {None, suite.dataset.name}:
+            _check_tested(path, place, expect, severities_of(suite.robustness), whole=whole)
         attacked = next((name for name in names if CATALOGUE[name].attacked), None)
         if attacked and expect.perturbation and not attacks(expect.perturbation):
             what = f"{shown(expect.perturbation)} is not an attack, and {attacked!r} is of attacked images"
@@ -84,7 +88,7 @@ def _relation(path: Path, place: Place, suite: Suite, expect: Expect) -> list[st
 
 
 def _incomparable(relation: Relation) -> str:
-    """Say why no run could decide a relation, empty where one could."""
+    """Return why no run could decide a relation, empty where one could."""
     if relation.right is None:
         return ""
     if relation.left == relation.right:
@@ -139,3 +143,20 @@ def _condition(path: Path, place: Place, expect: Expect, names: list[str], known
             )
             what = f"{shown(metric)} is not measured under perturbations. Known: {measured}."
             raise problem(path, (*place, "perturbation"), what)
+
+
+def _check_tested(
+    path: Path, place: Place, expect: Expect, tested: Mapping[str, Sequence[float]], *, whole: bool
+) -> None:
+    """Refuse a perturbation or a severity that no ``[[robustness]]`` of the suite tests."""
+    name = expect.perturbation
+    if name is None or (name not in tested and not whole):
+        return
+    if name not in tested:
+        what = f"{shown(name)} is not tested. Add a [[robustness]] table for it, or remove the expectation"
+        raise problem(path, (*place, "perturbation"), what)
+    for severity in listed(expect.severity):
+        if severity not in tested[name]:
+            values = ", ".join(f"{each:g}" for each in tested[name])
+            what = f"{severity:g} is not tested. Tested severities of {shown(name)}: {values}"
+            raise problem(path, (*place, "severity"), what)

@@ -36,8 +36,8 @@ def chosen(only: Iterable[str], names: Iterable[str]) -> list[str]:
     (['M1a'], ['M0'])
     """
     names, patterns = list(names), list(only)
-    wanted = {name for pattern in patterns for name in matching(pattern, names)}
-    return [name for name in names if name in wanted] if patterns else names
+    matched = {name for pattern in patterns for name in matching(pattern, names)}
+    return [name for name in names if name in matched] if patterns else names
 
 
 def testable(suite: Suite) -> frozenset[str]:

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import as_typed, shown
-from harness.suite.problems import DEEPEST, problem
+from harness.suite.problems import DEEPEST, Place, problem
 from harness.suite.reading import as_table
-
-Place = tuple[str | int, ...]
 
 MOST_EXPERIMENTS = 10_000
 """The most experiments of a suite, its grids included: each is a line of every table."""
@@ -83,17 +81,16 @@ def expand(path: Path, tables: Mapping[str, Any], defaults: Mapping[str, Any]) -
             raise problem(path, own, f"{shown(table)} is not a table")
         points = _points(path, (*own, "grid"), table["grid"]) if "grid" in table else [{}]
         for point in points:
-            name = template + (
-                f"[{','.join(f'{key}={_spell(value)}' for key, (_, value) in point.items())}]" * bool(point)
-            )
+            values = ",".join(f"{key}={_spell(value)}" for key, (_, value) in point.items())
+            name = f"{template}[{values}]" if point else template
             origin = Origin(template, {key: position for key, (position, _) in point.items()})
             if name in expanded:
                 place = (*own, "grid") if point else own
                 raise problem(path, place, f"gives two experiments {shown(name)}. Remove one of the equal values")
-            values = {key: value for key, value in table.items() if key != "grid"}
+            own_table = {key: value for key, value in table.items() if key != "grid"}
             for key, (_, value) in point.items():
-                values = _put(values, key.split("."), value)
-            expanded[name], origins[name] = values, origin
+                own_table = _put(own_table, key.split("."), value)
+            expanded[name], origins[name] = own_table, origin
         if len(expanded) > MOST_EXPERIMENTS:
             what = f"more than {MOST_EXPERIMENTS:,} experiments. Divide them among suites"
             raise problem(path, ("experiments",), what)

@@ -1,7 +1,7 @@
 """Loads a suite file: models check shapes and values, the installed plugins check names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,22 @@ from harness.interfaces import Dataset
 from harness.plugins.loading import Registry
 from harness.plugins.perturbations import is_named_attack
 from harness.suite.checks import check_conditions, check_ensembles, check_leaderboard, check_references, check_training
-from harness.suite.components import check_components, check_optimizer_name, check_perturbation_name
+from harness.suite.components import (
+    check_components,
+    check_optimizer_name,
+    check_perturbation_name,
+    located_dataset,
+)
 from harness.suite.expecting import check_expectations
 from harness.suite.finalists import chosen, may_be_tested
-from harness.suite.grid import Expanded, Origin, Place, expand
+from harness.suite.grid import Expanded, Origin, expand
 from harness.suite.inheritance import lineage
 from harness.suite.mapping import PLACE as MAPPING
 from harness.suite.mapping import plain_table
 from harness.suite.model_table import SHORTHAND, resolved
 from harness.suite.models import Experiment, ExperimentName, Frame, Suite
 from harness.suite.overrides import Override, attributed, maker, overridden, overrides
-from harness.suite.problems import SuiteError, from_validation, problem
+from harness.suite.problems import Place, SuiteError, from_validation, problem
 from harness.suite.reading import merge_experiment
 from harness.suite.robustness import Source, completed
 from harness.text import counted, numbered
@@ -53,8 +58,8 @@ class LoadedSuite:
     """Of each table of ``suite.robustness``, the table of the file that it comes from."""
     member: str = ""
     """The label of its dataset among the file's ``[[datasets]]``; empty where the file has one dataset."""
-    among: tuple[str, ...] = ()
-    """The labels of all ``[[datasets]]``, in the file's order."""
+    among: Mapping[str, str] = field(default_factory=dict)
+    """The labels of all ``[[datasets]]``, in the file's order, each with its dataset's name."""
 
     @property
     def label(self) -> str:
@@ -70,7 +75,7 @@ class LoadedSuite:
 
     def dataset_place(self, key: str) -> Place:
         """Return the place of a key of the dataset's table in the file."""
-        return ("datasets", self.among.index(self.member), key) if self.member else ("dataset", key)
+        return ("datasets", list(self.among).index(self.member), key) if self.member else ("dataset", key)
 
     def source(self, *place: str) -> str:
         """Return the source of a setting: the option as it was typed, or the file."""
@@ -140,8 +145,8 @@ def inherited(
     Raises:
         HarnessError: a file cannot be read, or one that it extends is wrong.
     """
-    path, given = (source, None) if isinstance(source, Path) else (folder / MAPPING, plain_table(source))
-    *bases, (_, own) = lineage(path, given)
+    path, mapping = (source, None) if isinstance(source, Path) else (folder / MAPPING, plain_table(source))
+    *bases, (_, own) = lineage(path, mapping)
     for base, table in bases:
         validated(base, table, registry)  # an error in it names its file
     return path, own
@@ -164,7 +169,10 @@ def load_table(
     Raises:
         HarnessError: the suite or an option is wrong.
     """
-    later = overrides(own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds)
+    located = partial(located_dataset, {"name": dataset} if dataset else own.get("dataset", _DATASET), registry)
+    later = overrides(
+        own, assignments=assignments, dataset=dataset, data_directory=data_directory, seeds=seeds, located=located
+    )
     changes = (*earlier, *later)
     try:
         suite, expanded = validated(path, overridden({"dataset": _DATASET} | own, changes), registry)
@@ -178,7 +186,7 @@ def load_table(
         # A perturbation of a table is checked there, if it is needed.
         perturbations = {*registry.named("perturbation"), *(table.perturbation for table in suite.robustness)}
         check_leaderboard(path, suite, perturbations)
-        check_expectations(path, suite, perturbations, partial(is_named_attack, registry))
+        check_expectations(path, suite, perturbations, partial(is_named_attack, registry), whole=needed)
         built, lacking = check_components(path, suite, registry, expanded, tests.sources, only)
     except SuiteError as error:
         raise attributed(error, changes, own) from None
@@ -222,7 +230,7 @@ def _experiments(path: Path, defaults: dict[str, Any], expanded: Expanded, regis
             _check_name(path, ("experiments", origin.template, "grid"), name)
         merged = resolved(path, merge_experiment(defaults, table), table, ("experiments", origin.template))
 
-        def shown(place: Place, table: dict[str, Any] = table, origin: Origin = origin) -> Place:
+        def in_file(place: Place, table: dict[str, Any] = table, origin: Origin = origin) -> Place:
             if place and place[0] in SHORTHAND and place[0] not in table and "model" in table:
                 return origin.place(("model", *place))
             inherited = place and place[0] not in table and place[0] in defaults
@@ -233,7 +241,7 @@ def _experiments(path: Path, defaults: dict[str, Any], expanded: Expanded, regis
         except ValidationError as error:
             if any(item["loc"][0] == "optimizer" for item in error.errors(include_url=False)):
                 check_optimizer_name(path, registry, expanded, name, merged.get("optimizer"))
-            raise from_validation(path, error, merged, ("experiments", name), shown) from None
+            raise from_validation(path, error, merged, ("experiments", name), in_file) from None
     return experiments
 
 

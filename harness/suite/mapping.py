@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.suite.problems import DEEPEST, Path_, problem
+from harness.suite.problems import DEEPEST, Place, problem
 from harness.suite.reading import check_extent
 
 PLACE = Path("mapping")
@@ -26,7 +26,7 @@ def plain_table(mapping: Mapping[Any, Any]) -> dict[str, Any]:
     return table
 
 
-def _plain(value: Any, place: Path_) -> Any:
+def _plain(value: Any, place: Place) -> Any:
     if len(place) > DEEPEST:
         raise problem(PLACE, place[:3], f"tables or lists within it nest more than {DEEPEST} deep")
     if isinstance(value, np.generic | np.ndarray):

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, as_typed, nearest, shown
 from harness.machine.paths import absolute
-from harness.suite.grid import Place
-from harness.suite.problems import SuiteError, spell
+from harness.suite.problems import Place, SuiteError, spell
 from harness.suite.reading import check_extent, parsed, put
 from harness.text import command
 
 # A name may have "=" or quotes in it: a part of the key that is quoted, as TOML quotes it, is passed over whole.
 _ASSIGNMENT = re.compile(r"""((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^="'])+)=(.*)""", re.DOTALL)
+_DATA_DIRECTORY = "--data-dir"
 _SHOWN = 80
 """Characters of an option that a message shows."""
 _FILES_OWN: tuple[Place, ...] = (("suite", "extends"), ("expectations", "inherit"))
@@ -48,14 +48,14 @@ class Override:
         return inside or any(key[: len(place)] == place for key in self.spelled)
 
 
-def assignment(text: str, table: Mapping[str, Any], option: str = "--set") -> Override:
+def assignment(text: str, table: Mapping[str, Any]) -> Override:
     """Return the change of ``--set key.path=value``; a value that is not TOML is text.
 
     Raises:
         HarnessError: it is not ``key.path=value``, or names an unknown experiment or a key that only a file can have.
     """
-    change = _parse(text, option)
-    made = Override(f"{option} {as_typed(text, _SHOWN)}", change)
+    change = _parse(text)
+    made = Override(f"--set {as_typed(text, _SHOWN)}", change)
     for place in _FILES_OWN:
         if place in made.spelled:
             msg = f"{made.option}: {spell(place)} cannot be set on the command line. Write it in a suite file"
@@ -81,20 +81,21 @@ def overrides(
     dataset: str | None,
     data_directory: Path | None,
     seeds: Sequence[int] | None,
+    located: Callable[[Path], Mapping[str, Any]] = lambda folder: {"directory": str(folder)},
 ) -> list[Override]:
     """Return the options' changes of a suite's table, in the order in which they apply.
 
-    ``dataset`` replaces ``[dataset]`` except its split.
+    ``dataset`` replaces ``[dataset]`` except its split. ``located``: the dataset's options with its files in a folder.
     """
     changes = []
     if dataset is not None:
-        given = table.get("dataset")
-        split = {"split": given["split"]} if isinstance(given, dict) and "split" in given else {}
+        own = table.get("dataset")
+        split = {"split": own["split"]} if isinstance(own, dict) and "split" in own else {}
         change = {"dataset": {"name": dataset} | split}
         changes.append(Override(f"--dataset {as_typed(dataset, _SHOWN)}", change, ("dataset", "split")))
     if data_directory is not None:
-        place = str(absolute(data_directory))
-        changes.append(Override(f"--data-dir {as_typed(data_directory)}", {"dataset": {"directory": place}}))
+        change = {"dataset": dict(located(absolute(data_directory)))}
+        changes.append(Override(f"{_DATA_DIRECTORY} {as_typed(data_directory)}", change))
     changes += [assignment(text, table) for text in assignments]
     if seeds is not None and isinstance(table.get("suite"), dict):
         numbers = ",".join(map(str, seeds))
@@ -139,14 +140,14 @@ def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[st
     if option is None:
         return error
     plain = tuple(part for part in error.place if isinstance(part, str))
-    if plain in option.spelled and plain != ("dataset", "directory"):  # no key that --data-dir shows
+    if plain in option.spelled and not option.option.startswith(_DATA_DIRECTORY):  # which shows no key
         return HarnessError(f"{option.option}: {error.what}")
     what = error.what
     if what.startswith("is missing"):
         value = _at(table, error.place)
-        given = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
+        example = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
         why = "" if value is None else ", because a new name replaces the whole table"
-        what = f"{what.rstrip('.')}{why}. Add {command('--set', f'{_key(plain)}={given}')}"
+        what = f"{what.rstrip('.')}{why}. Add {command('--set', f'{_key(plain)}={example}')}"
     return HarnessError(f"{option.option}: {spell(error.place)}: {what}")
 
 
@@ -169,9 +170,9 @@ def _key(parts: Sequence[str]) -> str:
     return ".".join(part if part.replace("_", "").replace("-", "").isalnum() else json.dumps(part) for part in parts)
 
 
-def _parse(text: str, option: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     match = _ASSIGNMENT.fullmatch(text)
-    typed = f"{option} {as_typed(text, _SHOWN)}"
+    typed = f"--set {as_typed(text, _SHOWN)}"
     if match is None or not match[1].strip():
         msg = f"{typed}: not of the form key.path=value. Example: experiments.M0.epochs=5"
         raise HarnessError(msg)

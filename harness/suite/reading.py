@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import HarnessError, as_typed, nearest, printable, shown
 from harness.machine.files import read_regular
 from harness.machine.paths import is_folder
-from harness.suite.problems import DEEPEST, Path_, problem
+from harness.suite.problems import DEEPEST, Place, problem
 
 LARGEST_SUITE = 1 << 22
 """Bytes of the largest suite file that is read; 1,000 experiments have a tenth of that."""
@@ -95,7 +95,7 @@ def check_extent(path: Path | str, table: Mapping[str, Any]) -> None:
     Raises:
         HarnessError: the table has one; the message has its place.
     """
-    left: list[tuple[Path_, Any]] = [((), table)]
+    left: list[tuple[Place, Any]] = [((), table)]
     while left:
         place, value = left.pop()
         if len(place) > DEEPEST:

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from harness.errors import nearest, shown
+from harness.errors import shown
 from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.names import nearest_metric
 
 # The names are those of the catalogue, which no type checker can read.
 if TYPE_CHECKING:
@@ -104,5 +105,5 @@ def _term(part: dict[str, str | None], side: str) -> Term:
     metric = part[f"{side}metric"] or ""
     if metric in CATALOGUE:
         return Term(name, metric)
-    msg = f"unknown metric {shown(metric)}. {nearest(metric, CATALOGUE)}"
+    msg = f"unknown metric {shown(metric)}. {nearest_metric(metric)}"
     raise ValueError(msg)

@@ -8,10 +8,9 @@ from typing import Any
 from harness.errors import HarnessError, nearest, shown
 from harness.plugins.loading import Registry
 from harness.plugins.perturbations import levels_of, suites_of
-from harness.suite.problems import SuiteError, problem
+from harness.suite.problems import Place, SuiteError, problem
 from harness.trial.robustness import Robustness
 
-Place = tuple[str | int, ...]
 WHOLE = "/*"
 """What the name of a suite of perturbations ends with, where a table means all of them."""
 
@@ -48,7 +47,7 @@ def completed(path: Path, tables: Sequence[Robustness], registry: Registry, *, n
     Raises:
         HarnessError: it is needed, and no installed perturbation has its name, or levels; or a suite is unknown.
     """
-    found: list[tuple[Robustness, Source]] = []
+    tests: list[tuple[Robustness, Source]] = []
     named = {table.perturbation for table in tables}
     for index, table in enumerate(tables):
         source = Source(index, bool(table.severities))
@@ -56,11 +55,11 @@ def completed(path: Path, tables: Sequence[Robustness], registry: Registry, *, n
             raise problem(path, source.place("levels"), "is beside severities. Remove one of them")
         try:
             meant = _meant(path, table, source, registry, named)
-            found += [(each if each.severities else _graded(path, each, source, registry), source) for each in meant]
+            tests += [(each if each.severities else _graded(path, each, source, registry), source) for each in meant]
         except SuiteError:
             if needed:
                 raise
-    return Completed([table for table, _ in found], tuple(source for _, source in found))
+    return Completed([table for table, _ in tests], tuple(source for _, source in tests))
 
 
 def _meant(

@@ -7,10 +7,9 @@ from typing import Any, NoReturn
 
 from harness.errors import HarnessError, nearest, shown
 from harness.plugins.loading import Registry
-from harness.suite.grid import Place
 from harness.suite.loading import LoadedSuite, inherited, load_table, validated
 from harness.suite.models import LabelledDataset
-from harness.suite.problems import SuiteError, problem
+from harness.suite.problems import Place, SuiteError, problem
 
 _FILES = (".json", ".html")
 """What a run of several datasets has files of, beside a folder for each label."""
@@ -77,7 +76,7 @@ def load_suites(
         except SuiteError as error:
             _relocated(path, error, at, [index for index, _ in kept])
         _check_named(loaded)
-        suites.append(loaded if replaced else replace(loaded, member=label, among=tuple(labels)))
+        suites.append(loaded if replaced else replace(loaded, member=label, among=labels))
     return LoadedSuites(suites, {} if replaced else labels)
 
 

@@ -108,12 +108,12 @@ def augmenter_of(
 
     ``directory``: against which paths in options resolve.
     """
-    found = [(table, registry.find("perturbation", table.perturbation)) for table in tables]
+    pairs = [(table, registry.find("perturbation", table.perturbation)) for table in tables]
     named = [
         NamedAugmentation(
             table, component.load(), perturbation_options(component, table.options, directory, IN_AUGMENT)
         )
-        for table, component in found
+        for table, component in pairs
     ]
     return Augmenter(inputs, named, batch_size, seed) if named else None
 

@@ -109,7 +109,7 @@ def _read(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
     for name, value in arrays.items():
         part, _, key = name.partition("/")
         parts[part][key] = value
-    history = [EpochRecord(**one) for one in about["history"]]
+    history = [EpochRecord(**record) for record in about["history"]]
     checkpoint = Checkpoint(history, parts["state"], parts["best"] or None, about.get("peak_device_bytes"))
     return checkpoint, {"fingerprint": about["fingerprint"], "environment": dict(about["environment"])}
 
@@ -129,11 +129,11 @@ def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[tupl
 def _decisive(name: str, value: str | None) -> str | None:
     """Return the part of a fact that can change a bit of a result.
 
-    Not the release of the operating system, the patch level of Python, the number of cores or the node: arithmetic is
-    the processor's and the libraries', with as many threads as a trial is given. What a backend says of its environment
-    (versions, BLAS kernel, device, driver) counts whole: the core knows nothing of it.
+    Not the release of the operating system, the patch level of Python, the number of cores, the node or the size of
+    pages: arithmetic is the processor's and the libraries', with as many threads as a trial is given. What a backend
+    says of its environment (versions, BLAS kernel, device, driver) counts whole: the core knows nothing of it.
     """
-    if value is None or name in {"cores", "node"}:
+    if value is None or name in {"cores", "node", "huge_pages"}:
         return None
     if name == "system":
         return value.partition(" ")[0]

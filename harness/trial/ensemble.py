@@ -14,11 +14,13 @@ from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import SplitTable
 from harness.interfaces import Victim
 from harness.machine.host import host
+from harness.machine.pages import huge_pages
 from harness.machine.threads import limited
 from harness.plugins.loading import Registry
 from harness.rows import EvaluationRow
 from harness.trial.attacks import TestedEnsemble, TestedNetwork
-from harness.trial.evaluation import BLOCK, gathered, kept, measures
+from harness.trial.blocks import block_rows
+from harness.trial.evaluation import gathered, kept, measures
 from harness.trial.gallery import Album, confused
 from harness.trial.jobs import build_network, named_perturbs, refuse_edited, split_of
 from harness.trial.measuring import trained_state
@@ -27,7 +29,7 @@ from harness.trial.perturbed import Lost, NamedPerturb, as_given, attacked
 from harness.trial.probabilities import equally_likely, mean_log_probabilities
 from harness.trial.robustness import Robustness, conditions
 from harness.trial.specs import Evaluated, TrialSpec
-from harness.trial.tasks import Report
+from harness.trial.tasks import Locate, Report
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ class EnsembleSpec:
         )
         return replace(self, attacked=tuple(moved))
 
+    def moved(self, locate: Locate) -> "EnsembleSpec":
+        """Return the same with its files elsewhere, as `Movable` says."""
+        attacked = [(trial.moved(locate), locate(path, "read"), digest) for trial, path, digest in self.attacked]
+        data = replace(self.data, directory=locate(self.data.directory, "data"))
+        members = tuple(locate(path, "read") for path in self.members)
+        return replace(self, data=data, members=members, attacked=tuple(attacked))
+
 
 def answer_together(spec: EnsembleSpec, registry: Registry, _report: Report) -> Evaluated:
     """Return the predictions and metrics of an ensemble: a job.
@@ -73,21 +82,19 @@ def answer_together(spec: EnsembleSpec, registry: Registry, _report: Report) -> 
     rows = split_of(spec.data, spec.split).test
     truth, classes = data.labels[rows], len(spec.data.info.class_names)
     asked = conditions(spec.perturbations, spec.unavailable)
-    sizes = [
-        min(BLOCK, len(rows) - start)
-        for start in range(0, len(rows), BLOCK)
-        for _ in conditions(spec.perturbations, spec.attacks)
-    ]
+    most = block_rows(data.features.shape[1:])
+    sizes = [min(most, len(rows) - start) for start in range(0, len(rows), most)]
+    parts = [size for size in sizes for _ in conditions(spec.perturbations, spec.attacks)]
     album = Album(rows)
     lost: dict[str, str] = {}
     with ExitStack() as stack:
-        blocks = mean_log_probabilities(spec.members, sizes, classes)
+        blocks = mean_log_probabilities(spec.members, parts, classes)
         attacks = None
         if spec.attacked:
             directory = spec.attacked[0][0].optimizer.directory
             attacks = _victim(spec, registry, stack), named_perturbs(spec.perturbations, registry, directory)
         answers = _answers(spec, blocks, attacks, data.features[rows], truth, album, lost)
-        predictions = gathered(answers, truth, rows, classes, len(asked))
+        predictions = gathered(answers, sizes, truth, rows, classes, len(asked))
     measured = [condition.perturbation not in lost for condition in asked]
     predictions = kept(predictions, measured)
     album.keep(measured)
@@ -96,16 +103,22 @@ def answer_together(spec: EnsembleSpec, registry: Registry, _report: Report) -> 
         fingerprint="",
         measures=measures(predictions, spec.perturbations, classes, unavailable, spec.attacks),
         seconds=perf_counter() - started,
-        environment=host(),
+        environment=host() | huge_pages() | _threads(spec),
         unavailable=unavailable,
     )
     return Evaluated(evaluation, predictions, confused(predictions, data.features, classes) | album.arrays())
 
 
+def _threads(spec: EnsembleSpec) -> dict[str, str]:
+    """Return with how many threads its members are attacked, as an entry of an environment: the most that one has."""
+    numbers = [trial.context.threads for trial, *_ in spec.attacked]
+    return {"threads": str(max(numbers))} if numbers else {}
+
+
 def _victim(spec: EnsembleSpec, registry: Registry, stack: ExitStack) -> Victim:
     """Return the members together; ``stack`` closes them."""
     refuse_edited(spec.components, registry)
-    stack.enter_context(limited(spec.attacked[0][0].context.threads))
+    stack.enter_context(limited(max(trial.context.threads for trial, *_ in spec.attacked)))
     members = []
     for trial, path, digest in spec.attacked:
         network = build_network(trial, trained_state(path, digest), registry)
@@ -129,8 +142,9 @@ def _answers(
     equally likely.
     """
     classes = len(spec.data.info.class_names)
-    for block, start in enumerate(range(0, len(truth), BLOCK)):
-        part = slice(start, start + BLOCK)
+    size = block_rows(features.shape[1:])
+    for block, start in enumerate(range(0, len(truth), size)):
+        part = slice(start, start + size)
         clean, labels = as_given(features[part]), truth[part]
 
         def see(

@@ -14,6 +14,7 @@ from harness.metrics.computed import computed_names, of_predictions
 from harness.metrics.predictions import OF_IMAGES, TOP, Predictions, has_likeliest, of_conditions
 from harness.rows import Condition, Measure
 from harness.trial.attacks import TestedNetwork
+from harness.trial.blocks import block_rows
 from harness.trial.gallery import Album
 from harness.trial.inputs import read_only
 from harness.trial.outputs import read_predictions
@@ -21,9 +22,6 @@ from harness.trial.perturbed import NamedPerturb, perturbed
 from harness.trial.probabilities import Keeper, equally_likely
 from harness.trial.robustness import Robustness, conditions
 from harness.trial.scaling import Scaling
-
-BLOCK = 4096
-"""Test rows perturbed at a time; a block has its own generator, so that it is part of what a perturbation draws."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,9 @@ def evaluate(
     results = [_empty(rows, truth, len(conditions(tables, missing)), classes) for missing in lacking]
     lost_to_all: dict[str, str] = {}
     lost: list[dict[str, str]] = [{} for _ in networks]
-    for block, start in enumerate(range(0, len(rows), BLOCK)):
-        part = slice(start, start + BLOCK)
+    size = block_rows(features.shape[1:])
+    for block, start in enumerate(range(0, len(rows), size)):
+        part = slice(start, start + size)
         places = [count() for _ in networks]
         copies = perturbed(features[rows[part]], truth[part], block, perturbations, scaling, lost_to_all)
         for condition, made in zip(asked, copies, strict=True):
@@ -130,21 +129,27 @@ def kept(predictions: dict[str, NDArray[Any]], measured: Sequence[bool]) -> dict
 
 
 def gathered(
-    blocks: Iterator[NDArray[np.float32]], truth: NDArray[np.int64], rows: NDArray[np.int64], classes: int, count: int
+    blocks: Iterator[NDArray[np.float32]],
+    sizes: Sequence[int],
+    truth: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    classes: int,
+    count: int,
 ) -> dict[str, NDArray[Any]]:
     """Return predictions as `evaluate` does from log-probabilities in the order that keepers get them in.
 
-    ``truth`` and ``rows`` (test rows,); ``count``: how many conditions there are.
+    ``sizes``: the rows of each block. ``truth`` and ``rows`` (test rows,); ``count``: how many conditions there are.
 
     Raises:
         TrialError: they are not log-probabilities.
     """
     result = _empty(rows, truth, count, classes)
-    for start in range(0, len(rows), BLOCK):
-        part = slice(start, start + BLOCK)
+    stop = 0
+    for block, size in enumerate(sizes):
+        part = slice(stop, stop := stop + size)
         for condition in range(count):
             values = next(blocks)
-            when = f"in block {start // BLOCK}, condition {condition}"
+            when = f"in block {block}, condition {condition}"
             _fill(result, condition, part, read_predictions(values, truth[part], classes, when, likeliest=True))
     return result
 
@@ -178,13 +183,13 @@ def measures(
 
     ``attacks``: the perturbations under which networks have metrics of attacked images, too.
     """
-    found = of_conditions(predictions, classes)
+    predicted = of_conditions(predictions, classes)
     return [
         Measure(
             *condition,
-            of_predictions(computed_names("test", attacked=condition.perturbation in attacks), under, found[0]),
+            of_predictions(computed_names("test", attacked=condition.perturbation in attacks), under, predicted[0]),
         )
-        for condition, under in zip(conditions(perturbations, without), found, strict=True)
+        for condition, under in zip(conditions(perturbations, without), predicted, strict=True)
     ]
 
 

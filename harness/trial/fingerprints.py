@@ -9,6 +9,7 @@ from harness.errors import HarnessError
 from harness.machine.files import checksum
 from harness.plugins.loading import Registry
 from harness.rows import TrialRow
+from harness.trial.blocks import BLOCK, block_rows
 from harness.trial.robustness import Robustness
 
 INTERFACE = "1"
@@ -65,11 +66,15 @@ def _backend_options(row: TrialRow) -> dict[str, Any]:
     return {}
 
 
-def evaluation_fingerprint(trial: str, perturbations: Sequence[Robustness], components: Mapping[str, str]) -> str:
+def evaluation_fingerprint(
+    trial: str, perturbations: Sequence[Robustness], components: Mapping[str, str], shape: Sequence[int] = ()
+) -> str:
     """Return the fingerprint of an evaluation: the trial's, and every perturbation with its version and severities.
 
-    ``components``: what each perturbation is, as `EvaluationRow.components` has it.
+    ``components``: what each perturbation is, as `EvaluationRow.components` has it. ``shape``: that of a test row: of
+    large ones fewer are perturbed at a time, so that they have other draws than in earlier versions.
     """
+    rows = block_rows(shape)
     content: list[dict[str, Any]] = [
         {
             "name": table.perturbation,
@@ -78,6 +83,7 @@ def evaluation_fingerprint(trial: str, perturbations: Sequence[Robustness], comp
             "seed": table.seed,
         }
         | ({"options": table.options} if table.options else {})
+        | ({"rows": rows} if rows != BLOCK else {})
         for table in perturbations
     ]
     return checksum({"trial": trial, "perturbations": content})

@@ -10,13 +10,15 @@ from typing import Any
 from harness.datasets.cache import CachedDataset
 from harness.datasets.splits import Split, SplitTable, partition
 from harness.descent import for_blocks
-from harness.errors import HarnessError, TrialError, one_line
+from harness.errors import HarnessError, TrialError, one_line, shown
 from harness.interfaces import INTERFACE_VERSION, Backend, BlockOptimizer, Network, Optimizer, State
 from harness.machine.contention import Waiting
 from harness.machine.host import anonymous_bytes, host
+from harness.machine.pages import huge_pages
 from harness.machine.threads import limited
+from harness.plugins.components import KINDS, Component
 from harness.plugins.foreign import foreign
-from harness.plugins.loading import KINDS, Component, Registry
+from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec, build, checked
 from harness.plugins.perturbations import perturbation_options
 from harness.rows import EpochRecord
@@ -28,6 +30,7 @@ from harness.trial.losses import with_loss
 from harness.trial.outputs import read_facts, read_launch, read_placement
 from harness.trial.perturbed import NamedPerturb
 from harness.trial.robustness import Robustness
+from harness.trial.rules import check_rule
 from harness.trial.scaling import Scaling
 from harness.trial.specs import Remark, Trained, TrialSpec
 from harness.trial.tasks import Report
@@ -50,29 +53,33 @@ def load_backend(component: Component, options: Mapping[str, Any] | None = None,
     except HarnessError:
         raise
     except Exception as error:
-        msg = f"backend {component.name!r} ({component.provenance}): {one_line(error)}"
+        msg = f"{component.spoken}: {one_line(error)}"
         raise HarnessError(msg) from error
     version = getattr(backend, "interface", None)
     if version is None:
+        msg = f"{component.spoken} does not say which interface it was written for: set interface = {INTERFACE_VERSION}"
+        raise HarnessError(msg)
+    if type(version) is not int:
         msg = (
-            f"backend {component.name!r} ({component.provenance}) does not say which interface it was written for: set "
-            f"interface = {INTERFACE_VERSION}"
+            f"{component.spoken}: interface is {shown(version)}, of type {type(version).__name__}; the contract says "
+            f"an int: set interface = {INTERFACE_VERSION} if it was written for that"
         )
         raise HarnessError(msg)
     if version != INTERFACE_VERSION:
         msg = (
-            f"backend {component.name!r} ({component.provenance}) was written for interface {version}; this harness "
+            f"{component.spoken} was written for interface {version}; this harness "
             f"has {INTERFACE_VERSION}: install a version of {component.distribution} that matches{_moving(version)}"
         )
         raise HarnessError(msg)
     return backend
 
 
-def _moving(version: object) -> str:
+def _moving(version: int) -> str:
     """Return what the author of a backend of an earlier interface would do."""
-    earlier = isinstance(version, int) and version < INTERFACE_VERSION
     page = f"docs/how-to/move-to-interface-{INTERFACE_VERSION}.md"
-    return f", or change it as {page} says and set interface = {INTERFACE_VERSION}" if earlier else ""
+    return (
+        f", or change it as {page} says and set interface = {INTERFACE_VERSION}" if version < INTERFACE_VERSION else ""
+    )
 
 
 def split_of(data: CachedDataset, table: SplitTable) -> Split:
@@ -181,15 +188,23 @@ def refuse_edited(components: Mapping[str, str], registry: Registry) -> None:
 
 def named_perturbs(tables: Sequence[Robustness], registry: Registry, directory: Path = Path()) -> list[NamedPerturb]:
     """Return perturbations with what the suite says of them; ``directory``: against which paths in options resolve."""
-    found = [(table, registry.find("perturbation", table.perturbation)) for table in tables]
+    pairs = [(table, registry.find("perturbation", table.perturbation)) for table in tables]
     return [
-        NamedPerturb(table, one.load(), perturbation_options(one, table.options, directory)) for table, one in found
+        NamedPerturb(table, component.load(), perturbation_options(component, table.options, directory))
+        for table, component in pairs
     ]
 
 
 def build_optimizer(spec: ComponentSpec, registry: Registry) -> Optimizer | BlockOptimizer:
-    """Return the optimizer with its options."""
-    rule: Optimizer | BlockOptimizer = build(registry.find("optimizer", spec.name), spec.options, spec.directory)
+    """Return the optimizer with its options.
+
+    Raises:
+        HarnessError: no plugin offers it, its options are wrong, or it is a third-party one that breaks its contract.
+    """
+    component = registry.find("optimizer", spec.name)
+    rule: Optimizer | BlockOptimizer = build(component, spec.options, spec.directory)
+    if not component.own:
+        check_rule(rule, component.spoken)
     return rule
 
 
@@ -199,7 +214,7 @@ def _backend_of(spec: TrialSpec, registry: Registry) -> Backend:
 
 
 def environment_of(spec: TrialSpec, registry: Registry) -> dict[str, str]:
-    """Return what a row says of where its trial runs: the host's facts, the backend's, and the threads."""
+    """Return what a row says of where its trial runs: the host's facts, pages, the backend's facts, and threads."""
     backend = _backend_of(spec, registry)
     own = read_facts(backend.environment(spec.context.device))
-    return host() | own | {"threads": str(spec.context.threads)}
+    return host() | huge_pages() | own | {"threads": str(spec.context.threads)}

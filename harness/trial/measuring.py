@@ -28,9 +28,11 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
     refuse_edited(spec.components, registry)
     started = perf_counter()
     with limited(first.context.threads), ExitStack() as stack:
-        networks = [build_network(trial, trained_state(path, digest), registry) for trial, path, digest in spec.trials]
-        for network in networks:
+        networks = []
+        for trial, path, digest in spec.trials:
+            network = build_network(trial, trained_state(path, digest), registry)
             stack.callback(network.close)
+            networks.append(network)
         keepers = [stack.enter_context(closing(Keeper(path))) for path in spec.kept]
         albums = [Album(split.test) for _ in networks]
         without = [trial.unavailable for trial, *_ in spec.trials]
@@ -44,20 +46,20 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
                 EvaluationRow(
                     fingerprint="",
                     measures=measures(
-                        one.predictions,
+                        result.predictions,
                         spec.perturbations,
                         first.network.classes,
-                        {*trial.unavailable, *one.lost},
+                        {*trial.unavailable, *result.lost},
                         spec.attacks,
                     ),
                     seconds=seconds,
                     environment=environment_of(trial, registry),
-                    unavailable={**trial.unavailable, **one.lost},
+                    unavailable={**trial.unavailable, **result.lost},
                 ),
-                one.predictions,
-                confused(one.predictions, data.features, first.network.classes) | album.arrays(),
+                result.predictions,
+                confused(result.predictions, data.features, first.network.classes) | album.arrays(),
             )
-            for one, album, (trial, *_) in zip(tested, albums, spec.trials, strict=True)
+            for result, album, (trial, *_) in zip(tested, albums, spec.trials, strict=True)
         ]
 
 

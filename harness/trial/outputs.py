@@ -230,15 +230,15 @@ def read_names(names: Any, method: str) -> tuple[str, ...]:
 def _vector(values: Any, name: str, kinds: str) -> NDArray[Any]:
     """Return a copy of a vector: float64 of real numbers, int64 of whole ones."""
     try:
-        found = np.array(values, subok=False)
+        array = np.array(values, subok=False)
     except Exception:  # noqa: BLE001 - a foreign array may raise anything when it is converted
-        found = np.empty(0, dtype=object)
-    if found.dtype.kind not in kinds:
-        got = str(found.dtype) if isinstance(values, np.ndarray) else type(values).__name__
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in kinds:
+        got = str(array.dtype) if isinstance(values, np.ndarray) else type(values).__name__
         wanted = "float64" if kinds == "f" else "int64"
         msg = f"the backend's {name} are {got}; the contract says {wanted} (steps,)"
         raise TrialError(msg)
-    return found.astype(np.float64 if kinds == "f" else np.int64)
+    return array.astype(np.float64 if kinds == "f" else np.int64)
 
 
 def _whole(value: Any, name: str, most: int) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.errors import TrialError, one_line, printable
 from harness.interfaces import DataKind, Perturb, SweepingPerturb, Victim, implements
+from harness.machine.scarcity import lacked_memory
 from harness.plugins.foreign import UNLIMITED, foreign
 from harness.plugins.perturbations import is_attack
 from harness.seeding import generator
@@ -117,18 +118,18 @@ def _copies(clean: Features, block: int, named: NamedPerturb, kind: DataKind) ->
     # A copy here too: a sweep that writes into its input would harm the perturbations after it.
     swept = perturb.sweep(clean.copy(), severities, generator(table.seed, name, block), **about)
     missing = object()
-    for position, perturbed in enumerate(chain(swept, repeat(missing))):
+    for position, yielded in enumerate(chain(swept, repeat(missing))):
         done = position == len(severities)
-        if done and perturbed is missing:
+        if done and yielded is missing:
             return
-        if done or perturbed is missing:
+        if done or yielded is missing:
             msg = (
                 f"perturbation {name!r}: its sweep over the severities {list(severities)} yielded "
                 f"{f'more than {position}' if done else position}; the contract says one for each"
             )
             raise TrialError(msg)
-        check_returned(perturbed, clean, kind, _who(name, severities[position]))
-        yield perturbed  # type: ignore[misc] # as was verified
+        check_returned(yielded, clean, kind, _who(name, severities[position]))
+        yield yielded  # type: ignore[misc] # as was verified
 
 
 def _attempted(make: Callable[[], T], name: str, severity: float, lost: Lost) -> T | None:
@@ -141,9 +142,9 @@ def _attempted(make: Callable[[], T], name: str, severity: float, lost: Lost) ->
     try:
         with foreign(UNLIMITED, aside=False):
             return make()
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - it costs its own cells
+    except Exception as error:
+        if lacked_memory(error):
+            raise
         reason = one_line(error)
         ours = isinstance(error, TrialError) and reason.startswith("perturbation ")
         lost[name] = reason if ours else printable(f"{_who(name, severity)}: {reason}")

@@ -13,7 +13,7 @@ from harness.trial.inputs import training_labels
 from harness.trial.jobs import build_network, named_perturbs, open_inputs, split_of
 from harness.trial.robustness import Robustness
 from harness.trial.specs import TrialSpec
-from harness.trial.tasks import Place, Report
+from harness.trial.tasks import Locate, Report
 from harness.trial.training import fit
 
 
@@ -29,9 +29,9 @@ class RehearsalSpec:
         """Return the same on a device."""
         return replace(self, trial=self.trial.on(device))
 
-    def moved(self, place: Place) -> "RehearsalSpec":
+    def moved(self, locate: Locate) -> "RehearsalSpec":
         """Return the same with its files elsewhere, as `Movable` says."""
-        return replace(self, trial=self.trial.moved(place))
+        return replace(self, trial=self.trial.moved(locate))
 
 
 @dataclass(frozen=True)

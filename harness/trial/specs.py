@@ -17,7 +17,7 @@ from harness.trial.augmentation import Augmentation
 from harness.trial.robustness import Robustness
 from harness.trial.schedules import Schedule
 from harness.trial.stopping import EarlyStopping
-from harness.trial.tasks import Place
+from harness.trial.tasks import Locate
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class TrialSpec:
         """Return the trial on a device."""
         return replace(self, context=replace(self.context, device=device))
 
-    def moved(self, place: Place) -> "TrialSpec":
+    def moved(self, locate: Locate) -> "TrialSpec":
         """Return the trial with its files elsewhere, as `Movable` says."""
-        data = replace(self.data, directory=place(self.data.directory, "data"))
-        checkpoint = self.checkpoint and (place(self.checkpoint[0], "update"), self.checkpoint[1])
+        data = replace(self.data, directory=locate(self.data.directory, "data"))
+        checkpoint = self.checkpoint and (locate(self.checkpoint[0], "update"), self.checkpoint[1])
         return replace(self, data=data, checkpoint=checkpoint)
 
 
@@ -112,10 +112,10 @@ class EvaluationSpec:
         """Return the same on a device."""
         return replace(self, trials=tuple((trial.on(device), path, digest) for trial, path, digest in self.trials))
 
-    def moved(self, place: Place) -> "EvaluationSpec":
+    def moved(self, locate: Locate) -> "EvaluationSpec":
         """Return the same with its files elsewhere, as `Movable` says."""
-        trials = [(trial.moved(place), place(path, "read"), digest) for trial, path, digest in self.trials]
-        return replace(self, trials=tuple(trials), kept=tuple(path and place(path, "write") for path in self.kept))
+        trials = [(trial.moved(locate), locate(path, "read"), digest) for trial, path, digest in self.trials]
+        return replace(self, trials=tuple(trials), kept=tuple(path and locate(path, "write") for path in self.kept))
 
 
 @dataclass(frozen=True)

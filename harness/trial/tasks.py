@@ -1,7 +1,7 @@
 """A job, the task that a pool is given, and the failure that it may give back."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -19,15 +19,15 @@ Its result, and what it reports, are picklable too.
 
 Use = Literal["data", "read", "write", "update"]
 """What a job does with a path: it reads a cached dataset's folder, reads a file, writes one, or does both."""
-Place = Callable[[Path, Use], Path]
+Locate = Callable[[Path, Use], Path]
 """Returns where a path lies on the machine that runs a job."""
 
 
 class Movable(Protocol):
     """An argument that names files. Another machine finds them elsewhere."""
 
-    def moved(self, place: Place) -> Self:
-        """Return the same with every path replaced; ``place`` is called for each, in the same order every time."""
+    def moved(self, locate: Locate) -> Self:
+        """Return the same with every path replaced; ``locate`` is called for each, in the same order every time."""
         ...
 
 
@@ -37,7 +37,10 @@ class Task:
 
     ``title`` heads its part of the ``log``, a file to which everything goes that the job prints, and its traceback.
     ``timeout`` is in seconds. ``isolated``: third-party code takes part. A pool of processes starts a new one for such
-    a task and ends it afterwards; the processes of all other tasks load no third-party plugin.
+    a task and ends it afterwards; the processes of all other tasks load no third-party plugin. ``report_seconds``:
+    what its job reports is passed on at most this often, that of the time between together. ``variables``: of the
+    environment of its process, where they differ from those of the pool's others. Only a pool of processes sets
+    them: it starts a new one, and keeps it for tasks of the same variables alone.
     """
 
     job: Job
@@ -46,6 +49,8 @@ class Task:
     log: Path | None = None
     timeout: float | None = None
     isolated: bool = False
+    report_seconds: float = 0.1
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,10 @@ class Failure:
     """How a job failed; the reason is one line.
 
     ``died``: its process ended without a word, whosever fault that was. ``lost``: the machine that ran it has gone.
+    ``no room``: its machine has no room for the dataset, and the job did not begin.
     """
 
-    status: Literal["failed", "timed out", "died", "lost"]
+    status: Literal["failed", "timed out", "died", "lost", "no room"]
     reason: str
 
     @property

@@ -53,13 +53,13 @@ def fit(
     course = Course(trial.early_stopping)
     history: list[EpochRecord] = []
     best_state: State | None = None
-    found = _resumed(network, checkpoints, remark) if checkpoints else None
-    if found:
-        history, best_state = list(found.history), found.best
+    resumed = _resumed(network, checkpoints, remark) if checkpoints else None
+    if resumed:
+        history, best_state = list(resumed.history), resumed.best
         for record in history:
             course.take(record)
     predictions: Predictions | None = None
-    peak = found.peak_device_bytes if found else None
+    peak = resumed.peak_device_bytes if resumed else None
     while len(history) < trial.epochs and not course.exhausted:
         record, stats, predictions = _run_epoch(network, trial, len(history), split, labels, augmenter)
         if stats.peak_device_bytes is not None:
@@ -96,7 +96,7 @@ def fit(
     )
     state = read_state(network.state(), spec)
     confusion = predictions.confusion
-    return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=found is not None)
+    return Trained(history=history, metrics=summary, confusion=confusion, state=state, resumed=resumed is not None)
 
 
 def _share(history: list[EpochRecord]) -> float:
@@ -130,20 +130,22 @@ def _run_epoch(
     trained = perf_counter()
     stats = read_stats(returned, len(split.train), trial.network.batch_size, epoch, signed=trial.loss is not None)
     truth = labels[split.val]
-    found = read_predictions(network.predict(lent(split.val)), truth, trial.network.classes, f"at epoch {epoch + 1}")
+    predictions = read_predictions(
+        network.predict(lent(split.val)), truth, trial.network.classes, f"at epoch {epoch + 1}"
+    )
     record = EpochRecord(
         epoch=epoch + 1,
         learning_rate=rate,
         train_loss=float(np.average(stats.losses, weights=stats.sizes)),
         train_accuracy=stats.correct / len(split.train),
-        val_loss=metrics.cross_entropy(found.log_probability),
-        val_accuracy=float(np.mean(found.predicted == truth)),
+        val_loss=metrics.cross_entropy(predictions.log_probability),
+        val_accuracy=float(np.mean(predictions.predicted == truth)),
         seconds=trained - started,
         samples_per_second=len(split.train) / (trained - started),
         validation_seconds=perf_counter() - trained,
         augmentation_seconds=waited,
     )
-    return record, stats, found
+    return record, stats, predictions
 
 
 def _trained(

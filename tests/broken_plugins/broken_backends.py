@@ -2,6 +2,8 @@
 # ruff: noqa: D102 - the class says what its method does wrong
 
 import threading
+from contextlib import suppress
+from time import sleep
 
 import numpy as np
 
@@ -53,7 +55,7 @@ class ScalesBatchesAgain(Correct):
 
 
 class ReturnsEarly(Correct):
-    """Trains in a thread, which whoever asks for the result waits for; `synchronize` does not."""
+    """Trains in a thread, and waits for it where the result is asked for, not in `synchronize`."""
 
     _work = None
 
@@ -63,8 +65,8 @@ class ReturnsEarly(Correct):
         stats = EpochStats(np.ones(steps), np.full(steps, self.spec.batch_size), 0)
 
         def work():
-            found = super(ReturnsEarly, self).train_epoch(epoch, order, learning_rate)
-            self._last = found
+            ours_stats = super(ReturnsEarly, self).train_epoch(epoch, order, learning_rate)
+            self._last = ours_stats
 
         self._work = threading.Thread(target=work)
         self._work.start()
@@ -90,7 +92,13 @@ class PredictsEarly(Correct):
     def predict(self, rows):
         values = np.full((len(rows), self.spec.classes), -np.log(self.spec.classes), dtype=np.float32)
         predict = super().predict
-        threading.Thread(target=lambda: np.copyto(values, predict(rows))).start()
+
+        def work():
+            sleep(0.02)  # a queue that other work is in
+            with suppress(RuntimeError):  # the network may be closed by then
+                np.copyto(values, predict(rows))
+
+        threading.Thread(target=work).start()
         return values
 
 

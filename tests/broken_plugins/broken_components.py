@@ -107,17 +107,17 @@ class Gap(Digits):
     """Its labels begin at 1."""
 
     def load(self):
-        found = super().load()
-        return Labelled(found.features, found.labels + 1, found.class_names, "image")
+        labelled = super().load()
+        return Labelled(labelled.features, labelled.labels + 1, labelled.class_names, "image")
 
 
 class Shuffled(Digits):
     """Another order every time."""
 
     def load(self):
-        found = super().load()
-        order = np.random.default_rng().permutation(len(found.labels))
-        return Labelled(found.features[order], found.labels[order], found.class_names, "image")
+        labelled = super().load()
+        order = np.random.default_rng().permutation(len(labelled.labels))
+        return Labelled(labelled.features[order], labelled.labels[order], labelled.class_names, "image")
 
 
 class NeverTheSame(Digits):
@@ -152,18 +152,18 @@ class Infinite(Iris):
     """Vectors with a value that is not finite."""
 
     def load(self):
-        found = super().load()
-        found.features[3, 1] = np.inf
-        return found
+        labelled = super().load()
+        labelled.features[3, 1] = np.inf
+        return labelled
 
 
 class ChannelsFirst(Digits):
     """Colour images as float32, which vectors are, under the name of images."""
 
     def load(self):
-        found = super().load()
-        colour = np.repeat(found.features[:, None], 3, axis=1).astype(np.float32)
-        return Labelled(colour, found.labels, found.class_names, "image")
+        labelled = super().load()
+        colour = np.repeat(labelled.features[:, None], 3, axis=1).astype(np.float32)
+        return Labelled(colour, labelled.labels, labelled.class_names, "image")
 
 
 OPTIMIZERS = {

@@ -35,9 +35,9 @@ class BatchStatistics(ArrayNetwork):
         kept = self._site
         buffers = {key: np.full_like(value, "var" in key) for key, value in kept.buffers.items()}
         self._site, self._frozen = replace(kept, buffers=buffers), None
-        found = super().input_gradient(images, labels)
+        gradient = super().input_gradient(images, labels)
         self._site = kept
-        return found
+        return gradient
 
 
 class DropsUnits(ArrayNetwork):

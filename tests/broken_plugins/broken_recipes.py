@@ -60,7 +60,7 @@ class ForgetsTheRateOf0(Correct):
 
 
 class RestsAt0(Correct):
-    """It takes a rate of 0 for nothing to do: momentum stands still."""
+    """At a rate of 0 it does nothing: not even momentum changes."""
 
     def descend(self, gradients, learning_rate):
         if learning_rate:

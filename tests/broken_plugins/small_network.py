@@ -40,13 +40,13 @@ class Correct(StepwiseNetwork):
         return generator(self.context.seed, "dropout", index, *self.position).random(shape)
 
     def gradients(self, inputs, masks, g):
-        found = {}
+        collected = {}
         for index, layer in reversed(list(enumerate(self.spec.layers))):
             if isinstance(layer, Linear):
-                found |= {f"{index}.weight": inputs[index].T @ g, f"{index}.bias": g.sum(axis=0)}
+                collected |= {f"{index}.weight": inputs[index].T @ g, f"{index}.bias": g.sum(axis=0)}
                 g = g @ self.values[f"{index}.weight"].T
             elif isinstance(layer, Activation):
                 g = g * (inputs[index] > 0)
             elif index in masks:
                 g = g * masks[index]
-        return found
+        return collected

@@ -15,7 +15,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def operation(event: str, arguments: tuple, folder: str) -> bool:
-    """Say whether an audit event is an operation that changes a file below a folder."""
+    """Return whether an audit event is an operation that changes a file below a folder."""
     if event == "open":
         path, mode, flags = arguments
         writes = bool(flags & _WRITES) if mode is None else any(sign in mode for sign in "wax+")

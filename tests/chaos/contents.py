@@ -18,13 +18,13 @@ def without_clock(value):
 
 def content(folder: Path) -> dict[str, object]:
     """Return what a finished run holds: rows without times, and the bytes of arrays."""
-    found: dict[str, object] = {}
+    contents: dict[str, object] = {}
     for path in sorted(folder.glob("trials/*/*/*")):
         if path.suffix == ".npz":
-            found[str(path.relative_to(folder))] = path.read_bytes()
+            contents[str(path.relative_to(folder))] = path.read_bytes()
         elif path.name == "row.json":
-            found[str(path.relative_to(folder))] = without_clock(json.loads(path.read_text())["row"])
-    return found
+            contents[str(path.relative_to(folder))] = without_clock(json.loads(path.read_text())["row"])
+    return contents
 
 
 def whole(folder: Path) -> dict[str, object]:
@@ -33,27 +33,27 @@ def whole(folder: Path) -> dict[str, object]:
     Bytes, but for rows and headers (without times, and without the checksums that cover times), for logs, locks and
     timings (their names alone: they say when, how often and by which process).
     """
-    found: dict[str, object] = {}
+    contents: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_dir():
-            found[name] = "folder"
+            contents[name] = "folder"
         elif path.name == "row.json":
-            found[name] = without_clock(json.loads(path.read_text())["row"])
+            contents[name] = without_clock(json.loads(path.read_text())["row"])
         elif path.name == "run.json":
             header = json.loads(path.read_text())
-            found[name] = {key: value for key, value in header.items() if key in HEADER}
+            contents[name] = {key: value for key, value in header.items() if key in HEADER}
         elif path.name in {"log.txt", "timings.jsonl"} or path.name.endswith(".lock"):
-            found[name] = "present"
+            contents[name] = "present"
         else:
-            found[name] = path.read_bytes()
-    return found
+            contents[name] = path.read_bytes()
+    return contents
 
 
-def differences(expected: dict[str, object], found: dict[str, object]) -> list[str]:
+def differences(expected: dict[str, object], actual: dict[str, object]) -> list[str]:
     """Return what is missing, left over or different, by name."""
     return [
-        *(f"missing: {name}" for name in sorted(expected.keys() - found.keys())),
-        *(f"left over: {name}" for name in sorted(found.keys() - expected.keys())),
-        *(f"differs: {name}" for name in sorted(expected.keys() & found.keys()) if expected[name] != found[name]),
+        *(f"missing: {name}" for name in sorted(expected.keys() - actual.keys())),
+        *(f"left over: {name}" for name in sorted(actual.keys() - expected.keys())),
+        *(f"differs: {name}" for name in sorted(expected.keys() & actual.keys()) if expected[name] != actual[name]),
     ]

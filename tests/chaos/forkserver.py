@@ -1,7 +1,7 @@
 """Runs the command line in forks of one process that has imported everything: a command takes as long as its work.
 
-`Forks` is the client; the server is ``python -m tests.chaos.forkserver``. A fork has a session, a folder, an
-environment and an output of its own, and ends within its limit or is killed.
+`Forks` is the client; the server is ``python -m tests.chaos.forkserver``. A fork has its own session, folder,
+environment and output, and ends within its limit or is killed.
 """
 
 import gc
@@ -59,7 +59,7 @@ class Forks:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=os.environ | {"COLUMNS": "200"} | self._environment,
+            env=os.environ | {"COLUMNS": "1000"} | self._environment,
         )
         return self
 
@@ -78,13 +78,13 @@ class Forks:
         warm: bool = False,
         call: str = "harness.cli:main",
     ) -> Done:
-        """Run a command, or a function named ``module:function``, as a process of its own would.
+        """Run a command, or a function named ``module:function``, as a separate process would.
 
         For at most ``limit`` seconds of processor time, and six times that by the clock. ``warm``: what it imports is
         imported in the server, for all that follow.
         """
         request = {
-            "arguments": [str(one) for one in arguments],
+            "arguments": [str(argument) for argument in arguments],
             "cwd": str(cwd),
             "limit": limit,
             "fault": fault and vars(fault),
@@ -153,7 +153,7 @@ def _waited(pid: int, limit: float) -> int | None:
 
 
 def _child(request, folder: Path) -> int:
-    """Run the command as a process of its own would; return its exit code."""
+    """Run the command as a separate process would; return its exit code."""
     with suppress(OSError):
         os.setpgid(0, 0)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))

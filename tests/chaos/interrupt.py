@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,6 +65,8 @@ modern = "modern"
 perturbation = "gaussian_noise"
 severities = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
 """
+SHORT = SUITE.replace("epochs = 80", "epochs = 15").replace("seeds = [1, 2, 3]", "seeds = [1, 2]")
+"""Its trials last for a few checkpoints each."""
 TORCH = '[experiments.torch]\nbackend = "torch"\nepochs = 30\n'
 WHERE = ("anywhere", "anywhere", "evaluation", "first cache")
 
@@ -79,9 +82,9 @@ def environment(root: Path) -> dict[str, str]:
     return os.environ | {"HARNESS_CACHE_DIR": str(root / "cache"), "HARNESS_NO_TUNE": "1"}
 
 
-def write_suite(root: Path) -> int:
-    """Write the suite and its 20,000 images, which take a moment to cache; return how many trials it has."""
-    suite = SUITE + (TORCH if find_spec("torch") else "")
+def write_suite(root: Path, suite: str = SUITE) -> int:
+    """Write a suite and its 20,000 images, which take a moment to cache; return how many trials it has."""
+    suite += TORCH if find_spec("torch") else ""
     (root / "chaos.toml").write_text(suite)
     draw = np.random.default_rng(0)
     labels = np.arange(20_000) % 10
@@ -89,7 +92,8 @@ def write_suite(root: Path) -> int:
     images[np.arange(20_000), labels] += np.uint8(90)
     np.save(root / "images.npy", images)
     np.save(root / "labels.npy", labels)
-    return 3 * suite.count("[experiments.")
+    about = tomllib.loads(suite)
+    return len(about["suite"]["seeds"]) * len(about["experiments"])
 
 
 def rows(folder: Path) -> dict[str, dict]:
@@ -105,17 +109,17 @@ def finished(folder: Path) -> dict[str, str]:
 
 def workers(driver: int) -> list[int]:
     """Return the processes that a driver started to train in."""
-    found = []
+    collected = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError):
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == driver and b"harness.execution.pools.worker" in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-    return found
+                collected.append(int(path.name))
+    return collected
 
 
 def alive(pid: int) -> bool:
-    """Say whether a process runs still."""
+    """Return whether a process runs still."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
@@ -188,8 +192,8 @@ def untested(run: Path, folder: Path) -> None:
 def finish(folder: Path, expected: dict[str, object]) -> None:
     """Run the same command to its end, compare what there is then, and remove it."""
     run_to_the_end(folder, 2)
-    found = content(folder)
-    differ = [name for name in expected.keys() | found.keys() if found.get(name) != expected.get(name)]
+    files = content(folder)
+    differ = [name for name in expected.keys() | files.keys() if files.get(name) != expected.get(name)]
     assert not differ, f"the interrupted run differs: {sorted(differ)}"
     shutil.rmtree(folder)
 
@@ -199,12 +203,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--short", action="store_true", help="two seeds of 15 epochs, not three of 80")
     options = parser.parse_args()
     draw = random.Random(options.seed)
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        trials = write_suite(root)
+        trials = write_suite(root, SHORT if options.short else SUITE)
         seconds = {jobs: run_to_the_end(root / f"jobs-{jobs}", jobs) for jobs in (0, 1, 2)}
         expected = content(root / "jobs-0")
         assert len(rows(root / "jobs-0")) == trials, "not all was run"
@@ -219,9 +224,9 @@ def main() -> None:
                 untested(root / "jobs-0", folder)
             # From before the first worker is up to after the last trial has ended, as far as it is still to go.
             longest = {"anywhere": seconds[2], "evaluation": 2.0, "first cache": 0.2}[where]
-            said = interrupt_once(folder, where, draw.uniform(0.0, longest), trials, draw)
+            ending = interrupt_once(folder, where, draw.uniform(0.0, longest), trials, draw)
             tested = sum(bool(row["evaluation"]) for row in rows(folder).values())
-            print(f"{number + 1}: {said}; {len(finished(folder))} trials finished, {tested} tested", flush=True)
+            print(f"{number + 1}: {ending}; {len(finished(folder))} trials finished, {tested} tested", flush=True)
             if len(finished(folder)) == trials:
                 finish(folder, expected)
         finish(folder, expected)

@@ -32,7 +32,7 @@ def walker(request, server, tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_command_mends_whatever_fails_at_any_file_operation(walker, kind):
-    """It ends with equal bytes, and leaves nothing of its own behind; a failure says which operation, and how again."""
+    """It ends with equal bytes, and leaves no file behind; a failure says which operation, and how again."""
     assert len(walker.operations) >= 3
-    found = list(walker.problems(kind, max(STRIDE, STRIDES.get(walker.name, 1))))
-    assert not found, "\n".join(found)
+    problems = list(walker.problems(kind, max(STRIDE, STRIDES.get(walker.name, 1))))
+    assert not problems, "\n".join(problems)

@@ -138,12 +138,13 @@ class Walker:
     def problems(self, kind: str, stride: int = 1, first: int = 1) -> Iterator[str]:
         """Yield what is wrong after a failure at any of the operations, with how to see it again."""
         for at in range(first, len(self.operations) + 1, stride):
-            what = self.operations[at - 1].replace(str(self._place), "")
+            operation = self.operations[at - 1].replace(str(self._place), "")
             # An interrupt writes nothing by itself; what else fails in a write leaves a part of it, or nothing.
-            for share in (0.5, 0.0) if what.startswith("write") and kind != "interrupt" else (0.5,):
+            for share in (0.5, 0.0) if operation.startswith("write") and kind != "interrupt" else (0.5,):
                 for problem in self.fail(kind, at, share):
                     replay = f"python -m tests.chaos.walk {self.name} {kind} --at {at}"
-                    yield f"{kind} at operation {at} of {len(self.operations)}, {what}\n  {problem}\n  again: {replay}"
+                    place = f"{at} of {len(self.operations)}"
+                    yield f"{kind} at operation {place}, {operation}\n  {problem}\n  again: {replay}"
 
 
 def main() -> None:
@@ -154,15 +155,15 @@ def main() -> None:
     parser.add_argument("--at", type=int, help="one operation alone")
     parser.add_argument("--stride", type=int, default=1)
     options = parser.parse_args()
-    found = 0
+    problems = 0
     with tempfile.TemporaryDirectory() as name, forks() as server:
         walker = Walker(options.walk, server, Path(name))
         stride = options.stride if options.at is None else len(walker.operations)
         for problem in walker.problems(options.kind, stride, options.at or 1):
-            found += 1
+            problems += 1
             print(problem, flush=True)
-        print(f"{len(walker.operations)} operations, {found} problems")
-    sys.exit(1 if found else 0)
+        print(f"{len(walker.operations)} operations, {problems} problems")
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

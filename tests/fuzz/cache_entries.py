@@ -1,4 +1,4 @@
-"""A cache of which one file was damaged: a run with it ends as one with a cache of its own, or refuses by name."""
+"""A cache of which one file was damaged: a run with it ends as one with its own cache, or refuses by name."""
 
 import random
 import re
@@ -51,15 +51,15 @@ class CacheEntries:
             ways += [damage.arrays_of] * 3
         draw.choice(ways)(draw, path)
         if number % REAL_EVERY == 0:
-            found = ending(really("plan", *ARGUMENTS, cwd=self._place))
+            problems = ending(really("plan", *ARGUMENTS, cwd=self._place))
         else:
-            found = ending(self._server.run("plan", *ARGUMENTS, cwd=self._place))
+            problems = ending(self._server.run("plan", *ARGUMENTS, cwd=self._place))
         done = self._server.run("run", *ARGUMENTS, cwd=self._place)
-        found += ending(done)
-        if not found and not (done.code == 2 and _SAID.search(done.err)):
+        problems += ending(done)
+        if not problems and not (done.code == 2 and _SAID.search(done.err)):
             different = (
                 differences(self._clean, whole(self._place / "runs/out")) if done.code == 0 else [f"{done.code}"]
             )
             if different:
-                found.append(f"other results than with a sound cache: {'; '.join(different)}: {done}")
-        return [f"{path.relative_to(self._place)}: {problem}" for problem in found]
+                problems.append(f"other results than with a sound cache: {'; '.join(different)}: {done}")
+        return [f"{path.relative_to(self._place)}: {problem}" for problem in problems]

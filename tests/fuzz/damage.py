@@ -166,7 +166,7 @@ def other_of(draw: random.Random, path: Path) -> None:
         for parent in path.parents
         if not (parent / path.name).exists() and len(list(parent.rglob(path.name))) > 1
     )
-    others = sorted(one for one in root.rglob(path.name) if one != path)
+    others = sorted(candidate for candidate in root.rglob(path.name) if candidate != path)
     other = draw.choice(others)
     if draw.random() < 0.5:
         shutil.copyfile(other, path)

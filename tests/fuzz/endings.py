@@ -23,7 +23,7 @@ def environment(cache: str = "cache") -> dict[str, str]:
         "HARNESS_CACHE_DIR": cache,
         "HARNESS_NO_TUNE": "1",
         "HARNESS_DISABLE_PLUGINS": "*",
-        "COLUMNS": "200",
+        "COLUMNS": "1000",
     }
 
 
@@ -68,5 +68,5 @@ def really(*arguments: str, cwd: Path, limit: float = 60.0) -> Done:
         )
     except subprocess.TimeoutExpired:
         return Done(arguments, None, "", "")
-    told = (part.decode(errors="surrogateescape") for part in (done.stdout, done.stderr))
-    return Done(arguments, done.returncode, *told)
+    outputs = (part.decode(errors="surrogateescape") for part in (done.stdout, done.stderr))
+    return Done(arguments, done.returncode, *outputs)

@@ -13,7 +13,7 @@ def canonical(value) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.dtype}{value.shape}{sha256(value.tobytes()).hexdigest()}"
     if is_dataclass(value):
-        return f"{type(value).__name__}({', '.join(canonical(getattr(value, one.name)) for one in fields(value))})"
+        return f"{type(value).__name__}({', '.join(canonical(getattr(value, field.name)) for field in fields(value))})"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{canonical(key)}: {canonical(part)}' for key, part in value.items())}}}"
     if isinstance(value, list | tuple):

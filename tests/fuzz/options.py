@@ -36,13 +36,13 @@ PATHS = (
     "-",
     "é.toml",
 )
-"""``pipe`` is a FIFO that nobody writes to, ``loop`` a link to itself."""
+"""``pipe`` is a FIFO without a writer, ``loop`` a link to itself."""
 
 
 def _path(draw: random.Random) -> str:
     """Return a place; none whose files lie outside the fuzzer's folder, as the command may write there."""
     kind = draw.randrange(4)
-    return draw.choice([one for one in TEXTS if not one.startswith("/")]) if kind == 0 else draw.choice(PATHS)
+    return draw.choice([place for place in TEXTS if not place.startswith("/")]) if kind == 0 else draw.choice(PATHS)
 
 
 def _seeds(draw: random.Random) -> str:
@@ -166,8 +166,8 @@ class Options:
             value = options[name]
             arguments += [name] if value is None else [name, value(draw)]
         # The system takes neither in an argument.
-        arguments = [one.replace("\0", "")[:100_000] for one in arguments]
-        found = ending(self._server.run(*arguments, cwd=self._place))
-        if not found and number % REAL_EVERY == 0:
-            found = ending(really(*arguments, cwd=self._place))
-        return found
+        arguments = [argument.replace("\0", "")[:100_000] for argument in arguments]
+        problems = ending(self._server.run(*arguments, cwd=self._place))
+        if not problems and number % REAL_EVERY == 0:
+            problems = ending(really(*arguments, cwd=self._place))
+        return problems

@@ -137,33 +137,33 @@ class StoredRuns:
         """Damage a file, run every command, and return what is wrong with what they say."""
         path, renewed = self._damaged(random.Random(number))
         removed = not (self._place / path).with_name("row.json").exists()
-        names = {str(one.relative_to(self._place / RUN)) for one in (self._place / RUN).rglob("*")}
-        found = []
+        names = {str(path.relative_to(self._place / RUN)) for path in (self._place / RUN).rglob("*")}
+        collected = []
         for command in SHOWING:
             done = self._shown(command)
-            found += ending(done) or ([] if renewed else self._unsaid(self._clean[command], done, removed=removed))
+            collected += ending(done) or ([] if renewed else self._unsaid(self._clean[command], done, removed=removed))
             if command[0] == "verify" and done.code in {0, 1} and not renewed:
-                found.append(f"absence of evidence counts as success: {done}")
+                collected.append(f"absence of evidence counts as success: {done}")
         material = self._material_of()
-        found += ending(material) or ([] if renewed else self._unsaid(self._material, material, removed=removed))
+        collected += ending(material) or ([] if renewed else self._unsaid(self._material, material, removed=removed))
         if number % REPORT_EVERY == 0:
-            found += ending(self._server.run("report", RUN, cwd=self._place, limit=60))
+            collected += ending(self._server.run("report", RUN, cwd=self._place, limit=60))
             (self._place / RUN / "report.html").unlink(missing_ok=True)
         if number % REAL_EVERY == 0:
-            found += ending(really(*SHOWING[0], cwd=self._place))
-        found += self._mended(names, renewed=renewed)
-        return [f"{path}{' with a new checksum' if renewed else ''}: {problem}" for problem in found]
+            collected += ending(really(*SHOWING[0], cwd=self._place))
+        collected += self._mended(names, renewed=renewed)
+        return [f"{path}{' with a new checksum' if renewed else ''}: {problem}" for problem in collected]
 
     def _unsaid(self, clean: Done, done: Done, *, removed: bool) -> list[str]:
         """Say so where a command shows something else than before, and not why.
 
-        A row that was removed cannot be told from one that was never written: it is planned.
+        A row that was removed looks like one that was never written: it is planned.
         """
         if (done.code, _lasting(done)) == (clean.code, _lasting(clean)):
             return []
         new = "\n".join(set(f"{done.out}{done.err}".splitlines()) - set(f"{clean.out}{clean.err}".splitlines()))
-        said = _SAID.search(new) or (removed and "planned" in new)
-        return [] if said else [f"shows other results, and does not say why: {done}"]
+        explained = _SAID.search(new) or (removed and "planned" in new)
+        return [] if explained else [f"shows other results, and does not say why: {done}"]
 
     def _mended(self, names: set[str], *, renewed: bool) -> list[str]:
         """Run the suite again: it ends as the clean run, or refuses by name.
@@ -175,9 +175,9 @@ class StoredRuns:
         if wrong or renewed or (done.code == 2 and _SAID.search(done.err)):
             return wrong
         different = differences(self._whole, _readable(self._place / RUN))
-        different = [one for one in different if one.removeprefix("left over: ") not in names]
+        different = [difference for difference in different if difference.removeprefix("left over: ") not in names]
         # An archive's bytes may differ where its arrays do not: what a report shows of it was compared.
-        different = [one for one in different if one != "differs: classes.npz"]
+        different = [difference for difference in different if difference != "differs: classes.npz"]
         if different and not _SAID.search(done.err):
             return [f"the same command leaves what it does not name: {'; '.join(different)}: {done}"]
         return [f"ends with {done.code}: {done}"] if done.code else []
@@ -214,6 +214,6 @@ def _trial_moved(draw: random.Random, path: Path) -> None:
     elif kind == 1:
         trial.rename(trial.with_name("seed-3"))
     else:
-        others = sorted(one for one in trial.parent.parent.glob("*/seed-*") if one != trial)
+        others = sorted(path for path in trial.parent.parent.glob("*/seed-*") if path != trial)
         shutil.rmtree(trial)
         shutil.copytree(draw.choice(others), trial)

@@ -132,7 +132,7 @@ def lines(draw: random.Random, content: str) -> str:
 
 
 def values(draw: random.Random, content: str) -> str:
-    """Replace what stands after a sign of equality, or an item of a list, by another value."""
+    """Replace what follows a sign of equality, or an item of a list, by another value."""
     for _ in range(draw.choice((1, 1, 1, 2))):
         spot = draw.choice(list(re.finditer(r"(?<== )(\"[^\"\n]*\"|\[[^\n]*\]|\{[^\n]*\}|[\w.+-]+)", content)))
         content = content[: spot.start()] + toml_value(draw) + content[spot.end() :]
@@ -190,7 +190,7 @@ MUTATIONS = (characters, characters, tokens, tokens, lines, values, values, valu
 
 
 def write_data(folder: Path) -> None:
-    """Write 60 images of 4 × 4 pixels, of three classes that can be told apart."""
+    """Write 60 images of 4 × 4 pixels, of three classes that differ."""
     draw = np.random.default_rng(0)
     labels = np.arange(60) % 3
     images = draw.integers(0, 100, (60, 4, 4)) + 60 * labels[:, None, None]
@@ -219,19 +219,19 @@ class Suites:
         raw = content if isinstance(content, bytes) else content.encode(errors="surrogatepass")
         (self._folder / "fuzz.toml").write_bytes(raw)
         arguments = ["fuzz.toml", "--jobs", "0", "--out", "runs/out"]
-        found = ending(self._server.run("plan", *arguments, cwd=self._folder))
-        if not found and mutation is names:
+        problems = ending(self._server.run("plan", *arguments, cwd=self._folder))
+        if not problems and mutation is names:
             out = f"runs/{number}"
             done = self._server.run("run", *arguments[:3], "--out", out, cwd=self._folder)
-            found = ending(done)
-            if not found and done.code in {0, 1}:
+            problems = ending(done)
+            if not problems and done.code in {0, 1}:
                 for command in (
                     ("leaderboard", out),
                     ("leaderboard", out, "-f", "latex"),
                     ("verify", out),
                     ("runs", "runs"),
                 ):
-                    found += ending(self._server.run(*command, cwd=self._folder))
-        if not found and number % REAL_EVERY == 0:
-            found = ending(really("plan", *arguments, cwd=self._folder))
-        return found
+                    problems += ending(self._server.run(*command, cwd=self._folder))
+        if not problems and number % REAL_EVERY == 0:
+            problems = ending(really("plan", *arguments, cwd=self._folder))
+        return problems

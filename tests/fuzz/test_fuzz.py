@@ -24,9 +24,9 @@ def forks():
 def test_no_mutation_makes_a_traceback_a_hang_or_a_number_that_is_wrong_without_a_word(name, forks, tmp_path):
     """Exit code 0, 1, 2, 3 or 130, errors of one line, within ten seconds; a failure says how to make it again."""
     fuzzer = FUZZERS[name](forks, tmp_path / "fuzz")
-    found = [
+    problems = [
         f"{replay(name, number)}\n{problem}"
         for number in range(round(SHARE * COUNTS[name]))
         for problem in fuzzer.problems(number)
     ]
-    assert not found, f"{len(found)} problems\n" + "\n\n".join(found[:20])
+    assert not problems, f"{len(problems)} problems\n" + "\n\n".join(problems[:20])

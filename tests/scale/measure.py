@@ -83,13 +83,13 @@ def write_results(folder: Path, experiments: int, seeds: int) -> Path:
         f"[leaderboard]\nbaseline = 'E0'\ncompare = [['E0', 'E1']]\n{tables}"
     )
     run_suite(folder, suite, only=["E0"])
-    _, made = run_suite(folder, suite, dry=True)
-    made.write_header({})
-    trained = next(made.rows())
-    predictions = made.arrays("E0", 0, "evaluation.npz")
+    _, template = run_suite(folder, suite, dry=True)
+    template.write_header({})
+    trained = next(template.rows())
+    predictions = template.arrays("E0", 0, "evaluation.npz")
     draw = np.random.default_rng(0)
-    settings = {name: table.model_dump(mode="json") for name, table in made.suite.experiments.items()}
-    for name, seed in made.planned:
+    settings = {name: table.model_dump(mode="json") for name, table in template.suite.experiments.items()}
+    for name, seed in template.planned:
         shift = float(draw.normal(0, 0.01))
         history = [replace(trained.history[0], epoch=epoch) for epoch in range(1, 13)]
         measures = [
@@ -108,28 +108,28 @@ def write_results(folder: Path, experiments: int, seeds: int) -> Path:
         others = draw.integers(0, 10, predictions["predicted"].shape)
         wrong = draw.random(others.shape) < 0.1
         predicted = np.where(wrong, others, predictions["predicted"])
-        made.write(row, {"evaluation.npz": predictions | {"predicted": predicted}})
-    return made.directory
+        template.write(row, {"evaluation.npz": predictions | {"predicted": predicted}})
+    return template.directory
 
 
 def leaderboard(folder: Path) -> dict[str, tuple[float, float, str]]:
     """Measure the leaderboard of many experiments."""
-    made = write_results(folder, 200, 5)
-    run(folder, "leaderboard", made.name)  # which makes the sums of products that a run ends with
-    seconds = median(run(folder, "leaderboard", made.name).seconds for _ in range(3))
+    results = write_results(folder, 200, 5)
+    run(folder, "leaderboard", results.name)  # which makes the sums of products that a run ends with
+    seconds = median(run(folder, "leaderboard", results.name).seconds for _ in range(3))
     return {"seconds for the leaderboard of 200 experiments with 5 seeds": (seconds, 3.0, "at most")}
 
 
 def published(folder: Path) -> dict[str, tuple[float, float, str]]:
     """Measure what a program and a site have of many experiments."""
-    made = write_results(folder, 300, 5)
-    run(folder, "leaderboard", made.name)  # which makes the sums of products that a run ends with
+    results = write_results(folder, 300, 5)
+    run(folder, "leaderboard", results.name)  # which makes the sums of products that a run ends with
     for name in ("second", "third"):
-        shutil.copytree(made, folder / name)
+        shutil.copytree(results, folder / name)
     code = "import sys, time, harness; run = harness.open_run(sys.argv[1]); began = time.perf_counter(); run.measures()"
-    command = [sys.executable, "-c", f"{code}; print(time.perf_counter() - began)", str(made)]
+    command = [sys.executable, "-c", f"{code}; print(time.perf_counter() - began)", str(results)]
     seconds = median(float(subprocess.check_output(command, text=True)) for _ in range(3))
-    site = run(folder, "publish", made.name, "second", "third", "--to", "site")
+    site = run(folder, "publish", results.name, "second", "third", "--to", "site")
     return {
         "seconds for the measures of 300 experiments with 5 seeds": (seconds, 2.0, "at most"),
         "seconds for a site of three such runs": (site.seconds, 60.0, "at most"),
@@ -181,12 +181,12 @@ def throughput(folder: Path) -> dict[str, tuple[float, float, str]]:
     run(folder, "run", "busy.toml", "--only", "M0", "--out", "warm", "--quiet")
     ratios = []
     for number in range(3):
-        one, two = (
+        alone, together = (
             run(folder, "run", "busy.toml", "--jobs", jobs, "--out", f"{number}-{jobs}", "--quiet").seconds
             for jobs in ("1", "2")
         )
-        ratios.append(one / two)
-        print(f"  one process {one:.1f} s, two {two:.1f} s")
+        ratios.append(alone / together)
+        print(f"  one process {alone:.1f} s, two {together:.1f} s")
     return {"times the throughput with two processes": (median(ratios), 1.85, "at least")}
 
 
@@ -198,9 +198,9 @@ def main() -> None:
         (three := Path(name) / "three").mkdir()
         figures = leaderboard(many) | published(three) | beside(Path(name)) | ten_thousand(ten) | throughput(Path(name))
     met = []
-    for what, (figure, bound, sense) in figures.items():
+    for quantity, (figure, bound, sense) in figures.items():
         met.append(figure <= bound if sense == "at most" else figure >= bound)
-        print(f"{'met   ' if met[-1] else 'missed'} {figure:8.2f} {what} ({sense} {bound:g})")
+        print(f"{'met   ' if met[-1] else 'missed'} {figure:8.2f} {quantity} ({sense} {bound:g})")
     sys.exit(0 if all(met) else 1)
 
 

@@ -13,6 +13,7 @@ from cupy.cuda._streams import Operation
 
 SUCCESS, NOT_INITIALIZED, INVALID_VALUE = 0, 1, 7
 MATH_MODES = (0, 1, 2, 3, 16)  # default, tensor operations, pedantic, TF32, no reduced precision in reductions
+INTEGERS = (ctypes.c_int, ctypes.c_size_t, ctypes.c_longlong)
 _HANDLES = itertools.count(0x5000, 0x100)
 
 
@@ -39,7 +40,7 @@ class Function:
 
     def _value(self, index, kind, argument):
         declared = self.argtypes[index] if self.argtypes is not None else None
-        if kind is ctypes.c_int or kind is ctypes.c_size_t:
+        if kind in INTEGERS:
             plain = argument.value if isinstance(argument, ctypes._SimpleCData) else argument
             typed = argument if isinstance(argument, ctypes._SimpleCData) else (declared or ctypes.c_int)(0)
             if type(plain) is not int or ctypes.sizeof(typed) != ctypes.sizeof(kind):
@@ -86,6 +87,13 @@ class Library:
         self.cublasSetMathMode = Function("cublasSetMathMode", [pointer, integer], self._set_math_mode)
         self.cublasSgemm_v2 = Function("cublasSgemm_v2", product, self._product(ctypes.c_float))
         self.cublasDgemm_v2 = Function("cublasDgemm_v2", product, self._product(ctypes.c_double))
+        step = ctypes.c_longlong
+        batched = [*product[:9], step, *product[9:11], step, *product[11:], step, integer]
+        for name, scalar in (
+            ("cublasSgemmStridedBatched", ctypes.c_float),
+            ("cublasDgemmStridedBatched", ctypes.c_double),
+        ):
+            setattr(self, name, Function(name, batched, self._batched(scalar)))
 
     def _create(self, out):
         if not isinstance(out, ctypes.c_void_p):
@@ -132,57 +140,85 @@ class Library:
         name = {"float32": "Sgemm", "float64": "Dgemm"}[dtype.name]
 
         def gemm(address, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-            handle = self.handles.get(address)
-            if handle is None:
-                return NOT_INITIALIZED
-            rows_a, rows_b = (k if transa else m), (n if transb else k)
-            wrong = lda < max(1, rows_a) or ldb < max(1, rows_b) or ldc < max(1, m)
-            if wrong or min(m, n, k) < 0 or not {transa, transb} <= {0, 1, 2}:
-                return INVALID_VALUE
-            if not m or not n:
-                return SUCCESS
-            factors = [_scalar(name, scalar, value) for value in (alpha, beta)]
-            matrices = [
-                _Matrix(a, rows_a, m if transa else k, lda, dtype),
-                _Matrix(b, rows_b, k if transb else n, ldb, dtype),
-                _Matrix(c, m, n, ldc, dtype),
-            ]
-            workspace = [handle.workspace] if handle.workspace else []
-            if handle.key in _order.Order.capturing and not workspace:
-                msg = f"{name} in a capture without cublasSetWorkspace_v2 (after cublasSetStream_v2, which resets it)"
-                raise CublasMisuseError(msg)
-            spans = [matrix.span for matrix in matrices]
-            _refuse_overlaps(name, spans)
-            Operation(
-                name, lambda: _multiply(*matrices, transa, transb, *factors), spans[:2], [spans[2], *workspace]
-            ).submit(handle.key)
-            return SUCCESS
+            return self._queue(name, scalar, address, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 
         return gemm
 
+    def _batched(self, scalar):
+        dtype = np.dtype(scalar)
+        name = {"float32": "Sgemm batched", "float64": "Dgemm batched"}[dtype.name]
 
-class _Matrix:
-    """A column-major matrix in device memory."""
+        def gemm(address, transa, transb, m, n, k, alpha, a, lda, step_a, b, ldb, step_b, beta, c, ldc, step_c, count):
+            if count < 0:
+                return INVALID_VALUE
+            if count > 1 and step_c < (n - 1) * ldc + m:
+                msg = f"{name}: the outputs overlap: they are {step_c} elements apart"
+                raise CublasMisuseError(msg)
+            steps = step_a, step_b, step_c, count
+            return self._queue(
+                name, scalar, address, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, steps
+            )
 
-    def __init__(self, address, rows, columns, stride, dtype):
-        self._form = (rows, columns), (dtype.itemsize, stride * dtype.itemsize)
+        return gemm
+
+    def _queue(
+        self, name, scalar, address, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, steps=(0, 0, 0, 1)
+    ):
+        """Queue products of matrices that are ``steps`` elements apart, the last of the steps being their count."""
+        handle = self.handles.get(address)
+        if handle is None:
+            return NOT_INITIALIZED
+        rows_a, rows_b = (k if transa else m), (n if transb else k)
+        wrong = lda < max(1, rows_a) or ldb < max(1, rows_b) or ldc < max(1, m)
+        if wrong or min(m, n, k) < 0 or not {transa, transb} <= {0, 1, 2}:
+            return INVALID_VALUE
+        *steps, count = steps
+        if not m or not n or not count:
+            return SUCCESS
+        factors = [_scalar(name, scalar, value) for value in (alpha, beta)]
+        dtype = np.dtype(scalar)
+        matrices = [
+            _Matrices(a, rows_a, m if transa else k, lda, dtype, steps[0], count),
+            _Matrices(b, rows_b, k if transb else n, ldb, dtype, steps[1], count),
+            _Matrices(c, m, n, ldc, dtype, steps[2], count),
+        ]
+        workspace = [handle.workspace] if handle.workspace else []
+        if handle.key in _order.Order.capturing and not workspace:
+            msg = f"{name} in a capture without cublasSetWorkspace_v2 (after cublasSetStream_v2, which resets it)"
+            raise CublasMisuseError(msg)
+        spans = [matrix.span for matrix in matrices]
+        _refuse_overlaps(name, spans)
+        Operation(
+            name, lambda: _multiply(*matrices, transa, transb, *factors), spans[:2], [spans[2], *workspace]
+        ).submit(handle.key)
+        return SUCCESS
+
+
+class _Matrices:
+    """Column-major matrices in device memory, one after another."""
+
+    def __init__(self, address, rows, columns, stride, dtype, step, count):
+        self._form = (count, rows, columns), tuple(dtype.itemsize * size for size in (step, 1, stride))
         self._dtype = dtype
-        count = (columns - 1) * stride + rows if rows and columns else 0
-        self.span = address, count * dtype.itemsize
+        last = (columns - 1) * stride + rows + (count - 1) * step if rows and columns else 0
+        self.span = address, last * dtype.itemsize
 
     def view(self):
-        """Return it as a NumPy view of that memory."""
+        """Return them (count, rows, columns) as a NumPy view of that memory."""
         address, size = self.span
         flat = np.frombuffer((ctypes.c_char * size).from_address(address), self._dtype)
         return np.lib.stride_tricks.as_strided(flat, *self._form)
 
 
 def _multiply(a, b, c, transa, transb, alpha, beta):
-    left, right, out = (matrix.view() for matrix in (a, b, c))
+    left, right, out = (matrices.view() for matrices in (a, b, c))
     with np.errstate(all="ignore"):
-        result = np.matmul(left.T if transa else left, right.T if transb else right)
-        result = result if alpha == 1 else result * out.dtype.type(alpha)
-        out[...] = result + out * out.dtype.type(beta) if beta else result  # with beta 0 the output is not read
+        for index in range(len(out)):
+            first = left[index].T if transa else left[index]
+            result = np.matmul(first, right[index].T if transb else right[index])
+            result = result if alpha == 1 else result * out.dtype.type(alpha)
+            # With beta 0 the output is not read.
+            out[index] = result + out[index] * out.dtype.type(beta) if beta else result
 
 
 def _scalar(name, kind, value):

@@ -22,14 +22,24 @@ class Aside:
 
     def product(self, a: Array, b: Array, out: Array) -> Callable[[], None]:
         """Return a function that queues out = aᵀ b after what is on the main stream so far; C-contiguous."""
-        multiply, begun = self._blas.product(a, b, out, a_t=True), self._event(disable_timing=True)
+        return self._forked(self._blas.product(a, b, out, a_t=True))
 
-        def launch() -> None:
+    def product_of_parts(self, a: Array, b: Array, parts: Array, add: Callable[[], None]) -> Callable[[], None]:
+        """Return a function that queues the same, by products of as many parts of the rows, which ``add`` adds up."""
+        return self._forked(self._blas.products_of_parts(a, b, parts), add)
+
+    def _forked(self, *launches: Callable[[], None]) -> Callable[[], None]:
+        """Return a function that queues launches on the second stream, after what is on the main one so far."""
+        begun = self._event(disable_timing=True)
+
+        def queue() -> None:
             begun.record(self._main)
             self._side.wait_event(begun)
-            multiply()
+            with self._side:
+                for launch in launches:
+                    launch()
 
-        return launch
+        return queue
 
     def awaited(self, launch: Callable[[], None]) -> Callable[[], None]:
         """Return a launch on the main stream that comes after all products."""

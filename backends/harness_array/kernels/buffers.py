@@ -1,13 +1,12 @@
 """The fixed memory of a training step: a captured graph has its addresses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.interfaces import Array, NetworkSpec
-from harness_array.kernels.plan import Stage
 from harness_array.updates import AdamUpdate, SGDUpdate
 
 PARTS = 128
@@ -45,27 +44,15 @@ class Learned:
     update: SGDUpdate | AdamUpdate
 
 
-class StageBuffers:
-    """What one stage keeps between its launches, (rows, outputs) each but for ``inverse`` (outputs,)."""
-
-    def __init__(self, xp: Any, stage: Stage, rows: int, dtype: Any) -> None:
-        shape = rows, stage.outputs
-        self.z, self.y, self.slope = (xp.empty(shape, dtype=dtype) for _ in range(3))
-        self.y_gradient, self.z_gradient = (xp.empty(shape, dtype=dtype) for _ in range(2))
-        self.normalised = xp.empty(shape if stage.norm else (1, 1), dtype=dtype)
-        self.inverse = xp.empty(stage.outputs, dtype=dtype)
-
-
 class StepBuffers:
-    """What a step keeps beside its stages; rows are those of a full batch."""
+    """What a step keeps beside what its layers do; rows are those of a full batch."""
 
-    def __init__(self, xp: Any, learned: Learned, stages: Sequence[Stage]) -> None:
+    def __init__(self, xp: Any, learned: Learned) -> None:
         spec, dtype = learned.spec, learned.dtype
         rows = spec.batch_size
         self.x = xp.empty((rows, spec.features), dtype=dtype)
         self.labels, self.right = (xp.empty(rows, dtype=np.int32) for _ in range(2))
         self.row_loss = xp.empty(rows, dtype=np.float64)
-        self.stages = [StageBuffers(xp, stage, rows, dtype) for stage in stages]
         self.partial = xp.empty(PARTS, dtype=np.float64)
         self.control = xp.empty(CONTROL.itemsize, dtype=np.uint8)
         self.class_weights = xp.ones(spec.classes, dtype=dtype)

@@ -1,4 +1,5 @@
-// A training step of a multilayer perceptron, for CuPy's RawModule: NVRTC with -std=c++17 and -DREAL=float or double.
+// A training step, for CuPy's RawModule: NVRTC with -std=c++17 and -DREAL=float or double. This file has what all networks
+// need; images.cu and channels.cu, which are compiled after it as one source, have what layers of images need beside it.
 //
 // No include, and no type of CUDA's beyond the built-in vectors, so that a shim lets any C++ compiler have it: the tests
 // run these kernels on a CPU. Threads are scalar: a step of these networks is bound by its launches, not by memory.
@@ -96,6 +97,19 @@ __device__ inline real activated(int activation, real z, real* slope) {
   return z;
 }
 
+// The value after activation and dropout, and its derivative by z. An element is kept where its word is below `threshold`,
+// times `scale`; a threshold of 0 means no dropout.
+__device__ inline real emitted(int activation, real z, const Control* control, long long element, unsigned layer,
+                               unsigned threshold, real scale, real* slope) {
+  real value = activated(activation, z, slope);
+  if (threshold != 0) {
+    bool keep = kept(control, element, layer, threshold);
+    value = keep ? value * scale : (real)0;
+    *slope = keep ? *slope * scale : (real)0;
+  }
+  return value;
+}
+
 // Add up a value of each thread over the lanes of its column; every lane gets the sum. `shared`: COLUMNS · LANES values.
 __device__ inline real over_lanes(real value, real* shared) {
   int place = threadIdx.y * blockDim.x + threadIdx.x;
@@ -139,27 +153,21 @@ extern "C" __global__ void gather_floats(const float* __restrict__ vectors, cons
 }
 
 // y = dropout(activation(z + bias)) and slope = ∂y/∂z. Elementwise, n = rows · width.
-// z, y, slope (rows, width); bias (width,). An element is kept where its word is below `threshold`, times `scale`; a
-// threshold of 0 means no dropout.
+// z, y, slope (rows, width); bias (width,), null where there is none. Of images, a row is a pixel, a column a channel.
 extern "C" __global__ void bias_activation(const real* __restrict__ z, const real* __restrict__ bias,
                                            real* __restrict__ y, real* __restrict__ slope,
                                            const Control* __restrict__ control, int rows, int width, int activation,
                                            unsigned layer, unsigned threshold, real scale) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= rows * width) return;
-  real derivative, value = activated(activation, z[i] + bias[i % width], &derivative);
-  if (threshold != 0) {
-    bool keep = kept(control, i, layer, threshold);
-    value = keep ? value * scale : (real)0;
-    derivative = keep ? derivative * scale : (real)0;
-  }
-  y[i] = value;
+  real derivative, shifted = z[i] + (bias ? bias[i % width] : (real)0);
+  y[i] = emitted(activation, shifted, control, i, layer, threshold, scale, &derivative);
   slope[i] = derivative;
 }
 
 // y = dropout(activation(γ x̂ + β)), x̂ = (z + bias - mean) / √(variance + eps) over the batch's rows; slope is the
 // derivative of y by γ x̂ + β. By columns. Moves the running statistics, the variance's unbiased: rows is at least 2.
-// z, y, slope, normalised (rows, width): normalised is x̂; all vectors (width,); inverse is 1 / √(variance + eps).
+// bias is null where there is none. z, y, slope, normalised (rows, width): normalised is x̂; all vectors (width,); inverse is 1 / √(variance + eps).
 extern "C" __global__ void bias_norm_activation(const real* __restrict__ z, const real* __restrict__ bias,
                                                 const real* __restrict__ gamma, const real* __restrict__ beta,
                                                 real* __restrict__ running_mean, real* __restrict__ running_var,
@@ -170,7 +178,7 @@ extern "C" __global__ void bias_norm_activation(const real* __restrict__ z, cons
   __shared__ real shared[1024];
   int column = blockIdx.x * blockDim.x + threadIdx.x;
   bool mine = column < width;
-  real shift = mine ? bias[column] : (real)0, sum = 0;
+  real shift = mine && bias ? bias[column] : (real)0, sum = 0;
   if (mine)
     for (int row = threadIdx.y; row < rows; row += blockDim.y) sum += z[(long long)row * width + column] + shift;
   real mean = over_lanes(sum, shared) / rows;
@@ -191,14 +199,9 @@ extern "C" __global__ void bias_norm_activation(const real* __restrict__ z, cons
   real g = gamma[column], b = beta[column];
   for (int row = threadIdx.y; row < rows; row += blockDim.y) {
     long long i = (long long)row * width + column;
-    real unit = (z[i] + shift - mean) * scaled, derivative, value = activated(activation, unit * g + b, &derivative);
-    if (threshold != 0) {
-      bool keep = kept(control, i, layer, threshold);
-      value = keep ? value * scale : (real)0;
-      derivative = keep ? derivative * scale : (real)0;
-    }
+    real unit = (z[i] + shift - mean) * scaled, derivative;
+    y[i] = emitted(activation, unit * g + b, control, i, layer, threshold, scale, &derivative);
     normalised[i] = unit;
-    y[i] = value;
     slope[i] = derivative;
   }
 }
@@ -284,7 +287,7 @@ extern "C" __global__ void column_sums(const real* __restrict__ matrix, real* __
 }
 
 // The gradient of z from that of y, through what `bias_activation` did, and its column sums. By columns.
-// gradient, slope, out (rows, width); bias_gradient (width,).
+// gradient, slope, out (rows, width); bias_gradient (width,), null where there is no bias.
 extern "C" __global__ void activation_backward(const real* __restrict__ gradient, const real* __restrict__ slope,
                                                real* __restrict__ out, real* __restrict__ bias_gradient, int rows,
                                                int width) {
@@ -299,7 +302,7 @@ extern "C" __global__ void activation_backward(const real* __restrict__ gradient
       sum += value;
     }
   sum = over_lanes(sum, shared);
-  if (column < width && threadIdx.y == 0) bias_gradient[column] = sum;
+  if (bias_gradient && column < width && threadIdx.y == 0) bias_gradient[column] = sum;
 }
 
 // The same through what `bias_norm_activation` did (Ioffe & Szegedy, 2015, section 3), and the gradients of γ and β:
@@ -334,7 +337,7 @@ extern "C" __global__ void norm_backward(const real* __restrict__ gradient, cons
   if (mine && threadIdx.y == 0) {
     beta_gradient[column] = level;
     gamma_gradient[column] = along;
-    bias_gradient[column] = sum;
+    if (bias_gradient) bias_gradient[column] = sum;
   }
 }
 

@@ -1,22 +1,17 @@
 """A training step as a list of launches, in the order of the main stream."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.interfaces import Array
 from harness.optimizers import AdamW
-from harness_array.kernels.aside import Aside
-from harness_array.kernels.buffers import PARTS, EpochBuffers, Learned, StepBuffers
-from harness_array.kernels.cublas import Cublas
-from harness_array.kernels.module import Kernels
+from harness_array.kernels.buffers import PARTS, EpochBuffers, StepBuffers
+from harness_array.kernels.chain import Chain
 from harness_array.kernels.plan import Stage
+from harness_array.kernels.products import Product
+from harness_array.kernels.tools import NOWHERE, Launch, Passed, Tools
 from harness_array.updates import SGDUpdate
-
-Launch = Callable[[], None]
-_NOWHERE = np.uint64(0)
-"""A null pointer, of an array that a kernel does not read."""
 
 
 @dataclass(frozen=True)
@@ -29,33 +24,35 @@ class Source:
     resident: bool
 
 
+class Head:
+    """The last linear layer, whose bias the loss adds."""
+
+    def __init__(self, tools: Tools, stage: Stage, *, needs_gradient: bool) -> None:
+        self.product = Product(tools, stage, needs_gradient=needs_gradient)
+        self.z, self.z_gradient = (tools.matrix(tools.rows, stage.width) for _ in range(2))
+        self.bias, self.bias_gradient = tools.learned_pair(f"{stage.name}.bias")
+
+
 class Step:
     """Builds a step's launches for a number of rows."""
 
-    def __init__(
-        self,
-        kernels: Kernels,
-        blas: Cublas,
-        aside: Aside,
-        learned: Learned,
-        stages: Sequence[Stage],
-        buffers: StepBuffers,
-        epoch: EpochBuffers,
-    ) -> None:
-        self._kernels, self._blas, self._aside, self._learned = kernels, blas, aside, learned
-        self._stages, self._buffers, self._epoch = stages, buffers, epoch
-        smoothing = getattr(learned.spec.loss, "label_smoothing", 0.0)
-        self._loss = np.float64(smoothing), np.int32(learned.spec.class_weights is not None)
+    def __init__(self, tools: Tools, chain: Chain, head: Head, buffers: StepBuffers, epoch: EpochBuffers) -> None:
+        self._tools, self._kernels, self._learned = tools, tools.kernels, tools.learned
+        self._chain, self._head, self._buffers, self._epoch = chain, head, buffers, epoch
+        smoothing = getattr(self._learned.spec.loss, "label_smoothing", 0.0)
+        self._loss = np.float64(smoothing), np.int32(self._learned.spec.class_weights is not None)
 
     def launches(self, source: Source, rows: int) -> list[Launch]:
         """Return the launches of a step on ``rows`` rows: gather, forward, loss, backward, update, bookkeeping."""
+        passed = self._chain.forward(self._buffers.x[:rows], rows)
         first, *update = self._update()  # needs every gradient
         return [
             self._gather(source, rows),
-            *self._forward(rows),
+            *passed.launches,
+            *self._head.product.forward(passed.y, self._head.z[:rows], rows),
             self._softmax(rows),
-            *self._backward(rows),
-            self._aside.awaited(first),
+            *self._backward(passed, rows),
+            self._tools.aside.awaited(first),
             *update,
             self._finish(rows),
         ]
@@ -72,100 +69,28 @@ class Step:
             np.int32(source.resident),
         )
 
-    def _weight(self, stage: Stage) -> tuple[Array, Array, Array, Array]:
-        """Return weight, bias and their gradients."""
-        names = f"{stage.position}.weight", f"{stage.position}.bias"
-        values, gradients = self._learned.weights, self._learned.weight_gradients
-        return values[names[0]], values[names[1]], gradients[names[0]], gradients[names[1]]
-
-    def _inputs(self, index: int, rows: int) -> Array:
-        return (self._buffers.stages[index - 1].y if index else self._buffers.x)[:rows]
-
-    def _forward(self, rows: int) -> list[Launch]:
-        launches = []
-        for index, stage in enumerate(self._stages):
-            weight, _, _, _ = self._weight(stage)
-            launches.append(self._blas.product(self._inputs(index, rows), weight, self._buffers.stages[index].z[:rows]))
-            if index + 1 < len(self._stages):
-                launches.append(self._activation(index, stage, rows))
-        return launches
-
-    def _activation(self, index: int, stage: Stage, rows: int) -> Launch:
-        kernels, own, control = self._kernels, self._buffers.stages[index], self._buffers.control
-        _, bias, _, _ = self._weight(stage)
-        keep = 1.0 - stage.rate
-        numbers = (
-            np.int32(stage.activation),
-            np.uint32(stage.dropout_position),
-            np.uint32(min(round(keep * 2**32), 2**32 - 1) if stage.rate else 0),
-            kernels.real(1.0 / keep),
-        )
-        size = np.int32(rows), np.int32(stage.outputs)
-        if stage.norm is None:
-            arguments = own.z, bias, own.y, own.slope, control, *size, *numbers
-            return kernels.elementwise("bias_activation", rows * stage.outputs, *arguments)
-        gamma, beta, mean, variance = self._norm(stage)
-        return kernels.by_columns(
-            "bias_norm_activation",
-            stage.outputs,
-            *(own.z, bias, gamma, beta, mean, variance, own.inverse, own.normalised, own.y, own.slope, control, *size),
-            *(kernels.real(stage.norm.momentum), kernels.real(stage.norm.eps), *numbers),
-        )
-
-    def _norm(self, stage: Stage) -> tuple[Array, Array, Array, Array]:
-        """Return γ, β, running mean and running variance."""
-        values, running, place = self._learned.weights, self._learned.running, stage.norm_position
-        return (
-            values[f"{place}.weight"],
-            values[f"{place}.bias"],
-            running[f"{place}.running_mean"],
-            running[f"{place}.running_var"],
-        )
+    def _backward(self, passed: Passed, rows: int) -> list[Launch]:
+        """Return the launches of the way back, through the last layer and the chain before it."""
+        launches, gradient = self._head.product.backward(passed.y, self._head.z_gradient[:rows], rows)
+        if self._chain.learns:
+            more, _ = passed.backward(gradient)
+            launches += more
+        # Nothing waits for the last bias's gradient but the update, which waits for the first weight's too.
+        width = self._learned.spec.classes
+        size = np.int32(rows), np.int32(width)
+        return [
+            *launches,
+            self._kernels.by_columns("column_sums", width, self._head.z_gradient, self._head.bias_gradient, *size),
+        ]
 
     def _softmax(self, rows: int) -> Launch:
-        spec, buffers, last = self._learned.spec, self._buffers, self._buffers.stages[-1]
-        _, bias, _, _ = self._weight(self._stages[-1])
+        spec, buffers, head = self._learned.spec, self._buffers, self._head
         return self._kernels.by_rows(
             "softmax_cross_entropy",
             rows,
-            *(last.z, bias, buffers.labels, buffers.class_weights, last.z_gradient, buffers.row_loss, buffers.right),
+            *(head.z, head.bias, buffers.labels, buffers.class_weights, head.z_gradient),
+            *(buffers.row_loss, buffers.right),
             *(np.int32(rows), np.int32(spec.classes), *self._loss, np.int32(spec.gradient == "mean")),
-        )
-
-    def _backward(self, rows: int) -> list[Launch]:
-        launches = []
-        for index in reversed(range(len(self._stages))):
-            stage, own = self._stages[index], self._buffers.stages[index]
-            weight, _, weight_gradient, _ = self._weight(stage)
-            gradient = own.z_gradient[:rows]
-            if index + 1 < len(self._stages):
-                launches.append(self._back(index, stage, rows))
-            launches.append(self._aside.product(self._inputs(index, rows), gradient, weight_gradient))
-            if index:
-                below = self._buffers.stages[index - 1].y_gradient[:rows]
-                launches.append(self._blas.product(gradient, weight, below, b_t=True))
-        # Nothing waits for the last bias's gradient but the update, which waits for the first weight's too.
-        stage, own = self._stages[-1], self._buffers.stages[-1]
-        _, _, _, bias_gradient = self._weight(stage)
-        size = np.int32(rows), np.int32(stage.outputs)
-        return [
-            *launches,
-            self._kernels.by_columns("column_sums", stage.outputs, own.z_gradient, bias_gradient, *size),
-        ]
-
-    def _back(self, index: int, stage: Stage, rows: int) -> Launch:
-        own = self._buffers.stages[index]
-        _, _, _, bias_gradient = self._weight(stage)
-        size = np.int32(rows), np.int32(stage.outputs)
-        if stage.norm is None:
-            arguments = own.y_gradient, own.slope, own.z_gradient, bias_gradient, *size
-            return self._kernels.by_columns("activation_backward", stage.outputs, *arguments)
-        gradients, place = self._learned.weight_gradients, stage.norm_position
-        return self._kernels.by_columns(
-            "norm_backward",
-            stage.outputs,
-            *(own.y_gradient, own.slope, own.normalised, self._learned.weights[f"{place}.weight"], own.inverse),
-            *(own.z_gradient, gradients[f"{place}.weight"], gradients[f"{place}.bias"], bias_gradient, *size),
         )
 
     def _update(self) -> list[Launch]:
@@ -183,7 +108,7 @@ class Step:
         vectors = learned.parameters, learned.gradients
         common = buffers.is_weight, buffers.control, size
         if isinstance(update, SGDUpdate):
-            velocity = _NOWHERE if update.velocity is None else update.velocity
+            velocity = NOWHERE if update.velocity is None else update.velocity
             rule = real(update.rule.momentum), np.int32(update.rule.nesterov)
             return [*launches, kernels.elementwise("sgd", count, *vectors, velocity, *common, *rule, *penalties)]
         beta1, beta2 = update.rule.betas

@@ -11,11 +11,19 @@ THREADS = 256
 """Threads in a block of an elementwise kernel, and in the blocks that add up."""
 COLUMNS, LANES = 8, 64
 """The form of a block by columns: eight float32 are a sector of memory, and a batch of 512 is eight rows a thread."""
+CHUNK = 1024
+"""Rows of a matrix of pixels that a block by chunks adds up: sixteen a thread."""
+SOURCES = ("kernels.cu", "images.cu", "channels.cu")
 
 
 def source() -> str:
-    """Return the source of `kernels.cu`."""
-    return files("harness_array.kernels").joinpath("kernels.cu").read_text(encoding="utf-8")
+    """Return the source of all kernels, `kernels.cu` first, which has what the others use.
+
+    In ASCII, without the Greek of its comments: CuPy writes it to a file in the locale's encoding, which may lack that.
+    """
+    folder = files("harness_array.kernels")
+    text = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SOURCES)
+    return text.encode("ascii", "ignore").decode()
 
 
 class Kernels:
@@ -33,6 +41,11 @@ class Kernels:
     def by_columns(self, name: str, width: int, *arguments: Any) -> Callable[[], None]:
         """Return a launch whose blocks have some of ``width`` columns each."""
         return self._launch(name, -(-width // COLUMNS), (COLUMNS, LANES), arguments)
+
+    def by_chunks(self, name: str, parts: tuple[int, int], *arguments: Any) -> Callable[[], None]:
+        """Return a launch whose blocks have some columns of a chunk each; ``parts``: how many chunks, and columns."""
+        chunks, width = parts
+        return self._launch(name, chunks * -(-width // COLUMNS), (COLUMNS, LANES), arguments)
 
     def by_rows(self, name: str, rows: int, *arguments: Any) -> Callable[[], None]:
         """Return a launch with a warp for each row."""

@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +16,12 @@ from harness_array.devices import Device
 from harness_array.images import AttachedImages
 from harness_array.kernels.aside import Aside
 from harness_array.kernels.buffers import CONTROL, EpochBuffers, Learned, StepBuffers
+from harness_array.kernels.chain import Chain
 from harness_array.kernels.cublas import Cublas
-from harness_array.kernels.launches import Launch, Source, Step
+from harness_array.kernels.launches import Head, Source, Step
 from harness_array.kernels.module import Kernels
-from harness_array.kernels.plan import has_kernels, stages_of
+from harness_array.kernels.plan import Part, Stage, has_kernels, network_parts, normalises, patch_elements
+from harness_array.kernels.tools import Launch, Tools
 from harness_array.layers import require_rows
 from harness_array.site import Site
 from harness_array.updates import AdamUpdate, SGDUpdate, Update
@@ -38,27 +40,42 @@ class FusedTraining:
 
     def __init__(self, device: Device, learned: Learned, seed: int, images: AttachedImages) -> None:
         self._device, self._xp, self._learned, self._seed, self._images = device, device.xp, learned, seed, images
-        stages = stages_of(learned.spec.layers)
-        if stages is None:
+        planned = network_parts(learned.spec)
+        if planned is None:
             raise ValueError("a layer has no kernel")
-        self._stages = stages
-        self._normalises = any(stage.norm for stage in stages)
+        self._normalises = normalises(planned[0])
         cuda = self._xp.cuda
         self._stream = cuda.Stream(non_blocking=True)
         self._before, self._after = (cuda.Event(disable_timing=True) for _ in range(2))
-        self._kernels = Kernels(self._xp, learned.dtype)
-        self._blas = Cublas(self._xp, self._stream, learned.dtype)
-        self._aside = Aside(self._xp, self._stream, learned.dtype)
-        self._buffers = StepBuffers(self._xp, learned, stages)
-        self._attached = Source("attached", images.gathered_from, images.placement == "resident")
         self._host: Source | None = None
+        self._staging: Any = None
         self._graphs: dict[str, Any] = {}
         self._warm: set[str] = set()
         self.failure: str | None = f"{NO_GRAPH} is set" if os.environ.get(NO_GRAPH) == "1" else None
         """Why no graph is captured, None while there is no reason."""
+        with ExitStack() as opened:  # whatever is missing below, memory or a compiler: no handle of cuBLAS stays
+            self._blas = Cublas(self._xp, self._stream, learned.dtype)
+            opened.callback(self._blas.close)
+            self._aside = Aside(self._xp, self._stream, learned.dtype)
+            opened.callback(self._aside.close)
+            self._prepare(*planned)
+            self._opened = opened.pop_all()
+
+    def _prepare(self, parts: Sequence[Part], last: Stage) -> None:
+        """Make what the steps need, and the launches of a full batch, which compiles the kernels."""
+        learned, images = self._learned, self._images
+        self._buffers = StepBuffers(self._xp, learned)
+        spread = self._xp.empty(learned.spec.batch_size * patch_elements(parts), dtype=learned.dtype)
+        kernels = Kernels(self._xp, learned.dtype)
+        self._tools = Tools(
+            self._xp, kernels, self._blas, self._aside, learned, self._buffers.control, patch_gradients=spread
+        )
+        self._chain = Chain(self._tools, parts)
+        self._head = Head(self._tools, last, needs_gradient=self._chain.learns)
+        self._attached = Source("attached", images.gathered_from, images.placement == "resident")
         steps = max(2, -(-len(images.labels) // learned.spec.batch_size))
         self._room(steps * learned.spec.batch_size, steps)
-        self.launches(self._attached, learned.spec.batch_size)  # compiles
+        self.launches(self._attached, learned.spec.batch_size)
 
     @property
     def launch(self) -> Literal["graph", "eager"]:
@@ -71,9 +88,7 @@ class FusedTraining:
         self._warm.clear()
         self._lists: dict[tuple[str, int], list[Launch]] = {}
         self._epoch = EpochBuffers(self._xp, rows, steps)
-        self._step = Step(
-            self._kernels, self._blas, self._aside, self._learned, self._stages, self._buffers, self._epoch
-        )
+        self._step = Step(self._tools, self._chain, self._head, self._buffers, self._epoch)
 
     def launches(self, source: Source, rows: int) -> list[Launch]:
         """Return the launches of a step, made once."""
@@ -102,16 +117,20 @@ class FusedTraining:
         return self._stats(sizes)
 
     def train_batches(self, epoch: int, batches: Batches, learning_rate: float) -> EpochStats:
-        """Train on batches from the host, copied into one buffer in turn."""
+        """Train on batches from the host, copied into one buffer in turn.
+
+        By way of pinned memory: a copy from any other may wait for the stream, and the host with it, which meanwhile
+        makes the next batch.
+        """
         spec, sizes = self._learned.spec, list[int]()
         if self._host is None:
             rows = self._xp.empty((spec.batch_size, spec.features), dtype=np.float32)
-            self._host = Source("host", rows, resident=False)
+            self._host, self._staging = Source("host", rows, resident=False), self._device.staging(rows)
         with self._running(epoch, learning_rate, len(batches) * spec.batch_size, len(batches)):
             for step, (features, labels) in enumerate(batches):
                 count, first = len(labels), step * spec.batch_size
                 flat = np.asarray(features, dtype=np.float32).reshape(count, spec.features)
-                self._host.rows[:count].set(np.ascontiguousarray(flat))
+                self._staging.send(flat, np.arange(count), self._host.rows[:count])
                 self._epoch.labels[first : first + count].set(np.ascontiguousarray(labels, dtype=np.int64))
                 self._launch(self._host, count)
                 sizes.append(count)
@@ -167,18 +186,26 @@ class FusedTraining:
 
     def _capture(self, source: Source, rows: int) -> None:
         """Capture a step, which does not run it; a failure is kept, and nothing is captured again."""
-        launches, graph = self.launches(source, rows), None
+        launches = self.launches(source, rows)
         try:
-            self._stream.begin_capture()
-            try:
-                for launch in launches:
-                    launch()
-            finally:
-                graph = self._stream.end_capture()
-            self._graphs[source.name] = graph
+            self._graphs[source.name] = self._captured(launches)
         except Exception as error:  # noqa: BLE001 - whatever a driver or a library refuses, the launches work
             self._graphs.clear()
             self.failure = one_line(error)
+            _LOG.warning("a step's kernels are launched one by one, as no graph can be captured: %s", self.failure)
+
+    def _captured(self, launches: Sequence[Launch]) -> Any:
+        """Return the graph of some launches; whatever fails, the stream captures no longer."""
+        self._stream.begin_capture()
+        try:
+            for launch in launches:
+                launch()
+        except BaseException:
+            # A capture that was interrupted refuses to end: the reason is what interrupted it.
+            with suppress(Exception):
+                self._stream.end_capture()
+            raise
+        return self._stream.end_capture()
 
     def _stats(self, sizes: list[int]) -> EpochStats:
         losses = self._device.to_host(self._epoch.losses[: len(sizes)])
@@ -190,10 +217,9 @@ class FusedTraining:
         self._stream.synchronize()
         self._graphs.clear()
         self._lists.clear()
-        self._blas.close()
-        self._aside.close()
-        self._host = self._attached = None  # type: ignore[assignment] # it is not used afterwards
-        del self._step, self._epoch, self._buffers, self._learned, self._images
+        self._opened.close()
+        self._host = self._attached = self._staging = None  # type: ignore[assignment] # it is not used afterwards
+        del self._step, self._chain, self._head, self._tools, self._epoch, self._buffers, self._learned, self._images
 
 
 def fused_training(
@@ -219,4 +245,5 @@ def fused_training(
         return FusedTraining(site.device, learned, seed, images)
     except Exception as error:  # noqa: BLE001 - a missing library or compiler shows in many ways; CuPy's own operations do
         _LOG.warning("a step is CuPy's own operations, as the kernels cannot be used: %s", one_line(error))
-        return None
+    site.device.release()  # what had room before something had none: other processes may share the device
+    return None

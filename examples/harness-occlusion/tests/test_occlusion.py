@@ -23,6 +23,6 @@ def test_covers_one_square_whole(severity, side):
 def test_squares_are_everywhere_and_grow_in_place():
     """Every pixel is covered on some image; what is covered stays so as the severity grows."""
     images = np.zeros((500, 8, 8), dtype=np.float32)
-    small, large = (found == 0.5 for found in Occlusion().sweep(images, [0.25, 0.5], np.random.default_rng(0)))
+    small, large = (occluded == 0.5 for occluded in Occlusion().sweep(images, [0.25, 0.5], np.random.default_rng(0)))
     assert small.any(axis=0).all()
     assert (large | ~small).all()

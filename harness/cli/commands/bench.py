@@ -11,16 +11,16 @@ import typer
 from harness.cli.bench_calibration import calibrate_each
 from harness.cli.bench_comparison import about, compared_with, gate
 from harness.cli.bench_options import check_options
-from harness.cli.bench_output import BenchFormat, show
+from harness.cli.bench_output import show
+from harness.cli.bench_progress import measured_aloud
+from harness.cli.bench_suite import planned_suite, suite_aloud
 from harness.cli.options import settle
+from harness.cli.tables import Format
 from harness.machine.host import MOST
-from harness.text import counted, duration
+from harness.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from harness.bench import Case, Comparison, Measured
-    from harness.plugins.loading import Registry
+    from harness.bench import Comparison, Measured
 
 Names = list[str] | None
 ROUNDS = 7
@@ -43,7 +43,7 @@ def bench(
         typer.Option(
             "--networks",
             metavar="FILE",
-            help="Suite whose experiments give the networks, those in its [finalists], or all. Default: full.",
+            help="Suite with the networks: those of its finalists, or if it names none, of all. Default: full.",
         ),
     ] = None,
     works: Annotated[
@@ -70,7 +70,7 @@ def bench(
             metavar="N",
             min=1,
             max=MOST,
-            help="Threads a process. Default: 1; without --jobs, see --cores.",
+            help="How many threads each process has. Default: 1; without --jobs, see --cores.",
         ),
     ] = None,
     cores: Annotated[
@@ -80,7 +80,7 @@ def bench(
             metavar="N",
             min=1,
             max=MOST,
-            help="Measure with this many threads in one process, then in this many processes. Default: all, up to 4.",
+            help="Measure one process with this many threads, then this many processes. Default: all cores, up to 4.",
         ),
     ] = None,
     precisions: Annotated[
@@ -88,52 +88,61 @@ def bench(
     ] = None,
     rounds: Annotated[
         int | None,
-        typer.Option("--rounds", metavar="N", min=1, help="Runs a case, or a calibrating process. Default: 7."),
+        typer.Option(
+            "--rounds", metavar="N", min=1, help="Runs of each case, or of each process of --calibrate. Default: 7."
+        ),
     ] = None,
     rows: Annotated[
-        int | None, typer.Option("--rows", metavar="N", min=1, help="Images a run. Default: 51200.")
+        int | None, typer.Option("--rows", metavar="N", min=1, help="Images that each run takes. Default: 51200.")
     ] = None,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="30m", help="Limit for a case's start and for each run. Default: 30m."),
+        typer.Option("--timeout", metavar="30m", help="Limit of a case's start, and of each run. Default: 30m."),
     ] = None,
     suite: Annotated[
         Path | None,
-        typer.Option("--suite", metavar="FILE", help="Also run this suite, and report its time outside trials."),
+        typer.Option(
+            "--suite", metavar="SUITE", help="Also run this suite, and report the time that it spends outside trials."
+        ),
     ] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Measure the noise floor of each backend on this machine.")
     ] = False,
     invocations: Annotated[
         int | None,
-        typer.Option("--invocations", metavar="N", min=1, help="How often --calibrate measures each. Default: 8."),
+        typer.Option(
+            "--invocations", metavar="N", min=1, help="How often --calibrate measures each backend. Default: 8."
+        ),
     ] = None,
     read: Annotated[
         Path | None,
-        typer.Option("--read", metavar="FILE", help="Read measurements from a file of --save or pytest-benchmark."),
+        typer.Option(
+            "--read", metavar="FILE", help="Measure nothing: read a file that --save or pytest-benchmark wrote."
+        ),
     ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FILE", help="Write the measurements to a file.")
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option("--compare", metavar="FILE", help="Compare with a file's measurements.")
+        Path | None, typer.Option("--compare", metavar="FILE", help="Compare with the measurements in this file.")
     ] = None,
     fail_on_slower: Annotated[
         bool,
         typer.Option("--fail-on-slower", help="Exit with code 3 if a case is slower, 4 if one has no verdict."),
     ] = False,
     require_verdict: Annotated[
-        bool, typer.Option("--require-verdict", help="With --fail-on-slower: code 3 instead of 4.")
+        bool,
+        typer.Option("--require-verdict", help="With --fail-on-slower: no verdict is code 3, not 4."),
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
-        BenchFormat, typer.Option("--format", "-f", help="How to write the measurements.")
-    ] = BenchFormat.terminal,
+        Format, typer.Option("--format", "-f", help="How to write the measurements. csv: a line for each case.")
+    ] = Format.terminal,
 ) -> None:
     """Measure the speed of backends.
 
-    Backends take turns with plain use of the same libraries and with what the machine can do. Every case runs in
-    fresh processes. A comparison gives a verdict only above the noise floor that --calibrate measures, and only where
-    no other process disturbed the case.
+    Measures backends, other programs for the same work ("peers") and the fastest matrix products of this machine, in
+    turns. Every case runs in new processes. A comparison gives a verdict only if the difference is above the noise
+    floor, which --calibrate measures, and only if no other process disturbed the case.
     """
     check_options(
         {
@@ -157,7 +166,7 @@ def bench(
             "--fail-on-slower": fail_on_slower,
             "--require-verdict": require_verdict,
             "--invocations": invocations,
-            "--format": format is not BenchFormat.terminal,
+            "--format": format is not Format.terminal,
         }
     )
     limit = duration("--timeout", timeout or TIMEOUT)
@@ -169,13 +178,13 @@ def bench(
     plugins = registry()
     if save:
         measuring.check_place(save)
-    if suite:
-        _check_suite(suite, plugins)
     before = measuring.read(compare) if compare else []
+    suite = planned_suite(suite, plugins)
     if read:
+        stored = measuring.read(read)
         with about(read):
             chosen = measuring.picked(
-                measuring.read(read),
+                stored,
                 backends=backends or (),
                 networks=networks or (),
                 peers=peers or (),
@@ -201,42 +210,20 @@ def bench(
         if compare:
             with about(compare):
                 measuring.check_common([case.title for case in cases], before)
-        measured = _measure(cases, rounds or ROUNDS, plain, limit)
+        measured = measured_aloud(cases, rounds or ROUNDS, plain, limit)
     compared: list[Comparison] = []
     cost = None
     try:
         if save and measured.measurements:
             measuring.save(save, measured.measurements)
         compared = compared_with(compare, measured.measurements, before)
-        cost = measuring.overhead(suite) if suite else None
+        cost = suite_aloud(suite)
     finally:  # measurements are shown even if these fail
         show(measured, compared, cost, format)
     if measured.failed or not measured.measurements or _lacks_a_chosen(measured, backends):
         raise typer.Exit(1)
     if fail_on_slower and (code := gate(compared, require_verdict=require_verdict)):
         raise typer.Exit(code)
-
-
-def _check_suite(path: Path, plugins: Registry) -> None:
-    """Load a suite, so that a mistake in it surfaces before anything is measured."""
-    from harness.suite import load_suite
-
-    load_suite(path, plugins)
-
-
-def _measure(cases: Sequence[Case], rounds: int, plain: Mapping[str, str], timeout: float | None) -> Measured:
-    """Measure, and show the progress on a terminal."""
-    import sys
-
-    from harness.bench import measure
-
-    typer.echo(f"measuring {counted(len(cases), 'case')} in {counted(rounds, 'round')}", err=True)
-    if not sys.stderr.isatty():
-        return measure(cases, rounds, plain=plain, timeout=timeout)
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
-        return measure(cases, rounds, plain=plain, timeout=timeout, say=status.update)
 
 
 def _lacks_a_chosen(measured: Measured, backends: Names) -> bool:

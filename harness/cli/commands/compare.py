@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.completion import complete_run
 from harness.cli.ending import gate_code
+from harness.cli.printing import say, say_sentences
 from harness.cli.tables import (
     CaptionOption,
     Choice,
@@ -21,6 +22,7 @@ from harness.cli.tables import (
     TableOption,
     show,
 )
+from harness.text import megabytes
 
 if TYPE_CHECKING:
     from harness.results.compare import Comparison
@@ -53,14 +55,15 @@ def compare(
         ),
     ] = None,
     require_verdict: Annotated[
-        bool, typer.Option("--require-verdict", help="With --fail-on: code 3 instead of 4.")
+        bool,
+        typer.Option("--require-verdict", help="With --fail-on: no verdict is code 3, not 4."),
     ] = False,
 ) -> None:
     """Compare two runs of the same data.
 
     Reports which metrics differ beyond noise, and which settings and environments changed. Trials are matched by
-    experiment and seed, runs of several datasets dataset by dataset. A terminal shows the overview and the changes; -t
-    and the other formats have every metric.
+    experiment and seed. Runs of several datasets are compared dataset by dataset. A terminal shows the overview and the
+    changes; -t and the other formats have every metric.
     """
     from harness.errors import HarnessError
     from harness.results.compare import compare as compared
@@ -101,10 +104,11 @@ def compare(
         from harness.report import render_comparison, write_page
 
         size = write_page(page, render_comparison(comparison), option="--html")
-        typer.echo(f"{page} ({size / 1e6:.1f} MB)", err=True)
-    every = " '-t all' shows every metric." if format is Format.terminal and not chosen else ""
+        typer.echo(f"{page} ({megabytes(size)})", err=True)
     for line in [*missing, *lines]:
-        typer.echo(line + every, err=True)
+        say_sentences(line)
+    if format is Format.terminal and not chosen:
+        say("every metric: -t all", err=True)
     for text in [*broken, *(f"cannot tell: {text}" for text in unclear)]:
         typer.echo(f"--fail-on {text}", err=True)
     if code := gate_code(failed=bool(broken), undecided=bool(unclear), require_verdict=require_verdict):

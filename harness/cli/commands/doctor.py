@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,19 +23,21 @@ def doctor(
 ) -> None:
     """Show this machine and what works on it.
 
-    Lists the installed libraries, and for each backend whether it works here or why not.
+    Lists the installed libraries. For each backend, says whether it works on this machine, or why not.
     """
     from harness import __version__
     from harness.machine.cache import cache_root
     from harness.machine.host import host
     from harness.machine.installed import survey
+    from harness.machine.pages import huge_pages, with_huge_pages
     from harness.plugins.loading import GROUP, registry
     from harness.plugins.vetting import forget
 
     kernel, libraries = _kernel(), _libraries()
+    machine = host() | huge_pages(with_huge_pages(os.environ))  # as workers have them
     if format is Form.terminal:
         typer.echo(f"harness {__version__}")
-        for key, value in host().items():
+        for key, value in machine.items():
             typer.echo(f"  {key}: {value}")
         typer.echo(f"  kernel of NumPy's matrix products: {kernel}")
         typer.echo(f"  cache: {cache_root()}\n")
@@ -52,7 +55,7 @@ def doctor(
         emit(
             DoctorDocument(
                 harness=__version__,
-                machine=host(),
+                machine=machine,
                 kernel=kernel,
                 cache=str(cache_root()),
                 libraries=[Library(**dict(zip(keys, line, strict=True))) for line in libraries],
@@ -72,6 +75,10 @@ def doctor(
         typer.echo(f"{place} is left over from another installation and is ignored. Remove it")
 
 
+_EXTRA = re.compile(r"""extra == ["']([^"']+)""")
+"""The extra in a requirement's marker, which may name a system beside it."""
+
+
 def _libraries() -> list[tuple[str, str | None, str, str]]:
     """Return the libraries that harness needs: name, version here if any, versions wanted, and extra."""
     from importlib.metadata import PackageNotFoundError
@@ -86,7 +93,7 @@ def _libraries() -> list[tuple[str, str | None, str, str]]:
         installed: str | None = None
         with suppress(PackageNotFoundError):
             installed = version(requirement.name)
-        extra = str(requirement.marker).partition("==")[2].strip(" \"'") if requirement.marker else ""
+        extra = next(iter(_EXTRA.findall(str(requirement.marker))), "")
         lines.append((requirement.name, installed, str(requirement.specifier), extra))
     return lines
 
@@ -100,7 +107,8 @@ def _kernel() -> str:
         off = f"chosen by OpenBLAS (--no-tune or {TUNING_OFF})"
         return f"{named} (set by {VARIABLE})" if named else off if os.environ.get(TUNING_OFF) else "unknown"
     rates = [f"{name} {rate / 1e9:.0f}" for name, rate in sorted(kernel.rates.items(), key=lambda item: -item[1])]
-    why = "measured fastest" if kernel.fastest else "chosen by OpenBLAS"
+    alike = "; the others are as fast, within the noise, or slower" if len(rates) > 1 else ""
+    why = "measured fastest" if kernel.fastest else f"chosen by OpenBLAS{alike}"
     return f"{kernel.fastest or kernel.own}, {why} ({', '.join(rates)} GFLOP/s a thread)"
 
 

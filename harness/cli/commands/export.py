@@ -29,7 +29,9 @@ def export(
     frames: Annotated[
         Path | None,
         typer.Option(
-            "--frames", metavar="DIR", help="Instead, write trials, history, measures and predictions as files there."
+            "--frames",
+            metavar="DIR",
+            help="Write trials, history, measures and predictions as files there, and no archive.",
         ),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
@@ -39,21 +41,22 @@ def export(
 ) -> None:
     """Write a run as one archive.
 
-    The archive has a checksum of each file and no path of this machine. 'harness import' unpacks it.
-    With --frames, writes what happened as tables for pandas, R or a database instead.
-    Tables and pages: see 'harness leaderboard' and 'harness report'.
+    The archive has a checksum of each file and no path of this machine. 'harness import' unpacks it. Runs of several
+    datasets are one archive, too.
+    With --frames, it writes the trials and their results as files for pandas, R or a database instead of an archive;
+    those of several datasets have a column "dataset".
+    For tables and pages, see 'harness leaderboard' and 'harness report'.
     """
     from harness.errors import HarnessError
     from harness.text import counted, megabytes
 
     if frames is not None:
         from harness.api.exporting import export_frames
-        from harness.store import Run
 
         if out is not None:
             msg = "--out: does not go with --frames: files are written, and no archive"
             raise HarnessError(msg)
-        for path in export_frames(Run.open(run), frames, (format or FrameFormat.parquet).value):
+        for path in export_frames(run, frames, (format or FrameFormat.parquet).value):
             say(f"{path}: {megabytes(path.stat().st_size)}")
         return
     if format is not None:

@@ -19,13 +19,17 @@ def import_(
 ) -> None:
     """Unpack a run that was exported.
 
-    Every checksum is verified; an archive with any other file than a run's is refused. Nothing is overwritten.
+    Verifies every checksum, refuses an archive that contains anything but a run, or one of each of several datasets,
+    and overwrites nothing.
     """
-    from harness.store import Run
+    from harness.store import read_several, runs_of
     from harness.store.archives import import_run
     from harness.text import counted
 
     directory = import_run(file, out)
-    rows = list(Run.open(directory).rows(derive=False))
+    several = read_several(directory)
+    runs = runs_of(directory, several)
+    rows = [row for run in runs.values() for row in run.rows(derive=False)]
     done = sum(row.status == "done" for row in rows)
-    say(f"{directory}: {done} of {counted(len(rows), 'trial')} done")
+    on = f" on {counted(len(runs), 'dataset')}" if several else ""
+    say(f"{directory}: {done} of {counted(len(rows), 'trial')} done{on}")

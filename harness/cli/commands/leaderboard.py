@@ -34,13 +34,15 @@ def leaderboard(
     per_class: Annotated[
         str | None,
         typer.Option(
-            "--per-class", metavar="EXPERIMENT", help="Precision, recall, F1 and support of each class instead."
+            "--per-class",
+            metavar="EXPERIMENT",
+            help="Show precision, recall, F1 and support of each class of this experiment, and no other table.",
         ),
     ] = None,
     by: Annotated[
         str | None,
         typer.Option(
-            "--by", metavar="METRIC", help=r"Order the overview by it. The suite's \[leaderboard] by otherwise."
+            "--by", metavar="METRIC", help="Order the overview by this metric. Default: the suite's leaderboard.by."
         ),
     ] = None,
     columns: ColumnsOption = None,
@@ -51,7 +53,7 @@ def leaderboard(
 ) -> None:
     """Show a run's leaderboards and other tables.
 
-    Of runs of several datasets, shows the tables over them and the overview of each; -t has the others.
+    For runs of several datasets, shows the tables over all datasets and the overview of each. -t NAME shows the others.
     """
     from harness.errors import HarnessError
     from harness.results.datasets import SeveralResults, in_brief
@@ -71,19 +73,19 @@ def leaderboard(
     if several := read_several(run):
         results = SeveralResults.of(run, several, by)
         if per_class is None:
-            found = tables_over(results, detailed=detailed)
-            keys = [table.key for table in found if in_brief(table.key)] if format is Format.terminal else []
-            show(found, format, choice, of="these runs", brief=keys)
+            shown_tables = tables_over(results, detailed=detailed)
+            keys = [table.key for table in shown_tables if in_brief(table.key)] if format is Format.terminal else []
+            show(shown_tables, format, choice, of="these runs", brief=keys)
             return
         show(_per_class(results, per_class), format, choice, of="these runs")
         return
     opened = Run.open(run)
     of_one = ordered_by(Results.of(opened), by)
-    found = all_tables(of_one) if per_class is None else [of_run(opened, of_one, per_class)]
+    shown_tables = all_tables(of_one) if per_class is None else [of_run(opened, of_one, per_class)]
     if per_class is None and detailed:  # they have a line for each pair of experiments
-        found += differences(of_one)
-    brief = summaries(of_one, found) if format is Format.terminal and per_class is None else ()
-    show(found, format, choice, of="this run", brief=brief)
+        shown_tables += differences(of_one)
+    brief = summaries(of_one, shown_tables) if format is Format.terminal and per_class is None else ()
+    show(shown_tables, format, choice, of="this run", brief=brief)
 
 
 def _per_class(several: SeveralResults, name: str) -> list[Table]:
@@ -96,13 +98,13 @@ def _per_class(several: SeveralResults, name: str) -> list[Table]:
     from harness.results.datasets import of_dataset
     from harness.results.leaderboard.per_class import of_run
 
-    found, errors = [], []
+    made, errors = [], []
     for label, results in several.results.items():
         try:
             if results.run:
-                found.append(of_dataset(label, of_run(results.run, results, name)))
+                made.append(of_dataset(label, of_run(results.run, results, name)))
         except HarnessError as error:
             errors.append(error)
-    if not found:
+    if not made:
         raise errors[0] if errors else HarnessError(f"{several.directory}: no dataset has a run yet")
-    return found
+    return made

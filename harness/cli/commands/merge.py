@@ -21,8 +21,9 @@ def merge(
 ) -> None:
     """Merge runs of one suite into a new run.
 
-    The runs may have other seeds, experiments and severities, from other machines. A trial that several have must
-    be the same in all, but for times and machines. Tables do not compare times of different machines.
+    The runs may have different seeds, experiments and severities, and come from different machines. A trial that
+    several runs have must be the same in all of them, except for times and machines. Tables do not compare times of
+    different machines. Directories of several datasets are merged dataset by dataset.
     """
     from harness.api.merging import merge_runs
     from harness.text import command, counted
@@ -31,5 +32,7 @@ def merge(
     done = sum(row.status == "done" for row in merged.rows)
     for line in merged.left_out:
         say(line, err=True)
-    say(f"{merged.directory}: {done} of {counted(len(merged.rows), 'trial')} done, from {counted(len(runs), 'run')}")
+    on = f" on {counted(len(merged.datasets), 'dataset')}" if merged.datasets else ""
+    trials = counted(len(merged.rows), "trial")
+    say(f"{merged.directory}: {done} of {trials} done{on}, from {counted(len(runs), 'run')}")
     say(f"tables: {command('harness', 'leaderboard', merged.directory)}", err=True)

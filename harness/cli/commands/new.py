@@ -39,7 +39,7 @@ def new(
         typer.Option("--directory", "-d", metavar="DIR", help="The folder to write into. Default: the current one."),
     ] = Path(),
     source: Annotated[
-        str | None, typer.Option("--from", metavar="SUITE", help="Copy this suite of 'harness suites'.")
+        str | None, typer.Option("--from", metavar="SUITE", help="Copy this suite, one that 'harness suites' lists.")
     ] = None,
 ) -> None:
     """Start a plugin or a suite from a template.

@@ -18,17 +18,20 @@ from harness.cli.options import (
     Out,
     Seeds,
     SuitePath,
-    Threads,
+    ThreadNumber,
     request,
     settle,
+    threads_of,
 )
 from harness.cli.printing import say
 from harness.cli.tables import Form, FormOption, table
+from harness.cli.unusable import say_unusable
 
 if TYPE_CHECKING:
     from harness.api.asking import Request
     from harness.api.foreseeing import Foreseen
     from harness.cli.documents.running import PlannedRun
+    from harness.datasets.info import DatasetInfo
     from harness.execution.outlook import Outlook, Prospect
     from harness.execution.plan import Plan
     from harness.plugins.loading import Registry
@@ -46,7 +49,7 @@ def plan(
     device: Device = None,
     jobs: Jobs = None,
     cluster: Cluster = None,
-    threads: Threads = 1,
+    threads: ThreadNumber = "1",
     out: Out = None,
     probe: Annotated[
         bool, typer.Option("--probe", help="Train a few batches of trials that never ran here, to predict their time.")
@@ -59,9 +62,10 @@ def plan(
     """Show what would run, and for how long.
 
     Lists the state of every trial: to run, to measure, done, or unavailable and why. --probe predicts times on a new
-    machine; --smoke finds mistakes before a long run.
+    machine; --smoke finds mistakes before a long run. Nothing is downloaded, not with these options either.
     """
-    settle(threads)
+    number = threads_of(threads)
+    settle(number)
     from harness.errors import HarnessError
     from harness.plugins.loading import registry
 
@@ -75,13 +79,13 @@ def plan(
         seeds=seeds,
         device=device,
         jobs=jobs,
-        threads=threads,
+        threads=number,
         out=out,
         cluster=cluster,
     )
     suites = asked.load_all(plugins)
     problems = False
-    unusable: dict[str, str] = {}
+    unusable: dict[str, HarnessError] = {}
     plans: list[PlannedRun] = []
     for loaded in suites.suites:
         try:
@@ -89,17 +93,16 @@ def plan(
         except HarnessError as error:
             if not loaded.member:
                 raise
-            unusable[loaded.member] = str(error)
-            say(f"{loaded.member}: cannot be used, and is left out: {error}", err=True)
+            unusable[loaded.member] = error
         if loaded is not suites.suites[-1] and format is Form.terminal:
             typer.echo()
-    if len(unusable) == len(suites.suites):
-        raise HarnessError(next(iter(unusable.values())))
+    say_unusable(unusable, len(suites.suites), "cannot be planned")
     if format is Form.json:
         from harness.cli.documents.document import emit
         from harness.cli.documents.running import PlanDocument
 
-        emit(PlanDocument.of(suites.suites[0].suite.suite.name, plans, unusable, well=not (problems or unusable)))
+        reasons = {label: str(error) for label, error in unusable.items()}
+        emit(PlanDocument.of(suites.suites[0].suite.suite.name, plans, reasons, well=not (problems or unusable)))
     if problems or unusable:
         raise typer.Exit(1)
 
@@ -117,7 +120,7 @@ def _foresee(
         batches = None
         if smoke:
             batches = train_batches(
-                loaded, plugins, ahead.pool, only=asked.only, threads=asked.threads, device=asked.device
+                loaded, plugins, ahead.pool, only=asked.only, threads=asked.each, device=asked.device
             )
         if plans is not None:
             from harness.cli.documents.running import PlannedRun
@@ -145,25 +148,33 @@ def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:
     say(
         f"{title}: {counted(len(known.trials), 'trial')}, {counts['done']} done, "
         f"{len(known.ahead)} to run{stale}, {more}{counts['unavailable']} unavailable\n"
-        f"dataset {made.dataset.name}: {made.dataset.title}, {counted(len(made.dataset.class_names), 'class')}, "
+        f"{_named(made.dataset)}, {counted(len(made.dataset.class_names), 'class')}, "
         f"{sizes['train']:,} train / {sizes['val']:,} val / {sizes['test']:,} test\n"
         f"{size_and_range(made.data)}{_scaled(made)}\nrun directory: {ahead.run.directory}"
     )
     if prediction := _prediction(known):
         say(prediction)
+    for line in (*made.substitutes, *ahead.threads):
+        say(line)
     headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", "Note"]
     lines = [_line(trial) for trial in known.trials]
     if not any(line[-1] for line in lines):
         headers, lines = headers[:-1], [line[:-1] for line in lines]
-    table("", lines, headers, minor=["Group", "Parameters", "Memory"])
+    table("", lines, headers, minor=["Group", "Parameters", "Memory"], whole="-f json shows all.")
     for ensemble, reason in ensemble_reasons(ahead.run):
         say(f"ensemble {ensemble.name} seed {ensemble.seed}: {reason}")
     for name, reason in unavailable_tests(loaded.suite, (trial.spec for trial in made.trials)).items():
         say(f"{name}: {reason}")
     for reason in made.left_out.values():
-        say(f"not tested here under {reason}")
+        say(reason)
     for name, reason in loaded.lacking.items():
         say(f"{name}: not selected, and unavailable: {reason}")
+
+
+def _named(dataset: DatasetInfo) -> str:
+    """Return the dataset's name and title; the name alone where the title begins with it."""
+    known = dataset.title.startswith(f"{dataset.name},")
+    return f"dataset {dataset.title}" if known else f"dataset {dataset.name}: {dataset.title}"
 
 
 def _prediction(known: Outlook) -> str:
@@ -177,6 +188,8 @@ def _prediction(known: Outlook) -> str:
     most = "at most " if known.at_most else ""
     guessed = f", {known.unknown} of them estimated from the others" if known.unknown else ""
     together = f"{known.slots} at a time" if known.slots > 1 else "one at a time"
+    if any(trial.slots > 1 for trial in known.ahead):
+        together = f"on {known.slots} cores"
     return f"predicted: {most}{spoken(known.seconds)} for training, {together}{guessed}"
 
 
@@ -196,7 +209,8 @@ def _line(trial: Prospect) -> list[Any]:
     seconds = memory = ""
     if forecast:
         seconds = f"{'≤ ' if forecast.at_most else ''}{spoken(forecast.seconds)}"
-        memory = f"{forecast.anonymous_bytes / 2**20:,.0f} MB" if forecast.anonymous_bytes else ""
+        memory = f"{forecast.anonymous_bytes / 1e6:,.0f} MB" if forecast.anonymous_bytes else ""
     epochs = "" if trial.epochs is None else trial.epochs
-    about = [row.experiment, row.seed, row.group, row.backend, f"{row.parameters:,}", epochs, trial.state]
+    parameters = f"{row.parameters:,}" if row.parameters else ""  # of a network that cannot be built they are unknown
+    about = [row.experiment, row.seed, row.group, row.backend, parameters, epochs, trial.state]
     return [*about, seconds, memory, trial.note]

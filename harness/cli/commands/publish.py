@@ -17,8 +17,8 @@ def publish(
 ) -> None:
     """Write several runs as a static site.
 
-    It has an index, the page of each run, their results side by side, and metrics over time, by day and commit. The
-    same command makes it anew. Any web server shows it. Writing it needs the extra "report".
+    The site has an index, the page of each run, the results of all runs side by side, and metrics over time, by day and
+    commit. The same command updates it. It is only files, for any web server. Writing needs the extra "report".
     """
     from harness.publish import publish as write
 

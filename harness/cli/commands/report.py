@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli.completion import complete_run
+from harness.text import megabytes
 
 if TYPE_CHECKING:
     from harness.store import Several
@@ -29,7 +30,7 @@ def report(
         Path | None, typer.Option("--out", metavar="FILE", help="The page. Default: RUN/report.html.")
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="DIR", help="Also write each figure into a folder.")
+        Path | None, typer.Option("--figures", metavar="DIR", help="Also write each figure as a file into this folder.")
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         Picture | None, typer.Option("--format", "-f", help="The format of the figures. Default: png.")
@@ -37,9 +38,9 @@ def report(
 ) -> None:
     """Write a run as one HTML page.
 
-    The page has leaderboards, curves, confusion matrices, robustness, calibration, speed and settings. It needs no
-    network and no other file. Runs of several datasets have a page each, beside one of all of them. Writing needs the
-    extra "report".
+    The page has leaderboards, curves, confusion matrices, robustness, calibration, speed and settings. It is one file
+    and works offline. Runs of several datasets get one page for all of them, and one for each. Writing needs the extra
+    "report".
     """
     from harness.errors import HarnessError
     from harness.report import draw, read, render, write_page
@@ -98,4 +99,4 @@ def _of_several(
 
 
 def _written(path: Path, size: int) -> None:
-    typer.echo(f"{path} ({size / 1e6:.1f} MB)")
+    typer.echo(f"{path} ({megabytes(size)})")

@@ -18,6 +18,10 @@ def reproduce(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", autocompletion=complete_run)],
     trial: Annotated[str, typer.Argument(metavar="TRIAL", help="EXPERIMENT/SEED.")],
     *,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", metavar="NAME", help="Which dataset's trial, where the directory holds several."),
+    ] = None,
     data_directory: DataDirectory = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Keep the new run there. Default: it is removed.")
@@ -25,9 +29,10 @@ def reproduce(
 ) -> None:
     """Train a stored trial again and compare.
 
-    Says whether it is bit-identical, within the interval of the stored seeds, or not, and what differs in settings,
-    plugins and environment. Exit code 0: identical, or within; 1: it could not be trained; 3: outside; 4: not
-    identical, and a single seed has no interval.
+    Shows whether the new trial is bit-identical to the stored one, or within the interval that the stored seeds
+    predict, or outside it; and what differs in settings, plugins and environment. Exit code 0: identical or within the
+    interval; 1: the trial could not be trained; 3: outside the interval; 4: not identical, and there is no interval
+    because only one seed is stored.
     """
     settle(1)
     from harness.api.reproducing import reproduce as again
@@ -38,19 +43,21 @@ def reproduce(
     if not experiment or not seed.isdecimal():
         msg = f"{as_typed(trial, 80)}: not of the form EXPERIMENT/SEED. Example: M0/42"
         raise HarnessError(msg)
-    found = again(run, experiment, int(seed), data_directory=data_directory, out=out)
-    if found.metrics:
+    reproduction = again(
+        run, experiment, int(seed), dataset=dataset, data_directory=data_directory, out=out, progress=True
+    )
+    if reproduction.metrics:
         lines = []
-        for each in found.metrics:
+        for each in reproduction.metrics:
             interval = "" if each.interval is None else f"[{each.interval[0]:.6g}, {each.interval[1]:.6g}]"
             judged = {True: "within", False: "outside", None: "?"}[each.within]
             same = "identical" if each.stored == each.here else judged
             lines.append([each.metric, f"{each.stored:.6g}", f"{each.here:.6g}", interval, same])
         table("", lines, ["metric", "stored", "here", "95 % of seeds", "verdict"])
-    for change in found.meaning:
+    for change in reproduction.meaning:
         say(f"differs: {change}")
-    for key, before, now in found.environment:
+    for key, before, now in reproduction.environment:
         say(f"differs: {key} was {before or 'absent'}, is {now or 'absent'}")
-    say(str(found))
-    if code := _CODES[found.verdict.value]:
+    say(str(reproduction))
+    if code := _CODES[reproduction.verdict.value]:
         raise typer.Exit(code)

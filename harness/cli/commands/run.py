@@ -20,9 +20,10 @@ from harness.cli.options import (
     Out,
     Seeds,
     SuitePath,
-    Threads,
+    ThreadNumber,
     request,
     settle,
+    threads_of,
 )
 from harness.cli.printing import say
 from harness.cli.tables import Form, FormOption
@@ -47,7 +48,7 @@ def run(
     device: Device = None,
     jobs: Jobs = None,
     cluster: Cluster = None,
-    threads: Threads = 1,
+    threads: ThreadNumber = "1",
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="30m", help="Limit for each trial: 90s, 30m, 2h; 90 is 90s.")
     ] = None,
@@ -64,12 +65,14 @@ def run(
 
     Trains every trial, then tests the finalists. The same command resumes a run: finished trials are not repeated.
     """
-    settle(threads)
+    number = threads_of(threads)
+    settle(number)
     signal.signal(signal.SIGTERM, interrupt)  # the same clean end as after Ctrl+C
     from harness.api.carrying import Terms, carry_out
     from harness.api.several import Ended, carry_out_each
     from harness.cli.conclusion import conclude, show_results
-    from harness.cli.progress import display
+    from harness.live.choice import display
+    from harness.live.lines import Quiet
     from harness.plugins.loading import registry
     from harness.plugins.observers import Observers
 
@@ -83,7 +86,7 @@ def run(
         seeds=seeds,
         device=device,
         jobs=jobs,
-        threads=threads,
+        threads=number,
         out=out,
         cluster=cluster,
     )
@@ -101,14 +104,15 @@ def run(
     def watching(label: str) -> list[object]:
         if label and not quiet:
             say(f"dataset {label}", err=True)
-        return [display(quiet=quiet)]
+        return [Quiet() if quiet else display(elsewhere=True)]
 
+    left_out: set[str] = set()
     said = (lambda _line: None) if quiet else partial(say, err=True)
     try:
         if suites.labels:
             ended = carry_out_each(
                 asked, suites, plugins, terms, observers, watching=watching, command=words, moved=moved,
-                said=said, declined=lambda label, reason: say(f"dataset {label} is left out: {reason}", err=True),
+                said=said, declined=partial(_decline, left_out),
             )  # fmt: skip
         else:
             run, outcome = carry_out(
@@ -128,9 +132,15 @@ def run(
         emit(RunDocument.of(loaded.suite.suite.name, directory, ended, plugins, observers))
     else:
         show_results(directory, ended)
-    conclude(directory, ended)
-    if not all(one.all_well for one in ended):
+    conclude(directory, ended, left_out)
+    if not all(finished.all_well for finished in ended):
         raise typer.Exit(1)
+
+
+def _decline(left_out: set[str], label: str, reason: str) -> None:
+    """Say that a dataset cannot be used, and add it to those."""
+    left_out.add(label)
+    say(f"dataset {label} is left out: {reason}", err=True)
 
 
 def _say_faults(plugins: Registry | None, observers: Observers) -> None:

@@ -14,7 +14,8 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a suite.
 
-    Editors complete and check suites with it. With the NAME of a command: of what it prints with -f json.
+    Editors use it to complete and check suites. With the NAME of a command, prints the schema of what that command
+    prints with -f json.
     """
     import json
 

@@ -2,14 +2,18 @@
 
 import typer
 
-from harness.cli.tables import table
+from harness.cli.tables import Format, FormatOption, show_list
 
 
-def suites() -> None:
+def suites(
+    *,
+    format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
+) -> None:
     """List the suites that harness ships with.
 
     Each runs by its name: 'harness run quick'. 'harness new suite NAME --from quick' copies one.
     """
+    from harness.results.tables import Column, Table
     from harness.suite.inheritance import lineage
     from harness.suite.shipped import shipped
 
@@ -18,8 +22,21 @@ def suites() -> None:
         content = lineage(path)[-1][1]
         about = content["suite"]
         dataset = content.get("dataset", {}).get("name", "digits")
-        lines.append([name, len(content["experiments"]), dataset, about.get("description") or about["name"]])
-    if lines:
-        table("", lines, ["suite", "experiments", "dataset", "what"], minor=["experiments"])
-    else:
-        typer.echo("none: this installation has no suites")
+        what = about.get("description") or about["name"]
+        lines.append({"suite": name, "experiments": len(content["experiments"]), "dataset": dataset, "what": what})
+    if format is Format.json:
+        from harness.cli.documents.document import emit
+        from harness.cli.documents.installed import ShippedSuite, SuitesDocument
+
+        emit(SuitesDocument(suites=[ShippedSuite.model_validate(line) for line in lines]))
+        return
+    columns = [
+        Column("suite", "suite"),
+        Column("experiments", "experiments", minor=1),
+        Column("dataset", "dataset"),
+        Column("what", "what"),
+    ]
+    if lines or format is not Format.terminal:
+        show_list([Table("suites", "", columns, lines)], format, of="this installation")
+    if not lines:
+        typer.echo("none: this installation has no suites", err=format is not Format.terminal)

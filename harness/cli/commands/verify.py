@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.completion import complete_run
-from harness.cli.printing import say
+from harness.cli.printing import say, say_sentences
 from harness.cli.tables import (
     CaptionOption,
     Choice,
@@ -37,21 +37,21 @@ def verify(
     label: LabelOption = None,
     raw: RawOption = False,
     missed: Annotated[bool, typer.Option("--missed", help="Show only the expectations that are missed.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 3 if a relation is undecided, too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 3 also if a relation is undecided.")] = False,
 ) -> None:
     """Verify a run's expectations.
 
-    Shows what the suite expects, what the run has, and the verdict. Values expected on other data than the run's are
-    not comparable; relations are verified on any data, and undecided where seeds and images do not tell. Exit code 3:
-    an expectation is missed, or cannot be judged because a trial failed or is not done yet. Runs of several datasets
-    are verified one by one.
+    Shows what the suite expects, what the run has, and the verdict. A value that is expected on other data than the
+    run's cannot be compared; a terminal shows it only with -t all. Relations are verified on any data. A relation is
+    undecided if there are too few seeds and images to decide it. Exit code 3: an expectation is missed, or cannot be
+    judged because a trial failed or is not done yet. Of runs of several datasets, each is verified by itself.
     """
     from harness.results.datasets import SeveralResults, of_dataset
     from harness.results.results import Results
     from harness.results.verify.evidence import named
-    from harness.results.verify.verdicts import only_missed, tables
-    from harness.results.verify.verification import spoken
+    from harness.results.verify.verdicts import applicable, only_missed, tables
     from harness.results.verify.verification import verify as judge
+    from harness.results.verify.wording import spoken
     from harness.store import Run, read_several
 
     choice = Choice(chosen, columns, rows, raw, caption, label)
@@ -85,8 +85,11 @@ def verify(
         reasons = of_several.missing if of_several else {}
         emit(VerifyDocument.of(verified, reasons, kept, met=not unmet, missed=missed))
     elif shown:
-        show(shown, format, choice, of="this verification")
+        brief = applicable(shown)
+        show(shown, format, choice, of="this verification", brief=brief)
+        if format is Format.terminal and not chosen and 0 < len(brief) < len(shown):
+            say("the figures that do not apply: -t all", err=True)
     for line in lines:
-        say(line, err=True)
+        say_sentences(line)
     if unmet:
         raise typer.Exit(3)

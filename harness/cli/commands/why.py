@@ -20,6 +20,7 @@ from harness.cli.options import (
 )
 from harness.cli.printing import say
 from harness.cli.tables import Form, FormOption
+from harness.cli.unusable import say_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,9 @@ def why(
     trial: Annotated[
         str,
         typer.Argument(
-            metavar="TRIAL", help="EXPERIMENT or EXPERIMENT/SEED; an ensemble, too.", autocompletion=complete_experiment
+            metavar="TRIAL",
+            help="EXPERIMENT or EXPERIMENT/SEED. An ensemble's name is possible, too.",
+            autocompletion=complete_experiment,
         ),
     ],
     *,
@@ -48,7 +51,7 @@ def why(
 ) -> None:
     """Explain why a trial would run again.
 
-    If it would not, says that its stored row is used.
+    If the trial would not run again, says that the stored result is used.
     """
     settle_threads(1)
     from harness.errors import HarnessError
@@ -76,9 +79,7 @@ def why(
                     say(f"{before}{name} seed {seed}: {reason}")
         except HarnessError as error:
             unusable[loaded.member] = error
-            if len(unusable) == len(suites):
-                raise next(iter(unusable.values())) from None
-            say(f"{before}cannot be used: {error}", err=True)
+    say_unusable(unusable, len(suites), "cannot be used")
     if format is Form.json:
         from harness.cli.documents.document import emit
         from harness.cli.documents.running import WhyDocument, WhyTrial
@@ -109,7 +110,7 @@ def _reasons(asked: Request, loaded: LoadedSuite, plugins: Registry, trial: str)
         raise HarnessError(msg)
     only = ensemble.members if ensemble else [name]
     with pool_of(1, 1, plugins) as pool:
-        made = make_plan(loaded, plugins, pool, only=only, device=asked.device)
+        made = make_plan(loaded, plugins, pool, only=only, device=asked.device, download=False)
     here = planned_run(asked.directory(loaded), loaded, made)
     if status_of(here.directory):
         here = take_up(here)
@@ -125,6 +126,8 @@ def _reasons(asked: Request, loaded: LoadedSuite, plugins: Registry, trial: str)
     chosen = [planned for planned in made.trials if not seed or str(planned.row.seed) == seed]
     if not chosen:
         msg = f"{trial}: no such seed. Known: {', '.join(str(planned.row.seed) for planned in made.trials)}."
+        if (name, seed) in {(experiment, str(number)) for experiment, number in here.planned}:
+            msg += f" The run has it from another command. Add --seeds {seed}"
         raise HarnessError(msg)
     for planned, reason in zip(chosen, reasons(here, chosen, plugins), strict=True):
         yield planned.row.experiment, planned.row.seed, reason

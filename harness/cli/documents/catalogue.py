@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from harness.cli.documents.document import Document
-from harness.cli.documents.installed import DatasetsDocument, DoctorDocument, PluginsDocument, RunsDocument
+from harness.cli.documents.installed import (
+    DatasetsDocument,
+    DoctorDocument,
+    PluginsDocument,
+    RunsDocument,
+    SuitesDocument,
+)
 from harness.cli.documents.judging import CompareDocument, VerifyDocument
 from harness.cli.documents.running import PlanDocument, RunDocument, WhyDocument
 
@@ -14,6 +20,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "plan": PlanDocument,
     "why": WhyDocument,
     "runs": RunsDocument,
+    "suites": SuitesDocument,
     "compare": CompareDocument,
     "verify": VerifyDocument,
     "plugins": PluginsDocument,

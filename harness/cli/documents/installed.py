@@ -1,4 +1,4 @@
-"""The documents of ``runs``, ``doctor``, ``plugins`` and ``datasets``."""
+"""The documents of ``runs``, ``suites``, ``doctor``, ``plugins`` and ``datasets``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,23 @@ class RunsDocument(Document):
     command: Literal["runs"] = "runs"
     folder: Text
     runs: Lines = lines_of(columns.RUNS)
+
+
+class ShippedSuite(Part):
+    """A suite that every installation has."""
+
+    suite: Text
+    """The name by which it runs."""
+    experiments: int
+    dataset: Text
+    what: Text
+
+
+class SuitesDocument(Document):
+    """What `harness suites -f json` prints."""
+
+    command: Literal["suites"] = "suites"
+    suites: list[ShippedSuite]
 
 
 class Library(Part):

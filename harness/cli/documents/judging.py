@@ -203,9 +203,9 @@ class CompareDocument(Document):
     ) -> CompareDocument:
         """Return what a command ends with; ``comparisons`` are by label."""
         judged = [LimitVerdict.of(limit, comparisons, missing) for limit in limits]
-        found = {each.verdict for each in judged}
+        verdicts = {each.verdict for each in judged}
         return cls(
-            verdict=_verdict(broken="broken" in found, undecided="undecided" in found) if limits else None,
+            verdict=_verdict(broken="broken" in verdicts, undecided="undecided" in verdicts) if limits else None,
             limits=judged,
             pairs=[ComparedPair.of(label, each) for label, each in comparisons.items()],
             missing=missing,

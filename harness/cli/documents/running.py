@@ -16,6 +16,7 @@ from harness.cli.documents.document import Document, Lines, Number, Part, Text, 
 from harness.execution.attacks import unavailable_tests
 from harness.execution.ensembles import ensemble_reasons
 from harness.results.results import Results
+from harness.store.lost import lines_on
 
 if TYPE_CHECKING:
     from harness.api.foreseeing import Foreseen
@@ -65,6 +66,8 @@ class RanDataset(Part):
     """A line for each trial and ensemble that the command asked for, finished earlier or now, failed or not."""
     damaged: Texts
     stale: Texts
+    lost: Texts
+    """Perturbations that failed in tests, the number of cells (trials times severities) without a result, and why."""
     expectations: Expectations | None
     """Null where the suite expects nothing."""
 
@@ -80,6 +83,7 @@ class RanDataset(Part):
             trials=lines(frames.of_rows(rows)),
             damaged=list(ended.outcome.damaged) if ended.outcome else [],
             stale=list(ended.outcome.stale) if ended.outcome else [],
+            lost=list(lines_on(ended.outcome.lost)) if ended.outcome else [],
             expectations=Expectations.of(Results.of(ended.run)) if ended.run else None,
         )
 
@@ -92,7 +96,7 @@ class RunDocument(Document):
     directory: Text
     """Of all: of several datasets, the runs are in folders of it."""
     complete: bool
-    """Whether every trial is done; the exit code is 1 otherwise."""
+    """Whether every trial is done, and no test lost; the exit code is 1 otherwise."""
     runs: list[RanDataset]
     quarantined: Texts
     """Plugins that were not loaded, and why."""
@@ -172,7 +176,7 @@ class PlannedRun(Part):
     trials: Lines = lines_of(columns.PLAN)
     ensembles: list[EnsemblePlan]
     remarks: Texts
-    """Tests and experiments that are not available here, and why."""
+    """Backends, tests and experiments that are not available here, and why; trials with more than one thread."""
     smoke: list[SmokeResult] | None
     """Null without `--smoke`."""
 
@@ -196,8 +200,10 @@ class PlannedRun(Part):
                 for each, reason in ensemble_reasons(ahead.run)
             ],
             remarks=[
+                *made.substitutes,
+                *ahead.threads,
                 *(f"{name}: {reason}" for name, reason in unavailable.items()),
-                *(f"not tested here under {reason}" for reason in made.left_out.values()),
+                *made.left_out.values(),
                 *(f"{name}: not selected, and unavailable: {reason}" for name, reason in loaded.lacking.items()),
             ],
             smoke=None if smoke is None else [SmokeResult(**batch._asdict()) for batch in smoke],

@@ -81,9 +81,9 @@ class Emnist:
             start = 0
             for part in files.counts:
                 for block in reading.images(files.members[part, "images"]):
-                    wanted = kept[start : start + len(block)]
+                    chosen_rows = kept[start : start + len(block)]
                     start += len(block)
-                    yield block if wanted.all() else block[wanted]
+                    yield block if chosen_rows.all() else block[chosen_rows]
 
         chosen = labels[kept]
         title = files.title(len(chosen))
@@ -99,6 +99,8 @@ class Emnist:
         named = self._place() or (download.archive_path(), "the cache")
         if not named[0].exists():
             return None
+        if named[0] == download.archive_path() and (problem := download.incomplete()):
+            raise HarnessError(problem)
         files = survey(self.variant, find(self.variant, *named))
         rows = sum(files.counts.values())
         part = "" if files.complete else f", {rows:,} of {self.variant.count:,} images"
@@ -107,7 +109,7 @@ class Emnist:
         return Holding(place if place.name.endswith(".zip") else place.parent, size, files.checked + part)
 
     def fetch(self) -> Path:
-        """Download the archive unless it is here, and hold this set's files against their checksums.
+        """Download the archive unless it is here, and verify this set's files by their checksums.
 
         Raises:
             HarnessError: it cannot be downloaded, or is not the official one.

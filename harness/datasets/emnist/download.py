@@ -2,7 +2,6 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from errno import ENOSPC
 from pathlib import Path
 from tempfile import gettempprefix
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.datasets.downloads import LOG, Transferring
-from harness.datasets.emnist.sources import ARCHIVE_NAME, shown
+from harness.datasets.emnist.sources import ARCHIVE_NAME, beginning
 from harness.errors import HarnessError
 from harness.machine.cache import cache_root
+from harness.machine.room import is_full
 from harness.text import megabytes
 
 _TIMEOUT = 30
@@ -42,6 +42,17 @@ ARCHIVE = Archive(
 def archive_path() -> Path:
     """Return where the cache keeps the archive."""
     return cache_root() / "downloads" / "emnist" / ARCHIVE_NAME
+
+
+def incomplete() -> str | None:
+    """Return why what is in the archive's place cannot be it, None where its size is right."""
+    size = archive_path().stat().st_size
+    if size == ARCHIVE.size:
+        return None
+    return (
+        f"{archive_path()}: {size:,} bytes, and the official archive has {ARCHIVE.size:,}. "
+        "'harness datasets fetch' downloads it again"
+    )
 
 
 def fetch() -> Path:
@@ -74,8 +85,8 @@ def fetch() -> Path:
             if path.exists():
                 problems.insert(0, f"{path}: {_otherness(path)}")
     except OSError as error:
-        what = "the disk is full" if error.errno == ENOSPC else f"cannot be written to: {error.strerror}"
-        msg = f"{path.parent}: {what}: the archive takes {ARCHIVE.size / 1e6:,.0f} MB. Name another cache with "
+        reason = "the disk is full" if is_full(error) else f"cannot be written to: {error.strerror}"
+        msg = f"{path.parent}: {reason}: the archive takes {ARCHIVE.size / 1e6:,.0f} MB. Name another cache with "
         raise HarnessError(msg + "HARNESS_CACHE_DIR") from None
     raise HarnessError("; ".join(problems) + f". {_by_hand(path)}")
 
@@ -98,7 +109,7 @@ def _by_hand(path: Path) -> str:
 
 
 def _otherness(path: Path) -> str | None:
-    """Return what is in the archive's place, None if it is the archive."""
+    """Return how a file differs from the official archive, None if it is the archive."""
     import pooch
 
     digest = pooch.file_hash(str(path), alg="md5")
@@ -126,17 +137,17 @@ def _download(url: str, output: str, _: Any) -> None:
         raise _MirrorError(str(error).partition(" for url")[0]) from None
     except (exceptions.RequestException, ValueError) as error:  # ValueError: a length that is not a number
         if content.stat().st_size or isinstance(error, exceptions.ChunkedEncodingError):
-            what = "the answer breaks off"
+            reason = "the answer breaks off"
         elif isinstance(error, exceptions.ConnectionError | exceptions.Timeout):
-            what = "cannot be reached"
+            reason = "cannot be reached"
         else:
-            what = "the answer makes no sense"
-        msg = f"{what} ({type(error).__name__})"
+            reason = "the answer makes no sense"
+        msg = f"{reason} ({type(error).__name__})"
         raise _MirrorError(msg) from None
     with content.open("rb") as file:
         begins = file.read(20)
     if begins[:2] != b"PK":
-        msg = f"answers with {content.stat().st_size:,} bytes that begin with {shown(begins)}, no zip archive"
+        msg = f"answers with {content.stat().st_size:,} bytes that begin with {beginning(begins)}, no zip archive"
         raise _MirrorError(msg)
     other = _otherness(content)
     if other:
@@ -157,7 +168,7 @@ class _Counter:
         if self._done > ARCHIVE.size + 2 * _CHUNK:
             msg = f"answers with more than the archive's {ARCHIVE.size:,} bytes"
             raise _MirrorError(msg)
-        self._transferring.tell(self._done, self.total or None)
+        self._transferring.announce(self._done, self.total or None)
 
     def reset(self) -> None:
         """Begin anew."""

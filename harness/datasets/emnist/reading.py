@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.emnist.sources import GZIP, Member, shown
+from harness.datasets.emnist.sources import GZIP, Member, beginning
 from harness.datasets.emnist.variants import SIDE
 from harness.datasets.idx import is_idx
 from harness.errors import HarnessError
@@ -62,7 +62,7 @@ def _content(member: Member, role: str) -> Iterator[tuple[Any, int]]:
         axes = 3 if role == "images" else 1
         header = file.read(4 + 4 * axes)
         if not is_idx(header) or header[2:4] != bytes([8, axes]):
-            msg = f"{member}: begins with {shown(header)}: no idx file of {role}, gzipped or not. Get it again"
+            msg = f"{member}: begins with {beginning(header)}: no idx file of {role}, gzipped or not. Get it again"
             raise HarnessError(msg)
         if len(header) < 4 + 4 * axes:
             msg = f"{member}: cut short: its idx header takes {4 + 4 * axes} bytes, there are {len(header)}"

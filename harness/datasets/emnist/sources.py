@@ -60,8 +60,8 @@ class Member:
         # zipfile: NotImplementedError of a compression that it does not know, RuntimeError of a member with a password.
         except (OSError, EOFError, zlib.error, BadZipFile, NotImplementedError, RuntimeError) as error:
             refused = isinstance(error, OSError) and error.strerror
-            what = f"cannot be read: {refused}" if refused else f"damaged: {' '.join(str(error).split())}. Get it again"
-            msg = f"{self}: {what}"
+            damage = f"damaged: {' '.join(str(error).split())}. Get it again"
+            msg = f"{self}: cannot be read: {refused}" if refused else f"{self}: {damage}"
             raise HarnessError(msg) from None
 
 
@@ -77,7 +77,7 @@ def named_directory(directory: Path | None) -> tuple[Path, str] | None:
     return (absolute(Path(named)), DATA_DIRECTORY) if named else None
 
 
-def find(variant: Variant, place: Path, what: str) -> Members:
+def find(variant: Variant, place: Path, named_by: str) -> Members:
     """Return a set's files in a folder, in its ``gzip`` folder, or in the archive there; ``place`` may be the archive.
 
     Raises:
@@ -87,27 +87,27 @@ def find(variant: Variant, place: Path, what: str) -> Members:
         if place.is_file():
             return in_archive(variant, place)
         if not place.is_dir():
-            msg = f"{what}: {place}: no such folder"
+            msg = f"{named_by}: {place}: no such folder"
             raise HarnessError(msg)
         members = _in_folder(variant, place)
         if not members and (place / ARCHIVE_NAME).is_file():
             return in_archive(variant, place / ARCHIVE_NAME)
     except OSError as error:
-        msg = f"{what}: {error.filename or place}: cannot be read: {error.strerror}"
+        msg = f"{named_by}: {error.filename or place}: cannot be read: {error.strerror}"
         raise HarnessError(msg) from None
     if not members:
-        msg = f"{what}: {place}: holds neither {variant.file_name('train', 'images')}[.gz] nor {ARCHIVE_NAME}"
+        msg = f"{named_by}: {place}: holds neither {variant.file_name('train', 'images')}[.gz] nor {ARCHIVE_NAME}"
         others = _other_sets(variant, place)
         if others:
             msg = f"{msg}; it has files of {', '.join(others)}. Name the folder of {variant.title} with --data-dir"
-            if what == DATA_DIRECTORY:
+            if named_by == DATA_DIRECTORY:
                 msg += f", or 'harness datasets fetch emnist-{variant.key}' downloads it"
         raise HarnessError(msg)
     return members
 
 
 def serves_others_alone(variant: Variant, place: Path) -> bool:
-    """Say whether a folder has files of other sets, and nothing of this one."""
+    """Return whether a folder has files of other sets, and nothing of this one."""
     try:
         own = place.is_file() or (place / ARCHIVE_NAME).exists() or _in_folder(variant, place)
         return not own and bool(_other_sets(variant, place))
@@ -144,8 +144,8 @@ def in_archive(variant: Variant, path: Path) -> Members:
             inside = archive.infolist()
     # zipfile: NotImplementedError of a version that it does not know, ValueError of a directory that makes no sense.
     except (OSError, BadZipFile, NotImplementedError, ValueError) as error:
-        what = f"damaged: {' '.join(str(error).split())}" if begins[:2] == b"PK" else "not a zip archive"
-        msg = f"{path}: {what}: begins with {shown(begins)}. Get it again"
+        reason = f"damaged: {' '.join(str(error).split())}" if begins[:2] == b"PK" else "not a zip archive"
+        msg = f"{path}: {reason}: begins with {beginning(begins)}. Get it again"
         raise HarnessError(msg) from None
     for info in inside:
         inner = PurePosixPath(info.filename.replace("\\", "/"))
@@ -164,10 +164,10 @@ def in_archive(variant: Variant, path: Path) -> Members:
     return members
 
 
-def shown(content: bytes) -> str:
+def beginning(content: bytes) -> str:
     """Return how a file begins, for people: text where it is text.
 
-    >>> shown(b"<!DOCTYPE html>"), shown(bytes([31, 139])), shown(b"")
+    >>> beginning(b"<!DOCTYPE html>"), beginning(bytes([31, 139])), beginning(b"")
     ("'<!DOCTYPE html>'", '1f 8b', 'nothing')
     """
     start = content[:20]

@@ -46,15 +46,15 @@ class Survey:
         for part in PARTS:
             count, official = self.counts.get(part, 0), self.variant.parts[part].count
             if count != official:
-                where = self.members.get((part, "images"), f"the {part} part")
-                what = f"holds {count:,} images, the official file {official:,}"
-                return f"{where}: {what}: not {self.variant.title}. {_PARTIAL}"
+                source = self.members.get((part, "images"), f"the {part} part")
+                contents = f"holds {count:,} images, the official file {official:,}"
+                return f"{source}: {contents}: not {self.variant.title}. {_PARTIAL}"
         for key, digest in self.sums.items():
             if digest != self.variant.official(*key).sha256:
                 member, file = self.members[key], self.variant.official(*key)
-                what = f"{member.size:,} bytes{f' with sha256 {digest}' if digest else ''}"
+                contents = f"{member.size:,} bytes{f' with sha256 {digest}' if digest else ''}"
                 known = f"{file.size:,} bytes with sha256 {file.sha256}"
-                return f"{member}: damaged or altered: {what}; officially {known}. Get it again. {_PARTIAL}"
+                return f"{member}: damaged or altered: {contents}; officially {known}. Get it again. {_PARTIAL}"
         return None
 
     def title(self, rows: int) -> str:

@@ -11,7 +11,8 @@ from harness.execution.pools.in_process import InProcess
 from harness.execution.pools.pool import Pool
 from harness.execution.pools.processes import Processes
 from harness.machine.host import cores
-from harness.plugins.loading import Component, Kind, Registry
+from harness.plugins.components import Component, Kind
+from harness.plugins.loading import Registry
 
 if TYPE_CHECKING:
     from harness.suite import LoadedSuite

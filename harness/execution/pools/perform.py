@@ -11,8 +11,12 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness.errors import one_line
+from harness.errors import HarnessError, one_line, printable
 from harness.execution.pools.logs import Log, limit
+from harness.machine.cache import cache_root
+from harness.machine.handlers import handled
+from harness.machine.host import NODE
+from harness.machine.room import no_space
 from harness.plugins.foreign import from_user
 from harness.plugins.loading import Registry
 from harness.plugins.observing import Attendant
@@ -42,12 +46,38 @@ def perform(task: Task, plugins: Callable[[], Registry], report: Report, *, own_
                 _LOG.info("interrupted")
                 raise
             traceback.print_exc()
-            failure = Failure("failed", one_line(error))
+            failure = Failure("failed", _reason(error, task.log))
         else:
             _LOG.info("ended")
             return result
         _LOG.info(f"{failure.status}: {failure.reason}")
         return failure
+
+
+def full_disk(error: BaseException, log: Path | None) -> str | None:
+    """Return, in a line, which disk was full when a job failed; None where it failed by another error.
+
+    ``log``: its log, in the folder where it writes.
+    """
+    return no_space(error, _written(log))
+
+
+def _reason(error: BaseException, log: Path | None) -> str:
+    """Return why a job failed: its error in a line; or which disk is full, on a cluster that of which node."""
+    full = full_disk(error, log)
+    if full is None:
+        return one_line(error)
+    node = os.environ.get(NODE)
+    return printable(f"node {node}: {full}" if node else full)
+
+
+def _written(log: Path | None) -> Iterator[Path]:
+    """Yield the folders where jobs write: beside their log, the cache, and the system's temporary folder."""
+    if log:
+        yield log.parent
+    with suppress(HarnessError):
+        yield cache_root()
+    yield Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - `tempfile` names none where all are full
 
 
 def timed_out(task: Task) -> Failure:
@@ -73,7 +103,7 @@ def _logged(log: Path | None, *, own_process: bool) -> Iterator[None]:
                 os.dup2(raw.fileno(), descriptor)
         stack.enter_context(redirect_stdout(_Redirected(file, sys.stdout)))
         stack.enter_context(redirect_stderr(_Redirected(file, sys.stderr)))
-        stack.enter_context(_handled(file))
+        stack.enter_context(handled(logging.getLogger(), _writer(file), logging.INFO))
         yield
 
 
@@ -87,20 +117,11 @@ class _Redirected:
         return getattr(self._stream if isinstance(threading.current_thread(), Attendant) else self._log, name)
 
 
-@contextmanager
-def _handled(file: TextIO) -> Iterator[None]:
-    """Write log records to a file."""
+def _writer(file: TextIO) -> logging.Handler:
+    """Return a handler that writes log records to a file."""
     handler = logging.StreamHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.removeHandler(handler)
+    return handler
 
 
 def _open(log: Path | None) -> Log:

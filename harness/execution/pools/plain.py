@@ -5,6 +5,9 @@ import pickle
 from dataclasses import is_dataclass
 from typing import Any
 
+from harness.errors import one_line
+from harness.trial.tasks import Failure
+
 _NUMPY = {"_reconstruct", "scalar", "_frombuffer", "ndarray", "dtype"}
 """What an array, a scalar and their types are pickled as."""
 _PATHS = {"PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"}
@@ -18,6 +21,14 @@ def loads(content: bytes | bytearray) -> Any:
         pickle.UnpicklingError: it names something else, or is not a pickle; other errors, where it is damaged.
     """
     return _Plain(io.BytesIO(content)).load()
+
+
+def result(content: bytes) -> Any:
+    """Return a result that a worker passed on, or the failure to read it."""
+    try:
+        return loads(content)
+    except Exception as error:  # noqa: BLE001 - what it holds may not be readable here
+        return Failure("failed", f"its result cannot be passed on: {one_line(error)}")
 
 
 class _Plain(pickle.Unpickler):

@@ -13,6 +13,10 @@ Abilities = Mapping[str, tuple[str, ...]]
 """What a node can do, and the devices on which it can."""
 
 
+DATASET = "dataset "
+"""How a need begins that names a dataset, by its digest: every node has it but those without room."""
+
+
 class Pool(Protocol):
     """Takes tasks and gives futures of their result, or of a `Failure`: a future never raises what a job raised."""
 
@@ -82,7 +86,10 @@ class Spread(Pool, Protocol):
         ...
 
     def submit_to(self, node: Node, task: Task, report: Report | None = None) -> Future[Any]:
-        """Start a task on a node; its result is `Failure` ``lost`` if the node leaves before it has ended."""
+        """Start a task on a node; its result is `Failure` ``lost`` if the node leaves before it has ended.
+
+        It is `Failure` ``no room`` if the node has no room for the dataset, which it then lacks: see `devices`.
+        """
         ...
 
     def changed(self) -> bool:

@@ -56,15 +56,22 @@ class Processes:
     """Runs tasks in ``slots`` processes, which stay for the next one.
 
     A process that is not ready within ``start_seconds``, or cannot be started at all, fails its task with the reason.
-    ``environment``: variables of the processes that differ from this process's, None where they lack one.
+    ``environment``: variables of the processes that differ from this process's, None where they lack one. ``unread``:
+    results, and lists of reports, are passed on as they come, pickled; a `Failure` that is none of a job's is itself.
     """
 
     def __init__(
-        self, slots: int, start_seconds: float = START_SECONDS, environment: Mapping[str, str | None] | None = None
+        self,
+        slots: int,
+        start_seconds: float = START_SECONDS,
+        environment: Mapping[str, str | None] | None = None,
+        *,
+        unread: bool = False,
     ) -> None:
         self.slots = slots
         self._start_seconds = start_seconds
         self._environment = environment or {}
+        self._unread = unread
         self._messages: SimpleQueue[Message] = SimpleQueue()
         self._processes: list[Process] = []
         self._free: list[Process] = []
@@ -88,7 +95,7 @@ class Processes:
         if self._failed_starts >= _STARTS:
             return self._failed_early(_cannot_start(self._why))
         self._count += 1
-        process = self._free.pop() if self._free and not task.isolated else self._new_process(task)
+        process = self._process_for(task)
         running = _Running(self._count, task, content, report, process)
         self._give(running, process)
         return running.future
@@ -117,8 +124,20 @@ class Processes:
         self._early.append(future)
         return future
 
+    def _process_for(self, task: Task) -> Process:
+        """Return a free process with a task's variables, or a new one; free ones with other variables are ended."""
+        for process in list(self._free):
+            if process.variables not in ({}, task.variables):
+                self._discard(process)
+        fitting = [process for process in self._free if process.variables == task.variables]
+        if task.isolated or not fitting:
+            return self._new_process(task)
+        self._free.remove(fitting[-1])
+        return fitting[-1]
+
     def _new_process(self, task: Task) -> Process:
-        process = Process(self._messages, self._environment, third_party=task.isolated)
+        process = Process(self._messages, {**self._environment, **task.variables}, third_party=task.isolated)
+        process.variables = task.variables
         self._processes.append(process)
         return process
 
@@ -161,10 +180,13 @@ class Processes:
         elif kind == "said":
             self._pass_on(running, content)
         else:
-            self._settle(running, _loaded(content), ended)
+            self._settle(running, content if self._unread else plain.result(content), ended)
 
     def _pass_on(self, running: _Running, content: bytes) -> None:
-        if running.report:
+        if running.report and self._unread:
+            if type(content) is bytes:
+                running.report(content)
+        elif running.report:
             try:
                 said = plain.loads(content)
             except Exception:  # noqa: BLE001 - what cannot be read here is left out: reports are best effort
@@ -231,14 +253,6 @@ class Processes:
             if process in processes:
                 processes.remove(process)
         self._leaving = [one for one in [*self._leaving, process] if not one.over]
-
-
-def _loaded(content: bytes) -> Any:
-    """Return a result that a worker passed on."""
-    try:
-        return plain.loads(content)
-    except Exception as error:  # noqa: BLE001 - what it holds may not be readable here
-        return Failure("failed", f"its result cannot be passed on: {one_line(error)}")
 
 
 def _cannot_start(reason: str) -> Failure:

@@ -15,6 +15,7 @@ from harness.errors import one_line, printable
 from harness.execution.pools import plain
 from harness.execution.pools.worker import PROGRAM
 from harness.machine.channel import Channel
+from harness.machine.pages import with_huge_pages
 from harness.machine.supervised import END_SECONDS, Child, how_it_ended
 from harness.plugins.loading import DISABLE
 from harness.plugins.vetting import VETTED
@@ -48,12 +49,14 @@ class Process:
         self.ready = False
         self.number: int | None = None
         """The number of the task that it works on."""
+        self.variables: Mapping[str, str] = {}
+        """Those of its environment that the tasks have asked for which it may be given."""
         self.silent = False
         """Whether all that it said has been taken from ``messages``."""
         variables = {**os.environ, **environment, VETTED: "1"}
         if not third_party:
             variables[DISABLE] = f"{variables.get(DISABLE) or ''},*"
-        self._environment = {name: value for name, value in variables.items() if value is not None}
+        self._environment = with_huge_pages({name: value for name, value in variables.items() if value is not None})
         self._messages = messages
         self._frames: SimpleQueue[bytes | None] = SimpleQueue()
         self._child: Child | None = None
@@ -61,7 +64,10 @@ class Process:
         self._killed = False
         self._drainer = threading.Thread(target=self._drain, daemon=True)
         self._attendant = threading.Thread(target=self._attend, daemon=True)
-        self._attendant.start()
+        try:
+            self._attendant.start()
+        except RuntimeError as error:  # no thread can be started
+            self._say("unstarted", 0, one_line(error))
 
     def send(self, number: int, task: bytes) -> None:
         """Give it a pickled task."""

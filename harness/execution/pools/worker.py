@@ -16,8 +16,6 @@ from harness.trial.tasks import Failure, Task
 
 PROGRAM = "from harness.execution.pools.worker import main; main()"
 """What a worker executes."""
-REPORT_SECONDS = 0.1
-"""A job's reports are passed on at most this often, those of the time between together."""
 
 
 def main() -> None:
@@ -57,7 +55,7 @@ def _run(channel: Channel, number: int, content: bytes, here: int) -> bytes:
     def report(said: Any) -> None:
         nonlocal last
         waiting.append(said)
-        if monotonic() - last >= REPORT_SECONDS:
+        if monotonic() - last >= task.report_seconds:
             last = monotonic()
             pass_on()
 

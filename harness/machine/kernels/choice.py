@@ -3,10 +3,15 @@
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from io import BufferedReader
+from operator import truediv
 from pathlib import Path
+from statistics import median
 from subprocess import PIPE
+from threading import Timer
 from typing import Any
 
 from harness.machine.measured import keep, machine_with, recall
@@ -19,14 +24,20 @@ TUNING_OFF = "HARNESS_NO_TUNE"
 WORTH = 1.02
 """How many times as fast as OpenBLAS's choice another kernel must be."""
 
-_ROUNDS = 2
-_FILE = "kernels.json"
+_ROUNDS = 15
+_FILE = "numpy-products.json"
 _PROGRAM = """
 import json
 import sys
-from harness.machine.kernels.rate import multiply_rate
+from harness.machine.kernels.rate import Products
 from harness.machine.threads import numpy_library
-json.dump(numpy_library() | {"rate": multiply_rate()}, sys.stdout)
+def answer(value):
+    sys.stdout.write(json.dumps(value) + "\\n")
+    sys.stdout.flush()
+products = Products()
+answer(numpy_library())
+for _ in sys.stdin:
+    answer(products.rate())
 """
 _LIMIT = 20.0  # seconds, for a process that hangs
 _KERNELS = {
@@ -66,7 +77,7 @@ def best_kernel(say: Callable[[str], None] = lambda _text: None) -> Kernel | Non
         return None
     kernel = chosen()
     if kernel is None:
-        say("measuring the kernels of NumPy's matrix products, once for this machine (--no-tune skips this)")
+        say("timing NumPy's matrix products, once for this machine (--no-tune skips this)")
         kernel = _measure()
         if kernel is not None:
             keep(_FILE, machine_with("numpy"), asdict(kernel))
@@ -98,29 +109,69 @@ def candidates() -> list[str]:
     return [kernel for flag, kernel in _KERNELS.get(platform.machine(), {}).items() if flag in flags]
 
 
+class Candidate:
+    """A process with a kernel, OpenBLAS's choice for None, which multiplies when it is asked to.
+
+    It ends with ``stack``, or when it takes too long for an answer.
+
+    Raises:
+        OSError: no process can be started.
+    """
+
+    def __init__(self, kernel: str | None, stack: ExitStack) -> None:
+        environment = os.environ | ({VARIABLE: kernel} if kernel else {}) | {"OPENBLAS_NUM_THREADS": "1"}
+        self._child = stack.enter_context(Child(_PROGRAM, environment=environment, stdin=PIPE, stdout=PIPE))
+        self._questions, answers, _ = self._child.pipes
+        self._answers = stack.enter_context(BufferedReader(answers))
+        self.library: dict[str, str] = self._answer() or {}
+        """The name and the kernel of what NumPy loaded; nothing if the process ended, at an illegal instruction say."""
+
+    def rate(self) -> float | None:
+        """Return float32 operations a second, now; None if the process has ended."""
+        with suppress(OSError):
+            self._questions.write(b"\n")
+        rate: float | None = self._answer()
+        return rate
+
+    def _answer(self) -> Any:
+        limit = Timer(_LIMIT, self._child.kill)
+        limit.start()
+        try:
+            return json.loads(self._answers.readline())
+        except ValueError:  # cut off, or nothing
+            return None
+        finally:
+            limit.cancel()
+
+
 def _measure() -> Kernel | None:
-    own = _rate(None)
-    if own is None:
-        return None
-    name, rates = own.get("kernel", ""), {own.get("kernel", ""): own["rate"]}
-    if own.get("name") == "openblas":
-        others = [kernel for kernel in candidates() if kernel != name]
-        for _ in range(_ROUNDS):
-            for candidate in (*others, None):
-                measured = _rate(candidate)
-                if measured and measured.get("kernel") == (candidate or name):
-                    rates[candidate or name] = max(rates.get(candidate or name, 0.0), measured["rate"])
-    best = max(rates, key=lambda kernel: rates[kernel])
-    return Kernel(best if rates[best] > WORTH * rates[name] else None, name, rates)
+    """Let a process for each kernel multiply in turns: what else the machine does in a round slows all of them."""
+    with ExitStack() as stack:
+        try:
+            own = Candidate(None, stack)
+            others = candidates() if own.library.get("name") == "openblas" else []
+            name = own.library.get("kernel", "")
+            started = {name: own} | {kernel: Candidate(kernel, stack) for kernel in others if kernel != name}
+        except OSError:
+            return None
+        alive = {kernel: one for kernel, one in started.items() if one.library.get("kernel", "") == kernel}
+        rates: dict[str, list[float]] = {kernel: [] for kernel in alive}
+        for number in range(_ROUNDS):
+            for kernel in list(rates) if number % 2 else list(reversed(rates)):
+                rate = alive[kernel].rate()
+                if rate is None:
+                    del rates[kernel]
+                else:
+                    rates[kernel].append(rate)
+    return decided(name, rates) if name in rates else None
 
 
-def _rate(kernel: str | None) -> dict[str, Any] | None:
-    """Return the library and the rate of a process with a kernel, None if it fails, at an illegal instruction say."""
-    environment = os.environ | ({VARIABLE: kernel} if kernel else {}) | {"OPENBLAS_NUM_THREADS": "1"}
-    try:
-        with Child(_PROGRAM, environment=environment, stdout=PIPE) as child:
-            written = child.output(_LIMIT)
-            measured: dict[str, Any] | None = json.loads(written[0]) if written and child.wait() == 0 else None
-    except (OSError, ValueError):
-        return None
-    return measured
+def decided(own: str, rates: Mapping[str, Sequence[float]]) -> Kernel:
+    """Return the fastest kernel by the rates of each in as many rounds; ``own`` is OpenBLAS's choice.
+
+    One is as many times as fast as ``own`` as in the median of the rounds.
+    """
+    times = {kernel: median(map(truediv, found, rates[own])) for kernel, found in rates.items()}
+    best = max(times, key=lambda kernel: times[kernel])
+    top = max(rates[own])
+    return Kernel(best if times[best] > WORTH else None, own, {kernel: top * ratio for kernel, ratio in times.items()})

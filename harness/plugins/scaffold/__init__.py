@@ -33,7 +33,8 @@ _TARGETS = {
 }
 """What a module registers: the same whatever its name is, which would else hide an import or a builtin somewhere."""
 
-_LIBRARIES = {"optimizer": "array-api-compat>=1.12", "perturbation": 'numpy>=2.1", "scipy>=1.14'}
+_WITH_SCIPY = 'numpy>=2.1", "scipy>=1.14'
+_LIBRARIES = {"backend": _WITH_SCIPY, "optimizer": "array-api-compat>=1.12", "perturbation": _WITH_SCIPY}
 """What a package needs beside harness, where that is not NumPy alone."""
 
 _PACKAGE = {
@@ -77,6 +78,7 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry, *, su
         "target": _TARGETS.get(kind, ""),
         "hook": f"register_{plural(kind)}",
         "libraries": "" if kind == "observer" else f', "{_LIBRARIES.get(kind, "numpy>=2.1")}"',
+        "stubs": ', "scipy-stubs"' if _LIBRARIES.get(kind) is _WITH_SCIPY else "",
         "variable": f"HARNESS_{name.replace('-', '_').upper()}_FILE",
     }
     second = '\n    register("$name-shift", "$module.perturbation:perturb_shift")' if kind == "perturbation" else ""
@@ -90,9 +92,9 @@ def create(kind: Scaffold, name: str, directory: Path, registry: Registry, *, su
 
 def _refuse_taken(kind: Scaffold, name: str, module: str, registry: Registry) -> None:
     """Refuse a name under which two plugins would be in each other's way."""
-    for found in registry.components:
-        if (found.kind, found.name) == (kind, name):
-            msg = f"{kind} {name!r} is offered by {found.provenance} already: choose another name"
+    for component in registry.components:
+        if (component.kind, component.name) == (kind, name):
+            msg = f"{kind} {name!r} is offered by {component.provenance} already: choose another name"
             raise HarnessError(msg)
     if find_spec(module) is not None:
         msg = f"{kind} {name!r}: its package {module} would hide an installed one of that name: choose another name"
@@ -137,5 +139,5 @@ def _place(folder: Path, content: Mapping[Path, bytes]) -> None:
 
 
 def _read(source: str) -> Template:
-    found = files("harness.plugins.scaffold").joinpath("templates", f"{source}.template")
-    return Template(found.read_text(encoding="utf-8"))
+    template = files("harness.plugins.scaffold").joinpath("templates", f"{source}.template")
+    return Template(template.read_text(encoding="utf-8"))

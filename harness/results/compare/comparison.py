@@ -166,7 +166,9 @@ def _asked(side: Side) -> Iterator[tuple[str, Condition]]:
     Severity 0 is the clean images once more. Corruption errors are of suites of several perturbations.
     """
     conditions = (measure.condition for row in side.rows for measure in all_measures(row))
-    measured = dict.fromkeys(one for one in conditions if one.perturbation is None or one.severity > 0)
+    measured = dict.fromkeys(
+        condition for condition in conditions if condition.perturbation is None or condition.severity > 0
+    )
     for metric, record in CATALOGUE.items():
         if not record.of_test:
             yield metric, CLEAN
@@ -188,17 +190,17 @@ def _environment(before: Sequence[TrialRow], after: Sequence[TrialRow]) -> list[
 
 
 def _circumstances(rows: Sequence[TrialRow]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    values: dict[str, set[str]] = {}
     for row in rows:
         for key, value in row.environment.items():
             # A library's BLAS is its own: what two backends say under one key is no change of either.
-            found.setdefault(f"{key} ({row.backend})" if key == "blas" else key, set()).add(value)
-    return found
+            values.setdefault(f"{key} ({row.backend})" if key == "blas" else key, set()).add(value)
+    return values
 
 
 def _unmatched(first: Results, second: Results) -> list[Unmatched]:
     before, after = ({(row.experiment, row.seed): row for row in side.rows} for side in (first, second))
-    found: dict[tuple[str, bool, str], list[int]] = {}
+    seeds_by: dict[tuple[str, bool, str], list[int]] = {}
     for key in dict.fromkeys([*before, *after]):
         one, other = before.get(key), after.get(key)
         in_first, in_second = (row is not None and row.status == "done" for row in (one, other))
@@ -206,8 +208,8 @@ def _unmatched(first: Results, second: Results) -> list[Unmatched]:
             run, row = (second, other) if in_first else (first, one)
             reason = f": {row.reason}" if row and row.reason else ""
             why = f"{row.status} in {run.directory}{reason}" if row else f"not in {run.directory}"
-            found.setdefault((key[0], in_first, why), []).append(key[1])
-    return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in found.items()]
+            seeds_by.setdefault((key[0], in_first, why), []).append(key[1])
+    return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in seeds_by.items()]
 
 
 def _why_unjudged(metric: str, condition: Condition, first: Side, second: Side, run: Results) -> str:

@@ -64,18 +64,23 @@ def difference_in(
     if crossed is None or (crossed.experiments, crossed.seeds) != (_SIDES, seeds):
         alone = Sums(np.array([[side[seed] for seed in seeds] for side in values]))
         crossed = Crossed(_SIDES, seeds, alone, proportion=False)
-    better = CATALOGUE[metric].higher_is_better
-    analysis = analyse(_SIDES, crossed.sums, higher_is_better=better, proportion=crossed.proportion)
+    analysis = analyse(
+        _SIDES,
+        crossed.sums,
+        higher_is_better=CATALOGUE[metric].higher_is_better,
+        proportion=crossed.proportion,
+        possible=CATALOGUE[metric].possible,
+    )
     return difference(name, metric, condition, values[0], values[1], analysis.pair("second", "first"))
 
 
-def judged_together(found: Sequence[Difference]) -> list[Difference]:
+def judged_together(differences: Sequence[Difference]) -> list[Difference]:
     """Return differences, judged among those of all experiments in a metric under a condition, in their order."""
     together: dict[tuple[str, Condition], list[int]] = {}
-    for place, one in enumerate(found):
-        together.setdefault((one.metric, one.condition), []).append(place)
-    result = list(found)
+    for place, each in enumerate(differences):
+        together.setdefault((each.metric, each.condition), []).append(place)
+    result = list(differences)
     for places in together.values():
-        for place, one in zip(places, judged([found[place] for place in places]), strict=True):
-            result[place] = one
+        for place, judgement in zip(places, judged([differences[place] for place in places]), strict=True):
+            result[place] = judgement
     return result

@@ -11,13 +11,13 @@ from harness.results.compare.judging import Side
 
 def redrawn(first: Side, second: Side) -> dict[str, str]:
     """Return the perturbations that were drawn with other seeds in the second run, and why they are not compared."""
-    found = {}
+    changes = {}
     for seed, row in first.trials.items():
-        before, after = (one.evaluation and one.evaluation.seeds for one in (row, second.trials[seed]))
+        before, after = (trial.evaluation and trial.evaluation.seeds for trial in (row, second.trials[seed]))
         for name in (before or {}).keys() & (after or {}).keys():
             if before and after and before[name] != after[name]:
-                found[name] = f"the seed of {name} was {_numbers(before[name])}, is {_numbers(after[name])}"
-    return found
+                changes[name] = f"the seed of {name} was {_numbers(before[name])}, is {_numbers(after[name])}"
+    return changes
 
 
 def _numbers(values: Sequence[int]) -> str:

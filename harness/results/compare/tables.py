@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _NAMED = 4
 """The most metrics of a mark, and experiments of a metric, that a sentence names."""
+_WORDS = {Mark.same: "equal to the last bit", Mark.insignificant: "not significantly different"}
+"""What a sentence calls marks that tables have a shorter word for."""
 BRIEF = ("overview", "settings", "environment", "unmatched")
 """The tables that answer the first questions; the others have every metric."""
 
@@ -30,7 +32,7 @@ def tables(comparison: Comparison) -> list[Table]:
     """Return the tables that have something to say: `BRIEF` ones, and one for each unit of metrics."""
     found = [_overview(comparison)]
     for unit in UNITS:
-        chosen = [one for one in comparison.differences if CATALOGUE[one.metric].unit is unit]
+        chosen = [difference for difference in comparison.differences if CATALOGUE[difference.metric].unit is unit]
         if chosen:
             found.append(_every(unit, f"{unit.name} · {_title(comparison)}", chosen))
     changes = (_settings(comparison), _environment(comparison), _unmatched(comparison))
@@ -40,17 +42,20 @@ def tables(comparison: Comparison) -> list[Table]:
 def spoken(comparison: Comparison) -> str:
     """Return a comparison in sentences: how many differences are what, and which are significant.
 
-    ``12 trials in both runs; of 268 differences 240 same, 27 not significant, 1 worse. Worse: val_loss of A.``
+    ``12 trials are in both runs. Values compared: 240 equal to the last bit, 1 worse. Worse: val_loss of A.``
     """
     # What the machine did differs between two runs of the same bits: it is counted apart, and no verdict.
-    machine = [one for one in comparison.differences if CATALOGUE[one.metric].of_machine]
-    marks = Counter(one.mark for one in comparison.differences if not CATALOGUE[one.metric].of_machine)
-    marked = ", ".join(f"{count} {mark.value}" for mark, count in marks.most_common())
+    machine = [difference for difference in comparison.differences if CATALOGUE[difference.metric].of_machine]
+    marks = Counter(
+        difference.mark for difference in comparison.differences if not CATALOGUE[difference.metric].of_machine
+    )
+    marked = ", ".join(f"{count} {_WORDS.get(mark, mark.value)}" for mark, count in marks.most_common())
     trials = sum(map(len, comparison.seeds.values()))
-    counts = f"{counted(trials, 'trial')} in both runs; of {counted(marks.total(), 'difference')} {marked or 'none'}."
+    both = f"{counted(trials, 'trial')} {'is' if trials == 1 else 'are'} in both runs."
+    counts = f"{both} Values compared: {marked or 'none'}."
     named = [_named(comparison, mark) for mark in (Mark.worse, Mark.better, Mark.changed)]
-    moved = sum(one.mark in {Mark.worse, Mark.better, Mark.changed} for one in machine)
-    apart = f"{counted(moved, 'figure')} of the machine (times, memory) changed, too." if moved else ""
+    moved = sum(difference.mark in {Mark.worse, Mark.better, Mark.changed} for difference in machine)
+    apart = f"Times and memory: {moved} changed." if moved else ""
     return " ".join(filter(None, [counts, *named, apart]))
 
 
@@ -58,9 +63,9 @@ def _named(comparison: Comparison, mark: Mark) -> str:
     """Say which metrics have a mark, of which experiments: ``"Worse: val_loss of A, B; gap of B."``."""
     order = {metric: place for place, metric in enumerate(CATALOGUE)}
     having: dict[tuple[str, Condition], list[str]] = {}
-    for one in sorted(comparison.differences, key=lambda one: order[one.metric]):
-        if one.mark is mark and not CATALOGUE[one.metric].of_machine:
-            having.setdefault((one.metric, one.condition), []).append(one.experiment)
+    for difference in sorted(comparison.differences, key=lambda difference: order[difference.metric]):
+        if difference.mark is mark and not CATALOGUE[difference.metric].of_machine:
+            having.setdefault((difference.metric, difference.condition), []).append(difference.experiment)
     # Severities at which the same experiments differ share a line.
     alike: dict[tuple[str, str | None, tuple[str, ...]], list[float]] = {}
     for (metric, (name, severity)), experiments in having.items():
@@ -83,24 +88,38 @@ def _title(comparison: Comparison) -> str:
 def _overview(comparison: Comparison) -> Table:
     """One line for each experiment: the change in what a leaderboard ranks by, and a sign for what it means."""
     differences = comparison.differences
-    known = {one.metric for one in differences}
-    shown = [one for one in CATALOGUE.values() if "comparison" in one.shown and one.name in known]
-    names = list(dict.fromkeys(one.condition[0] for one in differences if one.condition[0]))
+    known = {difference.metric for difference in differences}
+    shown = [metric for metric in CATALOGUE.values() if "comparison" in metric.shown and metric.name in known]
+    headings = {metric.name for metric in shown}
+    names = list(dict.fromkeys(difference.condition[0] for difference in differences if difference.condition[0]))
     columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds", Kind.number)]
     columns += [Column(metric.name, _headline(metric), Kind.figure) for metric in shown]
     columns += [Column(f"under_{name}", f"Under {name}", Kind.figure) for name in names]
     # Figures are never cut: a change without its mark says nothing. Where they have no room, the table goes on below.
     lines: list[dict[str, Any]] = []
+    in_lines: list[tuple[str, Difference]] = []
     for experiment, seeds in comparison.seeds.items():
-        own = [one for one in differences if one.experiment == experiment]
+        own = [difference for difference in differences if difference.experiment == experiment]
         line: dict[str, Any] = {"experiment": experiment, "seeds": len(seeds)}
-        line |= {one.metric: _change(one) for one in own if one.condition[0] is None}
+        clean = [difference for difference in own if difference.condition[0] is None and difference.metric in headings]
+        line |= {difference.metric: _change(difference) for difference in clean}
+        in_lines += [(difference.metric, difference) for difference in clean]
         for name in names:
-            line[f"under_{name}"] = _counted(
-                [one for one in own if one.condition[0] == name and one.metric == "test_accuracy"]
-            )
+            under_it = [
+                difference
+                for difference in own
+                if difference.condition[0] == name and difference.metric == "test_accuracy"
+            ]
+            line[f"under_{name}"] = _counted(under_it)
+            in_lines += [(f"under_{name}", difference) for difference in under_it]
         lines.append(line)
-    return Table("overview", _title(comparison), columns, lines, _note(comparison, names))
+
+    def noted(part: Table) -> str:
+        experiments = part.values("experiment")
+        in_part = [each for key, each in in_lines if part.has(key) and each.experiment in experiments]
+        return _note(comparison, in_part)
+
+    return Table.explained("overview", _title(comparison), columns, lines, noted)
 
 
 def _headline(metric: Metric) -> str:
@@ -108,35 +127,39 @@ def _headline(metric: Metric) -> str:
     return metric.heading + (", %" if metric.of_machine else metric.unit.change_sign)
 
 
-def _change(one: Difference) -> str:
+def _change(difference: Difference) -> str:
     """Return a change with its interval and the sign of what it means: ``"+0.12 [+0.07, +0.17] ▲"``."""
-    metric, change = CATALOGUE[one.metric], one.change.mean
+    metric, change = CATALOGUE[difference.metric], difference.change.mean
     if metric.of_machine:
-        factor, digits = 100.0 / one.first.mean if one.first.mean else 0.0, 1
+        factor, digits = 100.0 / difference.first.mean if difference.first.mean else 0.0, 1
     else:
         factor, digits = (100.0, 2) if metric.unit.value is Kind.percent else (1.0, 4)
-    ends = ", ".join(f"{end * factor:+.{digits}f}" for end in one.interval or ())
+    ends = ", ".join(f"{end * factor:+z.{digits}f}" for end in difference.interval or ())
     interval = f" [{ends}]" if ends else ""
-    return f"{change * factor:+.{digits}f}{interval} {SIGNS[one.mark]}".rstrip()
+    return f"{change * factor:+z.{digits}f}{interval} {SIGNS[difference.mark]}".rstrip()
 
 
-def _counted(found: Sequence[Difference]) -> str:
-    marks = Counter(one.mark for one in found)
+def _counted(differences: Sequence[Difference]) -> str:
+    marks = Counter(difference.mark for difference in differences)
     return " ".join(f"{marks[mark]}{sign}" for mark, sign in SIGNS.items() if marks[mark])
 
 
-def _note(comparison: Comparison, perturbations: Sequence[str]) -> str:
-    single = any(one.pair and one.pair.target == "networks" for one in comparison.differences)
-    intervals = any(one.interval for one in comparison.differences)
-    signs = legend({one.mark for one in comparison.differences})
+def _note(comparison: Comparison, in_lines: Sequence[Difference]) -> str:
+    """Return what there is to say of a comparison, and what the signs of the differences in the lines mean."""
+    single = any(difference.pair and difference.pair.target == "networks" for difference in comparison.differences)
+    intervals = any(difference.interval for difference in in_lines if difference.condition[0] is None)
+    perturbed = any(difference.condition[0] for difference in in_lines)
+    signs = legend({difference.mark for difference in in_lines})
     return brief(
         *_left_out(comparison),
         "One seed: about these networks, not about their recipes." if single else "",
-        "Changed: neither way is better." if any(one.mark is Mark.changed for one in comparison.differences) else "",
+        "Changed: neither way is better."
+        if any(difference.mark is Mark.changed for difference in comparison.differences)
+        else "",
         signs=[
-            f"{signs} (5 %, Holm)." if signs else "",
+            f"{signs}." if signs else "",
             f"[low, high]: 95 % CI over seeds and test {comparison.dataset.noun}." if intervals else "",
-            "Under a perturbation: at how many severities accuracy is which." if perturbations else "",
+            "Under a perturbation: the number of severities with each sign." if perturbed else "",
         ],
     )
 
@@ -154,8 +177,8 @@ def _left_out(comparison: Comparison) -> list[str]:
 
 def _every(unit: Unit, title: str, differences: Sequence[Difference]) -> Table:
     columns = [
-        Column("experiment", "Experiment"),
-        Column("metric", "Metric"),
+        Column("experiment", "Experiment", names=True),
+        Column("metric", "Metric", names=True),
         Column("first", "First", unit.value),
         Column("second", "Second", unit.value),
         Column("change", "Change", unit.change),
@@ -164,15 +187,15 @@ def _every(unit: Unit, title: str, differences: Sequence[Difference]) -> Table:
     ]
     lines: list[dict[str, Any]] = [
         {
-            "experiment": one.experiment,
-            "metric": one.metric + under(one.condition),
-            "first": one.first,
-            "second": one.second,
-            "change": one.change.mean,
-            **pair_cells(one.pair if one.interval else None),
-            "mark": one.mark.value,
+            "experiment": difference.experiment,
+            "metric": difference.metric + under(difference.condition),
+            "first": difference.first,
+            "second": difference.second,
+            "change": difference.change.mean,
+            **pair_cells(difference.pair if difference.interval else None),
+            "mark": difference.mark.value,
         }
-        for one in differences
+        for difference in differences
     ]
     return Table(unit.key, title, columns, lines)
 
@@ -189,7 +212,7 @@ def _settings(comparison: Comparison) -> Table:
         for text, names in having.items()
     ]
     columns = [Column("experiments", "Experiments"), Column("change", "Change")]
-    return Table("settings", "What was changed in the experiments", columns, lines)
+    return Table("settings", "Settings that differ", columns, lines)
 
 
 def _environment(comparison: Comparison) -> Table:
@@ -197,13 +220,13 @@ def _environment(comparison: Comparison) -> Table:
         {"key": key, "first": first, "second": second} for key, first, second in comparison.environment
     ]
     columns = [Column("key", "Environment"), Column("first", comparison.first), Column("second", comparison.second)]
-    return Table("environment", "What was changed around them", columns, lines)
+    return Table("environment", "Environments that differ", columns, lines)
 
 
 def _unmatched(comparison: Comparison) -> Table:
     lines: list[dict[str, Any]] = [
-        {"experiment": one.experiment, "seeds": ", ".join(map(str, one.seeds)), "why": one.why}
-        for one in comparison.unmatched
+        {"experiment": unmatched.experiment, "seeds": ", ".join(map(str, unmatched.seeds)), "why": unmatched.why}
+        for unmatched in comparison.unmatched
     ]
     columns = [Column("experiment", "Experiment"), Column("seeds", "Seeds"), Column("why", "Why")]
-    return Table("unmatched", "Trials that one run alone has done", columns, lines)
+    return Table("unmatched", "Trials that only one run has done", columns, lines)

@@ -75,8 +75,8 @@ class Compared:
     @cached_property
     def order(self) -> list[str]:
         """The ranked contenders by mean rank, then the others."""
-        found = self.over
-        means = dict(zip(self.ranked, found.mean_ranks.tolist(), strict=True)) if found else {}
+        over = self.over
+        means = dict(zip(self.ranked, over.mean_ranks.tolist(), strict=True)) if over else {}
         return [*sorted(means, key=lambda name: means[name]), *(name for name in self.tested if name not in means)]
 
 
@@ -89,7 +89,7 @@ def compared(several: SeveralResults) -> list[Compared]:
             key = _key(ranking)
             known.setdefault(key, ranking)
             rows = {name: several.contender(label, name) for name in several.contenders}
-            read = {name: ranking.test(one) for name, one in rows.items() if one}
+            read = {name: ranking.test(experiment) for name, experiment in rows.items() if experiment}
             values.setdefault(key, {})[label] = {name: value for name, value in read.items() if value}
     return [Compared(key, ranking, several.labels, values[key]) for key, ranking in known.items()]
 

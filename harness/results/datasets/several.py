@@ -81,5 +81,5 @@ class SeveralResults:
 
     def group(self, name: str) -> str:
         """Return a contender's group, where it has the same on all datasets."""
-        found = {one.first.group for label in self.results if (one := self.contender(label, name))}
-        return found.pop() if len(found) == 1 else ""
+        groups = {contender.first.group for label in self.results if (contender := self.contender(label, name))}
+        return groups.pop() if len(groups) == 1 else ""

@@ -4,33 +4,44 @@ from __future__ import annotations
 
 from harness.errors import HarnessError
 from harness.metrics.analysis import Advice, Analysis
+from harness.metrics.comparisons import Mark
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.leaderboard.notes import diverged
 from harness.results.leaderboard.rankings import Ranking
 from harness.results.results import Results
+from harness.results.tables.model import Place, Ranked, Table
+from harness.results.tables.notes import SPREAD
 from harness.results.tables.values import shown
 from harness.text import command, some
 
 
-def signs(results: Results, ranking: Ranking) -> list[str]:
-    """Return what the ranks and spreads of a ranking mean: short sentences."""
-    analysis = ranking.analysis(results)
-    found = []
-    if len(analysis.names) > 1 and analysis.target == "recipes":
-        found.append(f"[low–high]: 95 % confidence set of the rank, over {_basis(results, analysis)}.")
-    spread = any(value.std is not None for value in _values(results, ranking))
-    return [*found, "±: SD over seeds." if spread else ""]
+def signs(results: Results, ranking: Ranking, part: Table) -> list[str]:
+    """Return what the ranks and spreads mean that a part of a table shows: short sentences."""
+    cells = [cell.place if isinstance(cell, Ranked) else cell for cell in part.cells]
+    places = [cell for cell in cells if isinstance(cell, Place)]
+    sentences = []
+    if any(place.low is not None for place in places):
+        over = _basis(results, ranking.analysis(results))
+        sentences.append(f"[low–high]: 95 % confidence set of the rank, over {over}.")
+    marks = {place.mark for place in places}
+    if Mark.insignificant in marks:
+        sentences.append("Rank ≈: another network does not differ significantly (5 %, Holm).")
+    if Mark.undecided in marks:
+        sentences.append("Rank ?: undecided, because one seed has no known variance.")
+    return [*sentences, SPREAD if part.spread else ""]
 
 
 def settling(results: Results, ranking: Ranking) -> list[str]:
     """Return what a ranking leaves out, and what would settle it: short sentences, the most useful first."""
     analysis = ranking.analysis(results)
-    found = [_left_out(analysis), diverged(results)]
+    sentences = [_left_out(analysis), diverged(results)]
     if len(analysis.names) > 1 and analysis.target == "recipes":
-        found += [_detectable(analysis, ranking), _advised(results, analysis.advice(), analysis)]
+        sentences += [_detectable(results, analysis, ranking), _advised(results, analysis.advice(), analysis)]
     elif len(_values(results, ranking)) > 1:
-        found.append("One seed: nothing is known of other seeds, so ranks have no confidence set. Add --seeds 1,2,3.")
-    return found
+        sentences.append(
+            "One seed: nothing is known of other seeds, so ranks have no confidence set. Add --seeds 1,2,3."
+        )
+    return sentences
 
 
 def _basis(results: Results, analysis: Analysis) -> str:
@@ -39,21 +50,33 @@ def _basis(results: Results, analysis: Analysis) -> str:
 
 
 def _values(results: Results, ranking: Ranking) -> list[Statistic]:
-    return [value for one in results.experiments if (value := ranking.test(one))]
+    return [value for experiment in results.experiments if (value := ranking.test(experiment))]
 
 
-def _detectable(analysis: Analysis, ranking: Ranking) -> str:
-    """Return the smallest difference that the run detects, and what it would with any number of seeds."""
+def _detectable(results: Results, analysis: Analysis, ranking: Ranking) -> str:
+    """Return the smallest difference that the run detects, and how far more seeds lower that.
+
+    Means over seeds may differ by less than an image, which two networks cannot: that is said beside it.
+    """
     smallest, at_best = analysis.detectable, analysis.detectable_at_best
     if smallest is None:
         return ""
-    more = "" if at_best is None else f", with any number of seeds {shown(at_best, ranking.metric.kind)}"
-    return f"Smallest detectable difference: {_amount(smallest, ranking)} (80 % power){more}."
+    kind = ranking.metric.kind
+    unit = "nats" if kind is Kind.loss else "points"
+    difference = f"{_rounded(smallest, kind)} {unit}"
+    if analysis.proportion and smallest * analysis.images < 1:
+        difference += f", less than 1 of {analysis.images:,} test {results.dataset.noun}"
+    limit = ""
+    if at_best is not None:
+        end = ", not below" if float(shown(at_best, kind)) else " or less"
+        limit = f"; more seeds can lower it to {_rounded(at_best, kind)}{end}"
+    return f"Smallest detectable difference: {difference} (80 % power){limit}."
 
 
-def _amount(value: float, ranking: Ranking) -> str:
-    unit = "nats" if ranking.metric.kind is Kind.loss else "points"
-    return f"{shown(value, ranking.metric.kind)} {unit}"
+def _rounded(value: float, kind: Kind) -> str:
+    """Return a difference above 0 as tables show it, but for one that they would show as 0: 1 in its last digit."""
+    text = shown(value, kind)
+    return text if float(text) else f"{text[:-1]}1"
 
 
 def _advised(results: Results, advice: Advice | None, analysis: Analysis) -> str:

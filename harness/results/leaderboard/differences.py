@@ -17,15 +17,15 @@ def differences(results: Results) -> list[Table]:
 
     p-values are adjusted for the number of pairs in the table (Holm).
     """
-    found = []
+    tables = []
     for ranking in rankings(results):
         pairs = ranking.analysis(results).pairs
         if not pairs:
             continue
         change = ranking.metric.unit.change if ranking.metric.kind is not Kind.loss else Kind.loss
         columns = [
-            Column("first", "First"),
-            Column("second", "Second"),
+            Column("first", "First", names=True),
+            Column("second", "Second", names=True),
             Column("difference", "Difference", change),
             *pair_columns(change),
             Column("significant", "Significant"),
@@ -41,5 +41,5 @@ def differences(results: Results) -> list[Table]:
             for pair in pairs
         ]
         title = f"Differences in {ranking.title} · {results.data} · first less second"
-        found.append(Table(f"differences-{ranking.key}", title, columns, lines, notes.lost(results)))
-    return found
+        tables.append(Table(f"differences-{ranking.key}", title, columns, lines, notes.lost(results)))
+    return tables

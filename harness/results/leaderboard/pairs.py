@@ -13,7 +13,7 @@ from harness.results.leaderboard import notes
 from harness.results.leaderboard.rankings import headlines
 from harness.results.results import Results
 from harness.results.tables.model import Column, Marked, Table
-from harness.results.tables.notes import brief
+from harness.results.tables.notes import SPREAD, brief
 from harness.rows import CLEAN, Condition
 
 
@@ -26,12 +26,12 @@ class _Shown:
     metric: Metric
     conditions: tuple[Condition, ...] = (CLEAN,)
 
-    def of(self, one: ExperimentRows) -> Statistic | None:
+    def of(self, experiment: ExperimentRows) -> Statistic | None:
         if self.conditions == (CLEAN,):
-            return one.statistic(self.metric.name)
+            return experiment.statistic(self.metric.name)
         names = {condition.perturbation for condition in self.conditions}
         severities = [condition.severity for condition in self.conditions]
-        return one.over_severities(self.metric.name, names.pop() or "", severities)
+        return experiment.over_severities(self.metric.name, names.pop() or "", severities)
 
     @property
     def relative(self) -> bool:
@@ -55,31 +55,39 @@ def comparison(results: Results) -> list[Table]:
     pairs = results.pairs
     if not pairs:
         return []
-    found = {shown.key: _differences(results, shown) for shown in _all_shown(results)}
+    differences = {shown.key: _differences(results, shown) for shown in _all_shown(results)}
     lines = [
-        line for at, pair in enumerate(pairs) for line in _lines(results, pair, [each[at] for each in found.values()])
+        line
+        for at, pair in enumerate(pairs)
+        for line in _lines(results, pair, [each[at] for each in differences.values()])
     ]
-    shown = [one for one in _all_shown(results) if not one.metric.of_test or any(line.get(one.key) for line in lines)]
+    shown = [
+        column
+        for column in _all_shown(results)
+        if not column.metric.of_test or any(line.get(column.key) for line in lines)
+    ]
     columns = [Column("experiment", "Experiment"), Column("backend", "Backend", minor=1)]
-    for one in shown:
-        columns += [Column(one.key, one.heading, one.metric.kind), one.change]
-    cells = [line.get(one.change.key) for line in lines for one in shown]
-    spread = any(len(one.done) > 1 for pair in pairs for one in pair)
-    intervals = any(cell and cell.interval for cell in cells)
-    note = brief(
-        notes.lost(results),
-        notes.seeds([one for one in results.trained if any(one in pair for pair in pairs)]),
-        signs=[
-            notes.marks("Δ, the second less the first", cells),
-            "[low, high]: 95 % CI." if intervals else "",
-            "±: SD over seeds." if spread else "",
-        ],
-    )
-    return [Table("comparison", f"Side by side · {results.data}", columns, lines, note)]
+    for column in shown:
+        columns += [Column(column.key, column.heading, column.metric.kind), column.change]
+    compared = [experiment for experiment in results.trained if any(experiment in pair for pair in pairs)]
+
+    def noted(part: Table) -> str:
+        changes = [cell for cell in part.cells if isinstance(cell, Marked)]
+        return brief(
+            notes.lost(results),
+            notes.seeds(compared),
+            signs=[
+                notes.marks("Δ, the second less the first", changes),
+                "[low, high]: 95 % CI." if any(change.interval for change in changes) else "",
+                SPREAD if part.spread else "",
+            ],
+        )
+
+    return [Table.explained("comparison", f"Side by side · {results.data}", columns, lines, noted)]
 
 
 def _all_shown(results: Results) -> list[_Shown]:
-    clean = [_Shown(one.name, one.title, one) for one in CATALOGUE.values() if "pairs" in one.shown]
+    clean = [_Shown(metric.name, metric.title, metric) for metric in CATALOGUE.values() if "pairs" in metric.shown]
     noisy = [
         _Shown(ranking.key, ranking.heading, ranking.metric, ranking.conditions)
         for ranking in headlines(results)
@@ -90,23 +98,23 @@ def _all_shown(results: Results) -> list[_Shown]:
 
 def _differences(results: Results, shown: _Shown) -> list[Difference | None]:
     """Return the difference of each pair in a metric, judged together."""
-    found = [results.over(second, first, shown.metric.name, shown.conditions) for first, second in results.pairs]
-    known = iter(judged([one for one in found if one]))
-    return [one and next(known) for one in found]
+    differences = [results.over(second, first, shown.metric.name, shown.conditions) for first, second in results.pairs]
+    known = iter(judged([difference for difference in differences if difference]))
+    return [difference and next(known) for difference in differences]
 
 
 def _lines(
-    results: Results, pair: tuple[ExperimentRows, ExperimentRows], found: list[Difference | None]
+    results: Results, pair: tuple[ExperimentRows, ExperimentRows], differences: list[Difference | None]
 ) -> list[dict[str, Any]]:
     first, second = pair
     every = _all_shown(results)
     both: list[dict[str, Any]] = []
-    for one in pair:
+    for experiment in pair:
         known = [shown for shown in every if not shown.metric.of_test or (first.tested and second.tested)]
-        values = {shown.key: shown.of(one) for shown in known}
-        both.append({"experiment": one.name, "backend": one.backend, **values})
+        values = {shown.key: shown.of(experiment) for shown in known}
+        both.append({"experiment": experiment.name, "backend": experiment.backend, **values})
     change: dict[str, Any] = {"experiment": f"{second.name} − {first.name}", "backend": ""}
-    for shown, difference in zip(every, found, strict=True):
+    for shown, difference in zip(every, differences, strict=True):
         if difference is None:
             continue
         if not shown.relative:

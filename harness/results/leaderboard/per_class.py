@@ -34,13 +34,11 @@ def of_run(run: Run, results: Results, name: str) -> Table:
     if not experiment.tested:
         msg = f"--per-class {as_typed(name, 80)}: has no test results: {experiment.standing}"
         raise HarnessError(msg)
-    arrays = [run.arrays(row.experiment, row.seed, "evaluation.npz") for row in experiment.tested]
-    return per_class(
-        name,
-        [of_conditions(each, len(run.dataset.class_names))[0].confusion for each in arrays],
-        run.dataset.class_names,
-        results,
-    )
+    confusions = []
+    for row in experiment.tested:  # one after the other: the predictions of all seeds may be larger than the memory
+        arrays = run.arrays(row.experiment, row.seed, "evaluation.npz")
+        confusions.append(of_conditions(arrays, len(run.dataset.class_names))[0].confusion)
+    return per_class(name, confusions, run.dataset.class_names, results)
 
 
 def per_class(

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from harness.metrics.catalogue import CATALOGUE, Metric
-from harness.metrics.quantities import BY_FAMILY, Quantity
+from harness.metrics.quantities import BY_FAMILY, Quantity, worst_cases
 from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import ExperimentRows
 from harness.results.inference import values_of
@@ -31,11 +31,11 @@ def over_perturbations(results: Results) -> list[Table]:
     Where they are many, a second table of each has the mean over each family, which a terminal has room for.
     """
     asked = [name for name, severities in results.severities.items() if any(severity > 0 for severity in severities)]
-    if not any(one.tested for one in results.experiments):
+    if not any(experiment.tested for experiment in results.experiments):
         return []
-    found = _corruption_errors(results, asked) + _degradations(results, asked) if len(asked) > 1 else []
+    tables = _corruption_errors(results, asked) + _degradations(results, asked) if len(asked) > 1 else []
     attacks = [name for name in asked if results.families.get(name) == ADVERSARIAL]
-    return found + ([_attacked(results, attacks)] if attacks else [])
+    return tables + ([_attacked(results, attacks)] if attacks else [])
 
 
 def _corruption_errors(results: Results, asked: Sequence[str]) -> list[Table]:
@@ -43,42 +43,46 @@ def _corruption_errors(results: Results, asked: Sequence[str]) -> list[Table]:
     if not corruptions.several:
         return []
 
-    def cell(one: ExperimentRows, names: Sequence[str]) -> Cell:
+    def cell(experiment: ExperimentRows, names: Sequence[str]) -> Cell:
         conditions = tuple(Condition(name, ALL) for name in names)
-        value = _mean(one, names, [Quantity(BY_FAMILY, (condition,)) for condition in conditions])
-        return _judged(results, one, value, Quantity(BY_FAMILY, conditions)) if isinstance(value, Statistic) else value
+        value = _mean(experiment, names, [Quantity(BY_FAMILY, (condition,)) for condition in conditions])
+        return (
+            _judged(results, experiment, value, Quantity(BY_FAMILY, conditions))
+            if isinstance(value, Statistic)
+            else value
+        )
 
     note = brief(
         notes.unmeasured(results),
         notes.corruptions(results),
         notes.unavailable(results, asked),
-        _legend(results),
     )
     means = [CATALOGUE[name] for name in _MEANS]
     return _both(results, "corruption-errors", "Corruption errors %", corruptions.asked, cell, note, means)
 
 
-def _judged(results: Results, one: ExperimentRows, value: Statistic | None, quantity: Quantity) -> Cell:
+def _judged(results: Results, experiment: ExperimentRows, value: Statistic | None, quantity: Quantity) -> Cell:
     """Return a corruption error, or a mean of some, with its interval and the mark of its difference to 100."""
     base = results.baseline
-    if value is None or base is None or base is one:
+    if value is None or base is None or base is experiment:
         return value and Marked(value, None, None, brief=True)
-    found = results.over(one, base, quantity.metric, quantity.conditions)
-    if found is None:
+    difference = results.over(experiment, base, quantity.metric, quantity.conditions)
+    if difference is None:
         return Marked(value, None, None, brief=True)
-    ends = None if found.interval is None else (found.interval[0] + 100.0, found.interval[1] + 100.0)
-    p, p_holm = (found.pair.p, found.pair.p_holm) if found.pair else (None, None)
-    return Marked(value, ends, found.mark, brief=True, p=p, p_holm=p_holm)
+    ends = None if difference.interval is None else (difference.interval[0] + 100.0, difference.interval[1] + 100.0)
+    p, p_holm = (difference.pair.p, difference.pair.p_holm) if difference.pair else (None, None)
+    return Marked(value, ends, difference.mark, brief=True, p=p, p_holm=p_holm)
 
 
-def _legend(results: Results) -> str:
-    base = results.baseline
-    return f"▲ better, ▼ worse than {base.name}, ≈ not significant (5 %, Holm)." if base else ""
+def _legend(results: Results, part: Table) -> str:
+    """Say what the signs in a part of a table mean, those that there are."""
+    marks = {cell.mark for cell in part.cells if isinstance(cell, Marked) and cell.mark}
+    return f"{notes.legend(marks, than=results.baseline.name)}." if marks and results.baseline else ""
 
 
 def _degradations(results: Results, asked: Sequence[str]) -> list[Table]:
-    def cell(one: ExperimentRows, names: Sequence[str]) -> Cell:
-        return _mean(one, names, [Quantity("degradation", _noisy(results, name)) for name in names])
+    def cell(experiment: ExperimentRows, names: Sequence[str]) -> Cell:
+        return _mean(experiment, names, [Quantity("degradation", _noisy(results, name)) for name in names])
 
     note = brief(notes.unmeasured(results), notes.unavailable(results, asked), notes.DEGRADATION)
     return _both(results, "degradations", "Mean degradation %", asked, cell, note, [])
@@ -88,12 +92,14 @@ def _noisy(results: Results, name: str) -> tuple[Condition, ...]:
     return tuple(Condition(name, severity) for severity in sorted(set(results.severities[name])) if severity > 0)
 
 
-def _mean(one: ExperimentRows, names: Sequence[str], quantities: Sequence[Quantity]) -> Statistic | Unavailable | None:
+def _mean(
+    experiment: ExperimentRows, names: Sequence[str], quantities: Sequence[Quantity]
+) -> Statistic | Unavailable | None:
     """Return the mean over perturbations, over the seeds that have a value of each; none where any lacks it."""
-    lacking = next((name for name in names if name in one.unavailable), None)
+    lacking = next((name for name in names if name in experiment.unavailable), None)
     if lacking is not None:
-        return Unavailable(f"{lacking}: {one.unavailable[lacking]}")
-    each = [values_of(one, quantity) for quantity in quantities]
+        return Unavailable(f"{lacking}: {experiment.unavailable[lacking]}")
+    each = [values_of(experiment, quantity) for quantity in quantities]
     seeds = [seed for seed in each[0] if all(seed in values for values in each)]
     return Statistic.of([fmean(values[seed] for values in each) for seed in seeds])
 
@@ -107,7 +113,7 @@ def _both(
     made = [_table(results, key, f"{title} by perturbation", each, cell, note, means)]
     if many(results) and 1 < len(families) < len(names):
         # A mean over fewer perturbations than a family has is none of that family.
-        defined = {family: [one for one in members if one not in _undefined(results, key)]
+        defined = {family: [member for member in members if member not in _undefined(results, key)]
                    for family, members in families.items()}  # fmt: skip
         columns = {family: members for family, members in defined.items() if members}
         note = brief(note, f"Each perturbation: -t {key}.")
@@ -134,51 +140,68 @@ def _table(
         for name, members in groups.items()
     ]
     lines: list[dict[str, Any]] = []
-    for one in results.experiments:
-        if one.tested:
-            line: dict[str, Any] = {"experiment": one.name}
+    for experiment in results.experiments:
+        if experiment.tested:
+            line: dict[str, Any] = {"experiment": experiment.name}
             line |= {
-                metric.name: _judged(results, one, one.statistic(metric.name), Quantity(metric.name))
+                metric.name: _judged(results, experiment, experiment.statistic(metric.name), Quantity(metric.name))
                 for metric in means
             }
-            lines.append(line | {name: cell(one, members) for name, members in groups.items()})
-    return Table(key, f"{title} · {results.data}", columns, lines, note)
+            lines.append(line | {name: cell(experiment, members) for name, members in groups.items()})
+
+    def noted(part: Table) -> str:
+        return brief(note, signs=[_legend(results, part)])
+
+    return Table.explained(key, f"{title} · {results.data}", columns, lines, noted)
 
 
 def _attacked(results: Results, attacks: Sequence[str]) -> Table:
-    """Return robust accuracies under each attack: severities are distances in units of the pixels' range."""
-    conditions = [condition for name in attacks for condition in _noisy(results, name)]
+    """Return robust accuracies under each attack, and under all of a severity: it is in units of the pixels' range."""
+    single = [condition for name in attacks for condition in _noisy(results, name)]
+    worst = worst_cases(single)
+    named: dict[str, tuple[Condition, ...]] = {f"{each.perturbation} {each.severity:g}": (each,) for each in single}
+    named |= {f"all {each[0].severity:g}": each for each in worst}
     columns = [Column("experiment", "Experiment"), Column("clean", "Clean", Kind.percent)]
-    columns += [Column(_key(each), f"{each.perturbation} {each.severity:g}", Kind.percent) for each in conditions]
+    columns += [Column(_key(name), name, Kind.percent) for name in named]
     lines: list[dict[str, Any]] = []
-    for one in results.experiments:
-        if not one.tested:
+    for experiment in results.experiments:
+        if not experiment.tested:
             continue
-        line: dict[str, Any] = {"experiment": one.name, "clean": one.statistic("test_accuracy")}
-        for each in conditions:
-            why = one.unavailable.get(each.perturbation or "")
-            line[_key(each)] = Unavailable(why) if why else _robust(results, one, each)
+        line: dict[str, Any] = {"experiment": experiment.name, "clean": experiment.statistic("test_accuracy")}
+        for name, conditions in named.items():
+            why = next((experiment.unavailable[key] for key, _ in conditions if key in experiment.unavailable), "")
+            line[_key(name)] = Unavailable(why) if why else _robust(results, experiment, conditions)
         lines.append(line)
-    note = brief(
-        notes.unavailable(results, attacks),
-        _legend(results),
-        "Right as it is and under the attack: an upper bound, as a stronger attack may find more.",
-    )
-    return Table("robust-accuracy", f"Robust accuracy % under attack, by ε · {results.data}", columns, lines, note)
+
+    def noted(part: Table) -> str:
+        every = any(column.heading.startswith("all ") for column in part.columns)
+        return brief(
+            notes.unavailable(results, attacks),
+            "Right as it is and under the attack: an upper bound, as a stronger attack may find more.",
+            signs=[
+                _legend(results, part),
+                "all: right as it is and under every attack at that ε." if every else "",
+            ],
+        )
+
+    title = f"Robust accuracy % under attack, by ε · {results.data}"
+    return Table.explained("robust-accuracy", title, columns, lines, noted)
 
 
-def _robust(results: Results, one: ExperimentRows, condition: Condition) -> Cell:
+def _robust(results: Results, experiment: ExperimentRows, conditions: tuple[Condition, ...]) -> Cell:
     """Return a robust accuracy with its interval, and the mark of its difference to the baseline's."""
-    value = one.statistic("robust_accuracy", condition)
+    value = Statistic.of(list(results.values(experiment, Quantity("robust_accuracy", conditions)).values()))
     if value is None:
         return None
-    level = results.analysis("robust_accuracy", (condition,)).level(one.name)
+    level = results.analysis("robust_accuracy", conditions).level(experiment.name)
     ends = None if level is None or level.low is None or level.high is None else (level.low, level.high)
     base = results.baseline
-    found = None if base is None or base is one else results.over(one, base, "robust_accuracy", (condition,))
-    p, p_holm = (found.pair.p, found.pair.p_holm) if found and found.pair else (None, None)
-    return Marked(value, ends, found.mark if found else None, brief=True, p=p, p_holm=p_holm)
+    difference = (
+        None if base is None or base is experiment else results.over(experiment, base, "robust_accuracy", conditions)
+    )
+    p, p_holm = (difference.pair.p, difference.pair.p_holm) if difference and difference.pair else (None, None)
+    return Marked(value, ends, difference.mark if difference else None, brief=True, p=p, p_holm=p_holm)
 
 
-def _key(condition: Condition) -> str:
-    return f"{condition.perturbation}_{condition.severity:g}"
+def _key(name: str) -> str:
+    return "_".join(name.rsplit(" ", 1))

@@ -21,44 +21,49 @@ def overview(results: Results) -> Table:
 
     Of more than a few perturbations each has a separate table, and this one the means over them.
     """
-    found, order = headlines(results), leading(results)
+    headings, order = headlines(results), leading(results)
     base = results.baseline
     columns = [
         Column("experiment", "Experiment"),
         Column("group", "Group", minor=2),
         Column("backend", "Backend", minor=1),
     ]
-    columns += [Column(_name(ranking), ranking.heading, ranking.metric.kind) for ranking in found]
+    columns += [Column(_name(ranking), ranking.heading, ranking.metric.kind) for ranking in headings]
     if base:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
     columns += [Column.of(CATALOGUE["val_accuracy"]), Column("status", "Status", joined=True)]
-    ranks = {ranking.key: places(results, ranking) for ranking in found}
+    ranks = {ranking.key: places(results, ranking) for ranking in headings}
     lines = []
-    for one in ordered(results, order):
-        line = _about(one) | {"val_accuracy": one.statistic("val_accuracy")}
-        for ranking in found:
-            value = ranking.test(one)
-            line[_name(ranking)] = Ranked(value, ranks[ranking.key][one.name]) if value else None
-        if base and base is not one:
-            line["over_baseline"] = over(results, one, base, "test_accuracy")
+    for experiment in ordered(results, order):
+        line = _about(experiment) | {"val_accuracy": experiment.statistic("val_accuracy")}
+        for ranking in headings:
+            value = ranking.test(experiment)
+            line[_name(ranking)] = Ranked(value, ranks[ranking.key][experiment.name]) if value else None
+        if base and base is not experiment:
+            line["over_baseline"] = over(results, experiment, base, "test_accuracy")
         lines.append(line)
-    title = _title(results, "value on the test rows · rank [low–high]")
-    note = brief(
-        notes.excluded(results),
-        notes.lost(results),
-        notes.unmeasured(results),
-        notes.unavailable(results, results.severities),
-        _not_leading(results, order),
-        notes.seeds(results.trained),
-        marks_over(base, lines),
-        *certainty.settling(results, order),
-        notes.corruptions(results) if any(ranking.metric.ratio for ranking in found) else "",
-        signs=[
-            *certainty.signs(results, order),
-            notes.DEGRADATION if any(ranking.perturbation for ranking in found) else "",
-        ],
-    )
-    return Table("overview", title, columns, lines, note)
+    sets = any(place.low is not None for by_experiment in ranks.values() for place in by_experiment.values())
+    title = _title(results, f"value on the test rows · rank{' [low–high]' if sets else ''}")
+
+    def noted(part: Table) -> str:
+        in_part = [ranking for ranking in headings if part.has(_name(ranking))]
+        return brief(
+            notes.excluded(results),
+            notes.lost(results),
+            notes.unmeasured(results),
+            notes.unavailable(results, results.severities),
+            _not_leading(results, order),
+            notes.seeds(results.trained),
+            marks_over(base, part),
+            *(certainty.settling(results, order) if in_part else ()),
+            notes.corruptions(results) if any(ranking.metric.ratio for ranking in in_part) else "",
+            signs=[
+                *certainty.signs(results, order, part),
+                notes.DEGRADATION if any(ranking.perturbation for ranking in in_part) else "",
+            ],
+        )
+
+    return Table.explained("overview", title, columns, lines, noted)
 
 
 def leaderboards(results: Results) -> list[Table]:
@@ -80,34 +85,40 @@ def _leaderboard(results: Results, ranking: Ranking) -> Table:
         change = ranking.metric.unit.change
         columns.append(Column("over_baseline", f"vs {base.name}, pp", change))
     columns.append(Column("tied_with", "Tied with", minor=3))
-    if ranking.metric.ratio and any(len(one.unavailable) for one in results.experiments):
+    if ranking.metric.ratio and any(len(experiment.unavailable) for experiment in results.experiments):
         columns.append(Column("perturbations", "Perturbations"))
     if ranking.validation:
         columns.append(Column("validation", f"Validation{unit}", ranking.metric.kind))
     columns.append(Column("status", "Status", joined=True))
     ranks, tied = places(results, ranking), ranking.analysis(results).ranks
     lines = []
-    for one in ordered(results, ranking):
-        value = ranking.test(one) or (ranking.partial(one) if ranking.partial else None)
-        line = _about(one) | {"rank": ranks.get(one.name), "test": value}
-        line["perturbations"] = _covered(one, ranking)
-        line["tied_with"] = tied[one.name].tied_with if one.name in tied else None
-        line["validation"] = ranking.validation(one) if ranking.validation else None
-        if base and base is not one:
-            line["over_baseline"] = over(results, one, base, ranking.metric.name, brief=False)
+    for experiment in ordered(results, ranking):
+        value = ranking.test(experiment) or (ranking.partial(experiment) if ranking.partial else None)
+        line = _about(experiment) | {"rank": ranks.get(experiment.name), "test": value}
+        line["perturbations"] = _covered(experiment, ranking)
+        line["tied_with"] = tied[experiment.name].tied_with if experiment.name in tied else None
+        line["validation"] = ranking.validation(experiment) if ranking.validation else None
+        if base and base is not experiment:
+            line["over_baseline"] = over(results, experiment, base, ranking.metric.name, brief=False)
         lines.append(line)
-    note = brief(
-        notes.excluded(results),
-        notes.lost(results),
-        notes.unmeasured(results) if not ranking.clean else "",
-        notes.corruptions(results) if ranking.metric.ratio else "",
-        notes.unavailable(results, _perturbations(results, ranking)),
-        notes.seeds(results.trained),
-        marks_over(base, lines),
-        *certainty.settling(results, ranking),
-        signs=[*certainty.signs(results, ranking), notes.DEGRADATION if ranking.perturbation else ""],
-    )
-    return Table(ranking.key, _title(results, ranking.title), columns, lines, note)
+
+    def noted(part: Table) -> str:
+        return brief(
+            notes.excluded(results),
+            notes.lost(results),
+            notes.unmeasured(results) if not ranking.clean else "",
+            notes.corruptions(results) if ranking.metric.ratio else "",
+            notes.unavailable(results, _perturbations(results, ranking)),
+            notes.seeds(results.trained),
+            marks_over(base, part),
+            *(certainty.settling(results, ranking) if part.has("rank", "test") else ()),
+            signs=[
+                *certainty.signs(results, ranking, part),
+                notes.DEGRADATION if ranking.perturbation and part.has("test") else "",
+            ],
+        )
+
+    return Table.explained(ranking.key, _title(results, ranking.title), columns, lines, noted)
 
 
 def _perturbations(results: Results, ranking: Ranking) -> Sequence[str]:
@@ -117,12 +128,12 @@ def _perturbations(results: Results, ranking: Ranking) -> Sequence[str]:
     return [ranking.perturbation] if ranking.perturbation else []
 
 
-def _covered(one: ExperimentRows, ranking: Ranking) -> str | None:
+def _covered(experiment: ExperimentRows, ranking: Ranking) -> str | None:
     """Return how many of the suite's perturbations a corruption error is over: ``"18 of 20"``."""
-    ratio, corruptions = ranking.metric.ratio, one.corruptions
-    if ratio is None or not one.tested:
+    ratio, corruptions = ranking.metric.ratio, experiment.corruptions
+    if ratio is None or not experiment.tested:
         return None
-    return f"{len(corruptions.partial(ratio, one.tested[0]))} of {len(corruptions.asked)}"
+    return f"{len(corruptions.partial(ratio, experiment.tested[0]))} of {len(corruptions.asked)}"
 
 
 def _not_leading(results: Results, order: Ranking) -> str:
@@ -130,24 +141,29 @@ def _not_leading(results: Results, order: Ranking) -> str:
     by = results.suite.leaderboard.by
     if order.metric.name == by:
         return ""
-    tested = any(one.tested for one in results.experiments)
+    tested = any(experiment.tested for experiment in results.experiments)
     return f"In the order of accuracy: no experiment has {CATALOGUE[by].heading}." if tested else ""
 
 
 def over(
-    results: Results, one: ExperimentRows, base: ExperimentRows, metric: str, *, brief: bool = True
+    results: Results, experiment: ExperimentRows, base: ExperimentRows, metric: str, *, brief: bool = True
 ) -> Marked | None:
     """Return how much an experiment is above the baseline; ``brief``: for a narrow column."""
-    return Marked.of(results.over(one, base, metric), brief=brief)
+    return Marked.of(results.over(experiment, base, metric), brief=brief)
 
 
-def marks_over(base: ExperimentRows | None, lines: Sequence[dict[str, Any]]) -> str:
+def marks_over(base: ExperimentRows | None, part: Table) -> str:
     """Say what the signs in that column mean."""
-    return notes.marks(f"vs {base.name}", (line.get("over_baseline") for line in lines)) if base else ""
+    return notes.marks(f"vs {base.name}", part.values("over_baseline")) if base and part.has("over_baseline") else ""
 
 
-def _about(one: ExperimentRows) -> dict[str, Any]:
-    return {"experiment": one.name, "group": one.first.group, "backend": one.backend, "status": one.standing}
+def _about(experiment: ExperimentRows) -> dict[str, Any]:
+    return {
+        "experiment": experiment.name,
+        "group": experiment.first.group,
+        "backend": experiment.backend,
+        "status": experiment.standing,
+    }
 
 
 def _title(results: Results, what: str) -> str:

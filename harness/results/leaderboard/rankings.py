@@ -10,6 +10,7 @@ from statistics import fmean
 from harness.errors import HarnessError, as_typed, nearest
 from harness.metrics.analysis import Analysis
 from harness.metrics.catalogue import CATALOGUE, Metric
+from harness.metrics.comparisons import Mark
 from harness.metrics.corruption import Ratio
 from harness.metrics.statistic import Statistic
 from harness.results.experiments import ExperimentRows
@@ -81,14 +82,14 @@ def many(results: Results) -> bool:
 
 def headlines(results: Results) -> list[Ranking]:
     """Return the rankings that a table of everything has room for, without those by each of many perturbations."""
-    found = rankings(results)
-    return found if not many(results) else [one for one in found if one.perturbation is None]
+    every = rankings(results)
+    return every if not many(results) else [ranking for ranking in every if ranking.perturbation is None]
 
 
 def leading(results: Results) -> Ranking:
     """Return the ranking that the suite's leaderboard is in the order of; that by accuracy where it has no value."""
     by = results.suite.leaderboard.by
-    return next((one for one in rankings(results) if one.metric.name == by), OF_CLEAN[0])
+    return next((ranking for ranking in rankings(results) if ranking.metric.name == by), OF_CLEAN[0])
 
 
 def ordered_by(results: Results, by: str | None) -> Results:
@@ -113,10 +114,10 @@ def rankings(results: Results) -> list[Ranking]:
     At severity 0 images are as they were, and nothing is lost: a perturbation at no other severity ranks nothing. Mean
     corruption errors are of several perturbations, or of one where the suite ranks by them.
     """
-    found = results.perturbations
+    measured = results.perturbations
     degradations = [
-        _degradation(name, severities, alone=len(found) == 1)
-        for name, severities in found.items()
+        _degradation(name, severities, alone=len(measured) == 1)
+        for name, severities in measured.items()
         if any(severity > 0 for severity in severities)
     ]
     by, corruptions = results.suite.leaderboard.by, results.corruptions
@@ -129,8 +130,8 @@ def rankings(results: Results) -> list[Ranking]:
 
 
 def _relative(metric: Metric, ratio: Ratio) -> Ranking:
-    def partial(one: ExperimentRows) -> Statistic | None:
-        each = [one.corruptions.partial(ratio, row) for row in one.tested]
+    def partial(experiment: ExperimentRows) -> Statistic | None:
+        each = [experiment.corruptions.partial(ratio, row) for row in experiment.tested]
         return Statistic.of([fmean(values.values()) for values in each if values])
 
     return Ranking(
@@ -164,32 +165,34 @@ def places(results: Results, ranking: Ranking) -> dict[str, Place]:
 
     Its rank is one more than the number of those that are better, as shown: otherwise one of two values that are shown
     alike would rank before the other, for no visible reason. An experiment that the others cannot be compared with may
-    be anywhere; so it has no confidence set, and theirs are wider by one.
+    be anywhere; so it has no confidence set, and theirs are wider by one. Networks of one seed have no sets: a rank is
+    marked where another network does not differ significantly.
     """
-    values = {one.name: value for one in results.experiments if (value := ranking.test(one))}
+    values = {experiment.name: value for experiment in results.experiments if (value := ranking.test(experiment))}
     bad = {name: as_shown(ranking.badness(value), ranking.metric.kind) for name, value in values.items()}
     analysis = ranking.analysis(results) if values else None
     ranks = analysis.ranks if analysis else {}
     apart = sum(name not in ranks for name in values)
+    unsure = Mark.undecided if analysis and analysis.basis == "nothing" else Mark.insignificant
     in_order = sorted(bad.values())
-    found = {}
+    by_experiment = {}
     for name, mine in bad.items():
         rank = 1 + bisect_left(in_order, mine)
         known = ranks.get(name)
         if known is None or known.rank_low is None or known.rank_high is None:
-            found[name] = Place(rank)
+            by_experiment[name] = Place(rank, mark=unsure if known and known.tied_with else None)
         else:
             # Means over the seeds that all have may rank otherwise than means over the seeds of each.
-            found[name] = Place(rank, min(rank, known.rank_low), max(rank, known.rank_high + apart))
-    return found
+            by_experiment[name] = Place(rank, min(rank, known.rank_low), max(rank, known.rank_high + apart))
+    return by_experiment
 
 
 def ordered(results: Results, ranking: Ranking) -> list[ExperimentRows]:
     """Return the tested experiments, best first; then the others by validation; then those without a value."""
 
-    def key(one: ExperimentRows) -> tuple[int, float]:
+    def key(experiment: ExperimentRows) -> tuple[int, float]:
         for place, read in enumerate((ranking.test, ranking.validation)):
-            value = read(one) if read else None
+            value = read(experiment) if read else None
             if value:
                 return place, ranking.badness(value)
         return 2, 0.0

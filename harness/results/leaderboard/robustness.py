@@ -21,7 +21,7 @@ def _high(severities: Sequence[float], least: float | None) -> list[float]:
 
 def by_severity(results: Results) -> list[Table]:
     """Accuracy at each severity and degradation at each above 0, two tables for each perturbation."""
-    found = []
+    tables = []
     several = results.perturbations
     for name, severities in several.items():
         suffix = "" if len(several) == 1 else f"-{name}"
@@ -36,20 +36,20 @@ def by_severity(results: Results) -> list[Table]:
         fall += [Column(f"degradation_{s:g}", f"{s:g}", Kind.degradation) for s in noisy]
         fall.append(Column("mean_degradation", "mean", Kind.degradation))
         lines = []
-        for one in results.experiments:
-            if not one.tested:
+        for experiment in results.experiments:
+            if not experiment.tested:
                 continue
-            line: dict[str, Any] = {"experiment": one.name}
+            line: dict[str, Any] = {"experiment": experiment.name}
             for severity in severities:
-                line[f"accuracy_{severity:g}"] = one.statistic("test_accuracy", Condition(name, severity))
-                line[f"degradation_{severity:g}"] = one.statistic("degradation", Condition(name, severity))
-            line["mean_at_high_severity"] = one.over_severities("test_accuracy", name, high)
-            line["mean_degradation"] = one.over_severities("degradation", name, noisy)
+                line[f"accuracy_{severity:g}"] = experiment.statistic("test_accuracy", Condition(name, severity))
+                line[f"degradation_{severity:g}"] = experiment.statistic("degradation", Condition(name, severity))
+            line["mean_at_high_severity"] = experiment.over_severities("test_accuracy", name, high)
+            line["mean_degradation"] = experiment.over_severities("degradation", name, noisy)
             lines.append(line)
         about = f"{name}, by severity · {results.data}"
         note = brief(notes.unmeasured(results), notes.unavailable(results, [name]))
-        found.append(Table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
+        tables.append(Table(f"robustness{suffix}", f"Accuracy % under {about}", accuracy, lines, note))
         if noisy:
             fall_note = brief(note, notes.DEGRADATION)
-            found.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, fall_note))
-    return found
+            tables.append(Table(f"robustness-loss{suffix}", f"Degradation % under {about}", fall, lines, fall_note))
+    return tables

@@ -11,6 +11,7 @@ from harness.metrics.statistic import Kind, Statistic
 from harness.results.experiments import ExperimentRows
 from harness.results.results import Results
 from harness.results.tables.model import Column, Table
+from harness.text import counted
 
 
 def speed(results: Results) -> Table:
@@ -29,16 +30,16 @@ def speed(results: Results) -> Table:
     ]
     lines = [
         {
-            "experiment": one.name,
-            "backend": one.backend,
-            "device": one.done[0].environment.get("device") if one.done else None,
-            "parameters": one.first.parameters or None,
-            **{name: one.statistic(name) for name in ("samples_per_second", "seconds", "epochs")},
-            "augmentation_share": _waited(one),
-            "peak_device_bytes": _peak(one),
-            "contended": one.contended,
+            "experiment": experiment.name,
+            "backend": experiment.backend,
+            "device": experiment.done[0].environment.get("device") if experiment.done else None,
+            "parameters": experiment.first.parameters or None,
+            **{name: experiment.statistic(name) for name in ("samples_per_second", "seconds", "epochs")},
+            "augmentation_share": _waited(experiment),
+            "peak_device_bytes": _peak(experiment),
+            "contended": experiment.contended,
         }
-        for one in results.trained
+        for experiment in results.trained
     ]
     if not any(line["peak_device_bytes"] for line in lines):
         columns = [column for column in columns if column.key != "peak_device_bytes"]
@@ -49,34 +50,35 @@ def speed(results: Results) -> Table:
     if len(_places(results.trained)) <= 1:
         # The contended ones stay behind, in the suite's order.
         lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_rate(line)))
-    note = doubts(results.trained)
+    note = doubts(results.trained, results.suite_file)
     return Table("speed", f"Training speed · {results.data}", columns, lines, note)
 
 
-def doubts(experiments: Sequence[ExperimentRows]) -> str:
-    """Return why times are not ranked, in a sentence; empty where all are."""
+def doubts(experiments: Sequence[ExperimentRows], suite: str = "SUITE") -> str:
+    """Return why times are not ranked, in a sentence; empty where all are. ``suite``: its file, where it is known."""
     places = len(_places(experiments))
     if places > 1:
         return f"Not ranked: times of {places} environments (machine, device, threads) are not comparable."
-    contended = sum(bool(one.contended) for one in experiments)
+    contended = sum(bool(experiment.contended) for experiment in experiments)
     if not contended:
         return ""
-    reasons = [row.contended for one in experiments for row in one.done]
-    return f"Contended, and not ranked: {contended} of {len(experiments)}. {advice(reasons, 'to rank')}"
+    reasons = [row.contended for experiment in experiments for row in experiment.done]
+    of_all = f"{contended} of {counted(len(experiments), 'experiment')}"
+    return f"Not ranked: times of trials that shared the machine ({of_all}). {advice(reasons, 'to rank', suite)}"
 
 
 def _places(experiments: Sequence[ExperimentRows]) -> set[tuple[str, ...]]:
-    return machines(row for one in experiments for row in one.done)
+    return machines(row for experiment in experiments for row in experiment.done)
 
 
-def _waited(one: ExperimentRows) -> Statistic | None:
+def _waited(experiment: ExperimentRows) -> Statistic | None:
     """Return the share of training that waited for augmented batches, over its trials."""
-    shares = [row.metrics.augmentation_share for row in one.done if row.metrics]
+    shares = [row.metrics.augmentation_share for row in experiment.done if row.metrics]
     return Statistic.of([share for share in shares if share is not None])
 
 
-def _peak(one: ExperimentRows) -> int | None:
-    return max((row.metrics.peak_device_bytes or 0 for row in one.done if row.metrics), default=0) or None
+def _peak(experiment: ExperimentRows) -> int | None:
+    return max((row.metrics.peak_device_bytes or 0 for row in experiment.done if row.metrics), default=0) or None
 
 
 def _rate(line: dict[str, Any]) -> float:

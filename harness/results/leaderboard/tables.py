@@ -17,6 +17,7 @@ from harness.results.leaderboard.speed import doubts, speed
 from harness.results.results import Results
 from harness.results.tables.model import Column, Table
 from harness.results.tables.notes import brief
+from harness.suite.model_table import activation_of
 from harness.text import counted
 
 
@@ -61,23 +62,28 @@ def _validation(results: Results) -> Table:
     ]
     lines = [
         {
-            "experiment": one.name,
-            "group": one.first.group,
-            "architecture": one.architecture,
-            "activation": one.first.settings.get("activation"),
-            **{metric.name: one.statistic(metric.name) for metric in shown},
-            "parameters": one.first.parameters or None,  # known before anything is trained
-            "status": one.status,
+            "experiment": experiment.name,
+            "group": experiment.first.group,
+            "architecture": experiment.architecture,
+            "activation": activation_of(experiment.first.settings),
+            **{metric.name: experiment.statistic(metric.name) for metric in shown},
+            "parameters": experiment.first.parameters or None,  # known before anything is trained
+            "status": experiment.status,
         }
-        for one in results.trained
+        for experiment in results.trained
     ]
     trials = counted(results.counts["planned"], "trial")
     title = f"Training and validation · {results.data} · {results.counts['done']} of {trials} done"
     # A figure of a time that is not to be compared has a "!".
-    times = doubts(results.trained)
-    contended = any(one.contended for one in results.trained)
-    note = brief(notes.excluded(results), f"! {times}" if contended else times, notes.unfinished(results))
-    return Table("validation", title, columns, lines, note)
+    times = doubts(results.trained, results.suite_file)
+    contended = any(experiment.contended for experiment in results.trained)
+    timed = [metric.name for metric in shown if metric.of_machine]
+
+    def noted(part: Table) -> str:
+        doubt = (f"! {times}" if contended else times) if part.has(*timed) else ""
+        return brief(notes.excluded(results), doubt, notes.unfinished(results))
+
+    return Table.explained("validation", title, columns, lines, noted)
 
 
 def _test(results: Results) -> Table:
@@ -98,20 +104,23 @@ def _test(results: Results) -> Table:
         columns.append(Column("over_baseline", f"vs {base.name}, pp", Kind.points))
     columns.append(Column("status", "Status"))
     lines = []
-    for one in results.experiments:
-        if results.finalists and one.name not in labels and one.name not in results.suite.ensembles:
+    for experiment in results.experiments:
+        if results.finalists and experiment.name not in labels and experiment.name not in results.suite.ensembles:
             continue
         line: dict[str, Any] = {
-            "experiment": one.name,
-            "finalist": ", ".join(labels.get(one.name, [])) or None,
-            "description": one.first.description,
-            **{metric.name: one.statistic(metric.name) for metric in clean},
-            "status": one.standing,
+            "experiment": experiment.name,
+            "finalist": ", ".join(labels.get(experiment.name, [])) or None,
+            "description": experiment.first.description,
+            **{metric.name: experiment.statistic(metric.name) for metric in clean},
+            "status": experiment.standing,
         }
-        if base and base is not one:
-            line["over_baseline"] = over(results, one, base, "test_accuracy")
+        if base and base is not experiment:
+            line["over_baseline"] = over(results, experiment, base, "test_accuracy")
         lines.append(line)
     trials = counted(results.counts["planned"], "trial")
     title = f"Finalists on the test rows · {results.data} · {results.counts['tested']} of {trials} tested"
-    note = brief(notes.selection(results), notes.seeds(results.trained), marks_over(base, lines))
-    return Table("test", title, columns, lines, note)
+
+    def noted(part: Table) -> str:
+        return brief(notes.selection(results), notes.seeds(results.trained), marks_over(base, part))
+
+    return Table.explained("test", title, columns, lines, noted)

@@ -3,7 +3,7 @@
 from harness.results.tables.choosing import only
 from harness.results.tables.formats import render_all
 from harness.results.tables.latex import Float
-from harness.results.tables.model import Column, Marked, Ranked, Table
+from harness.results.tables.model import Column, Marked, Ranked, Table, Worded
 from harness.results.tables.records import by_key
 
-__all__ = ["Column", "Float", "Marked", "Ranked", "Table", "by_key", "only", "render_all"]
+__all__ = ["Column", "Float", "Marked", "Ranked", "Table", "Worded", "by_key", "only", "render_all"]

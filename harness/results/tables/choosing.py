@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from harness.errors import HarnessError, as_typed, nearest
@@ -33,7 +32,7 @@ def _with_columns(tables: Sequence[Table], names: Sequence[str]) -> list[Table]:
             msg = f"--column {as_typed(name, 80)}: no such column in these tables. {nearest(name, known)}"
             raise HarnessError(msg)
     parts = [(table, [column for name in names if (column := _column(table, name))]) for table in tables]
-    return [replace(table, columns=chosen) for table, chosen in parts if chosen]
+    return [table.part(columns=chosen) for table, chosen in parts if chosen]
 
 
 def _column(table: Table, name: str) -> Column | None:
@@ -54,7 +53,7 @@ def _with_rows(tables: Sequence[Table], patterns: Sequence[str]) -> list[Table]:
     for table, each in zip(tables, names, strict=True):
         wanted = {name for pattern in patterns for name in matching(pattern, each)}
         lines = [line for line, name in zip(table.lines, each, strict=True) if name in wanted]
-        kept += [replace(table, lines=lines)] if lines else []
+        kept += [table.part(lines=lines)] if lines else []
     return kept
 
 

@@ -1,11 +1,11 @@
-"""Tables of text as a terminal shows them: what is drawn around cells, and lines that are wrapped.
-
-Widths are in a terminal's columns: a Chinese character takes two, an accent that joins its letter none.
-"""
+"""Tables of text as a terminal shows them: what is drawn around cells."""
 
 from __future__ import annotations
 
-from rich.cells import cell_len, chop_cells
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from rich.cells import cell_len
 
 from harness.results.tables.fitting import Cells, Frame
 
@@ -17,11 +17,17 @@ def draw(cells: Cells, frame: Frame) -> str:
     """Return a table of text in a frame."""
     widths = cells.widths
     top, middle, bottom = (_rule(rule, widths, frame.stroke) for rule in frame.rules)
-    head, *lines = (_line(texts, widths, cells.right, frame) for texts in [cells.headings, *cells.lines])
+    head, *lines = (_lines(texts, widths, cells.right, frame) for texts in [cells.headings, *cells.lines])
     return "\n".join(filter(None, [top, head, middle, *lines, bottom]))
 
 
-def _line(texts: list[str], widths: list[int], right: list[bool], frame: Frame) -> str:
+def _lines(texts: list[str], widths: list[int], right: list[bool], frame: Frame) -> str:
+    """Return a row of a table, in as many lines as the cell that has most."""
+    lines = zip_longest(*(text.split("\n") for text in texts), fillvalue="")
+    return "\n".join(_line(line, widths, right, frame) for line in lines)
+
+
+def _line(texts: Sequence[str], widths: list[int], right: list[bool], frame: Frame) -> str:
     padded = []
     for text, width, to_right in zip(texts, widths, right, strict=True):
         blanks = " " * (width - cell_len(text))
@@ -34,18 +40,3 @@ def _rule(rule: tuple[str, str, str] | None, widths: list[int], stroke: str) -> 
         return ""
     left, between, right = rule
     return left + between.join(stroke * width for width in widths) + right
-
-
-def wrapped(text: str, room: int | None) -> str:
-    """Return text in lines that a terminal has room for, broken between words where that can be."""
-    if room is None or cell_len(text) <= room:
-        return text
-    lines = [""]
-    for word in text.split():
-        for part in chop_cells(word, room):
-            longer = f"{lines[-1]} {part}" if lines[-1] else part
-            if cell_len(longer) <= room:
-                lines[-1] = longer
-            else:
-                lines.append(part)
-    return "\n".join(lines)

@@ -67,7 +67,9 @@ def _without_shared(group: list[str], width: int) -> list[str]:
     if len({len(row) for row in rows}) > 1:
         rows = _with_ends(rows)
     shared = [len(set(column)) == 1 for column in zip(*rows, strict=True)]
-    runs = [(same, [index for index, _ in part]) for same, part in groupby(enumerate(shared), key=lambda one: one[1])]
+    runs = [
+        (same, [index for index, _ in part]) for same, part in groupby(enumerate(shared), key=lambda place: place[1])
+    ]
     forms = {
         place: _forms([rows[0][index] for index in run], first=place == 0)
         for place, (same, run) in enumerate(runs)

@@ -9,18 +9,26 @@ from collections.abc import Callable, Sequence
 
 from harness.metrics.statistic import Kind
 from harness.results.tables import escaping
-from harness.results.tables.drawing import PLAIN, ROUNDED, draw, wrapped
+from harness.results.tables.drawing import PLAIN, ROUNDED, draw
 from harness.results.tables.fitting import Cells, Frame, fit
 from harness.results.tables.latex import Float, in_float
 from harness.results.tables.model import Table
 from harness.results.tables.records import by_key, records
 from harness.results.tables.values import shown
+from harness.results.tables.wrapping import wrapped
+from harness.text import command
 
 Escape = Callable[[str], str]
 
 
 def render_all(
-    tables: Sequence[Table], format_: str, *, room: int | None = None, raw: bool = False, around: Float | None = None
+    tables: Sequence[Table],
+    format_: str,
+    *,
+    room: int | None = None,
+    raw: bool = False,
+    around: Float | None = None,
+    others: str | None = None,
 ) -> str:
     """Return tables as ``"terminal"``, ``"markdown"``, ``"latex"``, ``"csv"`` or ``"json"`` text.
 
@@ -28,8 +36,9 @@ def render_all(
     confidence interval ``…_low`` and ``…_high``, ``…_p``, ``…_p_holm`` and ``…_mark`` beside a difference, the
     confidence set ``rank_low`` and ``rank_high`` beside a rank, a ``…_doubt`` beside what is not to be compared. CSV of
     several tables has a ``# key: title`` line before each; JSON is one object by key. ``room``: the columns of a
-    terminal, if it is one: tables are fitted into it. ``raw``: texts are not escaped for Markdown, LaTeX and
-    spreadsheets. ``around``: caption and label of LaTeX.
+    terminal, if it is one: tables are fitted into it, and go on below. ``others``: tables are in brief there, without
+    minor columns that have no room, and this command shows them whole. ``raw``: texts are not escaped for Markdown,
+    LaTeX and spreadsheets. ``around``: caption and label of LaTeX.
     """
     if format_ == "json":
         return json.dumps(by_key(tables), indent=2, ensure_ascii=False)
@@ -37,20 +46,28 @@ def render_all(
     if format_ == "csv":
         return "\n".join(_csv(table, escape, titled=len(tables) > 1, raw=raw) for table in tables).rstrip("\n")
     if format_ == "terminal":
-        return "\n\n".join(_terminal(table, escape, ROUNDED, room) for table in tables)
+        return "\n\n".join(_terminal(table, escape, ROUNDED, room, _wholly(table, others)) for table in tables)
     if format_ == "latex":
         return "\n\n".join(_latex(table, escape, around or Float()) for table in tables)
     return "\n\n".join(_markdown(table, escape) for table in tables)
 
 
-def listing(table: Table, room: int | None) -> str:
-    """Return a table for a terminal, of text without a frame, as commands list what there is."""
-    return _terminal(table, escaping.listing, PLAIN, room)
+def listing(table: Table, room: int | None, *, whole: str = "") -> str:
+    """Return a table for a terminal, of text without a frame and minor columns that have no room.
+
+    ``whole``: a sentence about what shows them.
+    """
+    return _terminal(table, escaping.listing, PLAIN, room, whole)
 
 
-def _terminal(table: Table, escape: Escape, frame: Frame, room: int | None) -> str:
-    parts, left_out = fit(_cells(table, escape), frame, room)
-    without = f"Not shown in {room} columns: {', '.join(left_out)}." if left_out else ""
+def _wholly(table: Table, others: str | None) -> str | None:
+    return f"{others} {command('-t', table.key)} shows all." if others else others
+
+
+def _terminal(table: Table, escape: Escape, frame: Frame, room: int | None, whole: str | None) -> str:
+    """Return a table for a terminal; ``whole``: what shows the columns that have no room; None: they are shown."""
+    parts, left_out = fit(_cells(table, escape), frame, room, hide=whole is not None)
+    without = f"Not shown in {room} columns: {', '.join(left_out).rstrip('.')}. {whole}".rstrip() if left_out else ""
     drawn = [draw(part, frame) for part in parts]
     title, note = (wrapped(escape(text), room) for text in (table.title, table.note))
     return "\n".join(filter(None, [title, *drawn, note, wrapped(without, room)]))
@@ -58,7 +75,14 @@ def _terminal(table: Table, escape: Escape, frame: Frame, room: int | None) -> s
 
 def _markdown(table: Table, escape: Escape) -> str:
     return "\n\n".join(
-        filter(None, [f"**{escape(table.title)}**", _tabulated(_cells(table, escape), "github"), escape(table.note)])
+        filter(
+            None,
+            [
+                table.title and f"**{escape(table.title)}**",
+                _tabulated(_cells(table, escape), "github"),
+                escape(table.note),
+            ],
+        )
     )
 
 
@@ -89,6 +113,8 @@ def _csv(table: Table, escape: Escape, *, titled: bool, raw: bool) -> str:
 def _cells(table: Table, escape: Escape) -> Cells:
     # A status is worth a column where it says something.
     columns = [c for c in table.columns if c.key != "status" or set(table.values("status")) != {"done"}]
+    named = [index for index, column in enumerate(columns) if column.names]
+    texts = [index for index, column in enumerate(columns) if column.kind is Kind.text]
     minor = sorted((-column.minor, index) for index, column in enumerate(columns) if column.minor)
     return Cells(
         [escape(column.heading) for column in columns],
@@ -96,17 +122,21 @@ def _cells(table: Table, escape: Escape) -> Cells:
         [column.kind is not Kind.text for column in columns],
         tuple(index for _, index in minor),
         frozenset(index for index, column in enumerate(columns) if column.joined),
+        tuple(named or texts[:1] or [0]),
     )
 
 
 def _tabulated(cells: Cells, style: str) -> str:
     import tabulate
 
-    tabulate.MIN_PADDING = 0  # a heading needs no more room than its words
-    return tabulate.tabulate(
-        cells.lines,
-        headers=cells.headings,
-        tablefmt=style,
-        colalign=["right" if right else "left" for right in cells.right] if cells.lines else None,
-        disable_numparse=True,
-    )
+    padding, tabulate.MIN_PADDING = tabulate.MIN_PADDING, 0  # a heading needs no more room than its words
+    try:
+        return tabulate.tabulate(
+            cells.lines,
+            headers=cells.headings,
+            tablefmt=style,
+            colalign=["right" if right else "left" for right in cells.right] if cells.lines else None,
+            disable_numparse=True,
+        )
+    finally:  # the module is the caller's too
+        tabulate.MIN_PADDING = padding

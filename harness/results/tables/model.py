@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +10,22 @@ from harness.metrics.comparisons import Difference, Mark
 from harness.metrics.statistic import Kind, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from harness.metrics.catalogue import Metric
 
 
 @dataclass(frozen=True)
 class Place:
-    """A rank, 1 the best, and its 95 % confidence set, None where it has none. What is shown alike shares a rank."""
+    """A rank, 1 the best, and its 95 % confidence set, None where it has none. What is shown alike shares a rank.
+
+    ``mark``: of a rank without a set, that another network does not differ significantly, or that nothing is known.
+    """
 
     rank: int
     low: int | None = None
     high: int | None = None
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,20 @@ class Unavailable:
     """A value that there cannot be, and why: of a perturbation that does not take the data, say."""
 
     reason: str
+
+    def __str__(self) -> str:
+        return "n/a"
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A value that people are shown in words: ``Worded(10_600_000, "10.6 MB")``."""
+
+    value: Any
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
 
 
 @dataclass(frozen=True)
@@ -85,7 +103,7 @@ class Marked:
 class Column:
     """A column: its key in data, its heading for people, and what it holds.
 
-    ``minor``: on a narrow terminal it is left out first, the highest number before others; 0: it is not.
+    ``minor``: where a narrow terminal leaves out columns, it is one, the highest number before others; 0: it is not.
     """
 
     key: str
@@ -94,6 +112,8 @@ class Column:
     minor: int = 0
     joined: bool = False
     """Whether it is of the column before it, beside which it stays where a table goes on below."""
+    names: bool = False
+    """Whether it names the lines, and so is repeated there. Where no column does, the first of text does."""
 
     @classmethod
     def of(cls, metric: Metric) -> Column:
@@ -105,7 +125,8 @@ class Column:
 class Table:
     """A table of raw values by the columns' keys; a key that a line lacks is None.
 
-    They are a `Statistic`, `Place`, `Ranked`, `Marked`, `Estimate` or `Unavailable`, a number, a text, or None.
+    They are a `Statistic`, `Place`, `Ranked`, `Marked`, `Estimate`, `Unavailable` or `Worded`, a number, a text, or
+    None.
     """
 
     key: str
@@ -113,6 +134,29 @@ class Table:
     columns: Sequence[Column]
     lines: Sequence[Mapping[str, Any]]
     note: str = ""
+    noted: Callable[[Table], str] | None = field(default=None, repr=False, compare=False)
+    """What returns the note of a part of the table, about what the part shows; None: it is the whole's."""
+
+    @classmethod
+    def explained(
+        cls,
+        key: str,
+        title: str,
+        columns: Sequence[Column],
+        lines: Sequence[Mapping[str, Any]],
+        noted: Callable[[Table], str],
+    ) -> Table:
+        """Return a table whose note is about what it shows, and so is that of a part of it."""
+        return cls(key, title, columns, lines, noted=noted).part()
+
+    def part(
+        self, *, columns: Sequence[Column] | None = None, lines: Sequence[Mapping[str, Any]] | None = None
+    ) -> Table:
+        """Return some of the columns and lines, with their note."""
+        part = replace(
+            self, columns=self.columns if columns is None else columns, lines=self.lines if lines is None else lines
+        )
+        return replace(part, note=self.noted(part)) if self.noted else part
 
     @classmethod
     def of_text(
@@ -142,3 +186,18 @@ class Table:
     def values(self, key: str) -> list[Any]:
         """Return a column's values."""
         return [line.get(key) for line in self.lines]
+
+    @property
+    def cells(self) -> list[Any]:
+        """The values of all columns."""
+        return [line.get(column.key) for line in self.lines for column in self.columns]
+
+    @property
+    def spread(self) -> bool:
+        """Whether a cell has a standard deviation over seeds."""
+        values = [cell.value if isinstance(cell, Ranked) else cell for cell in self.cells]
+        return any(isinstance(value, Statistic) and value.std is not None for value in values)
+
+    def has(self, *keys: str) -> bool:
+        """Say whether any of these is the key of a column."""
+        return any(column.key in keys for column in self.columns)

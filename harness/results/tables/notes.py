@@ -6,6 +6,9 @@ _ROOM = 190
 """Characters that two lines of a terminal of a hundred columns surely have room for."""
 
 
+SPREAD = "±: SD over seeds."
+
+
 def brief(*sentences: str, signs: Iterable[str] = ()) -> str:
     """Return sentences, the most important first, as a note; without those that two lines have no room for.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.tables.model import Column, Estimate, Marked, Place, Ranked, Table, Unavailable
+from harness.results.tables.model import Column, Estimate, Marked, Place, Ranked, Table, Unavailable, Worded
 
 
 def by_key(tables: Iterable[Table]) -> dict[str, dict[str, Any]]:
@@ -21,7 +21,7 @@ def records(table: Table) -> list[dict[str, Any]]:
         [column for column in table.columns if any(asked(value) for value in table.values(column.key))]
         for asked in (_has_spread, _is_doubted, _is_marked, _is_placed, _is_unavailable, _is_estimated)
     )
-    found = []
+    lines = []
     for line in table.lines:
         record: dict[str, Any] = {}
         for column in table.columns:
@@ -32,8 +32,8 @@ def records(table: Table) -> list[dict[str, Any]]:
             if column in lacking:
                 record[f"{column.key}_unavailable"] = value.reason if isinstance(value, Unavailable) else None
             record |= _ends(column, value) if column in estimated else {}
-        found.append(record)
-    return found
+        lines.append(record)
+    return lines
 
 
 def _statistic(value: Any) -> Statistic | None:
@@ -84,14 +84,14 @@ def _judged(column: Column, value: Any) -> dict[str, Any]:
     marked = value if isinstance(value, Marked) else Marked(Statistic(0.0, None, 0), None, None)
     low, high = marked.interval or (None, None)
     mark = marked.mark.value if marked.mark else None
-    found = {"low": low, "high": high, "p": marked.p, "p_holm": marked.p_holm, "mark": mark}
-    return {f"{column.key}_{name}": part for name, part in found.items()}
+    facts = {"low": low, "high": high, "p": marked.p, "p_holm": marked.p_holm, "mark": mark}
+    return {f"{column.key}_{name}": part for name, part in facts.items()}
 
 
 def _raw(column: Column, value: Any, *, with_spread: bool, doubted: bool) -> dict[str, Any]:
     statistic = _statistic(value)
     value = None if _is_unavailable(value) else value
-    value = value.value if isinstance(value, Estimate) else value
+    value = value.value if isinstance(value, Estimate | Worded) else value
     plain = statistic.mean if statistic else list(value) if isinstance(value, tuple) else value
     # NaN is no JSON: a value that is not a number is none.
     record = {column.key: None if isinstance(plain, float) and not math.isfinite(plain) else plain}

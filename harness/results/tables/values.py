@@ -6,14 +6,14 @@ from typing import Any
 
 from harness.metrics.comparisons import SIGNS
 from harness.metrics.statistic import Kind, Statistic
-from harness.results.tables.model import Estimate, Marked, Place, Ranked, Unavailable
+from harness.results.tables.model import Estimate, Marked, Place, Ranked, Unavailable, Worded
 from harness.text import some
 
 _NUMBERS: dict[Kind, tuple[float, str]] = {
     Kind.number: (1.0, ",.0f"),
     Kind.percent: (100.0, ".2f"),
-    Kind.points: (100.0, "+.2f"),
-    Kind.relative: (1.0, "+.2f"),
+    Kind.points: (100.0, "+z.2f"),
+    Kind.relative: (1.0, "+z.2f"),
     Kind.degradation: (1.0, ".2f"),
     Kind.loss: (1.0, ".4f"),
     Kind.seconds: (1.0, ",.1f"),
@@ -42,10 +42,11 @@ def shown(value: Any, kind: Kind) -> str:
             text = f"{shown(value.value, kind)} · {shown(value.place, kind)}"
         case Place():
             text = str(value.rank) if value.low is None else f"{value.rank} [{value.low}–{value.high}]"
+            text += f" {SIGNS[value.mark]}" if value.mark else ""
         case Marked():
             text = _marked(value, kind)
-        case Unavailable():
-            text = "n/a"
+        case Unavailable() | Worded():
+            text = str(value)
         case Estimate(mean, low, high):
             ends = "" if low is None or high is None else f" {interval((low, high), kind)}"
             text = shown(mean, kind) + ends

@@ -21,6 +21,8 @@ class Missing:
     experiment: str
     seed: int | None
     why: str
+    lost: bool = False
+    """Whether the trial was tested, and has no measures under the perturbation: it failed, or is not possible."""
 
 
 def missing(
@@ -29,7 +31,20 @@ def missing(
     """Return which of an experiment's planned trials, ``rows``, have no value of a metric; ``values`` are by seed."""
     if not rows:
         return (Missing(experiment, None, "the run has no trial of it"),)
-    return tuple(Missing(experiment, row.seed, _why(row, metric, condition)) for row in rows if row.seed not in values)
+    without = [row for row in rows if row.seed not in values]
+    return tuple(
+        Missing(
+            experiment, row.seed, _lost(row, condition) or _why(row, metric, condition), bool(_lost(row, condition))
+        )
+        for row in without
+    )
+
+
+def _lost(row: TrialRow, condition: Condition) -> str:
+    """Return why a trial that was tested has no measures under a perturbation; empty otherwise."""
+    if row.status != "done" or row.evaluation is None or condition.perturbation is None:
+        return ""
+    return row.evaluation.unavailable.get(condition.perturbation, "")
 
 
 def _why(row: TrialRow, metric: str, condition: Condition) -> str:
@@ -42,7 +57,9 @@ def _why(row: TrialRow, metric: str, condition: Condition) -> str:
 
 def named(found: Iterable[Missing]) -> list[str]:
     """Return a line for each experiment and reason: ``"M0 seeds 1, 2: failed: diverged at epoch 1"``."""
-    return [f"{_spoken(name, seeds)}: {why}" for (name, why), seeds in _seeds(found, lambda one: one.why).items()]
+    return [
+        f"{_spoken(name, seeds)}: {why}" for (name, why), seeds in _seeds(found, lambda missing: missing.why).items()
+    ]
 
 
 def note(found: Iterable[Missing]) -> str:
@@ -54,8 +71,8 @@ def note(found: Iterable[Missing]) -> str:
 def _seeds(found: Iterable[Missing], label: Callable[[Missing], str]) -> dict[tuple[str, str], list[int | None]]:
     """Return the seeds by experiment and label, in the order that they come in, each once."""
     seeds: dict[tuple[str, str], dict[int | None, None]] = {}
-    for one in found:
-        seeds.setdefault((one.experiment, label(one)), {})[one.seed] = None
+    for missing in found:
+        seeds.setdefault((missing.experiment, label(missing)), {})[missing.seed] = None
     return {key: list(each) for key, each in seeds.items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.metrics.analysis import analyse
+from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.crossed import Sums
 from harness.metrics.pairs import Pair
 from harness.results.results import Results
@@ -20,12 +21,16 @@ def margin_of(claim: Claim, results: Results, left: Mapping[int, float], right: 
     """
     relation = claim.relation
     one, other, offset = relation.left, relation.right, relation.offset
-    found = None
+    margin = None
     if other is None or other.metric == one.metric:
         analysis = results.analysis(one.metric, (claim.condition,))
         if analysis.seeds == tuple(sorted(left)):
-            found = analysis.level(one.experiment) if other is None else analysis.pair(one.experiment, other.experiment)
-    if found is None:
+            margin = (
+                analysis.level(one.experiment) if other is None else analysis.pair(one.experiment, other.experiment)
+            )
+    if margin is None:
         sums = Sums(np.array([list(left.values()), [right[seed] for seed in left]]))
-        found = analyse(("left", "right"), sums, higher_is_better=None).pair("left", "right")
-    return found and found.above(offset)
+        ends = [CATALOGUE[side.metric].possible for side in (one, other) if side]
+        possible = min(least for least, _ in ends), max(greatest for _, greatest in ends)
+        margin = analyse(("left", "right"), sums, higher_is_better=None, possible=possible).pair("left", "right")
+    return margin and margin.above(offset)

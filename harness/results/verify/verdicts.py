@@ -8,17 +8,18 @@ from typing import Any
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.units import UNITS, Unit, under
 from harness.results.tables.model import Column, Marked, Table
-from harness.results.tables.notes import brief
+from harness.results.tables.notes import SPREAD, brief
 from harness.results.verify.evidence import note as missing_note
 from harness.results.verify.verification import JudgedClaim, JudgedFigure, Verdict, Verification
-from harness.text import some, uneven_seeds
+from harness.results.verify.wording import data_of
+from harness.text import uneven_seeds
 
 
 def only_missed(verification: Verification) -> Verification:
     """Return what is missed of a verification."""
     return Verification(
-        [one for one in verification.figures if one.verdict is Verdict.missed],
-        [one for one in verification.claims if one.verdict is Verdict.missed],
+        [figure for figure in verification.figures if figure.verdict is Verdict.missed],
+        [claim for claim in verification.claims if claim.verdict is Verdict.missed],
         verification.seeds,
     )
 
@@ -28,11 +29,11 @@ def tables(verification: Verification, title: str, dataset: str) -> list[Table]:
     about = f"{title} · {dataset}"
     found = []
     for unit in UNITS:
-        figures = [one for one in verification.figures if CATALOGUE[one.expected.metric].unit is unit]
+        figures = [figure for figure in verification.figures if CATALOGUE[figure.expected.metric].unit is unit]
         if figures:
             found.append(_figures(f"figures-{unit.key}", f"Figures · {about} · {unit.name}", unit, figures))
     for unit in UNITS:
-        claims = [one for one in verification.claims if CATALOGUE[one.expected.relation.left.metric].unit is unit]
+        claims = [claim for claim in verification.claims if CATALOGUE[claim.expected.relation.left.metric].unit is unit]
         if claims:
             named = _named(claims)
             uneven = uneven_seeds({name: seeds for name, seeds in verification.seeds.items() if name in named})
@@ -40,15 +41,20 @@ def tables(verification: Verification, title: str, dataset: str) -> list[Table]:
     return found
 
 
+def applicable(found: Sequence[Table]) -> list[str]:
+    """Return the keys of the tables that judge anything: not those of figures of other data alone."""
+    return [table.key for table in found if set(table.values("verdict")) != {Verdict.not_comparable.value}]
+
+
 def _named(claims: Sequence[JudgedClaim]) -> set[str]:
-    return {term.experiment for one in claims for term in one.expected.relation.terms}
+    return {term.experiment for claim in claims for term in claim.expected.relation.terms}
 
 
 def _figures(key: str, title: str, unit: Unit, judged: Sequence[JudgedFigure]) -> Table:
     columns = [
         Column("source", "Source"),
-        Column("experiment", "Experiment"),
-        Column("metric", "Metric"),
+        Column("experiment", "Experiment", names=True),
+        Column("metric", "Metric", names=True),
         Column("expected", "Expected", unit.value),
         Column("got", "Got", unit.value),
         Column("difference", "Δ", unit.change),
@@ -56,8 +62,8 @@ def _figures(key: str, title: str, unit: Unit, judged: Sequence[JudgedFigure]) -
         Column("verdict", "Verdict"),
     ]
     lines: list[dict[str, Any]] = []
-    for one in judged:
-        expected = one.expected
+    for judgement in judged:
+        expected = judgement.expected
         minus = f" - {expected.minus}" if expected.minus else ""
         lines.append(
             {
@@ -65,13 +71,13 @@ def _figures(key: str, title: str, unit: Unit, judged: Sequence[JudgedFigure]) -
                 "experiment": f"{expected.experiment}{minus}",
                 "metric": expected.metric + under(expected.condition),
                 "expected": expected.value,
-                "got": one.got,
-                "difference": one.difference,
+                "got": judgement.got,
+                "difference": judgement.difference,
                 "tolerance": expected.tolerance,
-                "verdict": one.verdict.value,
+                "verdict": judgement.verdict.value,
             }
         )
-    return Table(key, title, columns, lines, _note(judged))
+    return Table.explained(key, title, columns, lines, lambda part: _note(judged, part))
 
 
 def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], uneven: str) -> Table:
@@ -81,56 +87,53 @@ def _claims(key: str, title: str, unit: Unit, judged: Sequence[JudgedClaim], une
         Column("right", "Right", unit.value),
         Column("margin", "Δ", unit.change),
         Column("verdict", "Verdict"),
-        Column("source", "Source"),
+        Column("source", "Source", minor=1),
     ]
     lines: list[dict[str, Any]] = [
         {
-            "relation": f"{one.expected.relation}{under(one.expected.condition)}",
-            "left": one.left,
-            "right": one.right,
-            "margin": one.margin and Marked(one.margin, one.interval, None, p=_p(one), p_holm=_p_holm(one)),
-            "verdict": one.verdict.value,
-            "source": one.expected.source,
+            "relation": f"{judgement.expected.relation}{under(judgement.expected.condition)}",
+            "left": judgement.left,
+            "right": judgement.right,
+            "margin": judgement.margin
+            and Marked(judgement.margin, judgement.interval, None, p=_p(judgement), p_holm=_p_holm(judgement)),
+            "verdict": judgement.verdict.value,
+            "source": judgement.expected.source,
         }
-        for one in judged
+        for judgement in judged
     ]
-    return Table(key, title, columns, lines, brief(_missing(judged), uneven, *_chance(judged)))
+    return Table.explained(
+        key, title, columns, lines, lambda part: brief(_missing(judged), uneven, *_chance(judged, part))
+    )
 
 
-def _chance(judged: Sequence[JudgedClaim]) -> list[str]:
+def _chance(judged: Sequence[JudgedClaim], part: Table) -> list[str]:
     """Say what ± and intervals are, what is undecided, and how many relations the values alone decided."""
     parts = []
-    if count := sum(one.by_values for one in judged):
+    if (count := sum(judgement.by_values for judgement in judged)) and part.has("verdict"):
         parts.append(f"{count} decided by the values alone, because one seed has no known variance.")
-    if any(one.verdict is Verdict.undecided for one in judged):
+    if Verdict.undecided.value in part.cells:
         parts.append("Undecided: not significant (5 %, Holm) at these seeds and test rows.")
-    if any(one.interval for one in judged):
+    if any(isinstance(cell, Marked) and cell.interval for cell in part.cells):
         parts.append("[low, high]: 95 % CI.")
-    return [*parts, "±: SD over seeds." if any(_spread(one) for one in judged) else ""]
+    return [*parts, SPREAD if part.spread else ""]
 
 
-def _p(one: JudgedClaim) -> float | None:
-    return one.pair.p if one.pair else None
+def _p(claim: JudgedClaim) -> float | None:
+    return claim.pair.p if claim.pair else None
 
 
-def _p_holm(one: JudgedClaim) -> float | None:
-    return one.pair.p_holm if one.pair else None
+def _p_holm(claim: JudgedClaim) -> float | None:
+    return claim.pair.p_holm if claim.pair else None
 
 
-def _spread(one: JudgedClaim) -> bool:
-    return any(side is not None and side.std is not None for side in (one.left, one.right))
-
-
-def _note(judged: Sequence[JudgedFigure]) -> str:
+def _note(judged: Sequence[JudgedFigure], part: Table) -> str:
     """Say what ± is, and of which data the figures are that the run is not comparable with."""
-    foreign = [one.expected for one in judged if one.verdict is Verdict.not_comparable]
-    named = dict.fromkeys(f"{one.dataset}{f', {one.images:,} images' if one.images else ''}" for one in foreign)
-    spread = any(one.got is not None and one.got.std is not None for one in judged)
-    other = f"Not comparable: figures of {some(list(named), between='; ')}." if named else ""
-    return brief(_missing(judged), other, "±: SD over seeds." if spread else "")
+    foreign = [judgement for judgement in judged if judgement.verdict is Verdict.not_comparable]
+    other = f"Not comparable: figures of {data_of(foreign)}." if foreign and part.has("verdict") else ""
+    return brief(_missing(judged), other, SPREAD if part.spread else "")
 
 
 def _missing(judged: Sequence[JudgedFigure | JudgedClaim]) -> str:
     """Name what the expectations without a verdict lack."""
-    lacking = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
-    return missing_note(lack for one in lacking for lack in one.missing)
+    lacking = [judgement for judgement in judged if judgement.verdict in {Verdict.incomplete, Verdict.not_run}]
+    return missing_note(lack for judgement in lacking for lack in judgement.missing)

@@ -19,7 +19,6 @@ from harness.results.verify.margins import margin_of
 from harness.rows import Condition
 from harness.suite.expectations import Claim, Figure, claims, figures
 from harness.suite.relations import Term
-from harness.text import counted
 
 if TYPE_CHECKING:
     from harness.rows import TrialRow
@@ -32,7 +31,7 @@ class Verdict(StrEnum):
     missed = "missed"
     undecided = "undecided"  # the run's seeds and images do not tell whether it holds
     not_comparable = "not comparable"  # a figure of another dataset, or times of different machines
-    incomplete = "incomplete"  # some of the planned seeds have no value: those that have one do not decide alone
+    incomplete = "incomplete"  # some of the planned seeds have no value, or each was tested and lost it
     not_run = "not run"  # the run lacks a value that it needs
 
 
@@ -93,8 +92,8 @@ class Verification:
     @property
     def counts(self) -> dict[Verdict, int]:
         """How many expectations have which verdict."""
-        found = Counter([one.verdict for one in self.figures] + [one.verdict for one in self.claims])
-        return {verdict: found[verdict] for verdict in Verdict}
+        verdicts = Counter([figure.verdict for figure in self.figures] + [claim.verdict for claim in self.claims])
+        return {verdict: verdicts[verdict] for verdict in Verdict}
 
     @property
     def missed(self) -> bool:
@@ -112,11 +111,16 @@ class Verification:
         return self.counts[Verdict.incomplete] + self.counts[Verdict.not_run] > 0
 
     @property
+    def foreign(self) -> list[JudgedFigure]:
+        """The figures that were measured on other data than the run's."""
+        return [figure for figure in self.figures if figure.verdict is Verdict.not_comparable]
+
+    @property
     def missing(self) -> list[Missing]:
         """What the expectations without a verdict lack, each once."""
         judged: list[JudgedFigure | JudgedClaim] = [*self.figures, *self.claims]
-        lacking = [one for one in judged if one.verdict in {Verdict.incomplete, Verdict.not_run}]
-        return list(dict.fromkeys(lack for one in lacking for lack in one.missing))
+        lacking = [judgement for judgement in judged if judgement.verdict in {Verdict.incomplete, Verdict.not_run}]
+        return list(dict.fromkeys(lack for judgement in lacking for lack in judgement.missing))
 
 
 def verify(results: Results) -> Verification:
@@ -126,6 +130,7 @@ def verify(results: Results) -> Verification:
     the number of images that it was measured on. A relation compares means over the seeds that both sides have, or over
     all where they have none in common, on whatever dataset. It is met or missed where the margin is significant among
     those of its unit's table (Holm), undecided where it is not, and decided by the values where no variance is known.
+    Sides that are equal to the last bit for every seed meet ``>=`` and ``<=``, whatever p is.
     Where some of the planned seeds have no value there is no verdict. Only finalists have test results: one that was a
     finalist once has none.
     """
@@ -149,7 +154,7 @@ def _missing(results: Results, experiment: str, metric: str, condition: Conditio
 def _judge_figure(figure: Figure, results: Results) -> JudgedFigure:
     dataset = results.dataset
     sides = [figure.experiment] + ([figure.minus] if figure.minus is not None else [])
-    lacks = tuple(one for side in sides for one in _missing(results, side, figure.metric, figure.condition))
+    lacks = tuple(lack for side in sides for lack in _missing(results, side, figure.metric, figure.condition))
     values = _values(results, figure.experiment, figure.metric, figure.condition)
     if figure.minus is None:
         got = Statistic.of(list(values.values()))
@@ -159,13 +164,18 @@ def _judge_figure(figure: Figure, results: Results) -> JudgedFigure:
     if not same_name or figure.images not in {None, dataset.rows}:
         verdict = Verdict.not_comparable
     elif got is None:
-        verdict = Verdict.not_run
+        verdict = _without_value(lacks)
     elif lacks:
         verdict = Verdict.incomplete
     else:
         within = abs(got.mean - figure.value) <= figure.tolerance + ROUNDING
         verdict = Verdict.met if within else Verdict.missed
     return JudgedFigure(figure, got, verdict, lacks)
+
+
+def _without_value(lacks: Sequence[Missing]) -> Verdict:
+    """Return the verdict where the run has no value at all: trials that were tested were run."""
+    return Verdict.incomplete if any(lack.lost for lack in lacks) else Verdict.not_run
 
 
 def _judge_claim(claim: Claim, results: Results) -> JudgedClaim:
@@ -175,16 +185,16 @@ def _judge_claim(claim: Claim, results: Results) -> JudgedClaim:
         return _values(results, term.experiment, term.metric, claim.condition)
 
     lacks = tuple(
-        one for term in relation.terms for one in _missing(results, term.experiment, term.metric, claim.condition)
+        lack for term in relation.terms for lack in _missing(results, term.experiment, term.metric, claim.condition)
     )
     left = side(relation.left)
     right = dict.fromkeys(left, 0.0) if relation.right is None else side(relation.right)
     if common := [seed for seed in left if seed in right]:
-        left, right = ({seed: one[seed] for seed in common} for one in (left, right))
+        left, right = ({seed: values[seed] for seed in common} for values in (left, right))
     above = paired(left, right)
     margin = above and Statistic(above.mean - relation.offset, above.std, above.n)
     if margin is None:
-        verdict = Verdict.not_run
+        verdict = _without_value(lacks)
     elif not comparable((term.metric for term in relation.terms), _done(relation.terms, results)):
         verdict = Verdict.not_comparable
     elif lacks:
@@ -200,25 +210,29 @@ def _settled(judged: Sequence[JudgedClaim]) -> list[JudgedClaim]:
     """Return relations with their verdicts: those whose margin is not significant in its table are undecided."""
     result = list(judged)
     tables: dict[str, list[int]] = {}
-    for place, one in enumerate(judged):
-        if one.verdict in {Verdict.met, Verdict.missed} and one.pair and not _certain(one):
-            tables.setdefault(CATALOGUE[one.expected.relation.left.metric].unit.key, []).append(place)
+    for place, judgement in enumerate(judged):
+        if judgement.verdict in {Verdict.met, Verdict.missed} and judgement.pair and not _certain(judgement):
+            tables.setdefault(CATALOGUE[judgement.expected.relation.left.metric].unit.key, []).append(place)
     for places in tables.values():
         pairs = adjusted(pair for place in places if (pair := judged[place].pair))
         for place, pair in zip(places, pairs, strict=True):
-            one = judged[place]
-            open_ = pair.p is not None and not pair.significant and not (_equal(one) and one.verdict is Verdict.met)
-            result[place] = replace(one, pair=pair, verdict=Verdict.undecided if open_ else one.verdict)
+            judgement = judged[place]
+            open_ = (
+                pair.p is not None
+                and not pair.significant
+                and not (_equal(judgement) and judgement.verdict is Verdict.met)
+            )
+            result[place] = replace(judgement, pair=pair, verdict=Verdict.undecided if open_ else judgement.verdict)
     return result
 
 
-def _certain(one: JudgedClaim) -> bool:
-    return all(CATALOGUE[term.metric].certain for term in one.expected.relation.terms)
+def _certain(claim: JudgedClaim) -> bool:
+    return all(CATALOGUE[term.metric].certain for term in claim.expected.relation.terms)
 
 
-def _equal(one: JudgedClaim) -> bool:
+def _equal(claim: JudgedClaim) -> bool:
     """Say whether both sides are the same for every seed, to the last bit."""
-    return one.margin is not None and one.margin.mean == 0 and not one.margin.std
+    return claim.margin is not None and claim.margin.mean == 0 and not claim.margin.std
 
 
 def _unrounded(margin: float, *sides: Mapping[int, float]) -> float:
@@ -232,10 +246,3 @@ def _unrounded(margin: float, *sides: Mapping[int, float]) -> float:
 
 def _done(terms: Sequence[Term], results: Results) -> list[TrialRow]:
     return [row for term in terms if term.experiment in results.named for row in results.named[term.experiment].done]
-
-
-def spoken(verification: Verification) -> str:
-    """Return the verdicts in a sentence: ``52 of 190 expectations met, 51 missed, 87 not comparable``."""
-    counts = verification.counts
-    others = [f"{count} {verdict.value}" for verdict, count in counts.items() if count and verdict is not Verdict.met]
-    return ", ".join([f"{counts[Verdict.met]} of {counted(sum(counts.values()), 'expectation')} met", *others])

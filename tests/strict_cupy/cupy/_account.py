@@ -33,8 +33,8 @@ class Host:
 def reset():
     """Forget copies, pinned memory and hooks."""
     Device.current, Host.staged = 0, 0
-    for known in (Host.pinned, Host.copies, hooks()):
-        known.clear()
+    for records in (Host.pinned, Host.copies, hooks()):
+        records.clear()
 
 
 def hooks():

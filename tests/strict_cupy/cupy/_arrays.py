@@ -37,17 +37,17 @@ class ndarray:  # noqa: N801 - CuPy's name
     @classmethod
     def of(cls, host, device=None, name="kernel"):
         """Return an array of that content, on the current device by default: a view, or what ``name`` has computed."""
-        made, host = cls.__new__(cls), np.asarray(host)
-        made._device = _account.Device.current if device is None else device
+        array, host = cls.__new__(cls), np.asarray(host)
+        array._device = _account.Device.current if device is None else device
         if _memory.on_device(host) or not host.size:
-            made._host = host
-            return made
+            array._host = host
+            return array
         _order.refuse_in_capture(_KERNELS, NotImplementedError)
         fortran = host.flags.f_contiguous and not host.flags.c_contiguous
-        made._host = _memory.allocated(host.shape, host.dtype, "F" if fortran else "C")
-        _order.queued(name, (), (made._host,))
-        made._host[...] = host
-        return made
+        array._host = _memory.allocated(host.shape, host.dtype, "F" if fortran else "C")
+        _order.queued(name, (), (array._host,))
+        array._host[...] = host
+        return array
 
     def _write(self, name, content):
         """Run an operation that writes here on the current stream."""

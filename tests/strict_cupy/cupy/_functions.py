@@ -68,14 +68,14 @@ def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
 
 def take(a, indices, axis=None, out=None):
     """Gather, into ``out`` if given; there is no ``mode``."""
-    found = np.take(operand(a)._host, operand(indices)._host, axis=axis, mode="wrap")
+    result = np.take(operand(a)._host, operand(indices)._host, axis=axis, mode="wrap")
     if out is None:
-        return ndarray.of(found, name="take")
+        return ndarray.of(result, name="take")
     if out.dtype != a.dtype:
         raise TypeError("Output dtype mismatch")
-    if out.shape != found.shape:
+    if out.shape != result.shape:
         raise ValueError("Output shape mismatch")
-    out._write("take", found)
+    out._write("take", result)
     return out
 
 
@@ -131,16 +131,16 @@ def matmul(
         raise TypeError(msg)
     _order.refuse_in_capture(_CUBLAS, NotImplementedError)
     with np.errstate(all="ignore"):
-        found = np.asarray(np.matmul(*(operand(value)._host for value in args)))
+        result = np.asarray(np.matmul(*(operand(value)._host for value in args)))
     if out is None:
-        return ndarray.of(found, name="matmul")
+        return ndarray.of(result, name="matmul")
     if not isinstance(out, ndarray):
         raise TypeError("`out` must be a tuple or `cupy.ndarray`")
-    if out.dtype != found.dtype:
+    if out.dtype != result.dtype:
         raise ValueError("Not supported dtype combination.")
-    if out.shape != found.shape:
+    if out.shape != result.shape:
         raise ValueError("Output array has an invalid size")
-    out._write("matmul", found)
+    out._write("matmul", result)
     return out
 
 

@@ -35,20 +35,20 @@ class Block:
         """Return whether some array still uses it."""
         return self._raw() is not None
 
-    def assert_guards_are_intact(self, what):
+    def assert_guards_are_intact(self, writer):
         """Raise where ``what`` has written past the block."""
         raw = self._raw()
         first = self.start - raw.ctypes.data
         last = first + self.stop - self.start
         if not (raw[:first].view(np.uint32) == self._mark).all():
-            msg = f"{what} wrote before the start of an array"
+            msg = f"{writer} wrote before the start of an array"
             raise DeviceMemoryError(msg)
         tail = raw[last:]
         odd = -last % 4
         if tail[:odd].tobytes() != self._mark.to_bytes(4, "little")[4 - odd :] or (
             not (tail[odd:].view(np.uint32) == self._mark).all()
         ):
-            msg = f"{what} wrote past the end of an array"
+            msg = f"{writer} wrote past the end of an array"
             raise DeviceMemoryError(msg)
 
 

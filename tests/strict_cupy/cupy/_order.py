@@ -57,8 +57,8 @@ def current():
 def reset():
     """Forget streams, captures, launches, copies and hooks."""
     Order.host = Timeline()
-    for known in (Order.streams, Order.handles, Order.blocking, Order.capturing, Order.launched, currents()):
-        known.clear()
+    for records in (Order.streams, Order.handles, Order.blocking, Order.capturing, Order.launched, currents()):
+        records.clear()
     _account.reset()
 
 
@@ -127,7 +127,7 @@ def waited(key):
 UNSUPPORTED = "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing"
 
 
-def refuse_in_capture(what=UNSUPPORTED, error=RuntimeError, key=None):
+def refuse_in_capture(message=UNSUPPORTED, error=RuntimeError, key=None):
     """Raise where a stream, the current one by default, captures.
 
     What the device refuses ends the capture: `Stream.end_capture` raises too. What CuPy or the double refuses does not.
@@ -136,4 +136,4 @@ def refuse_in_capture(what=UNSUPPORTED, error=RuntimeError, key=None):
     if captured is not None:
         if error is RuntimeError:
             captured.append(None)
-        raise error(what)
+        raise error(message)

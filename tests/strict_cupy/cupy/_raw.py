@@ -33,6 +33,7 @@ class RawModule:
         if not isinstance(code, str) or not isinstance(options, tuple):
             msg = f"code must be str, options a tuple: {type(code).__name__}, {type(options).__name__}"
             raise TypeError(msg)
+        code.encode("ascii")  # CuPy writes it to a file in the locale's encoding, which may lack the rest
         self.code, self.options = code, options
 
     def compile(self, log_stream=None):  # noqa: ARG002 - CuPy's signature
@@ -64,7 +65,7 @@ class RawKernel:
         """Launch it on a stream, the current one by default, or let that capture it."""
         if shared_mem:
             raise NotImplementedError("the double's kernels have no dynamic shared memory")
-        grid, block = (_three(self.name, what, sizes) for what, sizes in (("grid", grid), ("block", block)))
+        grid, block = (_three(self.name, kind, sizes) for kind, sizes in (("grid", grid), ("block", block)))
         if np.prod(block) > _MOST_THREADS:
             msg = f"CUDA_ERROR_INVALID_VALUE: {self.name}: a block of {block} has more than {_MOST_THREADS} threads"
             raise ValueError(msg)
@@ -87,42 +88,42 @@ class RawKernel:
         operation.submit(_order.current() if stream is None else stream.key)
 
     def _pointer(self, parameter, argument, reads, writes):
-        what = f"{self.name}: {parameter.name}"
+        place = f"{self.name}: {parameter.name}"
         if isinstance(argument, np.generic) and argument.dtype.itemsize == ctypes.sizeof(ctypes.c_void_p):
             if argument != 0:
-                msg = f"{what} is a bare address: pass the array"
+                msg = f"{place} is a bare address: pass the array"
                 raise TypeError(msg)
             return ctypes.c_void_p(None)
         if not isinstance(argument, ndarray):
-            msg = f"{what} must be a cupy.ndarray, not {type(argument).__name__}"
+            msg = f"{place} must be a cupy.ndarray, not {type(argument).__name__}"
             raise TypeError(msg)
         host = argument._host
         if argument.device.id != _account.Device.current:
-            msg = f"{what} is on device {argument.device.id}, the current one is {_account.Device.current}"
+            msg = f"{place} is on device {argument.device.id}, the current one is {_account.Device.current}"
             raise ValueError(msg)
         if not host.flags.c_contiguous:
-            msg = f"{what} is not contiguous: a kernel gets nothing but its address"
+            msg = f"{place} is not contiguous: a kernel gets nothing but its address"
             raise ValueError(msg)
         if not _fits(parameter, host.dtype):
-            msg = f"{what} has elements of {parameter.kind}{parameter.itemsize}, the array of {host.dtype}"
+            msg = f"{place} has elements of {parameter.kind}{parameter.itemsize}, the array of {host.dtype}"
             raise TypeError(msg)
         start, size = host.__array_interface__["data"][0], host.nbytes
         if start % parameter.alignment:
-            msg = f"cudaErrorMisalignedAddress: {what} must be aligned to {parameter.alignment} bytes"
+            msg = f"cudaErrorMisalignedAddress: {place} must be aligned to {parameter.alignment} bytes"
             raise ValueError(msg)
         if size and size < parameter.size:
-            msg = f"{what} points to {parameter.size} bytes, the array has {size}"
+            msg = f"{place} points to {parameter.size} bytes, the array has {size}"
             raise ValueError(msg)
         (reads if parameter.const else writes).append((start, size))
         return ctypes.c_void_p(start)
 
     def _scalar(self, parameter, argument):
-        what = f"{self.name}: {parameter.name}"
+        place = f"{self.name}: {parameter.name}"
         if not isinstance(argument, np.generic):
-            msg = f"{what} must be a NumPy scalar, not {type(argument).__name__}: of Python's, CuPy passes 8 bytes"
+            msg = f"{place} must be a NumPy scalar, not {type(argument).__name__}: of Python's, CuPy passes 8 bytes"
             raise TypeError(msg)
         if not _fits(parameter, argument.dtype):
-            msg = f"{what} is {parameter.kind}{parameter.itemsize}, the argument {argument.dtype}"
+            msg = f"{place} is {parameter.kind}{parameter.itemsize}, the argument {argument.dtype}"
             raise TypeError(msg)
         return (ctypes.c_char * argument.dtype.itemsize).from_buffer_copy(argument.tobytes())
 
@@ -133,11 +134,11 @@ class RawKernel:
             for parameter, argument in zip(self._parameters, args, strict=True)
             if isinstance(argument, ndarray) and argument.size
         ]
-        for index, (one, start, size) in enumerate(pointers):
+        for index, (pointer, start, size) in enumerate(pointers):
             for other, first, length in pointers[:index]:
                 overlap = start < first + length and first < start + size
-                if overlap and one.restrict and other.restrict and not (one.const and other.const):
-                    msg = f"{self.name}: {one.name} and {other.name} are __restrict__, and overlap"
+                if overlap and pointer.restrict and other.restrict and not (pointer.const and other.const):
+                    msg = f"{self.name}: {pointer.name} and {other.name} are __restrict__, and overlap"
                     raise ValueError(msg)
 
 
@@ -149,11 +150,11 @@ def _fits(parameter, dtype):
     return dtype.kind == parameter.kind or {dtype.kind, parameter.kind} == {"b", "u"}
 
 
-def _three(name, what, sizes):
+def _three(name, kind, sizes):
     if not isinstance(sizes, tuple) or not 1 <= len(sizes) <= 3 or not all(isinstance(n, int) for n in sizes):
-        msg = f"{name}: {what} must be a tuple of one to three int, not {sizes!r}"
+        msg = f"{name}: {kind} must be a tuple of one to three int, not {sizes!r}"
         raise TypeError(msg)
     if min(sizes) < 1:
-        msg = f"{name}: {what} {sizes} is empty: CuPy would launch one block of one thread"
+        msg = f"{name}: {kind} {sizes} is empty: CuPy would launch one block of one thread"
         raise ValueError(msg)
     return (*sizes, 1, 1)[:3]

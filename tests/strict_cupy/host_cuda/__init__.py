@@ -65,8 +65,13 @@ class Module:
             for text, (pointer, const, kind, *sizes) in zip(written, rows, strict=True)
         ]
 
-    def run(self, name, grid, block, values):
-        """Run a kernel with ctypes values; raise AssertionError where its threads wait for one another in vain."""
+    def run(self, name, grid, block, values, first=0):
+        """Run a kernel with ctypes values, from one of its blocks on.
+
+        Raises:
+            AssertionError: its threads wait for one another in vain, or use memory that is not there.
+        """
+        self._library.host_cuda_first(first)
         pointers = (ctypes.c_void_p * max(1, len(values)))(*map(ctypes.addressof, values))
         three = ctypes.c_uint * 3
         if getattr(self._library, f"{name}__run")(pointers, three(*grid), three(*block)):
@@ -103,12 +108,12 @@ def _compiled(code, options):
         source = library.with_suffix(f".{os.getpid()}.cpp")
         entries = "\n".join(f"HOST_CUDA_KERNEL({name})" for name, _ in _signatures(code))
         source.write_text(f'#include "entry.h"\n#line 1 "kernels.cu"\n{code}\n{entries}\n')
-        made = source.with_suffix(".so")
-        command = [COMPILER, "-std=c++17", *_FLAGS, *options, f"-I{_HERE}", "-o", str(made), str(source)]
+        compiled = source.with_suffix(".so")
+        command = [COMPILER, "-std=c++17", *_FLAGS, *options, f"-I{_HERE}", "-o", str(compiled), str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CompileError(done.stderr)
-        made.replace(library)
+        compiled.replace(library)
     return library
 
 

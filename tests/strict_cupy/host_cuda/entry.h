@@ -40,4 +40,5 @@ template <class... A> void call(void (*kernel)(A...), void** arguments) {
     } \
     extern "C" int name##__describe(int* out) { return host_cuda::describe(&name, out); }
 extern "C" const char* host_cuda_error() { return host_cuda::error; }
+extern "C" void host_cuda_first(unsigned block) { host_cuda::first_block = block; }
 extern "C" void host_cuda_order(unsigned order) { host_cuda::order = order; }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness.cli.commands.datasets.describe import describe
 from harness.cli.commands.datasets.fetch import fetch
-from harness.cli.tables import Form, FormOption, table
+from harness.cli.tables import Format, FormatOption, TableOption, show_list
 from harness.text import megabytes
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from harness.cli.documents.installed import DatasetsDocument
     from harness.datasets.info import DatasetInfo
     from harness.execution.apart import DatasetState
-    from harness.interfaces import Holding
-    from harness.plugins.loading import Component
+    from harness.plugins.components import Component
+    from harness.results.tables import Table
 
 datasets = typer.Typer(rich_markup_mode=None, add_completion=False)
 datasets.command()(fetch)
@@ -29,11 +29,12 @@ datasets.command()(describe)
 def show(
     context: typer.Context,
     *,
-    format: FormOption = Form.terminal,  # noqa: A002 - the option's name
+    format: FormatOption = Format.terminal,  # noqa: A002 - the option's name
+    chosen: TableOption = None,
 ) -> None:
     """List, download or describe datasets.
 
-    Without a command: lists which datasets are here, where, how large, and what verified them.
+    Without a command, lists the datasets: whether each is on this machine, where, its size, and how it was verified.
     """
     if context.invoked_subcommand is not None:
         return
@@ -45,20 +46,53 @@ def show(
     states = _states([component for _, component in named])
     root = cache_root()
     entries = [(entry.info, _bytes(entry.directory)) for entry in cached(root)]
-    if format is Form.json:
+    if format is Format.json:
         from harness.cli.documents.document import emit
 
         emit(_document(named, states, root, entries))
         return
-    lines = [
-        [name, states[component.reference].here, *_cells(states[component.reference].holding), component.provenance]
-        for name, component in named
+    show_list(_tables(named, states, entries), format, chosen, of="this list")
+    typer.echo(f"cache: {root}", err=format is not Format.terminal)
+
+
+def _tables(
+    named: list[tuple[str, Component]], states: dict[str, DatasetState], entries: list[tuple[DatasetInfo, int]]
+) -> list[Table]:
+    """Return what is here, and what is in the cache if there is anything; ``entries``: of the cache, with bytes."""
+    from harness.results.tables import Column, Table, Worded
+
+    held = any(state.holding for state in states.values())
+    about = [("place", "where"), ("bytes", "size"), ("checked", "checked")] if held else []
+    headings = [("name", "name"), ("here", "here"), *about, ("from", "from")]
+    lines = []
+    for name, component in named:
+        state = states[component.reference]
+        line: dict[str, Any] = {"name": name, "here": state.here, "from": component.provenance}
+        if state.holding is not None:
+            size = state.holding.size
+            line |= {
+                "place": str(state.holding.place),
+                "bytes": Worded(size, megabytes(size)),
+                "checked": state.holding.checked,
+            }
+        lines.append(line)
+    tables = [Table("datasets", "datasets", [Column(*heading) for heading in headings], lines)]
+    cached = [
+        {
+            "name": info.name,
+            "title": info.title,
+            "bytes": Worded(size, megabytes(size)),
+            "checked": info.checked,
+            "digest": Worded(info.digest, info.digest[:12]),
+        }
+        for info, size in entries
     ]
-    table("datasets", lines, ["name", "here", "where", "size", "checked", "from"])
-    cells = [[info.name, info.title, megabytes(size), info.checked, info.digest[:12]] for info, size in entries]
-    if cells:
-        table("in the cache", cells, ["name", "what", "size", "checked", "digest"])
-    typer.echo(f"cache: {root}")
+    headings = [
+        ("name", "name"), ("title", "what"), ("bytes", "size"), ("checked", "checked"), ("digest", "digest"),
+    ]  # fmt: skip
+    if cached:
+        tables.append(Table("cached", "in the cache", [Column(*heading) for heading in headings], cached))
+    return tables
 
 
 def _document(
@@ -113,11 +147,6 @@ def _states(components: list[Component]) -> dict[str, DatasetState]:
             known = isinstance(answer, DatasetState)
             states[component.reference] = answer if known else DatasetState(f"faulty: {answer.reason}")
     return states
-
-
-def _cells(holding: Holding | None) -> list[str]:
-    """Return where the files of a dataset are, their size, and what verified them."""
-    return ["", "", ""] if holding is None else [str(holding.place), megabytes(holding.size), holding.checked]
 
 
 def _bytes(folder: Path) -> int:

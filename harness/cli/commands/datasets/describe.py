@@ -14,8 +14,6 @@ from harness.cli.tables import table
 if TYPE_CHECKING:
     from harness.datasets.cache import CachedDataset
     from harness.datasets.description import Description
-    from harness.interfaces import Dataset
-    from harness.plugins.components import Component
 
 
 def describe(
@@ -53,11 +51,10 @@ def describe(
     options = _options(data_directory, assignments, partial=partial)
     component = registry().find("dataset", name)
     built = build_named(component, options)
-    if not download:
-        _require_here(component, options, built)
     try:
         with pool_of(1, 1, registry()) as pool:
-            data = read(ComponentSpec(name, options, Path.cwd()), cache_root(), built, component, pool)
+            spec = ComponentSpec(name, options, Path.cwd())
+            data = read(spec, cache_root(), built, component, pool, download=download)
         described = measure(data, split_of(data, SplitTable()))
     except HarnessError as error:
         msg = f"dataset {name!r}: {error}"
@@ -66,32 +63,6 @@ def describe(
     _print(described)
     for path in drawn:
         typer.echo(f"figure: {path}")
-
-
-def _require_here(component: Component, options: dict[str, Any], built: Dataset) -> None:
-    """Refuse a dataset that is neither among the files here nor in the cache: nothing is downloaded unasked."""
-    from harness.datasets.cache import is_cached
-    from harness.errors import HarnessError, one_line
-    from harness.interfaces import StoredDataset, implements
-    from harness.machine.cache import cache_root
-    from harness.plugins.foreign import foreign
-
-    name = component.name
-    try:
-        with foreign():
-            if not implements(built, StoredDataset) or built.unavailable() is not None:
-                return
-        if is_cached(name, options, built, cache_root(), maker=component.identity):
-            return
-        with foreign():
-            if built.holding() is not None:
-                return
-    except Exception as error:
-        msg = f"dataset {name!r}: {one_line(error)}"
-        raise HarnessError(msg) from error
-    what = getattr(built, "download", "") or "it"
-    msg = f"dataset {name!r}: is not here. --download downloads {what}; so does 'harness datasets fetch {name}'"
-    raise HarnessError(msg)
 
 
 def _print(described: Description) -> None:

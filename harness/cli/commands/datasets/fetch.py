@@ -9,7 +9,7 @@ from harness.text import megabytes
 def fetch(name: DatasetArgument) -> None:
     """Download a dataset into the cache.
 
-    Verifies checksums. Files that are there and intact are not downloaded again.
+    Verifies checksums. Files that are in the cache and intact are not downloaded again.
     """
     from harness.errors import HarnessError, one_line
     from harness.interfaces import StoredDataset, implements

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from harness.plugins.loading import Component
+    from harness.plugins.components import Component
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="NAME", help="A dataset, as 'harness datasets' lists it.")]
 

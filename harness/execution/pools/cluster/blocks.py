@@ -5,7 +5,7 @@ The functions of the first half run on the node, those of `Line` in the driver.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -33,10 +33,12 @@ def piece(path: Path) -> Piece:
         OSError: it cannot be read.
     """
     size = path.stat().st_size
-    if size <= SMALL_BYTES:
-        content = path.read_bytes()
-        return Piece(str(path), len(content), sha256(content).hexdigest(), content)
-    return Piece(str(path), size, content_digest(path))
+    return inline(path, path.read_bytes()) if size <= SMALL_BYTES else Piece(str(path), size, content_digest(path))
+
+
+def inline(path: Path, content: bytes) -> Piece:
+    """Return what a file of this node holds, which need not be written."""
+    return Piece(str(path), len(content), sha256(content).hexdigest(), content)
 
 
 def read_block(path: str, offset: int) -> bytes:
@@ -51,13 +53,24 @@ def write_block(path: str, offset: int, content: bytes) -> None:
     place = Path(path)
     if offset == 0:
         place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("r+b" if offset else "wb") as file:
-        file.seek(offset)
-        file.write(content)
+    try:
+        with place.open("r+b" if offset else "wb") as file:
+            file.seek(offset)
+            file.write(content)
+    except OSError as error:
+        error.filename = path  # a failed write does not say what it wrote
+        raise
 
 
-def linked(place: str, size: int, digest: str, name: str) -> bool:
-    """Give a file that is here, as the driver has it, another name: where there is a shared file system, it is."""
+def unlinked(files: Sequence[tuple[str, int, str, str]]) -> list[str]:
+    """Give files that are here, as the driver has them, other names: where there is a shared file system, they are.
+
+    ``files``: of each its place with the driver, size, digest and other name. Returned are the names of the others.
+    """
+    return [file[-1] for file in files if not _linked(*file)]
+
+
+def _linked(place: str, size: int, digest: str, name: str) -> bool:
     path, other = Path(place), Path(name)
     try:
         if path.stat().st_size != size or content_digest(path) != digest:
@@ -67,6 +80,13 @@ def linked(place: str, size: int, digest: str, name: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def unlink_all(paths: Sequence[str]) -> None:
+    """Remove files of this node, those that are there."""
+    for path in paths:
+        with suppress(OSError):
+            Path(path).unlink()
 
 
 def removed(folder: str) -> None:
@@ -92,7 +112,7 @@ class Line:
             answer = answers[self._address]
         except DASK_ERRORS as error:
             raise GoneError(str(error)) from error
-        if isinstance(answer, OSError):
+        if isinstance(answer, OSError) and answer.errno is not None:  # Dask's own, of its connections, have none
             raise answer
         if isinstance(answer, DASK_ERRORS):
             raise GoneError(str(answer)) from answer

@@ -1,9 +1,10 @@
 """The connection to a cluster: an address, a scheduler file, or processes of this machine."""
 
-import json
+import asyncio
 import logging
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 5.0
 """How long a scheduler may take to answer."""
 LOCAL = "local:"
+_SCHEDULER = "python -m distributed.cli.dask_scheduler"
 _INSTALL = "pip install 'nn-harness[dask]'"
 
 
@@ -65,10 +67,11 @@ def _of_file(address: str) -> str:
     """
     shown = as_typed(address, 200)
     forms = "Give tcp://HOST:PORT, a scheduler file, or local:4"
+    if not address.strip():
+        msg = f"--cluster '{shown}': an address is missing. {forms}"
+        raise HarnessError(msg)
     try:
         content: Any = read_json(Path(address))
-    except json.JSONDecodeError:
-        content = None
     except OSError as error:
         msg = f"--cluster {shown}: {error.strerror}. {forms}"
         raise HarnessError(msg) from None
@@ -76,9 +79,21 @@ def _of_file(address: str) -> str:
         content = None
     scheduler = content.get("address") if isinstance(content, dict) else None
     if not isinstance(scheduler, str) or "://" not in scheduler:
-        msg = f"--cluster {shown}: not a scheduler file, which 'dask scheduler --scheduler-file FILE' writes. {forms}"
+        writes = f"'{_SCHEDULER} --scheduler-file FILE' writes"
+        msg = f"--cluster {shown}: not a scheduler file, which {writes}. {forms}"
         raise HarnessError(msg)
     return scheduler
+
+
+async def _shake_hands(scheduler: str) -> None:
+    """Connect once, within `ANSWER_SECONDS`: Dask's client waits for ever where a port is open and nothing answers."""
+    from distributed import Security
+    from distributed.comm.core import connect
+
+    comm: Any = await asyncio.wait_for(
+        connect(scheduler, timeout=ANSWER_SECONDS, **Security().get_connection_args("client")), ANSWER_SECONDS
+    )
+    comm.abort()
 
 
 def _client(scheduler: str, shown: str) -> "Client":
@@ -90,6 +105,8 @@ def _client(scheduler: str, shown: str) -> "Client":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Dask's, of versions: compared below
         try:
+            with ThreadPoolExecutor(1) as thread:  # in a notebook this one has a loop that runs
+                thread.submit(asyncio.run, _shake_hands(scheduler)).result()
             client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False, name="harness")
         except ImportError as error:
             msg = f"--cluster {shown}: {one_line(error)}"
@@ -101,7 +118,7 @@ def _client(scheduler: str, shown: str) -> "Client":
                 raise HarnessError(msg) from error
             msg = (
                 f"--cluster {shown}: no Dask scheduler answered within {ANSWER_SECONDS:g} s. "
-                "'dask scheduler' starts one and prints its address"
+                f"'{_SCHEDULER}' starts one and prints its address"
             )
             raise HarnessError(msg) from error
     try:

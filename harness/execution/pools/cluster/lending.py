@@ -12,10 +12,10 @@ from harness.trial.tasks import Failure, Report, Task
 
 
 class Lender:
-    """Runs tasks, each in the thread that asks; a process stays for the next task. ``environment``: its variables."""
+    """Runs tasks, each in the thread that asks; a process stays for the next task. Options: those of `Processes`."""
 
-    def __init__(self, environment: Mapping[str, str | None] | None = None) -> None:
-        self._environment = environment
+    def __init__(self, environment: Mapping[str, str | None] | None = None, *, unread: bool = False) -> None:
+        self._environment, self._unread = environment, unread
         self._lock = threading.Lock()
         self._idle: list[Processes] = []
         self._busy: dict[object, Processes] = {}
@@ -26,7 +26,7 @@ class Lender:
         with self._lock:
             if self._stopped:
                 return None
-            pool = self._idle.pop() if self._idle else Processes(1, environment=self._environment)
+            pool = self._idle.pop() if self._idle else self._new()
             self._busy[name] = pool
         try:
             future = pool.submit(task, report)
@@ -39,9 +39,15 @@ class Lender:
         finally:
             with self._lock:
                 ended = self._busy.pop(name, None) is None
-                if not ended and not self._stopped:
+                kept = not ended and not self._stopped
+                if kept:
                     self._idle.append(pool)
+            if not kept:
+                pool.stop()  # it may have been ended before it had a process
         return None if ended or not future.done() else future.result()
+
+    def _new(self) -> Processes:
+        return Processes(1, environment=self._environment, unread=self._unread)
 
     def end(self, name: object) -> None:
         """End a task that is under way, if it is."""

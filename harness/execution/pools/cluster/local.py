@@ -5,15 +5,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import DEVNULL
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from time import monotonic, sleep
 
 from harness.errors import HarnessError
+from harness.machine.claims import claimed, remove_unclaimed
 from harness.machine.files import read_json
 from harness.machine.supervised import Child
 
 _START_SECONDS = 120.0
-QUIET = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False", "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms"}
+_FOLDER = "harness-cluster-"
+QUIET = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+}
 """Variables without which Dask's processes look at themselves 50 to 100 times a second: four fifths of what they take
 while they wait, with two workers 5 % of a core."""
 _SCHEDULER = "import sys\nfrom distributed.cli.dask_scheduler import main\nmain(sys.argv[1:])"
@@ -29,8 +35,10 @@ def local_cluster(count: int, say: Callable[[str], None]) -> Iterator[str]:
     Raises:
         HarnessError: the scheduler does not start.
     """
+    remove_unclaimed(Path(gettempdir()).glob(f"{_FOLDER}*"))  # of drivers that were killed
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="harness-cluster-", ignore_cleanup_errors=True)))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True)))
+        stack.enter_context(claimed(folder))
         about = folder / "scheduler.json"
         options = ["--scheduler-file", str(about), "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
         quiet = {**QUIET, **os.environ}

@@ -12,8 +12,8 @@ from harness.trial.tasks import Report
 Message = tuple[str, Any, Any]
 """Its kind, the number of the task that it is about, and the rest.
 
-Kinds: ``said`` (with pickled reports), ``report`` (with one), ``logged`` (with an offset and what was logged there),
-``ended`` (with the result); ``line`` and ``joined``, about a text.
+Kinds: ``said`` (with pickled lists of reports), ``report`` (with one), ``logged`` (with an offset and what was logged
+there), ``ended`` (with the result); ``line`` and ``joined``, about a text.
 """
 
 
@@ -26,11 +26,11 @@ class Running:
 
     def pass_on(self, kind: str, content: Any) -> None:
         """Pass on what its job has reported."""
-        for said in content if kind == "said" else [content]:
+        for each in content if kind == "said" else [content]:
             with suppress(Exception):  # what cannot be read here is left out: reports are best effort
-                report = plain.loads(said) if kind == "said" else said
-                if self.report:
-                    self.report(report)
+                for said in plain.loads(each) if kind == "said" else [each]:
+                    if self.report:
+                        self.report(said)
 
 
 class Messages:

@@ -2,21 +2,22 @@
 
 import platform
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from harness.execution.pools.cluster.blocks import Line
 from harness.execution.pools.cluster.orders import Settings, about_node
-from harness.execution.pools.cluster.session import open_session, session_key
+from harness.execution.pools.cluster.session import open_session
 from harness.execution.pools.cluster.waiting import DASK_ERRORS, GoneError, await_future
-from harness.execution.pools.pool import Node
+from harness.execution.pools.pool import DATASET, Node
+from harness.machine.room import no_space
 from harness.plugins.components import OWN
 from harness.trial.tasks import Failure, Task
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, Worker
 
 _OPEN_SECONDS = 120.0
 _NAME_LENGTH = 100
@@ -41,6 +42,21 @@ class Member:
     facts: Mapping[str, Any] = field(default_factory=dict)
     abilities: dict[str, tuple[str, ...]] = field(default_factory=dict)
     gone: threading.Event = field(default_factory=threading.Event)
+    places: dict[str, str] = field(default_factory=dict)
+    """The folders of the datasets, by digest, that it has."""
+    without_room: dict[str, str] = field(default_factory=dict)
+    """The datasets, by digest, that it has no room for, with a line about each."""
+
+    def devices(self, needs: Sequence[str]) -> tuple[str, ...]:
+        """Return the devices on which it can do all that is needed, in the order of the first need."""
+        data = [need for need in needs if need.startswith(DATASET)]
+        others = [need for need in needs if need not in data]
+        if any(need not in self.abilities for need in others) or any(
+            need.removeprefix(DATASET) in self.without_room for need in data
+        ):
+            return ()
+        first, *rest = [self.abilities[need] or ("cpu",) for need in others]
+        return tuple(device for device in first if all(device in other for other in rest))
 
     def run(self, client: "Client", function: Callable[..., Any], *arguments: Any) -> Any:
         """Return what a function returns that runs on the node as a Dask task, in a thread: one that takes a while.
@@ -68,24 +84,40 @@ def name_of(address: str, about: Mapping[str, Any]) -> str:
     return (address.partition("://")[2] if "://" in name else name)[:_NAME_LENGTH] or address
 
 
-def opened(client: "Client", address: str, about: Mapping[str, Any], settings: Settings, threads: int) -> Member:
-    """Return a worker as a member, with a session on it.
+def busy(key: str, dask_worker: "Worker") -> bool:
+    """Return whether a task waits for others, which all threads of a worker have; called by the worker."""
+    under_way = {str(task.key) for task in dask_worker.state.executing}
+    return key not in under_way and len(under_way) >= dask_worker.state.nthreads
+
+
+def opened(
+    client: "Client",
+    address: str,
+    about: Mapping[str, Any],
+    settings: Settings,
+    threads: int,
+    gone: threading.Event,
+) -> Member:
+    """Return a worker as a member, with a session on it; ``gone`` is set when it leaves.
+
+    A worker whose threads all have other tasks, of another driver for one, is waited for as long as that is so.
 
     Raises:
-        UnfitError: its Python, its harness or its NumPy is another.
+        UnfitError: its Python, its harness or its NumPy is another, or its disk is full.
         GoneError: it does not answer.
     """
     line = Line(client, address)
     _same_versions(line)
-    key = session_key(settings)
-    session = client.submit(open_session, settings, key=key, workers=[address], pure=False, retries=0)
-    await_future(client, session, seconds=_OPEN_SECONDS)
+    session = client.submit(open_session, settings, key=settings.key, workers=[address], pure=False, retries=0)
+    await_future(client, session, [gone], _OPEN_SECONDS, lambda: line.call(busy, settings.key))
     try:
         folder = str(session.result(timeout=_OPEN_SECONDS))
     except DASK_ERRORS as error:
+        if full := no_space(error):
+            raise UnfitError(full) from None
         raise GoneError(str(error) or "it did not answer") from error
     node = Node(settings.node, max(1, int(about.get("nthreads", 1)) // threads))
-    return Member(address, node, line, folder, session)
+    return Member(address, node, line, folder, session, gone=gone)
 
 
 def examined(member: Member, parts: Mapping[str, str], perform: Callable[[Task], Any], *, third_party: bool) -> Member:

@@ -9,7 +9,8 @@ from typing import Any
 from harness.machine.cache import cache_root
 from harness.machine.host import host
 from harness.machine.identity import boot
-from harness.plugins.loading import KINDS, Registry
+from harness.plugins.components import KINDS
+from harness.plugins.loading import Registry
 from harness.trial.tasks import Report
 
 LOG = "log.txt"
@@ -24,6 +25,8 @@ class Settings:
     """The driver's name on the cluster: the topic of its events, and the prefix of its keys."""
     node: str
     """The node's name in rows."""
+    key: str
+    """The key that holds the session open: another one each time, as a node may come back before its end is known."""
     environment: Mapping[str, str | None]
     """Variables of the jobs' processes; None: without it."""
     processor: str
@@ -68,6 +71,8 @@ class Returned:
     result: Piece | None
     log: Piece | None = None
     files: Mapping[str, Piece] = field(default_factory=dict)
+    said: tuple[bytes, ...] = field(default=(), repr=False)
+    """What the job has reported, and no event has passed on: lists, pickled."""
 
 
 def about_node(parts: tuple[str, ...], registry: Registry, _report: Report) -> dict[str, Any]:

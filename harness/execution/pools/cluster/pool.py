@@ -2,14 +2,15 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import HarnessError, LostError, printable
+from harness.errors import LostError, printable
+from harness.execution.pools.cluster.arrival import SAY_SECONDS, wait_for_first
 from harness.execution.pools.cluster.data import Data, Source
 from harness.execution.pools.cluster.lending import Lender
 from harness.execution.pools.cluster.messages import Messages, Running
@@ -20,6 +21,7 @@ from harness.execution.pools.cluster.shipping import Shipment, piece_of
 from harness.execution.pools.cluster.waiting import CONNECTED, patience
 from harness.execution.pools.pool import Abilities, Node, Pool
 from harness.plugins.options import ComponentSpec
+from harness.text import some
 from harness.trial.tasks import Failure, Report, Task
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Cluster:
         third_party: bool,
     ) -> None:
         self._client, self._say = client, say
+        self._connection = client.scheduler_comm
         self._topic = f"harness-{token_hex(4)}"
         self._messages = Messages()
         self._running: dict[int, Running] = {}
@@ -65,7 +68,7 @@ class Cluster:
         client.subscribe_topic(self._topic, self._heard)
         self._roster.call()
         try:
-            self._wait_for_first()
+            wait_for_first(self._roster, lambda: self._take([]), say)
         except BaseException:
             self.stop()
             raise
@@ -77,19 +80,16 @@ class Cluster:
 
     def nodes(self) -> Sequence[Node]:
         """Return the nodes that are ready for tasks."""
-        return [member.node for member in self._roster.ready.values()]
+        return [member.node for member in self._members()] if self._connected else []
 
     def devices(self, node: Node, needs: Sequence[str]) -> tuple[str, ...]:
         """Return the devices of a node on which it can do all that is needed."""
         member = self._roster.ready.get(node.name)
-        if member is None or any(need not in member.abilities for need in needs):
-            return ()
-        first, *others = [member.abilities[need] or ("cpu",) for need in needs]
-        return tuple(device for device in first if all(device in other for other in others))
+        return member.devices(needs) if member else ()
 
     def processors(self) -> set[str]:
         """Return the models of the nodes' processors."""
-        return {str(member.facts["processor"]) for member in self._roster.ready.values()}
+        return {str(member.facts["processor"]) for member in self._members()}
 
     def source(self, digest: str, spec: ComponentSpec, *, own: bool) -> None:
         """Take note of what a dataset is made from."""
@@ -97,10 +97,16 @@ class Cluster:
 
     def each(self, ask: Callable[[Pool], T]) -> dict[str, T]:
         """Call a function with each node as a pool, all at once; return what it returned by node."""
-        members = list(self._roster.ready.values())
-        with ThreadPoolExecutor(max(1, len(members))) as executor:
-            answers = executor.map(lambda member: ask(OneNode(member, self._perform)), members)
-            by_node = {member.node.name: answer for member, answer in zip(members, answers, strict=True)}
+        members = self._members()
+        executor = ThreadPoolExecutor(max(1, len(members)), thread_name_prefix="harness-questions")
+        try:
+            asked = {member.node.name: executor.submit(ask, OneNode(member, self._perform)) for member in members}
+            if silent := wait(asked.values(), SAY_SECONDS).not_done:
+                names = printable(some([name for name, future in asked.items() if future in silent]))
+                self._say(f"still asked what it can do: {names}. It answers once it has a free thread")
+            by_node = {name: future.result() for name, future in asked.items()}
+        finally:  # an interrupt waits for no answer: `stop` ends the questions
+            executor.shutdown(wait=False, cancel_futures=True)
         self._need_scheduler()  # without it, they are no answers
         return by_node
 
@@ -124,7 +130,7 @@ class Cluster:
         return running.future
 
     def submit_to(self, node: Node, task: Task, report: Report | None = None) -> Future[Any]:
-        """Start a task on a node; its result is `Failure` ``lost`` if the node leaves before it has ended."""
+        """Start a task on a node; `Spread` says what becomes of it where the node leaves or has no room."""
         member = self._roster.ready.get(node.name)
         number, running = self._started(report)
 
@@ -154,8 +160,9 @@ class Cluster:
         while monotonic() < deadline:
             if self._take([]):
                 return True
-            if not said and not self._roster.ready:
-                self._say(f"no node is left: waiting {seconds:g} s for one to join")
+            if not said:
+                which = "can run what is left" if self._roster.ready else "is left"
+                self._say(f"no node {which}: waiting {seconds:g} s for one to join")
                 said = True
         if not self._roster.ready:
             msg = f"no node of the cluster has been left for {seconds:g} s"
@@ -174,10 +181,19 @@ class Cluster:
             ending.start()
             ending.join(_STOP_SECONDS)
 
+    def _members(self) -> list[Member]:
+        """Return the nodes that are ready now: they join and leave in other threads."""
+        return list(self._roster.ready.values())
+
     def _need_scheduler(self) -> None:
         """Raise LostError where the scheduler has gone."""
-        if self._client.status != CONNECTED and not self._stopped.is_set():
+        if not self._connected and not self._stopped.is_set():
             raise LostError("the scheduler of the cluster was lost")
+
+    @property
+    def _connected(self) -> bool:
+        """Whether the scheduler has known this driver all the time: when a connection ends, so do its sessions."""
+        return self._client.status == CONNECTED and self._client.scheduler_comm is self._connection
 
     def _started(self, report: Report | None) -> tuple[int, Running]:
         number = next(self._numbers)
@@ -196,6 +212,7 @@ class Cluster:
         try:
             return shipment.result(self._client, self._stopped)
         finally:
+            self._messages.put("said", number, shipment.said)
             if question:
                 del self._shipments[number]
 
@@ -204,8 +221,9 @@ class Cluster:
         number, kind, content = event[1]
         if kind == "updated":
             shipment = self._shipments.get(number)
-            if shipment and not self._stopped.is_set():
-                self._updaters.submit(shipment.update, content[0], piece_of(content[1]))
+            begins = shipment and shipment.announce(content[0], piece_of(content[1]))
+            if shipment and begins and not self._stopped.is_set():
+                self._updaters.submit(shipment.update)
         else:
             self._messages.put(kind, number, content)
 
@@ -216,7 +234,7 @@ class Cluster:
             LostError: the scheduler has gone.
         """
         messages = self._messages.take(_LOOK_SECONDS)
-        self._need_scheduler()
+        connected = self._connected
         joined = False
         for kind, about, content in messages:
             if kind in {"line", "joined"}:
@@ -227,33 +245,13 @@ class Cluster:
                     shipment.keep_log(*content)
             elif kind == "ended":
                 self._shipments.pop(about, None)
+                if not connected and type(content) is Failure and content.status == "lost":
+                    continue  # with the scheduler: the node may be there, and no other attempt can be made
                 running = self._running.pop(about)
                 running.future.set_result(content)
                 ended.append(running.future)
             elif about in self._running:
                 self._running[about].pass_on(kind, content)
+        if not ended:  # what has come home is kept
+            self._need_scheduler()
         return joined
-
-    def _wait_for_first(self) -> None:
-        """Wait until every worker that is there has been looked at, and one of them is ready.
-
-        Raises:
-            HarnessError: none is.
-        """
-        seconds = patience()
-        deadline = monotonic() + seconds
-        if not self._roster.joining:
-            self._say(f"waiting {seconds:g} s for a worker to join")
-        while self._roster.joining or (not self._roster.ready and not self._roster.refused):
-            if monotonic() > deadline and not self._roster.joining:
-                msg = (
-                    f"--cluster: the scheduler has no worker, and none joined within {seconds:g} s. "
-                    "'dask worker ADDRESS --no-nanny --memory-limit 0' starts one"
-                )
-                raise HarnessError(msg)
-            self._take([])
-        self._take([])
-        if not self._roster.ready:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self._roster.refused.items())
-            msg = f"--cluster: none of its nodes can take part: {printable(reasons)}"
-            raise HarnessError(msg)

@@ -2,8 +2,11 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import one_line
@@ -26,10 +29,19 @@ _INHERITED = (*VARIABLES, DISABLE, LIMIT, TUNING_OFF)
 """Variables of this process that the jobs' processes have too, wherever they are."""
 
 
-def _forget(topic: str, dask_scheduler: Any) -> None:
-    """Drop the events of a topic, which a scheduler keeps."""
+def keep_none(topic: str, dask_scheduler: Any) -> None:
+    """Have a scheduler pass on a topic's events and keep none: it would keep a thousand, also of a killed driver."""
     with suppress(AttributeError):  # of another version
-        dask_scheduler._broker.truncate(topic)  # noqa: SLF001 - there is no public way
+        dask_scheduler._broker._topics[topic].events = deque(maxlen=0)  # noqa: SLF001 - there is no public way
+
+
+@dataclass(eq=False)
+class _Seen:
+    """A worker that is there; ``member`` once it has a session. ``gone`` is set when it leaves."""
+
+    name: str
+    gone: threading.Event = field(default_factory=threading.Event)
+    member: Member | None = None
 
 
 class Roster:
@@ -49,17 +61,19 @@ class Roster:
         self._client, self._topic, self._parts, self._threads = client, topic, parts, threads
         self._perform, self._tell, self._third_party = perform, tell, third_party
         self._lock = threading.Lock()
-        self._known: dict[str, Member | None] = {}
-        """Every worker that is there, by address; None while it is opened, or where it is left out."""
+        self._known: dict[str, _Seen] = {}
+        """Every worker that is there, by address, but those that are left out: they are looked at when they rejoin."""
         self._inquiries: list[Callable[[Member], Abilities]] = []
         self.ready: dict[str, Member] = {}
         self.refused: dict[str, str] = {}
         """Nodes that were left out, and why."""
-        self.joining = 0
+        self.joining: dict[_Seen, str] = {}
+        """Workers that are being looked at, and their names."""
         self._shown: set[str] = set()
 
     def call(self) -> None:
         """Look at every worker that is there, and at those that come."""
+        self._client.run_on_scheduler(keep_none, self._topic)
         self._client.subscribe_topic("all", self._heard)
         for address, about in self._workers().items():
             self._look_at(address, about)
@@ -67,7 +81,7 @@ class Roster:
     def members(self) -> list[Member]:
         """Return the nodes that have a session of this driver."""
         with self._lock:
-            return [member for member in self._known.values() if member]
+            return [seen.member for seen in self._known.values() if seen.member]
 
     def learn(self, abilities: Mapping[str, Abilities], ask: Callable[[Member], Abilities]) -> None:
         """Take note of what nodes can do; those that join later, or were not asked, are asked."""
@@ -91,8 +105,8 @@ class Roster:
         """End the sessions of all nodes; one that does not answer ends its own, once the scheduler has let go of it."""
         addresses = [member.address for member in self.members()]
         with suppress(*DASK_ERRORS):
+            self._client.unsubscribe_topic("all")  # else the scheduler logs a traceback when this client leaves
             self._client.run(end_session, self._topic, workers=addresses, on_error="ignore")
-            self._client.run_on_scheduler(_forget, self._topic)
 
     def _workers(self) -> dict[str, Mapping[str, Any]]:
         return dict(self._client.scheduler_info(n_workers=-1)["workers"])
@@ -115,31 +129,27 @@ class Roster:
 
     def _removed(self, address: str) -> None:
         with self._lock:
-            member = self._known.pop(address, None)
-            if member:
-                member.gone.set()
-                if self.ready.get(member.node.name) is member:
-                    del self.ready[member.node.name]
-                    self._tell("line", f"node {member.node.name} has left")
+            seen = self._known.pop(address, None)
+            if seen:
+                seen.gone.set()
+                if seen.member and self.ready.get(seen.name) is seen.member:
+                    del self.ready[seen.name]
+                    self._tell("line", f"node {seen.name} has left")
 
     def _look_at(self, address: str, about: Mapping[str, Any]) -> None:
         with self._lock:
             if address in self._known:
                 return
-            self._known[address] = None
-            self.joining += 1
-        threading.Thread(target=self._join, args=(address, about), daemon=True).start()
+            seen = self._known[address] = _Seen(name_of(address, about))
+            self.joining[seen] = seen.name
+        threading.Thread(target=self._join, args=(address, about, seen), daemon=True).start()
 
-    def _join(self, address: str, about: Mapping[str, Any]) -> None:
-        name = name_of(address, about)
-        why = ""
+    def _join(self, address: str, about: Mapping[str, Any], seen: _Seen) -> None:
+        name, why = seen.name, ""
         try:
-            member = opened(self._client, address, about, self._settings(name), self._threads)
+            member = opened(self._client, address, about, self._settings(name), self._threads, seen.gone)
             with self._lock:
-                if address in self._known:
-                    self._known[address] = member
-                else:
-                    member.gone.set()
+                seen.member = member
             examined(member, self._parts, lambda task: self._perform(member, task), third_party=self._third_party)
             self._enlist(member)
         except UnfitError as error:
@@ -149,9 +159,11 @@ class Roster:
         except DASK_ERRORS as error:  # one node's trouble, whatever it is, is not the run's
             why = one_line(error)
         with self._lock:
-            self.joining -= 1
+            del self.joining[seen]
             if why:
                 self.refused[name] = why
+                if self._known.get(address) is seen:
+                    del self._known[address]  # its session ends, and it is looked at once more when it rejoins
         if why:
             self._tell("line", f"node {name} is left out: {why}")
 
@@ -177,4 +189,5 @@ class Roster:
     def _settings(self, name: str) -> Settings:
         inherited = {variable: os.environ.get(variable) for variable in _INHERITED}
         kernel = {VARIABLE: os.environ.get(VARIABLE)}
-        return Settings(self._topic, name, inherited, host()["processor"], kernel)
+        key = f"session-{self._topic}-{token_hex(4)}"
+        return Settings(self._topic, name, key, inherited, host()["processor"], kernel)

@@ -5,7 +5,6 @@ killed, the scheduler lets go of the key, and nothing of the session stays.
 """
 
 import os
-import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,9 +26,11 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 _LOOK_SECONDS = 0.25
-_REPORT_SECONDS = 0.1
+PASS_ON_SECONDS = 1.0
+"""What a job reports and logs is passed on at most this often: each time takes a few milliseconds of the processors, in
+the worker, the scheduler and the driver."""
 _LOG_BYTES = 1 << 16
-"""Bytes of a log that are passed on at a time: the scheduler keeps them until the driver ends."""
+"""Bytes of a log that are passed on at a time: they go through the scheduler."""
 _SESSIONS: "WeakKeyDictionary[Worker, dict[str, Session]]" = WeakKeyDictionary()
 """By worker and topic: Dask has no place for what several tasks of a worker share."""
 
@@ -65,14 +66,15 @@ class Session:
     def __init__(self, worker: "Worker", settings: Settings) -> None:
         self._worker = worker
         self._topic = settings.topic
-        self._key = session_key(settings)
+        self.node = settings.node
+        self._key = settings.key
         self._orders: dict[str, _Under] = {}
         self._left: set[str] = set()
         """The keys of orders that have run, whose files the driver may not have fetched yet."""
         self.over = threading.Event()
         self.folder = Path(worker.local_directory).absolute() / settings.topic
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.lender = Lender({**settings.environment, **_kernel(settings), NODE: settings.node})
+        self.lender = Lender({**settings.environment, **_kernel(settings), NODE: settings.node}, unread=True)
 
     @contextmanager
     def attending(self, order: Order) -> "Iterator[_Under]":
@@ -82,11 +84,21 @@ class Session:
             yield under
         finally:
             self._orders.pop(order.key, None)
-            under.flush()
             self._left.add(order.key)
 
     def watch(self) -> None:
-        """Stay until the session ends, and then end all that it has, and orders that were cancelled."""
+        """Stay until the session ends, and then end all that it has; before that, orders that were cancelled."""
+        try:
+            self._watch()
+        finally:  # whatever ended it, Dask's connection for one: nothing of it stays
+            self.over.set()
+            sessions = _SESSIONS.get(self._worker, {})
+            if sessions.get(self._topic) is self:
+                del sessions[self._topic]
+            self.lender.stop()
+            rmtree(self.folder, ignore_errors=True)
+
+    def _watch(self) -> None:
         from distributed.core import Status
 
         while not self.over.wait(_LOOK_SECONDS):
@@ -96,17 +108,12 @@ class Session:
             for key, under in list(self._orders.items()):
                 if not _alive(tasks, key):
                     self.lender.end(key)
-                under.flush()
                 under.look()
-                under.look_at_log()
+                under.pass_on()
             # Those alone that have run: files of an order come before it does.
             for key in [key for key in list(self._left) if not _alive(tasks, key)]:
                 rmtree(self.folder / key, ignore_errors=True)
                 self._left.discard(key)
-        self.over.set()
-        _SESSIONS.get(self._worker, {}).pop(self._topic, None)
-        self.lender.stop()
-        rmtree(self.folder, ignore_errors=True)
 
 
 class _Under:
@@ -116,25 +123,29 @@ class _Under:
         self._worker, self._order = worker, order
         self._lock = threading.Lock()
         self._said: list[bytes] = []
-        self._sent = 0.0
+        self._passed_on = monotonic()
         self._versions = {name: version_of(Path(order.folder) / name) for name in order.updates}
         self._serial = 0
         self._logged = 0
 
-    def say(self, said: Any) -> None:
-        """Pass a report on, soon."""
+    def say(self, said: bytes) -> None:
+        """Take reports, pickled, which `pass_on` passes on."""
         with self._lock:
-            self._said.append(pickle.dumps(said, protocol=5))
-        if monotonic() - self._sent >= _REPORT_SECONDS:
-            self.flush()
+            self._said.append(said)
 
-    def flush(self) -> None:
-        """Pass on what was reported."""
+    def pass_on(self) -> None:
+        """Pass on what was reported and logged since the last time, if that is long enough ago."""
+        if monotonic() - self._passed_on >= PASS_ON_SECONDS:
+            self._passed_on = monotonic()
+            if said := self.rest():
+                self._worker.log_event(self._order.topic, (self._order.number, "said", said))
+            self._look_at_log()
+
+    def rest(self) -> tuple[bytes, ...]:
+        """Return what was reported and not passed on."""
         with self._lock:
             said, self._said = self._said, []
-            if said:
-                self._sent = monotonic()
-                self._worker.log_event(self._order.topic, (self._order.number, "said", said))
+        return tuple(said)
 
     def look(self) -> None:
         """Announce files that the job has written since the last look, each under a name that it keeps."""
@@ -154,7 +165,7 @@ class _Under:
                 announced = vars(piece(kept)) | {"content": None}
                 self._worker.log_event(self._order.topic, (self._order.number, "updated", [name, announced]))
 
-    def look_at_log(self) -> None:
+    def _look_at_log(self) -> None:
         """Pass on what the job has logged since the last look: where this node is lost, the driver has that much."""
         with suppress(OSError), (Path(self._order.folder) / LOG).open("rb") as file:
             file.seek(self._logged)
@@ -162,11 +173,6 @@ class _Under:
             if content:
                 self._worker.log_event(self._order.topic, (self._order.number, "logged", (self._logged, content)))
                 self._logged += len(content)
-
-
-def session_key(settings: Settings) -> str:
-    """Return the key of a session."""
-    return f"session-{settings.topic}-{settings.node}"
 
 
 def _alive(tasks: Any, key: str) -> bool:

@@ -9,22 +9,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import one_line
+from harness.errors import one_line, printable
 from harness.execution.pools import plain
 from harness.execution.pools.cluster.agent import perform_order
-from harness.execution.pools.cluster.blocks import linked
+from harness.execution.pools.cluster.blocks import removed, unlink_all, unlinked
+from harness.execution.pools.cluster.data import NoRoomError
 from harness.execution.pools.cluster.nodes import Member
 from harness.execution.pools.cluster.orders import Order, Piece, Returned
-from harness.execution.pools.cluster.waiting import DASK_ERRORS, GoneError, await_future
+from harness.execution.pools.cluster.waiting import GoneError, await_future, result_of
 from harness.execution.pools.logs import limit
 from harness.interfaces import implements
 from harness.machine.files import content_digest
+from harness.machine.room import no_space
 from harness.trial.tasks import Failure, Movable, Task, Use
 
 if TYPE_CHECKING:
     from distributed import Client
-
-_RESULT_SECONDS = 300.0
 
 
 @dataclass(eq=False)
@@ -36,20 +36,32 @@ class Shipment:
     member: Member
     task: Task
     data: Callable[[Path], Path]
-    """Sees to it that a dataset is on the node, and returns its folder there."""
+    """Sees to it that a dataset is on the node, and returns its folder there; raises `NoRoomError`."""
     _reads: dict[str, Path] = field(default_factory=dict)
     _writes: dict[str, Path] = field(default_factory=dict)
     _updates: dict[str, Path] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _over: bool = False
+    _fetching: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a file that the job has updated is fetched, which may take minutes."""
+    _announced: list[tuple[str, Piece]] = field(default_factory=list)
+    _updating: bool = False
+    _announcing: threading.Lock = field(default_factory=threading.Lock)
+    said: tuple[bytes, ...] = ()
+    """What came of its reports with its result: lists, pickled."""
     _logged: int = 0
     """The bytes of the node's log that are in the task's."""
     _log_ended: bool = False
+    _logging: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def key(self) -> str:
         """The key of its Dask task, and the name of its folder."""
         return f"{self.topic}-{self.number}"
+
+    @property
+    def folder(self) -> str:
+        """Where its files are on the node."""
+        return f"{self.member.folder}/{self.key}"
 
     def result(self, client: "Client", stopped: threading.Event) -> Any:
         """Have the task done on the node; return its result, or its `Failure`: ``lost`` if the node has gone."""
@@ -57,27 +69,49 @@ class Shipment:
         try:
             returned = self._done(client, stopped)
             return self._received(returned)
+        except NoRoomError as error:
+            return Failure("no room", str(error))
         except GoneError:
             return Failure("lost", f"the node {name} was lost")
         except CancelledError:  # by Dask, whose loop has ended
             return Failure("lost", f"the node {name} was lost")
         except Exception as error:  # noqa: BLE001 - no room for its files, a task that cannot be sent: this one's alone
-            return Failure("failed", f"node {name}: {one_line(error)}")
+            return Failure("failed", printable(f"node {name}: {no_space(error) or one_line(error)}"))
         finally:
-            with self._lock:
+            with self._fetching:
                 self._over = True
 
-    def update(self, name: str, piece: Piece) -> None:
-        """Write what the job has written meanwhile: its checkpoint; not once the task has ended."""
-        path = self._updates.get(name)
-        with self._lock, suppress(OSError, GoneError):  # the next one comes
-            if path and not self._over:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self.member.line.fetch_to(piece, path)
+    def announce(self, name: str, piece: Piece) -> bool:
+        """Take note that the job has written a file; return whether `update` is to be called, which waits for it."""
+        with self._announcing:
+            self._announced.append((name, piece))
+            begins, self._updating = not self._updating, True
+            return begins
+
+    def update(self) -> None:
+        """Write what the job has written meanwhile, its checkpoint; not once the task has ended.
+
+        Of several that were announced, the last: the node keeps each under a name until it is removed here.
+        """
+        while announced := self._taken():
+            for name, piece in dict(announced).items():
+                path = self._updates.get(name)
+                with self._fetching, suppress(OSError, GoneError):  # the next one comes
+                    if path and not self._over:
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        self.member.line.fetch_to(piece, path)
+            with suppress(OSError, GoneError):
+                self.member.line.call(unlink_all, [piece.path for _, piece in announced])
+
+    def _taken(self) -> list[tuple[str, Piece]]:
+        with self._announcing:
+            announced, self._announced = self._announced, []
+            self._updating = bool(announced)
+            return announced
 
     def keep_log(self, offset: int, content: bytes) -> None:
         """Add what the job has logged meanwhile; once it has ended, its whole log comes."""
-        with self._lock:
+        with self._logging:
             if not self._log_ended and offset == self._logged:
                 self._append(content)
                 self._logged += len(content)
@@ -90,24 +124,26 @@ class Shipment:
                     file.write(content)
 
     def _done(self, client: "Client", stopped: threading.Event) -> Returned:
-        order = self._order()
+        try:
+            order = self._order()
+        except BaseException:  # what is there of its files would stay as long as the driver does
+            with suppress(OSError, GoneError):
+                self.member.line.call(removed, self.folder)
+            raise
         future = client.submit(
             perform_order, order, key=self.key, workers=[self.member.address], pure=False, retries=0
         )  # fmt: skip
         await_future(client, future, [self.member.gone, stopped])
         self._future = future  # its key keeps the files on the node
-        try:
-            returned: Returned = future.result(timeout=_RESULT_SECONDS)
-        except DASK_ERRORS as error:
-            raise GoneError(one_line(error)) from error
+        returned: Returned = result_of(future, [self.member.gone, stopped])
         if returned.result is None:
             raise GoneError
         return returned
 
     def _order(self) -> Order:
-        folder = f"{self.member.folder}/{self.key}"
+        folder = self.folder
 
-        def place(path: Path, use: Use) -> Path:
+        def locate(path: Path, use: Use) -> Path:
             if use == "data":
                 return self.data(path)
             names = {"read": self._reads, "write": self._writes, "update": self._updates}[use]
@@ -116,47 +152,46 @@ class Shipment:
             return Path(folder, name)
 
         task = self.task
-        argument = task.argument.moved(place) if implements(task.argument, Movable) else task.argument
-        for name, path in (self._reads | self._updates).items():
-            self._send(path, f"{folder}/{name}")
+        argument = task.argument.moved(locate) if implements(task.argument, Movable) else task.argument
+        self._send({f"{folder}/{name}": path for name, path in (self._reads | self._updates).items()})
         content = pickle.dumps((task.job, argument), protocol=5)
         about = (content, task.title, task.timeout, task.isolated)
         return Order(self.number, self.topic, self.key, folder, *about, tuple(self._writes), tuple(self._updates))
 
-    def _send(self, path: Path, place: str) -> None:
-        """Have a file be on the node; one that is not here, the job will miss there."""
-        if path.is_file():
-            line, size = self.member.line, path.stat().st_size
-            if not line.call(linked, str(path), size, content_digest(path), place):
-                line.send(path, place)
+    def _send(self, files: Mapping[str, Path]) -> None:
+        """Have files be on the node, each in its place; one that is not here, the job will miss there."""
+        there = {place: path for place, path in files.items() if path.is_file()}
+        if there:
+            known = [(str(path), path.stat().st_size, content_digest(path), place) for place, path in there.items()]
+            for place in self.member.line.call(unlinked, known):
+                self.member.line.send(there[place], place)
 
     def _received(self, returned: Returned) -> Any:
         line = self.member.line
+        self.said = returned.said
         if self.task.log and returned.log:
             content = line.fetch(returned.log)
-            with self._lock:
+            with self._logging:
                 self._log_ended = True
                 self._append(content[self._logged :])
             limit(self.task.log)
+        content = line.fetch(returned.result) if returned.result else b""
+        try:
+            result = plain.loads(content)
+        except Exception as error:  # noqa: BLE001 - what it holds may not be readable here
+            return Failure("failed", f"its result cannot be passed on: {one_line(error)}")
+        if type(result) is Failure:
+            return replace(result, reason=self.here(result.reason))
         for name, piece in returned.files.items():
             with suppress(OSError):  # probabilities for ensembles: what cannot be written costs no evaluation
                 line.fetch_to(piece, self._writes[name])
-        content = line.fetch(returned.result) if returned.result else b""
-        try:
-            return _at_home(plain.loads(content), self)
-        except Exception as error:  # noqa: BLE001 - what it holds may not be readable here
-            return Failure("failed", f"its result cannot be passed on: {one_line(error)}")
+        return result
 
     def here(self, text: str) -> str:
         """Return a text with this machine's paths in place of the node's."""
         for name, path in (self._reads | self._writes | self._updates).items():
-            text = text.replace(f"{self.member.folder}/{self.key}/{name}", str(path))
+            text = text.replace(f"{self.folder}/{name}", str(path))
         return text
-
-
-def _at_home(result: Any, shipment: Shipment) -> Any:
-    """Return a result as a pool here gives it: a failure names files of this machine."""
-    return replace(result, reason=shipment.here(result.reason)) if type(result) is Failure else result
 
 
 def piece_of(announced: Mapping[str, Any]) -> Piece:

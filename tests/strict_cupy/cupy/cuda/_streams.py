@@ -191,9 +191,9 @@ class Graph:
 
     @classmethod
     def _of(cls, capture):
-        made = cls.__new__(cls)
-        made._capture, made._device = capture, _account.Device.current
-        return made
+        graph = cls.__new__(cls)
+        graph._capture, graph._device = capture, _account.Device.current
+        return graph
 
     def launch(self, stream=None):
         """Run them in turn, on the current stream by default."""
@@ -208,6 +208,3 @@ class Graph:
             node(keys, marks)
         _order.Order.launched = before
         _order.Order.launched["graph"] += 1
-
-    def upload(self, stream=None):
-        """Do nothing: it would bring the graph to the device ahead of its first launch."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from harness.datasets.downloads import LOG
+from harness.errors import escaped
+from harness.machine.handlers import handled
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -19,15 +20,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown_transfers() -> Iterator[None]:
-    """Show downloads within the block."""
-    handler, before = _Shown(), LOG.level
-    LOG.addHandler(handler)
-    LOG.setLevel(logging.DEBUG)
-    try:
+    """Show downloads within the block, on standard error."""
+    with handled(LOG, _Shown(), logging.DEBUG):
         yield
-    finally:
-        LOG.removeHandler(handler)
-        LOG.setLevel(before)
 
 
 class _Shown(logging.Handler):
@@ -39,7 +34,8 @@ class _Shown(logging.Handler):
         """Show a record."""
         transfer: Transfer | None = getattr(record, "transfer", None)
         if transfer is None:
-            typer.echo(record.getMessage(), err=True)
+            sys.stderr.write(f"{escaped(record.getMessage())}\n")
+            sys.stderr.flush()
         elif transfer.over:
             if self._bar:
                 self._bar.stop()
