@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter as now
 
@@ -21,6 +22,8 @@ from gpu_report import Record, Sampler
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-v", "-rs", "--color=no"]
+SIDE_BY_SIDE = ["-n", str(min(8, os.cpu_count() or 1))] if find_spec("xdist") else []
+"""Tests share the device, where pytest-xdist is installed; nothing that is timed does."""
 HARNESS = [sys.executable, "-m", "harness"]
 SANITIZERS: dict[str, list[str]] = {
     "memcheck": ["--report-api-errors", "no"], "racecheck": [], "synccheck": [], "initcheck": [],
@@ -95,13 +98,14 @@ def steps(out: Path, *, cpu: bool, rounds: int) -> dict[str, tuple[int, list[str
     parity = ["tests/test_gpu_parity.py", "tests/test_parity.py"]
     of_images = [f"tests/test_gpu_{name}.py" for name in ("images", "suite_images", "sizes")]
     ignored = [f"--ignore={path}" for path in (*parity, *of_images)]
+    tests = [*PYTEST, *SIDE_BY_SIDE, "-m", "gpu"]
     figures = str(out / "benchmarks.json")
     peaks = [sys.executable, "scripts/gpu_peaks.py", device]
     return {
         "what is here": (180, [*HARNESS, "doctor"]),
-        "parity with numpy": (900, [*PYTEST, "-m", "gpu", junit("parity"), *parity]),
-        "networks of images": (900, [*PYTEST, "-m", "gpu", junit("images"), *of_images]),
-        "tests marked gpu": (1200, [*PYTEST, "-m", "gpu", junit("gpu"), *ignored]),
+        "parity with numpy": (900, [*tests, junit("parity"), *parity]),
+        "networks of images": (900, [*tests, junit("images"), *of_images]),
+        "tests marked gpu": (1200, [*tests, junit("gpu"), *ignored]),
         "quick suite": (900, [
             *HARNESS, "run", "suites/quick.toml", "--device", device, "--set", f"defaults.backend={first}",
             "--jobs", "1", "--fresh", "--out", str(out / "quick"),
