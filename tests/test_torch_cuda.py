@@ -61,8 +61,12 @@ def test_a_streamed_batch_is_never_overwritten_on_its_way_to_the_device(device):
 
 
 @pytest.mark.gpu
-def test_a_fresh_process_trains_on_a_numbered_device():
-    """The first that a worker of `harness run` does with CUDA, on the device that `TorchBackend.devices` names."""
+@pytest.mark.parametrize("class_weights", [None, (1.0, 2.0, 3.0)], ids=["plain", "weighted"])
+def test_a_fresh_process_trains_on_a_numbered_device(class_weights):
+    """The first that a worker of `harness run` does with CUDA, on the device that `TorchBackend.devices` names.
+
+    Of weighted classes autograd's first operation is a product; of the plain loss it is not.
+    """
     reason = TorchBackend().unavailable("cuda:0")
     if reason:
         pytest.skip(reason)
@@ -70,10 +74,12 @@ def test_a_fresh_process_trains_on_a_numbered_device():
         "import numpy as np\n"
         "from tests.torch_networks import network\n"
         "from tests.networks import labelled_images, mlp\n"
-        "built = network(mlp([6, 5, 3]), device='cuda:0', images=labelled_images(40, (1, 6), 3))\n"
+        f"spec = mlp([6, 5, 3], class_weights={class_weights})\n"
+        "built = network(spec, device='cuda:0', images=labelled_images(40, (1, 6), 3))\n"
         "print(built.train_epoch(0, np.arange(40), 0.01).peak_device_bytes)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-W", "error:Attempting to run cuBLAS", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0
 

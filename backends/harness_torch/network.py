@@ -18,7 +18,7 @@ from harness_torch.images import AttachedImages, predicted_rows, to_tensor
 from harness_torch.loss import loss_for
 from harness_torch.modules import build_modules, random_draws, statistics
 from harness_torch.parameters import Parameters, in_state
-from harness_torch.process import keep_freed_memory, settings, use_threads
+from harness_torch.process import give_autograd_a_context, keep_freed_memory, settings, use_threads
 from harness_torch.step import Step
 from harness_torch.updates import update_for
 
@@ -80,6 +80,7 @@ class TorchNetwork:
 
         That takes a second in a process's first trial, which is not an epoch's. Then capture a full batch's step.
         """
+        give_autograd_a_context(self._device)
         size = self._spec.batch_size
         batch = np.arange(min(size, rows), dtype=np.int64)
         if len(batch) < 2:  # too few for a batch norm

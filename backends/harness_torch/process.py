@@ -34,3 +34,13 @@ def settings(device: torch.device, threads: int) -> Iterator[None]:
     use_threads(threads)
     with full_float32(device):
         yield
+
+
+def give_autograd_a_context(device: torch.device) -> None:
+    """Have autograd's own thread launch something small on a CUDA device.
+
+    Where its first operation is a product, which it is when autograd starts from a gradient by the logits, torch warns
+    that there is no CUDA context yet, and makes one.
+    """
+    one = torch.ones((), device=device, requires_grad=True)
+    torch.autograd.backward(one * one)
