@@ -1,6 +1,7 @@
 """A run as one archive: it comes back as it was, without paths of the machine; a bad archive leaves nothing behind."""
 
 import json
+import shutil
 import stat
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.machine.files import checksum
-from harness.store import Run, archives, packing
+from harness.store import Run, archives, locked, packing
 from harness.store.archives import export_run, import_run
+from harness.store.opening import LOCK
 from harness.store.packing import Log, packed_files, without_paths
 from tests.tiny import TINY, run_suite
 
@@ -244,3 +246,24 @@ def test_an_export_overwrites_no_file_beside_its_archive(run, tmp_path):
     export_run(run, tmp_path / "x.zip")
     assert beside.read_text() == "mine"
     assert {path.name for path in tmp_path.iterdir()} == {".x.zip.part", "x.zip"}
+
+
+def test_a_run_that_a_driver_writes_is_not_exported(run, tmp_path, typed):
+    """One line and exit code 2: what it writes next may be half in the archive. Nothing is left."""
+    with locked(run):
+        error = typed("export", run, code=2).err
+    assert error == f"error: {run}: harness is at work on this run. Export it when that has ended\n"
+    assert not list(tmp_path.iterdir())
+    assert typed("export", run).out.startswith("run.zip: ")
+
+
+def test_a_run_without_a_lock_has_none_after_its_export(run, archive, tmp_path):
+    """Nor is a link taken for one."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / LOCK).unlink()
+    export_run(copy, tmp_path / "one.zip")
+    assert not (copy / LOCK).exists()
+    (copy / LOCK).symlink_to(tmp_path / "one.zip")
+    export_run(copy, tmp_path / "two.zip")
+    assert {(tmp_path / name).read_bytes() for name in ("one.zip", "two.zip")} == {archive.read_bytes()}

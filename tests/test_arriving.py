@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from harness.errors import HarnessError
-from harness.store.arriving import arriving
+from harness.store.arriving import arriving, arriving_file
 from harness.store.listing import listed
 from harness.store.opening import LOCK
 from tests.clusters import environment
@@ -23,6 +23,29 @@ with arriving(Path("run"), "--out") as folder:
     (folder / "state.npz").write_bytes(b"a part")
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+KILLED_FILE = KILLED.replace("import arriving", "import arriving_file as arriving").replace(
+    '(folder / "state.npz")', "folder"
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal kills it")
+def test_what_a_killed_export_has_left_goes_with_the_next(tmp_path):
+    """Of the same archive; one that is being written for it stays."""
+    done = subprocess.run([sys.executable, "-c", KILLED_FILE], cwd=tmp_path, env=environment(), check=False)
+    assert done.returncode == -signal.SIGKILL
+    [left] = tmp_path.iterdir()
+    assert b"a part" in {path.read_bytes() for path in left.iterdir()}
+    with arriving_file(tmp_path / "run", "--out") as first:
+        assert not left.exists()
+        first.write_text("first")
+        with arriving_file(tmp_path / "run", "--out") as second:
+            assert first.read_text() == "first"
+            second.write_text("second")
+        (tmp_path / "run").unlink()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (tmp_path / "run").read_text() == "first"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal kills it")

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from harness.execution import evaluation
 from harness.execution.ensembles import ensemble_reasons
+from harness.execution.training import Conditions
 from harness.results.leaderboard import tables
 from harness.results.results import Results
 from harness.store import state_of
@@ -100,6 +102,19 @@ def test_the_run_is_incomplete_and_says_how_many_cells_are_lost(broken):
         f"A seed 1: 2 cells lost under fgsm: {ENDED}",
     ]
     assert state_of(run.directory) == ("fragile", "incomplete: 2 of 2 done, 1 of 1 ensemble tested, 12 cells lost")
+
+
+@pytest.mark.parametrize(("together", "tested"), [(1, ["A"]), (8, ["A", "B"])])
+def test_fail_fast_ends_the_tests_at_the_first_that_loses_cells(tmp_path, monkeypatch, together, tested):
+    """Those that were measured in one job with it are kept; what had not begun has no results, the ensemble neither."""
+    monkeypatch.setattr(GaussianNoise, "sweep", breaks)
+    monkeypatch.setattr(evaluation, "_TOGETHER", together)
+    outcome, run = run_suite(tmp_path, SUITE, conditions=Conditions(fail_fast=True))
+    assert [row.experiment for row in run.rows() if row.evaluation] == tested
+    assert {row.experiment: row.status for row in outcome.rows} == {"A": "done", "B": "done"}
+    assert outcome.lost_cells == 2 * len(tested)
+    monkeypatch.undo()
+    assert run_suite(tmp_path, SUITE, conditions=Conditions(fail_fast=True))[0].all_well
 
 
 def test_ranks_and_tables_say_what_they_leave_out(broken):

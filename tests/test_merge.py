@@ -6,6 +6,7 @@ The halves of severities have samples and images of attacks each, which the merg
 import json
 import re
 import shutil
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import pytest
@@ -14,8 +15,9 @@ from harness.errors import HarnessError
 from harness.machine.arrays import read_arrays
 from harness.results.leaderboard import tables
 from harness.results.results import Results
-from harness.store import Run
+from harness.store import Run, locked, merging, uniting
 from harness.store.merging import merge
+from harness.store.opening import LOCK
 from tests.tiny import TINY, run_suite, without_times
 
 SUITE = TINY.replace("seeds = [1]", "seeds = [1, 2]").replace("epochs = 3", "epochs = 1").replace(
@@ -245,3 +247,34 @@ def test_the_command_says_what_it_did_and_refuses_a_target_that_is_there(runs, t
     error = typed("merge", first, first, "--into", "x", code=2).err
     assert error.startswith("error: merge: needs two or more runs, each named once")
     assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_run_that_a_driver_writes_is_not_merged(runs, tmp_path, typed):
+    """One line and exit code 2; the driver goes on, and nothing is left."""
+    with locked(runs["first"]):
+        error = typed("merge", runs["second"], runs["first"], "--into", "new", code=2).err
+    assert error == f"error: {runs['first']}: harness is at work on this run. Merge it when that has ended\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_no_driver_begins_to_write_a_run_that_is_merged(runs, tmp_path, monkeypatch, has_lock):
+    """It is refused, or, where the run has no lock, as one that was imported, the merge is."""
+    part, began = tmp_path / "part", []
+    shutil.copytree(runs["first"], part)
+    if not has_lock:
+        (part / LOCK).unlink()
+
+    def united(directories):
+        with suppress(HarnessError), locked(part):
+            began.append("another")
+        return uniting.united(directories)
+
+    monkeypatch.setattr(merging, "united", united)
+    with nullcontext() if has_lock else pytest.raises(HarnessError, match="part: harness is at work on this run"):
+        merge([part, runs["second"]], tmp_path / "new", {})
+    assert began == ([] if has_lock else ["another"])
+    assert {path.name for path in tmp_path.iterdir()} == ({"part", "new"} if has_lock else {"part"})
+    with locked(part):
+        began.append("the next")
+    assert began[-1] == "the next"

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from harness.store import Run, read_several
+from harness_noise.gaussian import GaussianNoise
 from tests.test_several_suite import RELATION, SEVERAL
 
 MIXED = """
@@ -164,3 +165,20 @@ def test_fail_fast_stops_before_the_next_dataset(harness, tmp_path):
     ended = harness("run", "mine.toml", "--fail-fast", "--timeout", "1s", "--only", "A", "-j", "1", code=1)
     assert "wine: not run" in ended.stderr
     assert ended.stderr.count("dataset ") == 1
+
+
+def test_fail_fast_stops_before_the_next_dataset_where_a_perturbation_fails(typed, tmp_path, monkeypatch):
+    """Its trials are done, and their cells are lost."""
+
+    def breaks(*_arguments):
+        msg = "no noise today"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(GaussianNoise, "sweep", breaks)
+    text = MIXED.replace("rotation", "gaussian_noise").replace("10.0]", "0.1]").replace('"digits"', '"wine"')
+    (tmp_path / "mine.toml").write_text(text)
+    typed("run", "mine.toml", "--only", "A", "--jobs", "0", "--quiet", code=1)
+    assert Run.open(tmp_path / "runs" / "mine" / "iris").planned == [("A", 1)]
+    ended = typed("run", "mine.toml", "--only", "A", "--jobs", "0", "--quiet", "--fail-fast", "--out", "fast", code=1)
+    assert "iris: not run, because --fail-fast stopped before it" in ended.err
+    assert not (tmp_path / "fast" / "iris").exists()

@@ -88,7 +88,8 @@ def carry_out_each(
                     watching=watching(label), command=command, said=said,
                 )  # fmt: skip
                 ended.append(Ended(label, run, outcome))
-                if terms.fail_fast and any(row.status in {"failed", "timed out"} for row in outcome.rows):
+                failed = outcome.lost or any(row.status in {"failed", "timed out"} for row in outcome.rows)
+                if terms.fail_fast and failed:
                     stopped = "not run, because --fail-fast stopped before it"
     return ended
 

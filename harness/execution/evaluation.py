@@ -17,7 +17,7 @@ from harness.execution.training import Conditions
 from harness.interfaces import implements
 from harness.plugins.loading import Registry
 from harness.plugins.observers import Observers
-from harness.rows import TrialRow
+from harness.rows import TrialRow, lost_tests
 from harness.store import Run, plain
 from harness.store.ensembles import Key, probabilities
 from harness.suite.finalists import tested
@@ -45,6 +45,9 @@ def evaluate_all(
     """Measure the finalists that have no evaluation yet under what the suite asks for; yield their new rows.
 
     Finalists are chosen among all of the run's rows, and measured if this command asked for them.
+
+    Raises:
+        Stopped: one failed, or a perturbation did, and the conditions say to stop then.
     """
     third_party = any(registry.third_party("perturbation", table.perturbation) for table in run.suite.robustness)
     due, keep = _due(run, plan, asked)
@@ -61,12 +64,14 @@ def evaluate_all(
                 alone += [[member] for member in group]
                 continue
             results: Sequence[Evaluated | Failure] = [result] if isinstance(result, Failure) else result
+            failed = False
             for (planned, _), evaluated in zip(group, results, strict=True):
                 row = _written(run, plan, planned.row, evaluated)
+                failed = failed or row.status != "done" or bool(lost_tests(row))
                 observers.trial_evaluated(row=plain(row))
                 yield row
-                if conditions.fail_fast and row.status != "done":
-                    raise Stopped
+            if conditions.fail_fast and failed:  # once all of the group are written: they have been measured
+                raise Stopped
         groups = alone
 
 

@@ -27,7 +27,7 @@ class Conditions:
     timeout: float | None = None
     """Seconds that a trial may take."""
     fail_fast: bool = False
-    """Whether the first trial that fails ends the run."""
+    """Whether the first trial that fails ends the run, or the first that a perturbation fails under."""
     checkpoint_seconds: float = 120.0
     """Seconds between two checkpoints of a trial."""
 

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from harness.errors import HarnessError, as_typed, one_line, shown
-from harness.machine.files import checksum, open_regular, temporary_for
-from harness.store.arriving import arriving, refuse_existing
-from harness.store.header import SEVERAL, unwritable
+from harness.machine.files import checksum, open_regular
+from harness.store.arriving import arriving, arriving_file, refuse_existing
+from harness.store.header import SEVERAL
 from harness.store.manifest import MANIFEST, MOST_BYTES, Manifest, read_manifest
 from harness.store.names import safe_name
+from harness.store.opening import at_rest
 from harness.store.packing import Log, packed_files, packed_several
 from harness.store.several import read_several, runs_of, some_runs_of
 
@@ -43,42 +44,35 @@ def export_run(directory: Path, target: Path) -> Exported:
     checkpoints, pages.
 
     Raises:
-        HarnessError: there is no run, one of its files is damaged, or ``target`` is there already.
+        HarnessError: there is no run, a driver is at work on it, one of its files is damaged, or ``target`` is there
+            already.
     """
-    contents = _packed(directory)
-    refuse_existing(target, "--out")
-    temporary = temporary_for(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with at_rest(_places(directory), "Export") as check, arriving_file(target, "--out") as temporary:
         with ZipFile(temporary, "w") as archive:
             files: dict[str, dict[str, Any]] = {}
-            for name, content in contents:
+            for name, content in _packed(directory):
                 files[name] = _add(archive, name, content)
             body = {"run": safe_name(directory.resolve().name), "files": files}
             _add(archive, MANIFEST, json.dumps({"format": 1, "checksum": checksum(body), **body}, indent=1).encode())
         size = temporary.stat().st_size
-        refuse_existing(target, "--out")
-        temporary.rename(target)
-    except OSError as error:
-        raise unwritable(target, error) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        check()
     return Exported(len(files), size)
 
 
+def _places(directory: Path) -> list[Path]:
+    """Return the directories of a run, or of all datasets' runs: each can be opened."""
+    runs = some_runs_of(directory, read_several(directory))
+    return [directory, *(run.directory for run in runs.values())]
+
+
 def _packed(directory: Path) -> Iterator[tuple[str, bytes | Path | Log]]:
-    """Return the files of a run, or of all datasets' runs, and their content; the runs are opened at once."""
+    """Yield the files of a run, or of all datasets' runs, and their content."""
     several = read_several(directory)
-    runs = some_runs_of(directory, several)
-
-    def files() -> Iterator[tuple[str, bytes | Path | Log]]:
-        if several:
-            yield SEVERAL, packed_several(several)
-        for run in runs.values():
-            place = f"{run.directory.name}/" if several else ""
-            yield from ((f"{place}{name}", content) for name, content in packed_files(run))
-
-    return files()
+    if several:
+        yield SEVERAL, packed_several(several)
+    for run in some_runs_of(directory, several).values():
+        place = f"{run.directory.name}/" if several else ""
+        yield from ((f"{place}{name}", content) for name, content in packed_files(run))
 
 
 def _add(archive: ZipFile, name: str, content: bytes | Path | Log) -> dict[str, Any]:

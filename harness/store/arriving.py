@@ -1,4 +1,4 @@
-"""Makes a run directory that appears complete, or not at all."""
+"""Makes a run directory, or an archive, that appears complete, or not at all."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from harness.errors import HarnessError, as_typed
 from harness.machine.claims import claimed, remove_unclaimed
 from harness.machine.files import is_temporary, temporary_for
 from harness.store.header import unwritable
+
+_CONTENT = "content"
 
 
 def refuse_existing(target: Path, option: str) -> None:
@@ -38,16 +40,39 @@ def arriving(target: Path, option: str) -> Iterator[Path]:
     Raises:
         HarnessError: ``target`` is there already, or cannot be written.
     """
+    with _beside(target, option) as folder:
+        with claimed(folder):
+            yield folder
+        refuse_existing(target, option)
+        folder.rename(target)
+
+
+@contextmanager
+def arriving_file(target: Path, option: str) -> Iterator[Path]:
+    """Yield where to write a file, which takes the name ``target`` when the block has ended well; as `arriving`.
+
+    It is in a folder, as that can be claimed: nothing else tells a file that is being written from one that a killed
+    process has left.
+
+    Raises:
+        HarnessError: ``target`` is there already, or cannot be written.
+    """
+    with _beside(target, option) as folder, claimed(folder):
+        yield folder / _CONTENT
+        refuse_existing(target, option)
+        (folder / _CONTENT).rename(target)
+
+
+@contextmanager
+def _beside(target: Path, option: str) -> Iterator[Path]:
+    """Yield a new folder beside a target, without those that killed processes have left; in the end it is removed."""
     refuse_existing(target, option)
     with suppress(OSError):
         remove_unclaimed(path for path in target.parent.iterdir() if is_temporary(path.name, of=target.name))
     temporary = temporary_for(target)
     try:
         temporary.mkdir(parents=True)
-        with claimed(temporary):
-            yield temporary
-        refuse_existing(target, option)
-        temporary.rename(target)
+        yield temporary
     except OSError as error:
         raise unwritable(target, error) from None
     finally:

@@ -1,7 +1,7 @@
 """Makes one run of several of the same suite: trials, seeds, severities that were run on several machines."""
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from harness.store.arriving import arriving
 from harness.store.classes import read_classes
 from harness.store.ensembles import ensemble_rows, ensembles, planned_row
 from harness.store.joining import TrainedTrial, joined
-from harness.store.listing import held
+from harness.store.opening import at_rest
 from harness.store.run import Run
 from harness.store.samples import join_samples
 from harness.store.stored import Damaged, Stored, damaged_files
@@ -49,10 +49,11 @@ def merge(directories: Sequence[Path], into: Path, notes: Mapping[str, Any]) -> 
             conflict, or ``into`` is there already. Nothing is left behind.
     """
     check_apart(directories)
-    runs = [Run.open(directory) for directory in directories]
-    check_idle(directories)
-    with arriving(into, "--into") as folder:
-        rows, left_out = merge_within(runs, folder, notes)
+    with at_rest(directories, "Merge") as check:
+        runs = [Run.open(directory) for directory in directories]
+        with arriving(into, "--into") as folder:
+            rows, left_out = merge_within(runs, folder, notes)
+            check()
     return Merged(into, rows, left_out)
 
 
@@ -65,18 +66,6 @@ def check_apart(directories: Sequence[Path]) -> None:
     if len({directory.resolve() for directory in directories}) < max(2, len(directories)):
         msg = "merge: needs two or more runs, each named once: harness merge RUN RUN --into DIR"
         raise HarnessError(msg)
-
-
-def check_idle(directories: Iterable[Path]) -> None:
-    """Refuse a directory at which a driver is at work.
-
-    Raises:
-        HarnessError: one is.
-    """
-    for directory in directories:
-        if held(directory):
-            msg = f"{directory}: harness is at work on this run. Merge it when that has ended"
-            raise HarnessError(msg)
 
 
 def merge_within(runs: Sequence[Run], folder: Path, notes: Mapping[str, Any]) -> tuple[list[TrialRow], list[str]]:

@@ -1,6 +1,7 @@
 """Merges runs of several datasets: dataset by dataset, all or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 from harness.errors import HarnessError, shown
 from harness.rows import TrialRow
 from harness.store.arriving import arriving
-from harness.store.merging import Merged, check_apart, check_idle, merge, merge_within
+from harness.store.merging import Merged, check_apart, merge, merge_within
 from harness.store.names import folders
+from harness.store.opening import at_rest
 from harness.store.run import Run
 from harness.store.several import Member, Several, read_several, runs_of, write_several
 from harness.store.uniting import differ
@@ -36,14 +38,15 @@ def merge_all(directories: Sequence[Path], into: Path, notes: Mapping[str, Any])
             msg = f"{directory}: a run of one dataset, and {other} has several. Name a folder of {other} instead of it"
             raise HarnessError(msg)
     several = _united(stored)
-    parts = {directory: runs_of(directory, each) for directory, each in stored.items()}
-    check_idle([*directories, *(run.directory for runs in parts.values() for run in runs.values())])
     rows: list[TrialRow] = []
     left_out: list[str] = []
     labels = []
-    with arriving(into, "--into") as root:
+    with ExitStack() as stack:
+        check = stack.enter_context(at_rest(_places(stored), "Merge"))
+        parts = [runs_of(directory, each) for directory, each in stored.items()]
+        root = stack.enter_context(arriving(into, "--into"))
         for member in several.datasets:
-            runs = [part[member.label] for part in parts.values() if member.label in part]
+            runs = [part[member.label] for part in parts if member.label in part]
             if not runs:
                 continue
             folder = root / member.folder
@@ -60,7 +63,15 @@ def merge_all(directories: Sequence[Path], into: Path, notes: Mapping[str, Any])
             msg = f"merge: {directories[0]} and the others have no run of a dataset yet. 'harness run SUITE' makes one"
             raise HarnessError(msg)
         write_several(root, several)
+        check()
     return Merged(into, rows, left_out, tuple(labels))
+
+
+def _places(stored: Mapping[Path, Several]) -> Iterator[Path]:
+    """Yield directories of several datasets, and those of their runs, each of which can be opened."""
+    for directory, several in stored.items():
+        yield directory
+        yield from (run.directory for run in runs_of(directory, several).values())
 
 
 def _united(stored: Mapping[Path, Several]) -> Several:

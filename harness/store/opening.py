@@ -1,8 +1,8 @@
 """Making a run directory, or taking up the one that is there: nothing of another suite is ever overwritten."""
 
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +50,47 @@ def locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def at_rest(directories: Iterable[Path], verb: str) -> Iterator[Callable[[], None]]:
+    """Hold runs that are read within the block, so that no driver writes there; ``verb``: what they are read for.
+
+    Nothing is made in them: for those without a lock, which were imported or merged, the function that is yielded
+    verifies that no driver has come meanwhile.
+
+    Raises:
+        HarnessError: a driver is at work at one of them; the function, too.
+    """
+    unlocked = []
+    with ExitStack() as stack:
+        for directory in {directory.resolve(): directory for directory in directories}.values():
+            if not _has_lock(directory):
+                unlocked.append(directory)
+                continue
+            try:
+                stack.enter_context(FileLock(directory / LOCK, timeout=_PATIENCE_SECONDS))
+            except Timeout:
+                raise _at_work(directory, verb) from None
+            except (OSError, NotImplementedError):  # it can only be read, or its file system has no locks
+                continue
+
+        def check() -> None:
+            if busy := next(filter(_has_lock, unlocked), None):
+                raise _at_work(busy, verb)
+
+        yield check
+
+
+def _has_lock(directory: Path) -> bool:
+    try:
+        return stat.S_ISREG((directory / LOCK).lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _at_work(directory: Path, verb: str) -> HarnessError:
+    return HarnessError(f"{directory}: harness is at work on this run. {verb} it when that has ended")
 
 
 def set_aside(directory: Path) -> Path | None:
