@@ -90,6 +90,18 @@ def test_masks_have_numbers_of_their_own():
     assert max(mask_numbers) < 2**32
 
 
+def test_dropout_too_deep_for_a_number_of_32_bits_has_no_kernel():
+    """Beyond three levels two layers would share a mask; what draws nothing may be as deep as it likes."""
+
+    def nested(layer, levels):
+        return (Residual((Conv2d(2, 2, 1), *nested(layer, levels - 1))),) if levels else (layer,)
+
+    deep, deeper = (parts_of(nested(Dropout(0.5), levels), (6, 6, 2)) for levels in (2, 3))
+    assert deep[0].parts[1].parts[0].dropout_number == 2 * 1024**2 + 2 * 1024
+    assert deeper is None
+    assert parts_of(nested(Activation("relu"), 3), (6, 6, 2)) is not None
+
+
 @pytest.mark.parametrize("name", CHAINS)
 def test_every_layer_of_images_has_kernels(name):
     assert has_kernels(spec_of(name), BYTES)

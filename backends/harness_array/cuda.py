@@ -53,7 +53,7 @@ class Cuda:
         return self.xp.zeros(size, dtype=dtype)
 
     def batch(self, rows: int, features: int, dtype: Any) -> Array:
-        """Return a batch as it comes; so does its memory."""
+        """Return a matrix; its memory begins where 512 bytes do, too."""
         return self.xp.empty((rows, features), dtype=dtype)
 
     def erf(self, x: Array, out: Array) -> None:

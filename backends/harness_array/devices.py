@@ -65,7 +65,7 @@ class Device(Protocol):
         ...
 
     def batch(self, rows: int, features: int, dtype: Any) -> Array:
-        """Return zeros (rows, features) where products with the first of them are quickest."""
+        """Return a matrix (rows, features), its values as they come, where products with its rows are quickest."""
         ...
 
     def erf(self, x: Array, out: Array) -> None:

@@ -58,12 +58,12 @@ class InputGradient:
     def of(self, features: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[Any]:
         """Return the gradient of each row (rows, *shape) of some features on the host, in their dtype."""
         rows, size = features.reshape(len(features), *self._shape), len(self._batch)
-        result = np.empty_like(rows)
-        with np.errstate(all="ignore"):  # what is not finite shows in the result
+        gradients = np.empty_like(rows)
+        with np.errstate(all="ignore"):  # what is not finite shows in the gradients
             for start in range(0, len(rows), size):
                 part = slice(start, start + size)
-                result[part] = self._device.to_host(self._part(rows[part], labels[part]))
-        return result.reshape(features.shape)
+                gradients[part] = self._device.to_host(self._part(rows[part], labels[part]))
+        return gradients.reshape(features.shape)
 
     def _part(self, rows: NDArray[Any], labels: NDArray[np.int64]) -> Array:
         x = self._batch[: len(rows)]

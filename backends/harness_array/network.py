@@ -14,7 +14,6 @@ from harness.interfaces import (
     EpochStats,
     NetworkSpec,
     Optimizer,
-    Parameter,
     State,
     joined_state,
     split_state,
@@ -28,7 +27,7 @@ from harness_array.kinds import build_chain
 from harness_array.layers import LinearLayer
 from harness_array.loss import log_softmax, loss_for
 from harness_array.penalties import add_penalties, clip
-from harness_array.site import Site, StepKey
+from harness_array.site import StepKey, network_site
 from harness_array.updates import update_for
 
 
@@ -60,30 +59,13 @@ class ArrayNetwork:
         self._batch = device.batch(rows, spec.features, dtype)
         self._loss = loss_for(device, spec, dtype)
         self._step_key = StepKey()
-        self._site = self._placed(rows, dtype)
+        vectors = self._parameters, self._gradients
+        self._site = network_site(device, spec, dtype, self._step_key, rows, *vectors, self._running)
         self._layers = build_chain(spec.layers, self._site)
         self._frozen: InputGradient | None = None
         self._fused: FusedTraining | None = None
         self._update = update_for(device, self._optimizer, self._parameters)
         self.load(initial)
-
-    def _placed(self, rows: int, dtype: Any) -> Site:
-        return Site(
-            device=self._device,
-            dtype=dtype,
-            step=self._step_key,
-            position=(),
-            input_shape=self._shape,
-            training_rows=self._spec.batch_size,
-            rows=rows,
-            parameters={block.key: self._view(self._parameters, block) for block in self._blocks},
-            gradients={block.key: self._view(self._gradients, block) for block in self._blocks},
-            buffers=self._running,
-        )
-
-    @staticmethod
-    def _view(vector: Array, block: Parameter) -> Array:
-        return vector[block.start : block.stop].reshape(block.shape)
 
     @on_its_device
     def attach(self, images: NDArray[Any], labels: NDArray[np.int64]) -> None:
@@ -206,27 +188,27 @@ class ArrayNetwork:
         return self._frozen.of(images, labels)
 
     def _predict(self, count: int, load: Any) -> NDArray[np.float32]:
-        result = np.empty((count, self._spec.classes), dtype=np.float32)
+        log_probabilities = np.empty((count, self._spec.classes), dtype=np.float32)
         with np.errstate(all="ignore"):
             for start in range(0, count, len(self._batch)):
                 stop = min(start + len(self._batch), count)
                 logits = self._forward(load(start, stop), training=False)
-                result[start:stop] = self._device.to_host(log_softmax(self._xp, logits))
-        return result
+                log_probabilities[start:stop] = self._device.to_host(log_softmax(self._xp, logits))
+        return log_probabilities
 
     @on_its_device
     def state(self) -> State:
         """Return a copy of parameters, running statistics and optimizer state."""
         to_host = self._device.to_host
-        state = {block.key: to_host(self._view(self._parameters, block)) for block in self._blocks}
+        state = {key: to_host(view) for key, view in self._site.parameters.items()}
         state |= {key: to_host(value) for key, value in self._running.items()}
         return joined_state(state, {name: to_host(value) for name, value in self._update.state().items()})
 
     @on_its_device
     def load(self, state: State) -> None:
         """Take over a state; without ``optimizer.*`` the optimizer starts anew."""
-        for block in self._blocks:
-            self._view(self._parameters, block)[...] = self._device.to_device(np.asarray(state[block.key]))
+        for key, view in self._site.parameters.items():
+            view[...] = self._device.to_device(np.asarray(state[key]))
         for key, value in self._running.items():
             value[...] = self._device.to_device(np.asarray(state[key]))
         self._update.reset()

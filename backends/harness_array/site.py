@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from harness.interfaces import Array, Shape
+from harness.interfaces import Array, NetworkSpec, Shape
 from harness_array.devices import Device
 
 
@@ -61,6 +61,35 @@ class Site:
             gradients=own(self.gradients),
             buffers=own(self.buffers),
         )
+
+
+def network_site(
+    device: Device,
+    spec: NetworkSpec,
+    dtype: Any,
+    step: StepKey,
+    rows: int,
+    parameters: Array,
+    gradients: Array,
+    buffers: Mapping[str, Array],
+) -> Site:
+    """Return the site of a whole network, its arrays views into the flat vectors ``parameters`` and ``gradients``."""
+
+    def views(vector: Array) -> dict[str, Array]:
+        return {block.key: vector[block.start : block.stop].reshape(block.shape) for block in spec.parameters()}
+
+    return Site(
+        device=device,
+        dtype=dtype,
+        step=step,
+        position=(),
+        input_shape=spec.row_shape,
+        training_rows=spec.batch_size,
+        rows=rows,
+        parameters=views(parameters),
+        gradients=views(gradients),
+        buffers=buffers,
+    )
 
 
 class ArrayLayer(Protocol):

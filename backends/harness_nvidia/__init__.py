@@ -43,15 +43,15 @@ def named(device: str) -> str:
 
 def limits(gpu: str) -> dict[str, str]:
     """Return the highest SM clock and the power limit of a GPU, by its PCI address, UUID or place; {} if unknown."""
-    return _asked(gpu, LIMITS)
+    return _queried(gpu, LIMITS)
 
 
 def state(gpu: str) -> dict[str, str]:
     """Return the SM clock, the power and what throttles a GPU at this moment; {} if unknown."""
-    return _asked(gpu, STATE)
+    return _queried(gpu, STATE)
 
 
-def _asked(gpu: str, fields: Mapping[str, str]) -> dict[str, str]:
+def _queried(gpu: str, fields: Mapping[str, str]) -> dict[str, str]:
     values = _by_nvml(gpu, fields)
     return _by_command(gpu, fields) if values is None else values
 
@@ -75,14 +75,14 @@ def _by_nvml(gpu: str, fields: Mapping[str, str]) -> dict[str, str] | None:
 def _read(nvml: Any, gpu: str, fields: Mapping[str, str]) -> dict[str, int]:
     """Return the fields of a GPU by its UUID or PCI address: clocks in MHz, power in W, throttling as bits."""
     handle = nvml.nvmlDeviceGetHandleByUUID(gpu) if gpu.startswith("GPU-") else nvml.nvmlDeviceGetHandleByPciBusId(gpu)
-    asked = {
+    queries = {
         "clocks.max.sm": lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM),
         "clocks.sm": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
         "power.limit": lambda: nvml.nvmlDeviceGetPowerManagementLimit(handle) // 1000,
         "power.draw": lambda: nvml.nvmlDeviceGetPowerUsage(handle) // 1000,
         "clocks_throttle_reasons.active": lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle),
     }
-    return {key: asked[field]() for key, field in fields.items()}
+    return {key: queries[field]() for key, field in fields.items()}
 
 
 def _by_command(gpu: str, fields: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,10 @@ class Backward(Protocol):
     """Whether `backward` returns a sum over the batch, and not a mean."""
 
     def backward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Leave the gradients of a batch's sum or mean in the parameters; return its loss, 0-d, detached."""
+        """Leave the gradients of a batch's sum or mean, as the spec says, in the parameters; return its loss.
+
+        ``logits`` (rows, classes), ``labels`` (rows,) int64; the loss is 0-d, detached, a sum or mean as `summed` says.
+        """
         ...
 
 
@@ -38,7 +41,11 @@ class CrossEntropyBackward:
 
 
 class PureBackward:
-    """Any `harness.interfaces.Loss`: autograd starts from the gradient by the logits that it returns."""
+    """Any `harness.interfaces.Loss`: autograd starts from the gradient by the logits that it returns.
+
+    Raises:
+        IndexError: a label on the CPU is that of no class.
+    """
 
     summed = False
 

@@ -32,7 +32,6 @@ from harness_torch.library import library
 from harness_torch.linear import OneDnnLinear
 
 ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
-    # In place where the gradient follows from the result: a pass over memory saved.
     "relu": nn.ReLU,
     "leaky_relu": partial(nn.LeakyReLU, 0.01),
     "gelu": nn.GELU,
@@ -40,6 +39,8 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "tanh": nn.Tanh,
 }
 _IN_PLACE = {"relu", "leaky_relu"}
+"""Those whose gradient follows from what they returned: over their input, where that may be overwritten, they save a
+pass over memory."""
 _FORGETFUL = (nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GELU, nn.SiLU, nn.MaxPool2d, nn.AvgPool2d)
 """Modules whose gradient does not need what they returned: it may be overwritten."""
 

@@ -1,6 +1,5 @@
 """A network of torch's modules, trained by autograd."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import pairwise
 from typing import Any
@@ -9,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy, log_softmax
 
 from harness.interfaces import Batches, Context, EpochStats, NetworkSpec, Optimizer, State, joined_state, split_state
 from harness_torch.dropout import DeviceMasks, HostMasks, Masks
+from harness_torch.evaluation import Evaluation
 from harness_torch.graph import StepGraph, captures
 from harness_torch.images import AttachedImages, predicted_rows, to_tensor
 from harness_torch.loss import loss_for
@@ -61,8 +60,9 @@ class TorchNetwork:
         self._graph: StepGraph | None = None
         self._draws = random_draws(self._modules)
         self._statistics = statistics(spec, self._modules)
-        self._predict_rows = predicted_rows(device.type, spec, dtype.itemsize)
-        rows = max(spec.batch_size, self._predict_rows)
+        predicted = predicted_rows(device.type, spec, dtype.itemsize)
+        self._evaluation = Evaluation(self._modules, self._step.logits, spec.classes, predicted)
+        rows = max(spec.batch_size, predicted)
         pixels = torch.bfloat16 if mixed else dtype  # the first product takes them so
         self._batch = torch.empty((rows, spec.features), dtype=pixels, device=device)
         self._images: AttachedImages | None = None
@@ -185,34 +185,18 @@ class TorchNetwork:
         """Return log-probabilities (rows, classes) of attached rows."""
         images = self._attached()
         placed = images.order(rows)
-        return self._predict(len(rows), lambda part: images.gather(placed[part]))
+        with self._settings():
+            return self._evaluation.log_probabilities(len(rows), lambda part: images.gather(placed[part]))
 
     def predict_images(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log-probabilities (rows, classes) of rows (rows, *shape): images in [0, 1], or vectors."""
-        return self._predict(len(images), lambda part: self._loaded(images[part]))
-
-    def _predict(self, count: int, load: Callable[[slice], Tensor]) -> NDArray[np.float32]:
         with self._settings():
-            self._modules.eval()
-            result = np.empty((count, self._spec.classes), dtype=np.float32)
-            with torch.inference_mode():
-                for start in range(0, count, self._predict_rows):
-                    part = slice(start, min(start + self._predict_rows, count))
-                    torch.from_numpy(result[part]).copy_(log_softmax(self._step.logits(load(part)), dim=1))
-            return result
+            return self._evaluation.log_probabilities(len(images), lambda part: self._loaded(images[part]))
 
     def input_gradient(self, images: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the gradient of each row's cross-entropy by the row, in evaluation mode."""
         with self._settings():
-            self._modules.eval()
-            result = np.empty_like(images)
-            for start in range(0, len(images), self._predict_rows):
-                part = slice(start, start + self._predict_rows)
-                x = self._loaded(images[part]).clone().requires_grad_()
-                loss = cross_entropy(self._step.logits(x), to_tensor(labels[part], self._device), reduction="sum")
-                (gradient,) = torch.autograd.grad(loss, x)  # of x alone: none of a parameter is formed
-                torch.from_numpy(result[part]).copy_(gradient.view(result[part].shape))
-            return result
+            return self._evaluation.input_gradient(images, labels, self._loaded)
 
     def state(self) -> State:
         """Return a copy of parameters, running statistics and optimizer state."""
@@ -243,7 +227,7 @@ class TorchNetwork:
         """Release the attached images and every other tensor, then the memory that the device's cache keeps of them."""
         self._images = None
         self._graph = None
-        del self._modules, self._parameters, self._statistics, self._masks, self._step, self._batch
+        del self._modules, self._parameters, self._statistics, self._masks, self._step, self._batch, self._evaluation
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -25,7 +25,10 @@ class Aside:
         return self._forked(self._blas.product(a, b, out, a_t=True))
 
     def product_of_parts(self, a: Array, b: Array, parts: Array, add: Callable[[], None]) -> Callable[[], None]:
-        """Return a function that queues the same, by products of as many parts of the rows, which ``add`` adds up."""
+        """Return a function that queues aᵀ b by products of parts of the rows, each into its row of ``parts``.
+
+        ``parts`` (count, k · m), as `Cublas.products_of_parts` has them; ``add`` adds them up.
+        """
         return self._forked(self._blas.products_of_parts(a, b, parts), add)
 
     def _forked(self, *launches: Callable[[], None]) -> Callable[[], None]:

@@ -37,10 +37,12 @@ class Learned:
     parameters: Array
     """(n,), flat; so are the gradients."""
     gradients: Array
-    weights: Mapping[str, Array]
-    """Views into ``parameters`` by their keys in a `State`."""
-    weight_gradients: Mapping[str, Array]
+    parameter_views: Mapping[str, Array]
+    """Views into ``parameters`` by their keys in a `State`, weights, biases and all."""
+    gradient_views: Mapping[str, Array]
+    """Views into ``gradients`` by the same keys."""
     running: Mapping[str, Array]
+    """The running statistics of batch norm by their keys in a `State`."""
     update: SGDUpdate | AdamUpdate
 
 

@@ -38,7 +38,12 @@ def library() -> Any:
 
 
 class Cublas:
-    """A handle with its workspace, on a stream; products in the precision ``dtype``, float32 or float64."""
+    """A handle with its workspace, on a stream; products in the precision ``dtype``, float32 or float64.
+
+    Raises:
+        OSError: there is no cuBLAS.
+        RuntimeError: cuBLAS refuses a call, here or where a product is queued; the text has the function's status.
+    """
 
     def __init__(self, xp: Any, stream: Any, dtype: Any) -> None:
         self._library = library()

@@ -275,7 +275,8 @@ extern "C" __global__ void softmax_cross_entropy(const real* __restrict__ z, con
   }
 }
 
-// Sums over the rows of a matrix (rows, width): the gradient of the last bias. By columns.
+// Sums (width,) over the rows of a matrix (rows, width): the gradient of the last bias, and what the chunks of images or
+// the parts of a product add up to. By columns.
 extern "C" __global__ void column_sums(const real* __restrict__ matrix, real* __restrict__ sums, int rows, int width) {
   __shared__ real shared[1024];
   int column = blockIdx.x * blockDim.x + threadIdx.x;

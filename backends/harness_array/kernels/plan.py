@@ -33,6 +33,8 @@ MOST_ELEMENTS = 1 << 30
 """Of a batch's matrix and of the parameters: the kernels' indices are of 32 bits."""
 MOST_LAYERS = 1 << 10
 """In a row: by their position the masks of dropout are numbered."""
+MOST_LEVELS = 3
+"""Of layers within layers, for dropout: the numbers of its masks are of 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Stage:
             return replace(self, norm=layer, norm_name=_name(position), filled=1)
         if type(layer) is Activation and self.filled < 2:
             return replace(self, activation=ACTIVATION_CODES[layer.name], filled=2)
-        if type(layer) is Dropout and self.filled < 3 and layer.rate < 1.0:
+        if type(layer) is Dropout and self.filled < 3 and layer.rate < 1.0 and len(position) <= MOST_LEVELS:
             return replace(self, rate=layer.rate, dropout_number=_number(position), filled=3)
         return None
 
@@ -145,7 +147,9 @@ Part = Stage | Pool | Branch
 
 
 def parts_of(layers: Sequence[Layer], input_shape: Shape, place: tuple[int, ...] = ()) -> tuple[Part, ...] | None:
-    """Return the parts of a chain of layers, None where a layer has no kernel; ``place`` is that of a residual.
+    """Return the parts of a chain of layers, None where a layer has no kernel or they are too many.
+
+    ``place`` is the position of the residual that they are in.
 
     >>> parts_of([Linear(4, 3), Activation("relu"), Linear(3, 2)], (4,))[0].activation
     1
@@ -191,11 +195,11 @@ def _name(position: tuple[int, ...]) -> str:
 
 
 def _number(position: tuple[int, ...]) -> int:
-    """Return a number of 32 bits for a layer, another for each: that within residuals has digits beyond the first."""
-    number = 0
-    for depth, index in enumerate(position):
-        number += (index + (depth > 0)) * MOST_LAYERS**depth
-    return number % 2**32
+    """Return a number of 32 bits for a layer, another for each: that within residuals has digits beyond the first.
+
+    ``position`` has `MOST_LEVELS` indices at most, each below `MOST_LAYERS`.
+    """
+    return sum((index + (depth > 0)) * MOST_LAYERS**depth for depth, index in enumerate(position))
 
 
 def patch_elements(parts: Sequence[Part]) -> int:

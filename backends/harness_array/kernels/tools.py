@@ -42,7 +42,7 @@ class Tools:
 
     def learned_pair(self, name: str) -> tuple[Any, Any]:
         """Return a parameter and its gradient; null pointers where the network has none of that name."""
-        values, gradients = self.learned.weights, self.learned.weight_gradients
+        values, gradients = self.learned.parameter_views, self.learned.gradient_views
         return (values[name], gradients[name]) if name in values else (NOWHERE, NOWHERE)
 
 
