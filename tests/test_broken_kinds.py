@@ -45,6 +45,14 @@ def test_a_wrong_gradient_of_a_plugins_kind_is_caught(report, name, test, messag
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "test"), [(name, test) for name, test, _ in MISTAKES])
+def test_a_gradient_that_is_no_derivative_on_purpose_is_told_how_to_go_without(report, name, test):
+    """A straight-through estimator's author deselects the tests of slopes by the words that their names share."""
+    assert "straight-through estimator, fails this test: deselect it with -k" in report[1][name][test]
+    assert all('"not of_its_models"' in report[1][name][test] and "of_its_models" in each for each in (LEARNS, INPUTS))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND)
 def test_right_gradients_of_a_plugins_kinds_pass(report, name):
     """By plain descent, or by Adam's first moment."""

@@ -6,7 +6,8 @@ import pytest
 from harness.errors import TrialError
 from harness.interfaces import EpochStats, Linear, NetworkSpec
 from harness.metrics import cross_entropy
-from harness.trial.outputs import NORMALISATION, read_facts, read_predictions, read_state, read_stats
+from harness.trial.declared import read_facts
+from harness.trial.outputs import NORMALISATION, read_predictions, read_state, read_stats
 
 SPEC = NetworkSpec((2, 2), 3, (Linear(4, 3),), batch_size=4)
 TRUTH = np.array([0, 2, 1])

@@ -23,9 +23,9 @@ from harness.machine.threads import limited, numpy_blas
 from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
 from harness.seeding import initial_state
+from harness.trial.declared import read_facts, read_launch, read_placement
 from harness.trial.inputs import read_only
 from harness.trial.jobs import build_optimizer, load_backend
-from harness.trial.outputs import read_facts, read_launch, read_placement
 
 Built = Callable[[], None]
 """Called when the network is built: what comes then is not part of a start."""

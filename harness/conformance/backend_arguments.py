@@ -7,7 +7,8 @@ import numpy as np
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
 from harness.conformance.clauses import accepted, require_same
-from harness.trial.outputs import read_launch, read_placement
+from harness.trial.declared import read_launch, read_placement
+from harness.trial.inputs import as_given
 
 
 class Arguments(BackendTests):
@@ -27,7 +28,7 @@ class Arguments(BackendTests):
         network.attach(np.asarray(images), labels)
         network.train_epoch(0, order, bench.plain.rate)
         network.predict(order)
-        scaled = bench.data.features[order].astype(np.float32) / np.float32(255)
+        scaled = as_given(bench.data.features[order])
         shown = scaled.copy()
         network.predict_images(shown)
         network.close()

@@ -10,7 +10,7 @@ from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import Bench
 from harness.conformance.clauses import explained, require, require_equal
 from harness.interfaces import Batch, BatchTraining, BatchTrainingBackend, implements
-from harness.trial.inputs import read_only
+from harness.trial.inputs import as_given, read_only
 
 _CLAUSE = "BatchTraining.train_batches does what train_epoch does, a step for each batch, with the batch's rows"
 _KEYS: dict[str, dict[str, Any]] = {"plain": {}, "dropout": {"dropout": 0.5}, "batch_norm": {"batch_norm": True}}
@@ -38,8 +38,7 @@ class BatchSteps(BackendTests):
         order = np.concatenate(bench.batches())[: 3 * size + 5]
         rows = [order[start : start + size] for start in range(0, len(order), size)]
         batches: list[Batch] = [
-            (read_only(data.features[part].astype(np.float32) / np.float32(255)), read_only(data.labels[part]))
-            for part in rows
+            (read_only(as_given(data.features[part])), read_only(data.labels[part])) for part in rows
         ]
         with explained(_CLAUSE):
             got = network.train_batches(1, batches, recipe.rate)

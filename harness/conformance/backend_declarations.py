@@ -11,7 +11,7 @@ from harness.interfaces import INTERFACE_VERSION, kinds_of
 from harness.plugins.layer_kinds import layer_kinds
 from harness.seeding import initial_state
 from harness.suite.models import Experiment
-from harness.trial.outputs import read_facts
+from harness.trial.declared import read_facts
 
 _VARIED: list[dict[str, Any]] = [
     {},

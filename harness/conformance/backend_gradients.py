@@ -11,6 +11,7 @@ from harness.conformance.clauses import accepted, require, require_close, requir
 from harness.conformance.recipes import Recipe
 from harness.interfaces import Network
 from harness.trial.attacks import TestedNetwork, gives_gradients
+from harness.trial.inputs import as_given
 
 _CLAUSE = (
     "Differentiable.input_gradient returns each row's ∂(-log softmax(z)[label])/∂x by a pixel in [0, 1], not divided "
@@ -41,7 +42,7 @@ class InputGradients(BackendTests):
     @staticmethod
     def _rows(bench: Bench) -> tuple[Any, Any]:
         rows = bench.batches(1)[0]
-        return bench.data.features[rows].astype(np.float32) / np.float32(255), bench.data.labels[rows]
+        return as_given(bench.data.features[rows]), bench.data.labels[rows]
 
     @staticmethod
     def _trained(bench: Bench, recipe: Recipe) -> tuple[Network, Any]:

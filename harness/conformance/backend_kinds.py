@@ -14,7 +14,12 @@ from harness.conformance.slopes import Values, require_slopes
 from harness.interfaces import Network, Precision, ReducedPrecision, State, implements, kinds_of, split_state
 from harness.optimizers import Adam
 from harness.trial.attacks import TestedNetwork, gives_gradients
+from harness.trial.inputs import as_given
 
+_ON_PURPOSE = (
+    " A kind whose gradient is on purpose not the derivative, such as a straight-through estimator, fails this test: "
+    'deselect it with -k "not of_its_models"'
+)
 _RATE = 1.0
 """Of the step that shows the gradient, which no later step follows."""
 
@@ -71,11 +76,10 @@ def _require_descent(bench: Bench, case: ModelCase) -> None:
 def _require_input_gradient(bench: Bench, case: ModelCase) -> None:
     network = bench.build(case.recipe, case.data)
     network.load(_moved(network.state()))
-    images = case.data.features.astype(np.float32)
-    images /= np.float32(255 if case.data.kind == "image" else 1)
+    images = as_given(case.data.features)
     labels, at = case.data.labels, np.arange(len(images))
     kinds = ", ".join(kind.__name__ for kind in kinds_of(case.layers))
-    clause = f"Differentiable.input_gradient through the kinds of model {case.model!r}: {kinds}"
+    clause = f"Differentiable.input_gradient through the kinds of model {case.model!r}: {kinds}.{_ON_PURPOSE}"
     differentiate = TestedNetwork(network).input_gradient
     gradient = accepted(clause, "a gradient that an attack takes", differentiate, images, labels)
 
@@ -128,5 +132,5 @@ def _clause(case: ModelCase, key: str) -> str:
     put = "" if case.put is None else f" (the kit has put Linear at {case.put}, whose gradient shows the next layer's)"
     return (
         f"Network.train_epoch descends along the loss's gradient: {key} in model {case.model!r}{put}; it depends on "
-        f"the arithmetic of {', '.join(behind)}"
+        f"the arithmetic of {', '.join(behind)}.{_ON_PURPOSE}"
     )

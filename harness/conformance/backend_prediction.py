@@ -18,6 +18,7 @@ from harness.conformance.clauses import (
     require_same,
 )
 from harness.interfaces import Network
+from harness.trial.inputs import as_given
 from harness.trial.outputs import read_predictions
 
 _LOG_PROBABILITIES = "Network.predict returns float32 log-probabilities (rows, classes)"
@@ -56,7 +57,7 @@ class Prediction(BackendTests):
         """Network.predict returns float32 log-probabilities (rows, classes): their exponentials sum to one."""
         network, _ = self._loaded(bench)
         rows = np.array([5, 3, 90, 3], dtype=np.int64)
-        images = bench.data.features[rows].astype(np.float32) / np.float32(255)
+        images = as_given(bench.data.features[rows])
         for name, values in (("predict", network.predict(rows)), ("predict_images", network.predict_images(images))):
             clause = _LOG_PROBABILITIES.replace("predict", name)
             require(isinstance(values, np.ndarray), clause, "a NumPy array", type(values).__name__)
@@ -97,7 +98,7 @@ class Prediction(BackendTests):
         """Network.predict_images of images / 255 is `predict` of the attached rows."""
         network, _ = self._loaded(bench)
         rows = bench.batches(1)[0]
-        images = bench.data.features[rows].astype(np.float32) / np.float32(255)
+        images = as_given(bench.data.features[rows])
         before = images.copy()
         got = network.predict_images(images)
         clause = "Network.predict_images returns the same as predict for images in [0, 1] that are not attached"

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.conformance.clauses import accepted, broken, explained, failed, require, require_close, require_equal
+from harness.conformance.gradient_steps import gradient_steps
 from harness.conformance.handing import given
 from harness.conformance.recipes import RULES, Recipe, declined, plainest, sample
 from harness.conformance.target import Target
@@ -137,6 +138,10 @@ class Bench:
         self, recipe: Recipe, orders: Iterable[Rows], clause: str, rates: Iterable[float] | None = None
     ) -> None:
         """Require that epochs, each begun from the reference's state, end as the reference's do."""
+        with gradient_steps(self):
+            self._check_steps(recipe, orders, clause, rates)
+
+    def _check_steps(self, recipe: Recipe, orders: Iterable[Rows], clause: str, rates: Iterable[float] | None) -> None:
         reference, tested, nudged = self.reference(recipe), self.build(recipe), self.reference(recipe)
         epoch_rates = iter(rates) if rates is not None else iter(lambda: recipe.rate, None)
         for epoch, (order, rate) in enumerate(zip(orders, epoch_rates, strict=False)):

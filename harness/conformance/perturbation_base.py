@@ -16,6 +16,7 @@ from harness.interfaces import SelectivePerturb, implements
 from harness.plugins.components import Kind
 from harness.plugins.perturbations import levels_of
 from harness.seeding import generator
+from harness.trial.inputs import as_given
 
 Images = NDArray[np.float32]
 SEVERITIES = (0.0, 0.1, 0.3, 0.5)
@@ -25,7 +26,7 @@ RANDOM = "Perturb: all randomness comes from the generator that it is given"
 
 def digits(rows: int = 200) -> Images:
     """Return real images, float32 (rows, 8, 8) in [0, 1]."""
-    return Digits().load().features[:rows].astype(np.float32) / np.float32(255)
+    return as_given(Digits().load().features[:rows])
 
 
 def draws() -> np.random.Generator:

@@ -16,9 +16,9 @@ from harness.plugins.layer_kinds import missing_layers
 from harness.plugins.loading import Registry
 from harness.plugins.options import ComponentSpec
 from harness.trial.attacks import gives_gradients
+from harness.trial.declared import read_names, read_reason
 from harness.trial.jobs import build_optimizer, load_backend
 from harness.trial.losses import with_loss
-from harness.trial.outputs import read_names, read_reason
 from harness.trial.tasks import Report
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from harness.errors import TrialError
 from harness.interfaces import DifferentiableBackend, Network, Victim, implements
 from harness.trial.inputs import read_only
+from harness.trial.outputs import array_type
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -35,7 +36,7 @@ class TestedNetwork:
         """Return log-probabilities (rows, classes)."""
         returned = self._network.predict_images(read_only(images))
         if not isinstance(returned, np.ndarray) or returned.ndim != 2 or len(returned) != len(images):
-            got = f"{returned.dtype} {returned.shape}" if isinstance(returned, np.ndarray) else type(returned).__name__
+            got = array_type(returned)
             msg = f"the backend's predictions under attack are {got}; the contract says float32 (rows, classes)"
             raise TrialError(msg)
         return np.array(returned)
@@ -47,7 +48,7 @@ class TestedNetwork:
             raise TrialError("the backend says input_gradients = True, and its network has no input_gradient")
         returned: Any = differentiate(read_only(images), read_only(labels))
         if not isinstance(returned, np.ndarray) or (returned.dtype, returned.shape) != (images.dtype, images.shape):
-            got = f"{returned.dtype} {returned.shape}" if isinstance(returned, np.ndarray) else type(returned).__name__
+            got = array_type(returned)
             msg = f"the backend's input gradient is {got}; the contract says {images.dtype} {images.shape}"
             raise TrialError(msg)
         gradient = np.array(returned)

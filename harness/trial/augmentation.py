@@ -16,7 +16,7 @@ from harness.plugins.loading import Registry
 from harness.plugins.perturbations import IN_AUGMENT, perturbation_options
 from harness.seeding import generator
 from harness.settings import Name, NotNegative, Table
-from harness.trial.inputs import Inputs, read_only
+from harness.trial.inputs import Inputs, as_given, read_only
 from harness.trial.perturbing import check_returned, keywords, kind_of
 
 
@@ -70,9 +70,7 @@ class Augmenter:
         """
         data, scaling = self._inputs.rows, self._inputs.scaling
         kind = kind_of(data.features)
-        given = data.features[rows].astype(np.float32)
-        if kind == "image":
-            given /= np.float32(255)
+        given = as_given(data.features[rows])
         clean = scaling.standardised(given) if scaling else given
         features = clean.copy() if scaling else given
         for position, named in enumerate(self._augmentations):

@@ -22,10 +22,11 @@ from harness.trial.attacks import TestedEnsemble, TestedNetwork
 from harness.trial.blocks import block_rows
 from harness.trial.evaluation import gathered, kept, measures
 from harness.trial.gallery import Album, confused
+from harness.trial.inputs import as_given
 from harness.trial.jobs import build_network, named_perturbs, refuse_edited, split_of
 from harness.trial.measuring import trained_state
 from harness.trial.outputs import read_predictions
-from harness.trial.perturbed import Lost, NamedPerturb, as_given, attacked
+from harness.trial.perturbed import Lost, NamedPerturb, attacked
 from harness.trial.probabilities import equally_likely, mean_log_probabilities
 from harness.trial.robustness import Robustness, conditions
 from harness.trial.specs import Evaluated, TrialSpec

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.interfaces import WITHHELD, Labelled
+from harness.trial.perturbing import kind_of
 from harness.trial.scaling import Scaling
 
 A = TypeVar("A", bound=NDArray[Any])
@@ -20,6 +21,14 @@ class Inputs:
     """uint8 images, or float32 vectors as they are trained on."""
     scaling: Scaling | None = None
     """Of vectors that are trained on as they are: perturbations work on standardised ones."""
+
+
+def as_given(features: NDArray[Any]) -> NDArray[np.float32]:
+    """Return rows as networks are given them, float32, a copy: uint8 images in [0, 1], vectors as they are."""
+    given = features.astype(np.float32)
+    if kind_of(features) == "image":
+        given /= np.float32(255)
+    return given
 
 
 def read_only(array: A) -> A:

@@ -25,9 +25,9 @@ from harness.rows import EpochRecord
 from harness.seeding import initial_state
 from harness.trial.augmentation import augmenter_of
 from harness.trial.checkpoints import Checkpoints
+from harness.trial.declared import read_facts, read_launch, read_placement
 from harness.trial.inputs import Inputs, read_only, training_labels
 from harness.trial.losses import with_loss
-from harness.trial.outputs import read_facts, read_launch, read_placement
 from harness.trial.perturbed import NamedPerturb
 from harness.trial.robustness import Robustness
 from harness.trial.rules import check_rule

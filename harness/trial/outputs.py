@@ -1,17 +1,16 @@
-"""What a backend returns, verified and copied before it counts: for training, evaluation, rehearsal, bench and kit.
+"""What a network returns, verified and copied before it counts: for training, evaluation, rehearsal, bench and kit.
 
 A backend may reuse its buffers, or still write to them from a thread: nothing that it returned is kept.
 """
 
-from collections.abc import Mapping
 from operator import index
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import TrialError, printable, shown
-from harness.interfaces import EpochStats, Network, NetworkSpec, State
+from harness.errors import TrialError, shown
+from harness.interfaces import EpochStats, NetworkSpec, State
 from harness.metrics.predictions import TOP, Predictions, has_likeliest, most_likely
 
 NORMALISATION = 1e-3
@@ -30,10 +29,19 @@ _STATE_VECTORS = 64
 """The most vectors of the network's length in a state, a dozen times what known optimizers keep."""
 _STATE_SPARE = 1_000_000
 """Elements that a state may hold beside them."""
-FACTS = 100
-"""Texts that a plugin may say of its environment."""
-FACT_LENGTH = 300
-"""Characters of each that are kept."""
+
+
+def array_type(returned: object) -> str:
+    """Return an array's type and shape, of anything else its class: for errors.
+
+    >>> array_type(np.zeros((2, 3), dtype=np.float32)), array_type([0.5])
+    ('float32 (2, 3)', 'list')
+    """
+    kind = type(returned).__name__
+    if not isinstance(returned, np.ndarray):
+        return kind
+    subclass = "" if type(returned) is np.ndarray else f"{kind} "
+    return f"{subclass}{returned.dtype} {returned.shape}"
 
 
 def read_predictions(
@@ -55,8 +63,7 @@ def read_predictions(
     """
     rows, place = len(truth), f" {when}" if when else ""
     if not isinstance(values, np.ndarray) or values.shape != (rows, classes) or values.dtype != np.float32:
-        got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        msg = f"the backend's predictions are {got}; the contract says float32 {(rows, classes)}"
+        msg = f"the backend's predictions are {array_type(values)}; the contract says float32 {(rows, classes)}"
         raise TrialError(msg)
     predicted, of_truth, confidence = np.empty(rows, np.int64), np.empty(rows, np.float32), np.empty(rows, np.float32)
     top = np.empty((rows, TOP), np.uint16) if likeliest and has_likeliest(classes) else None
@@ -159,72 +166,6 @@ def read_state(state: Any, spec: NetworkSpec) -> State:
         msg = f"the backend's state has {elements:,} numbers; a network of this size may have {most:,} at most"
         raise TrialError(msg)
     return {str(key): np.array(value) for key, value in state.items()}
-
-
-def read_placement(network: Network) -> str:
-    """Return where a network has its images.
-
-    Raises:
-        TrialError: it says something else than ``"stream"`` or ``"resident"``.
-    """
-    placement = getattr(network, "placement", None)
-    for known in ("stream", "resident"):
-        if isinstance(placement, str) and placement == known:
-            return known
-    msg = f"the network's placement is {shown(placement)}; the contract says 'stream' or 'resident'"
-    raise TrialError(msg)
-
-
-def read_launch(network: Network) -> dict[str, str]:
-    """Return how a network launches its steps, as an entry of an environment; nothing where it does not say.
-
-    Raises:
-        TrialError: it says something else than ``"graph"``, ``"eager"`` or None.
-    """
-    launch = getattr(network, "launch", None)
-    if launch is None or (isinstance(launch, str) and launch in {"graph", "eager"}):
-        return {"launch": str(launch)} if launch else {}
-    msg = f"the network's launch is {shown(launch)}; the contract says 'graph', 'eager' or None"
-    raise TrialError(msg)
-
-
-def read_facts(facts: Any) -> dict[str, str]:
-    """Return what a plugin says of its environment: texts of one line that any terminal and file can take.
-
-    Raises:
-        TrialError: it is not a mapping, or has over a hundred entries.
-    """
-    if not isinstance(facts, Mapping) or len(facts) > FACTS:
-        got = f"{len(facts)} entries" if isinstance(facts, Mapping) else type(facts).__name__
-        msg = f"the plugin's environment is {got}; the contract says a mapping of texts, {FACTS} at most"
-        raise TrialError(msg)
-    return {printable(str(key), FACT_LENGTH): printable(str(value), FACT_LENGTH) for key, value in facts.items()}
-
-
-def read_reason(reason: Any) -> str | None:
-    """Return why a plugin says that it is unavailable, in one line, or None.
-
-    Raises:
-        TrialError: it is neither.
-    """
-    if reason is None:
-        return None
-    if not isinstance(reason, str):
-        msg = f"unavailable() returned {shown(reason)}; the contract says a text or None"
-        raise TrialError(msg)
-    return printable(reason)
-
-
-def read_names(names: Any, method: str) -> tuple[str, ...]:
-    """Return the names that a method of a plugin returned: keys, devices.
-
-    Raises:
-        TrialError: they are not a list of texts.
-    """
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        msg = f"{method}() returned {shown(names)}; the contract says a list of texts"
-        raise TrialError(msg)
-    return tuple(printable(name, FACT_LENGTH) for name in names[:FACTS])
 
 
 def _vector(values: Any, name: str, kinds: str) -> NDArray[Any]:

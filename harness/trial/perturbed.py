@@ -16,6 +16,7 @@ from harness.machine.scarcity import lacked_memory
 from harness.plugins.foreign import UNLIMITED, foreign
 from harness.plugins.perturbations import is_attack
 from harness.seeding import generator
+from harness.trial.inputs import as_given
 from harness.trial.perturbing import Features, check_returned, keywords, kind_of
 from harness.trial.robustness import Robustness
 from harness.trial.scaling import Scaling
@@ -38,14 +39,6 @@ class NamedPerturb:
 
 Attacked = Callable[[Victim, Lost], Features | None]
 """Makes the images of an attack's severity on a network or an ensemble; None where the attack is lost."""
-
-
-def as_given(features: NDArray[Any]) -> Features:
-    """Return rows as networks are given them: images in [0, 1]."""
-    given = features.astype(np.float32)
-    if kind_of(features) == "image":
-        given /= np.float32(255)
-    return given
 
 
 def perturbed(

@@ -9,6 +9,7 @@ from harness.datasets.info import DatasetInfo
 from harness.errors import TrialError, shown
 from harness.interfaces import DataKind, SelectivePerturb, implements
 from harness.plugins.perturbations import is_attack
+from harness.trial.outputs import array_type
 
 Features = NDArray[np.float32]
 _NOUNS: dict[DataKind, str] = {"image": "images", "vector": "vectors"}
@@ -58,11 +59,8 @@ def check_returned(returned: Any, clean: Features, kind: DataKind, who: str) -> 
         TrialError: it is no array of the shape and dtype of ``clean``, or has a value outside [0, 1]; of vectors, one
             that is not finite.
     """
-    if not isinstance(returned, np.ndarray):
-        msg = f"{who} returned {type(returned).__name__}; the contract says float32 {clean.shape}"
-        raise TrialError(msg)
-    if returned.shape != clean.shape or returned.dtype != np.float32:
-        msg = f"{who} returned {returned.dtype} {returned.shape}; the contract says float32 {clean.shape}"
+    if not isinstance(returned, np.ndarray) or returned.shape != clean.shape or returned.dtype != np.float32:
+        msg = f"{who} returned {array_type(returned)}; the contract says float32 {clean.shape}"
         raise TrialError(msg)
     low, high = float(returned.min()), float(returned.max())
     if kind == "vector":

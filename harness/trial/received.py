@@ -17,9 +17,10 @@ from harness.metrics.catalogue import Rows
 from harness.metrics.computed import computed_names
 from harness.metrics.predictions import TOP, has_likeliest
 from harness.rows import EpochRecord, EvaluationRow, Measure, TrialMetrics
+from harness.trial.declared import FACT_LENGTH, FACTS
 from harness.trial.ensemble import EnsembleSpec
 from harness.trial.gallery import ALBUM, ATTACKED, EXAMPLES, PAIRS
-from harness.trial.outputs import FACT_LENGTH, FACTS, NORMALISATION, read_state
+from harness.trial.outputs import NORMALISATION, array_type, read_state
 from harness.trial.robustness import conditions
 from harness.trial.specs import Evaluated, EvaluationSpec, Remark, Trained, TrialSpec
 from harness.trial.tasks import Failure
@@ -217,8 +218,7 @@ def _fields(record: Any, kind: type) -> None:
 def _array(values: Any, name: str, dtype: Any, shape: Shape, low: float, high: float) -> None:
     """Require a plain array of a dtype and shape, every value in [low, high]."""
     if type(values) is not np.ndarray or values.dtype != dtype or values.shape != shape:
-        got = f"{values.dtype} {values.shape}" if type(values) is np.ndarray else type(values).__name__
-        msg = f"{name} is {got}, not {np.dtype(dtype)} {shape}"
+        msg = f"{name} is {array_type(values)}, not {np.dtype(dtype)} {shape}"
         raise TrialError(msg)
     plain: NDArray[Any] = values
     if plain.size and not (plain.min() >= low and plain.max() <= high):  # a NaN fails this too
