@@ -1,13 +1,13 @@
 """Nodes that come, leave and come back while something else happens; a connection that ends; workers that are busy."""
 
 import threading
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from harness.errors import HarnessError, LostError
 from harness.execution.pools.cluster import arrival, roster
-from harness.execution.pools.cluster import pool as cluster_pool
 from harness.execution.pools.cluster.arrival import wait_for_first
 from harness.execution.pools.cluster.lending import Lender
 from harness.execution.pools.cluster.messages import Messages, Running
@@ -151,7 +151,7 @@ def running():
     pool._client, pool._connection, pool._stopped = client, "first", threading.Event()
     pool._messages, pool._shipments = Messages(), {}
     pool._running = {1: Running(None), 2: Running(None)}
-    pool._roster = SimpleNamespace(ready={"n": Member(ADDRESS, Node("n", 1), None, "folder", None)})
+    pool._roster = SimpleNamespace(ready={"n": Member(ADDRESS, Node("n", 1), None, "folder", None)}, late=Counter())
     return pool, client
 
 
@@ -190,7 +190,7 @@ def test_an_interrupt_waits_for_no_answer_of_a_node(running, monkeypatch):
     pool, _ = running
     lines, event = [], threading.Event()
     pool._say = lambda text: lines.append(text) or pool._stopped.set()
-    monkeypatch.setattr(cluster_pool, "SAY_SECONDS", 0.05)
+    monkeypatch.setattr(arrival, "SAY_SECONDS", 0.05)
 
     def interrupted(_futures, seconds):
         assert event.wait(60.0)
@@ -203,12 +203,72 @@ def test_an_interrupt_waits_for_no_answer_of_a_node(running, monkeypatch):
         return {}
 
     with monkeypatch.context() as patched:
-        patched.setattr(cluster_pool, "wait", interrupted)
+        patched.setattr(arrival, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             pool.each(ask)  # it returns, although the node has not answered
         assert not pool._stopped.is_set()
     assert pool.each(ask) == {"n": {}}
-    assert lines == ["still asked what it can do: n. It answers once it has a free thread"]
+    assert lines == ["still asked what it can do: n. It may have no free thread, or hang"]
+
+
+def test_a_run_is_planned_without_a_node_that_hangs(running, monkeypatch):
+    """Not where no other has answered. It is asked nothing more while it is late, unless all are."""
+    pool, _ = running
+    monkeypatch.setattr(arrival, "SAY_SECONDS", 0.01)
+    monkeypatch.setattr(arrival, "LATE_SECONDS", -1e9)
+    ready, lines, held = pool._roster.ready, [], threading.Event()
+    ready["hung"] = hung = Member(ADDRESS, Node("hung", 1), None, "folder", None)
+    pool._say = lines.append
+
+    def ask(node):
+        if node._member is hung:
+            assert held.wait(60.0)
+        return {}
+
+    assert pool.each(ask) == {"n": {}}
+    still = "still asked what it can do: hung. It may have no free thread, or hang"
+    assert lines == [still, "no answer yet: hung. It takes part once it answers"]
+    pool._roster.late[hung] = 1
+    assert pool.each(ask) == {"n": {}}
+    assert len(lines) == 2
+    del ready["n"]
+    pool._say = lambda line: lines.append(line) or held.set()
+    assert pool.each(ask) == {"hung": {}}
+    assert lines[2:] == [still]
+
+
+def test_a_node_that_answers_late_takes_part_then(field):
+    """It is shown once it has answered everything; one that has left meanwhile, or its place, is not."""
+    field.answers += [fits, fits]
+    field.roster._look_at("tcp://n:1", {"name": "n"})
+    field.roster._look_at("tcp://m:1", {"name": "m"})
+    members = field.roster.ready
+    n, m = members["n"], members["m"]
+    asked = []
+
+    def first(member):
+        asked.append(member)
+        field.roster.learn({"m": {}}, second)  # of another dataset, meanwhile
+        assert field.said == []
+        assert [line.partition(",")[0] for line in field.roster.lines()] == ["node m: 1 trial at a time"]
+        return {"one": ("cpu",)}
+
+    def second(member):
+        asked.append(member)
+        return {"two": ("cpu",)}
+
+    field.roster.learn({"m": {"one": ("cpu",)}}, first)
+    assert asked == [n, n]
+    assert n.devices(["one", "two"]) == m.devices(["one"]) == ("cpu",)
+    assert field.said == ["node n: 1 trial at a time, cpu, unknown processor"]
+    assert field.roster.lines() == []
+
+    def leaves(_member):
+        field.roster._removed("tcp://n:1")
+        return {}
+
+    field.roster.learn({"m": {}}, leaves)
+    assert field.said[1:] == ["node n has left"]
 
 
 def test_a_node_that_is_lost_alone_ends_its_task(running):

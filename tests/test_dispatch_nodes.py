@@ -1,5 +1,6 @@
 """Which task runs on which node of a cluster: where it can, one a device, elsewhere where its node is lost."""
 
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -177,6 +178,25 @@ def test_only_what_runs_on_the_same_machine_runs_beside():
     list(together(pool, works))
     placed = {number: name for number, name, _ in pool.started}
     assert {placed[number] for number in beside} == {"b", "c"}
+
+
+def test_tasks_that_run_alone_share_no_machine_and_use_every_one():
+    """Two of three nodes are one machine's; where a node is lost, its task runs elsewhere, alone again."""
+
+    class Machines(Nodes):
+        machines = ()
+
+        def submit_to(self, node, task, report=None):
+            self.machines += (Counter([node.machine, *(other.machine for _, other, _ in self._running)]),)
+            return super().submit_to(node, task, report)
+
+    nodes = [Node("a", 4, "m1"), Node("b", 2, "m2"), Node("c", 2, "m2")]
+    pool = Machines(nodes, {(name, "x"): ("cpu",) for name in "abc"}, losses={(2, "a"): 1})
+    works = [replace(work(number, "x"), alone=True) for number in range(6)]
+    assert sorted(index for index, _ in together(pool, works)) == list(range(6))
+    assert [max(machines.values()) for machines in pool.machines] == [1] * 7
+    assert pool.at_once == 2
+    assert [number for number, *_ in pool.started] == [0, 1, 2, 3, 2, 4, 5]
 
 
 def test_the_tasks_of_a_lost_node_run_once_more_elsewhere():

@@ -39,6 +39,8 @@ class Work:
     """Called when its machine has gone, before it is started once more."""
     slots: int = 1
     """Slots of a pool on this machine that it takes. Nothing overtakes one that waits for several."""
+    alone: bool = False
+    """Whether nothing else runs on its machine meanwhile; of several tasks, all are or none is."""
 
     @property
     def data(self) -> list[str]:
@@ -188,6 +190,7 @@ def _next(pool: Pool, works: Sequence[Work], waiting: _Waiting, running: _Runnin
     here = [replace(HERE, slots=1 if spread else pool.slots)]
     nodes = sorted(spread.nodes() if spread else [], key=lambda node: (taken[node.name] - node.slots, taken[node.name]))
     here, nodes = ([node for node in each if taken[node.name] < node.slots] for each in (here, nodes))
+    busy = {spot.node.machine for _, spot in running.values()}
     if not nodes and (waiting.spread or not here):
         return None
     used = Counter(spot.counted for _, spot in running.values())
@@ -199,6 +202,8 @@ def _next(pool: Pool, works: Sequence[Work], waiting: _Waiting, running: _Runnin
         if work.slots > 1 and taken[HERE.name] + work.slots > pool.slots:
             return None
         for node in nodes if spread and work.needs else here:
+            if work.alone and node.machine in busy:
+                continue
             for device in spread.devices(node, work.needs) if spread and work.needs else work.devices or (SHARED,):
                 spot = _Spot(node, device)
                 if device == SHARED or used[spot.counted] < min(work.share, least.get(spot.counted, work.share)):

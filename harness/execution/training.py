@@ -42,19 +42,18 @@ def train_all(
 ) -> Iterator[TrialRow]:
     """Train trials and yield the row of each, written, as it ends; what they took is noted in ``timings``.
 
-    A trial whose process died is run once more when all others have ended, by itself: the cause may have been memory,
-    or another trial.
+    A trial whose process died is run once more when all others have ended, with no other on its machine: the cause may
+    have been memory, or another trial.
 
     Raises:
         Stopped: a trial failed, and the conditions say to stop then.
     """
-    again: list[PlannedTrial] = []
-    alone = False
-    waiting = _longest_first(run, pending, timings)
-    while waiting:
-        for planned, result, beside in _run(run, waiting, pool, observers, conditions):
+    died: list[PlannedTrial] = []
+    for alone in (False, True):
+        waiting = died if alone else _longest_first(run, pending, timings)
+        for planned, result, beside in _run(run, waiting, pool, observers, conditions, alone=alone):
             if isinstance(result, Failure) and result.status == "died" and not alone:
-                again.append(planned)
+                died.append(planned)
                 _lost(run, planned, result, observers, "alone")
                 continue
             row = _ended(run, planned, result, beside=beside)
@@ -64,8 +63,6 @@ def train_all(
             yield row
             if conditions.fail_fast and row.status != "done":
                 raise Stopped
-        alone = True
-        waiting = [again.pop(0)] if again else []
 
 
 def _lost(run: Run, planned: PlannedTrial, failure: Failure, observers: Observers, where: str) -> None:
@@ -102,12 +99,22 @@ def cost(planned: PlannedTrial) -> int:
 
 
 def _run(
-    run: Run, trials: Sequence[PlannedTrial], pool: Pool, observers: Observers, conditions: Conditions
+    run: Run,
+    trials: Sequence[PlannedTrial],
+    pool: Pool,
+    observers: Observers,
+    conditions: Conditions,
+    *,
+    alone: bool,
 ) -> Iterator[tuple[PlannedTrial, Trained | Failure, bool]]:
-    """Yield each trial with its result, as it ends, and whether others ran beside it."""
+    """Yield each trial with its result, as it ends, and whether others ran beside it; ``alone``: as `Work` has it."""
     accompanied: set[int] = set()
     works = [
-        replace(_work(run, planned, planned.spec, observers, conditions), beside=partial(accompanied.add, index))
+        replace(
+            _work(run, planned, planned.spec, observers, conditions),
+            beside=partial(accompanied.add, index),
+            alone=alone,
+        )
         for index, planned in enumerate(trials)
         if planned.spec
     ]

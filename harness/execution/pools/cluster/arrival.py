@@ -1,8 +1,10 @@
 """The beginning of a run on a cluster: which nodes it waits for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from math import inf
 from time import monotonic
+from typing import Any
 
 from harness.errors import HarnessError, printable
 from harness.execution.pools.cluster.roster import Roster
@@ -47,3 +49,24 @@ def wait_for_first(roster: Roster, take: Callable[[], object], say: Callable[[st
         reasons = "; ".join(f"{name}: {reason}" for name, reason in roster.refused.items())
         msg = f"--cluster: none of its nodes can take part: {printable(reasons)}"
         raise HarnessError(msg)
+
+
+def wait_for_answers(asked: Mapping[str, Future[Any]], say: Callable[[str], None]) -> None:
+    """Wait for the answers of nodes, which may be busy or hang; where one has come, for the others not without a limit.
+
+    A stopped machine is known to the scheduler for five minutes.
+    """
+    begun, said, latest = monotonic(), False, inf
+    while True:
+        answered, silent = wait(asked.values(), max(min(SAY_SECONDS, latest - monotonic()), 0.0))
+        names = printable(some([name for name, future in asked.items() if future in silent]))
+        if not silent:
+            return
+        if monotonic() >= latest:
+            say(f"no answer yet: {names}. It takes part once it answers")
+            return
+        if not said:
+            said = True
+            say(f"still asked what it can do: {names}. It may have no free thread, or hang")
+        if answered and latest == inf:
+            latest = monotonic() + LATE_SECONDS + LATE_TIMES * (monotonic() - begun)

@@ -2,15 +2,15 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import LostError, printable
-from harness.execution.pools.cluster.arrival import SAY_SECONDS, wait_for_first
+from harness.errors import LostError
+from harness.execution.pools.cluster.arrival import wait_for_answers, wait_for_first
 from harness.execution.pools.cluster.data import Data, Source
 from harness.execution.pools.cluster.lending import Lender
 from harness.execution.pools.cluster.messages import Messages, Running
@@ -21,7 +21,6 @@ from harness.execution.pools.cluster.shipping import Shipment, piece_of
 from harness.execution.pools.cluster.waiting import CONNECTED, patience
 from harness.execution.pools.pool import Abilities, Node, Pool
 from harness.plugins.options import ComponentSpec
-from harness.text import some
 from harness.trial.tasks import Failure, Report, Task
 
 if TYPE_CHECKING:
@@ -96,15 +95,17 @@ class Cluster:
         self._data.sources[digest] = Source(spec, own)
 
     def each(self, ask: Callable[[Pool], T]) -> dict[str, T]:
-        """Call a function with each node as a pool, all at once; return what it returned by node."""
+        """Call a function with each node as a pool, all at once; return what it returned by node.
+
+        A node that answers long after another is left out: it takes part once it answers, see `learn`.
+        """
         members = self._members()
+        members = [member for member in members if not self._roster.late[member]] or members
         executor = ThreadPoolExecutor(max(1, len(members)), thread_name_prefix="harness-questions")
         try:
             asked = {member.node.name: executor.submit(ask, OneNode(member, self._perform)) for member in members}
-            if silent := wait(asked.values(), SAY_SECONDS).not_done:
-                names = printable(some([name for name, future in asked.items() if future in silent]))
-                self._say(f"still asked what it can do: {names}. It answers once it has a free thread")
-            by_node = {name: future.result() for name, future in asked.items()}
+            wait_for_answers(asked, self._say)
+            by_node = {name: future.result() for name, future in asked.items() if future.done()}
         finally:  # an interrupt waits for no answer: `stop` ends the questions
             executor.shutdown(wait=False, cancel_futures=True)
         self._need_scheduler()  # without it, they are no answers

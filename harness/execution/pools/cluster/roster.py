@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,6 +69,8 @@ class Roster:
         """Nodes that were left out, and why."""
         self.joining: dict[_Seen, str] = {}
         """Workers that are being looked at, and their names."""
+        self.late: Counter[Member] = Counter()
+        """Nodes that are ready but for what they were asked, and how many answers each has yet to give."""
         self._shown: set[str] = set()
 
     def call(self) -> None:
@@ -84,15 +86,27 @@ class Roster:
             return [seen.member for seen in self._known.values() if seen.member]
 
     def learn(self, abilities: Mapping[str, Abilities], ask: Callable[[Member], Abilities]) -> None:
-        """Take note of what nodes can do; those that join later, or were not asked, are asked."""
+        """Take note of what nodes can do; those that join later, or have not answered, are asked, each in a thread."""
         with self._lock:
             self._inquiries.append(ask)
             for name, found in abilities.items():
                 if name in self.ready:
                     self.ready[name].abilities.update(found)
-            unasked = [member for name, member in self.ready.items() if name not in abilities]
-        for member in unasked:
-            member.abilities.update(ask(member))
+            silent = [member for name, member in self.ready.items() if name not in abilities]
+            self.late.update(silent)
+            self._shown.update(member.node.name for member in silent)
+        for member in silent:
+            threading.Thread(target=self._ask, args=(member, ask), daemon=True).start()
+
+    def _ask(self, member: Member, ask: Callable[[Member], Abilities]) -> None:
+        """Ask a member that is late; once nothing is left to ask, say that it takes part."""
+        found = ask(member)
+        with self._lock:
+            member.abilities.update(found)
+            self.late[member] -= 1
+            answered = not self.late[member] and self.ready.get(member.node.name) is member
+        if answered:
+            self._tell("joined", member.shown())
 
     def lines(self) -> list[str]:
         """Return a line for each node that has not been shown yet."""
