@@ -125,6 +125,26 @@ def test_a_mistake_is_named_with_its_place(write, tmp_path, change, options, mes
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("datasets = 3", "datasets: 3 is not a list of tables. Write [[datasets]], and its keys below"),
+        ('datasets = ["iris"]', "datasets[0]: 'iris' is not a table. Write [[datasets]], and its keys below"),
+        ('robustness = "x"', "robustness: 'x' is not a list of tables. Write [[robustness]], and its keys below"),
+        (
+            'defaults.augment = ["x"]',
+            "experiments.A.augment[0]: 'x' is not a table. Write { perturbation = …, probability = …, severity = … }",
+        ),
+    ],
+)
+def test_what_is_no_list_of_tables_is_refused_with_how_to_write_one(write, line, message):
+    """As TOML has it: nothing is called 0."""
+    path = write(f'{line}\n[suite]\nname = "one"\nseeds = [1]\n[experiments.A]\n')
+    with pytest.raises(HarnessError) as error:
+        load_suites(path, registry())
+    assert str(error.value).endswith(f": {message}")
+
+
 def test_an_empty_list_and_a_command_for_one_dataset_are_refused(write):
     """Both say what is needed."""
     text = SEVERAL[: SEVERAL.index("[[datasets]]")] + SEVERAL[SEVERAL.index("[defaults]") :]

@@ -147,17 +147,22 @@ def _wording(item: Any, place: Place, name: str | None, absent: str | None) -> s
 def _other_shape(kind: str, value: Any, place: Place, wording: str) -> str:
     """Return that a value is no table, list or pair, with an example of one; ``wording`` where there is no example."""
     if kind in _TABLES:
+        if len(place) == 2 and isinstance(place[1], int):
+            return f"{in_toml(value)} is not a table. Write [[{place[0]}]], and its keys below"
         keys = known_keys(suite_schema(), place)
+        key = "" if isinstance(place[-1], int) else f"{place[-1]} = "
         if "name" in keys or not keys:
-            return f"{in_toml(value)} is not a table. Write {place[-1]} = {{ name = … }}, with its options"
-        example = ", ".join(f"{key} = …" for key in keys[:_FEW])
-        return f"{in_toml(value)} is not a table. Write {place[-1]} = {{ {example} }}"
+            return f"{in_toml(value)} is not a table. Write {key}{{ name = … }}, with its options"
+        example = ", ".join(f"{each} = …" for each in keys[:_FEW])
+        return f"{in_toml(value)} is not a table. Write {key}{{ {example} }}"
     if kind != "list_type" and place[:2] == ("leaderboard", "compare"):
         wording = f"{in_toml(value)} is no pair. Name two different experiments"
     elif kind == "too_short":
         wording = "is empty. At least one value is needed"
-    elif kind == "list_type" and isinstance(value, dict) and len(place) == 1:
-        wording = f"is one table, and may have several. Write [[{place[-1]}]] instead of [{place[-1]}]"
+    elif kind == "list_type" and len(place) == 1:
+        wording = f"{in_toml(value)} is not a list of tables. Write [[{place[0]}]], and its keys below"
+        if isinstance(value, dict):
+            wording = f"is one table, and may have several. Write [[{place[0]}]] instead of [{place[0]}]"
     return wording
 
 
