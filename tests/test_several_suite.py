@@ -133,7 +133,7 @@ def test_a_mistake_is_named_with_its_place(write, tmp_path, change, options, mes
         ('robustness = "x"', "robustness: 'x' is not a list of tables. Write [[robustness]], and its keys below"),
         (
             'defaults.augment = ["x"]',
-            "experiments.A.augment[0]: 'x' is not a table. Write { perturbation = …, probability = …, severity = … }",
+            "defaults.augment[0]: 'x' is not a table. Write { perturbation = …, probability = …, severity = … }",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_what_is_no_list_of_tables_is_refused_with_how_to_write_one(write, line,
     path = write(f'{line}\n[suite]\nname = "one"\nseeds = [1]\n[experiments.A]\n')
     with pytest.raises(HarnessError) as error:
         load_suites(path, registry())
-    assert str(error.value).endswith(f": {message}")
+    assert message in str(error.value)
 
 
 def test_an_empty_list_and_a_command_for_one_dataset_are_refused(write):
