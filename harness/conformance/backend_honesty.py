@@ -112,10 +112,10 @@ class Honesty(BackendTests):
         """A pool runs trials in spawned processes, which find the backend by its name; results are pickled."""
         clause = "a trial is trained in a fresh process, and its result pickled"
         states: list[State] = []
-        for where, result in trained(bench, tmp_path).items():
-            if isinstance(result, str):
-                broken(clause, f"a trained network in {where}", f"the failure {result!r}")
-            states.append(result)
+        for where, outcome in trained(bench, tmp_path).items():
+            if isinstance(outcome, str):
+                broken(clause, f"a trained network in {where}", f"the failure {outcome!r}")
+            states.append(outcome)
         here, there = states
         require_equal(sorted(there), sorted(here), clause, "a state with the keys")
         for key, value in here.items():

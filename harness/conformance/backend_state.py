@@ -6,7 +6,7 @@ import pytest
 from harness.conformance.backend_base import BackendTests
 from harness.conformance.bench import SEED, Bench
 from harness.conformance.clauses import accepted, require, require_close, require_equal, require_same
-from harness.conformance.handing import given
+from harness.conformance.handing import read_only_arguments
 from harness.conformance.recipes import Recipe
 from harness.interfaces import Network, State, joined_state, split_state
 from harness.seeding import initial_state
@@ -49,7 +49,7 @@ class Saving(BackendTests):
         spec = bench.plain.spec(bench.data)
         initial = initial_state(spec, SEED)
         before = _copied(initial)
-        network = given(bench.backend.build(spec, initial, bench.plain.rule.bound(spec), bench.context()))
+        network = read_only_arguments(bench.backend.build(spec, initial, bench.plain.rule.bound(spec), bench.context()))
         state = network.state()
         for key, value in before.items():
             require(key in state, _STATE, f"the key {key!r}", f"the keys {sorted(state)}")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.conformance.clauses import accepted, broken, explained, failed, require, require_close, require_equal
 from harness.conformance.gradient_steps import gradient_steps
-from harness.conformance.handing import given
+from harness.conformance.handing import read_only_arguments
 from harness.conformance.recipes import RULES, Recipe, declined, plainest, sample
 from harness.conformance.target import Target
 from harness.errors import HarnessError
@@ -97,7 +97,7 @@ class Bench:
 
         As in a run, what it is given is read-only.
         """
-        network = given(self.unattached(recipe, data, precision, seed))
+        network = read_only_arguments(self.unattached(recipe, data, precision, seed))
         data = data or self.data
         network.attach(data.features, data.labels)
         return network

@@ -9,7 +9,7 @@ from harness.interfaces import EpochStats, Network
 from harness.trial.inputs import lent
 
 
-class _Given:
+class _ReadOnlyArguments:
     """A network whose arguments are read-only copies; all else is its own."""
 
     def __init__(self, network: Network) -> None:
@@ -35,6 +35,6 @@ class _Given:
         return self._network.predict_images(lent(images))
 
 
-def given(network: Network) -> Network:
+def read_only_arguments(network: Network) -> Network:
     """Return a network that is handed read-only copies."""
-    return cast("Network", _Given(network))
+    return cast("Network", _ReadOnlyArguments(network))

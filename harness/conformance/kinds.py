@@ -62,28 +62,28 @@ def beyond_reference(kinds: Iterable[Kind]) -> list[Kind]:
 
 def verifiable(bench: Bench) -> Verifiable:
     """Return the models to verify: those that are named, and the plugin's with kinds that the reference lacks."""
-    own, result = own_kinds(bench), Verifiable()
+    own, networks = own_kinds(bench), Verifiable()
     for name, options in _models(bench, own).items():
         try:
             case = _case(bench, name, options, own)
         except HarnessError as error:
-            result.unverified[f"model {name!r}"] = str(error)
+            networks.unverified[f"model {name!r}"] = str(error)
             continue
         if name not in bench.target.models and not set(own) & set(kinds_of(case.layers)):
             continue
-        result.cases.append(case)
+        networks.cases.append(case)
         if case.put is None and not gives_gradients(bench.backend):
-            result.unverified |= {
+            networks.unverified |= {
                 f"the input gradient of layer kind {kind.__name__}": f"in model {name!r} nothing before it learns, "
                 "and the backend has no input_gradients"
                 for kind in _unseen(case, own)
             }
-    covered = {kind for case in result.cases for kind in kinds_of(case.layers)}
+    covered = {kind for case in networks.cases for kind in kinds_of(case.layers)}
     for kind in own:
         if kind not in covered:
             why = "it is in no model that the kit could build; --harness-model names one"
-            result.unverified[f"layer kind {kind.__name__}"] = why
-    return result
+            networks.unverified[f"layer kind {kind.__name__}"] = why
+    return networks
 
 
 def _models(bench: Bench, own: Sequence[Kind]) -> Mapping[str, Mapping[str, Any]]:

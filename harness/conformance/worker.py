@@ -52,7 +52,7 @@ def _run(pool: Pool, spec: TrialSpec) -> State | str:
         future = pool.submit(Task(train, spec, "conformance", timeout=300, isolated=True))
         while not future.done():
             pool.wait()
-        result: Trained | Failure = future.result()
+        outcome: Trained | Failure = future.result()
     finally:
         pool.stop()
-    return result.reason if isinstance(result, Failure) else result.state
+    return outcome.reason if isinstance(outcome, Failure) else outcome.state

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,12 +22,11 @@ from harness.rows import EpochRecord
 _DIGEST = 32
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was found in a checkpoint's place."""
+class Restart(NamedTuple):
+    """From where a trial goes on."""
 
     checkpoint: "Checkpoint | None"
-    """The checkpoint, if it serves."""
+    """The checkpoint in its place, if it serves; else it begins."""
     remark: str = ""
     """Where it goes on, or why a checkpoint that is there is not used; empty where there is none."""
 
@@ -72,26 +71,26 @@ class Checkpoints:
         write_bytes(self._path, sha256(content).digest() + content)
         self._written = monotonic()
 
-    def find(self) -> Found:
-        """Return the checkpoint, none where there is none that serves, and what there is to say of it."""
+    def find(self) -> Restart:
+        """Return from where the trial goes on, and what there is to say of it."""
         try:
             with open_regular(self._path) as file:
                 content = file.read()
         except OSError:
-            return Found(None)
+            return Restart(None)
         try:
             checkpoint, owner = _read(content)
         except (ValueError, KeyError, TypeError, AttributeError, BadZipFile):
-            return Found(None, f"{_UNUSED}: it is damaged")
+            return Restart(None, f"{_UNUSED}: it is damaged")
         if owner["fingerprint"] != self._owner["fingerprint"]:
-            return Found(None, f"{_UNUSED}: it is of a trial with other settings")
+            return Restart(None, f"{_UNUSED}: it is of a trial with other settings")
         differing = _differences(owner["environment"], self._environment)
         decisive = [text for text, decides in differing if decides]
         if decisive:
-            return Found(None, f"{_UNUSED}: {'; '.join(decisive)}")
+            return Restart(None, f"{_UNUSED}: {'; '.join(decisive)}")
         after = f"goes on from its checkpoint after epoch {len(checkpoint.history)}"
         others = "; ".join(text for text, _ in differing)
-        return Found(checkpoint, f"{after}; {others}, which changes no result" if others else after)
+        return Restart(checkpoint, f"{after}; {others}, which changes no result" if others else after)
 
 
 _UNUSED = "its checkpoint is not used"

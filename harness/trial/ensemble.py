@@ -82,7 +82,7 @@ def answer_together(spec: EnsembleSpec, registry: Registry, _report: Report) -> 
     data = spec.data.open()
     rows = split_of(spec.data, spec.split).test
     truth, classes = data.labels[rows], len(spec.data.info.class_names)
-    asked = conditions(spec.perturbations, spec.unavailable)
+    answered = conditions(spec.perturbations, spec.unavailable)
     most = block_rows(data.features.shape[1:])
     sizes = [min(most, len(rows) - start) for start in range(0, len(rows), most)]
     parts = [size for size in sizes for _ in conditions(spec.perturbations, spec.attacks)]
@@ -95,8 +95,8 @@ def answer_together(spec: EnsembleSpec, registry: Registry, _report: Report) -> 
             directory = spec.attacked[0][0].optimizer.directory
             attacks = _victim(spec, registry, stack), named_perturbs(spec.perturbations, registry, directory)
         answers = _answers(spec, blocks, attacks, data.features[rows], truth, album, lost)
-        predictions = gathered(answers, sizes, truth, rows, classes, len(asked))
-    measured = [condition.perturbation not in lost for condition in asked]
+        predictions = gathered(answers, sizes, truth, rows, classes, len(answered))
+    measured = [condition.perturbation not in lost for condition in answered]
     predictions = kept(predictions, measured)
     album.keep(measured)
     unavailable = {**spec.unavailable, **lost}

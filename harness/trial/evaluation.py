@@ -70,10 +70,10 @@ def evaluate(
         TrialError: a backend returned what its contract does not allow.
     """
     tables = [named.table for named in perturbations]
-    asked = conditions(tables)
+    of_suite = conditions(tables)
     lacking = without or [frozenset[str]()] * len(networks)
     truth = labels[rows]
-    results = [_empty(rows, truth, len(conditions(tables, missing)), classes) for missing in lacking]
+    collected = [_empty(rows, truth, len(conditions(tables, missing)), classes) for missing in lacking]
     lost_to_all: dict[str, str] = {}
     lost: list[dict[str, str]] = [{} for _ in networks]
     size = block_rows(features.shape[1:])
@@ -81,14 +81,14 @@ def evaluate(
         part = slice(start, start + size)
         places = [count() for _ in networks]
         copies = perturbed(features[rows[part]], truth[part], block, perturbations, scaling, lost_to_all)
-        for condition, made in zip(asked, copies, strict=True):
+        for condition, copy in zip(of_suite, copies, strict=True):
             when = _spoken(condition)
-            shared = made is None or isinstance(made, np.ndarray)
-            for index, (network, result) in enumerate(zip(networks, results, strict=True)):
+            shared = copy is None or isinstance(copy, np.ndarray)
+            for index, (network, arrays) in enumerate(zip(networks, collected, strict=True)):
                 if condition.perturbation in lacking[index]:
                     continue
                 place = next(places[index])
-                images = made(TestedNetwork(network), lost[index]) if callable(made) else made
+                images = copy(TestedNetwork(network), lost[index]) if callable(copy) else copy
                 if images is None:
                     if keepers and shared:
                         keepers[index].add(equally_likely(len(truth[part]), classes))
@@ -101,20 +101,20 @@ def evaluate(
                     keepers[index].add(returned)
                 if albums and not start and (not place or not shared):
                     albums[index].see(place, given, predictions)
-                _fill(result, place, part, predictions)
+                _fill(arrays, place, part, predictions)
     return [
-        _tested(result, lost_to_all | lost[index], conditions(tables, lacking[index]), albums[index : index + 1])
-        for index, result in enumerate(results)
+        _tested(arrays, lost_to_all | lost[index], conditions(tables, lacking[index]), albums[index : index + 1])
+        for index, arrays in enumerate(collected)
     ]
 
 
 def _tested(
-    predictions: dict[str, NDArray[Any]], lost: dict[str, str], asked: Sequence[Condition], albums: Sequence[Album]
+    predictions: dict[str, NDArray[Any]], lost: dict[str, str], under: Sequence[Condition], albums: Sequence[Album]
 ) -> Tested:
-    """Return predictions without the conditions of perturbations that are lost; an album is without them, too."""
-    names = {condition.perturbation for condition in asked}
+    """Return predictions ``under`` some conditions without those of perturbations that are lost, as in the albums."""
+    names = {condition.perturbation for condition in under}
     lost = {name: why for name, why in lost.items() if name in names}
-    measured = [condition.perturbation not in lost for condition in asked]
+    measured = [condition.perturbation not in lost for condition in under]
     for album in albums:
         album.keep(measured)
     return Tested(kept(predictions, measured), lost)
@@ -143,20 +143,20 @@ def gathered(
     Raises:
         TrialError: they are not log-probabilities.
     """
-    result = _empty(rows, truth, count, classes)
+    arrays = _empty(rows, truth, count, classes)
     stop = 0
     for block, size in enumerate(sizes):
         part = slice(stop, stop := stop + size)
         for condition in range(count):
             values = next(blocks)
             when = f"in block {block}, condition {condition}"
-            _fill(result, condition, part, read_predictions(values, truth[part], classes, when, likeliest=True))
-    return result
+            _fill(arrays, condition, part, read_predictions(values, truth[part], classes, when, likeliest=True))
+    return arrays
 
 
-def _fill(result: dict[str, NDArray[Any]], condition: int, part: slice, predictions: Predictions) -> None:
-    for name in result.keys() - OF_IMAGES:
-        result[name][condition, part] = predictions.arrays[name]
+def _fill(arrays: dict[str, NDArray[Any]], condition: int, part: slice, predictions: Predictions) -> None:
+    for name in arrays.keys() - OF_IMAGES:
+        arrays[name][condition, part] = predictions.arrays[name]
 
 
 def _empty(rows: NDArray[np.int64], truth: NDArray[np.int64], conditions: int, classes: int) -> dict[str, NDArray[Any]]:

@@ -42,20 +42,21 @@ def balanced(labels: NDArray[np.int64], classes: int) -> tuple[float, ...]:
 
 
 def weights_of_classes(
-    asked: Literal["balanced"] | list[float] | None, labels: NDArray[np.int64], classes: int
+    setting: Literal["balanced"] | list[float] | None, labels: NDArray[np.int64], classes: int
 ) -> tuple[float, ...] | None:
-    """Return the weight of each class, None where all are alike; ``labels``: those of the training rows.
+    """Return the weight of each class by the experiment's ``class_weights``, None where all are alike.
+
+    ``labels``: those of the training rows.
 
     Raises:
         ValueError: there are not as many weights as classes, or a class has no row to balance.
     """
-    if asked is None:
+    if setting is None:
         return None
-    if asked == "balanced":
+    if setting == "balanced":
         return balanced(labels, classes)
-    if len(asked) != classes:
-        msg = (
-            f'{len(asked)} weights for {classes} classes. Give one for each, in the order of the classes, or "balanced"'
-        )
+    if len(setting) != classes:
+        weights = f"{len(setting)} weights for {classes} classes"
+        msg = f'{weights}. Give one for each, in the order of the classes, or "balanced"'
         raise ValueError(msg)
-    return tuple(float(weight) for weight in asked)
+    return tuple(float(weight) for weight in setting)

@@ -46,20 +46,20 @@ def evaluate_trials(spec: EvaluationSpec, registry: Registry, _report: Report) -
                 EvaluationRow(
                     fingerprint="",
                     measures=measures(
-                        result.predictions,
+                        outcome.predictions,
                         spec.perturbations,
                         first.network.classes,
-                        {*trial.unavailable, *result.lost},
+                        {*trial.unavailable, *outcome.lost},
                         spec.attacks,
                     ),
                     seconds=seconds,
                     environment=environment_of(trial, registry),
-                    unavailable={**trial.unavailable, **result.lost},
+                    unavailable={**trial.unavailable, **outcome.lost},
                 ),
-                result.predictions,
-                confused(result.predictions, data.features, first.network.classes) | album.arrays(),
+                outcome.predictions,
+                confused(outcome.predictions, data.features, first.network.classes) | album.arrays(),
             )
-            for result, album, (trial, *_) in zip(tested, albums, spec.trials, strict=True)
+            for outcome, album, (trial, *_) in zip(tested, albums, spec.trials, strict=True)
         ]
 
 

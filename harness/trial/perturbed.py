@@ -85,9 +85,9 @@ def attacked(
 
     def make() -> Features:
         about = {"victim": victim, "labels": labels.copy()} | dict(named.options)
-        made = named.perturb(clean.copy(), severity, generator(seed, name, block), **about)
-        check_returned(made, clean, "image", _who(name, severity))
-        return made
+        images = named.perturb(clean.copy(), severity, generator(seed, name, block), **about)
+        check_returned(images, clean, "image", _who(name, severity))
+        return images
 
     return _attempted(make, name, severity, lost)
 
@@ -104,9 +104,9 @@ def _copies(clean: Features, block: int, named: NamedPerturb, kind: DataKind) ->
     name, severities, about = table.perturbation, tuple(table.severities), keywords(kind) | dict(named.options)
     if not implements(perturb, SweepingPerturb):
         for severity in severities:
-            made = named.perturb(clean.copy(), severity, generator(table.seed, name, block), **about)
-            check_returned(made, clean, kind, _who(name, severity))
-            yield made
+            copy = named.perturb(clean.copy(), severity, generator(table.seed, name, block), **about)
+            check_returned(copy, clean, kind, _who(name, severity))
+            yield copy
         return
     # A copy here too: a sweep that writes into its input would harm the perturbations after it.
     swept = perturb.sweep(clean.copy(), severities, generator(table.seed, name, block), **about)

@@ -84,18 +84,18 @@ def mean_log_probabilities(paths: Sequence[Path], rows: Sequence[int], classes: 
     Raises:
         TrialError: a file cannot be read, or has another size.
     """
-    size = sum(rows) * classes * np.dtype(np.float32).itemsize
+    whole = sum(rows) * classes * np.dtype(np.float32).itemsize
     with ExitStack() as stack:
         files = []
         for path in paths:
             try:
                 file = stack.enter_context(path.open("rb"))
-                found = os.fstat(file.fileno()).st_size
+                size = os.fstat(file.fileno()).st_size
             except OSError as error:
                 msg = f"{path}: the member's probabilities cannot be read: {error.strerror}"
                 raise TrialError(msg) from None
-            if found != size:
-                msg = f"{path}: the member's probabilities have {found:,} bytes, not {size:,}"
+            if size != whole:
+                msg = f"{path}: the member's probabilities have {size:,} bytes, not {whole:,}"
                 raise TrialError(msg)
             files.append(file)
         for count in rows:

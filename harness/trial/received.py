@@ -29,38 +29,38 @@ T = TypeVar("T")
 Shape = tuple[int, ...]
 
 
-def trained(result: Any, spec: TrialSpec) -> Trained | Failure:
+def trained(returned: Any, spec: TrialSpec) -> Trained | Failure:
     """Return what training a trial returned, or the failure that it or something else is."""
-    return result if type(result) is Failure else _checked(lambda: _trained(result, spec))
+    return returned if type(returned) is Failure else _checked(lambda: _trained(returned, spec))
 
 
-def evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated] | Failure:
+def evaluated(returned: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated] | Failure:
     """Return what an evaluation returned, one for each trial, or the failure that it or something else is."""
-    return result if type(result) is Failure else _checked(lambda: _evaluated(result, spec, test_rows))
+    return returned if type(returned) is Failure else _checked(lambda: _evaluated(returned, spec, test_rows))
 
 
-def answered(result: Any, spec: EnsembleSpec, test_rows: int) -> Evaluated | Failure:
+def answered(returned: Any, spec: EnsembleSpec, test_rows: int) -> Evaluated | Failure:
     """Return what an ensemble's evaluation returned, or the failure that it or something else is."""
-    return result if type(result) is Failure else _checked(lambda: _answered(result, spec, test_rows))
+    return returned if type(returned) is Failure else _checked(lambda: _answered(returned, spec, test_rows))
 
 
-def epoch(said: Any) -> EpochRecord | None:
+def epoch(reported: Any) -> EpochRecord | None:
     """Return what a trial reported if it is the record of an epoch."""
     try:
-        _fields(said, EpochRecord)
+        _fields(reported, EpochRecord)
     except TrialError:
         return None
-    return said  # type: ignore[no-any-return] # as was verified
+    return reported  # type: ignore[no-any-return] # as was verified
 
 
-def remark(said: Any) -> str:
+def remark(reported: Any) -> str:
     """Return what a trial remarked, in one line; empty if it reported something else."""
-    return printable(said.text) if type(said) is Remark and type(said.text) is str else ""
+    return printable(reported.text) if type(reported) is Remark and type(reported.text) is str else ""
 
 
-def text(result: Any) -> str:
+def text(returned: Any) -> str:
     """Return a job's text in one line; empty if it returned something else."""
-    return printable(result) if type(result) is str else ""
+    return printable(returned) if type(returned) is str else ""
 
 
 def _checked(read: Callable[[], T]) -> T | Failure:
@@ -70,9 +70,9 @@ def _checked(read: Callable[[], T]) -> T | Failure:
         return Failure("failed", f"its process returned what a job does not: {error}")
 
 
-def _trained(result: Any, spec: TrialSpec) -> Trained:
-    _require(type(result) is Trained, "a result", result)
-    trained: Trained = result
+def _trained(returned: Any, spec: TrialSpec) -> Trained:
+    _require(type(returned) is Trained, "a result", returned)
+    trained: Trained = returned
     _require(type(trained.history) is list and 0 < len(trained.history) <= spec.epochs, "a history", trained.history)
     for record in trained.history:
         _fields(record, EpochRecord)
@@ -88,15 +88,15 @@ def _trained(result: Any, spec: TrialSpec) -> Trained:
     return trained
 
 
-def _evaluated(result: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated]:
-    _require(type(result) is list and len(result) == len(spec.trials), "a result for each trial", result)
-    for measured, (trial, *_) in zip(result, spec.trials, strict=True):
+def _evaluated(returned: Any, spec: EvaluationSpec, test_rows: int) -> list[Evaluated]:
+    _require(type(returned) is list and len(returned) == len(spec.trials), "a result for each trial", returned)
+    for measured, (trial, *_) in zip(returned, spec.trials, strict=True):
         _measured(measured, trial.data.info, spec, trial.unavailable, test_rows)
-    return result  # type: ignore[no-any-return] # as was verified
+    return returned  # type: ignore[no-any-return] # as was verified
 
 
-def _answered(result: Any, spec: EnsembleSpec, test_rows: int) -> Evaluated:
-    return _measured(result, spec.data.info, spec, spec.unavailable, test_rows)
+def _answered(returned: Any, spec: EnsembleSpec, test_rows: int) -> Evaluated:
+    return _measured(returned, spec.data.info, spec, spec.unavailable, test_rows)
 
 
 def _measured(
@@ -113,11 +113,11 @@ def _measured(
     row: Any = measured.evaluation if type(measured) is Evaluated else None
     _require(type(row) is EvaluationRow, "a result", measured)
     _lost(row.unavailable, unavailable, {each.perturbation for each in spec.perturbations})
-    asked = conditions(spec.perturbations, row.unavailable)
-    attacked = [each.perturbation in spec.attacks for each in asked]
-    count, classes = len(asked), len(info.class_names)
+    expected = conditions(spec.perturbations, row.unavailable)
+    attacked = [condition.perturbation in spec.attacks for condition in expected]
+    count, classes = len(expected), len(info.class_names)
     _require(type(row.measures) is list and len(row.measures) == count, "measures", row.measures)
-    for measure, condition, under in zip(row.measures, asked, attacked, strict=True):
+    for measure, condition, under in zip(row.measures, expected, attacked, strict=True):
         _fields(measure, Measure)
         _require(measure.condition == condition, "the condition that was asked for", measure.condition)
         _computed(measure, "test", attacked=under)
@@ -133,17 +133,18 @@ def _measured(
         arrays["likeliest"] = (np.uint16, (*table, TOP), 0, classes - 1)
     predictions = measured.predictions
     _require(type(predictions) is dict and predictions.keys() == arrays.keys(), "predictions", predictions)
-    for name, expected in arrays.items():
-        _array(predictions[name], name, *expected)
+    for name, bounds in arrays.items():
+        _array(predictions[name], name, *bounds)
     _examples(measured.examples, info, attacked)
     _require(_real(row.seconds), "seconds", row.seconds)
     _facts(row.environment)
     return measured  # type: ignore[no-any-return] # as was verified
 
 
-def _lost(lost: Any, unavailable: Mapping[str, str], asked: AbstractSet[str]) -> None:
-    """Require the reasons for which perturbations have no measures, those that were known among them."""
-    _require(type(lost) is dict and unavailable.items() <= lost.items() and lost.keys() <= asked, "reasons", lost)
+def _lost(lost: Any, unavailable: Mapping[str, str], perturbations: AbstractSet[str]) -> None:
+    """Require the reasons for which some of the perturbations have no measures, those that were known among them."""
+    known = type(lost) is dict and unavailable.items() <= lost.items() and lost.keys() <= perturbations
+    _require(known, "reasons", lost)
     for reason in lost.values():
         _require(type(reason) is str and 0 < len(reason) <= REASON_LIMIT and reason.isprintable(), "a reason", reason)
 

@@ -37,9 +37,8 @@ def conditions(perturbations: Sequence[Robustness], without: Collection[str] = (
 
     ``without``: the names of perturbations that are left out.
     """
-    taken = [table for table in perturbations if table.perturbation not in without]
-    asked = ((table.perturbation, severity) for table in taken for severity in table.severities)
-    return [CLEAN, *(Condition(*pair) for pair in asked)]
+    tables = [table for table in perturbations if table.perturbation not in without]
+    return [CLEAN, *(Condition(table.perturbation, severity) for table in tables for severity in table.severities)]
 
 
 def severities_of(perturbations: Iterable[Robustness]) -> dict[str, list[float]]:

@@ -40,12 +40,12 @@ class Scaling:
 
     def standardised(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return features (rows, *shape) of mean 0 and standard deviation 1, float32, a new array."""
-        result = np.empty(features.shape, dtype=np.float32)
+        standardised = np.empty(features.shape, dtype=np.float32)
         step = _rows(features)
         for start in range(0, len(features), step):
             part = slice(start, start + step)
-            result[part] = (features[part] - self.mean) / self.deviation
-        return result
+            standardised[part] = (features[part] - self.mean) / self.deviation
+        return standardised
 
     def moved(
         self, features: NDArray[np.float32], before: NDArray[np.float32], after: NDArray[np.float32]

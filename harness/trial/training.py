@@ -105,12 +105,12 @@ def _share(history: list[EpochRecord]) -> float:
 
 def _resumed(network: Network, checkpoints: Checkpoints, remark: Callable[[str], None]) -> Checkpoint | None:
     """Return the checkpoint that serves, loaded into the network, or None."""
-    found = checkpoints.find()
-    if found.remark:
-        remark(found.remark)
-    if found.checkpoint:
-        network.load(_copied(found.checkpoint.state))
-    return found.checkpoint
+    checkpoint, text = checkpoints.find()
+    if text:
+        remark(text)
+    if checkpoint:
+        network.load(_copied(checkpoint.state))
+    return checkpoint
 
 
 def _run_epoch(
