@@ -101,3 +101,31 @@ def test_more_processes_than_a_machine_has_are_refused(typed):
     """Before the system is asked for them."""
     for option in ("--jobs", "--threads"):
         assert "4096" in typed("plan", "tiny.toml", option, "99999999999", code=2).err
+
+
+EMPTY = {
+    "export runs/x --frames|": "--frames '': the value is empty. Give one, or leave the option out",
+    "export runs/x -o|": "-o '': the value is empty. Give one, or leave the option out",
+    "run tiny.toml --out|": "--out '': the value is empty. Give one, or leave the option out",
+    "run tiny.toml --out=": "--out '': the value is empty. Give one, or leave the option out",
+    "run tiny.toml --device|": "--device '': the value is empty. Give one, or leave the option out",
+    "merge runs/x runs/y --into|": "--into '': the value is empty. Give one, or leave the option out",
+    "publish runs/x --to|": "--to '': the value is empty. Give one, or leave the option out",
+    "bench --save|": "--save '': the value is empty. Give one, or leave the option out",
+    "leaderboard|": "'' (after 'leaderboard'): the argument is empty. Give a value, or leave it out",
+}
+
+
+@pytest.mark.parametrize("line", EMPTY)
+def test_an_empty_value_is_refused(typed, tmp_path, line):
+    """A variable of the shell's that is not set would otherwise name the current folder."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    words = [word for part in line.split() for word in ([part[:-1], ""] if part.endswith("|") else [part])]
+    assert typed(*words, code=2).err == f"error: {EMPTY[line]}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
+
+
+def test_a_key_may_be_set_to_an_empty_text(typed, tmp_path):
+    """Only whole values of options are refused."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    assert "tiny: 3 trials" in typed("plan", "tiny.toml", "--jobs", 0, "--set", "defaults.description=").out

@@ -239,12 +239,19 @@ def test_the_command_writes_beside_the_run_and_over_its_own_page_alone(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("module", "message"), [("altair", "altair"), ("vl_convert", "vl-convert-python"), ("PIL", "pillow")]
+    ("modules", "message"),
+    [
+        ("altair", "altair"),
+        ("vl_convert", "vl-convert-python"),
+        ("PIL", "pillow"),
+        ("altair vl_convert PIL", "altair, vl-convert-python and pillow"),
+    ],
 )
-def test_without_the_extra_a_line_says_what_installs_it(tmp_path, command, monkeypatch, module, message):
+def test_without_the_extra_a_line_says_what_installs_it(tmp_path, command, monkeypatch, modules, message):
     """Nothing is written."""
     make_run(tmp_path, {"A": ""})
-    monkeypatch.setitem(sys.modules, module, None)
+    for module in modules.split():
+        monkeypatch.setitem(sys.modules, module, None)
     error = command("report", "run", code=2).err
     assert error == f'error: the report needs {message}: pip install "nn-harness[report]" installs them\n'
     assert not (tmp_path / "run" / "report.html").exists()

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -58,6 +59,7 @@ def _run() -> None:
     switches = ("--debug", "--no-plugins", "--no-tune")
     arguments = sorted(arguments, key=lambda argument: argument not in switches)
     try:
+        _check_none_empty(arguments)
         _check_address_space()
         # Not standalone: a wrong command is one line, too.
         with shown_transfers():
@@ -87,6 +89,21 @@ def _run() -> None:
         sys.exit(2)
     except ReaderGoneError:
         sys.exit(0)
+
+
+def _check_none_empty(arguments: Sequence[str]) -> None:
+    """Raise HarnessError if an argument is empty: as a path it would mean the current folder.
+
+    It comes from a variable of the shell's that is not set.
+    """
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, sign, value = argument.partition("=")
+        if not argument and not before.startswith("-"):
+            msg = f"'' (after {shown(before or 'harness')}): the argument is empty. Give a value, or leave it out"
+            raise HarnessError(msg)
+        if not argument or (option.startswith("--") and sign and not value):
+            msg = f"{option or before} '': the value is empty. Give one, or leave the option out"
+            raise HarnessError(msg)
 
 
 def _check_address_space() -> None:

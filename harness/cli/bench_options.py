@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _CALIBRATING = "it measures one training of each backend in one process, and stores the noise floor in the cache"
 _IGNORED = {
@@ -25,6 +27,7 @@ _IGNORED = {
     ),
 }
 """What has no effect beside an option, and why."""
+_OF_AN_OPTION = re.compile(r"unknown (backend|network|peer|precision|work) |\d+ (rows) ")
 
 
 def check_options(given: Mapping[str, Any]) -> None:
@@ -55,3 +58,16 @@ def check_options(given: Mapping[str, Any]) -> None:
     if given["--fail-on-slower"] and not given["--compare"]:
         msg = "--fail-on-slower: needs a baseline. Name it with --compare FILE"
         raise HarnessError(msg)
+
+
+@contextmanager
+def options_named() -> Iterator[None]:
+    """Put the option before an error about its value: `harness.bench` is also called by a plugin of pytest's."""
+    try:
+        yield
+    except HarnessError as error:
+        option = _OF_AN_OPTION.match(str(error))
+        if option is None:
+            raise
+        msg = f"--{option[1] or option[2]}: {error}"
+        raise HarnessError(msg) from None

@@ -16,5 +16,11 @@ def needed(*modules: str) -> None:
     """
     missing = [_DISTRIBUTIONS.get(name, name) for name in modules if find_spec(name) is None]
     if missing:
-        msg = f"the report needs {' and '.join(missing)}: {INSTALL} installs them"
+        msg = f"the report needs {_spoken(missing)}: {INSTALL} installs them"
         raise HarnessError(msg)
+
+
+def _spoken(names: list[str]) -> str:
+    """Return names as a sentence lists them: ``a, b and c``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

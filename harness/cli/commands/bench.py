@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.bench_calibration import calibrate_each
 from harness.cli.bench_comparison import about, compared_with, gate
-from harness.cli.bench_options import check_options
+from harness.cli.bench_options import check_options, options_named
 from harness.cli.bench_output import show
 from harness.cli.bench_progress import measured_aloud
 from harness.cli.bench_suite import planned_suite, suite_aloud
@@ -182,7 +182,7 @@ def bench(
     suite = planned_suite(suite, plugins)
     if read:
         stored = measuring.read(read)
-        with about(read):
+        with about(read), options_named():
             chosen = measuring.picked(
                 stored,
                 backends=backends or (),
@@ -193,17 +193,19 @@ def bench(
             )
         measured = measuring.Measured(chosen)
     else:
-        cases = measuring.chosen(
-            plugins,
-            measuring.load_networks(plugins, network_suite).named(networks or ()),
-            backends=backends or (),
-            peers=["none"] if calibrate else peers or (),
-            works=measuring.WORKS if calibrate else works or (),
-            places=[measuring.Placement(1, threads or 1)] if calibrate else measuring.placements(jobs, threads, cores),
-            precisions=precisions or ("float32",),
-            device=device or "auto",
-            rows=rows or measuring.ROWS,
-        )
+        places = [measuring.Placement(1, threads or 1)] if calibrate else measuring.placements(jobs, threads, cores)
+        with options_named():
+            cases = measuring.chosen(
+                plugins,
+                measuring.load_networks(plugins, network_suite).named(networks or ()),
+                backends=backends or (),
+                peers=["none"] if calibrate else peers or (),
+                works=measuring.WORKS if calibrate else works or (),
+                places=places,
+                precisions=precisions or ("float32",),
+                device=device or "auto",
+                rows=rows or measuring.ROWS,
+            )
         if calibrate:
             calibrate_each(cases, rounds or ROUNDS, invocations or measuring.INVOCATIONS, limit, chosen=bool(backends))
             return
