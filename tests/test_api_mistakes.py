@@ -115,6 +115,7 @@ def test_what_is_in_the_place_of_a_run_is_named(here):
     (here / "run.zip").write_text("")
     for place, why in [
         ("runs/quik", "runs/quik: no such folder. Did you mean 'runs/quick'? 'harness run SUITE' makes a run"),
+        ("quick", "quick: no such folder. Did you mean 'runs/quick'? 'harness run SUITE' makes a run"),
         ("nowhere", "nowhere: no such folder. 'harness run SUITE' makes a run"),
         ("tiny.toml", "tiny.toml: it is a file, and a run is a folder. 'harness run SUITE' makes one of a suite"),
         ("run.zip", "run.zip: it is a file, and a run is a folder. 'harness import FILE' unpacks an archive"),

@@ -164,7 +164,7 @@ def test_a_calibration_says_what_is_left(monkeypatch, capsys):
         ("nosuch", "nosuch: no such file, and no suite of that name. Known: "),
         ("nosuch.toml", "nosuch.toml: no such file"),
         ("bad.toml", "bad.toml: defaults.epoks: unknown key 'epoks'. Did you mean 'epochs'?"),
-        (".", ".: cannot be read: is not a regular file"),
+        (".", ".: it is a folder, and a suite is a TOML file. Name one"),
         (
             "full",
             "*/full.toml: dataset 'emnist-bymerge': is not here. 'harness datasets fetch emnist-bymerge'",

@@ -7,6 +7,11 @@ import pytest
 
 BAD = {
     "no such suite": (["run", "tyni.toml"], "tyni.toml: no such file. Did you mean 'tiny.toml'?"),
+    "a suite's file without its ending": (
+        ["run", "tiny"],
+        "tiny: no such file, and no suite of that name. Did you mean 'tiny.toml'?",
+    ),
+    "a folder in place of a suite": (["run", "."], ".: it is a folder, and a suite is a TOML file. Name one"),
     "unknown dataset": (
         ["run", "tiny.toml", "--dataset", "digit"],
         "--dataset digit: unknown dataset 'digit'. Did you mean",

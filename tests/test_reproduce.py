@@ -46,6 +46,16 @@ def test_a_trial_that_is_there_already_is_not_taken_for_one_trained_again(stored
         assert typed("reproduce", stored.directory, "A/1", "--out", place, code=2).err == f"error: {why}\n"
 
 
+def test_the_directory_of_another_run_is_refused(stored, tmp_path, typed):
+    """Without an option that only `harness run` has."""
+    run_suite(tmp_path, TINY.replace("tiny", "mine"), only=["A"])
+    error = typed("reproduce", stored.directory, "B/1", "--out", "run", code=2).err
+    assert error == "error: --out run: holds a run of suite 'mine'. Name a new directory\n"
+    (tmp_path / "datasets.json").write_text("{}")
+    error = typed("reproduce", stored.directory, "A/1", "--out", ".", code=2).err
+    assert error == "error: --out .: holds runs of several datasets. Name a new directory\n"
+
+
 def test_what_was_stored_otherwise_is_outside_or_within_the_interval_of_seeds(tmp_path):
     """And the environment that differs is named."""
     _, run = run_suite(tmp_path, TINY.replace("seeds = [1]", "seeds = [1, 2]"), only=["A"])

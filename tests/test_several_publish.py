@@ -74,8 +74,8 @@ def test_a_directory_without_runs_is_not_published(typed, tmp_path, root):
     """Nothing is written; so where one of its runs cannot be read."""
     shutil.copytree(root, tmp_path / "empty", ignore=lambda _folder, names: {*names} & {"iris", "wine"})
     error = typed("publish", "empty", "--to", "site", code=2).err
-    assert error == f"error: {tmp_path}/empty: no dataset has a run yet. 'harness run SUITE' makes one\n"
+    assert error == "error: empty: no dataset has a run yet. 'harness run SUITE' makes one\n"
     shutil.copytree(root, tmp_path / "bad")
     (tmp_path / "bad" / "wine" / "run.json").write_text("{}")
-    assert "bad/wine/run.json: format None" in typed("publish", "bad", "--to", "site", code=2).err
+    assert typed("publish", "bad", "--to", "site", code=2).err.startswith("error: bad/wine/run.json: format None")
     assert not (tmp_path / "site").exists()

@@ -9,6 +9,7 @@ import pytest
 from harness.plugins.loading import registry
 from harness.suite import load_suite
 from harness.suite.schema import suite_schema
+from harness.suite.shipped import suite_path
 
 SUITES = Path(__file__).parent.parent / "suites"
 
@@ -19,6 +20,16 @@ def test_shipped_suites_load_and_name_their_schema(name):
     path = SUITES / f"{name}.toml"
     assert load_suite(path, registry(), dataset="digits").suite.experiments
     assert path.read_text().startswith("#:schema ./suite.schema.json\n")
+
+
+def test_a_folder_does_not_hide_a_shipped_suite_and_a_file_does(tmp_path, monkeypatch):
+    """A folder is no suite, and a user who has written a file of that name means it."""
+    monkeypatch.chdir(tmp_path)
+    Path("quick").mkdir()
+    Path("full").write_text("")
+    assert suite_path("quick") == SUITES / "quick.toml"
+    assert suite_path("full") == Path("full")
+    assert suite_path("./quick/mine.toml") == Path("quick/mine.toml")
 
 
 def test_the_shipped_schema_is_the_current_one():

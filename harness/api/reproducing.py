@@ -17,7 +17,7 @@ from harness.api.handle import Run
 from harness.api.networks import suite_folder
 from harness.api.surroundings import settled
 from harness.api.watching import watching_of
-from harness.errors import HarnessError
+from harness.errors import HarnessError, as_typed, shown
 from harness.live.beside import shown_beside
 from harness.machine.paths import status_of
 from harness.metrics.catalogue import CATALOGUE
@@ -27,7 +27,7 @@ from harness.results.reproduction import JUDGED, Reproduced, Sameness, reproduce
 from harness.rows import TrialRow
 from harness.store import Run as Stored
 from harness.store import run_of
-from harness.store.header import NAME
+from harness.store.header import NAME, SEVERAL
 from harness.suite import load_suite
 from harness.suite.mapping import PLACE as MAPPING
 from harness.trial.fingerprints import differences
@@ -101,7 +101,7 @@ def reproduce(
     label, stored = run_of(run.directory if isinstance(run, Run) else Path(run), dataset)
     row = _row(stored, experiment, seed)
     if out is not None:
-        _check_untrained(Path(out), row)
+        _check_out(Path(out), stored, row)
     suite = _suite(stored, row)
     with TemporaryDirectory(prefix="harness-reproduce-") as temporary:
         request = Request(
@@ -156,13 +156,19 @@ def _row(stored: Stored, experiment: str, seed: int) -> TrialRow:
     return row
 
 
-def _check_untrained(out: Path, row: TrialRow) -> None:
-    """Refuse a directory in which the trial would be taken up instead of trained: it would always be identical."""
-    if not status_of(out / NAME):
-        return
-    kept, key = Stored.open(out), (row.experiment, row.seed)
-    if key in kept.planned and kept.row(*key).status == "done":
-        msg = f"--out {out}: has {row.experiment}/{row.seed} already, so nothing would be trained. Name a new directory"
+def _check_out(out: Path, stored: Stored, row: TrialRow) -> None:
+    """Refuse a directory of other runs, and one in which the trial would be taken up: it would always be identical."""
+    there = ""
+    if status_of(out / SEVERAL):
+        there = "holds runs of several datasets"
+    elif status_of(out / NAME):
+        kept, key = Stored.open(out), (row.experiment, row.seed)
+        if key in kept.planned and kept.row(*key).status == "done":
+            there = f"has {row.experiment}/{row.seed} already, so nothing would be trained"
+        elif (kept.suite.suite.name, kept.dataset.name) != (_title(stored, row), stored.dataset.name):
+            there = f"holds a run of suite {shown(kept.suite.suite.name)}"
+    if there:
+        msg = f"--out {as_typed(out)}: {there}. Name a new directory"
         raise HarnessError(msg)
 
 
@@ -175,13 +181,17 @@ def _suite(stored: Stored, row: TrialRow) -> dict[str, Any]:
     settings["backend"] = next((e for e in entries if isinstance(e, Mapping) and e["name"] == row.backend), row.backend)
     tested = [table.model_dump(mode="json") for table in suite.robustness] if row.evaluation else []
     table = {
-        "suite": {"name": f"{suite.suite.name}: {row.experiment}/{row.seed} again", "seeds": [row.seed]},
+        "suite": {"name": _title(stored, row), "seeds": [row.seed]},
         "dataset": suite.dataset.model_dump(mode="json"),
         "experiments": {row.experiment: settings},
         "robustness": tested,
     }
     cleaned: dict[str, Any] = _without_none(table)
     return cleaned
+
+
+def _title(stored: Stored, row: TrialRow) -> str:
+    return f"{stored.suite.suite.name}: {row.experiment}/{row.seed} again"
 
 
 def _without_none(value: Any) -> Any:

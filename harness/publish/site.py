@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,14 +72,16 @@ def _placed(runs: Sequence[Path]) -> dict[Path, str]:
 
     The run of one of several datasets is called by the directory of all and its own.
     """
-    found = list(dict.fromkeys(absolute(run) for run in runs))
+    # Errors name a directory as it was typed.
+    typed = {absolute(run): Path(os.path.expanduser(run)) for run in reversed(runs)}  # noqa: PTH111 - as `absolute`
+    found = list(reversed(typed))
     least = {run: 2 if (run.parent / SEVERAL).exists() else 1 for run in found}
     depth = 0
     while len({run.parts[-least[run] - depth :] for run in found}) < len(found):
         depth += 1
     names = {run: " ".join(run.parts[-least[run] - depth :]) for run in found}
     safe = folders(names.values())
-    return {run: safe[name] for run, name in names.items()}
+    return {typed[run]: safe[name] for run, name in names.items()}
 
 
 def _earlier(to: Path) -> set[str]:

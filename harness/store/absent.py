@@ -36,5 +36,7 @@ def _runs_in(folder: Path) -> list[str]:
 
 
 def _guess(directory: Path) -> str:
-    close = get_close_matches(directory.name[:200], _runs_in(directory.parent), n=1)
-    return f"Did you mean {shown(str(directory.parent / close[0]))}? " if close else ""
+    for folder in (directory.parent, directory.parent / "runs"):  # where `harness run` makes them
+        if close := get_close_matches(directory.name[:200], _runs_in(folder), n=1):
+            return f"Did you mean {shown(str(folder / close[0]))}? "
+    return ""

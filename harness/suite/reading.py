@@ -41,6 +41,8 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         msg = f"{as_typed(path)}: cannot be read: {why}"
+        if is_folder(path):
+            msg = f"{as_typed(path)}: it is a folder, and a suite is a TOML file. Name one"
         raise HarnessError(msg) from None
     try:
         text = content.decode("utf-8-sig")  # editors on Windows begin a file with a byte-order mark

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from stat import S_ISDIR
 
 from harness.errors import HarnessError, as_typed, nearest
 from harness.machine.paths import status_of
@@ -38,17 +39,21 @@ def copied(name: str) -> str:
 def suite_path(text: str | Path) -> Path:
     """Return the file that a suite's name or path means.
 
-    A bare word that is a shipped suite's name means that suite, unless a file of exactly that path is there. Anything
-    else is a path, which is not looked up here.
+    A bare word that is a shipped suite's name means that suite, unless a file of exactly that path is there; a folder
+    is no suite. Anything else is a path, which is not looked up here.
 
     Raises:
         HarnessError: it is a bare word, and there is neither such a file nor such a suite.
     """
     path = Path(text)
-    if len(path.parts) != 1 or path.suffix or status_of(path):
+    if len(path.parts) != 1 or path.suffix:
         return path
-    known = shipped()
+    status, known = status_of(path), shipped()
+    if status and not (path.name in known and S_ISDIR(status.st_mode)):
+        return path
     if path.name not in known:
-        msg = f"{as_typed(path)}: no such file, and no suite of that name. {nearest(path.name, known)}"
+        file = path.with_suffix(_SUFFIX)
+        meant = f"Did you mean {as_typed(file)!r}?" if status_of(file) else nearest(path.name, known)
+        msg = f"{as_typed(path)}: no such file, and no suite of that name. {meant}"
         raise HarnessError(msg)
     return known[path.name]
