@@ -102,6 +102,26 @@ def test_times_that_are_not_comparable_cannot_tell_and_say_of_whom(tmp_path, cha
     assert violations(comparison, limits) == violations(every, limits) == []
 
 
+@pytest.mark.parametrize(
+    ("contended", "words"),
+    [(("b",), "b.toml --out runs/b"), (("a",), "a.toml --dataset wine"), (("a", "b"), "SUITE")],
+)
+def test_what_gives_times_names_the_suite_of_the_run_that_lacks_them(tmp_path, contended, words):
+    """Where both lack them, neither suite alone would do."""
+    notes = {
+        "a": {"suite_file": "a.toml", "command": ["harness", "run", "a.toml", "--dataset", "wine", "--jobs", "2"]},
+        "b": {"suite_file": "b.toml", "command": ["harness", "run", "b.toml", "--out", "runs/b"]},
+    }
+    runs = []
+    for name, written in notes.items():
+        always = {"contended": "ran beside other trials"} if name in contended else {}
+        run = made(tmp_path / name, **always)
+        run.write_header(written)
+        runs.append(run)
+    (unclear, _) = undecided(compare_runs(*runs), [limit("samples_per_second:-10%")])
+    assert f"'harness run {words} --fresh --jobs 1' gives times to compare" in unclear
+
+
 def test_a_metric_that_neither_has_is_nothing_to_judge(tmp_path):
     """It says so: without it, the limit would look met."""
     first, second = made(tmp_path / "a"), made(tmp_path / "b")

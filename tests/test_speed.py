@@ -8,8 +8,10 @@ from harness.metrics.comparability import comparable
 from harness.results.experiments import ExperimentRows
 from harness.results.leaderboard import tables
 from harness.results.leaderboard.speed import doubts
+from harness.results.results import Results
 from harness.results.tables import render_all
 from tests.made_results import summary
+from tests.report_runs import make_run
 from tests.test_leaderboard import lines, row, trained
 
 
@@ -56,11 +58,40 @@ def test_contended_times_are_marked_and_not_ranked():
     assert [line["experiment"] for line in lines([by_key], "speed")] == ["C", "B", "A", "D"]
     assert [line["contended"] for line in lines([by_key], "speed")] == ["", "", why, why]
     assert NOT_RANKED.format("2 of 4") + "'harness run SUITE --fresh --jobs 1' gives times to rank." in by_key.note
-    named = doubts([ExperimentRows("A", rows[:1], finalist=True, severities={})], "my suite.toml")
-    assert named.endswith("'harness run 'my suite.toml' --fresh --jobs 1' gives times to rank.")
+    named = doubts(
+        [ExperimentRows("A", rows[:1], finalist=True, severities={})], ("my suite.toml", "--dataset", "digits")
+    )
+    assert named.endswith("'harness run 'my suite.toml' --dataset digits --fresh --jobs 1' gives times to rank.")
     alone = [replace(row, contended="its threads waited for a core for 9% of the time") for row in rows[:1]]
     note = {table.key: table for table in tables(summary([*alone, rows[1]]))}["speed"].note
     another = "Another program used the cores: a run while none does gives times to rank."
     assert note == NOT_RANKED.format("1 of 2") + another
     quiet = {table.key: table for table in tables(summary(rows[1:3]))}["speed"]
     assert "Not ranked" not in render_all([quiet], "terminal")
+
+
+@pytest.mark.parametrize(
+    ("notes", "words"),
+    [
+        ({}, ["SUITE"]),
+        ({"suite_file": "<a mapping>", "command": ["harness", "run", "--dataset", "wine"]}, ["SUITE"]),
+        ({"suite_file": "quick"}, ["quick"]),
+        ({"suite_file": "a.toml", "command": "harness run a.toml"}, ["a.toml"]),
+        (
+            {
+                "suite_file": "a.toml",
+                "command": ["harness", "run", "a.toml", "--dataset", "wine", "--seeds", "1", "-j2"],
+            },
+            ["a.toml", "--dataset", "wine"],
+        ),
+        (
+            {"suite_file": "a.toml", "command": ["harness", "run", "--set=a=1", "--set", "b=2", "--out=x", "a.toml"]},
+            ["a.toml", "--set=a=1", "--set", "b=2", "--out=x"],
+        ),
+    ],
+)
+def test_the_command_that_gives_times_makes_the_same_run(tmp_path, notes, words):
+    """With another dataset or folder it would be another; seeds and processes make no other."""
+    run = make_run(tmp_path, {"A": ""})
+    run.write_header(notes)
+    assert Results.of(run).rerun == tuple(words)

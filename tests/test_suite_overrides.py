@@ -108,6 +108,39 @@ OVERRIDDEN = {
             "new name replaces the whole table. Add --set experiments.B.optimizer.learning_rate=0.5"
         ),
     ),
+    "an option of a loss that the file does not have": (
+        {"assignments": ["experiments.A.loss.gamma=3"]},
+        (
+            "--set experiments.A.loss.gamma=3: experiments.A.loss.name: is missing; its table has gamma. "
+            "Add --set experiments.A.loss.name=VALUE"
+        ),
+    ),
+    "an option of a schedule that the file does not have": (
+        {
+            "assignments": ["experiments.A.schedule.gamma=0.5"],
+            "text": GOOD.replace('schedule = { name = "exponential", gamma = 0.9 }\n', ""),
+        },
+        (
+            "--set experiments.A.schedule.gamma=0.5: experiments.A.schedule: is missing its key 'name'. "
+            "Add --set experiments.A.schedule.name=VALUE"
+        ),
+    ),
+    "an experiment's key at the top": (
+        {"assignments": ["loss.gamma=3"]},
+        "--set loss.gamma=3: unknown key 'loss'. Did you mean --set defaults.loss.gamma=3? Known: dataset, ",
+    ),
+    "a suite's key at the top": (
+        {"assignments": ["seeds=[1]"]},
+        "--set seeds=[1]: unknown key 'seeds'. Did you mean --set 'suite.seeds=[1]'? Known: dataset, ",
+    ),
+    "an optimizer's option of a wrong value": (
+        {"assignments": ["defaults.optimizer.eps=-1"]},
+        "--set defaults.optimizer.eps=-1: -1.0 is not above 0",
+    ),
+    "too few numbers": (
+        {"assignments": ["defaults.optimizer.betas=[0.9]"]},
+        "--set defaults.optimizer.betas=[0.9]: [0.9] has 1 of the 2 values that it needs",
+    ),
     "an unknown name": (
         {"assignments": ["experiments.B.optimizer.name=adan", "experiments.B.optimizer.learning_rate=0.1"]},
         "--set experiments.B.optimizer.name=adan: unknown optimizer 'adan'. Did you mean 'adam'?",

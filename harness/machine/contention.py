@@ -1,7 +1,7 @@
 """Whether this process had the cores that it wanted."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import monotonic, process_time, sleep
 
@@ -34,10 +34,10 @@ RESUMED = "went on from a checkpoint"
 """Why it is not, where an earlier process measured a part of it."""
 
 
-def advice(reasons: Iterable[str], aim: str, suite: str = "SUITE") -> str:
+def advice(reasons: Iterable[str], aim: str, words: Sequence[str] = ("SUITE",)) -> str:
     """Return what gives times that can be used, where some cannot for these reasons.
 
-    ``aim``: what they are for. ``suite``: its file, where that is known.
+    ``aim``: what they are for. ``words``: the suite and the options that make the same run, where they are known.
 
     Of threads that waited beside no other trial, another program had the cores, and a ``--jobs 1`` would change
     nothing. A finished run keeps its times, so it takes a new one, from start to end.
@@ -53,7 +53,7 @@ def advice(reasons: Iterable[str], aim: str, suite: str = "SUITE") -> str:
     beside = any(BESIDE in reason for reason in reasons)
     other = any(disturbed(reason) and BESIDE not in reason for reason in reasons)
     resumed = any(RESUMED in reason for reason in reasons)
-    alone = f"'{command('harness', 'run', suite)} --fresh --jobs 1'"
+    alone = f"'{command('harness', 'run', *words)} --fresh --jobs 1'"
     run = alone if beside else "a run from start to end" if resumed else "a run"
     if other:
         run = f"Another program used the cores{', too' if beside else ''}: {run} while none does"

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from harness.errors import HarnessError, nearest, one_line, printable
+from harness.errors import HarnessError, nearest, one_line, printable, shown
 from harness.machine.paths import absolute
 from harness.plugins.components import Component
 from harness.plugins.foreign import foreign
@@ -100,8 +100,13 @@ def checked(
         # As JSON, strictly: an array may become a tuple and a text a path, but a text does not become a number.
         values = model.model_validate_json(json.dumps(options, default=str), strict=True)
     except ValidationError as error:
-        item = error.errors(include_url=False)[0]
-        if item["type"] == "missing":
+        items = error.errors(include_url=False)
+        item = items[0]
+        if item["type"] == "missing" and len(item["loc"]) > 1:  # an element of a tuple
+            lacking = sum(other["loc"][0] == item["loc"][0] and other["type"] == "missing" for other in items)
+            elements = options[str(item["loc"][0])]
+            what = f"{shown(elements)} has {len(elements)} of the {len(elements) + lacking} values that it needs"
+        elif item["type"] == "missing":
             what = f"is missing, and {component.kind} {component.name!r} needs it"
         else:
             # JSON has dates and other values of TOML as text.

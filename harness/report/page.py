@@ -75,7 +75,11 @@ def _content(material: Material) -> dict[str, Any]:
         chosen = [table for key, table in by_key.items() if key in keys or key.split("-")[0] in keys]
         return [sheet(table, lambda line: facets_of(material.results.named[line["experiment"]])) for table in chosen]
 
-    boards = [*shown("overview"), trials(material.results.experiments), *shown("validation", "test")]
+    boards = [
+        *shown("overview"),
+        trials(material.results.experiments, material.results.rerun),
+        *shown("validation", "test"),
+    ]
     verdicts = [
         sheet(table, lambda line: {"verdict": [line["verdict"]]})
         for table in verdict_tables(material.verification, material.results.title, material.results.data)

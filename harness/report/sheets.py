@@ -113,8 +113,8 @@ def facets_of(experiment: ExperimentRows) -> Facets:
     }
 
 
-def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
-    """Return a line for every planned trial, those that failed too, with the reason."""
+def trials(experiments: Sequence[ExperimentRows], again: Sequence[str] = ("SUITE",)) -> Sheet:
+    """Return a line for every planned trial, those that failed too, with the reason. ``again``: `Results.rerun`."""
     columns = [
         Column("experiment", "Experiment"),
         Column("seed", "Seed", Kind.number),
@@ -134,7 +134,7 @@ def trials(experiments: Sequence[ExperimentRows]) -> Sheet:
         Line(line.cells, {"group": [row.group or "none"], "backend": [row.backend], "status": [row.status]})
         for line, row in zip(made.lines, rows, strict=True)
     ]
-    note = f"! {doubts(experiments)}" if any(row.contended for row in rows) else ""
+    note = f"! {doubts(experiments, again)}" if any(row.contended for row in rows) else ""
     return Sheet(made.key, made.title, made.columns, lines, note)
 
 

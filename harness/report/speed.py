@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -27,7 +27,8 @@ _UNITS = (("milliseconds", 1e-3, 1.0), ("seconds", 1.0, 180.0), ("minutes", 60.0
 def figures(material: Material) -> list[Figure]:
     """Return two bar charts."""
     done = [experiment for experiment in material.results.trained if experiment.done]
-    return [_figure(measure, done, colours(material.results.trained)) for measure in _MEASURES] if done else []
+    shown = colours(material.results.trained)
+    return [_figure(measure, done, shown, material.results.rerun) for measure in _MEASURES] if done else []
 
 
 def bars(measure: str, done: list[ExperimentRows]) -> list[dict[str, Any]]:
@@ -55,7 +56,9 @@ def unit(longest: float) -> tuple[str, float]:
     return next((name, seconds) for name, seconds, most in _UNITS if longest < most)
 
 
-def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str]) -> Figure:
+def _figure(
+    measure: str, done: list[ExperimentRows], colour: Mapping[str, str], again: Sequence[str] = ("SUITE",)
+) -> Figure:
     import altair as alt
     import pandas as pd
 
@@ -90,7 +93,7 @@ def _figure(measure: str, done: list[ExperimentRows], colour: Mapping[str, str])
     first, last = frame.iloc[0], frame.iloc[-1]
     step = 20 if len(frame) <= _MANY else 13
     ends = [f"{bar['experiment']}, {bar['mean'] / each:,.1f}" for bar in (first, last)]
-    why = doubts(done)
+    why = doubts(done, again)
     order = "in the suite's order" if why else "fastest first"
     spread = "Line: mean ± SD over seeds." if several else ""
     pale_ones = "Pale: contended." if contended else ""

@@ -23,7 +23,11 @@ from harness.store.ensembles import ensemble_rows
 from harness.suite import Suite
 from harness.suite.corruptions import corruptions
 from harness.suite.finalists import Choice, choices
+from harness.suite.shipped import shipped
 from harness.trial.robustness import severities_of
+
+_OF_ANOTHER = ("--dataset", "--data-dir", "--set", "--out")
+"""The options without which `harness run` makes another run, in another place."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,26 @@ class Results:
         return self.dataset.title or f"{self.dataset.name}, {self.dataset.rows:,} {self.dataset.noun}"
 
     @cached_property
-    def suite_file(self) -> str:
-        """The suite's file as it was named when the run was made, ``SUITE`` where that is not known."""
+    def rerun(self) -> tuple[str, ...]:
+        """What makes this run anew: the suite as it was named, and the options without which it would be another.
+
+        ``("SUITE",)`` where that is not known.
+        """
         try:
-            written = self.run.notes().get("suite_file") if self.run else None
+            notes = self.run.notes() if self.run else {}
         except HarnessError:  # the run's header is damaged by now
-            written = None
-        return written if isinstance(written, str) and written.endswith(".toml") else "SUITE"
+            notes = {}
+        suite, words = notes.get("suite_file"), notes.get("command")
+        if not isinstance(suite, str) or not (suite.endswith(".toml") or suite in shipped()):
+            return ("SUITE",)
+        if not isinstance(words, list) or words[:1] != ["harness"] or not all(isinstance(word, str) for word in words):
+            return (suite,)
+        given = [
+            (word, after) if word in _OF_ANOTHER else (word,)
+            for word, after in zip(words, [*words[1:], ""], strict=True)
+            if word.partition("=")[0] in _OF_ANOTHER
+        ]
+        return (suite, *(word for option in given for word in option))
 
     @property
     def sizes(self) -> Mapping[str, int]:

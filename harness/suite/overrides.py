@@ -13,6 +13,7 @@ from harness.errors import HarnessError, as_typed, nearest, shown
 from harness.machine.paths import absolute
 from harness.suite.problems import Place, SuiteError, spell
 from harness.suite.reading import check_extent, parsed, put
+from harness.suite.schema import known_keys, suite_schema
 from harness.text import command
 
 # A name may have "=" or quotes in it: a part of the key that is quoted, as TOML quotes it, is passed over whole.
@@ -137,9 +138,18 @@ def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[st
     ``table`` is the suite file's. If an option's name replaced a table, the error suggests the replaced value from it.
     """
     option = maker(changes, error.place)
+    if option is None and error.what.startswith("is missing") and not isinstance(_at(table, error.place[:-1]), dict):
+        # The options made the whole table: the file has none there.
+        option = maker(changes, error.place[:-1])
     if option is None:
         return error
     plain = tuple(part for part in error.place if isinstance(part, str))
+    if len(plain) == 1 and error.what.startswith("unknown key") and (meant := _table_of(plain[0])):
+        what, _, known = error.what.partition(" Known: ")
+        typed = option.option.removeprefix("--set ")
+        return HarnessError(
+            f"{option.option}: {what} Did you mean {command('--set', f'{meant}.{typed}')}? Known: {known}"
+        )
     if plain in option.spelled and not option.option.startswith(_DATA_DIRECTORY):  # which shows no key
         return HarnessError(f"{option.option}: {error.what}")
     what = error.what
@@ -147,8 +157,16 @@ def attributed(error: SuiteError, changes: Sequence[Override], table: Mapping[st
         value = _at(table, error.place)
         example = "VALUE" if value is None else json.dumps(value, ensure_ascii=False)
         why = "" if value is None else ", because a new name replaces the whole table"
+        if what.startswith("is missing its key 'name'"):
+            plain = (*plain, "name")
         what = f"{what.rstrip('.')}{why}. Add {command('--set', f'{_key(plain)}={example}')}"
     return HarnessError(f"{option.option}: {spell(error.place)}: {what}")
+
+
+def _table_of(key: str) -> str:
+    """Return the table in which a suite may have a key, empty where none is likelier than others."""
+    schema = suite_schema()
+    return next((table for table in ("defaults", "suite") if key in known_keys(schema, [table])), "")
 
 
 def _leaves(table: Mapping[str, Any], path: Place) -> Iterator[Place]:

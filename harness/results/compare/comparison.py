@@ -107,11 +107,11 @@ def compare(first: Results, second: Results) -> Comparison:
             if not why:
                 changed = difference_in(name, Quantity(metric, (condition,)), one, other, sums)
                 found += [changed] if changed else []
-                why = _why_unjudged(metric, condition, one, other, second)
+                why = _why_unjudged(metric, condition, one, other, (first, second))
             both = CATALOGUE[metric].of_machine and not _lost(metric, condition, one, other)
             unjudged += [Unjudged(name, metric, condition, why, undecided=both)] if why else []
     settings = {name: differences(*(side.trials[common[name][0]] for side in sides[name])) for name in common}
-    times = {name: _why_no_times([*one.rows, *other.rows]) for name, (one, other) in sides.items()}
+    times = {name: _why_no_times(one, other, (first, second)) for name, (one, other) in sides.items()}
     return Comparison(
         str(first.directory),
         str(second.directory),
@@ -212,14 +212,14 @@ def _unmatched(first: Results, second: Results) -> list[Unmatched]:
     return [Unmatched(name, seeds, in_first, why) for (name, in_first, why), seeds in seeds_by.items()]
 
 
-def _why_unjudged(metric: str, condition: Condition, first: Side, second: Side, run: Results) -> str:
+def _why_unjudged(metric: str, condition: Condition, first: Side, second: Side, runs: tuple[Results, Results]) -> str:
     """Say why the first run's values are not all compared, empty where they are, or there are none."""
     lost = _lost(metric, condition, first, second)
     if lost:
-        return f"{numbered('seed', lost)} {'has' if len(lost) == 1 else 'have'} none in {run.directory}"
+        return f"{numbered('seed', lost)} {'has' if len(lost) == 1 else 'have'} none in {runs[1].directory}"
     rows = [*first.rows, *second.rows]
     having = bool(first.values(metric, condition))
-    return _why_no_times(rows) if having and not comparable([metric], rows) else ""
+    return _why_no_times(first, second, runs) if having and not comparable([metric], rows) else ""
 
 
 def _lost(metric: str, condition: Condition, first: Side, second: Side) -> list[int]:
@@ -228,10 +228,15 @@ def _lost(metric: str, condition: Condition, first: Side, second: Side) -> list[
     return [seed for seed in first.values(metric, condition) if seed not in other]
 
 
-def _why_no_times(rows: Sequence[TrialRow]) -> str:
+def _why_no_times(first: Side, second: Side, runs: tuple[Results, Results]) -> str:
+    rows = [*first.rows, *second.rows]
     if comparable([name for name, record in CATALOGUE.items() if record.of_machine], rows):
         return ""
     if comparable(["anonymous_bytes"], rows):
         shared = [row.contended for row in rows if row.contended]
-        return f"times are left out: trials shared the machine. {advice(shared, 'to compare').rstrip('.')}"
+        again = {
+            run.rerun for side, run in zip((first, second), runs, strict=True) if any(r.contended for r in side.rows)
+        }
+        words = again.pop() if len(again) == 1 else ("SUITE",)
+        return f"times are left out: trials shared the machine. {advice(shared, 'to compare', words).rstrip('.')}"
     return "times and memory are left out: they come from different machines, devices or numbers of threads"

@@ -50,12 +50,12 @@ def speed(results: Results) -> Table:
     if len(_places(results.trained)) <= 1:
         # The contended ones stay behind, in the suite's order.
         lines.sort(key=lambda line: (bool(line["contended"]), 0.0 if line["contended"] else -_rate(line)))
-    note = doubts(results.trained, results.suite_file)
+    note = doubts(results.trained, results.rerun)
     return Table("speed", f"Training speed · {results.data}", columns, lines, note)
 
 
-def doubts(experiments: Sequence[ExperimentRows], suite: str = "SUITE") -> str:
-    """Return why times are not ranked, in a sentence; empty where all are. ``suite``: its file, where it is known."""
+def doubts(experiments: Sequence[ExperimentRows], words: Sequence[str] = ("SUITE",)) -> str:
+    """Return why times are not ranked, in a sentence; empty where all are. ``words``: `Results.rerun`."""
     places = len(_places(experiments))
     if places > 1:
         return f"Not ranked: times of {places} environments (machine, device, threads) are not comparable."
@@ -64,7 +64,7 @@ def doubts(experiments: Sequence[ExperimentRows], suite: str = "SUITE") -> str:
         return ""
     reasons = [row.contended for experiment in experiments for row in experiment.done]
     of_all = f"{contended} of {counted(len(experiments), 'experiment')}"
-    return f"Not ranked: times of trials that shared the machine ({of_all}). {advice(reasons, 'to rank', suite)}"
+    return f"Not ranked: times of trials that shared the machine ({of_all}). {advice(reasons, 'to rank', words)}"
 
 
 def _places(experiments: Sequence[ExperimentRows]) -> set[tuple[str, ...]]:

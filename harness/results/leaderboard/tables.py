@@ -75,7 +75,7 @@ def _validation(results: Results) -> Table:
     trials = counted(results.counts["planned"], "trial")
     title = f"Training and validation · {results.data} · {results.counts['done']} of {trials} done"
     # A figure of a time that is not to be compared has a "!".
-    times = doubts(results.trained, results.suite_file)
+    times = doubts(results.trained, results.rerun)
     contended = any(experiment.contended for experiment in results.trained)
     timed = [metric.name for metric in shown if metric.of_machine]
 
