@@ -2,16 +2,26 @@
 
 import io
 import pickle
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from harness.conformance.clauses import described, failed, require, require_close, require_equal, require_same
 from harness.conformance.libraries import LIBRARIES, compiled, converter
+from harness.conformance.surfaces import (
+    RATE,
+    SCALES,
+    STEPS,
+    SURFACES,
+    Vector,
+    descend,
+    quadratic,
+    rosenbrock,
+    start,
+    unrolled,
+)
 from harness.conformance.target import Conformance, Target
 from harness.descent import ForBlocks, for_blocks
 from harness.errors import HarnessError
@@ -20,52 +30,8 @@ from harness.machine.arrays import npz
 from harness.plugins.components import Kind
 from harness.trial.rules import check_rule
 
-Vector = NDArray[Any]
-_STEPS = 20
-_RATE = 0.01
-_SCALES = np.array([1.0, 0.3, 2.0, 0.7, 1.5, 0.1])
 BLOCKS = (Parameter("0.weight", (2, 2), 0, is_weight=True), Parameter("0.bias", (2,), 4, is_weight=False))
 """Of the six parameters, for rules that work layer by layer."""
-
-
-def quadratic(x: Vector) -> Vector:
-    """Return the gradient of ½ Σ s x², s between 0.1 and 2."""
-    return np.asarray(_SCALES * x)
-
-
-def rosenbrock(x: Vector) -> Vector:
-    """Return the gradient of Σ 100 (x₂ - x₁²)² + (1 - x₁)² over consecutive pairs (Rosenbrock, 1960), scaled down."""
-    first, second = x[..., ::2], x[..., 1::2]
-    gradient = np.empty_like(x)
-    gradient[..., ::2] = -400.0 * first * (second - first * first) - 2.0 * (1.0 - first)
-    gradient[..., 1::2] = 200.0 * (second - first * first)
-    return gradient / 100.0
-
-
-SURFACES = {"quadratic": quadratic, "Rosenbrock": rosenbrock}
-
-
-def start(trials: int = 1, dtype: Any = np.float64) -> Vector:
-    """Return starting points (trials, 6), or (6,) for one."""
-    points = np.random.default_rng(3).uniform(-1.5, 1.5, (trials, len(_SCALES))).astype(dtype)
-    return points[0] if trials == 1 else points
-
-
-def descend(rule: Optimizer, x: Vector, gradient: Callable[[Vector], Vector], convert: Any = np.asarray) -> Vector:
-    """Return the parameters after some steps, in the arrays that ``convert`` makes of NumPy's."""
-    parameters, state = convert(x), rule.init(convert(x))
-    for _ in range(_STEPS):
-        gradients = convert(gradient(np.asarray(parameters)).astype(x.dtype))
-        parameters, state = rule.update(parameters, gradients, state, _RATE)
-    return np.asarray(parameters)
-
-
-def unrolled(rule: Optimizer, x: Vector, gradients: Iterable[Vector]) -> Vector:
-    """Return the parameters after a step along each of some gradients."""
-    parameters, state = x, rule.init(x)
-    for gradient in gradients:
-        parameters, state = rule.update(parameters, gradient, state, _RATE)
-    return np.asarray(parameters)
 
 
 class OptimizerConformance(Conformance):
@@ -94,10 +60,10 @@ class OptimizerConformance(Conformance):
         """Optimizer.update is the rule that the reference computes."""
         if self.reference is None:
             pytest.skip("the test class gives no reference")
-        gradients = list(np.random.default_rng(5).standard_normal((_STEPS, len(_SCALES))))
+        gradients = list(np.random.default_rng(5).standard_normal((STEPS, len(SCALES))))
         x = start()
         parameters = unrolled(rule, x, gradients)
-        wanted = self.reference(x.copy(), gradients, _RATE)
+        wanted = self.reference(x.copy(), gradients, RATE)
         require_close(parameters, wanted, 1e-9, "Optimizer.update: the rule of its reference", "a parameter of")
 
     @pytest.mark.parametrize("library", LIBRARIES)
@@ -118,24 +84,24 @@ class OptimizerConformance(Conformance):
         def first_step(x: Array, rate: Array) -> Array:
             return rule.update(x, x, rule.init(x), rate)[0]
 
-        parameters = compiled(first_step, clause, x, np.asarray(_RATE, dtype=x.dtype))
-        require_close(np.asarray(parameters), first_step(x, _RATE), 1e-5, clause, "compiled, a parameter of")
+        parameters = compiled(first_step, clause, x, np.asarray(RATE, dtype=x.dtype))
+        require_close(np.asarray(parameters), first_step(x, RATE), 1e-5, clause, "compiled, a parameter of")
 
     def test_descends(self, rule: Optimizer) -> None:
         """Optimizer.update goes down a convex quadratic at a small rate."""
         x = start()
-        before, after = (float((_SCALES * at * at).sum() / 2) for at in (x, descend(rule, x, quadratic)))
+        before, after = (float((SCALES * at * at).sum() / 2) for at in (x, descend(rule, x, quadratic)))
         clause = "Optimizer.update descends along the gradients"
-        require(after < before, clause, f"less than {before:.4g} after {_STEPS} steps on a quadratic", f"{after:.4g}")
+        require(after < before, clause, f"less than {before:.4g} after {STEPS} steps on a quadratic", f"{after:.4g}")
 
     def test_leaves_its_arguments_as_they_were(self, rule: Optimizer) -> None:
         """Optimizer: no argument is modified."""
         x = start()
-        parameters, state = rule.update(x, quadratic(x), rule.init(x), _RATE)
+        parameters, state = rule.update(x, quadratic(x), rule.init(x), RATE)
         gradients = quadratic(parameters)
         arguments = {"parameters": parameters, "gradients": gradients, **{f"state {k}": v for k, v in state.items()}}
         before = {name: np.array(value) for name, value in arguments.items()}
-        rule.update(parameters, gradients, state, _RATE)
+        rule.update(parameters, gradients, state, RATE)
         for name, value in before.items():
             clause = "Optimizer.update modifies no argument"
             require_same(np.asarray(arguments[name]), value, clause, f"{name} as it was")
@@ -149,7 +115,7 @@ class OptimizerConformance(Conformance):
         first = rule.init(x)
         parameters, state = x, first
         for _ in range(2):
-            parameters, state = rule.update(parameters, x, state, _RATE)
+            parameters, state = rule.update(parameters, x, state, RATE)
         require_equal(described(parameters), described(x), clause, "parameters")
         require_equal(_all_described(state), _all_described(first), clause, "a state of")
 
@@ -190,7 +156,7 @@ class OptimizerConformance(Conformance):
     def test_takes_another_learning_rate_at_each_step(self, rule: Optimizer) -> None:
         """Optimizer.update takes a rate that is a float or a 0-d array; twice the rate goes further."""
         x, clause = start(), "Optimizer.update: learning_rate is a float or an array that broadcasts, new at each step"
-        updated = [rule.update(x, x, rule.init(x), rate)[0] for rate in (_RATE, np.asarray(_RATE), 2 * _RATE)]
+        updated = [rule.update(x, x, rule.init(x), rate)[0] for rate in (RATE, np.asarray(RATE), 2 * RATE)]
         require_close(updated[1], updated[0], 1e-12, clause, "with the rate as an array")
         near, far = (float(np.abs(np.asarray(moved) - x).sum()) for moved in (updated[0], updated[2]))
         require(far > near, clause, f"a step longer than {near:.4g} at twice the rate", f"{far:.4g}")
@@ -200,7 +166,7 @@ class OptimizerConformance(Conformance):
         x, clause = start(), "Optimizer.update: at a learning rate of 0 parameters stay, and later steps are finite"
         parameters, state = rule.update(x, quadratic(x), rule.init(x), 0.0)
         require_same(np.asarray(parameters), x, clause, "the parameters as they were")
-        parameters, _ = rule.update(parameters, quadratic(x), state, _RATE)
+        parameters, _ = rule.update(parameters, quadratic(x), state, RATE)
         require(np.isfinite(parameters).all(), clause, "finite parameters from the step after it", parameters)
 
     def test_state_is_arrays_by_name(self, rule: Optimizer) -> None:
@@ -222,12 +188,12 @@ class OptimizerConformance(Conformance):
         parameters = start()
         state = rule.init(parameters)
         for _ in range(3):
-            parameters, state = rule.update(parameters, rosenbrock(parameters), state, _RATE)
+            parameters, state = rule.update(parameters, rosenbrock(parameters), state, RATE)
         file = io.BytesIO(npz({name: np.asarray(value) for name, value in state.items()}))
         with np.load(file, allow_pickle=False) as arrays:
             read = {name: arrays[name] for name in arrays.files}
         gradients = rosenbrock(parameters)
-        wanted, got = (rule.update(parameters, gradients, past, _RATE)[0] for past in (state, read))
+        wanted, got = (rule.update(parameters, gradients, past, RATE)[0] for past in (state, read))
         clause = "Optimizer: its state is all that resuming needs"
         require_close(got, wanted, 1e-12, clause, "after a state was saved and read")
 

@@ -10,7 +10,6 @@
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,23 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from harness.datasets.contract import DTYPES, as_stream
 from harness.datasets.downloads import LOG
 from harness.datasets.entries import DamagedError, Meta, features_and_labels, only_writer, read_meta, store, verify
+from harness.datasets.index import Index, read_index, write_index
 from harness.datasets.info import DatasetInfo
 from harness.datasets.presence import require_here
 from harness.errors import HarnessError, one_line, printable, shown
 from harness.interfaces import DataKind, Dataset, Labelled, LabelledStream, StoredDataset, StreamedDataset, implements
-from harness.machine.files import checksum, read_regular, write_json
+from harness.machine.files import checksum
 from harness.machine.room import is_full
 from harness.plugins.foreign import UNLIMITED, foreign
 
-_INDEX_BYTES = 1 << 16
 _ATTEMPTS = 2
 """A dataset whose source changes while it is read is read again; one that changes each time is not found again."""
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -59,24 +56,6 @@ class CachedDataset:
         except DamagedError as error:
             raise HarnessError(_damaged(self.directory, error)) from None
         return Labelled(features, labels, self.info.class_names, self.info.kind, test_rows=self.info.test_rows)
-
-
-class _Index(BaseModel):
-    """What a source's file says; ``checksum`` covers the rest and the file's name, and is absent in older ones."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    name: str
-    digest: str
-    title: str = ""
-    checked: str = ""
-    test_rows: NonNegativeInt = 0
-    checksum: str = ""
-
-    def sum(self, key: str) -> str:
-        """Return the checksum that this index has under a key."""
-        test_rows = [self.test_rows] if self.test_rows else []  # older ones have no such field
-        return checksum([key, self.name, self.digest, self.title, self.checked, *test_rows])
 
 
 def obtain(
@@ -129,7 +108,7 @@ def materialise(
             entry = _known(root, key, quiet=True) or _stored(root, name, stream)  # another process may have written it
             now = _key(meant, dataset)
             if now == key:
-                _write_index(root, key, entry)
+                write_index(root, key, entry.info)
                 break
         key = now  # its files changed while they were read: what was read may be of neither
     return entry
@@ -143,7 +122,7 @@ def cached(root: Path) -> list[CachedDataset]:
     entries = set()
     for path in (root / "sources").glob("*.json"):
         try:
-            index = _read_index(path)
+            index = read_index(root, path.stem)
             if index:
                 entries.add(_entry(root, index, read_meta(root / "datasets" / index.digest)))
         except DamagedError:
@@ -178,7 +157,7 @@ def _known(root: Path, key: str, *, quiet: bool = False) -> CachedDataset | None
 
     ``quiet``: the damage was said already.
     """
-    index = _read_index(root / "sources" / f"{key}.json")
+    index = read_index(root, key)
     if index is None:
         return None
     try:
@@ -189,7 +168,7 @@ def _known(root: Path, key: str, *, quiet: bool = False) -> CachedDataset | None
         return None
 
 
-def _entry(root: Path, index: _Index, meta: Meta) -> CachedDataset:
+def _entry(root: Path, index: Index, meta: Meta) -> CachedDataset:
     info = DatasetInfo(
         name=index.name,
         digest=index.digest,
@@ -204,35 +183,15 @@ def _entry(root: Path, index: _Index, meta: Meta) -> CachedDataset:
     return CachedDataset(info, root / "datasets" / index.digest)
 
 
-def _read_index(path: Path) -> _Index | None:
-    """Return what a source's file says; None where there is none, or it is damaged: it is written again then."""
-    try:
-        content = read_regular(path, most=_INDEX_BYTES)
-        index = _Index.model_validate_json(content)
-    except (OSError, ValueError):
-        return None
-    sound = not index.model_fields_set & {"checksum"} or index.checksum == index.sum(path.stem)
-    return index if sound and _DIGEST.fullmatch(index.digest) else None
-
-
 def _stored(root: Path, name: str, stream: LabelledStream) -> CachedDataset:
     """Write a dataset that was read; return its entry."""
     about = {"title": stream.title or _title(name, len(stream.labels), stream.kind), "checked": stream.checked}
-    index = _Index(name=name, digest=store(root, stream), **about, test_rows=stream.test_rows)
+    index = Index(name=name, digest=store(root, stream), **about, test_rows=stream.test_rows)
     try:
         return _entry(root, index, read_meta(root / "datasets" / index.digest))
     except DamagedError as error:
         msg = f"{_damaged(root / 'datasets' / index.digest, error)}, just after it was written. Is the disk sound?"
         raise HarnessError(msg) from None
-
-
-def _write_index(root: Path, key: str, entry: CachedDataset) -> None:
-    info = entry.info
-    index = _Index(name=info.name, digest=info.digest, title=info.title, checked=info.checked, test_rows=info.test_rows)
-    path = root / "sources" / f"{key}.json"
-    known = _read_index(path)
-    if known is None or known.model_copy(update={"checksum": ""}) != index:
-        write_json(path, index.model_dump() | {"checksum": index.sum(key)})
 
 
 @contextmanager

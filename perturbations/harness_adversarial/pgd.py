@@ -39,9 +39,9 @@ class PGD(LInfinityAttack):
         ``step_size``: α, in units of the pixels' range as the severity ε; without, 2.5 ε / steps. A row's start
         depends on the generator, its place among the rows and the restart's number, not on what becomes of other rows.
         """
-        result = images.copy()
+        attacked = images.copy()
         if severity == 0:
-            return result
+            return attacked
         epsilon = np.float32(severity)
         alpha = np.float32(_REACH * severity / steps if step_size is None else step_size)
         losses, right = _judged(victim, images, labels)
@@ -53,16 +53,16 @@ class PGD(LInfinityAttack):
                 break
             clean, truth = images[resisting], labels[resisting]
             low, high = np.maximum(clean - epsilon, 0), np.minimum(clean + epsilon, 1)
-            attacked = np.clip(clean + epsilon * starts[resisting], low, high)
+            moved = np.clip(clean + epsilon * starts[resisting], low, high)
             for _ in range(steps):
-                attacked += alpha * np.sign(victim.input_gradient(attacked, truth))
-                np.clip(attacked, low, high, out=attacked)
-            reached, right = _judged(victim, attacked, truth)
+                moved += alpha * np.sign(victim.input_gradient(moved, truth))
+                np.clip(moved, low, high, out=moved)
+            reached, right = _judged(victim, moved, truth)
             better = ~right | (reached > losses[resisting])
-            result[resisting[better]] = attacked[better]
+            attacked[resisting[better]] = moved[better]
             losses[resisting[better]] = reached[better]
             resisting = resisting[right]
-        return result
+        return attacked
 
 
 def _judged(victim: Victim, images: Images, labels: Labels) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -1,5 +1,6 @@
 """Blurs: a pixel becomes a mean of its neighbourhood. Beyond its border an image goes on with its outermost pixels."""
 
+from functools import partial
 from math import ceil
 from typing import Any, ClassVar
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate, gaussian_filter
 
-from harness_corruptions.corruption import Corruption, Images, Values, angles, at_most, planes
+from harness_corruptions.corruption import Corruption, Images, Values, angles, at_most, by_channel
 
 SMALLEST = 8
 """The pixels of a side: a radius is a fraction of the height, and blurs of less than a pixel's tenth change nothing."""
@@ -74,11 +75,7 @@ class MotionBlur(Corruption):
     def apply(self, images: Images, severity: float, drawn: Any) -> Values:
         """Return blurred images."""
         kernels = _kernels(line(severity * images.shape[1], drawn))
-        result = np.empty_like(images)
-        for image, target, kernel in zip(planes(images), planes(result), kernels, strict=True):
-            for channel in range(image.shape[-1]):
-                correlate(image[..., channel], kernel, output=target[..., channel], mode="nearest")
-        return result
+        return by_channel(images, partial(correlate, mode="nearest"), kernels)
 
     def check(self, severity: float) -> str | None:
         """Return why there is no such severity, or None."""

@@ -1,7 +1,7 @@
 """What the corruptions share: they draw once for all severities, and severity 0 is the image as it is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,6 +55,18 @@ def spread(values: Values, images: Images) -> Values:
 def planes(images: Images) -> Images:
     """Return a view (rows, height, width, channels), grey images with one channel."""
     return images.reshape(*images.shape[:3], -1)
+
+
+def by_channel(images: Images, change: Callable[..., Values], *drawn: Iterable[Any]) -> Images:
+    """Return images whose every channel (height, width) is what ``change`` makes of it.
+
+    ``change`` is called with the channel, and with the image's own entry of each of ``drawn``.
+    """
+    changed = np.empty_like(images)
+    for image, target, *own in zip(planes(images), planes(changed), *drawn, strict=True):
+        for channel in range(image.shape[-1]):
+            target[..., channel] = change(image[..., channel], *own)
+    return changed
 
 
 def signs(images: Images, rng: np.random.Generator) -> NDArray[np.float64]:

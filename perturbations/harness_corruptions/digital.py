@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from harness_corruptions.corruption import Corruption, Images, Values, planes
+from harness_corruptions.corruption import Corruption, Images, Values, by_channel, planes
 
 _BLOCK = 8
 """The side of the blocks that JPEG codes."""
@@ -31,13 +31,13 @@ class Pixelate(Corruption):
 
         height, width = images.shape[1:3]
         small = (max(1, round(width * (1 - severity))), max(1, round(height * (1 - severity))))
-        result = np.empty_like(images)
-        for image, target in zip(planes(images), planes(result), strict=True):
-            for channel in range(image.shape[-1]):
-                plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
-                coarse = plane.resize(small, Image.Resampling.BOX).resize((width, height), Image.Resampling.BOX)
-                target[..., channel] = np.asarray(coarse)
-        return result
+
+        def coarse(channel: Values) -> Values:
+            plane = Image.fromarray(np.ascontiguousarray(channel))
+            box = Image.Resampling.BOX
+            return np.asarray(plane.resize(small, box).resize((width, height), box))
+
+        return by_channel(images, coarse)
 
     def check(self, severity: float) -> str | None:
         """Return why there is no such severity, or None."""

@@ -1,12 +1,13 @@
 """Elastic deformation: each pixel comes from somewhere near, and neighbours from nearly the same direction."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from harness_corruptions.corruption import Corruption, Images, Values, at_most, planes
+from harness_corruptions.corruption import Corruption, Images, Values, at_most, by_channel
 
 SMOOTHNESS = 0.12
 """The standard deviation of the Gaussian that smooths a field, as a fraction of the height."""
@@ -37,11 +38,7 @@ class Elastic(Corruption):
         """Return deformed images."""
         sources = severity * images.shape[1] * drawn
         sources += np.indices(images.shape[1:3])
-        result = np.empty_like(images)
-        for image, target, places in zip(planes(images), planes(result), sources, strict=True):
-            for channel in range(image.shape[-1]):
-                target[..., channel] = map_coordinates(image[..., channel], places, order=1, mode="constant")
-        return result
+        return by_channel(images, partial(map_coordinates, order=1, mode="constant"), sources)
 
     def check(self, severity: float) -> str | None:
         """Return why there is no such severity, or None."""

@@ -1,12 +1,13 @@
 """Rotation, translation, scale and shear: an image is resampled where its pixels came from, and is black elsewhere."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
-from harness_corruptions.corruption import Corruption, Images, Values, angles, at_most, planes, signs
+from harness_corruptions.corruption import Corruption, Images, Values, angles, at_most, by_channel, signs
 
 Matrices = NDArray[np.float64]
 
@@ -120,11 +121,7 @@ def _resampled(images: Images, matrices: Matrices, offsets: NDArray[np.float64])
 
     ``matrices`` (rows, 2, 2) and ``offsets`` (rows, 2) are of each image.
     """
-    result = np.empty_like(images)
-    for image, target, matrix, offset in zip(planes(images), planes(result), matrices, offsets, strict=True):
-        for channel in range(image.shape[-1]):
-            target[..., channel] = affine_transform(image[..., channel], matrix, offset, order=1, mode="constant")
-    return result
+    return by_channel(images, partial(affine_transform, order=1, mode="constant"), matrices, offsets)
 
 
 rotation = Rotation()
