@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticSerializationError
 
 from harness.errors import nearest, printable, shown
 from harness.text import in_toml
@@ -107,3 +108,17 @@ class Table(BaseModel):
     """A table of the suite: unknown keys and wrong types are refused, values do not change afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Return its values, as pydantic does.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted. In a serializer in Python, pydantic wraps that in another error, which
+                looks like a fault.
+        """
+        try:
+            return super().model_dump(**options)
+        except PydanticSerializationError as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                raise error.__cause__ from None
+            raise

@@ -227,7 +227,7 @@ def test_a_run_is_planned_without_a_node_that_hangs(running, monkeypatch):
 
     assert pool.each(ask) == {"n": {}}
     still = "still asked what it can do: hung. It may have no free thread, or hang"
-    assert lines == [still, "no answer yet: hung. It takes part once it answers"]
+    assert lines == [still, "no answer yet: hung. The others begin, and it takes part once it answers"]
     pool._roster.late[hung] = 1
     assert pool.each(ask) == {"n": {}}
     assert len(lines) == 2

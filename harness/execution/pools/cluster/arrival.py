@@ -63,7 +63,7 @@ def wait_for_answers(asked: Mapping[str, Future[Any]], say: Callable[[str], None
         if not silent:
             return
         if monotonic() >= latest:
-            say(f"no answer yet: {names}. It takes part once it answers")
+            say(f"no answer yet: {names}. The others begin, and it takes part once it answers")
             return
         if not said:
             said = True
