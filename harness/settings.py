@@ -113,8 +113,8 @@ class Table(BaseModel):
         """Return its values, as pydantic does.
 
         Raises:
-            KeyboardInterrupt: it was interrupted. In a serializer in Python, pydantic wraps that in another error, which
-                looks like a fault.
+            KeyboardInterrupt: it was interrupted. In a serializer in Python, pydantic wraps that in another error,
+                which looks like a fault.
         """
         try:
             return super().model_dump(**options)
