@@ -98,10 +98,10 @@ def test_columns_that_belong_together_stay_beside_each_other():
     assert first.headings == ["Name", "value 0"], "what has no room together is divided"
 
 
-def board(values, **changed):
+def board(values, group="", **changed):
     """Return the tables of experiments with these test accuracies."""
     rows = [
-        row(name, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8, 0.4, (accuracy,) * 6))
+        row(name, group=group, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8, 0.4, (accuracy,) * 6))
         for name, accuracy in values.items()
     ]
     return tables(summary(rows, **changed))
@@ -129,7 +129,7 @@ def test_sentences_are_wrapped_before_a_column_goes_and_names_are_cut_last():
 
 def test_a_narrow_terminal_shows_every_column_or_says_which_not():
     """A table goes on below; in brief, it loses minor columns. Nothing is lost where standard output is no terminal."""
-    shown_tables = board({"A": 0.91, "B": 0.92})
+    shown_tables = board({"A": 0.91, "B": 0.92}, "first")
     overview = [table for table in shown_tables if table.key == "overview"]
     wide = render_all(overview, "terminal")
     full = max(len(line) for line in wide.splitlines() if line[0] in "╭│├╰")
@@ -144,6 +144,15 @@ def test_a_narrow_terminal_shows_every_column_or_says_which_not():
         assert max(map(len, split.splitlines())) <= room
         for heading in ("Group", "Backend", "Test %", "Val %"):
             assert heading in split
+
+
+def test_a_group_that_no_experiment_has_takes_no_column():
+    """So no other text that is nowhere; programs get every column, whatever it holds."""
+    for group in ("", "first"):
+        overview = [table for table in board({"A": 0.91, "B": 0.92}, group) if table.key == "overview"]
+        for form in ("terminal", "markdown", "latex"):
+            assert ("Group" in render_all(overview, form)) == bool(group), form
+        assert "experiment,group,backend" in render_all(overview, "csv")
 
 
 @pytest.mark.parametrize("room", [60, 80, 100, None])
@@ -302,7 +311,8 @@ def test_a_plan_has_notes_where_there_is_something_to_note(tmp_path, command):
     assert output.startswith("one: 1 trial, 0 done, 1 to run")
     assert "Note" not in output
     output = command("plan", "suite.toml", "--set", "experiments.A.backend=cupy").out
-    assert "Memory  Note\n" in output
+    assert "State        Note\n" in output
+    assert "Memory" not in output
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,7 @@ def sheet(
 
     Columns of text that say nothing, a group where no experiment has one, a status where all are done, are left out.
     """
-    telling = _telling(table)
-    chosen = [column for column in table.columns if column.key in telling and (not only or column.key in only)]
+    chosen = [column for column in table.telling if not only or column.key in only]
     lines = []
     for line in table.lines:
         values = [(column, line.get(column.key)) for column in chosen]
@@ -84,13 +83,6 @@ def sheet(
         lines.append(Line(cells, facets(line) if facets else {}))
     columns = [(column.heading, column.kind is not Kind.text) for column in chosen]
     return Sheet(table.key, table.title, columns, lines, table.note)
-
-
-def _telling(table: Table) -> set[str]:
-    texts = [column.key for column in table.columns[1:] if column.kind is Kind.text]
-    found = {key: set(table.values(key)) for key in texts}
-    silent = {key for key, values in found.items() if values <= ({None, "", "done"} if key == "status" else {None, ""})}
-    return {column.key for column in table.columns} - silent
 
 
 def choices(sheets: Iterable[Sheet]) -> dict[str, list[str]]:

@@ -158,8 +158,6 @@ def _show_plan(loaded: LoadedSuite, ahead: Foreseen) -> None:
         say(line)
     headers = ["Experiment", "Seed", "Group", "Backend", "Parameters", "Epochs", "State", "Time", "Memory", "Note"]
     lines = [_line(trial) for trial in known.trials]
-    if not any(line[-1] for line in lines):
-        headers, lines = headers[:-1], [line[:-1] for line in lines]
     table("", lines, headers, minor=["Group", "Parameters", "Memory"], whole="-f json shows all.")
     for ensemble, reason in ensemble_reasons(ahead.run):
         say(f"ensemble {ensemble.name} seed {ensemble.seed}: {reason}")

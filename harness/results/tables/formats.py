@@ -111,8 +111,7 @@ def _csv(table: Table, escape: Escape, *, titled: bool, raw: bool) -> str:
 
 
 def _cells(table: Table, escape: Escape) -> Cells:
-    # A status is worth a column where it says something.
-    columns = [c for c in table.columns if c.key != "status" or set(table.values("status")) != {"done"}]
+    columns = table.telling
     named = [index for index, column in enumerate(columns) if column.names]
     texts = [index for index, column in enumerate(columns) if column.kind is Kind.text]
     minor = sorted((-column.minor, index) for index, column in enumerate(columns) if column.minor)

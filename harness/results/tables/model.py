@@ -121,6 +121,10 @@ class Column:
         return cls(metric.name, metric.title, metric.kind, metric.minor)
 
 
+_USUAL = {"status": ("done",)}
+"""What says nothing in a column where every line has it."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of raw values by the columns' keys; a key that a line lacks is None.
@@ -197,6 +201,18 @@ class Table:
         """Whether a cell has a standard deviation over seeds."""
         values = [cell.value if isinstance(cell, Ranked) else cell for cell in self.cells]
         return any(isinstance(value, Statistic) and value.std is not None for value in values)
+
+    @property
+    def telling(self) -> list[Column]:
+        """The columns without those of text that say nothing: a group where no experiment has one, or all done."""
+        return [
+            column
+            for place, column in enumerate(self.columns)
+            if place == 0
+            or column.kind is not Kind.text
+            or not self.lines
+            or any(value not in (None, "", *_USUAL.get(column.key, ())) for value in self.values(column.key))
+        ]
 
     def has(self, *keys: str) -> bool:
         """Say whether any of these is the key of a column."""
