@@ -98,29 +98,35 @@ BAD = {
     "a missing value": (
         FLOWERS.replace("3.2", ""),
         {},
-        "column 'width' has no value in row 2 below the header: fill it in, or leave it out with drop = ['width']",
+        "column 'width' has no value in line 3: fill it in, or leave it out with drop = ['width']",
     ),
     "text among numbers": (
         FLOWERS.replace("3.2", "n/a"),
         {},
-        "column 'width' holds 'n/a' in row 2 below the header: numbers are needed, unless it is no feature: leave",
+        "column 'width' holds 'n/a' in line 3: numbers are needed, unless it is no feature: leave",
     ),
     "a date": (
         "x,when,species\n1,2020-01-02,a\n2,2020-01-03,b\n",
         {},
-        "column 'when' holds '2020-01-02' in row 1 below the header",
+        "column 'when' holds '2020-01-02' in line 2",
     ),
-    "no number": (FLOWERS.replace("3.2", "nan"), {}, "column 'width' holds 'nan' in row 2 below the header"),
+    "no number": (FLOWERS.replace("3.2", "nan"), {}, "column 'width' holds 'nan' in line 3"),
     "infinity": (
         FLOWERS.replace("3.2", "inf"),
         {},
-        "column 'width' holds inf in row 2 below the header: a finite number of float32",
+        "column 'width' holds inf in line 3: a finite number of float32",
     ),
     "more than float32": (
         FLOWERS.replace("3.2", "1e40"),
         {},
-        "column 'width' holds 1e+40 in row 2 below the header: a finite number",
+        "column 'width' holds 1e+40 in line 3: a finite number",
     ),
+    "a cell of two lines above": (
+        'id,x,species\n"a\nb",1,s\n\n  \n"c",?,t\n',
+        {"drop": ["id"]},
+        "column 'x' holds '?' in line 6: numbers are needed",
+    ),
+    "lines of another system": ("x,species\r\n1,s\r\n\r\n?,t\r\n", {}, "column 'x' holds '?' in line 4: numbers"),
     "a constant label": (
         "x,species\n1,a\n2,a\n",
         {},
@@ -129,12 +135,12 @@ BAD = {
     "a missing label": (
         "x,species\n1,a\n2,\n",
         {},
-        "label 'species' has no value in row 2 below the header: every row needs a class",
+        "label 'species' has no value in line 3: every row needs a class",
     ),
     "a measured label": (
         "x,species\n1,0.5\n2,1\n",
         {},
-        "label 'species' holds 0.5 in row 1 below the header: classes are whole",
+        "label 'species' holds 0.5 in line 2: classes are whole",
     ),
     "semicolons": (
         FLOWERS.replace(",", ";"),
@@ -148,7 +154,11 @@ BAD = {
     "the label alone": ("species\na\nb\n", {}, "has no column beside the label 'species'"),
     "no rows": ("x,species\n", {}, "has a header and no rows"),
     "nothing": ("", {}, "neither CSV nor Parquet: EmptyDataError: No columns to parse from file"),
-    "ragged": (FLOWERS + "1,2,3,4,5\n", {}, "neither CSV nor Parquet: ParserError: Error tokenizing data."),
+    "ragged": (
+        FLOWERS + "1,2,3,4,5\n",
+        {},
+        "neither CSV nor Parquet: ParserError: Error tokenizing data. C error: Expected 3 fields in line 6, saw 5",
+    ),
     "too few names": (FLOWERS, {"class_names": ["a"]}, "class_names: 1 name for 3 classes: ['setosa', 'versicolor',"),
     "other names": (
         FLOWERS,
@@ -166,12 +176,31 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_faulty_table_is_one_line(load, case):
-    """It names the file, the column, the row and what would do."""
+    """It names the file, the column, the line and what would do."""
     text, options, message = BAD[case]
     with pytest.raises(HarnessError) as caught:
         load(text, **options)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_another_encoding_is_named_with_its_line(tmp_path):
+    """Though pandas knows only its place in a block of the file."""
+    (tmp_path / "table").write_bytes("x,species\n1,a\n2,\u00fc\n".encode("latin-1"))
+    with pytest.raises(HarnessError) as caught:
+        Files(table=tmp_path / "table", label="species").load()
+    why = "neither CSV nor Parquet: line 3 has the byte 0xfc, which is not UTF-8. Save the file as UTF-8"
+    assert str(caught.value).endswith(f"table: {why}")
+
+
+def test_a_row_of_parquet_is_counted(tmp_path):
+    """It has no lines."""
+    pytest.importorskip("pyarrow")
+    import pandas as pd
+
+    pd.DataFrame({"x": [1.5, None], "kind": ["b", "a"]}).to_parquet(tmp_path / "table")
+    with pytest.raises(HarnessError, match="table: column 'x' has no value in row 2: fill it in"):
+        Files(table=tmp_path / "table", label="kind").load()
 
 
 @pytest.mark.parametrize(
