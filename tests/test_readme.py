@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import harness
 from harness.plugins.loading import registry
 from harness.suite import load_suite
 from harness.suite.expectations import claims, listed
@@ -50,6 +51,23 @@ def test_its_first_command_has_the_seed_epochs_and_backends_that_it_says():
     assert {experiment.epochs for experiment in suite.experiments.values()} == {50, 100}
     backends = Counter(" ".join(listed(experiment.backend)) for experiment in suite.experiments.values())
     assert backends == {"cupy numpy": 9, "torch": 3}
+
+
+@pytest.mark.slow
+def test_momentum_on_a_summed_gradient_does_not_settle_on_digits(tmp_path, monkeypatch):
+    """As written, one of four seeds at least fails, and a tenth of the learning rate trains all."""
+    assert "M1a and M1d, momentum on a summed gradient, do not settle" in " ".join(documents.text("README.md").split())
+    monkeypatch.chdir(tmp_path)
+    rate = {f"experiments.{name}.optimizer.learning_rate": 0.0001 for name in ("M1a", "M1d")}
+    lowest = []
+    for change in ({}, rate):
+        run = harness.run(
+            "full", dataset="digits", only=["M1a", "M1d"], seeds=[1, 2, 3, 42], overrides=change, jobs=0, fresh=True
+        )
+        lowest.append(min(trial["val_accuracy"] for _, trial in run.trials().iterrows()))
+    as_written, slower = lowest
+    assert as_written < 0.8
+    assert slower > 0.9
 
 
 def test_its_suite_has_fifteen_lines_and_loads(load):

@@ -53,6 +53,7 @@ def verify(
     from harness.results.verify.verification import verify as judge
     from harness.results.verify.wording import spoken
     from harness.store import Run, read_several
+    from harness.text import command
 
     choice = Choice(chosen, columns, rows, raw, caption, label)
     several = read_several(run)
@@ -64,7 +65,8 @@ def verify(
         before = f"{member}: " if member else ""
         verification = judge(results)
         if not verification.figures and not verification.claims:
-            lines.append(f"{before}{results.title}: nothing to verify, because the suite has no [[expect]]")
+            again = f"'{command('harness', 'run', *results.rerun)}' takes one up, and trains nothing again"
+            lines.append(f"{before}{results.title}: nothing to verify: the run's suite has no [[expect]]. {again}")
             verified.append((member, results, []))
             continue
         found = tables(only_missed(verification) if missed else verification, results.title, results.data)
