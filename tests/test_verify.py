@@ -260,8 +260,9 @@ def test_a_suite_that_expects_nothing_says_so(tmp_path, typed):
     """No table, no failure; a run of it says nothing."""
     run_suite(tmp_path, only=["A"])
     printed = typed("verify", "run")
-    why = "nothing to verify: the run's suite has no [[expect]]. 'harness run SUITE' takes one up, and trains nothing again"
-    assert (printed.out, printed.err) == ("", f"tiny: {why}\n")
+    why = "tiny: nothing to verify: the run's suite has no [[expect]]"
+    again = "'harness run SUITE' takes one up, and trains nothing again"
+    assert (printed.out, printed.err) == ("", f"{why}. {again}\n")
     assert typed("verify", "nowhere", code=2).err.startswith("error: nowhere: no such folder")
 
 
