@@ -55,7 +55,7 @@ def run(
     checkpoint: Annotated[
         str, typer.Option("--checkpoint", metavar="2m", help="Time between the checkpoints of a long trial.")
     ] = "2m",
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop when a trial fails.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop when a trial or a perturbation fails.")] = False,
     out: Out = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an existing run aside and start anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing until the end.")] = False,
