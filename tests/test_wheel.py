@@ -11,6 +11,7 @@ from venv import EnvBuilder
 import pytest
 
 from harness.suite.shipped import shipped
+from harness_array.kernels.module import SOURCES
 
 ROOT = Path(__file__).parent.parent
 PINS = ("-c", str(ROOT / "constraints.txt"))
@@ -63,7 +64,7 @@ def test_the_wheel_has_suites_kit_and_benchmarks(built):
     names = content(built[1])
     assert {f"harness/suites/{name}.toml" for name in shipped()} <= names.keys()
     assert {"harness/conformance/plugin.py", "harness/benchmarks/speed.py", "harness/py.typed"} <= names.keys()
-    assert "harness_array/kernels/kernels.cu" in names
+    assert {f"harness_array/kernels/{name}" for name in SOURCES} <= names.keys()
     assert not [name for name in names if name.startswith(("tests/", "runs/"))]
 
 

@@ -13,7 +13,7 @@ COLUMNS, LANES = 8, 64
 """The form of a block by columns: eight float32 are a sector of memory, and a batch of 512 is eight rows a thread."""
 CHUNK = 1024
 """Rows of a matrix of pixels that a block by chunks adds up: sixteen a thread."""
-SOURCES = ("kernels.cu", "images.cu", "channels.cu")
+SOURCES = ("kernels.cu", "vectors.cu", "loss.cu", "update.cu", "images.cu", "channels.cu")
 
 
 def source() -> str:
