@@ -56,8 +56,8 @@ def _convolution(layer: Conv2d, _shape: Shape, _title: str) -> nn.Module:
 
 def _residual(layer: Residual, shape: Shape, title: str) -> nn.Module:
     projection = layer.shortcut(shape)
-    made = _built(projection, shape, title) if projection else None
-    return Block(_chain(layer.layers, shape, title), made)
+    shortcut = _built(projection, shape, title) if projection else None
+    return Block(_chain(layer.layers, shape, title), shortcut)
 
 
 LAYERS: dict[type[Layer], Callable[[Any, Shape, str], nn.Module]] = {

@@ -42,5 +42,5 @@ def give_autograd_a_context(device: torch.device) -> None:
     Where its first operation is a product, which it is when autograd starts from a gradient by the logits, torch warns
     that there is no CUDA context yet, and makes one.
     """
-    one = torch.ones((), device=device, requires_grad=True)
-    torch.autograd.backward(one * one)
+    scalar = torch.ones((), device=device, requires_grad=True)
+    torch.autograd.backward(scalar * scalar)

@@ -109,11 +109,11 @@ class DatasetConformance(Conformance):
         monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path))
         clause = "the cache takes what load() returns"
         try:
-            made = materialise(target.name, target.options, dataset, tmp_path / "cache")
+            entry = materialise(target.name, target.options, dataset, tmp_path / "cache")
         except HarnessError as error:
             broken(clause, "a cached dataset", f"the error {error}")
-        require_equal(made.info.rows, len(loaded.labels), clause, "images:")
-        return made
+        require_equal(entry.info.rows, len(loaded.labels), clause, "images:")
+        return entry
 
     def test_goes_through_the_cache(
         self, target: Target, cached: CachedDataset, loaded: Labelled, tmp_path: Path

@@ -91,10 +91,10 @@ def _pixels(pillow: Any, path: Path, form: Form) -> NDArray[np.uint8]:
     """Return one image, upright as its file says."""
     try:
         with open_regular(path) as file, pillow.open(file) as image:
-            made = image.convert(form.mode or _mode(path, image))
+            converted = image.convert(form.mode or _mode(path, image))
             if form.size:
-                made = made.resize(form.size[::-1], pillow.Resampling.BILINEAR)
-            return np.asarray(made, dtype=np.uint8)
+                converted = converted.resize(form.size[::-1], pillow.Resampling.BILINEAR)
+            return np.asarray(converted, dtype=np.uint8)
     except HarnessError:
         raise
     except Exception as error:  # Pillow's readers raise many kinds

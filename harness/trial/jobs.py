@@ -47,9 +47,9 @@ def load_backend(component: Component, options: Mapping[str, Any] | None = None,
     """
     try:
         factory = component.load()
-        given = checked(component, options, directory) if options else {}
+        keywords = checked(component, options, directory) if options else {}
         with foreign():
-            backend: Backend = factory(**given)
+            backend: Backend = factory(**keywords)
     except HarnessError:
         raise
     except Exception as error:
