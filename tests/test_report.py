@@ -56,6 +56,17 @@ def test_one_trial(tmp_path):
     assert len(page.tables["table-overview"]) == 2
 
 
+def test_times_that_are_not_ranked_come_with_the_command_that_gives_some(tmp_path):
+    """In every note of the page: it names the suite's file, and the dataset where it was another's."""
+    run = make_run(tmp_path, {"A": "", "B": ""})
+    for row in list(run.rows()):
+        run.write(replace(row, contended="ran beside other trials"))
+    run.write_header({"suite_file": "my.toml", "command": ["harness", "run", "my.toml", "--dataset", "wine"]})
+    text = page_of(run).text
+    assert text.count("'harness run my.toml --dataset wine --fresh --jobs 1' gives times to rank.") >= 3
+    assert "harness run SUITE" not in text
+
+
 def test_without_robustness(tmp_path):
     """The section says why it is empty."""
     page = page_of(make_run(tmp_path, {"A": "", "B": ""}, noise=False))

@@ -221,7 +221,7 @@ def test_another_suites_run_is_not_touched(tmp_path, old, new, message):
     before = {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
     with pytest.raises(HarnessError, match=message) as caught:
         run_suite(tmp_path, TINY.replace(old, new))
-    assert "--fresh" in str(caught.value)
+    assert "or 'harness run --fresh' keeps this run aside" in str(caught.value)
     assert before == {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()}
 
 

@@ -144,10 +144,13 @@ def test_a_directory_of_something_else_is_refused(harness, tmp_path):
     harness("run", "tiny.toml", "--only", "A", "--out", "one", "--set", "defaults.epochs=1")
     assert "one: holds a run of one dataset" in harness("run", "mine.toml", "--out", "one", code=2).stderr
     harness("run", "mine.toml", "--seeds", "1", "--dataset", "wine", "--out", "several")
-    assert "holds runs of several datasets" in harness("run", "tiny.toml", "--out", "several", code=2).stderr
+    refused = harness("plan", "tiny.toml", "--out", "several", code=2).stderr
+    assert "holds runs of several datasets" in refused
+    assert "with --out, or 'harness run --fresh' keeps these runs aside\n" in refused
     (tmp_path / "other.toml").write_text(SEVERAL.replace('"both"', '"another"'))
     refused = harness("run", "other.toml", "--out", "several", code=2).stderr
     assert "several: holds runs of suite 'both', not 'another'" in refused
+    assert "or 'harness run --fresh' keeps what is there aside\n" in refused
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     assert "full: holds 'letter.txt', and no runs" in harness("run", "mine.toml", "--out", "full", code=2).stderr

@@ -11,6 +11,8 @@ for library in ("altair", "jinja2", "vl_convert", "PIL"):
 import harness  # noqa: E402 - after the reason to skip
 from harness.api import carrying  # noqa: E402
 from harness.publish.published import _made  # noqa: E402
+from harness.report import read  # noqa: E402
+from harness.report.heading import _when  # noqa: E402
 from harness.store import Run  # noqa: E402
 from tests.tiny import TINY  # noqa: E402
 
@@ -40,7 +42,9 @@ def test_a_command_that_runs_nothing_leaves_it(days, tmp_path):
     again = days(2)
     assert (again["last_started"][:10], again["git_commit"]) == ("2026-01-02", "commit 2")
     assert ran(again) == (1, "commit 1")
+    assert _when(read(tmp_path / "run")) == "trials last ran 01 January 2026, 00:00 UTC"
     assert ran(days(3, only="[AB]")) == (3, "commit 3")
+    assert _when(read(tmp_path / "run")).startswith("last started 03 January 2026, 00:00 UTC, for ")
     # A version that did not note it: its last command is taken for the one that ran them.
     stored = Run.open(tmp_path / "run")
     stored.write_header({"last_started": "2026-01-04T00:00:00+00:00", "git_commit": "commit 4"})

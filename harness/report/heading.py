@@ -148,10 +148,16 @@ def _are_best(best: list[tuple[ExperimentRows, Statistic]]) -> str:
 
 
 def _when(material: Material) -> str:
-    """Return when the last command on the run began, and how long it took if it came to its end."""
-    started, ended = (moment(material.notes.get(key)) for key in ("last_started", "last_ended"))
+    """Return when the last command that ran trials began, and how long it took if it came to its end.
+
+    Of a later command that ran none, only when trials last ran is known.
+    """
+    keys = ("last_started", "last_ended", "trials_ended")
+    started, ended, ran = (moment(material.notes.get(key)) for key in keys)
     if started is None:
         return "not recorded"
+    if ended is not None and ran is not None and ran < started:
+        return f"trials last ran {ran:%d %B %Y, %H:%M %Z}"
     took = f", for {spoken((ended - started).total_seconds())}" if ended else ""
     return f"last started {started:%d %B %Y, %H:%M %Z}{took}"
 

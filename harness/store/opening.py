@@ -126,7 +126,7 @@ def take_up(run: Run) -> Run:
         if status_of(run.directory / SEVERAL):
             msg = (
                 f"{run.directory}: holds runs of several datasets, not of one. Name another directory with --out, or "
-                "--fresh keeps these runs aside"
+                "'harness run --fresh' keeps these runs aside"
             )
             raise HarnessError(msg)
         try:
@@ -147,7 +147,7 @@ def take_up(run: Run) -> Run:
         if before != after:
             msg = (
                 f"{run.directory}: holds a run of {what} {before!r}, not {after!r}. Name another directory with --out, "
-                "or --fresh keeps this run aside"
+                "or 'harness run --fresh' keeps this run aside"
             )
             raise HarnessError(msg)
     known = [key for key in earlier.planned if key[0] in run.suite.experiments]

@@ -185,5 +185,6 @@ def check_several(directory: Path, several: Several) -> None:
             return
         msg = f"{directory}: holds {others[0]!r}, and no runs. Name an empty or new directory with --out"
         raise HarnessError(msg)
-    msg = f"{directory}: {reason}. Name another directory with --out, or --fresh keeps what is there aside"
+    aside = "'harness run --fresh' keeps what is there aside"
+    msg = f"{directory}: {reason}. Name another directory with --out, or {aside}"
     raise HarnessError(msg)
