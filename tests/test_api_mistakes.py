@@ -160,7 +160,7 @@ def test_what_a_run_lacks_is_named():
         (lambda: run.leaderboard("test_accuracy", "fog"), "fog: no experiment was measured under it at a severity"),
         (lambda: run.leaderboard("val_loss", "gaussian_noise"), "val_loss: it is not of test rows"),
         (lambda: run.network("A", 1, backend="nunpy"), "unknown backend 'nunpy'. Did you mean 'numpy'"),
-        (lambda: harness.compare(run, run).violations("test_accuracy"), "--fail-on test_accuracy: is no limit"),
+        (lambda: harness.compare(run, run).violations("test_accuracy"), "--fail-on test_accuracy: not a limit"),
     ]:
         with pytest.raises(harness.HarnessError) as error:
             call()

@@ -234,8 +234,8 @@ def test_a_relative_limit_of_nothing_is_kept_by_nothing_alone(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("test_accuracy", "--fail-on test_accuracy: is no limit. Write METRIC:-NUMBER or METRIC:+NUMBER"),
-        ("test_accuracy:0.5", "is no limit"),
+        ("test_accuracy", "--fail-on test_accuracy: not a limit. Write METRIC:-NUMBER or METRIC:+NUMBER"),
+        ("test_accuracy:0.5", "not a limit"),
         ("accuracy:-0.5", "unknown metric 'accuracy'. Did you mean 'test_accuracy'?"),
         ("test_acuracy:-0.5", "unknown metric 'test_acuracy'. Did you mean 'test_accuracy'?"),
     ],

@@ -71,7 +71,7 @@ class Comparison:
         """Return the limits that are exceeded, each in words; as ``--fail-on``: ``"test_accuracy:-0.5"``.
 
         Raises:
-            HarnessError: a text is no limit.
+            HarnessError: a text is not a limit.
         """
         return comparing.violations(self._comparison, [comparing.limit(text) for text in limits])
 
@@ -79,7 +79,7 @@ class Comparison:
         """Return the limits without a verdict, as of times of two machines, each in words.
 
         Raises:
-            HarnessError: a text is no limit.
+            HarnessError: a text is not a limit.
         """
         return comparing.undecided(self._comparison, [comparing.limit(text) for text in limits])
 

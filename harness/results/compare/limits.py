@@ -53,7 +53,7 @@ def limit(text: str) -> Limit:
     match = _LIMIT.fullmatch(text.strip())
     if match is None:
         msg = (
-            f"--fail-on {as_typed(text, 80)}: is no limit. Write METRIC:-NUMBER or METRIC:+NUMBER, in points of "
+            f"--fail-on {as_typed(text, 80)}: not a limit. Write METRIC:-NUMBER or METRIC:+NUMBER, in points of "
             "percentages: test_accuracy:-0.5, val_loss:+0.02, samples_per_second:-10%"
         )
         raise HarnessError(msg)
