@@ -5,15 +5,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from harness.bench import load_networks
 from harness.interfaces import Context
 from harness.machine.kernels import TUNING_OFF
 from harness.machine.measured import machine_with
+from harness.plugins.loading import registry
 from harness_torch import library as choice
 from harness_torch import modules
 from harness_torch.backend import TorchBackend
@@ -22,6 +26,7 @@ from harness_torch.peers import Eager
 from tests.networks import labelled_images, mlp
 from tests.torch_networks import network
 
+ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not available(), reason="this build of torch has no oneDNN")
 
 
@@ -164,3 +169,17 @@ def test_benchmarks_multiply_by_the_library_of_linear_layers(rates, monkeypatch)
     TorchBackend().matrix_products([(4, 3, 2)], context)()
     assert len(calls) == 1
     assert TorchBackend().matrix_kernels() == {}
+
+
+def test_convolutions_are_those_of_onednn():
+    """In float32 torch computes them by it on the CPU, whatever multiplies elsewhere."""
+    from torch.profiler import profile
+
+    m4a = load_networks(registry(), ROOT / "suites" / "future-work.toml").named(["M4a"])[0].spec
+    spec = replace(m4a, batch_size=16)
+    built = network(spec, precision="float32", images=labelled_images(32, (28, 28), 47))
+    with profile() as recorded:
+        built.train_epoch(0, np.arange(32), 0.01)
+    convolutions = [event.name for event in recorded.events() if event.name.endswith("_convolution")]
+    assert "aten::mkldnn_convolution" in convolutions
+    assert set(convolutions) <= {"aten::_convolution", "aten::mkldnn_convolution"}
