@@ -1,6 +1,7 @@
 """What commands list, in every format: text for people, raw values for programs."""
 
 import io
+import os
 from dataclasses import replace
 
 import pandas as pd
@@ -29,6 +30,21 @@ def test_runs_are_listed_for_programs(tmp_path, typed):
     assert " ago " in output
     assert " MB " in output
     assert "\\caption" in typed("runs", ".", "-f", "latex").out
+
+
+def test_a_run_is_listed_while_its_folders_come_and_go(tmp_path, monkeypatch, typed):
+    """A driver puts trials aside, and removes what ensembles were made from."""
+    _, run = run_suite(tmp_path, only=["A"])
+    place, scandir = run.trial_directory("A", 1), os.scandir
+
+    def meanwhile(folder="."):
+        if str(folder).endswith(place.name) and place.exists():
+            place.rename(tmp_path / "aside")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", meanwhile)
+    assert frame(typed("runs", ".", "-f", "csv")).directory.tolist() == ["run"]
+    assert not place.exists()
 
 
 def test_no_runs_are_a_table_without_lines(tmp_path, typed):

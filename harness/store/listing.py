@@ -53,11 +53,12 @@ def listed(folder: Path) -> Iterator[Listed]:
 
 
 def _stats(directory: Path) -> Iterator[os.stat_result]:
-    """Yield what the system says of each file; a run in progress makes and removes some meanwhile."""
-    for path in directory.rglob("*"):
-        with suppress(OSError):
-            if path.is_file():
-                yield path.stat()
+    """Yield what the system says of each file; a run in progress makes and removes files and folders meanwhile."""
+    for folder, _, names in os.walk(directory):  # not `rglob`, which raises where a folder has gone
+        for path in (Path(folder, name) for name in names):
+            with suppress(OSError):
+                if path.is_file():
+                    yield path.stat()
 
 
 def state_of(directory: Path) -> tuple[str, str]:

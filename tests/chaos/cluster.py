@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +88,9 @@ class Field:
     def left(self) -> list[Path]:
         """Return what drivers have left in the folders of nodes that run."""
         running = [name for name, worker in self.nodes.workers.items() if worker.poll() is None]
-        return [path for name in running for path in (self.nodes.folder / name).rglob("harness-????????")]
+        walks = (os.walk(self.nodes.folder / name) for name in running)  # not `rglob`: folders go meanwhile
+        every = (Path(place, name) for walk in walks for place, folders, _ in walk for name in folders)
+        return [path for path in every if fnmatch(path.name, "harness-????????")]
 
     def check_nothing_left(self, jobs: list[int]) -> None:
         """Wait until neither processes nor files of drivers are left on the nodes."""
