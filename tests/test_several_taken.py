@@ -60,7 +60,8 @@ def test_the_command_reproduces_a_trial_of_one_of_several_datasets(root, typed):
     [
         (["both", "A/1"], "both: holds a run of each of several datasets. Add --dataset NAME: iris, wine, gone"),
         (["both", "wine/A/1"], "both: holds a run of each of several datasets. Add --dataset NAME: iris, wine, gone"),
-        (["both", "A/1", "--dataset", ""], "--dataset : both has no such dataset. Known: gone, iris, wine."),
+        (["both", "A/1", "--dataset", ""], "--dataset '': the value is empty. Give one, or leave the option out"),
+        (["both", "A/1", "--dataset", "x"], "--dataset x: both has no such dataset. Known: gone, iris, wine."),
         (["both", "A/9", "--dataset", "wine"], "both/wine: A has no seed 9. Known: 1, 2."),
         (["both", "Z/1", "--dataset", "wine"], "both/wine: no experiment 'Z'. Known: A, B."),
         (["both", "A", "--dataset", "wine"], "A: not of the form EXPERIMENT/SEED. Example: M0/42"),
