@@ -19,7 +19,13 @@ NAMES = ["a-narrow-network", "a-wide-network", "one-that-was-not-chosen"]
 def _results():
     """Return three experiments with two seeds, two of which tie, and the third is not tested."""
     rows = [
-        row(name, seed=seed, metrics=trained(0.9, 0.8, 0.5), evaluation=measured(0.8 + seed / 100, 0.4, (0.8,) * 6))
+        row(
+            name,
+            seed=seed,
+            group="Capacity",
+            metrics=trained(0.9, 0.8, 0.5),
+            evaluation=measured(0.8 + seed / 100, 0.4, (0.8,) * 6),
+        )
         for name in NAMES[:2]
         for seed in (1, 2)
     ]
@@ -47,7 +53,7 @@ def test_each_part_of_a_ranked_table_names_its_experiments(room):
     for headings, lines in parts:
         assert [line[headings.index("Experiment")] for line in lines] == NAMES
     headings_shown = {heading for headings, _ in parts for heading in headings}
-    assert {column.heading for column in table.columns if column.key != "status"} <= headings_shown
+    assert {column.heading for column in table.telling} <= headings_shown
 
 
 @pytest.mark.parametrize("room", [60, 80, 100])
@@ -73,9 +79,9 @@ def test_columns_in_an_order_of_ones_own():
 
 
 def test_what_is_hidden_is_not_shown_where_there_is_less_room():
-    """At every width, of every table: a wider terminal shows the same columns, or more; asked for, all are shown."""
+    """At every width, of every table: a wider terminal shows no column less; asked for, all that say anything."""
     for table in tables(_results()):
-        headings = [column.heading for column in table.columns if column.key != "status"]
+        headings = [column.heading for column in table.telling]
         before = set()
         for room in range(40, 200, 5):
             brief = _headings(render_all([table], "terminal", room=room, others=""))
