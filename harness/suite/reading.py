@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         msg = f"{as_typed(path)}: cannot be read: {why}"
-        if is_folder(path):
-            msg = f"{as_typed(path)}: it is a folder, and a suite is a TOML file. Name one"
+        with suppress(HarnessError):  # a path that cannot be looked at, such as a loop of links
+            if is_folder(path):
+                msg = f"{as_typed(path)}: it is a folder, and a suite is a TOML file. Name one"
         raise HarnessError(msg) from None
     try:
         text = content.decode("utf-8-sig")  # editors on Windows begin a file with a byte-order mark
